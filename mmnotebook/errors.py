@@ -1,0 +1,129 @@
+"""What mmnotebook raises. Every message says what was received, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that reads most like `name`, or None when none comes close."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """`ValueError: text`, on one line and cut to `limit` characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class MMError(Exception):
+    """Base of every error that mmnotebook raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What happened, with the offending value.
+    remedy
+        What the user can do about it; shown on a line of its own.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.message if self.remedy is None else f"{self.message}\n  → {self.remedy}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a stack trace."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a graph.
+
+    Attributes
+    ----------
+    message
+        What is wrong, in one sentence.
+    node
+        The node it is about, where there is one.
+    line, column
+        Where in the text, both from 1; None for a graph that was not read from text.
+    found, allowed, nearest
+        What stands there, what may stand there, and the allowed name most like it.
+    """
+
+    message: str
+    node: str | None = None
+    line: int | None = None
+    column: int | None = None
+    found: str | None = None
+    allowed: str | None = None
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        place = []
+        if self.line is not None:
+            place.append(f"line {self.line}, column {self.column}")
+        if self.node is not None:
+            place.append(f"node {self.node!r}")
+        text = (", ".join(place) + ": " if place else "") + self.message
+        if self.found is not None:
+            text += f"; found {self.found}"
+        if self.allowed is not None:
+            text += f"; allowed: {self.allowed}"
+        if self.nearest is not None:
+            text += f"; did you mean {self.nearest!r}?"
+        return text
+
+
+class GraphError(MMError):
+    """A graph or its text is not valid. `problems` holds every one that was found."""
+
+    def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
+        self.problems = tuple(problems)
+        head = str(self.problems[0])
+        if len(self.problems) > 1:
+            head = f"{len(self.problems)} problems\n" + "\n".join(f"  {p}" for p in self.problems)
+        super().__init__(head, remedy=remedy)
+
+
+class ModelError(MMError):
+    """A model cannot be registered, found or loaded."""
+
+
+class RunError(MMError):
+    """A run was stopped.
+
+    Attributes
+    ----------
+    node, model
+        Where it stopped, as far as that is known.
+    result
+        The `Result` of what had been computed, or None when there is none.
+    failed
+        A DataFrame of the failures seen: node, id, error, message, traceback; or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        node: str | None = None,
+        model: str | None = None,
+        result: Any = None,
+        failed: Any = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.node = node
+        self.model = model
+        self.result = result
+        self.failed = failed

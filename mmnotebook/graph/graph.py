@@ -1,0 +1,301 @@
+"""Frozen `Node` and `Graph`: what is wanted, as a value that can be compared, checked and saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.graph import steps
+
+if TYPE_CHECKING:
+    import networkx
+
+Gather = Literal["join", "union"]
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where a node's elements come from.
+
+    Attributes
+    ----------
+    node
+        The node upstream.
+    port
+        Which of its outputs, for a split or a switch.
+    select
+        A field, or several, of the value that flows; None for the value itself.
+    """
+
+    node: str
+    port: str | None = None
+    select: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a graph, under a name of its own.
+
+    Attributes
+    ----------
+    name
+        Unique in its graph.
+    kind
+        One of `steps.KINDS`.
+    params
+        (name, value) pairs in the kind's order; values that equal the default are left out.
+    inputs
+        Where its elements come from, () for a source.
+    gather
+        What several inputs mean: "join" brings the outputs for one element together as a dict
+        by node name, "union" takes each element as it comes; None for a single input.
+    """
+
+    name: str
+    kind: str
+    params: tuple[tuple[str, Any], ...] = ()
+    inputs: tuple[Input, ...] = ()
+    gather: Gather | None = None
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        kind: str,
+        inputs: Iterable[Input | str] = (),
+        gather: Gather | None = None,
+        **params: Any,
+    ) -> Node:
+        """A node with its parameters in canonical order and without those that say the default."""
+        known = steps.KINDS[kind].params if kind in steps.KINDS else ()
+        order = [param.name for param in known]
+        defaults = {param.name: param.default for param in known if not param.required}
+        kept = {k: v for k, v in params.items() if k not in defaults or defaults[k] != v}
+        pairs = sorted(
+            kept.items(), key=lambda kv: order.index(kv[0]) if kv[0] in order else len(order)
+        )
+        wires = tuple(Input(wire) if isinstance(wire, str) else wire for wire in inputs)
+        return cls(name, kind, tuple((k, _frozen(v)) for k, v in pairs), wires, gather)
+
+    def __getitem__(self, param: str) -> Any:
+        """The value of a parameter, its default when it was not given."""
+        given = dict(self.params)
+        if param in given:
+            return given[param]
+        known = steps.KINDS[self.kind].param(param)
+        if known is None:
+            raise KeyError(param)
+        return known.default
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of its outputs, () when it has one."""
+        return steps.arm_names(self.kind, dict(self.params))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that it runs."""
+        given = dict(self.params)
+        if self.kind == "keyed":
+            return tuple(dict.fromkeys(model for _, model in given.get("models", ())))
+        return tuple(given[key] for key in ("model", "small", "big") if key in given)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A name for several nodes together, as `both = rows | [a, b]` gives one."""
+
+    name: str
+    members: tuple[str, ...]
+    gather: Gather = "join"
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A pipeline as a value: nodes, names for several of them, and nothing else.
+
+    Two graphs are equal when they have the same nodes and groups, in whatever order. `bindings`
+    holds the objects that were given for names; it takes no part in equality, the text or the JSON.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    groups: tuple[Group, ...] = ()
+    bindings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[frozenset[Node], frozenset[Group]]:
+        return frozenset(self.nodes), frozenset(self.groups)
+
+    def __getitem__(self, name: str) -> Node:
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise self.unknown(name)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return any(node.name == name for node in self.nodes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self.nodes)
+
+    def unknown(self, name: str) -> GraphError:
+        """The error for a node that is not there."""
+        known = self.names
+        return GraphError(
+            [
+                Problem(
+                    "no such node",
+                    found=repr(name),
+                    allowed=", ".join(known) or "none: the graph is empty",
+                    nearest=nearest(str(name), known),
+                )
+            ]
+        )
+
+    def network(self) -> networkx.DiGraph[str]:
+        """The graph for networkx's algorithms: node names, an edge for each input."""
+        import networkx
+
+        net: networkx.DiGraph[str] = networkx.DiGraph()
+        net.add_nodes_from(self.names)
+        net.add_edges_from((wire.node, node.name) for node in self.nodes for wire in node.inputs)
+        return net
+
+    def order(self) -> tuple[Node, ...]:
+        """The nodes so that each comes after its inputs; otherwise in the order they stand in."""
+        import networkx
+
+        place = {name: index for index, name in enumerate(self.names)}
+        ordered = networkx.lexicographical_topological_sort(self.network(), key=place.__getitem__)
+        return tuple(self[name] for name in ordered)
+
+    def upto(self, name: str) -> Graph:
+        """The part of the graph that `name` needs, `name` included."""
+        import networkx
+
+        if name not in self:
+            raise self.unknown(name)
+        keep = networkx.ancestors(self.network(), name) | {name}
+        return replace(
+            self,
+            nodes=tuple(node for node in self.nodes if node.name in keep),
+            groups=tuple(group for group in self.groups if keep.issuperset(group.members)),
+        )
+
+    def bind(self, **objects: Any) -> Graph:
+        """The same graph with these objects bound to names, beside those it has."""
+        return replace(self, bindings={**self.bindings, **objects})
+
+    def validate(self) -> Graph:
+        """The graph itself when nothing is wrong with it.
+
+        Raises
+        ------
+        GraphError
+            With every problem that was found.
+        """
+        from mmnotebook.graph.validation import problems
+
+        found = problems(self)
+        if found:
+            raise GraphError(found)
+        return self
+
+    def to_text(self) -> str:
+        """Canonical text, which parses back to an equal graph."""
+        from mmnotebook.graph.text import to_text
+
+        return to_text(self)
+
+    def to_json(self) -> str:
+        """The graph as JSON text, the file format; `from_json` reads it back to an equal graph."""
+        return json.dumps(
+            {
+                "mmnotebook": FORMAT,
+                "nodes": [_node_to_json(node) for node in self.nodes],
+                "groups": [
+                    {"name": g.name, "members": list(g.members), "gather": g.gather}
+                    for g in self.groups
+                ],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """The graph that `to_json` wrote, checked.
+
+        Raises
+        ------
+        GraphError
+            When the text is not such JSON, or the graph in it is not valid.
+        """
+        try:
+            data = json.loads(text)
+            version = data["mmnotebook"]
+            nodes = tuple(_node_from_json(item) for item in data["nodes"])
+            groups = tuple(
+                Group(str(item["name"]), tuple(map(str, item["members"])), item["gather"])
+                for item in data["groups"]
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            problem = Problem(f"not a graph's JSON ({type(error).__name__}: {error})")
+            raise GraphError([problem], remedy="write it with graph.to_json()") from error
+        if version != FORMAT:
+            problem = Problem("unknown format", found=repr(version), allowed=str(FORMAT))
+            raise GraphError([problem], remedy="read it with the release that wrote it")
+        return cls(nodes, groups).validate()
+
+    def __repr__(self) -> str:
+        return self.to_text() or "(empty graph)"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from mmnotebook.graph.drawing import html, svg
+
+        return {"text/plain": repr(self), "text/html": html(self), "image/svg+xml": svg(self)}
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples all the way down, so that a node can be hashed and compared."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(item) for item in value)
+    return value
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "params": dict(node.params),
+        "inputs": [{"node": w.node, "port": w.port, "select": w.select} for w in node.inputs],
+        "gather": node.gather,
+    }
+
+
+def _node_from_json(item: dict[str, Any]) -> Node:
+    if not isinstance(item["name"], str) or not isinstance(item["kind"], str):
+        raise TypeError("a node's name and kind are texts")
+    inputs = [
+        Input(wire["node"], wire.get("port"), _frozen(wire.get("select")))
+        for wire in item["inputs"]
+    ]
+    return Node.make(item["name"], item["kind"], inputs, item.get("gather"), **item["params"])

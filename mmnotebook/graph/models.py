@@ -1,0 +1,143 @@
+"""`ModelSpec`, what is known of a registered model, and the registry of them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+from mmnotebook.errors import ModelError, nearest
+
+Framework = Literal["torch", "sklearn", "beam"]
+Form = Literal["module", "torchscript", "state_dict", "pickle", "joblib", "handler"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A registered model: where it is and how it is to be used.
+
+    Attributes
+    ----------
+    name
+        The name it was registered under.
+    framework
+        "torch", "sklearn" or "beam" (any Beam ModelHandler).
+    form
+        How it is stored: "module", "torchscript", "state_dict", "pickle", "joblib" or "handler".
+    origin
+        What was registered, in words: a class name or the path of a file.
+    path
+        The file that workers load, None for a Beam handler.
+    fingerprint
+        blake2b of that file, as hex; of the pickled handler for a Beam handler.
+    input
+        The field, or fields, of the element that the model is given; None for the value itself.
+    batch_size
+        Elements per call of the model; None leaves it to the handler.
+    device
+        "CPU" or "GPU".
+    output
+        "argmax", a function of one raw output, or None for the raw output.
+    target, params
+        The class of a state dict and its arguments, or the Beam handler.
+    """
+
+    name: str
+    framework: Framework
+    form: Form
+    origin: str
+    path: str | None
+    fingerprint: str
+    input: str | tuple[str, ...] | None = None
+    batch_size: int | None = None
+    device: str = "CPU"
+    output: Any = field(default=None, compare=False)
+    target: Any = field(default=None, compare=False, repr=False)
+    params: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+class Registry(Mapping[str, ModelSpec]):
+    """The registered models by name; shows as a table."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ModelSpec] = {}
+
+    def __getitem__(self, name: str) -> ModelSpec:
+        if name not in self._specs:
+            close = nearest(str(name), self._specs)
+            known = ", ".join(self._specs) or "none yet"
+            raise ModelError(
+                f"no model is registered as {name!r}; registered: {known}"
+                + (f"; did you mean {close!r}?" if close else ""),
+                remedy=f'mm.register("{name}", model), or %mm_model {name} model',
+            )
+        return self._specs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs
+
+    def add(self, spec: ModelSpec) -> ModelSpec | None:
+        """Put a model in; returns the one it replaces, None when the name is new."""
+        before = self._specs.get(spec.name)
+        self._specs[spec.name] = spec
+        return before
+
+    def remove(self, name: str) -> ModelSpec:
+        """Take a model out and return it."""
+        spec = self[name]
+        del self._specs[name]
+        return spec
+
+    def rows(self) -> list[dict[str, str]]:
+        """The table: model, framework, what was registered, input, batch, device, output."""
+        return [
+            {
+                "model": spec.name,
+                "framework": spec.framework,
+                "registered": spec.origin,
+                "form": spec.form,
+                "input": _fields(spec.input),
+                "batch": "handler's own" if spec.batch_size is None else str(spec.batch_size),
+                "device": spec.device,
+                "output": getattr(spec.output, "__name__", spec.output) or "raw",
+            }
+            for spec in self._specs.values()
+        ]
+
+    def __repr__(self) -> str:
+        rows = self.rows()
+        if not rows:
+            return "no models registered; mm.register(name, model) registers one"
+        table = [list(rows[0]), *(list(row.values()) for row in rows)]
+        widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in table
+        )
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        if not rows:
+            return f"<p>{escape(repr(self))}</p>"
+        head = "".join(f"<th>{escape(title)}</th>" for title in rows[0])
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>"
+            for row in rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _fields(selected: str | tuple[str, ...] | None) -> str:
+    if selected is None:
+        return "the value"
+    return selected if isinstance(selected, str) else ", ".join(selected)
+
+
+registry = Registry()

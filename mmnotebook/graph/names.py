@@ -1,0 +1,76 @@
+"""What a bare name means: a registered model, a function, or data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+Role = Literal["model", "function", "data", "unregistered"]
+
+_ARRAYS = {
+    ("pandas", "DataFrame"),
+    ("numpy", "ndarray"),
+    ("torch", "Tensor"),
+}
+_MODELS = {("torch", "Module"), ("sklearn", "BaseEstimator"), ("apache_beam", "ModelHandler")}
+
+
+def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
+    """Is one of (top package, class name) among the classes of `value`? Imports nothing."""
+    return any((cls.__module__.split(".")[0], cls.__name__) in types for cls in type(value).__mro__)
+
+
+def role_of(value: Any) -> Role | None:
+    """What an object can be in a pipeline; None for nothing.
+
+    "unregistered" is a model that has not been registered: it could be called, but would then be
+    neither batched nor metered.
+    """
+    if is_a(value, _ARRAYS) or isinstance(value, (list, str, PurePath)):
+        return "data"
+    if isinstance(value, type):
+        return "function" if callable(value) else None
+    if is_a(value, _MODELS):
+        return "unregistered"
+    return "function" if callable(value) else None
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where bare names are looked up.
+
+    Attributes
+    ----------
+    models
+        The registered models by name.
+    given
+        Objects that were passed by name; they come before the notebook's.
+    notebook
+        The notebook's own variables.
+    """
+
+    models: Mapping[str, Any]
+    given: Mapping[str, Any]
+    notebook: Mapping[str, Any]
+
+    def object(self, name: str) -> Any:
+        """The object behind a name; raises KeyError when there is none."""
+        return self.given[name] if name in self.given else self.notebook[name]
+
+    def role(self, name: str) -> Role | None:
+        """What a name stands for, None when it stands for nothing that a pipeline can use."""
+        if name in self.models:
+            return "model"
+        try:
+            return role_of(self.object(name))
+        except KeyError:
+            return None
+
+    def known(self, *roles: Role) -> Iterator[str]:
+        """The names that stand for one of `roles`; the notebook's private ones left out."""
+        yield from (name for name in self.models if "model" in roles)
+        for name in {**self.notebook, **self.given}:
+            if not name.startswith("_") and name not in self.models and self.role(name) in roles:
+                yield name

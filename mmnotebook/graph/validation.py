@@ -1,0 +1,171 @@
+"""Everything that is wrong with a graph, at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from mmnotebook.errors import Problem, nearest
+from mmnotebook.graph import steps
+from mmnotebook.graph.graph import Graph, Input, Node
+
+
+def problems(graph: Graph) -> list[Problem]:
+    """Every problem of a graph, in the order of its nodes; [] for a valid one."""
+    found = [
+        *_names(graph),
+        *(problem for node in graph.nodes for problem in _node(graph, node)),
+        *_groups(graph),
+    ]
+    return found or list(_cycle(graph))
+
+
+def _names(graph: Graph) -> Iterator[Problem]:
+    every = [*graph.names, *(group.name for group in graph.groups)]
+    for name, count in Counter(every).items():
+        if count > 1:
+            yield Problem(f"the name is used {count} times", node=name, allowed="each name once")
+        if not steps.is_name(name):
+            yield Problem("not a name", node=name, found=repr(name), allowed="a Python identifier")
+
+
+def _node(graph: Graph, node: Node) -> Iterator[Problem]:
+    kind = steps.KINDS.get(node.kind)
+    if kind is None:
+        yield Problem(
+            "no such kind of step",
+            node=node.name,
+            found=repr(node.kind),
+            allowed=", ".join(steps.KINDS),
+            nearest=nearest(node.kind, steps.KINDS),
+        )
+        return
+    yield from _params(node, kind)
+    yield from _wires(graph, node, kind)
+
+
+def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
+    given = dict(node.params)
+    known = [param.name for param in kind.params]
+    for name in given:
+        if name not in known:
+            yield Problem(
+                f"{kind.name} has no parameter {name!r}",
+                node=node.name,
+                allowed=", ".join(known) or "none",
+                nearest=nearest(name, known),
+            )
+    for param in kind.params:
+        if param.name not in given:
+            if param.required:
+                yield Problem(
+                    f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
+                )
+        elif not param.check(given[param.name]):
+            yield Problem(
+                f"{param.name!r} of {kind.name} cannot be that",
+                node=node.name,
+                found=repr(given[param.name]),
+                allowed=param.allowed,
+            )
+
+
+def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:
+    yield from _arity(node, kind)
+    for wire in node.inputs:
+        yield from _wire(graph, node, wire)
+    ends = Counter((wire.node, wire.port) for wire in node.inputs)
+    keys = Counter(wire.node for wire in node.inputs) if node.gather == "join" else ends
+    for end, count in keys.items():
+        if count > 1:
+            name = end if isinstance(end, str) else end[0]
+            yield Problem("the same input twice", node=node.name, found=repr(name))
+
+
+def _arity(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
+    def wrong(message: str, allowed: str) -> Problem:
+        inputs = ", ".join(wire.node for wire in node.inputs) or "no input"
+        return Problem(message, node=node.name, found=inputs, allowed=allowed)
+
+    if node.gather not in (None, "join", "union"):
+        yield Problem("no such way to gather", node=node.name, found=repr(node.gather))
+    elif kind.inputs == "none":
+        if node.inputs or node.gather:
+            yield wrong(f"a {kind.name} starts a line; nothing flows into it", "no input")
+    elif not node.inputs:
+        yield wrong(f"nothing flows into this {kind.name} step", "data | step")
+    elif kind.inputs == "join" and node.gather != "join":
+        yield wrong(f"{kind.name} combines several outputs", f"[a, b] | {kind.name}()")
+    elif node.gather is None and len(node.inputs) > 1:
+        yield wrong("several inputs, and not said how they come together", "join or union")
+    elif node.gather == "union" and len(node.inputs) < 2:
+        yield wrong("a union has two inputs or more", "{a, b} | step")
+
+
+def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
+    if wire.node not in graph:
+        names = [name for name in graph.names if name != node.name]
+        yield Problem(
+            "its input is no node of this graph",
+            node=node.name,
+            found=repr(wire.node),
+            allowed=", ".join(names) or "none",
+            nearest=nearest(str(wire.node), names),
+        )
+        return
+    upstream = graph[wire.node]
+    if upstream.kind in steps.KINDS and steps.KINDS[upstream.kind].ends:
+        yield Problem(f"nothing can follow a {upstream.kind}", node=node.name, found=wire.node)
+    arms = upstream.arms
+    if arms and wire.port not in arms:
+        yield Problem(
+            f"{wire.node!r} has several outputs; one must be named",
+            node=node.name,
+            found=repr(wire.port) if wire.port else wire.node,
+            allowed=", ".join(f"{wire.node}.{arm}" for arm in arms),
+            nearest=nearest(str(wire.port), arms),
+        )
+    elif wire.port is not None and not arms:
+        yield Problem(f"{wire.node!r} has one output", node=node.name, found=f".{wire.port}")
+    if not _is_select(wire.select):
+        yield Problem(
+            "not a field",
+            node=node.name,
+            found=repr(wire.select),
+            allowed='"field" or ["field", "other"]',
+        )
+
+
+def _is_select(select: Any) -> bool:
+    if isinstance(select, tuple):
+        return bool(select) and all(isinstance(name, str) for name in select)
+    return select is None or isinstance(select, str)
+
+
+def _groups(graph: Graph) -> Iterator[Problem]:
+    for group in graph.groups:
+        if not group.members or len(set(group.members)) != len(group.members):
+            yield Problem("a group has members, each once", node=group.name)
+        if group.gather not in ("join", "union"):
+            yield Problem("no such way to gather", node=group.name, found=repr(group.gather))
+        for member in group.members:
+            if member not in graph:
+                yield Problem(
+                    "its member is no node of this graph",
+                    node=group.name,
+                    found=repr(member),
+                    allowed=", ".join(graph.names) or "none",
+                    nearest=nearest(member, graph.names),
+                )
+
+
+def _cycle(graph: Graph) -> Iterator[Problem]:
+    import networkx
+
+    try:
+        edges = networkx.find_cycle(graph.network())
+    except networkx.NetworkXNoCycle:
+        return
+    path = " → ".join([edges[0][0], *(edge[1] for edge in edges)])
+    yield Problem("a step cannot feed itself", node=edges[0][0], found=path, allowed="no cycle")
