@@ -1,0 +1,264 @@
+"""What was counted, as values and tables: latencies as a sketch that merges across workers.
+
+A latency is the time of one call of the model, that is of one batch, not of one element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pandas as pd
+from ddsketch.mapping import LogarithmicMapping
+
+ACCURACY = 0.01
+"""Relative accuracy of the latency sketch (ddsketch's `LogarithmicMapping`)."""
+
+FLOOR_MS = 1e-6
+"""The smallest latency that is told apart, 1 ns; what is shorter counts as this."""
+
+PERCENTILES = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99}
+
+Number = TypeVar("Number", int, float)
+
+_MAPPING = LogarithmicMapping(ACCURACY)
+_key: Callable[[float], int] = _MAPPING.key
+
+
+def bucket(milliseconds: float) -> int:
+    """The key under which the sketch counts a latency.
+
+    Parameters
+    ----------
+    milliseconds
+        The time of one call of the model; anything below `FLOOR_MS`, so 0 and less too, counts
+        as `FLOOR_MS`.
+
+    Returns
+    -------
+    int
+        One key for all latencies within 1 % of `bucket_ms(key)`.
+    """
+    return _key(milliseconds if milliseconds > FLOOR_MS else FLOOR_MS)
+
+
+def bucket_ms(key: int) -> float:
+    """The latency in ms that stands for a key: within 1 % of every latency counted there."""
+    return float(_MAPPING.value(key))
+
+
+def samples_needed(q: float) -> int:
+    """How many samples the quantile `q` takes: at least 1 / (1 - q).
+
+    Raises
+    ------
+    ValueError
+        When `q` is not from 0 to below 1.
+    """
+    if not 0 <= q < 1:
+        raise ValueError(f"a quantile is from 0 to below 1, not {q!r}")
+    return math.ceil(round(1 / (1 - q), 6))
+
+
+def quantile(buckets: Mapping[int, int], q: float) -> float | None:
+    """The latency in ms that the share `q` of the calls did not exceed.
+
+    The sample of rank ⌊q (n - 1)⌋, counted from 0, within 1 %: what numpy calls "lower".
+
+    Parameters
+    ----------
+    buckets
+        Calls by `bucket` key.
+    q
+        From 0 to below 1.
+
+    Returns
+    -------
+    float or None
+        None when there are fewer than `samples_needed(q)` calls.
+    """
+    count = sum(buckets.values())
+    if count < samples_needed(q):
+        return None
+    # The little extra keeps 0.29 * 100 = 28.999999999999996 at rank 29.
+    rank = math.floor(q * (count - 1) + 1e-9)
+    seen = 0
+    for key in sorted(buckets):
+        seen += buckets[key]
+        if seen > rank:
+            return bucket_ms(key)
+    raise AssertionError("the counts of a sketch add up to its count")
+
+
+@dataclass(frozen=True)
+class NodeMeasure:
+    """What one node of a graph did in a run.
+
+    Attributes
+    ----------
+    kind
+        The node's kind of step.
+    elements_in, elements_out
+        Elements that reached it and left it, failed ones not among the latter; None: not known.
+    failed
+        Elements that failed in it.
+    seconds
+        Time spent in it, None where that is not known.
+    bytes
+        Size of its stored output, None where that is not known.
+    cached
+        Was its output taken from an earlier run?
+    """
+
+    kind: str
+    elements_in: int | None
+    elements_out: int | None
+    failed: int
+    seconds: float | None
+    bytes: int | None
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class ModelMeasure:
+    """What one model did in a run, in one worker or (see `merge`) in all of them.
+
+    Attributes
+    ----------
+    predictions
+        Elements that got a prediction.
+    batches
+        Calls of the model, each one latency sample.
+    failed
+        Elements that got none.
+    buckets
+        Calls by `bucket` of their latency.
+    max_ms
+        The longest call, None without any.
+    loads, load_ms
+        How often the model was loaded, and the mean time of a load.
+    parameter_bytes, resident_bytes, device_bytes
+        Of its parameters, of the process's memory it holds, of an accelerator's; None: not
+        measured.
+    """
+
+    predictions: int
+    batches: int
+    failed: int
+    buckets: Mapping[int, int]
+    max_ms: float | None
+    loads: int
+    load_ms: float | None
+    parameter_bytes: int | None
+    resident_bytes: int | None
+    device_bytes: int | None
+
+
+def merge(measures: Iterable[ModelMeasure]) -> ModelMeasure:
+    """One measure of the same model from several nodes or workers.
+
+    Counts and sketches add up, the mean load time is weighted by loads, and of times and sizes
+    the largest counts: each worker holds the model once. What is missing takes no part.
+    """
+    parts = tuple(measures)
+    calls: Counter[int] = Counter()
+    for part in parts:
+        calls.update(part.buckets)
+    timed = [(part.loads, part.load_ms) for part in parts if part.load_ms is not None]
+    loads = sum(count for count, _ in timed)
+    return ModelMeasure(
+        predictions=sum(part.predictions for part in parts),
+        batches=sum(part.batches for part in parts),
+        failed=sum(part.failed for part in parts),
+        buckets=dict(calls),
+        max_ms=_largest(part.max_ms for part in parts),
+        loads=sum(part.loads for part in parts),
+        load_ms=sum(count * ms for count, ms in timed) / loads if loads else None,
+        parameter_bytes=_largest(part.parameter_bytes for part in parts),
+        resident_bytes=_largest(part.resident_bytes for part in parts),
+        device_bytes=_largest(part.device_bytes for part in parts),
+    )
+
+
+def _largest(values: Iterable[Number | None]) -> Number | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+_COUNT, _AMOUNT = "Int64", "float64"
+NODE_COLUMNS = {
+    "kind": "object",
+    "elements_in": _COUNT,
+    "elements_out": _COUNT,
+    "failed": _COUNT,
+    "seconds": _AMOUNT,
+    "bytes": _COUNT,
+    "cached": "bool",
+}
+MODEL_COLUMNS = {
+    "predictions": _COUNT,
+    "batches": _COUNT,
+    "mean_batch": _AMOUNT,
+    "failed": _COUNT,
+    **dict.fromkeys([*PERCENTILES, "max_ms"], _AMOUNT),
+    "loads": _COUNT,
+    "load_ms": _AMOUNT,
+    "parameter_bytes": _COUNT,
+    "resident_bytes": _COUNT,
+    "device_bytes": _COUNT,
+}
+
+
+def node_table(measures: Mapping[str, NodeMeasure]) -> pd.DataFrame:
+    """One row per node, in the order given.
+
+    Returns
+    -------
+    DataFrame
+        Index "node"; columns kind, elements_in, elements_out, failed, seconds, bytes, cached.
+        What is not known is missing: <NA> for counts and bytes, NaN for seconds.
+    """
+    rows = {name: [getattr(m, column) for column in NODE_COLUMNS] for name, m in measures.items()}
+    return _table(rows, NODE_COLUMNS, "node")
+
+
+def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
+    """One row per model, in the order given.
+
+    Returns
+    -------
+    DataFrame
+        Index "model"; columns predictions, batches, mean_batch (elements handed over per call,
+        failed ones too), failed, p50_ms, p90_ms, p95_ms, p99_ms and max_ms (of the calls, that
+        is of batches), loads, load_ms (the mean of the loads), parameter_bytes, resident_bytes,
+        device_bytes. What is not known, a percentile of too few calls for one, is missing.
+    """
+    return _table({name: _model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
+
+
+def _model_row(measure: ModelMeasure) -> list[Any]:
+    derived: dict[str, float | None] = {
+        name: quantile(measure.buckets, q) for name, q in PERCENTILES.items()
+    }
+    if measure.batches:
+        derived["mean_batch"] = (measure.predictions + measure.failed) / measure.batches
+    else:
+        derived["mean_batch"] = None
+    return [
+        derived[column] if column in derived else getattr(measure, column)
+        for column in MODEL_COLUMNS
+    ]
+
+
+def _table(rows: Mapping[str, list[Any]], columns: Mapping[str, str], index: str) -> pd.DataFrame:
+    """A frame with exactly these columns and types, also when there is no row."""
+    values = list(zip(*rows.values())) if rows else [()] * len(columns)
+    labels = pd.Index(list(rows), name=index, dtype="object")
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(column), index=labels, dtype=dtype)  # type: ignore[call-overload]
+            for (name, dtype), column in zip(columns.items(), values)
+        }
+    )

@@ -1,0 +1,73 @@
+"""Values of elements made plain: no tensors, no predictions, scalars as Python has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_PLAIN = (str, bytes, bool, int, float, complex, type(None))
+
+
+def is_prediction(value: Any) -> bool:
+    """Is it a Beam `PredictionResult`, or reads like one?"""
+    return all(hasattr(value, name) for name in ("example", "inference", "model_id"))
+
+
+def plain(value: Any) -> Any:
+    """The value without its wrapping.
+
+    A prediction becomes its inference, a tensor or array of no dimension and a numpy scalar a
+    Python scalar, any other tensor a numpy array; dicts, lists and tuples become plain inside.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, np.generic):
+        # .item() of a date in nanoseconds would be a bare int
+        return value if isinstance(value, (np.datetime64, np.timedelta64)) else value.item()
+    if is_prediction(value):
+        return plain(value.inference)
+    if hasattr(value, "detach"):
+        value = _array(value)
+    if isinstance(value, np.ndarray):
+        return plain(value[()]) if value.ndim == 0 else value
+    if type(value) is dict:
+        return {key: plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    return value
+
+
+def _array(tensor: Any) -> np.ndarray[Any, Any]:
+    try:
+        array: np.ndarray[Any, Any] = tensor.numpy(force=True)
+    except TypeError:  # bfloat16 and sparse tensors have no counterpart in numpy
+        array = tensor.to_dense().float().numpy(force=True)
+    return array
+
+
+_DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64", "float64")}
+
+
+def column(values: Sequence[Any]) -> pd.Series[Any]:
+    """The values as a column: typed when they are scalars of one type, otherwise of objects.
+
+    None is missing; it makes whole numbers and truths of pandas' types that know <NA>.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
+        dtype = _DTYPES[kind][any(value is None for value in values)]
+        return pd.Series(list(values), dtype=dtype)  # type: ignore[call-overload,no-any-return]
+    items = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):  # one by one: numpy would stack arrays of one shape
+        items[index] = value
+    return pd.Series(items, dtype=object)
+
+
+def _fits(kind: type, values: Sequence[Any]) -> bool:
+    limits = np.iinfo(np.int64)
+    return kind is not int or all(
+        limits.min <= value <= limits.max for value in values if value is not None
+    )
