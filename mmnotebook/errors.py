@@ -99,6 +99,10 @@ class ModelError(MMError):
     """A model cannot be registered, found or loaded."""
 
 
+class UnknownModelError(ModelError, KeyError):
+    """No model is registered under a name; also a KeyError, as for any mapping."""
+
+
 class RunError(MMError):
     """A run was stopped.
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-from mmnotebook.errors import ModelError, nearest
+from mmnotebook.errors import UnknownModelError, nearest
 
 Framework = Literal["torch", "sklearn", "beam"]
 Form = Literal["module", "torchscript", "state_dict", "pickle", "joblib", "handler"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelSpec:
     """A registered model: where it is and how it is to be used.
 
@@ -41,6 +41,8 @@ class ModelSpec:
         "argmax", a function of one raw output, or None for the raw output.
     target, params
         The class of a state dict and its arguments, or the Beam handler.
+    replaces
+        What the name stood for before it was registered again, None for a new name.
     """
 
     name: str
@@ -55,6 +57,13 @@ class ModelSpec:
     output: Any = field(default=None, compare=False)
     target: Any = field(default=None, compare=False, repr=False)
     params: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    replaces: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        batch = "" if self.batch_size is None else f", batches of {self.batch_size}"
+        fields = "" if self.input is None else f", fed {_fields(self.input)}"
+        before = "" if self.replaces is None else f"; replaces {self.replaces}"
+        return f"{self.name}: {self.framework} {self.origin}{fields}{batch}{before}"
 
 
 class Registry(Mapping[str, ModelSpec]):
@@ -67,7 +76,7 @@ class Registry(Mapping[str, ModelSpec]):
         if name not in self._specs:
             close = nearest(str(name), self._specs)
             known = ", ".join(self._specs) or "none yet"
-            raise ModelError(
+            raise UnknownModelError(
                 f"no model is registered as {name!r}; registered: {known}"
                 + (f"; did you mean {close!r}?" if close else ""),
                 remedy=f'mm.register("{name}", model), or %mm_model {name} model',

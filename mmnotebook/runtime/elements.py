@@ -1,0 +1,84 @@
+"""What flows: a key with the element's identity, and its value. And what becomes of one that fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmnotebook.analysis.results import Failure
+from mmnotebook.errors import nearest, one_line
+
+
+class Key(NamedTuple):
+    """Who an element is.
+
+    Attributes
+    ----------
+    id
+        Lasts through the graph; `parent/0` for what a flat_map made.
+    origin
+        The id of the source's element that it comes from.
+    key
+        The arm that it took, or the key that chose its model.
+    fields
+        The source's fields that a later `by=` names.
+    """
+
+    id: str
+    origin: str
+    key: str | None = None
+    fields: tuple[tuple[str, Any], ...] = ()
+
+    def child(self, position: int) -> Key:
+        return self._replace(id=f"{self.id}/{position}")
+
+
+class MissingField(Exception):
+    """An element lacks a field that a step asks for."""
+
+
+def pick(value: Any, select: str | tuple[str, ...] | None) -> Any:
+    """The selected field of a value, several as one numpy row; the value itself for None."""
+    if select is None:
+        return value
+    if isinstance(select, str):
+        return _field(value, select)
+    return np.array([_field(value, name) for name in select])
+
+
+def _field(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        if name in value:
+            return value[name]
+        names = [str(key) for key in value]
+        close = nearest(name, names)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
+    raise MissingField(f"no field {name!r}: the element is a {type(value).__name__}, not a record")
+
+
+def by_value(key: Key, value: Any, by: str) -> Any:
+    """The field that `by=` names: of the value when it is a record, else of the source's element."""
+    if isinstance(value, Mapping) and by in value:
+        return value[by]
+    carried = dict(key.fields)
+    if by in carried:
+        return carried[by]
+    names = [*(map(str, value) if isinstance(value, Mapping) else ()), *carried]
+    close = nearest(by, names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    raise MissingField(f"no field {by!r} to go by; found: {', '.join(names) or 'none'}{hint}")
+
+
+def failure(node: str, element_id: str, error: BaseException) -> Failure:
+    """What is kept of an element that failed: the traceback without our own and Beam's frames."""
+    trace = error.__traceback__
+    frames = traceback.extract_tb(trace)
+    theirs = [f for f in frames if "/mmnotebook/runtime/" not in f.filename.replace("\\", "/")]
+    lines = traceback.format_list([f for f in theirs if "/apache_beam/" not in f.filename])
+    text = "".join([*lines, *traceback.format_exception_only(type(error), error)])
+    message = one_line(error).partition(": ")[2]
+    return Failure(node, element_id, type(error).__name__, message, text)

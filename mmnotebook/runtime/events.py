@@ -1,0 +1,43 @@
+"""What a run tells whoever wants to see it. Plain values; a subscriber is any callable that takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NodeCounts:
+    """How far a node is: elements that came in, went out and failed."""
+
+    node: str
+    elements_in: int
+    elements_out: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins; `nodes` in graph order, `total` elements of its sources where that is known."""
+
+    nodes: tuple[str, ...]
+    total: int | None
+
+
+@dataclass(frozen=True)
+class RunProgressed:
+    """Counts so far, one entry per node in graph order."""
+
+    counts: tuple[NodeCounts, ...]
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run is over. `state` is "done", "interrupted" or "failed"."""
+
+    state: str
+    counts: tuple[NodeCounts, ...]
+
+
+Event = RunStarted | RunProgressed | RunFinished
+Subscriber = Callable[[Event], None]

@@ -1,0 +1,89 @@
+"""The channel between a run and its steps when both are in this process: counts out, stop in.
+
+Steps are pickled on their way to a worker; what they carry is the run's id. In this process the id
+finds the run here. In another it finds nothing: counts then come back with Beam's metrics alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from mmnotebook.errors import MMError
+
+
+class Stopped(Exception):
+    """Raised inside a step to end the run; never shown to a user."""
+
+
+@dataclass
+class Tally:
+    """What one node has seen so far in this process."""
+
+    elements_in: int = 0
+    elements_out: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Live:
+    """One run, seen from inside.
+
+    Attributes
+    ----------
+    tallies
+        By node.
+    limits
+        By node, the number of failures that already exceeds the share that may fail.
+    """
+
+    run_id: str
+    tallies: dict[str, Tally]
+    limits: dict[str, float] = field(default_factory=dict)
+    stopped: bool = False
+    cause: MMError | None = None
+    too_many: str | None = None
+    failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stop(self, cause: MMError | None = None) -> None:
+        """Make every step end at its next element; the first cause is kept."""
+        with self._lock:
+            self.cause = self.cause or cause
+            self.stopped = True
+
+    def check(self) -> None:
+        """Raise when the run was stopped."""
+        if self.stopped:
+            raise Stopped(self.run_id)
+
+    def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
+        """Count a failure; keep the first hundred; stop when there are certainly too many."""
+        with self._lock:
+            tally = self.tallies[node]
+            tally.failed += 1
+            if len(self.failures) < 100:
+                self.failures.append(failure)
+            if tally.failed > self.limits.get(node, float("inf")):
+                self.too_many = self.too_many or node
+                self.stopped = True
+
+
+_runs: dict[str, Live] = {}
+
+
+def start(run_id: str, nodes: tuple[str, ...], limits: dict[str, float]) -> Live:
+    """Open the channel of a run."""
+    live = Live(run_id, {node: Tally() for node in nodes}, limits)
+    _runs[run_id] = live
+    return live
+
+
+def find(run_id: str) -> Live | None:
+    """The run with this id, None when it is not in this process or is over."""
+    return _runs.get(run_id)
+
+
+def end(run_id: str) -> None:
+    """Close the channel of a run."""
+    _runs.pop(run_id, None)

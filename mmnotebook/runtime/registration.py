@@ -1,0 +1,169 @@
+"""`register`: a target is looked at, refused with a remedy or stored, and named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.models import ModelSpec, registry
+from mmnotebook.graph.names import is_a
+from mmnotebook.graph.steps import KINDS, is_count, is_name
+from mmnotebook.runtime import model_files
+
+ALLOWED = (
+    "a torch nn.Module, a fitted scikit-learn estimator, a Beam ModelHandler, "
+    "or the path of a TorchScript, state-dict, pickle or joblib file"
+)
+DEFAULT_BATCH = 64
+
+
+def register(
+    name: str,
+    target: Any,
+    *,
+    model_class: Callable[..., Any] | None = None,
+    model_params: Mapping[str, Any] | None = None,
+    input: str | Sequence[str] | None = None,
+    output: str | Callable[[Any], Any] | None = None,
+    batch_size: int | None = None,
+    device: str = "CPU",
+) -> ModelSpec:
+    """Register a model under a name, for use in pipelines.
+
+    Parameters
+    ----------
+    name
+        A Python identifier. A name registered before is replaced.
+    target
+        A live torch ``nn.Module``, a fitted scikit-learn estimator, a Beam ``ModelHandler``, or
+        the path of a file: TorchScript, a torch state dict (with `model_class`), or an estimator
+        saved with pickle or joblib. A live object is stored once, as it is now, in a private file.
+    model_class, model_params
+        The class (or function) that makes the module for a state dict, and its arguments.
+    input
+        The field of the element that the model is given; several become one numpy row in that
+        order. None gives it the value that flows.
+    output
+        What becomes of one raw output: ``"argmax"`` for the position of the highest score, any
+        function of it, or None to keep it.
+    batch_size
+        Elements per call of the model; 64 when not given, a Beam handler's own for a handler.
+    device
+        "CPU", or "GPU" for a torch model; a GPU that is not there falls back to the CPU.
+
+    Returns
+    -------
+    ModelSpec
+        What is known of the model; its `replaces` says which model had the name before.
+
+    Raises
+    ------
+    ModelError
+        When the target cannot work, with the reason and the remedy.
+    """
+    _check_options(name, target, model_class, model_params, batch_size, device)
+    options = {
+        "input": _fields(input),
+        "output": _output(output),
+        "batch_size": batch_size,
+        "device": device.upper(),
+    }
+    spec = replace(_store(name, target, model_class, dict(model_params or {})), **options)
+    if spec.batch_size is None and spec.form != "handler":
+        spec = replace(spec, batch_size=DEFAULT_BATCH)
+    before = registry.get(name)
+    spec = replace(spec, replaces=before.origin if before else None)
+    registry.add(spec)
+    return spec
+
+
+def _store(
+    name: str, target: Any, model_class: Callable[..., Any] | None, params: dict[str, Any]
+) -> ModelSpec:
+    if isinstance(target, (str, Path)):
+        return model_files.from_file(name, Path(target).expanduser(), model_class, params)
+    if isinstance(target, type):
+        raise ModelError(
+            f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
+            remedy=f"make one: {target.__name__}(...), and register that",
+        )
+    if is_a(target, {("apache_beam", "ModelHandler")}):
+        return _handler(name, target)
+    if is_a(target, {("torch", "Module")}):
+        return model_files.store_module(name, target)
+    if is_a(target, {("sklearn", "BaseEstimator")}):
+        return model_files.store_estimator(name, target)
+    raise ModelError(f"cannot register {_short(target)} as {name!r}; allowed: {ALLOWED}",
+                     remedy=_remedy(target))
+
+
+def _remedy(target: Any) -> str:
+    if callable(target) and not hasattr(target, "predict"):
+        return "a function needs no registration: use its name as a step, rows | f"
+    return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
+
+
+def _handler(name: str, target: Any) -> ModelSpec:
+    kind = type(target).__name__
+    if is_a(target, {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModelHandler")}):
+        raise ModelError(
+            f"cannot register a {kind} as {name!r}: elements carry their key already",
+            remedy="register the handler that it wraps",
+        )
+    try:
+        content = cloudpickle.dumps(target)
+    except Exception as error:
+        raise model_files.unpicklable(name, target, error) from error
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return ModelSpec(name, "beam", "handler", kind, None, digest, target=target)
+
+
+def _check_options(
+    name: Any, target: Any, model_class: Any, params: Any, batch_size: Any, device: Any
+) -> None:
+    if not is_name(name):
+        raise ModelError(f"{name!r} cannot name a model; allowed: a Python identifier",
+                         remedy='for example mm.register("mlp", module)')
+    if name in KINDS:
+        raise ModelError(f"{name!r} is the name of a step", remedy="choose another name")
+    if batch_size is not None and not is_count(batch_size):
+        raise ModelError(f"batch_size={batch_size!r}; allowed: a whole number from 1")
+    if not isinstance(device, str) or device.upper() not in ("CPU", "GPU"):
+        raise ModelError(f"device={device!r}; allowed: 'CPU' or 'GPU'")
+    if not isinstance(target, (str, Path)) and (model_class is not None or params):
+        raise ModelError(
+            f"model_class and model_params go with a state-dict file, not with {_short(target)}",
+            remedy="leave them out",
+        )
+
+
+def _fields(selected: Any) -> str | tuple[str, ...] | None:
+    if selected is None or (isinstance(selected, str) and selected):
+        return selected
+    if isinstance(selected, Sequence) and selected and all(isinstance(f, str) for f in selected):
+        return tuple(selected)
+    raise ModelError(f"input={selected!r}; allowed: the name of a field, or a list of names")
+
+
+def _output(output: Any) -> Any:
+    if output is None or output == "argmax":
+        return output
+    if not callable(output):
+        raise ModelError(f"output={output!r}; allowed: 'argmax', a function, or None")
+    try:
+        cloudpickle.dumps(output)
+    except Exception as error:
+        raise ModelError(f"output={output!r} cannot be pickled ({one_line(error)})") from error
+    return output
+
+
+def _short(value: Any) -> str:
+    text = repr(value).split("\n", 1)[0]
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return f"{text} ({type(value).__name__})"

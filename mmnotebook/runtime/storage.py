@@ -1,0 +1,71 @@
+"""Private files: one folder per process, for its user alone, gone when the process is."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, BinaryIO
+
+_PREFIX = "mmnotebook-"
+_LOCK = ".lock"
+_session: tuple[int, Path, IO[bytes]] | None = None
+
+
+def session_folder() -> Path:
+    """The folder for this process's files, made on first use with permissions 0700.
+
+    It is removed at exit. Folders that killed processes left behind are removed here: their lock
+    is free, which cannot be said of a living process's.
+    """
+    global _session
+    if _session is None or _session[0] != os.getpid():
+        _sweep(Path(tempfile.gettempdir()))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = create_private(folder / _LOCK)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _session = (os.getpid(), folder, lock)
+        atexit.register(_remove, os.getpid(), folder)
+    return _session[1]
+
+
+def new_folder(kind: str) -> Path:
+    """A new, empty, private folder below this process's."""
+    return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=session_folder()))
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Open a new file for writing that only its user may read (0600)."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return os.fdopen(handle, "wb")
+
+
+def fingerprint(path: Path) -> str:
+    """blake2b of a file's content, 32 hex digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _remove(pid: int, folder: Path) -> None:
+    # A forked child inherits the exit hook, but the folder is its parent's.
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.glob(f"{_PREFIX}*"):
+        try:
+            if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+                continue
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
