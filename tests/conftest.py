@@ -1,0 +1,31 @@
+"""What every test gets: Hypothesis profiles and a registry of models of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from mmnotebook.graph.models import Registry, registry
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(autouse=True)
+def models() -> Iterator[Registry]:
+    """The registry of models, empty; what stood in it before stands in it again afterwards."""
+    before = list(registry.values())
+    _clear()
+    yield registry
+    _clear()
+    for spec in before:
+        registry.add(spec)
+
+
+def _clear() -> None:
+    for name in list(registry):
+        registry.remove(name)
