@@ -131,3 +131,7 @@ class RunError(MMError):
         self.model = model
         self.result = result
         self.failed = failed
+
+
+class ResultError(MMError):
+    """What was asked of a result it cannot answer: an unknown id, a `where=` that fails."""

@@ -254,11 +254,11 @@ def _model_row(measure: ModelMeasure) -> list[Any]:
 
 def _table(rows: Mapping[str, list[Any]], columns: Mapping[str, str], index: str) -> pd.DataFrame:
     """A frame with exactly these columns and types, also when there is no row."""
-    values = list(zip(*rows.values())) if rows else [()] * len(columns)
+    values = list(zip(*rows.values(), strict=True)) if rows else [()] * len(columns)
     labels = pd.Index(list(rows), name=index, dtype="object")
     return pd.DataFrame(
         {
-            name: pd.Series(list(column), index=labels, dtype=dtype)  # type: ignore[call-overload]
-            for (name, dtype), column in zip(columns.items(), values)
+            name: pd.Series(list(column), index=labels, dtype=dtype)
+            for (name, dtype), column in zip(columns.items(), values, strict=True)
         }
     )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from mmnotebook.analysis import metrics
+from mmnotebook.analysis import frames, metrics, summary
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.values import column, is_prediction, plain
 from mmnotebook.errors import RunError
-from mmnotebook.graph.graph import Graph, Group, Node
-
-PREDICTING = ("model", "cascade", "keyed")
-"""The kinds of step whose elements are predictions."""
-
-RESERVED = ("id", "prediction", "model", "value", "key")
-"""Names of columns that a source's field may not take; it becomes `<name>_field`."""
-
+from mmnotebook.graph.graph import Graph, Node
 
 class Record(NamedTuple):
     """One stored element of a node.
@@ -118,22 +110,124 @@ class Result:
         self.seconds = seconds
         self.machine = machine
         self._store = store
-        self._frames: dict[str, pd.DataFrame] = {}
         self._rows: dict[str, pd.DataFrame] = {}
-        self._fields: pd.DataFrame | None = None
-        self._failed: pd.DataFrame | None = None
+        self._frames: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        raise NotImplementedError
+        """The elements of a node, or of a name for several, in the order of the sources.
 
-    @property
+        Returns
+        -------
+        DataFrame
+            id, the source's fields, then prediction, model and key for a node that predicts and
+            value and key for any other. For a name of several nodes: id, the source's fields and
+            a column per node, missing where the element did not come by.
+
+        Raises
+        ------
+        GraphError
+            When the graph has no such name.
+        RunError
+            When the node was not part of the run.
+        """
+        if name not in self._frames:
+            members = self._members(name)
+            rows = self.rows(name) if members is None else self._joined(members)
+            self._frames[name] = frames.with_fields(rows, self._fields)
+        # A copy of the frame but not of its cells, so that a column added to it stays outside.
+        return self._frames[name].copy(deep=False)
+
+    def rows(self, node: str) -> pd.DataFrame:
+        """The elements of one node without the sources' fields, indexed by their origins."""
+        if node not in self._rows:
+            self._check_ran(node)
+            records = self._store.records(node)
+            self._rows[node] = frames.rows(records, self.measures[node].kind, self._order)
+        return self._rows[node]
+
+    def _joined(self, members: tuple[str, ...]) -> pd.DataFrame:
+        return frames.joined({name: self.rows(name) for name in members}, self._order)
+
+    def _members(self, name: str) -> tuple[str, ...] | None:
+        """The nodes that a group's name stands for, None for a name that is no group's."""
+        return next((group.members for group in self.graph.groups if group.name == name), None)
+
+    def _check_ran(self, node: str) -> None:
+        if node in self.measures:
+            return
+        if node not in self.graph:
+            raise self.graph.unknown(node)
+        ran = ", ".join(self.measures) or "none"
+        raise RunError(
+            f"the node {node!r} was not part of this run; nodes that ran: {ran}",
+            remedy=f"run the graph as far as that: mm.run(graph, until={node!r})",
+            node=node,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the nodes that ran."""
+        return iter(self.measures)
+
+    def __len__(self) -> int:
+        return len(self.measures)
+
+    def __contains__(self, name: object) -> bool:
+        """Does `result[name]` give a frame?"""
+        members = self._members(name) if isinstance(name, str) else None
+        return name in self.measures if members is None else self.measures.keys() >= set(members)
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the nodes that ran."""
+        return tuple(self.measures)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.measures, *(group.name for group in self.graph.groups if group.name in self)]
+
+    @cached_property
+    def _fields(self) -> pd.DataFrame:
+        return frames.unique_fields(self._store.fields())
+
+    @cached_property
+    def _order(self) -> frames.Order:
+        return frames.Order(self._fields.index)
+
+    @cached_property
     def failed(self) -> pd.DataFrame:
-        raise NotImplementedError
+        """One row per failure: node, id, error, message, traceback."""
+        return frames.failures(self._store.failures(), tuple(self.measures), self._order)
 
-    @property
+    @cached_property
     def nodes(self) -> pd.DataFrame:
+        """What each node did; see `metrics.node_table`."""
         return metrics.node_table(self.measures)
 
-    @property
+    @cached_property
     def models(self) -> pd.DataFrame:
+        """What each model did, latencies per batch; see `metrics.model_table`."""
         return metrics.model_table(self.sketches)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many elements went along each wire, by (upstream, node); unknown ones left out."""
+        found = {
+            (wire.node, node.name): self._count(self.graph[wire.node], node)
+            for node in self.graph
+            for wire in node.inputs
+        }
+        return {ends: count for ends, count in found.items() if count is not None}
+
+    def _count(self, upstream: Node, node: Node) -> int | None:
+        """Elements on the wires between two nodes."""
+        if upstream.name not in self.measures or node.name not in self.measures:
+            return None
+        ports = {wire.port for wire in node.inputs if wire.node == upstream.name}
+        if ports.issuperset(upstream.arms or ports):
+            return self.measures[upstream.name].elements_out
+        if all(wire.node == upstream.name for wire in node.inputs):
+            return self.measures[node.name].elements_in
+        return None
+
+    def __repr__(self) -> str:
+        return summary.text(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": summary.text(self), "text/html": summary.html(self)}

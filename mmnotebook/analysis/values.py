@@ -48,10 +48,17 @@ def _array(tensor: Any) -> np.ndarray[Any, Any]:
     return array
 
 
+def same(one: Any, other: Any) -> bool:
+    """Are two plain values equal, arrays item by item?"""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one is other or one == other)
+
+
 _DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64", "float64")}
 
 
-def column(values: Sequence[Any]) -> pd.Series[Any]:
+def column(values: Sequence[Any]) -> pd.Series:
     """The values as a column: typed when they are scalars of one type, otherwise of objects.
 
     None is missing; it makes whole numbers and truths of pandas' types that know <NA>.
@@ -59,7 +66,7 @@ def column(values: Sequence[Any]) -> pd.Series[Any]:
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
         dtype = _DTYPES[kind][any(value is None for value in values)]
-        return pd.Series(list(values), dtype=dtype)  # type: ignore[call-overload,no-any-return]
+        return pd.Series(list(values), dtype=dtype)
     items = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):  # one by one: numpy would stack arrays of one shape
         items[index] = value

@@ -1,0 +1,64 @@
+"""A result as text and HTML: counts and names, which are the same in every run, and no times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mmnotebook.analysis.tables import html_table, short
+
+if TYPE_CHECKING:
+    from mmnotebook.analysis.results import Result
+
+_NOTE = "Latencies, per batch: r.models. Times and sizes: r.nodes."
+_FAILURES = 3
+
+
+def text(result: Result) -> str:
+    """A few lines: how many of what, the nodes' counts, the models' counts."""
+    parts = [_headline(result), _plain(_nodes(result))]
+    if result.sketches:
+        parts += [_plain(_models(result)), _NOTE]
+    return "\n\n".join(parts)
+
+
+def html(result: Result) -> str:
+    """The drawn graph with its counts, the tables, and the first failures if there are any."""
+    from mmnotebook.graph import drawing
+
+    parts = [
+        f"<div><b>{_headline(result)}</b></div>",
+        drawing.html(result.graph, result.counts()),
+        html_table(_nodes(result), max_rows=len(result)),
+    ]
+    if result.sketches:
+        parts += [html_table(_models(result), max_rows=len(result.sketches))]
+        parts += [f'<div style="opacity:.75">{_NOTE}</div>']
+    if len(result.failed):
+        parts += ["<div><b>First failures</b>; all of them: r.failed</div>"]
+        parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
+    return f'<div class="mm-result">{"".join(parts)}</div>'
+
+
+def _headline(result: Result) -> str:
+    counts = [(len(result), "node"), (len(result.sketches), "model")]
+    parts = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts]
+    failed = sum(measure.failed for measure in result.measures.values())
+    return ", ".join(["Result: " + parts[0], parts[1], f"{failed:,} failed"])
+
+
+def _nodes(result: Result) -> pd.DataFrame:
+    return result.nodes[["kind", "elements_in", "elements_out", "failed"]]
+
+
+def _models(result: Result) -> pd.DataFrame:
+    frame = result.models[["predictions", "batches", "mean_batch", "failed"]]
+    megabytes = result.models["parameter_bytes"].astype("Float64") / 1e6
+    return frame.assign(parameter_mb=megabytes)
+
+
+def _plain(frame: pd.DataFrame) -> str:
+    """The frame as aligned text, formatted as in HTML; what is missing as a dash."""
+    cells = frame.reset_index().map(short)
+    return str(cells.to_string(index=False))
