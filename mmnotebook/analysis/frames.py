@@ -133,10 +133,8 @@ def _indexed(columns: Mapping[str, Sequence[Any]], origins: list[str]) -> pd.Dat
 def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
     """id, the fields of each row's origin, then the other columns of `rows`; index from 0."""
     place = fields.index.get_indexer(rows.index)
-    if (place >= 0).all():
-        own = fields.take(place)  # keeps the columns' types
-    else:
-        own = fields.reindex(rows.index)
+    known = (place >= 0).all()
+    own = fields.take(place) if known else fields.reindex(rows.index)  # take keeps the types
     own = own.set_axis(_free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
     own, rows = own.reset_index(drop=True), rows.reset_index(drop=True)
     return pd.concat([rows[["id"]], own, rows.drop(columns="id")], axis=1)

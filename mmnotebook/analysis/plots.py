@@ -1,18 +1,277 @@
-"""Plots of a result: each takes `ax=None` and returns the Axes."""
+"""Plots of a result: each takes `ax=None` and returns the Axes.
+
+A new figure keeps matplotlib's own background, so that its text reads on a dark page too; the
+colours are of Okabe and Ito's palette, told apart by the colour-blind and dark enough for white
+and bright enough for black. Nothing here changes matplotlib's settings.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from mmnotebook.analysis.metrics import ModelMeasure, bucket_ms, quantile, samples_needed
 from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.tables import short
+from mmnotebook.errors import ResultError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+
+_MARKS: dict[str, tuple[float, Literal["-", "--", ":"]]] = {
+    "p50": (0.5, "-"),
+    "p95": (0.95, "--"),
+    "p99": (0.99, ":"),
+}
+_BAND = 0.55
+"""Height of the highest bar of a model's band; the rest of its row is for text."""
+
+_BINS = 40
+_NAME = 24
+_SIZES = {
+    "parameter_bytes": ("parameters", BLUE),
+    "resident_bytes": ("resident", ORANGE),
+    "device_bytes": ("device", GREEN),
+}
+_UNITS = ((3, "kB"), (6, "MB"), (9, "GB"), (12, "TB"))
+_FAR = 4
+"""Free memory further than this many times the longest bar is said, not drawn to scale."""
+
 
 def latency(result: Result, *, ax: Axes | None = None) -> Axes:
-    raise NotImplementedError
+    """The latency distribution of each model: one sample per call, that is per batch.
+
+    A band per model, on a common logarithmic axis in ms; p50, p95 and p99 are marked, and a
+    percentile of too few samples is named as such.
+
+    Parameters
+    ----------
+    result
+        What a run gave.
+    ax
+        Where to draw; a new figure without it.
+
+    Raises
+    ------
+    ResultError
+        When `result` is no Result.
+    """
+    models = _models(result)
+    ax = _axes(ax, len(models))
+    rows = _rows(ax, models)
+    for name, row in rows.items():
+        _band(ax, row, models[name])
+    _latency_axis(ax, [key for measure in models.values() for key in measure.buckets])
+    ax.set_title("Latency per batch", loc="left")
+    return ax
+
+
+def _band(ax: Axes, row: float, measure: ModelMeasure) -> None:
+    """The histogram of one model's latencies, its percentiles and a line of text."""
+    if not measure.buckets:
+        _note(ax, row, "no calls")
+        return
+    edges, density = _histogram(measure.buckets)
+    tops = row + _BAND * density / density.max()
+    ax.stairs(tops, edges, baseline=row, fill=True, color=BLUE, alpha=0.45)
+    ax.stairs(tops, edges, baseline=row, color=BLUE, linewidth=1)
+    for q, style in _MARKS.values():
+        at = quantile(measure.buckets, q)
+        if at is not None:
+            ax.plot([at, at], [row, row + _BAND * 1.1], color=ORANGE, linestyle=style, linewidth=2)
+    _note(ax, row, " · ".join(_percentile(label, measure.buckets) for label in _MARKS))
+
+
+def _percentile(label: str, buckets: Mapping[int, int]) -> str:
+    q = _MARKS[label][0]
+    at = quantile(buckets, q)
+    if at is None:
+        return f"{label}: too few samples ({sum(buckets.values())} of {samples_needed(q)})"
+    return f"{label} {at:.3g} ms"
+
+
+def _histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges in ms and counts of equal steps on a logarithmic axis, at most `_BINS` of them."""
+    low, high = min(buckets), max(buckets)
+    width = -(-(high - low + 1) // _BINS)
+    counts = np.zeros((high - low) // width + 1)
+    for key, count in buckets.items():
+        counts[(key - low) // width] += count
+    # A key stands for the middle of its bucket; half a step back is where the bucket begins.
+    steps = low + width * np.arange(len(counts) + 1)
+    middles = np.array([bucket_ms(int(key)) for key in steps])
+    return middles * np.sqrt(bucket_ms(0) / bucket_ms(1)), counts
+
+
+def _latency_axis(ax: Axes, keys: list[int]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if not keys:
+        ax.set_xticks([])
+        return
+    low, high = bucket_ms(min(keys)), bucket_ms(max(keys))
+    room = max(2 / (high / low) ** 0.5, 1.15)  # a factor on both sides; four in all at least
+    ax.set_xscale("log")
+    ax.set_xlim(low / room, high * room)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("ms, logarithmic")
+    lines = [Line2D([], [], color=ORANGE, linestyle=s, linewidth=2) for _, s in _MARKS.values()]
+    _legend(ax, lines, list(_MARKS))
 
 
 def memory(result: Result, *, ax: Axes | None = None) -> Axes:
-    raise NotImplementedError
+    """The memory of each model beside what the machine has free.
+
+    Bars per model for its parameters, and for what it holds of the process's and of an
+    accelerator's memory where that was measured; "not measured" where it was not. The free memory
+    is a line, or a sentence where it is far beyond the bars.
+
+    Parameters
+    ----------
+    result
+        What a run gave.
+    ax
+        Where to draw; a new figure without it.
+
+    Raises
+    ------
+    ResultError
+        When `result` is no Result.
+    """
+    models = _models(result)
+    ax = _axes(ax, len(models))
+    rows = _rows(ax, models)
+    kinds = _measured_kinds(models)
+    sizes = [size for m in models.values() for kind in kinds if (size := getattr(m, kind))]
+    longest, free = max(sizes, default=0), result.machine.free_bytes
+    unit, name = _unit(longest)
+    for model, row in rows.items():
+        _bars(ax, row, [(kind, getattr(models[model], kind)) for kind in kinds], unit)
+    drawn = free is not None and 0 < free <= _FAR * longest
+    ax.set_xlim(0, 1.2 * max(longest, free if free and drawn else 0, 1) / unit)
+    if drawn and free:
+        color = ax.xaxis.label.get_color()
+        ax.axvline(free / unit, color=color, linestyle="--", label="free on this machine")
+    ax.set_xlabel("\n".join([name, *_said(kinds, free, longest, drawn)]))
+    ax.set_title("Memory per model", loc="left")
+    if models:
+        _legend(ax, *ax.get_legend_handles_labels())
+    return ax
+
+
+def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
+    """The parameters, and of the other sizes those that are known of a model."""
+    return [
+        kind
+        for kind in _SIZES
+        if kind == "parameter_bytes" or any(getattr(m, kind) is not None for m in models.values())
+    ]
+
+
+def _bars(ax: Axes, row: float, sizes: Sequence[tuple[str, int | None]], unit: float) -> None:
+    """The bars of one model from the top down, each with its size or "not measured"."""
+    height = 0.75 / len(sizes)
+    for place, (kind, size) in enumerate(sizes):
+        label, color = _SIZES[kind]
+        y = row + 0.55 - (place + 0.5) * height
+        known = [label] if label not in ax.get_legend_handles_labels()[1] else ["_"]
+        if size is not None:
+            ax.barh(y, size / unit, height * 0.85, color=color, label=known[0])
+        text = f"{label} not measured" if size is None else _bytes(size)
+        ax.annotate(
+            text,
+            ((size or 0) / unit, y),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+
+
+def _said(kinds: Sequence[str], free: int | None, longest: int, drawn: bool) -> list[str]:
+    """What is known and not drawn, in words."""
+    lines = []
+    if free is None:
+        lines.append("free on this machine: not measured")
+    elif drawn or not longest:
+        lines.append(f"free on this machine: {_bytes(free)}")
+    else:
+        lines.append(
+            f"free on this machine: {_bytes(free)}, {free / longest:,.0f} × the longest bar"
+        )
+    missing = [label for kind, (label, _) in _SIZES.items() if kind not in kinds]
+    if missing:
+        lines.append(f"{' and '.join(missing)} memory: not measured")
+    return lines
+
+
+def _unit(longest: float) -> tuple[float, str]:
+    """What the axis counts in: (bytes, name)."""
+    fitting = [(10.0**power, name) for power, name in _UNITS if longest >= 10**power]
+    return fitting[-1] if fitting else (1.0, "bytes")
+
+
+def _bytes(size: float) -> str:
+    unit, name = _unit(size)
+    return f"{size / unit:.3g} {name}" if size / unit < 1000 else f"{size / unit:,.0f} {name}"
+
+
+def _models(result: object) -> Mapping[str, ModelMeasure]:
+    if not isinstance(result, Result):
+        raise ResultError(
+            f"a plot takes a Result, not {type(result).__name__} {short(result)!r}",
+            remedy="pass what mm.run(graph) returned",
+        )
+    return result.sketches
+
+
+def _axes(ax: Axes | None, models: int) -> Axes:
+    """The Axes given, or those of a new figure high enough for the models."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        size = (7.5, 1.1 + 0.8 * max(models, 1))
+        ax = pyplot.subplots(figsize=size, layout="constrained")[1]
+    return ax
+
+
+def _rows(ax: Axes, models: Mapping[str, ModelMeasure]) -> dict[str, float]:
+    """Where each model's row begins, the first on top; names the rows on the axis."""
+    rows = {name: float(len(models) - 1 - place) for place, name in enumerate(models)}
+    names = [name if len(name) <= _NAME else name[: _NAME - 1] + "…" for name in rows]
+    ax.set_yticks([row + _BAND / 2 for row in rows.values()], names)
+    ax.set_ylim(-0.35, max(len(models), 1) - 0.3)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    if not models:
+        ax.text(0.5, 0.5, "no models in this run", transform=ax.transAxes, ha="center")
+    return rows
+
+
+def _note(ax: Axes, row: float, text: str) -> None:
+    """A line of text under a model's band, wherever the band is on the x axis."""
+    where = ax.get_yaxis_transform()
+    ax.text(0.005, row - 0.05, text, transform=where, va="top", fontsize="small")
+
+
+def _legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend above the axes, at the right, where no data can be."""
+    ax.legend(
+        handles,
+        labels,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        borderaxespad=0.2,
+        ncols=len(labels) or 1,
+        frameon=False,
+        fontsize="small",
+    )

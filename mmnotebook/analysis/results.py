@@ -14,6 +14,7 @@ from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph, Node
 
+
 class Record(NamedTuple):
     """One stored element of a node.
 
