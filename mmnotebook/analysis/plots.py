@@ -7,6 +7,7 @@ and bright enough for black. Nothing here changes matplotlib's settings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,7 +62,7 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
         When `result` is no Result.
     """
     models = _models(result)
-    ax = _axes(ax, len(models))
+    ax = _axes(ax, len(models), captions=1)
     rows = _rows(ax, models)
     for name, row in rows.items():
         _band(ax, row, models[name])
@@ -73,7 +74,7 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
 def _band(ax: Axes, row: float, measure: ModelMeasure) -> None:
     """The histogram of one model's latencies, its percentiles and a line of text."""
     if not measure.buckets:
-        _note(ax, row, "no calls")
+        _note(ax, row + _BAND * 0.75, "no calls")
         return
     edges, density = _histogram(measure.buckets)
     tops = row + _BAND * density / density.max()
@@ -91,13 +92,14 @@ def _percentile(label: str, buckets: Mapping[int, int]) -> str:
     at = quantile(buckets, q)
     if at is None:
         return f"{label}: too few samples ({sum(buckets.values())} of {samples_needed(q)})"
-    return f"{label} {at:.3g} ms"
+    return f"{label} {_figure(at)} ms"
 
 
 def _histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Edges in ms and counts of equal steps on a logarithmic axis, at most `_BINS` of them."""
+    """Edges in ms and counts of equal steps on a logarithmic axis, fewer for fewer samples."""
     low, high = min(buckets), max(buckets)
-    width = -(-(high - low + 1) // _BINS)
+    bins = min(_BINS, 8 + math.isqrt(sum(buckets.values())))
+    width = math.ceil((high - low + 1) / bins)
     counts = np.zeros((high - low) // width + 1)
     for key, count in buckets.items():
         counts[(key - low) // width] += count
@@ -146,7 +148,7 @@ def memory(result: Result, *, ax: Axes | None = None) -> Axes:
         When `result` is no Result.
     """
     models = _models(result)
-    ax = _axes(ax, len(models))
+    ax = _axes(ax, len(models), captions=3)
     rows = _rows(ax, models)
     kinds = _measured_kinds(models)
     sizes = [size for m in models.values() for kind in kinds if (size := getattr(m, kind))]
@@ -154,15 +156,16 @@ def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     unit, name = _unit(longest)
     for model, row in rows.items():
         _bars(ax, row, [(kind, getattr(models[model], kind)) for kind in kinds], unit)
-    drawn = free is not None and 0 < free <= _FAR * longest
-    ax.set_xlim(0, 1.2 * max(longest, free if free and drawn else 0, 1) / unit)
-    if drawn and free:
-        color = ax.xaxis.label.get_color()
-        ax.axvline(free / unit, color=color, linestyle="--", label="free on this machine")
-    ax.set_xlabel("\n".join([name, *_said(kinds, free, longest, drawn)]))
-    ax.set_title("Memory per model", loc="left")
-    if models:
-        _legend(ax, *ax.get_legend_handles_labels())
+    drawn = free if free is not None and free <= _FAR * longest else None
+    ax.set_xlim(0, 1.2 * max(longest, drawn or 0, 1) / unit)
+    if drawn is not None:
+        ax.axvline(drawn / unit, color=ax.xaxis.label.get_color(), linestyle="--")
+    ax.set_xlabel("\n".join([name if sizes else "", *_said(kinds, free, longest)]))
+    ax.set_title("Memory", loc="left")
+    if sizes:
+        _memory_legend(ax, kinds, drawn is not None)
+    else:
+        ax.set_xticks([])
     return ax
 
 
@@ -178,34 +181,42 @@ def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
 def _bars(ax: Axes, row: float, sizes: Sequence[tuple[str, int | None]], unit: float) -> None:
     """The bars of one model from the top down, each with its size or "not measured"."""
     height = 0.75 / len(sizes)
+    top = row + _BAND / 2 + 0.75 / 2
     for place, (kind, size) in enumerate(sizes):
         label, color = _SIZES[kind]
-        y = row + 0.55 - (place + 0.5) * height
-        known = [label] if label not in ax.get_legend_handles_labels()[1] else ["_"]
+        y = top - (place + 0.5) * height
         if size is not None:
-            ax.barh(y, size / unit, height * 0.85, color=color, label=known[0])
-        text = f"{label} not measured" if size is None else _bytes(size)
+            ax.barh(y, size / unit, height * 0.85, color=color)
         ax.annotate(
-            text,
+            f"{label} not measured" if size is None else _bytes(size),
             ((size or 0) / unit, y),
-            (4, 0),
+            (5, 0),
             textcoords="offset points",
             va="center",
             fontsize="small",
+            bbox={"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1},
         )
 
 
-def _said(kinds: Sequence[str], free: int | None, longest: int, drawn: bool) -> list[str]:
-    """What is known and not drawn, in words."""
-    lines = []
-    if free is None:
-        lines.append("free on this machine: not measured")
-    elif drawn or not longest:
-        lines.append(f"free on this machine: {_bytes(free)}")
-    else:
-        lines.append(
-            f"free on this machine: {_bytes(free)}, {free / longest:,.0f} × the longest bar"
-        )
+def _memory_legend(ax: Axes, kinds: Sequence[str], free: bool) -> None:
+    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Artist] = [Patch(color=_SIZES[kind][1]) for kind in kinds]
+    labels = [_SIZES[kind][0] for kind in kinds]
+    if free:
+        handles.append(Line2D([], [], color=ax.xaxis.label.get_color(), linestyle="--"))
+        labels.append("free")
+    _legend(ax, handles, labels)
+
+
+def _said(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
+    """The free memory and what was not measured, in words."""
+    text = "free on this machine: " + ("not measured" if free is None else _bytes(free))
+    if free is not None and 0 < longest * _FAR < free:
+        text += f", {free / longest:,.0f} × the longest bar"
+    lines = [text]
     missing = [label for kind, (label, _) in _SIZES.items() if kind not in kinds]
     if missing:
         lines.append(f"{' and '.join(missing)} memory: not measured")
@@ -220,7 +231,12 @@ def _unit(longest: float) -> tuple[float, str]:
 
 def _bytes(size: float) -> str:
     unit, name = _unit(size)
-    return f"{size / unit:.3g} {name}" if size / unit < 1000 else f"{size / unit:,.0f} {name}"
+    return f"{_figure(size / unit)} {name}"
+
+
+def _figure(value: float) -> str:
+    """Three digits, without a power of ten."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def _models(result: object) -> Mapping[str, ModelMeasure]:
@@ -232,12 +248,12 @@ def _models(result: object) -> Mapping[str, ModelMeasure]:
     return result.sketches
 
 
-def _axes(ax: Axes | None, models: int) -> Axes:
-    """The Axes given, or those of a new figure high enough for the models."""
+def _axes(ax: Axes | None, models: int, captions: int) -> Axes:
+    """The Axes given, or those of a new figure high enough for the models and the captions."""
     if ax is None:
         from matplotlib import pyplot
 
-        size = (7.5, 1.1 + 0.8 * max(models, 1))
+        size = (7.5, 0.9 + 0.8 * max(models, 1) + 0.2 * captions)
         ax = pyplot.subplots(figsize=size, layout="constrained")[1]
     return ax
 

@@ -91,6 +91,8 @@ def _number(value: float) -> str:
         return str(value)
     if isinstance(value, int):
         return f"{value:,}"
+    if 9999.5 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
     text = f"{value:.4g}"
     return f"{text}.0" if value.is_integer() and "e" not in text else text
 
