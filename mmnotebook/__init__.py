@@ -1,0 +1,106 @@
+"""Pipelines with more than one machine-learning model, in a notebook, on Apache Beam.
+
+Every public name is imported when it is first used, so that `import mmnotebook` and
+`%load_ext mmnotebook` cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from mmnotebook.analysis import plots as plot
+    from mmnotebook.analysis.inspection import inspect, trace
+    from mmnotebook.analysis.results import Result
+    from mmnotebook.errors import GraphError, MMError, ModelError, RunError
+    from mmnotebook.graph.graph import Graph, Group, Input, Node
+    from mmnotebook.graph.models import ModelSpec, registry
+    from mmnotebook.graph.text import parse, pipeline, to_text
+    from mmnotebook.runtime.compiler import compile_graph
+    from mmnotebook.runtime.registration import register
+    from mmnotebook.runtime.session import run
+    from mmnotebook.ui.doctor import DoctorReport, doctor
+
+    last: Result | None
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DoctorReport",
+    "Graph",
+    "GraphError",
+    "Group",
+    "Input",
+    "MMError",
+    "ModelError",
+    "ModelSpec",
+    "Node",
+    "Result",
+    "RunError",
+    "compile_graph",
+    "doctor",
+    "inspect",
+    "parse",
+    "pipeline",
+    "plot",
+    "register",
+    "registry",
+    "run",
+    "to_text",
+    "trace",
+]
+
+_HOMES = {
+    "errors": ("GraphError", "MMError", "ModelError", "RunError"),
+    "graph.graph": ("Graph", "Group", "Input", "Node"),
+    "graph.models": ("ModelSpec", "registry"),
+    "graph.text": ("parse", "pipeline", "to_text"),
+    "analysis.results": ("Result",),
+    "analysis.inspection": ("inspect", "trace"),
+    "runtime.registration": ("register",),
+    "runtime.compiler": ("compile_graph",),
+    "runtime.session": ("run",),
+    "ui.doctor": ("DoctorReport", "doctor"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "last":
+        return _last()
+    if name == "plot":
+        value: Any = import_module("mmnotebook.analysis.plots")
+    elif name in _HOME:
+        value = getattr(import_module(f"mmnotebook.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "last"})
+
+
+def _last() -> Any:
+    """The latest `Result`; None, without importing Beam, when there can be none."""
+    session = sys.modules.get("mmnotebook.runtime.session")
+    return None if session is None else session.last()
+
+
+def load_ipython_extension(ip: InteractiveShell) -> None:
+    """`%load_ext mmnotebook`: the `%mm_…` magics and their completion."""
+    from mmnotebook.ui import extension
+
+    extension.load(ip)
+
+
+def unload_ipython_extension(ip: InteractiveShell) -> None:
+    """`%unload_ext mmnotebook`: takes out what `load_ipython_extension` put in."""
+    from mmnotebook.ui import extension
+
+    extension.unload(ip)

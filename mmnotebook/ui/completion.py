@@ -1,0 +1,137 @@
+"""Completion of the `%mm_…` magics and of the body of a `%%mm_pipeline` cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+from IPython.core.interactiveshell import InteractiveShell
+
+import mmnotebook as mm
+from mmnotebook.graph import steps
+from mmnotebook.graph.models import registry
+from mmnotebook.ui.variables import Accepts, Variables, is_function, is_graph, is_result, is_target
+
+IDENTIFIER = "mmnotebook"
+_MAGIC = re.compile(r"(?:^|=)\s*%{0,2}(mm_\w+)\s+(.*)$")
+_CELL = re.compile(r"\s*%%mm_pipeline\b")
+_WORD = re.compile(r"(?:[^\W\d]\w*)?$")
+_LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
+_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+_STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+Found = Iterator[tuple[str, str]]
+
+
+class Matcher:
+    """What can stand at the cursor, as IPython's completer asks for it."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._variables = Variables(shell)
+
+    @context_matcher(identifier=IDENTIFIER, priority=10)
+    def complete(self, context: CompletionContext) -> SimpleMatcherResult:
+        """The completions at the cursor; none outside of this package's magics."""
+        typed, found = self._at(context)
+        fitting = {text: kind for text, kind in found if text.startswith(typed)}
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(text, type=kind) for text, kind in fitting.items()],
+            matched_fragment=typed,
+            suppress=True,
+            do_not_suppress={"IPCompleter.file_matcher"},
+        )
+
+    def _at(self, context: CompletionContext) -> tuple[str, Found]:
+        """What is typed of the word at the cursor, and all that may stand there."""
+        before = context.text_until_cursor
+        magic = _MAGIC.search(before)
+        if magic and magic[1] in self._shell.magics_manager.magics["line"]:
+            return self._in_line(magic[1], magic[2])
+        lines = context.full_text.split("\n")
+        first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+        if first < context.cursor_line and _CELL.match(lines[first]):
+            return self._in_text("\n".join(lines[first + 1 : context.cursor_line]), before)
+        return "", iter(())
+
+    def _in_line(self, magic: str, line: str) -> tuple[str, Found]:
+        *said, typed = re.split(r"\s+", line)
+        if typed.startswith("-"):
+            return typed, self._options(magic)
+        if said and said[-1].startswith("-") and said[-1] != "--run":
+            return typed, self._values(said[-1])
+        if magic == "mm_pipeline":
+            typed, found = self._in_text("", line)
+            return typed, chain(self._of(is_graph, "graph") if not said else (), found)
+        return typed, self._words(magic)
+
+    def _options(self, magic: str) -> Found:
+        """The options that the magic's own parser takes."""
+        parser = self._shell.magics_manager.magics["line"][magic].parser
+        return _as("option", _OPTION.findall(parser.format_usage()))
+
+    def _values(self, option: str) -> Found:
+        """What may follow an option."""
+        if option == "--device":
+            yield from _as("device", ("CPU", "GPU"))
+        elif option == "--output":
+            yield from _as("output", ("argmax",))
+            yield from self._of(is_function, "function")
+        elif option == "--class":
+            yield from self._of(lambda value: isinstance(value, type), "class")
+        elif option == "--until":
+            yield from self._nodes()
+        elif option in ("-o", "-r", "--result"):
+            yield from self._of(is_result, "result")
+
+    def _words(self, magic: str) -> Found:
+        """What may stand in a magic's line and is no option."""
+        if magic == "mm_model":
+            yield from _as("model", registry)
+            yield from self._of(is_target, "variable")
+        elif magic == "mm_run":
+            yield from self._of(is_graph, "graph")
+        elif magic == "mm_inspect":
+            yield from self._nodes()
+        elif magic == "mm_plot":
+            yield from _as("plot", ("latency", "memory"))
+
+    def _in_text(self, earlier: str, line: str) -> tuple[str, Found]:
+        """In a pipeline's text: `earlier` lines, and this `line` up to the cursor."""
+        outside = _STRING.sub("", line)
+        typed = _WORD.search(line)
+        assert typed is not None
+        if any(mark in outside for mark in "'\"#") or line[: typed.start()].endswith("."):
+            return "", iter(())
+        return typed.group(), self._steps(earlier)
+
+    def _steps(self, earlier: str) -> Found:
+        names = self._variables.names()
+        yield from _as("node", _LINE_NAME.findall(earlier))
+        yield from _as("model", names.known("model"))
+        yield from _as("function", names.known("function"))
+        yield from _as("data", names.known("data"))
+        for kind in steps.KINDS.values():
+            if kind.name not in ("source", "model"):
+                yield f"{kind.name}(" if kind.params else f"{kind.name}()", "step"
+
+    def _nodes(self) -> Found:
+        """The nodes of the latest result, then those of the notebook's graphs."""
+        own = self._variables.own()
+        graphs = [mm.last.graph] if mm.last is not None else []
+        graphs += [own[name] for name in self._variables.of(is_graph)]
+        return _as("node", (name for graph in graphs for name in graph.names))
+
+    def _of(self, accepts: Accepts, kind: str) -> Found:
+        return _as(kind, self._variables.of(accepts))
+
+
+def _as(kind: str, texts: Iterable[str]) -> Found:
+    return ((text, kind) for text in texts)

@@ -1,0 +1,175 @@
+"""`python -m mmnotebook demo`: the A/B tutorial, executed here and written as one HTML file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmnotebook.errors import MMError, one_line
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+    from nbformat import NotebookNode
+
+NOTEBOOK = "01_ab.ipynb"
+NEEDED = ("nbclient", "nbconvert", "ipykernel", "sklearn")
+INSTALL = 'python -m pip install "mmnotebook[demo]"'
+# The tutorial's result is named r.
+_TABLE = "print(r.models.to_string())"
+_CELL_SECONDS = 600
+Say = Callable[[str], None]
+
+
+class DemoError(MMError):
+    """The demo cannot run here, or one of its cells failed."""
+
+
+def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
+    """Execute the A/B tutorial, say its per-model table, and write it as one HTML file.
+
+    Parameters
+    ----------
+    out
+        The HTML file; only its user may read it. It refers to nothing outside itself.
+    say
+        Is given each line of progress.
+    notebook
+        Another notebook, whose result is named r too.
+
+    Raises
+    ------
+    DemoError
+        When a package or the notebook is missing, or when a cell fails: the HTML is written then
+        as well, and shows where.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise DemoError(f"the demo needs {', '.join(missing)}", remedy=INSTALL)
+    if not out.resolve().parent.is_dir():
+        raise DemoError(f"no such folder: {str(out.resolve().parent)!r}", remedy="make it first")
+    source = notebook or _find()
+    import nbformat
+
+    book = nbformat.read(source, as_version=4)
+    with tempfile.TemporaryDirectory(prefix="mmnotebook-demo-") as folder:
+        table, failure = _execute(book, Path(folder), say)
+    _write(out, _html(book, source.stem))
+    if failure:
+        raise DemoError(failure, remedy=f"see {out.resolve()}")
+    say("")
+    say(table)
+    say("")
+    say(f"wrote {out.resolve()}")
+
+
+def _find() -> Path:
+    """The tutorial: in the source checkout, or where an installation puts it."""
+    checkout = _checkout()
+    folders = [] if checkout is None else [checkout / "notebooks"]
+    folders.append(Path(sys.prefix) / "share" / "mmnotebook" / "notebooks")
+    for folder in folders:
+        if (folder / NOTEBOOK).is_file():
+            return folder / NOTEBOOK
+    places = " or ".join(map(str, folders))
+    raise DemoError(f"{NOTEBOOK} is not in {places}", remedy="install mmnotebook again")
+
+
+def _checkout() -> Path | None:
+    """The folder that this package runs from without being installed; None for an installed one."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "setup.cfg").is_file() else None
+
+
+def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | None]:
+    """Execute a notebook in place: its per-model table, and what went wrong, if anything did."""
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    client = _client(book, folder)
+    cells = [index for index, cell in enumerate(book.cells) if _is_code(cell)]
+    number = 0
+    try:
+        with client.setup_kernel(env=_environment(folder), cleanup_kc=True):
+            try:
+                for number, index in enumerate(cells, 1):
+                    first = book.cells[index].source.strip().splitlines()[0]
+                    say(f"[{number}/{len(cells)}] {first}")
+                    client.execute_cell(book.cells[index], index)
+                return _table(client), None
+            except KeyboardInterrupt:
+                client.shutdown_kernel = "immediate"
+                raise
+    except CellExecutionError as error:
+        return "", f"cell {number} of {len(cells)} failed: {error.ename}: {error.evalue}"
+    except (CellTimeoutError, DeadKernelError) as error:
+        return "", f"cell {number} of {len(cells)} did not end: {one_line(error)}"
+
+
+def _is_code(cell: NotebookNode) -> bool:
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def _client(book: NotebookNode, folder: Path) -> NotebookClient:
+    """A client whose kernel is this very Python, whatever kernels the user has installed."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
+    native = KernelSpecManager(kernel_dirs=[])
+    return NotebookClient(
+        book,
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=native),
+        kernel_name="python3",
+        timeout=_CELL_SECONDS,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The kernel's: what it leaves behind goes with `folder`; it finds this very package."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    if checkout := _checkout():
+        paths = [str(checkout), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    return environment
+
+
+def _table(client: NotebookClient) -> str:
+    """The per-model table, by a cell that does not stay in the notebook."""
+    from nbformat.v4 import new_code_cell
+
+    client.nb.cells.append(new_code_cell(_TABLE))
+    try:
+        cell = client.execute_cell(client.nb.cells[-1], len(client.nb.cells) - 1)
+    finally:
+        del client.nb.cells[-1]
+    return "".join(output.get("text", "") for output in cell.outputs).rstrip()
+
+
+def _html(book: NotebookNode, title: str) -> str:
+    """The notebook as HTML without a script: nbconvert's would come from the internet."""
+    from bs4 import BeautifulSoup
+    from nbconvert import HTMLExporter
+
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(
+        book, {"metadata": {"name": title}}
+    )
+    soup = BeautifulSoup(html, "html.parser")
+    for script in soup.find_all("script"):
+        script.decompose()
+    return str(soup)
+
+
+def _write(out: Path, html: str) -> None:
+    """Put the file there at once and whole, for its user alone."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=out.parent, suffix=".html", delete=False
+    ) as file:
+        file.write(html)
+    Path(file.name).replace(out)

@@ -1,0 +1,215 @@
+"""`doctor`: what works on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError, metadata, version
+from pathlib import Path
+from typing import Literal
+
+from mmnotebook.errors import one_line
+
+State = Literal["ok", "missing", "note"]
+
+_PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+_LOW_MEMORY = 2 << 30
+_LOW_DISK = 2 << 30
+# Distribution, what for, the extra that brings it; None for what every run needs.
+_PACKAGES: tuple[tuple[str, str, str | None], ...] = (
+    ("apache-beam", "runs the pipelines", None),
+    ("torch", "torch models", None),
+    ("pandas", "results as tables", None),
+    ("psutil", "memory per model", None),
+    ("pyarrow", "parquet files", None),
+    ("matplotlib", "plots", None),
+    ("ipython", "the %mm_ magics", None),
+    ("ipywidgets", "widgets in a notebook", None),
+    ("anywidget", "widgets in a notebook", None),
+    ("scikit-learn", "scikit-learn models, the demo's data", "sklearn"),
+    ("onnxruntime", "ONNX models", "onnx"),
+    ("pillow", "folders of images", "images"),
+    ("nbclient", "python -m mmnotebook demo", "demo"),
+    ("nbconvert", "python -m mmnotebook demo", "demo"),
+    ("jupyterlab", "notebooks in a browser", "lab"),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    what
+        What was looked at.
+    state
+        "ok", "missing", or "note" for what works less well than it could.
+    found
+        The version or the figure that was found.
+    purpose
+        What it is for.
+    remedy
+        How to get it or do better; "" when there is nothing to do.
+    required
+        Does every run need it?
+    """
+
+    what: str
+    state: State
+    found: str
+    purpose: str
+    remedy: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What `doctor` found; shows as a table.
+
+    Attributes
+    ----------
+    checks
+        One for each thing that was looked at.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Is nothing missing that every run needs?"""
+        return not any(check.required and check.state == "missing" for check in self.checks)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The table: what, state, found, what for, how to get it."""
+        titles = {"purpose": "what for", "remedy": "how to get it"}
+        names = [field.name for field in fields(Check) if field.name != "required"]
+        return [
+            {titles.get(name, name): getattr(check, name) for name in names}
+            for check in self.checks
+        ]
+
+    def __repr__(self) -> str:
+        rows = self.rows()
+        table = [list(rows[0]), *(list(row.values()) for row in rows)]
+        widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in table
+        )
+
+    def _repr_html_(self) -> str | None:
+        try:
+            import pandas as pd
+
+            from mmnotebook.analysis.tables import html_table
+        except ImportError:
+            return None  # pandas may be what is missing; the text says so
+        return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))
+
+
+def doctor() -> DoctorReport:
+    """Look at what this machine has for mmnotebook; looks at nothing outside it.
+
+    Returns
+    -------
+    DoctorReport
+        Python, the packages, the GPU, free memory, the folder for temporary files and where
+        this runs, each with its state and the remedy.
+    """
+    packages = (_package(*package) for package in _PACKAGES)
+    return DoctorReport((_python(), *packages, _cuda(), _memory(), *_temporary(), _surroundings()))
+
+
+def _python() -> Check:
+    """Is this Python one of those that the installed Beam names?"""
+    this = f"{sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        classifiers = metadata("apache-beam").get_all("Classifier") or []
+    except PackageNotFoundError:
+        classifiers = []
+    named = [text.rsplit(" ", 1)[-1] for text in classifiers if "Python :: 3." in text]
+    supported = named or list(_PYTHONS)
+    known = this in supported
+    remedy = "" if known else f"use Python {', '.join(supported)}"
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Check("Python", "ok" if known else "missing", found, "what Beam runs on", remedy, True)
+
+
+def _package(name: str, purpose: str, extra: str | None) -> Check:
+    required = extra is None
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        wanted = "mmnotebook" if required else f"mmnotebook[{extra}]"
+        remedy = f'python -m pip install "{wanted}"'
+        return Check(name, "missing", "–", purpose, remedy, required)
+    return Check(name, "ok", found, purpose, required=required)
+
+
+def _cuda() -> Check:
+    purpose = "torch models with device GPU"
+    try:
+        import torch
+
+        devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    except (ImportError, OSError, RuntimeError) as error:
+        return Check("CUDA device", "note", one_line(error, 60), purpose, "see torch")
+    if devices:
+        return Check("CUDA device", "ok", ", ".join(devices), purpose)
+    remedy = "a CUDA build of torch and a driver; without, models run on the CPU"
+    return Check("CUDA device", "note", "none", purpose, remedy)
+
+
+def _memory() -> Check:
+    purpose = "models and data"
+    try:
+        import psutil
+    except ImportError as error:
+        return Check("free memory", "note", one_line(error, 60), purpose, "see psutil")
+    machine = psutil.virtual_memory()
+    low = machine.available < _LOW_MEMORY
+    found = f"{_gib(machine.available)} of {_gib(machine.total)}"
+    remedy = "stop other programs, or take smaller models" if low else ""
+    return Check("free memory", "note" if low else "ok", found, purpose, remedy)
+
+
+def _temporary() -> Iterator[Check]:
+    """The folder for temporary files: its room, and whether others could swap what is in it."""
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    remedy = "set TMPDIR to a folder with more room" if free < _LOW_DISK else ""
+    purpose = "models, sources and outputs of a run"
+    found = f"{_gib(free)} in {folder}"
+    yield Check("free disk", "note" if remedy else "ok", found, purpose, remedy)
+    status = folder.stat()
+    shared = bool(status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX
+    foreign = status.st_uid not in (0, os.getuid())
+    safe = not (shared or foreign)
+    found = "yes" if safe else f"others may rename files in {folder}"
+    remedy = "" if safe else "set TMPDIR to a folder that is yours alone"
+    yield Check("private files", "ok" if safe else "note", found, purpose, remedy)
+
+
+def _surroundings() -> Check:
+    """Where this runs: a notebook's kernel, a terminal's IPython, or plain Python."""
+    shell = None
+    if "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+    if shell is None:
+        remedy = "in a notebook: %load_ext mmnotebook"
+        return Check("here", "note", "plain Python", "where the magics work", remedy)
+    kernel = getattr(shell, "kernel", None) is not None
+    found = "a Jupyter kernel" if kernel else "IPython in a terminal"
+    return Check("here", "ok", found, "where the magics work")
+
+
+def _gib(size: float) -> str:
+    return f"{size / (1 << 30):.1f} GiB"

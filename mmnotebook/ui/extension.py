@@ -1,0 +1,29 @@
+"""What `%load_ext mmnotebook` puts into IPython and `%unload_ext` takes out again."""
+
+from __future__ import annotations
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from mmnotebook.ui.completion import Matcher
+from mmnotebook.ui.magics import MMMagics
+
+
+def load(ip: InteractiveShell) -> None:
+    """Register the magics and the completion, each once however often it is called."""
+    unload(ip)
+    ip.register_magics(MMMagics)
+    ip.Completer.custom_matchers.append(Matcher(ip))
+
+
+def unload(ip: InteractiveShell) -> None:
+    """Take the magics and the completion out again."""
+    for kind, names in MMMagics.magics.items():
+        for name in names:
+            ip.magics_manager.magics[kind].pop(name, None)
+    ip.magics_manager.registry.pop(MMMagics.__name__, None)
+    completer = ip.Completer
+    completer.custom_matchers = [m for m in completer.custom_matchers if not _is_ours(m)]
+
+
+def _is_ours(matcher: object) -> bool:
+    return type(matcher).__module__ == Matcher.__module__

@@ -1,0 +1,273 @@
+"""The `%mm_…` magics: each parses its line, makes one call of the Python API, stores and shows."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, kwds, magic_arguments
+from IPython.display import display
+
+import mmnotebook as mm
+from mmnotebook.graph.graph import Graph
+from mmnotebook.ui import arguments
+from mmnotebook.ui.figures import picture
+from mmnotebook.ui.variables import Variables
+
+_RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
+_ASSIGN = argument(
+    "--result", "-o", type=arguments.variable_name, help="The variable the result is assigned to."
+)
+_LIMIT = argument(
+    "--limit", type=arguments.count, metavar="N", help="Only a source's first LIMIT elements."
+)
+_UNTIL = argument("--until", metavar="NODE", help="Only NODE and what it needs.")
+
+
+@magics_class
+class MMMagics(Magics):
+    """The magics of mmnotebook."""
+
+    @property
+    def variables(self) -> Variables:
+        """The notebook's variables."""
+        return Variables(self.shell)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument(
+        "name", nargs="?", metavar="NAME", help="What the model is to be called in pipelines."
+    )
+    @argument(
+        "target",
+        nargs="?",
+        metavar="TARGET",
+        help="A variable (a module, an estimator, a Beam handler) or the path of a file.",
+    )
+    @argument(
+        "--class",
+        dest="model_class",
+        metavar="CLASS",
+        help="The class of a state dict: a variable.",
+    )
+    @argument(
+        "--params",
+        type=arguments.params,
+        help="The arguments of that class: a dict in quotes.",
+    )
+    @argument("--input", nargs="+", metavar="FIELD", help="The field, or fields, it is given.")
+    @argument("--output", help="argmax, or a function of one raw output: a variable.")
+    @argument("--batch", type=arguments.count, metavar="N", help="Elements per call of the model.")
+    @argument("--device", choices=("CPU", "GPU"), default="CPU", help="Where it runs; CPU.")
+    @line_magic
+    def mm_model(self, line: str) -> None:
+        """Register a model under a name; without arguments, show those that are registered.
+
+        Registering a name again replaces its model. In Python: mm.register(name, target, ...).
+
+        Examples::
+
+          %mm_model
+          %mm_model mlp my_torch_module --batch 64
+          %mm_model tree forest.joblib --input x
+          %mm_model net weights.pt --class Net --params '{"hidden": 64}' --output argmax
+        """
+        args = arguments.parse(self.mm_model, arguments.words(line))
+        if args.name is None:
+            if line.strip():
+                raise UsageError("which model? %mm_model NAME TARGET [options]")
+            display(mm.registry)
+            return
+        if args.target is None:
+            raise UsageError(f"what is {args.name!r} to be? %mm_model {args.name} TARGET")
+        fields = args.input and (args.input[0] if len(args.input) == 1 else tuple(args.input))
+        spec = mm.register(
+            args.name,
+            self.variables.target(args.target),
+            model_class=self._named(args.model_class, "class"),
+            model_params=args.params,
+            input=fields,
+            output=args.output if args.output == "argmax" else self._named(args.output, "function"),
+            batch_size=args.batch,
+            device=args.device,
+        )
+        display(spec)
+
+    @no_var_expand
+    @magic_arguments()
+    @kwds(usage="%(prog)s [NAME] [--run] [--result RESULT] [--limit N] [--until NODE] [TEXT]")
+    @argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        type=arguments.variable_name,
+        help="The variable that the graph is assigned to.",
+    )
+    @argument("--run", action="store_true", help="Run it, and show the result.")
+    @_ASSIGN
+    @_LIMIT
+    @_UNTIL
+    @line_cell_magic
+    def mm_pipeline(self, line: str, cell: str | None = None) -> None:
+        """Make a pipeline's graph from its text, show it, and with --run run it.
+
+        As a cell, the text is the cell's body. As a line, the text stands after NAME and may have
+        options before or behind it; with NAME alone, the graph of that name is shown or run again.
+        A line whose text begins with a bracket takes no NAME: use the cell.
+
+        The text is a sequence of lines `name = data | step | step`. A step is a registered model, a
+        function, a list of either to send each element to all, or one of split(a=0.9, b=0.1),
+        switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
+        flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
+
+        In Python: mm.pipeline(text), mm.run(graph).
+
+        Examples::
+
+          %%mm_pipeline digits_ab --run
+          both = digits["x"] | [mlp, tree]
+
+          %mm_pipeline digits_ab digits["x"] | split(mlp=0.9, tree=0.1) --run
+          %mm_pipeline digits["x"] | mlp
+          %mm_pipeline digits_ab --run --limit 100 -o r
+        """
+        if cell is None:
+            argv, text = arguments.split_pipeline_line(line)
+        else:
+            argv, text = arguments.words(line), cell
+        args = arguments.parse(self.mm_pipeline, argv)
+        _check(args, text)
+        if text.strip():
+            graph = mm.pipeline(text)
+            self.variables.assign_graph(args.name, graph)
+        else:
+            graph = self.variables.graph(args.name)
+        if args.run:
+            self._run(graph, args.result, limit=args.limit, until=args.until)
+        else:
+            display(graph)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", metavar="NAME", help="The variable of the graph.")
+    @_ASSIGN
+    @_LIMIT
+    @_UNTIL
+    @argument(
+        "--max-failed",
+        type=arguments.share,
+        default=0.1,
+        metavar="SHARE",
+        help="Stop when more than this share of a node's elements fail; 0.1.",
+    )
+    @line_magic
+    def mm_run(self, line: str) -> None:
+        """Run a graph and show the result, which is also mm.last.
+
+        In Python: mm.run(graph, limit=..., until=..., max_failed=...).
+
+        Examples::
+
+          %mm_run digits_ab
+          %mm_run digits_ab -o r --limit 100 --until mlp
+        """
+        args = arguments.parse(self.mm_run, arguments.words(line))
+        graph = self.variables.graph(args.name)
+        self._run(
+            graph, args.result, limit=args.limit, until=args.until, max_failed=args.max_failed
+        )
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("node", metavar="NODE", help="The node whose output is shown.")
+    @argument("-n", type=arguments.count, default=20, help="How many rows; 20.")
+    @argument("--where", "-w", metavar="EXPR", help="Which rows: an expression in quotes.")
+    @_RESULT
+    @line_magic
+    def mm_inspect(self, line: str) -> None:
+        """Show what came out of a node, one row per element.
+
+        In Python: mm.inspect(result, node, n=20, where="...").
+
+        Examples::
+
+          %mm_inspect mlp -n 5
+          %mm_inspect mlp --where "prediction != label"
+        """
+        args = arguments.parse(self.mm_inspect, arguments.words(line))
+        result = self.variables.result(args.result)
+        display(mm.inspect(result, args.node, n=args.n, where=args.where))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("id", metavar="ID", help="The id of an element, in quotes when it has spaces.")
+    @_RESULT
+    @line_magic
+    def mm_trace(self, line: str) -> None:
+        """Follow one element through every node that it met.
+
+        In Python: mm.trace(result, id).
+
+        Examples::
+
+          %mm_trace 17
+        """
+        args = arguments.parse(self.mm_trace, arguments.words(line))
+        display(mm.trace(self.variables.result(args.result), args.id))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("plots", nargs="+", choices=("latency", "memory"), help="What to plot.")
+    @_RESULT
+    @line_magic
+    def mm_plot(self, line: str) -> None:
+        """Plot the models of a result: how long each took per element, how much memory it holds.
+
+        In Python: mm.plot.latency(result), mm.plot.memory(result).
+
+        Examples::
+
+          %mm_plot latency memory
+          %mm_plot latency -r r
+        """
+        args = arguments.parse(self.mm_plot, arguments.words(line))
+        result = self.variables.result(args.result)
+        for name in args.plots:
+            data, metadata = picture(getattr(mm.plot, name), result, name)
+            display(data, metadata=metadata, raw=True)
+
+    @no_var_expand
+    @magic_arguments()
+    @line_magic
+    def mm_doctor(self, line: str) -> None:
+        """Show what works here, what is missing, and how to get it.
+
+        In Python: mm.doctor().
+
+        Examples::
+
+          %mm_doctor
+        """
+        arguments.parse(self.mm_doctor, arguments.words(line))
+        display(mm.doctor())
+
+    def _named(self, name: str | None, kind: str) -> Any:
+        return None if name is None else self.variables.function(name, kind)
+
+    def _run(self, graph: Graph, name: str | None, **how: Any) -> None:
+        result = mm.run(graph, **how)
+        if name is not None:
+            self.variables.assign(name, result)
+        display(result)
+
+
+def _check(args: Namespace, text: str) -> None:
+    """UsageError for a %mm_pipeline without a pipeline, or whose options clash."""
+    if not text.strip() and args.name is None:
+        raise UsageError("no pipeline: %mm_pipeline [NAME] [options] TEXT, or %mm_pipeline NAME")
+    if not args.run:
+        for option in ("result", "limit", "until"):
+            if getattr(args, option) is not None:
+                raise UsageError(f"--{option} says how to run: it needs --run")

@@ -1,0 +1,115 @@
+"""The notebook's variables as the magics and the completion see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+import mmnotebook as mm
+from mmnotebook.errors import MMError, nearest
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.graph.steps import is_name
+
+Accepts = Callable[[Any], bool]
+
+
+class VariableError(MMError):
+    """A magic's line names no variable of the notebook, or one of the wrong kind."""
+
+
+def is_graph(value: Any) -> bool:
+    return isinstance(value, Graph)
+
+
+def is_result(value: Any) -> bool:
+    return is_a(value, {("mmnotebook", "Result")})
+
+
+def is_target(value: Any) -> bool:
+    """Can it be registered as a model?"""
+    return role_of(value) == "unregistered" or isinstance(value, (str, PurePath))
+
+
+def is_function(value: Any) -> bool:
+    return role_of(value) == "function"
+
+
+class Variables:
+    """The variables of one notebook."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def own(self) -> dict[str, Any]:
+        """The user's variables, without IPython's and private ones."""
+        hidden = self._shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self._shell.user_ns.items()
+            if not name.startswith("_") and not (name in hidden and hidden[name] is value)
+        }
+
+    def names(self) -> Names:
+        """What a name in a pipeline's text can stand for."""
+        return Names(models=registry, given={}, notebook=self.own())
+
+    def of(self, accepts: Accepts) -> list[str]:
+        """The names of the variables that `accepts` says yes to."""
+        return [name for name, value in self.own().items() if accepts(value)]
+
+    def graph(self, name: str) -> Graph:
+        found = self._find(name, "pipeline", is_graph, f"%%mm_pipeline {name} makes one")
+        assert isinstance(found, Graph)
+        return found
+
+    def result(self, name: str | None) -> Any:
+        """The result of that name; the latest when there is no name."""
+        if name is not None:
+            return self._find(name, "result", is_result, f"%mm_run PIPELINE -o {name} makes one")
+        if mm.last is None:
+            raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
+        return mm.last
+
+    def target(self, text: str) -> Any:
+        """The model that a word stands for: a variable, or the path of a file as it stands."""
+        if text in self._shell.user_ns:
+            return self._shell.user_ns[text]
+        if is_name(text) and not Path(text).exists():
+            remedy = "name a module, an estimator, a Beam handler, or the path of a file"
+            return self._find(text, "model", is_target, remedy)
+        return text
+
+    def function(self, name: str, kind: str) -> Any:
+        return self._find(name, kind, is_function, f"define {name} in a cell above")
+
+    def assign(self, name: str, value: Any) -> None:
+        self._shell.user_ns[name] = value
+
+    def assign_graph(self, name: str | None, graph: Graph) -> None:
+        """Assign a graph; UsageError when that would take away what it reads or calls."""
+        if name is None:
+            return
+        uses = {dict(node.params).get(key) for node in graph for key in ("data", "function")}
+        if name in uses:
+            raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
+        self.assign(name, graph)
+
+    def _find(self, name: str, kind: str, accepts: Accepts, remedy: str) -> Any:
+        variables = self._shell.user_ns
+        if name in variables and accepts(variables[name]):
+            return variables[name]
+        known = sorted(self.of(accepts))
+        if name in variables:
+            said = f"{name!r} is no {kind}: it is a {type(variables[name]).__name__}"
+        else:
+            said = f"no {kind} is named {name!r}"
+        said += f"; in this notebook: {', '.join(known) or 'none'}"
+        if close := nearest(name, known):
+            said += f"; did you mean {close!r}?"
+        raise VariableError(said, remedy=remedy)
