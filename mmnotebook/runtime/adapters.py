@@ -1,0 +1,137 @@
+"""From what users have to what a framework takes, a batch at a time, and back to one output each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
+    """A batch of examples as the tensor that a torch module takes.
+
+    Examples are tensors, numpy rows, lists or numbers, all of one shape; records become a dict of
+    tensors. Numbers are given in the module's own floating type, but whole numbers stay whole for
+    a module that looks them up in an embedding.
+    """
+    if isinstance(batch[0], Mapping):
+        return {
+            name: torch_batch([example[name] for example in batch], model, device)
+            for name in batch[0]
+        }
+    import torch
+
+    if isinstance(batch[0], torch.Tensor):
+        stacked = torch.stack(list(batch))
+    else:
+        stacked = torch.from_numpy(_stack(batch))
+    dtype = _float_type(model)
+    if dtype is not None and not (stacked.is_complex() or _keeps_whole(stacked, model)):
+        stacked = stacked.to(dtype)
+    return stacked.to(device)
+
+
+def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
+    array = np.stack([np.asarray(example) for example in batch])
+    if array.dtype == object or array.dtype.kind in "USOV":
+        raise TypeError(f"a torch module takes numbers; the example is {_short(batch[0])}")
+    return array
+
+
+def _float_type(model: Any) -> Any:
+    for tensor in model.parameters():
+        if tensor.is_floating_point():
+            return tensor.dtype
+    return None
+
+
+def _keeps_whole(stacked: Any, model: Any) -> bool:
+    if stacked.is_floating_point():
+        return False
+    names = {getattr(m, "original_name", type(m).__name__) for m in model.modules()}
+    return any(name.startswith("Embedding") for name in names)
+
+
+def torch_inference(
+    batch: Sequence[Any],
+    model: Any,
+    device: Any,
+    inference_args: dict[str, Any] | None = None,
+    model_id: str | None = None,
+) -> list[Any]:
+    """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
+    import torch
+
+    with torch.no_grad():
+        given = torch_batch(batch, model, device)
+        arguments = inference_args or {}
+        if isinstance(given, dict):
+            outputs = model(**given, **arguments)
+        else:
+            outputs = model(given, **arguments)
+    return rows(outputs, len(batch))
+
+
+def rows(outputs: Any, count: int) -> list[Any]:
+    """A batch's outputs as one per example: of a tensor, a dict or tuple of tensors, or a list."""
+    if isinstance(outputs, Mapping):
+        columns = {name: rows(part, count) for name, part in outputs.items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if isinstance(outputs, tuple):
+        return list(zip(*(rows(part, count) for part in outputs), strict=True))
+    if hasattr(outputs, "detach"):
+        outputs = outputs.detach().cpu()
+        if outputs.dim() == 0:
+            raise ValueError(f"one output for {count} examples: the model returns a single number")
+        return list(outputs.unbind(0))
+    return list(outputs)
+
+
+def sklearn_inference(
+    model: Any, batch: Sequence[Any], inference_args: dict[str, Any] | None = None
+) -> list[Any]:
+    """Beam's `inference_fn` for scikit-learn: one prediction per example.
+
+    Records become a DataFrame, anything else an array with a row per example; an estimator that
+    was fitted on named columns is given those names.
+    """
+    return list(model.predict(_sklearn_batch(model, batch), **(inference_args or {})))
+
+
+def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
+    named = getattr(model, "feature_names_in_", None)
+    if isinstance(batch[0], Mapping):
+        import pandas as pd
+
+        frame = pd.DataFrame(list(batch))
+        return frame if named is None else frame[list(named)]
+    if isinstance(batch[0], str):
+        return list(batch)
+    array = np.stack([_plain(example) for example in batch])
+    if array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if named is not None and array.ndim == 2 and array.shape[1] == len(named):
+        import pandas as pd
+
+        return pd.DataFrame(array, columns=named)
+    return array
+
+
+def _plain(example: Any) -> np.ndarray[Any, Any]:
+    if hasattr(example, "detach"):
+        example = example.detach().cpu()
+    return np.asarray(example)
+
+
+def argmax(output: Any) -> int:
+    """The position of the highest of one example's scores."""
+    scores = _plain(output)
+    if scores.ndim != 1:
+        raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")
+    return int(scores.argmax())
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:59] + '…'} ({type(value).__name__})"

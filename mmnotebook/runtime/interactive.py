@@ -1,0 +1,90 @@
+"""Beam's interactive environment, used without what it prints, shows and keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.interactive import interactive_environment
+from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from mmnotebook.runtime.cache import ShardCache
+
+_LOGGERS = ("apache_beam", "apache_beam.runners.interactive")
+# The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
+# what is in it at the time.
+_watched: dict[str, Any] = {}
+_watcher: Any = None
+
+
+def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
+    """A pipeline on InteractiveRunner, over `runner` or else the in-process one."""
+    if isinstance(options, Mapping):
+        options = PipelineOptions.from_dictionary(dict(options))
+    interactive = InteractiveRunner(runner or FnApiRunner(), force_compute=False)
+    return beam.Pipeline(interactive, options=options)
+
+
+def run(pipeline: beam.Pipeline, watched: Mapping[str, Any], cache: ShardCache) -> Any:
+    """Run a pipeline once, every PCollection of `watched` into the cache; gives Beam's metrics."""
+    env = _environment()
+    env.set_cache_manager(cache, pipeline)
+    env.add_user_pipeline(pipeline)
+    _watched.clear()
+    _watched.update(watched)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+        # The interactive result has no metrics of its own.
+        return result._underlying_result.metrics()
+    finally:
+        _watched.clear()
+        env.cleanup(pipeline)
+        env.evict_cache_manager(pipeline)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Beam's log out of the notebook; levels are put back as they were."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def prepare() -> None:
+    """Make the environment; to be called in the cell's own thread, where its output can be caught.
+
+    Beam's environment loads scripts from a CDN into the notebook when it is first made.
+    """
+    with quiet(), _hidden_display():
+        _environment()
+
+
+def _environment() -> Any:
+    global _watcher
+    env = interactive_environment.current_env()
+    if _watcher is not env:
+        env.watch(_watched)
+        _watcher = env
+    return env
+
+
+def _hidden_display() -> contextlib.AbstractContextManager[Any]:
+    module = sys.modules.get("IPython")
+    if module is None or module.get_ipython() is None:
+        return contextlib.nullcontext()
+    from IPython.utils.capture import capture_output
+
+    return capture_output(stdout=False, stderr=False, display=True)

@@ -1,0 +1,87 @@
+"""Shows a run's events: a line per node with its counts, in a notebook or on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+from typing import Any
+
+from mmnotebook.runtime import events
+
+
+def subscriber() -> events.Subscriber | None:
+    """A display for where we are; None where nobody would see it."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        return NotebookProgress()
+    return TerminalProgress() if sys.stderr.isatty() else None
+
+
+class NotebookProgress:
+    """One output that is rewritten in place, and taken away when the run is over.
+
+    What is left is the same in every run: the result shows the final counts.
+    """
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._total: int | None = None
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.RunStarted):
+            self._total = event.total
+        elif isinstance(event, events.RunProgressed):
+            self._show(event)
+        elif self._handle is not None:
+            self._handle.update(_Shown("", f"run {event.state}"))
+
+    def _show(self, event: events.RunProgressed) -> None:
+        from IPython.display import display
+
+        shown = _Shown(lines(event.counts, self._total), "running")
+        if self._handle is None:
+            self._handle = display(shown, display_id=True)
+        else:
+            self._handle.update(shown)
+
+
+class _Shown:
+    def __init__(self, text: str, state: str) -> None:
+        self._text, self._state = text, state
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return f'<pre role="status" aria-label="{escape(self._state)}">{escape(self._text)}</pre>'
+
+
+class TerminalProgress:
+    """One line on stderr, rewritten in place and cleared at the end."""
+
+    def __init__(self) -> None:
+        self._width = 0
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.RunProgressed):
+            line = "  ".join(f"{c.node} {c.elements_out:,}" for c in event.counts)
+            self._write(line)
+        elif isinstance(event, events.RunFinished):
+            self._write("")
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write("\r" + line.ljust(self._width) + ("" if line else "\r"))
+        sys.stderr.flush()
+        self._width = len(line)
+
+
+def lines(counts: tuple[events.NodeCounts, ...], total: int | None) -> str:
+    """A line per node: its name, its elements, and what failed."""
+    width = max((len(count.node) for count in counts), default=0)
+    return "\n".join(
+        f"{c.node.ljust(width)}  {c.elements_out:>9,}"
+        + (f" of {total:,}" if total is not None and not c.elements_in else "")
+        + (f"  {c.failed:,} failed" if c.failed else "")
+        for c in counts
+    )

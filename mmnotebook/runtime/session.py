@@ -1,0 +1,269 @@
+"""The interactive run: all nodes at once, progress while it goes on, and a stop that stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import psutil
+
+from mmnotebook.analysis.results import Failure, Machine, Result
+from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.steps import is_count, is_fraction
+from mmnotebook.runtime import compiler, events, interactive, live, measures, progress_display, storage
+from mmnotebook.runtime.cache import ShardCache
+from mmnotebook.runtime.stored import StoredElements
+
+_TICK = 0.1
+_PATIENCE = 1.5
+FAILED = " failed"
+"""The name under which failures are kept; no node can have it."""
+_last: Result | None = None
+
+
+class InterruptedRunError(RunError, KeyboardInterrupt):
+    """The user stopped the run; also a KeyboardInterrupt."""
+
+
+def last() -> Result | None:
+    """The latest result of this process, None before the first."""
+    return _last
+
+
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    progress: bool = True,
+    runner: Any = None,
+    options: Any = None,
+) -> Result:
+    """Run a graph with Beam's InteractiveRunner and keep what every node gave.
+
+    Parameters
+    ----------
+    graph
+        What is to run. Names that are not bound in it are looked up in the notebook, models in the
+        registry, both as they are now.
+    limit
+        Take only the first `limit` elements of each source.
+    until
+        Run only what this node needs, the node included.
+    max_failed
+        The share of a node's elements, from 0 to 1, that may fail before the run counts as failed.
+    progress
+        Show a line per node with its counts while the run goes on.
+    runner
+        A Beam runner below InteractiveRunner; None is the in-process FnApiRunner.
+    options
+        Beam's PipelineOptions, or a dict of them.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    GraphError, ModelError
+        Before anything has run: when the graph is not valid or a model is not registered.
+    RunError
+        When a source cannot be read, a model not loaded, or more than `max_failed` of a node's
+        elements failed; its `failed` and `result` hold what there is.
+    KeyboardInterrupt
+        When it was stopped, within two seconds; also a RunError.
+    """
+    _check(limit, max_failed)
+    part = graph if until is None else graph.validate().upto(until)
+    prepared = compiler.prepare(part, limit)
+    subscribers = [display] if progress and (display := progress_display.subscriber()) else []
+    result = _Run(prepared, max_failed, subscribers).result(runner, options)
+    _check_failures(result, prepared, max_failed)
+    return result
+
+
+def _check(limit: Any, max_failed: Any) -> None:
+    if limit is not None and not is_count(limit):
+        raise RunError(f"limit={limit!r}; allowed: a whole number from 1, or None for all")
+    if not is_fraction(max_failed):
+        raise RunError(f"max_failed={max_failed!r}; allowed: a share from 0 to 1")
+
+
+class _Run:
+    """One run: a thread that runs Beam's pipeline, and the cell's thread that waits for it."""
+
+    def __init__(
+        self,
+        prepared: compiler.Prepared,
+        max_failed: float,
+        subscribers: Sequence[events.Subscriber],
+    ) -> None:
+        self.prepared, self.graph = prepared, prepared.graph
+        self.subscribers = subscribers
+        self.order = tuple(node.name for node in self.graph.order())
+        self.cache = ShardCache(storage.new_folder("run"))
+        memory = psutil.virtual_memory()
+        self.machine = Machine(memory.available, memory.total)
+        limits = {name: max_failed * most for name, most in _most(prepared).items()}
+        self.live = live.start(uuid.uuid4().hex, self.order, limits)
+        self.metrics: Any = None
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+
+    def result(self, runner: Any, options: Any) -> Result:
+        global _last
+        started = time.perf_counter()
+        interactive.prepare()
+        thread = threading.Thread(
+            target=self._work, args=(runner, options), name="mmnotebook-run", daemon=True
+        )
+        try:
+            with interactive.quiet():
+                self._tell(events.RunStarted(self.order, _total(self.prepared)))
+                thread.start()
+                self._wait()
+        finally:
+            live.end(self.live.run_id)
+        self._raise()
+        _last = self._collect(time.perf_counter() - started)
+        return _last
+
+    def _work(self, runner: Any, options: Any) -> None:
+        try:
+            pipeline = interactive.new_pipeline(runner, options)
+            compiled = compiler.assemble(self.prepared, pipeline, self.live.run_id)
+            watched = {**compiled, FAILED: compiled.failed}
+            self.metrics = interactive.run(pipeline, watched, self.cache)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _wait(self) -> None:
+        """Until the run is over; raises InterruptedRunError within two seconds of a Ctrl-C."""
+        try:
+            while not self.done.wait(_TICK):
+                self._tell(events.RunProgressed(self._counts()))
+        except KeyboardInterrupt:
+            self.live.stop()
+            # A model in the middle of a long call cannot be stopped; its thread ends after it.
+            self.done.wait(_PATIENCE)
+            self._tell(events.RunFinished("interrupted", self._counts()))
+            raise InterruptedRunError(
+                f"stopped by you; {self._so_far()}", remedy="run it again when you like"
+            ) from None
+        state = "done" if self.error is None else "failed"
+        self._tell(events.RunFinished(state, self._counts()))
+
+    def _counts(self) -> tuple[events.NodeCounts, ...]:
+        tallies = ((name, self.live.tallies[name]) for name in self.order)
+        return tuple(
+            events.NodeCounts(name, t.elements_in, t.elements_out, t.failed) for name, t in tallies
+        )
+
+    def _so_far(self) -> str:
+        return ", ".join(f"{c.node} {c.elements_out:,}" for c in self._counts()) + " elements"
+
+    def _tell(self, event: events.Event) -> None:
+        for subscriber in self.subscribers:
+            subscriber(event)
+
+    def _raise(self) -> None:
+        """The run's error as one that the user can act on."""
+        if self.live.cause is not None:
+            raise self.live.cause
+        if self.live.too_many is not None:
+            node = self.live.too_many
+            tally = self.live.tallies[node]
+            seen = [Failure(*failed) for failed in self.live.failures]
+            raise too_many(self.graph, node, tally.failed, tally.elements_in, seen, "so far ")
+        if isinstance(self.error, MMError):
+            raise self.error
+        if self.error is not None:
+            raise RunError(
+                f"the run failed: {_innermost(self.error)}",
+                remedy="the whole of Beam's error is this error's __cause__",
+            ) from self.error
+
+    def _collect(self, seconds: float) -> Result:
+        counters, distributions = measures.by_namespace(self.metrics)
+        store = StoredElements(self.graph, self.cache, FAILED)
+        sizes = {name: self.cache.name_size(name) for name in self.order}
+        return Result(
+            self.graph,
+            store,
+            measures.nodes(self.graph, counters, sizes),
+            measures.models(self.prepared.models, counters, distributions),
+            seconds,
+            self.machine,
+        )
+
+
+def _total(prepared: compiler.Prepared) -> int | None:
+    counts = [plan.count for plan in prepared.plans.values()]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _most(prepared: compiler.Prepared) -> dict[str, int]:
+    """By node, the most elements that can reach it, where that is known beforehand."""
+    most: dict[str, int | None] = {}
+    for node in prepared.graph.order():
+        if node.name in prepared.plans:
+            most[node.name] = prepared.plans[node.name].count
+            continue
+        counts = [most[wire.node] for wire in node.inputs]
+        grows = any(prepared.graph[wire.node].kind == "flat_map" for wire in node.inputs)
+        known = [count for count in counts if count is not None]
+        most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
+    return {name: count for name, count in most.items() if count is not None}
+
+
+def _check_failures(result: Result, prepared: compiler.Prepared, max_failed: float) -> None:
+    for name, measure in result.measures.items():
+        if name in prepared.plans:
+            seen = measure.failed + (measure.elements_out or 0)
+        else:
+            seen = measure.elements_in or 0
+        if measure.failed > max_failed * seen:
+            rows = result.failed[result.failed["node"] == name].itertuples(index=False)
+            failures = [Failure(*row) for row in rows]
+            raise too_many(result.graph, name, measure.failed, seen, failures, "", result)
+
+
+def too_many(
+    graph: Graph,
+    name: str,
+    failed: int,
+    seen: int,
+    failures: Sequence[Failure],
+    so_far: str,
+    result: Result | None = None,
+) -> RunError:
+    """The error for a node of which too many elements failed."""
+    models = ", ".join(graph[name].models)
+    by = f" (model {models})" if models else ""
+    first = failures[0]
+    return RunError(
+        f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
+        f"the first, {first.id!r}: {first.error}: {first.message}",
+        remedy="mend it, or allow a greater share with max_failed=; "
+        "the failures are in this error's .failed"
+        + (", all that was computed in its .result" if result is not None else ""),
+        node=name,
+        model=models or None,
+        result=result,
+        failed=pd.DataFrame(failures, columns=Failure._fields),
+    )
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return one_line(error)

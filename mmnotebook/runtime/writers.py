@@ -1,0 +1,84 @@
+"""Elements as flat records, and records as one file: parquet, csv or jsonl by its ending."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.errors import RunError, nearest
+from mmnotebook.runtime import storage
+
+ENDINGS = (".parquet", ".csv", ".jsonl")
+
+
+def check_path(node: str, path: str) -> None:
+    """Refuse a path that cannot be written before anything has run."""
+    where = Path(path).expanduser()
+    if where.suffix.lower() not in ENDINGS:
+        close = nearest(where.suffix, ENDINGS)
+        raise RunError(
+            f"{node!r} cannot write {path!r}; allowed endings: {', '.join(ENDINGS)}"
+            + (f"; did you mean {close}?" if close else ""),
+            node=node,
+        )
+    if where.is_dir() or not os.access(where.parent, os.W_OK):
+        raise RunError(
+            f"{node!r} cannot write {path!r}: "
+            + ("it is a folder" if where.is_dir() else f"no writable folder {str(where.parent)!r}"),
+            remedy=f"make the folder first; the current one is {Path.cwd()}",
+            node=node,
+        )
+
+
+def record(key: Any, value: Any) -> dict[str, Any]:
+    """One element as a row: id, then the record's fields, a prediction and its model, or the value."""
+    row: dict[str, Any] = {"id": key.id}
+    if key.key is not None:
+        row["key"] = key.key
+    if hasattr(value, "inference") and hasattr(value, "model_id"):
+        return {**row, "prediction": _plain(value.inference), "model": value.model_id}
+    if isinstance(value, Mapping):
+        named = {str(name): _plain(part) for name, part in value.items()}
+        return {**row, **{f"{name}_field" if name in row else name: v for name, v in named.items()}}
+    return {**row, "value": _plain(value)}
+
+
+def write(path: str, records: list[dict[str, Any]]) -> None:
+    """Write all records, through a file beside it that takes its place when it is whole."""
+    where = Path(path).expanduser()
+    draft = where.with_name(f".{where.name}.{os.getpid()}.part")
+    try:
+        with storage.create_private(draft) as file:
+            if where.suffix.lower() == ".jsonl":
+                file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in records)
+            else:
+                import pandas as pd
+
+                frame = pd.DataFrame(records)
+                if where.suffix.lower() == ".csv":
+                    frame.to_csv(file, index=False)
+                else:
+                    frame.to_parquet(file, index=False)
+        os.replace(draft, where)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and tensors as lists, predictions by their inference, all the way down."""
+    if isinstance(value, tuple) and hasattr(value, "inference"):
+        value = value.inference
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value
