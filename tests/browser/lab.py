@@ -58,7 +58,12 @@ class Lab:
 
     def write(self, name: str, sources: Sequence[str]) -> None:
         """A notebook with these code cells in the served folder."""
-        cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        cell: dict[str, Any] = {
+            "cell_type": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
         kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
         notebook = {
             "cells": [{**cell, "id": f"cell-{i}", "source": s} for i, s in enumerate(sources)],
