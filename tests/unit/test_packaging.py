@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
@@ -103,6 +105,31 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
     for name, requirement in _requirements("test", "all").items():
         assert name in pins, f"constraints.txt does not pin {name}"
         assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
+
+
+def _imported_packages(path: Path) -> set[str]:
+    """The top-level names that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    imported = set().union(*map(_imported_packages, ROOT.glob("mmnotebook/**/*.py")))
+    imported -= {"mmnotebook", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    declared = set(_requirements(*NOTEBOOK_EXTRAS))
+    undeclared = {
+        name
+        for name in imported
+        if declared.isdisjoint(map(canonicalize_name, distributions.get(name, [name])))
+    }
+    assert undeclared == set()
+    assert {"torch", "apache_beam", "pandas"} <= imported
 
 
 def test_pins_are_versions_that_any_index_may_hold() -> None:
