@@ -92,9 +92,10 @@ def _refusal(frame: pd.DataFrame, where: str, error: Exception) -> ResultError:
 
 def _unknown_column(error: Exception, names: list[str], columns: list[str]) -> str:
     unknown = [name for name in names if name not in columns]
-    # pandas names the culprit in quotes, but changes a name that stood in backticks.
     named = str(error).split("'")[1::2]
-    culprit = next((name for name in [*named, *unknown] if name in unknown), str(error))
+    if not named or named[0].startswith("BACKTICK_QUOTED_STRING"):  # pandas' own way with them
+        named = unknown or [str(error)]
+    culprit = named[0]
     close = nearest(culprit, columns)
     return f"no column {culprit!r}" + (f" (did you mean {close!r}?)" if close else "")
 
@@ -174,7 +175,7 @@ def _related(ids: pd.Series, wanted: str) -> pd.Series:
 
 def _unknown_id(result: Result, wanted: str) -> ResultError:
     ids = list(dict.fromkeys(id for node in result for id in result.rows(node)["id"]))
-    close = difflib.get_close_matches(wanted, ids, n=3) or ids[:3]
+    close = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.5) or ids[:3]
     shown = ", ".join(map(repr, close)) or "none: the run has no element"
     return ResultError(
         f"no node met an element with the id {wanted!r}; of {len(ids):,} ids the nearest: {shown}",

@@ -32,7 +32,7 @@ _BAND = 0.55
 """Height of the highest bar of a model's band; the rest of its row is for text."""
 
 _BINS = 40
-_NAME = 24
+_NAME = 20
 _SIZES = {
     "parameter_bytes": ("parameters", BLUE),
     "resident_bytes": ("resident", ORANGE),
@@ -84,15 +84,21 @@ def _band(ax: Axes, row: float, measure: ModelMeasure) -> None:
         at = quantile(measure.buckets, q)
         if at is not None:
             ax.plot([at, at], [row, row + _BAND * 1.1], color=ORANGE, linestyle=style, linewidth=2)
-    _note(ax, row, " · ".join(_percentile(label, measure.buckets) for label in _MARKS))
+    _note(ax, row, _percentiles(measure.buckets))
 
 
-def _percentile(label: str, buckets: Mapping[int, int]) -> str:
-    q = _MARKS[label][0]
-    at = quantile(buckets, q)
-    if at is None:
-        return f"{label}: too few samples ({sum(buckets.values())} of {samples_needed(q)})"
-    return f"{label} {_figure(at)} ms"
+def _percentiles(buckets: Mapping[int, int]) -> str:
+    """Each percentile's value, or how many samples it lacks: in full words the first time."""
+    parts, lack = [], "too few samples"
+    for label, (q, _) in _MARKS.items():
+        at = quantile(buckets, q)
+        if at is None:
+            count = sum(buckets.values())
+            parts.append(f"{label}: {lack} ({count} of {samples_needed(q)})")
+            lack = "too few"
+        else:
+            parts.append(f"{label} {_figure(at)} ms")
+    return " · ".join(parts)
 
 
 def _histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -83,7 +83,9 @@ def short(value: Any) -> str:
         return _cut(" ".join(value[: 4 * _LIMIT].split()))
     if value is None or (is_scalar(value) and pd.isna(value)):
         return MISSING
-    return _number(value) if isinstance(value, (int, float)) else _cut(repr(value))
+    return (
+        _number(value) if isinstance(value, (int, float)) else _cut(" ".join(repr(value).split()))
+    )
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,122 @@
+"""Results of small runs for the tests of the analysis room, on a store in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from apache_beam.ml.inference.base import PredictionResult
+
+from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, bucket
+from mmnotebook.analysis.results import Failure, Machine, Record, Result
+from mmnotebook.graph.graph import Graph, Group, Node
+
+
+@dataclass
+class MemoryStore:
+    """A store that holds what it is given."""
+
+    elements: Mapping[str, Sequence[Record]]
+    source: pd.DataFrame
+    failed: Sequence[Failure] = ()
+    reads: list[str] = field(default_factory=list)
+
+    def records(self, node: str) -> Iterator[Record]:
+        self.reads.append(node)
+        return iter(self.elements[node])
+
+    def failures(self) -> Iterator[Failure]:
+        return iter(self.failed)
+
+    def fields(self) -> pd.DataFrame:
+        return self.source
+
+
+def record(id: str, value: Any, *, origin: str | None = None, key: str | None = None) -> Record:
+    return Record(id, id if origin is None else origin, key, value)
+
+
+def predicted(id: str, inference: Any, model: str, **more: Any) -> Record:
+    return record(id, PredictionResult(None, inference, model), **more)
+
+
+def model_measure(latencies: Iterable[float] = (), **known: Any) -> ModelMeasure:
+    """A model that was called as often as there are latencies in ms, one element each."""
+    times = list(latencies)
+    return ModelMeasure(
+        **{
+            "predictions": len(times),
+            "batches": len(times),
+            "failed": 0,
+            "buckets": Counter(map(bucket, times)),
+            "max_ms": max(times, default=None),
+            "loads": 1,
+            "load_ms": 12.0,
+            "parameter_bytes": None,
+            "resident_bytes": None,
+            "device_bytes": None,
+            **known,
+        }
+    )
+
+
+def node_measure(kind: str, into: int | None, out: int | None, failed: int = 0) -> NodeMeasure:
+    return NodeMeasure(kind, into, out, failed, seconds=None, bytes=None)
+
+
+def result_of(
+    graph: Graph,
+    store: MemoryStore,
+    models: Mapping[str, ModelMeasure] | None = None,
+    skip: Sequence[str] = (),
+) -> Result:
+    """A result in which each node but those in `skip` ran, with counts as the store has them."""
+    measures = {}
+    for node in graph.order():
+        if node.name not in skip:
+            failed = sum(failure.node == node.name for failure in store.failed)
+            out = len(store.elements[node.name])
+            into = out + failed if node.inputs else None
+            measures[node.name] = node_measure(node.kind, into, out, failed)
+    return Result(graph, store, measures, models or {}, 1.5, Machine(8 * 10**9, 16 * 10**9))
+
+
+def mirror_graph() -> Graph:
+    """`both = rows | [mlp, tree]` and a vote over them."""
+    return Graph(
+        (
+            Node.make("rows", "source", data="rows"),
+            Node.make("mlp", "model", ["rows"], model="mlp"),
+            Node.make("tree", "model", ["rows"], model="tree"),
+            Node.make("vote", "vote", ["mlp", "tree"], gather="join"),
+        ),
+        (Group("both", ("mlp", "tree")),),
+    )
+
+
+def mirror_run(count: int = 12, *, skip: Sequence[str] = ()) -> Result:
+    """Rows "0" to count - 1 through two models: mlp fails on "7", tree is wrong on every third."""
+    ids = [str(place) for place in range(count)]
+    source = pd.DataFrame(
+        {
+            "x": [np.arange(4.0) + place for place in range(count)],
+            "label": [place % 10 for place in range(count)],
+        },
+        index=ids,
+    )
+    elements = {
+        "rows": [record(id, {"x": 1.0}) for id in ids],
+        "mlp": [predicted(id, np.int64(int(id) % 10), "mlp") for id in reversed(ids) if id != "7"],
+        "tree": [predicted(id, int(id) % 10 if int(id) % 3 else -1, "tree") for id in ids],
+        "vote": [record(id, int(id) % 10) for id in ids if id != "7"],
+    }
+    failed = [Failure("mlp", "7", "ValueError", "<script>alert(1)</script>", "Traceback …")]
+    models = {
+        "mlp": model_measure([1.0, 1.2, 1.1], parameter_bytes=52_224),
+        "tree": model_measure([20.0, 21.0, 40.0]),
+    }
+    return result_of(mirror_graph(), MemoryStore(elements, source, failed), models, skip=skip)
