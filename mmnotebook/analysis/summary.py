@@ -60,5 +60,5 @@ def _models(result: Result) -> pd.DataFrame:
 
 def _plain(frame: pd.DataFrame) -> str:
     """The frame as aligned text, formatted as in HTML; what is missing as a dash."""
-    cells = frame.reset_index().map(short)
-    return str(cells.to_string(index=False))
+    cells = {name: map(short, values) for name, values in frame.reset_index().items()}
+    return str(pd.DataFrame(cells).to_string(index=False))

@@ -293,6 +293,7 @@ def test_text_and_html_show_counts_and_no_times() -> None:
     assert text == repr(result)
     for shown in ("4 nodes", "2 models", "1 failed", "mlp", "0.05222", "r.models"):
         assert shown in text and shown in html
+    assert ["mlp", "model", "12", "11", "1"] in [line.split() for line in text.splitlines()]
     for timed in ("seconds", "_ms", "load_ms", "cached"):
         assert timed not in text and timed not in html
     assert "<svg" in html and "<b>First failures</b>" in html
