@@ -47,7 +47,7 @@ def split_pipeline_line(line: str) -> tuple[list[str], str]:
     said = []
     if back := _BACK.search(text):
         said.append(back.group())
-        text = text[: back.start()]
+        text = text[: back.start()].rstrip()
     text = _cut(_FRONT, text, said)
     name = _NAME.match(text)
     if name and is_name(name[1]):

@@ -25,6 +25,8 @@ _CELL = re.compile(r"\s*%%mm_pipeline\b")
 _WORD = re.compile(r"(?:[^\W\d]\w*)?$")
 _LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+_FILES = "IPCompleter.file_matcher"
+_FILE_PLACE = re.compile(r"mm_model\s+\w+\s+[^\s-]\S*$|mm_model\s+\w+\s+$")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 Found = Iterator[tuple[str, str]]
@@ -46,7 +48,7 @@ class Matcher:
             completions=[SimpleCompletion(text, type=kind) for text, kind in fitting.items()],
             matched_fragment=typed,
             suppress=True,
-            do_not_suppress={"IPCompleter.file_matcher"},
+            do_not_suppress={_FILES} if _FILE_PLACE.search(context.text_until_cursor) else set(),
         )
 
     def _at(self, context: CompletionContext) -> tuple[str, Found]:
@@ -127,7 +129,9 @@ class Matcher:
         own = self._variables.own()
         graphs = [mm.last.graph] if mm.last is not None else []
         graphs += [own[name] for name in self._variables.of(is_graph)]
-        return _as("node", (name for graph in graphs for name in graph.names))
+        for graph in graphs:
+            yield from _as("node", graph.names)
+            yield from _as("node", (group.name for group in graph.groups))
 
     def _of(self, accepts: Accepts, kind: str) -> Found:
         return _as(kind, self._variables.of(accepts))

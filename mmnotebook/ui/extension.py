@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from mmnotebook.ui.completion import Matcher
+from mmnotebook.ui.completion import IDENTIFIER, Matcher
 from mmnotebook.ui.magics import MMMagics
 
 
@@ -12,7 +12,7 @@ def load(ip: InteractiveShell) -> None:
     """Register the magics and the completion, each once however often it is called."""
     unload(ip)
     ip.register_magics(MMMagics)
-    ip.Completer.custom_matchers.append(Matcher(ip))
+    ip.Completer.custom_matchers.append(Matcher(ip).complete)
 
 
 def unload(ip: InteractiveShell) -> None:
@@ -26,4 +26,4 @@ def unload(ip: InteractiveShell) -> None:
 
 
 def _is_ours(matcher: object) -> bool:
-    return type(matcher).__module__ == Matcher.__module__
+    return getattr(matcher, "matcher_identifier", None) == IDENTIFIER

@@ -33,6 +33,7 @@ class MMMagics(Magics):
     @property
     def variables(self) -> Variables:
         """The notebook's variables."""
+        assert self.shell is not None
         return Variables(self.shell)
 
     @no_var_expand

@@ -1,0 +1,153 @@
+"""A real IPython shell in this process, and real kernels in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from IPython.utils.capture import CapturedIO, capture_output
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+from traitlets.config import Config
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120
+
+SETUP = """
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+
+data = load_digits()
+digits = pd.DataFrame({"x": list(data.data.astype("float32")), "label": data.target}).head(200)
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(64, 10))
+forest = RandomForestClassifier(5, random_state=0).fit(data.data, data.target)
+
+def halve(value):
+    return value / 2
+"""
+
+
+class Kernel:
+    """A kernel, and what it answered to the latest cell."""
+
+    def __init__(self, client: BlockingKernelClient) -> None:
+        self.client = client
+        self.outputs: list[dict[str, Any]] = []
+
+    def run(self, code: str) -> dict[str, Any]:
+        """Execute a cell; returns the reply's content, the outputs are in `outputs`."""
+        self.outputs = []
+
+        def keep(message: dict[str, Any]) -> None:
+            if message["header"]["msg_type"] in (
+                "display_data",
+                "execute_result",
+                "error",
+                "stream",
+            ):
+                self.outputs.append(message)
+
+        reply = self.client.execute_interactive(code, timeout=SECONDS, output_hook=keep)
+        content: dict[str, Any] = reply["content"]
+        return content
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The contents of the latest outputs of one kind."""
+        return [m["content"] for m in self.outputs if m["header"]["msg_type"] == kind]
+
+    def printed(self) -> str:
+        return "".join(content["text"] for content in self.of("stream"))
+
+    def complete(self, code: str) -> list[str]:
+        """What can stand at the end of the code."""
+        content = self.client.complete(code, reply=True, timeout=SECONDS)["content"]
+        matches: list[str] = content["matches"]
+        return matches
+
+
+def start_kernel() -> Iterator[Kernel]:
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel(
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        extra_arguments=["--HistoryManager.enabled=False"],
+    )
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=SECONDS)
+        yield Kernel(client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+
+
+@pytest.fixture
+def fresh_kernel() -> Iterator[Kernel]:
+    """A kernel in which nothing has happened yet."""
+    yield from start_kernel()
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    """A kernel with data, models and the magics, for a whole module."""
+    for running in start_kernel():
+        assert running.run(SETUP + "%load_ext mmnotebook")["status"] == "ok"
+        yield running
+
+
+class Notebook:
+    """IPython in this process."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.variables = shell.user_ns
+
+    def run(self, code: str) -> CapturedIO:
+        """Execute a cell that works; returns what it showed."""
+        result, shown = self._run(code)
+        result.raise_error()
+        return shown
+
+    def fail(self, code: str) -> tuple[BaseException, str]:
+        """Execute a cell that fails; returns its error and all that was printed."""
+        result, shown = self._run(code)
+        assert not result.success
+        assert result.error_in_exec is not None
+        return result.error_in_exec, shown.stdout + shown.stderr
+
+    def _run(self, code: str) -> tuple[ExecutionResult, CapturedIO]:
+        with capture_output() as shown:
+            result = self.shell.run_cell(code)
+        return result, shown
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[InteractiveShell]:
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell.instance(config=config)
+    shell.run_cell(SETUP)
+    yield shell
+    shell.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def notebook(shell: InteractiveShell) -> Iterator[Notebook]:
+    """IPython with data, models and the magics; what a test assigns is gone after it."""
+    before = dict(shell.user_ns)
+    shell.run_line_magic("load_ext", "mmnotebook")
+    yield Notebook(shell)
+    shell.run_line_magic("unload_ext", "mmnotebook")
+    for name in set(shell.user_ns) - set(before):
+        del shell.user_ns[name]
+    shell.user_ns.update(before)

@@ -1,0 +1,111 @@
+"""`mm.doctor()` and `python -m mmnotebook doctor`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import mmnotebook as mm
+from mmnotebook.__main__ import main
+from mmnotebook.ui.doctor import Check, DoctorReport
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that has none of the packages."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False, symlinks=True)
+    return folder / "bin" / "python"
+
+
+def command(python: Path | str, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(python), "-m", "mmnotebook", *argv],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+def test_it_finds_what_is_installed() -> None:
+    report = mm.doctor()
+    checks = {check.what: check for check in report.checks}
+    assert report.ok
+    for name in ("apache-beam", "torch", "pandas", "pyarrow", "scikit-learn", "nbclient"):
+        assert (checks[name].state, checks[name].found) == ("ok", version(name))
+    assert checks["Python"].state == "ok"
+    assert checks["free memory"].found.endswith("GiB")
+    assert {"CUDA device", "free disk", "private files", "here"} <= set(checks)
+
+
+def test_its_text_and_its_table_hold_every_check() -> None:
+    report = mm.doctor()
+    html = report._repr_html_()
+    assert html is not None
+    assert len(repr(report).splitlines()) == len(report.checks) + 1
+    assert html.count("<tr>") == len(report.checks) + 1
+    for check in report.checks:
+        assert check.what in repr(report)
+        assert check.what in html
+
+
+def test_its_table_is_escaped() -> None:
+    report = DoctorReport((Check("<b>", "note", "<script>", "&", required=True),))
+    html = report._repr_html_()
+    assert html is not None
+    assert "<b>" not in html
+    assert "<script>" not in html
+
+
+def test_only_what_is_required_decides() -> None:
+    optional = Check("pillow", "missing", "–", "images")
+    assert DoctorReport((optional,)).ok
+    assert not DoctorReport((optional, Check("torch", "missing", "–", "", required=True))).ok
+
+
+def test_a_shared_temporary_folder_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    checks = {check.what: check for check in mm.doctor().checks}
+    assert checks["private files"].state == "note"
+    assert "TMPDIR" in checks["private files"].remedy
+
+
+def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    assert "apache-beam" in capsys.readouterr().out
+
+
+def test_the_command_where_everything_is_missing(bare: Path) -> None:
+    done = command(bare, ["doctor"])
+    assert done.returncode == 1
+    assert not done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "missing" in rows["torch"] and 'pip install "mmnotebook"' in rows["torch"]
+    assert 'pip install "mmnotebook[sklearn]"' in rows["scikit-learn"]
+
+
+def test_the_demo_where_everything_is_missing(bare: Path) -> None:
+    done = command(bare, ["demo"])
+    assert done.returncode == 1
+    assert 'python -m pip install "mmnotebook[demo]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argv", [[], ["demmo"], ["demo", "--outt", "x"], ["doctor", "x"]])
+def test_a_wrong_command_shows_the_usage(argv: list[str]) -> None:
+    done = command(sys.executable, argv)
+    assert done.returncode == 2
+    assert "usage: python -m mmnotebook" in done.stderr
