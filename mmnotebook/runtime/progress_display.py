@@ -19,9 +19,9 @@ def subscriber() -> events.Subscriber | None:
 
 
 class NotebookProgress:
-    """One output that is rewritten in place, and taken away when the run is over.
+    """One output that is rewritten in place, empty before the run and after it.
 
-    What is left is the same in every run: the result shows the final counts.
+    So it is the same in every run of a notebook; the result shows the final counts.
     """
 
     def __init__(self) -> None:
@@ -29,32 +29,26 @@ class NotebookProgress:
         self._total: int | None = None
 
     def __call__(self, event: events.Event) -> None:
-        if isinstance(event, events.RunStarted):
-            self._total = event.total
-        elif isinstance(event, events.RunProgressed):
-            self._show(event)
-        elif self._handle is not None:
-            self._handle.update(_Shown("", f"run {event.state}"))
-
-    def _show(self, event: events.RunProgressed) -> None:
         from IPython.display import display
 
-        shown = _Shown(lines(event.counts, self._total), "running")
-        if self._handle is None:
-            self._handle = display(shown, display_id=True)
+        if isinstance(event, events.RunStarted):
+            self._total = event.total
+            self._handle = display(_Shown(""), display_id=True)
+        elif isinstance(event, events.RunProgressed):
+            self._handle.update(_Shown(lines(event.counts, self._total)))
         else:
-            self._handle.update(shown)
+            self._handle.update(_Shown(""))
 
 
 class _Shown:
-    def __init__(self, text: str, state: str) -> None:
-        self._text, self._state = text, state
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __repr__(self) -> str:
         return self._text
 
     def _repr_html_(self) -> str:
-        return f'<pre role="status" aria-label="{escape(self._state)}">{escape(self._text)}</pre>'
+        return f'<pre role="status">{escape(self._text)}</pre>' if self._text else "<div></div>"
 
 
 class TerminalProgress:

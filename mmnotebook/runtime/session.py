@@ -83,7 +83,7 @@ def run(
     part = graph if until is None else graph.validate().upto(until)
     prepared = compiler.prepare(part, limit)
     subscribers = [display] if progress and (display := progress_display.subscriber()) else []
-    result = _Run(prepared, max_failed, subscribers).result(runner, options)
+    result = _Run(graph, prepared, max_failed, subscribers).result(runner, options)
     _check_failures(result, prepared, max_failed)
     return result
 
@@ -100,13 +100,13 @@ class _Run:
 
     def __init__(
         self,
+        graph: Graph,
         prepared: compiler.Prepared,
         max_failed: float,
         subscribers: Sequence[events.Subscriber],
     ) -> None:
-        self.prepared, self.graph = prepared, prepared.graph
-        self.subscribers = subscribers
-        self.order = tuple(node.name for node in self.graph.order())
+        self.graph, self.prepared, self.subscribers = graph, prepared, subscribers
+        self.order = tuple(node.name for node in prepared.graph.order())
         self.cache = ShardCache(storage.new_folder("run"))
         memory = psutil.virtual_memory()
         self.machine = Machine(memory.available, memory.total)
@@ -193,12 +193,12 @@ class _Run:
 
     def _collect(self, seconds: float) -> Result:
         counters, distributions = measures.by_namespace(self.metrics)
-        store = StoredElements(self.graph, self.cache, FAILED)
+        store = StoredElements(self.prepared.graph, self.cache, FAILED)
         sizes = {name: self.cache.name_size(name) for name in self.order}
         return Result(
             self.graph,
             store,
-            measures.nodes(self.graph, counters, sizes),
+            measures.nodes(self.prepared.graph, counters, sizes),
             measures.models(self.prepared.models, counters, distributions),
             seconds,
             self.machine,
