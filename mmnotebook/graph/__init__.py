@@ -1,1 +1,1 @@
-"""What is wanted: steps, graphs, their notation and the registry of models. Imports no framework."""
+"""What is wanted: steps, graphs, their notation, the registry of models. Needs no framework."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmnotebook.errors import GraphError, Problem, nearest
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import networkx
 
 Gather = Literal["join", "union"]
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,10 @@ class Node:
     inputs: tuple[Input, ...] = ()
     gather: Gather | None = None
 
+    def __post_init__(self) -> None:
+        # One form for each meaning, so that equal steps are equal nodes however they were made.
+        object.__setattr__(self, "params", steps.canonical(self.kind, dict(self.params)))
+
     @classmethod
     def make(
         cls,
@@ -70,16 +73,9 @@ class Node:
         gather: Gather | None = None,
         **params: Any,
     ) -> Node:
-        """A node with its parameters in canonical order and without those that say the default."""
-        known = steps.KINDS[kind].params if kind in steps.KINDS else ()
-        order = [param.name for param in known]
-        defaults = {param.name: param.default for param in known if not param.required}
-        kept = {k: v for k, v in params.items() if k not in defaults or defaults[k] != v}
-        pairs = sorted(
-            kept.items(), key=lambda kv: order.index(kv[0]) if kv[0] in order else len(order)
-        )
+        """A node with its parameters as keywords; a bare name is an input."""
         wires = tuple(Input(wire) if isinstance(wire, str) else wire for wire in inputs)
-        return cls(name, kind, tuple((k, _frozen(v)) for k, v in pairs), wires, gather)
+        return cls(name, kind, tuple(params.items()), wires, gather)
 
     def __getitem__(self, param: str) -> Any:
         """The value of a parameter, its default when it was not given."""
@@ -137,10 +133,13 @@ class Graph:
     def _content(self) -> tuple[frozenset[Node], frozenset[Group]]:
         return frozenset(self.nodes), frozenset(self.groups)
 
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in reversed(self.nodes)}
+
     def __getitem__(self, name: str) -> Node:
-        for node in self.nodes:
-            if node.name == name:
-                return node
+        if name in self:
+            return self._by_name[name]
         raise self.unknown(name)
 
     def __iter__(self) -> Iterator[Node]:
@@ -150,7 +149,7 @@ class Graph:
         return len(self.nodes)
 
     def __contains__(self, name: object) -> bool:
-        return any(node.name == name for node in self.nodes)
+        return isinstance(name, str) and name in self._by_name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -227,18 +226,9 @@ class Graph:
 
     def to_json(self) -> str:
         """The graph as JSON text, the file format; `from_json` reads it back to an equal graph."""
-        return json.dumps(
-            {
-                "mmnotebook": FORMAT,
-                "nodes": [_node_to_json(node) for node in self.nodes],
-                "groups": [
-                    {"name": g.name, "members": list(g.members), "gather": g.gather}
-                    for g in self.groups
-                ],
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
+        from mmnotebook.graph.storage import to_json
+
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
@@ -249,21 +239,9 @@ class Graph:
         GraphError
             When the text is not such JSON, or the graph in it is not valid.
         """
-        try:
-            data = json.loads(text)
-            version = data["mmnotebook"]
-            nodes = tuple(_node_from_json(item) for item in data["nodes"])
-            groups = tuple(
-                Group(str(item["name"]), tuple(map(str, item["members"])), item["gather"])
-                for item in data["groups"]
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            problem = Problem(f"not a graph's JSON ({type(error).__name__}: {error})")
-            raise GraphError([problem], remedy="write it with graph.to_json()") from error
-        if version != FORMAT:
-            problem = Problem("unknown format", found=repr(version), allowed=str(FORMAT))
-            raise GraphError([problem], remedy="read it with the release that wrote it")
-        return cls(nodes, groups).validate()
+        from mmnotebook.graph.storage import from_json
+
+        return from_json(text)
 
     def __repr__(self) -> str:
         return self.to_text() or "(empty graph)"
@@ -272,30 +250,3 @@ class Graph:
         from mmnotebook.graph.drawing import html, svg
 
         return {"text/plain": repr(self), "text/html": html(self), "image/svg+xml": svg(self)}
-
-
-def _frozen(value: Any) -> Any:
-    """Lists as tuples all the way down, so that a node can be hashed and compared."""
-    if isinstance(value, (list, tuple)):
-        return tuple(_frozen(item) for item in value)
-    return value
-
-
-def _node_to_json(node: Node) -> dict[str, Any]:
-    return {
-        "name": node.name,
-        "kind": node.kind,
-        "params": dict(node.params),
-        "inputs": [{"node": w.node, "port": w.port, "select": w.select} for w in node.inputs],
-        "gather": node.gather,
-    }
-
-
-def _node_from_json(item: dict[str, Any]) -> Node:
-    if not isinstance(item["name"], str) or not isinstance(item["kind"], str):
-        raise TypeError("a node's name and kind are texts")
-    inputs = [
-        Input(wire["node"], wire.get("port"), _frozen(wire.get("select")))
-        for wire in item["inputs"]
-    ]
-    return Node.make(item["name"], item["kind"], inputs, item.get("gather"), **item["params"])

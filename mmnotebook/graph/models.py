@@ -127,7 +127,7 @@ class Registry(Mapping[str, ModelSpec]):
         table = [list(rows[0]), *(list(row.values()) for row in rows)]
         widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in table
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -59,6 +61,21 @@ class Names:
         """The object behind a name; raises KeyError when there is none."""
         return self.given[name] if name in self.given else self.notebook[name]
 
+    def function(self, name: str) -> Any:
+        """The function or class behind a name, Python's own included; None when there is none."""
+        try:
+            value = self.object(name)
+        except KeyError:
+            value = getattr(builtins, name, None)
+        return value if role_of(value) == "function" else None
+
+    def is_data(self, name: str) -> bool:
+        """Is there data behind a name, whatever else has that name?"""
+        try:
+            return role_of(self.object(name)) == "data"
+        except KeyError:
+            return False
+
     def role(self, name: str) -> Role | None:
         """What a name stands for, None when it stands for nothing that a pipeline can use."""
         if name in self.models:
@@ -74,3 +91,17 @@ class Names:
         for name in {**self.notebook, **self.given}:
             if not name.startswith("_") and name not in self.models and self.role(name) in roles:
                 yield name
+
+
+def notebook_names() -> Mapping[str, Any]:
+    """The variables of the notebook that this runs in, without IPython's own; {} outside of one."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        return {}
+    hidden = shell.user_ns_hidden
+    return {
+        name: value
+        for name, value in shell.user_ns.items()
+        if not (name in hidden and hidden[name] is value)
+    }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +13,13 @@ Check = Callable[[Any], bool]
 
 
 def is_name(value: Any) -> bool:
-    """Can `value` name a node, a model or a function?"""
-    return isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+    """Can `value` name a node, a model or a function? Only in the form Python reads it back in."""
+    return (
+        isinstance(value, str)
+        and value.isidentifier()
+        and not keyword.iskeyword(value)
+        and unicodedata.is_normalized("NFKC", value)
+    )
 
 
 def is_text(value: Any) -> bool:
@@ -25,7 +31,12 @@ def is_fraction(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    """A whole number from 1 that any program can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+
+
+def _is_grouping(value: Any) -> bool:
+    return isinstance(value, bool) or value == "auto"
 
 
 def _is_weights(value: Any) -> bool:
@@ -37,8 +48,8 @@ def _is_weights(value: Any) -> bool:
         return False
     return (
         len(names) >= 2
-        and len(set(names)) == len(names)
         and all(is_name(name) for name in names)
+        and len(set(names)) == len(names)
         and all(is_fraction(part) and part > 0 for part in parts)
         and math.isclose(sum(parts), 1.0, abs_tol=1e-9)
     )
@@ -49,8 +60,8 @@ def _is_arms(value: Any) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) >= 2
-        and len(set(value)) == len(value)
         and all(is_name(name) for name in value)
+        and len(set(value)) == len(value)
     )
 
 
@@ -200,12 +211,7 @@ KINDS: dict[str, StepKind] = {
                 ),
                 Param("by", is_text, "the name of a field", required=True),
                 Param("max_models", is_count, "a whole number from 1"),
-                Param(
-                    "group",
-                    lambda value: value in (True, False, "auto") and not isinstance(value, float),
-                    "True, False or 'auto'",
-                    default="auto",
-                ),
+                Param("group", _is_grouping, "True, False or 'auto'", default="auto"),
             ),
         ),
         StepKind("vote", "the label that most models give", inputs="join"),
@@ -222,7 +228,7 @@ KINDS: dict[str, StepKind] = {
 
 
 def default_name(kind: str, params: dict[str, Any]) -> str:
-    """What a node is called when its line does not say: its data, its model, its function or its kind."""
+    """What a node is called when its line does not say: its data, model, function or kind."""
     for key in ("data", "model", "function"):
         if kind in ("source", "model", "map", "flat_map", "filter") and key in params:
             return str(params[key])
@@ -236,3 +242,26 @@ def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
         return ()
     arms = params.get(step.arms, ())
     return tuple(arm if isinstance(arm, str) else arm[0] for arm in arms)
+
+
+def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Parameters in the kind's order, lists as tuples, without those that say the default."""
+    known = KINDS[kind].params if kind in KINDS else ()
+    order = {param.name: place for place, param in enumerate(known)}
+    defaults = {param.name: param.default for param in known if not param.required}
+    kept = [(name, frozen(value)) for name, value in params.items()]
+    kept = [(name, value) for name, value in kept if not _says(value, name, defaults)]
+    return tuple(sorted(kept, key=lambda pair: order.get(pair[0], len(order))))
+
+
+def _says(value: Any, name: str, defaults: Mapping[str, Any]) -> bool:
+    if name not in defaults or type(value) is not type(defaults[name]):
+        return False
+    return bool(value == defaults[name])
+
+
+def frozen(value: Any) -> Any:
+    """Lists as tuples all the way down, so that a node can be hashed and compared."""
+    if isinstance(value, (list, tuple)):
+        return tuple(frozen(item) for item in value)
+    return value

@@ -21,6 +21,12 @@ def problems(graph: Graph) -> list[Problem]:
     return found or list(_cycle(graph))
 
 
+def parameter_problems(node: Node) -> list[Problem]:
+    """What is wrong with a node's own parameters, whatever flows into it."""
+    kind = steps.KINDS.get(node.kind)
+    return [] if kind is None else list(_params(node, kind))
+
+
 def _names(graph: Graph) -> Iterator[Problem]:
     every = [*graph.names, *(group.name for group in graph.groups)]
     for name, count in Counter(every).items():
@@ -117,7 +123,17 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
     upstream = graph[wire.node]
     if upstream.kind in steps.KINDS and steps.KINDS[upstream.kind].ends:
         yield Problem(f"nothing can follow a {upstream.kind}", node=node.name, found=wire.node)
-    arms = upstream.arms
+    yield from _port(node, wire, upstream.arms)
+    if not _is_select(wire.select):
+        yield Problem(
+            "not a field",
+            node=node.name,
+            found=repr(wire.select),
+            allowed='"field" or ["field", "other"]',
+        )
+
+
+def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:
     if arms and wire.port not in arms:
         yield Problem(
             f"{wire.node!r} has several outputs; one must be named",
@@ -128,13 +144,6 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
         )
     elif wire.port is not None and not arms:
         yield Problem(f"{wire.node!r} has one output", node=node.name, found=f".{wire.port}")
-    if not _is_select(wire.select):
-        yield Problem(
-            "not a field",
-            node=node.name,
-            found=repr(wire.select),
-            allowed='"field" or ["field", "other"]',
-        )
 
 
 def _is_select(select: Any) -> bool:

@@ -1,0 +1,114 @@
+"""Where in a pipeline's text something stands, and the problems found there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from mmnotebook.errors import GraphError, Problem, nearest
+
+EXAMPLE = "both = data | [model_a, model_b]"
+_LINE = re.compile(r"\r\n|\r|\n")
+_NOT_SOURCE = re.compile("[\0\ud800-\udfff]")
+_FOUND = 60
+_LISTED = 16
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, the first few of many; "none" for no name."""
+    every = sorted(set(names))
+    more = ", …" if len(every) > _LISTED else ""
+    return ", ".join(every[:_LISTED]) + more or "none"
+
+
+@dataclass
+class Log:
+    """The problems of one text, with their places."""
+
+    text: str
+    problems: list[Problem] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.source = textwrap.dedent(self.text)
+        self._lines = _LINE.split(self.source)
+        widths = zip(_LINE.split(self.text), self._lines, strict=False)
+        self._margin = max(
+            (len(before) - len(after) for before, after in widths if after), default=0
+        )
+
+    def place(self, node: ast.AST) -> tuple[int, int]:
+        """Line and column of a piece of the text, both from 1, the column in characters."""
+        line: int = getattr(node, "lineno", 1)
+        before = self._line(line).encode()[: getattr(node, "col_offset", 0)]
+        return line, len(before.decode(errors="replace")) + 1 + self._margin
+
+    def found(self, node: ast.AST) -> str:
+        """What stands there, on one line."""
+        line: int = getattr(node, "lineno", 1)
+        here = self._line(line).encode()
+        end = getattr(node, "end_col_offset", None)
+        stop = end if getattr(node, "end_lineno", line) == line else len(here)
+        text = here[getattr(node, "col_offset", 0) : stop].decode(errors="replace")
+        return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
+
+    def add(
+        self,
+        node: ast.AST,
+        message: str,
+        *,
+        allowed: str | None = None,
+        candidates: Iterable[str] = (),
+        name: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """A problem at `node`; proposes the candidate most like `name` or what stands there."""
+        line, column = self.place(node)
+        found = self.found(node)
+        close = nearest(name or found, candidates)
+        self.problems.append(Problem(message, None, line, column, found, allowed, close))
+        if remedy is not None and remedy not in self.remedies:
+            self.remedies.append(remedy)
+
+    def raise_all(self) -> None:
+        """GraphError with every problem, in the text's order; nothing when there is none."""
+        if self.problems:
+            ordered = sorted(self.problems, key=lambda p: (p.line or 0, p.column or 0))
+            raise GraphError(ordered, remedy="\n  → ".join(self.remedies) or None)
+
+    def tree(self) -> ast.Module:
+        """The text's syntax tree; GraphError when Python's grammar does not know such a text."""
+        odd = _NOT_SOURCE.search(self.source)
+        if odd is not None:
+            lines = _LINE.split(self.source[: odd.start()])
+            message = f"no text can hold the character {odd.group()!r}"
+            self._refuse(message, len(lines), len(lines[-1]) + 1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.source)
+        except SyntaxError as error:
+            line = min(max(error.lineno or 1, 1), len(self._lines))
+            self._refuse(f"not a pipeline's line ({error.msg})", line, max(error.offset or 1, 1))
+        except ValueError as error:
+            self._refuse(f"not a pipeline's text ({error})", 1, 1)
+        except (RecursionError, MemoryError):
+            self._refuse("nested too deeply", 1, 1)
+        if not tree.body:
+            problem = Problem("there is no pipeline in this text", allowed="data | step | step")
+            raise GraphError([problem], remedy=f"write a line such as {EXAMPLE}")
+        return tree
+
+    def _refuse(self, message: str, line: int, column: int) -> NoReturn:
+        found = repr(self._line(line).strip()[:_FOUND])
+        column += self._margin
+        problem = Problem(message, None, line, column, found, "name = data | step | step")
+        raise GraphError([problem], remedy=f"write a line such as {EXAMPLE}") from None
+
+    def _line(self, line: int) -> str:
+        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""

@@ -1,0 +1,98 @@
+"""One step, one input as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmnotebook.graph import steps
+from mmnotebook.graph.graph import Input, Node
+
+_IN_PLACE = ("data", "path", "model", "function", "arms", "small", "big", "models")
+_NAMES = ("data", "model", "function", "small", "big")
+
+
+def is_bare(node: Node) -> bool:
+    """Is it a source that its name alone says everything of?"""
+    return node.kind == "source" and node.params == (("data", node.name),)
+
+
+def is_default(node: Node) -> bool:
+    """Is it called what it would be called anyway?"""
+    return node.name == steps.default_name(node.kind, dict(node.params))
+
+
+def step(node: Node) -> str:
+    """`mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
+    if node.kind == "model":
+        return str(node["model"])
+    return call(node.kind, [_argument(name, value) for name, value in node.params])
+
+
+def call(name: str, arguments: Sequence[str]) -> str:
+    return f"{name}({', '.join(arguments)})"
+
+
+def shorthand(fork: Node, models: Sequence[str]) -> str:
+    """`split(a=0.9, b=0.1)` or `switch(route, cheap=a, costly=b)`."""
+    given = dict(fork.params)
+    arms = given.pop("arms")
+    if fork.kind == "switch":
+        written = [f"{arm}={model}" for arm, model in zip(arms, models, strict=True)]
+        return call(fork.kind, [_argument(*pair) for pair in given.items()] + written)
+    written = [f"{arm}={_number(weight)}" for arm, weight in arms]
+    return call(fork.kind, written + [_argument(*pair) for pair in given.items()])
+
+
+def reference(wire: Input) -> str:
+    """`digits["x"]`, `s.train`."""
+    port = f".{wire.port}" if wire.port else ""
+    return wire.node + port + select(wire)
+
+
+def select(wire: Input) -> str:
+    """`["x"]`, `[["a", "b"]]`, or nothing."""
+    if wire.select is None:
+        return ""
+    if isinstance(wire.select, str):
+        return f"[{_text(wire.select)}]"
+    return f"[[{', '.join(map(_text, wire.select))}]]"
+
+
+def _argument(name: str, value: Any) -> str:
+    written = _value(name, value)
+    return written if name in _IN_PLACE else f"{name}={written}"
+
+
+def _value(name: str, value: Any) -> str:
+    if name in _NAMES:
+        return str(value)
+    if name == "arms":
+        if isinstance(value[0], str):
+            return f"[{', '.join(map(_text, value))}]"
+        return _dict((_text(arm), _number(weight)) for arm, weight in value)
+    if name == "models":
+        return _dict((_keys(keys), model) for keys, model in value)
+    if isinstance(value, str):
+        return _text(value)
+    return _number(value) if name == "below" else repr(value)
+
+
+def _dict(pairs: Any) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+
+
+def _keys(keys: tuple[str, ...]) -> str:
+    if len(keys) == 1:
+        return _text(keys[0])
+    return f"({', '.join(map(_text, keys))})"
+
+
+def _number(value: float) -> str:
+    return repr(float(value))
+
+
+def _text(value: str) -> str:
+    written = repr(str(value))
+    plain = '"' not in value and "'" not in value
+    return f'"{written[1:-1]}"' if plain else written

@@ -1,0 +1,192 @@
+"""What stands in the parentheses of a step: names that must mean something, and literals."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.notation_log import Log, listed
+from mmnotebook.graph.steps import Param, StepKind
+
+_BIGGEST = 2**63
+LAMBDA = "functions are named, not written in place: define a function and name it"
+
+
+class NotRead(Exception):
+    """A value could not be read; the log says why."""
+
+
+class Values:
+    """Reads the arguments of calls; problems go to the log.
+
+    Parameters
+    ----------
+    names
+        Where names are looked up; None takes every name as it stands.
+    log
+        Where problems go.
+    """
+
+    def __init__(self, names: Names | None, log: Log) -> None:
+        self._names = names
+        self._log = log
+
+    def refuse(self, node: ast.AST, message: str, **about: Any) -> NotRead:
+        """Log a problem; the exception to raise, or to drop where reading can go on."""
+        self._log.add(node, message, **about)
+        return NotRead()
+
+    def arguments(
+        self, call: ast.Call, kind: StepKind, skip: frozenset[str] = frozenset()
+    ) -> dict[str, Any] | None:
+        """The parameters that a call gives, without keywords in `skip`; None after a problem."""
+        values: dict[str, Any] = {}
+        broken = False
+        for name, node in self._pairs(call, kind):
+            if name in skip:
+                continue
+            param = kind.param(name)
+            try:
+                if param is None:
+                    raise self._unknown(node, name, kind)
+                if name in values:
+                    raise self.refuse(node, f"{name!r} of {kind.name} is given twice")
+                values[name] = None
+                values[name] = self._value(node, param)
+            except NotRead:
+                broken = True
+        return None if broken else values
+
+    def _pairs(self, call: ast.Call, kind: StepKind) -> Iterator[tuple[str, ast.expr]]:
+        for place, node in enumerate(call.args):
+            yield (kind.params[place].name if place < len(kind.params) else f"#{place + 1}"), node
+        for keyword in call.keywords:
+            yield keyword.arg or "**", keyword.value
+
+    def _unknown(self, node: ast.expr, name: str, kind: StepKind) -> NotRead:
+        known = [param.name for param in kind.params]
+        if name.startswith("#"):
+            message = f"{kind.name} takes {len(known)} values at most"
+        else:
+            message = f"{kind.name} has no parameter {name!r}"
+        allowed = ", ".join(known) or "none"
+        return self.refuse(node, message, allowed=allowed, candidates=known, name=name)
+
+    def _value(self, node: ast.expr, param: Param) -> Any:
+        if isinstance(node, ast.Lambda):
+            raise self.refuse(node, "a lambda cannot stand here", remedy=LAMBDA)
+        if isinstance(node, ast.Starred):
+            raise self.refuse(node, "nothing can be unpacked here", allowed=param.allowed)
+        readers: dict[str, Callable[[ast.expr], Any]] = {
+            "function": self.function,
+            "data": self.data,
+            "model": self.model,
+            "small": self.model,
+            "big": self.model,
+            "models": self._keyed,
+            "arms": self._arms,
+        }
+        read = readers.get(param.name)
+        return read(node) if read else self.literal(node, param.allowed)
+
+    def literal(self, node: ast.expr, allowed: str) -> Any:
+        """A text, a number, True, False or None."""
+        sign, inner = 1, node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            sign, inner = -1, node.operand
+        if isinstance(inner, ast.Constant):
+            value = inner.value
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                if abs(value) < _BIGGEST:
+                    return sign * value
+            elif sign == 1 and (value is None or isinstance(value, (str, bool))):
+                return value
+        remedy = None
+        if isinstance(inner, ast.Name):
+            remedy = f'a text stands in quotes: "{inner.id}"'
+        raise self.refuse(node, "this cannot be a value here", allowed=allowed, remedy=remedy)
+
+    def _identifier(self, node: ast.expr, what: str) -> str:
+        if isinstance(node, ast.Name):
+            return node.id
+        remedy = None
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            remedy = "a name stands without quotes"
+        raise self.refuse(node, f"not {what}", allowed=f"{what}, by its name", remedy=remedy)
+
+    def function(self, node: ast.expr) -> str:
+        """The name of a function."""
+        name = self._identifier(node, "a function")
+        names = self._names
+        if names is None or names.function(name) is not None:
+            return name
+        role = names.role(name)
+        if role == "unregistered":
+            raise self.unregistered(node, name)
+        known = list(names.known("function"))
+        message = f"{name!r} is a model, not a function" if role == "model" else "not a function"
+        remedy = f"a model is a step of its own: data | {name}" if role == "model" else None
+        raise self.refuse(
+            node, message, allowed=listed(known), candidates=known, name=name, remedy=remedy
+        )
+
+    def model(self, node: ast.expr) -> str:
+        """The name of a registered model."""
+        name = self._identifier(node, "a model")
+        names = self._names
+        if names is None or name in names.models:
+            return name
+        if names.role(name) == "unregistered":
+            raise self.unregistered(node, name)
+        known = list(names.known("model"))
+        message = "no model is registered under this name"
+        raise self.refuse(node, message, allowed=listed(known), candidates=known, name=name)
+
+    def data(self, node: ast.expr) -> str:
+        """The name of data in the notebook."""
+        name = self._identifier(node, "data")
+        names = self._names
+        if names is None or names.is_data(name):
+            return name
+        known = list(names.known("data"))
+        message = f"{name!r} is no data that a pipeline can read"
+        raise self.refuse(node, message, allowed=listed(known), candidates=known, name=name)
+
+    def unregistered(self, node: ast.AST, name: str) -> NotRead:
+        """What to say of a model that is used before it is registered."""
+        return self.refuse(
+            node,
+            f"{name!r} is a model that is not registered; it would be neither batched nor measured",
+            allowed=listed(self._names.known("model")) if self._names else None,
+            remedy=f"register it first: %mm_model {name} {name}",
+        )
+
+    def _arms(self, node: ast.expr) -> tuple[Any, ...]:
+        if isinstance(node, ast.Dict):
+            fraction = "a fraction above 0"
+            return tuple(
+                (self._text(key, node), self.literal(value, fraction))
+                for key, value in zip(node.keys, node.values, strict=True)
+            )
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return tuple(self._text(item, node) for item in node.elts)
+        raise self.refuse(
+            node, "not the names of outputs", allowed='{"a": 0.9, "b": 0.1} or ["a", "b"]'
+        )
+
+    def _text(self, node: ast.expr | None, within: ast.expr) -> str:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        raise self.refuse(node or within, "not a text in quotes", allowed='"a text"')
+
+    def _keyed(self, node: ast.expr) -> tuple[Any, ...]:
+        if not isinstance(node, ast.Dict):
+            allowed = '{"key": model, ("key", "other"): model}'
+            raise self.refuse(node, "not a model for each key", allowed=allowed)
+        pairs = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            several = key.elts if isinstance(key, (ast.Tuple, ast.List)) else [key]
+            pairs.append((tuple(self._text(item, node) for item in several), self.model(value)))
+        return tuple(pairs)

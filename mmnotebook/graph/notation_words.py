@@ -1,0 +1,216 @@
+"""What a bare name means where it stands, and what to say when it means nothing there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmnotebook.graph.graph import Node
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.notation_log import Log, listed
+from mmnotebook.graph.notation_values import LAMBDA, NotRead, Values
+from mmnotebook.graph.steps import KINDS, StepKind
+
+Step = tuple[str, dict[str, Any]]
+
+_PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
+
+
+class Words:
+    """Looks up bare names and the names of calls; problems go to the log.
+
+    Parameters
+    ----------
+    names
+        Where names are looked up; None takes every name for what may stand there.
+    log
+        Where problems go.
+    lines
+        The names of all lines and where they stand.
+    nodes
+        The nodes that have been read so far; the reader adds to them.
+    """
+
+    def __init__(
+        self, names: Names | None, log: Log, lines: Mapping[str, int], nodes: Mapping[str, Node]
+    ) -> None:
+        self._names = names
+        self._log = log
+        self._lines = lines
+        self._nodes = nodes
+        self.values = Values(names, log)
+
+    def role(self, name: str) -> str | None:
+        return None if self._names is None else self._names.role(name)
+
+    def starts(self, node: ast.Name) -> bool:
+        """Is it data, which may start a line?"""
+        name, role = node.id, self.role(node.id)
+        if name in self._lines:
+            above = "a line can use what stands above it"
+            if self._lines[name] == node.lineno:
+                message, remedy = f"{name!r} is the name of this very line", "rename the line"
+            else:
+                message = f"{name!r} is a line further down, line {self._lines[name]}; {above}"
+                remedy = f"move that line up, or write source({name}) for data of that name"
+            self._log.add(node, message, allowed=listed(self._nodes), remedy=remedy)
+        elif role in ("model", "unregistered"):
+            message, remedy = "a model cannot start a line; what feeds it?", f"data | {name}"
+            self._log.add(node, message, allowed=self._heads(), remedy=remedy)
+        elif role == "function":
+            message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
+            self._log.add(node, message, allowed=self._heads(), remedy=remedy)
+        elif role is None and self._names is not None:
+            known = [*self._nodes, *self._names.known("data")]
+            self._log.add(
+                node, "nothing has this name", allowed=self._heads(), candidates=known, name=name
+            )
+        else:
+            return True
+        return False
+
+    def _heads(self) -> str:
+        data = self._names.known("data") if self._names else ()
+        return listed([*self._nodes, *data])
+
+    def step(self, node: ast.Name) -> Step | None:
+        """What a bare name does after a `|`: a model, or a function that maps."""
+        name, names = node.id, self._names
+        if names is None or name in names.models:
+            return "model", {"model": name}
+        role = names.role(name)
+        if role is None and name not in KINDS and names.function(name) is not None:
+            role = "function"
+        if role == "unregistered":
+            self.values.unregistered(node, name)
+        elif role == "function" and isinstance(names.function(name), type):
+            remedy = f"map({name}) calls it for each value; an instance of a model is registered"
+            self._log.add(
+                node, f"{name!r} is a class", allowed="a model, a function", remedy=remedy
+            )
+        elif role == "function":
+            return "map", {"function": name}
+        elif role == "data" or name in self._nodes or name in self._lines:
+            message = f"{name!r} can only start a line"
+            remedy = f"{name} | step, or [{name}, other] | step to bring several together"
+            self._log.add(node, message, allowed=self._steps(names), remedy=remedy)
+        else:
+            self._unknown_step(node, names)
+        return None
+
+    def _steps(self, names: Names) -> str:
+        return listed([*names.known("model"), *names.known("function")]) + "; " + listed(KINDS)
+
+    def _unknown_step(self, node: ast.Name, names: Names) -> None:
+        kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
+        if node.id in kinds:
+            remedy = f"write {kinds[node.id]}"
+            message = f"{node.id!r} stands with parentheses"
+            self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
+            return
+        known = [*names.known("model"), *names.known("function"), *kinds]
+        message = "no model or function has this name"
+        self._log.add(node, message, allowed=self._steps(names), candidates=known, name=node.id)
+
+    def kind(self, call: ast.Call) -> StepKind | None:
+        """The kind of step that is called."""
+        name = call.func.id if isinstance(call.func, ast.Name) else None
+        if name in KINDS:
+            return KINDS[name]
+        remedy = None
+        if name is not None and self.role(name) in ("model", "function"):
+            written = name if self.role(name) == "model" else f"map({name})"
+            remedy = f"{name} takes no arguments here: write data | {written}"
+        elif name is None:
+            remedy = "define a function that does this and name it: map(f)"
+        self._log.add(
+            call,
+            "no such step" if name else "this cannot be called here",
+            allowed=listed(KINDS),
+            candidates=KINDS,
+            name=name,
+            remedy=remedy,
+        )
+        return None
+
+    def arms(
+        self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
+    ) -> tuple[Any, ...] | None:
+        """The outputs that the keywords of a split or a switch name, a split's with weights."""
+        place = [param.name for param in kind.params].index(str(kind.arms))
+        if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
+            given = ", ".join(str(arm.arg) for arm in arms)
+            message = f"the outputs are named twice: in one value, and as {given}"
+            self._log.add(call, message, allowed=", ".join(p.name for p in kind.params))
+            return None
+        weighed: list[Any] = []
+        broken = False
+        for arm in arms:
+            weight = self._weight(arm, kind) if kind.name == "split" else arm.arg
+            broken = broken or weight is None or arm.arg is None
+            weighed.append((arm.arg, weight) if kind.name == "split" else arm.arg)
+        return None if broken else tuple(weighed)
+
+    def _weight(self, arm: ast.keyword, kind: StepKind) -> Any:
+        try:
+            weight = self.values.literal(arm.value, "a fraction above 0")
+        except NotRead:
+            return None
+        if isinstance(weight, (int, float)) and not isinstance(weight, bool):
+            return weight
+        known = [param.name for param in kind.params]
+        self._log.add(
+            arm,
+            f"{arm.arg!r} is no parameter of {kind.name}, and as an output it needs a fraction",
+            allowed="a fraction above 0, or " + ", ".join(known),
+            candidates=known,
+            name=str(arm.arg),
+        )
+        return None
+
+    def arm(self, arm: ast.keyword) -> Step | None:
+        """What the output of a split feeds when nothing but its name is written."""
+        name, names = str(arm.arg), self._names
+        if names is None or name in names.models:
+            return "model", {"model": name}
+        role = names.role(name)
+        if role == "function" and not isinstance(names.function(name), type):
+            return "map", {"function": name}
+        if role == "unregistered":
+            self.values.unregistered(arm, name)
+            return None
+        known = [*names.known("model"), *names.known("function")]
+        message = f"the output {name!r} feeds the step of that name, and there is none"
+        self._log.add(
+            arm, message, allowed=listed(known), candidates=known, name=name, remedy=_PORTS
+        )
+        return None
+
+    def not_a_head(self, node: ast.expr) -> None:
+        """Say what is wrong with an expression at the start of a line."""
+        remedy = None
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            remedy = f"files are read with read({self._log.found(node)})"
+        elif isinstance(node, ast.Lambda):
+            remedy = LAMBDA
+        allowed = 'data, a line above, s.arm, read("path"), [a, b], {a, b}'
+        self._log.add(node, "this cannot start a line", allowed=allowed, remedy=remedy)
+
+    def not_a_step(self, node: ast.expr) -> None:
+        """Say what is wrong with an expression after a `|`."""
+        message, remedy = "this cannot be a step", None
+        if isinstance(node, ast.Lambda):
+            message, remedy = "a lambda cannot be a step", LAMBDA
+        elif isinstance(node, ast.Set):
+            remedy = "a list fans out: data | [a, b]; a set at the start of a line unites"
+        elif isinstance(node, ast.Attribute):
+            message, remedy = "an output can only start a line", f"{self._log.found(node)} | step"
+        allowed = "a model, a function, a list of steps, or " + listed(KINDS)
+        self._log.add(node, message, allowed=allowed, remedy=remedy)
+
+
+def signature(kind: StepKind) -> str:
+    """How a kind of step is written: `cascade(small, big, below=…)`."""
+    parts = [p.name if p.required else f"{p.name}=…" for p in kind.params]
+    return f"{kind.name}({', '.join(parts)})"

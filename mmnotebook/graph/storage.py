@@ -1,0 +1,87 @@
+"""The file format: a graph as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.graph import Graph, Group, Input, Node
+
+FORMAT = 1
+
+
+def to_json(graph: Graph) -> str:
+    """JSON text; names only, the objects bound to them are not in it."""
+    return json.dumps(
+        {
+            "mmnotebook": FORMAT,
+            "nodes": [_node_to_json(node) for node in graph.nodes],
+            "groups": [
+                {"name": g.name, "members": list(g.members), "gather": g.gather}
+                for g in graph.groups
+            ],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def from_json(text: str) -> Graph:
+    """The graph that `to_json` wrote; GraphError when it is not such JSON or not valid."""
+    try:
+        data = json.loads(text)
+        version = data["mmnotebook"]
+        if version != FORMAT:
+            problem = Problem("unknown format", found=repr(version), allowed=str(FORMAT))
+            raise GraphError([problem], remedy="read it with the release that wrote it")
+        nodes = tuple(_node_from_json(item) for item in data["nodes"])
+        groups = tuple(_group_from_json(item) for item in data["groups"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        problem = Problem(f"not a graph's JSON ({type(error).__name__}: {error})")
+        raise GraphError([problem], remedy="write it with graph.to_json()") from error
+    return Graph(nodes, groups).validate()
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "params": dict(node.params),
+        "inputs": [{"node": w.node, "port": w.port, "select": w.select} for w in node.inputs],
+        "gather": node.gather,
+    }
+
+
+def _node_from_json(item: dict[str, Any]) -> Node:
+    inputs = [
+        Input(_text(wire["node"]), _text_or_none(wire.get("port")), _select(wire.get("select")))
+        for wire in item["inputs"]
+    ]
+    name, kind = _text(item["name"]), _text(item["kind"])
+    params = tuple(item["params"].items())
+    return Node(name, kind, params, tuple(inputs), _gather(item.get("gather")))
+
+
+def _group_from_json(item: dict[str, Any]) -> Group:
+    members = tuple(_text(member) for member in item["members"])
+    return Group(_text(item["name"]), members, _gather(item["gather"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text was expected in place of {value!r}")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _select(value: Any) -> str | tuple[str, ...] | None:
+    return tuple(map(_text, value)) if isinstance(value, list) else _text_or_none(value)
+
+
+def _gather(value: Any) -> Any:
+    """A text or None; that it is one of `Gather` is for `validate` to say."""
+    return _text_or_none(value)

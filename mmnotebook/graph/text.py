@@ -1,0 +1,84 @@
+"""The notation: `name = data | step | step`, in Python's grammar, parsed and never executed."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+
+from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.graph.notation_log import Log, listed
+from mmnotebook.graph.notation_reader import Reader
+from mmnotebook.graph.notation_writer import to_text
+
+__all__ = ["parse", "pipeline", "to_text"]
+
+
+def parse(text: str, names: Names | None = None) -> Graph:
+    """The graph that a text describes.
+
+    Parameters
+    ----------
+    text
+        Lines `name = data | step | step`; the name and its `=` may be left out.
+    names
+        Where bare names are looked up. None looks nothing up: a new name at the start of a line
+        is data, one after a `|` is a model.
+
+    Raises
+    ------
+    GraphError
+        With every problem that was found, each with its line and column.
+    """
+    log = Log(text)
+    tree = log.tree()
+    try:
+        graph = Reader(names, log).read(tree)
+    except RecursionError:
+        raise GraphError([Problem("nested too deeply", None, 1, 1)]) from None
+    log.raise_all()
+    return graph
+
+
+def pipeline(text: str, /, **names: object) -> Graph:
+    """A graph from its text, with the objects that are given bound to their names.
+
+    Parameters
+    ----------
+    text
+        Lines `name = data | step | step`.
+    **names
+        Data and functions of the text. A name that is not given is looked up among the
+        registered models, and then in the notebook.
+
+    Raises
+    ------
+    GraphError
+        When the text is not valid, or does not use a name that was given.
+    """
+    notebook = notebook_names()
+    graph = parse(text, Names(models=registry, given=names, notebook=notebook))
+    objects = {
+        str(value) for node in graph for key, value in node.params if key in ("data", "function")
+    }
+    _refuse_unused(names, objects.union(*(node.models for node in graph)))
+    # A function of Python's own is in no notebook, so that it is bound here.
+    own = {name: getattr(builtins, name) for name in objects if hasattr(builtins, name)}
+    return graph.bind(**{**{k: v for k, v in own.items() if k not in notebook}, **names})
+
+
+def _refuse_unused(given: Iterable[str], used: set[str]) -> None:
+    unused = [
+        Problem(
+            "given, but the text does not use it",
+            found=repr(name),
+            allowed=listed(used),
+            nearest=nearest(name, used),
+        )
+        for name in given
+        if name not in used
+    ]
+    if unused:
+        raise GraphError(unused, remedy="leave it out, or write it in the text")

@@ -1,0 +1,205 @@
+"""Arbitrary valid graphs, and texts that are nearly pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.steps import KINDS, default_name
+
+# Names that mean something elsewhere in the notation, beside plain and unusual ones.
+PLAIN = ("a", "b", "c", "d", "rows", "mlp", "tree", "crop")
+ODD = ("split", "switch", "vote", "read", "source", "by", "salt", "arms", "match", "_", "é", "名")
+names = st.sampled_from((*PLAIN, *ODD, *(f"{name}_{n}" for name in PLAIN for n in (2, 3))))
+texts = st.sampled_from(["x", "id", "qu\"o'te", "line\nbreak", "\ud800\0", "é"])
+fields = texts | st.text(max_size=3)
+selects = st.sampled_from([None, None, None, "x", ("x", "y"), ("x",), "", ("'",)])
+fractions = st.sampled_from([0, 1, 0.5]) | st.floats(0, 1)
+
+
+@st.composite
+def weights(draw: st.DrawFn, arms: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """((arm, fraction), ...), adding up to 1."""
+    parts = [draw(st.integers(1, 9)) for _ in arms]
+    return tuple((arm, part / sum(parts)) for arm, part in zip(arms, parts, strict=True))
+
+
+several = st.lists(names, min_size=2, max_size=3, unique=True)
+keyed_models = st.lists(
+    st.tuples(st.lists(fields, min_size=1, max_size=2), names), min_size=1, max_size=3
+).filter(lambda pairs: len(keys := [k for group, _ in pairs for k in group]) == len(set(keys)))
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("data", "model", "function", "small", "big"), names),
+    **dict.fromkeys(("id", "path", "salt", "by"), texts),
+    "below": fractions,
+    "max_models": st.integers(1, 2**31 - 1),
+    "group": st.sampled_from([True, False, "auto"]),
+    "models": keyed_models,
+}
+
+
+@st.composite
+def params(draw: st.DrawFn, kind: str) -> dict[str, Any]:
+    """Valid parameters, the optional ones sometimes left out."""
+    given: dict[str, Any] = {}
+    for param in KINDS[kind].params:
+        if param.name == "arms":
+            arms = draw(several)
+            given["arms"] = draw(weights(arms)) if kind == "split" else tuple(arms)
+        elif param.required or draw(st.booleans()):
+            given[param.name] = draw(VALUES[param.name])
+    return given
+
+
+@dataclass
+class Sketch:
+    """A graph while it is being drawn."""
+
+    draw: st.DrawFn
+    nodes: list[Node] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def name(self, wanted: str | None) -> str:
+        """The name that is wanted, mostly, when it is free."""
+        if wanted is None or wanted in self.taken or self.draw(st.integers(0, 5)) == 5:
+            wanted = self.draw(names.filter(lambda name: name not in self.taken))
+        self.taken.add(wanted)
+        return wanted
+
+    def add(self, kind: str, given: dict[str, Any], inputs: Sequence[Input], gather: Any) -> Node:
+        name = self.name(default_name(kind, given))
+        self.nodes.append(Node.make(name, kind, inputs, gather, **given))
+        return self.nodes[-1]
+
+    def ends(self) -> list[tuple[str, str | None]]:
+        """Every output that can flow on."""
+        open_ = [node for node in self.nodes if not KINDS[node.kind].ends]
+        return [(node.name, port) for node in open_ for port in (node.arms or (None,))]
+
+    def wire(self) -> Input:
+        return Input(*self.draw(st.sampled_from(self.ends())), self.draw(selects))
+
+    def source(self) -> None:
+        kind = self.draw(st.sampled_from(["source", "source", "read"]))
+        self.add(kind, self.draw(params(kind)), (), None)
+
+    def step(self) -> None:
+        kind = self.draw(st.sampled_from([k for k, v in KINDS.items() if v.inputs != "none"]))
+        gather = self.draw(st.sampled_from([None, None, "join", "union"]))
+        if KINDS[kind].inputs == "join":
+            gather = "join"
+        ends = self.ends()
+        if gather == "union" and len(ends) < 2:
+            gather = None
+        count = {None: (1, 1), "join": (1, 3), "union": (2, 3)}[gather]
+        unique = (lambda end: end[0]) if gather == "join" else (lambda end: end)
+        chosen = self.draw(
+            st.lists(st.sampled_from(ends), min_size=count[0], max_size=count[1], unique_by=unique)
+        )
+        wires = [Input(*end, self.draw(selects)) for end in chosen]
+        self.add(kind, self.draw(params(kind)), wires, gather)
+
+    def mirror(self) -> None:
+        """Models side by side, and sometimes what combines them."""
+        wire = self.wire()
+        nodes = [self.add("model", {"model": m}, (wire,), None) for m in self.draw(several)]
+        if self.draw(st.booleans()):
+            wires = [Input(node.name, None, self.draw(selects)) for node in nodes]
+            self.add("vote", {}, wires, "join")
+
+    def fork(self) -> None:
+        """A split or a switch, a model on each arm, and sometimes what unites them."""
+        kind, arms = self.draw(st.sampled_from(["split", "switch"])), self.draw(several)
+        models = arms if kind == "split" else self.draw(st.permutations(arms))
+        given = self.draw(params(kind))
+        given["arms"] = self.draw(weights(arms)) if kind == "split" else tuple(arms)
+        wire = self.wire()
+        fork = self.add(kind, given, (wire,), None).name
+        fed = [
+            self.add("model", {"model": model}, (Input(fork, arm),), None).name
+            for arm, model in zip(arms, models, strict=True)
+        ]
+        if self.draw(st.booleans()):
+            select = self.draw(selects)
+            wires = [Input(name, None, select) for name in fed]
+            self.add("map", {"function": "f"}, wires, "union")
+
+    def group(self) -> Group:
+        """Any nodes, or those that share an input."""
+        whole = [node.name for node in self.nodes]
+        wire = self.draw(st.sampled_from([w for n in self.nodes for w in n.inputs] or [None]))
+        beside = [node.name for node in self.nodes if wire in node.inputs]
+        pool = beside if beside and self.draw(st.booleans()) else whole
+        members = self.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique=True))
+        gather = self.draw(st.sampled_from(["join", "union"]))
+        return Group(self.name(None), tuple(members), gather)
+
+
+@st.composite
+def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
+    """Any valid graph with a node or more, its nodes in any order."""
+    sketch = Sketch(draw)
+    sketch.source()
+    kinds = [Sketch.step, Sketch.mirror, Sketch.fork, Sketch.source, Sketch.step]
+    for move in draw(st.lists(st.sampled_from(kinds), max_size=moves)):
+        move(sketch)
+    groups = [sketch.group() for _ in range(draw(st.integers(0, 2)))]
+    nodes = draw(st.permutations(sketch.nodes))
+    return Graph(tuple(nodes), tuple(groups)).validate()
+
+
+def bound_names(graph: Graph) -> Names:
+    """Objects for every name in a graph, each of its own kind."""
+    given: dict[str, Any] = {}
+    models: dict[str, object] = {model: object() for node in graph for model in node.models}
+    for node in graph:
+        for param, value in node.params:
+            if param == "data":
+                given[value] = [1, 2, 3]
+            elif param == "function":
+                given[value] = len
+    return Names(models=models, given=given, notebook={})
+
+
+def resolves(graph: Graph) -> bool:
+    """Does no name of data stand for something else too?"""
+    data = {value for node in graph for param, value in node.params if param == "data"}
+    functions = {value for node in graph for param, value in node.params if param == "function"}
+    return data.isdisjoint(functions | {model for node in graph for model in node.models})
+
+
+VALID = (
+    'both = digits["x"] | [mlp, tree]',
+    'digits["x"] | [a, b["y"]] | vote()',
+    "photos | detector | map(crop) | classifier",
+    'rows | split(a=0.9, b=0.1, by="user") | map(f)',
+    's = rows | split({"train": 0.9, "test": 0.1})\ns.train | a\ns.test[["x", "y"]] | b',
+    "rows | switch(route, cheap=a, costly=b | c)",
+    'rows["x"] | keyed({"K": m, ("L", "M"): n}, by="lang", max_models=2, group=True)',
+    'x = source(d, id="k")\nread("p.csv") | cascade(small, big, below=0.8) | write("o.csv")',
+    "g = {a, b}\n[g, [c]] | stack()\n",
+)
+tokens = st.sampled_from(
+    [*PLAIN, *ODD, *KINDS, *" |[](){}=,.:\"'#\n\t;-+*", "0.5", "10", "lambda x: x", "\0", "\ud800"]
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A valid text with a few pieces taken out, put in or doubled."""
+    text = draw(st.sampled_from(VALID))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        stop = min(len(text), start + draw(st.integers(0, 6)))
+        middle = draw(st.sampled_from(["", text[start:stop] * 2]) | tokens)
+        text = text[:start] + middle + text[stop:]
+    return text
+
+
+soup = st.lists(tokens, max_size=25).map(" ".join)
