@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -55,8 +55,8 @@ class Store(Protocol):
     def failures(self) -> Iterator[Failure]:
         """Every failure of the run, in any order."""
 
-    def fields(self) -> pd.DataFrame:
-        """The sources' fields by element id, in source order; it may have no column.
+    def fields(self, sources: Sequence[str]) -> pd.DataFrame:
+        """The fields of these source nodes by element id, in source order; maybe no column.
 
         Several sources stand one after the other, with NaN for a field that one lacks.
         """
@@ -113,6 +113,7 @@ class Result:
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
         self._frames: dict[str, pd.DataFrame] = {}
+        self._tables: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """The elements of a node, or of a name for several, in the order of the sources.
@@ -134,7 +135,8 @@ class Result:
         if name not in self._frames:
             members = self._members(name)
             rows = self.rows(name) if members is None else self._joined(members)
-            self._frames[name] = frames.with_fields(rows, self._fields)
+            fields = self._fields(self._sources(members or (name,)))
+            self._frames[name] = frames.with_fields(rows, fields)
         # A copy of the frame but not of its cells, so that a column added to it stays outside.
         return self._frames[name].copy(deep=False)
 
@@ -184,13 +186,23 @@ class Result:
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.measures, *(group.name for group in self.graph.groups if group.name in self)]
 
-    @cached_property
-    def _fields(self) -> pd.DataFrame:
-        return frames.unique_fields(self._store.fields())
+    def _sources(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The sources that ran and that one of the nodes comes from."""
+        above = {node.name for name in names for node in self.graph.upto(name)}
+        return tuple(
+            node.name
+            for node in self.graph.order()
+            if not node.inputs and node.name in above and node.name in self.measures
+        )
+
+    def _fields(self, sources: tuple[str, ...]) -> pd.DataFrame:
+        if sources not in self._tables:
+            self._tables[sources] = frames.unique_fields(self._store.fields(sources))
+        return self._tables[sources]
 
     @cached_property
     def _order(self) -> frames.Order:
-        return frames.Order(self._fields.index)
+        return frames.Order(self._fields(self._sources(tuple(self.measures))).index)
 
     @cached_property
     def failed(self) -> pd.DataFrame:

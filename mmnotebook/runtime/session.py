@@ -193,7 +193,7 @@ class _Run:
 
     def _collect(self, seconds: float) -> Result:
         counters, distributions = measures.by_namespace(self.metrics)
-        store = StoredElements(self.prepared.graph, self.cache, FAILED)
+        store = StoredElements(self.cache, FAILED)
         sizes = {name: self.cache.name_size(name) for name in self.order}
         return Result(
             self.graph,

@@ -32,7 +32,7 @@ class MemoryStore:
     def failures(self) -> Iterator[Failure]:
         return iter(self.failed)
 
-    def fields(self) -> pd.DataFrame:
+    def fields(self, sources: Sequence[str]) -> pd.DataFrame:
         return self.source
 
 
