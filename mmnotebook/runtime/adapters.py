@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mmnotebook.analysis.values import plain
+
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
@@ -74,7 +76,14 @@ def torch_inference(
 
 
 def rows(outputs: Any, count: int) -> list[Any]:
-    """A batch's outputs as one per example: of a tensor, a dict or tuple of tensors, or a list."""
+    """A batch's outputs as one per example: of a tensor, a dict or tuple of tensors, or a list.
+
+    Raises
+    ------
+    ValueError
+        When there is another number of outputs than of examples. Beam would pair them up as far
+        as they go.
+    """
     if isinstance(outputs, Mapping):
         columns = {name: rows(part, count) for name, part in outputs.items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -84,8 +93,14 @@ def rows(outputs: Any, count: int) -> list[Any]:
         outputs = outputs.detach().cpu()
         if outputs.dim() == 0:
             raise ValueError(f"one output for {count} examples: the model returns a single number")
-        return list(outputs.unbind(0))
-    return list(outputs)
+        return _counted(list(outputs.unbind(0)), count)
+    return _counted(list(outputs), count)
+
+
+def _counted(outputs: list[Any], count: int) -> list[Any]:
+    if len(outputs) != count:
+        raise ValueError(f"the model gave {len(outputs)} outputs for {count} elements")
+    return outputs
 
 
 def sklearn_inference(
@@ -96,7 +111,8 @@ def sklearn_inference(
     Records become a DataFrame, anything else an array with a row per example; an estimator that
     was fitted on named columns is given those names.
     """
-    return list(model.predict(_sklearn_batch(model, batch), **(inference_args or {})))
+    outputs = model.predict(_sklearn_batch(model, batch), **(inference_args or {}))
+    return rows(outputs, len(batch))
 
 
 def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
@@ -108,7 +124,7 @@ def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
         return frame if named is None else frame[list(named)]
     if isinstance(batch[0], str):
         return list(batch)
-    array = np.stack([_plain(example) for example in batch])
+    array = np.stack([np.asarray(plain(example)) for example in batch])
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     if named is not None and array.ndim == 2 and array.shape[1] == len(named):
@@ -118,15 +134,9 @@ def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     return array
 
 
-def _plain(example: Any) -> np.ndarray[Any, Any]:
-    if hasattr(example, "detach"):
-        example = example.detach().cpu()
-    return np.asarray(example)
-
-
 def argmax(output: Any) -> int:
     """The position of the highest of one example's scores."""
-    scores = _plain(output)
+    scores = np.asarray(plain(output))
     if scores.ndim != 1:
         raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")
     return int(scores.argmax())

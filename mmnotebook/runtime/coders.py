@@ -23,12 +23,12 @@ def _tensor(array: np.ndarray[Any, Any], dtype: torch.dtype, shape: tuple[int, .
 def _reduce_tensor(tensor: torch.Tensor) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if tensor.layout != torch.strided or tensor.is_quantized:
         return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)  # type: ignore[no-untyped-call, no-any-return]
-    plain = tensor.detach().cpu().contiguous()
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     try:
         array = plain.numpy()
-    except (TypeError, RuntimeError):
+    except TypeError:
         # Types that numpy lacks, bfloat16 first of all, travel as integers of the same width.
-        array = plain.resolve_conj().reshape(-1).view(_RAW[plain.element_size()]).numpy()
+        array = plain.reshape(-1).view(_RAW[plain.element_size()]).numpy()
     return _tensor, (array, plain.dtype, tuple(plain.shape))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mmnotebook.analysis.values import plain
+
 
 def fraction(token: str, salt: str) -> float:
     """A number from 0 to below 1, the same for the same token and salt everywhere and always."""
@@ -23,8 +25,7 @@ def _key(salt: str) -> bytes:
 
 def token(value: Any) -> str:
     """What of a field's value is hashed: numbers that are equal give one text."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = plain(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else repr(value)
@@ -48,7 +49,7 @@ def vote(outputs: Mapping[str, Any]) -> Any:
     TypeError
         When a model gave scores in place of one label.
     """
-    labels = {name: _plain(value) for name, value in outputs.items()}
+    labels = {name: plain(value) for name, value in outputs.items()}
     for name, label in labels.items():
         if isinstance(label, np.ndarray):
             raise TypeError(
@@ -60,8 +61,8 @@ def vote(outputs: Mapping[str, Any]) -> Any:
 
 def mean(outputs: Mapping[str, Any]) -> Any:
     """The mean of the models' outputs, element by element; all of one shape."""
-    arrays = [np.asarray(_plain(value), dtype=float) for value in outputs.values()]
-    return _plain(np.mean(np.stack(arrays), axis=0))
+    arrays = [np.asarray(plain(value), dtype=float) for value in outputs.values()]
+    return plain(np.mean(np.stack(arrays), axis=0))
 
 
 def stack(outputs: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -75,14 +76,5 @@ def stack(outputs: Mapping[str, Any], names: Sequence[str]) -> Any:
     missing = [name for name in names if name not in outputs]
     if missing:
         raise ValueError(f"no output of {', '.join(missing)} for this element")
-    return np.stack([np.asarray(_plain(outputs[name])) for name in names])
+    return np.stack([np.asarray(plain(outputs[name])) for name in names])
 
-
-def _plain(value: Any) -> Any:
-    """A prediction's inference as a Python or numpy value; numbers as numbers."""
-    value = getattr(value, "inference", value)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, (np.ndarray, np.generic)) and value.ndim == 0:
-        return value.item()
-    return value

@@ -27,27 +27,48 @@ class Weight:
 def weigh(model: Any) -> Weight:
     """The true bytes of a loaded model.
 
-    For a torch module: every storage behind its parameters and buffers. For anything else that can
-    be pickled: every buffer behind the numpy arrays and tensors found in it, which for scikit-learn
-    includes the nodes and values of its trees.
+    For a torch module: every storage behind its parameters, its buffers and what else is in its
+    state dict. For anything else that can be pickled: every buffer behind the numpy arrays and
+    tensors found in it, which for scikit-learn includes the nodes and values of its trees.
     """
-    if callable(getattr(model, "parameters", None)) and callable(getattr(model, "buffers", None)):
-        return _weigh_tensors([*model.parameters(), *model.buffers()])
-    scale = _Scale()
     try:
+        if callable(getattr(model, "named_parameters", None)):
+            return _weigh_tensors(_module_tensors(model))
+        scale = _Scale()
         scale.dump(model)
-    except Exception:  # Whatever a foreign object's pickling raises: its weight is not known.
+        tensors = _weigh_tensors(scale.tensors)
+    except Exception:  # Whatever a foreign object raises: its weight is not known.
         return Weight(None, None)
     if not scale.arrays and not scale.tensors:
         return Weight(None, None)
-    tensors = _weigh_tensors(scale.tensors)
     arrays = sum(end - start for start, end in _union(scale.arrays))
     return Weight((tensors.parameter_bytes or 0) + arrays, tensors.device_bytes)
 
 
+def _module_tensors(module: Any) -> list[Any]:
+    named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    # A quantized layer has no parameters: its packed weights are in the state dict alone.
+    rest = [value for name, value in module.state_dict().items() if name not in named]
+    parts = [part for value in rest for part in (value if isinstance(value, tuple) else [value])]
+    packed = [part for part in parts if callable(getattr(part, "untyped_storage", None))]
+    return [*named.values(), *packed]
+
+
+def _dense_parts(tensor: Any) -> list[Any]:
+    """The tensors that hold a tensor's numbers: itself, unless it is sparse."""
+    layout = str(tensor.layout)
+    if layout == "torch.sparse_coo":
+        return [tensor._indices(), tensor._values()]
+    if layout in ("torch.sparse_csr", "torch.sparse_bsr"):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if layout in ("torch.sparse_csc", "torch.sparse_bsc"):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor]
+
+
 def _weigh_tensors(tensors: list[Any]) -> Weight:
     storages = {}
-    for tensor in tensors:
+    for tensor in [part for whole in tensors for part in _dense_parts(whole)]:
         storage = tensor.untyped_storage()
         storages[(str(storage.device), storage.data_ptr())] = (storage.device.type, storage.nbytes())
     on_device = sum(size for kind, size in storages.values() if kind not in ("cpu", "meta"))
@@ -70,12 +91,22 @@ class _Scale(pickle.Pickler):
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
             # Kept alive, so that a temporary's memory is not taken for another's.
             self._kept.append(value)
-            self.arrays.append(np.lib.array_utils.byte_bounds(value))
+            self.arrays.append(_byte_bounds(value))
             return "array"
         if callable(getattr(type(value), "untyped_storage", None)):
             self.tensors.append(value)
             return "tensor"
         return "code" if isinstance(value, type) or hasattr(value, "__code__") else None
+
+
+def _byte_bounds(array: Any) -> tuple[int, int]:
+    """Where an array's memory begins and ends; numpy 1 and 2 have it under different names."""
+    steps = [(size - 1) * step for size, step in zip(array.shape, array.strides, strict=True)]
+    first = int(array.__array_interface__["data"][0])
+    if array.size == 0:
+        return first, first
+    low, high = (sum(step for step in steps if step < 0), sum(step for step in steps if step > 0))
+    return first + low, first + high + int(array.itemsize)
 
 
 def _union(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

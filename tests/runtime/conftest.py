@@ -1,0 +1,42 @@
+"""What the runtime's tests share: real data and models that train in a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+
+
+@pytest.fixture(scope="session")
+def digits() -> pd.DataFrame:
+    """300 of scikit-learn's digits: `x` (64 pixels), `label` and `user`."""
+    data = load_digits()
+    rows = range(300)
+    pixels = data.data[:300].astype(np.float32)
+    users = [f"user{row % 40}" for row in rows]
+    return pd.DataFrame({"x": list(pixels), "label": data.target[:300], "user": users})
+
+
+@pytest.fixture(scope="session")
+def forest(digits: pd.DataFrame) -> RandomForestClassifier:
+    """A forest that was fitted on `digits`."""
+    model = RandomForestClassifier(10, random_state=0)
+    return model.fit(np.stack(list(digits["x"])), digits["label"])
+
+
+@pytest.fixture(scope="session")
+def mlp(digits: pd.DataFrame) -> torch.nn.Module:
+    """A small network that was trained on `digits`."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
+    inputs = torch.from_numpy(np.stack(list(digits["x"])))
+    labels = torch.tensor(digits["label"].to_numpy())
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(inputs), labels).backward()
+        optimizer.step()
+    return net

@@ -1,0 +1,143 @@
+"""From what users have to what a framework takes, and one output each on the way back."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mmnotebook.runtime import adapters
+
+CPU = torch.device("cpu")
+ROWS = [[1, 2, 3], [4, 5, 6]]
+FORMS: dict[str, list[Any]] = {
+    "lists": ROWS,
+    "tuples": [tuple(row) for row in ROWS],
+    "arrays": [np.array(row) for row in ROWS],
+    "floats": [np.array(row, dtype=np.float64) for row in ROWS],
+    "bytes": [np.array(row, dtype=np.uint8) for row in ROWS],
+    "big-endian": [np.array(row, dtype=">f8") for row in ROWS],
+    "tensors": [torch.tensor(row) for row in ROWS],
+    "halves": [torch.tensor(row, dtype=torch.bfloat16) for row in ROWS],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_all_forms_feed_a_network_in_its_own_type(form: str, dtype: torch.dtype) -> None:
+    model = torch.nn.Linear(3, 2).to(dtype)
+    outputs = adapters.torch_inference(FORMS[form], model, CPU)
+    expected = model(torch.tensor(ROWS).to(dtype)).detach()
+    assert torch.equal(torch.stack(outputs), expected)
+    assert not any(output.requires_grad for output in outputs)
+
+
+def test_whole_numbers_stay_whole_for_an_embedding() -> None:
+    model = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    assert torch.stack(adapters.torch_inference(ROWS, model, CPU)).shape == (2, 1)
+    scripted = torch.jit.script(model)
+    assert torch.stack(adapters.torch_inference(ROWS, scripted, CPU)).shape == (2, 1)
+
+
+def test_complex_numbers_stay_complex() -> None:
+    batch = [torch.tensor([1 + 2j, 3 - 1j, 0j])]
+    assert adapters.torch_batch(batch, torch.nn.Linear(3, 1), CPU).is_complex()
+
+
+class TwoInputs(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.size = torch.nn.Embedding(10, 1), torch.nn.Linear(2, 1)
+
+    def forward(self, words: torch.Tensor, sizes: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"score": self.words(words)[:, 0] + self.size(sizes), "words": words}
+
+
+def test_records_become_named_arguments_and_dicts_one_per_example() -> None:
+    batch = [{"words": i, "sizes": [i, 2.0 * i]} for i in range(3)]
+    outputs = adapters.torch_inference(batch, TwoInputs(), CPU)
+    assert [set(output) for output in outputs] == [{"score", "words"}] * 3
+    assert [int(output["words"]) for output in outputs] == [0, 1, 2]
+
+
+def test_text_is_no_food_for_a_network() -> None:
+    with pytest.raises(TypeError, match=r"takes numbers; the example is 'a text' \(str\)"):
+        adapters.torch_batch(["a text"], torch.nn.Linear(1, 1), CPU)
+
+
+@pytest.mark.parametrize("factor", [0, 2, 3])
+def test_a_network_that_gives_another_number_of_outputs(factor: int) -> None:
+    class Repeats(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.repeat(factor, 1)
+
+    with pytest.raises(ValueError, match=f"{2 * factor} outputs for 2 elements"):
+        adapters.torch_inference(FORMS["tensors"], Repeats(), CPU)
+
+
+def test_an_estimator_that_gives_another_number_of_outputs() -> None:
+    class Odd:
+        def predict(self, rows: Any) -> list[int]:
+            return [0] * (len(rows) + 1)
+
+    with pytest.raises(ValueError, match="3 outputs for 2 elements"):
+        adapters.sklearn_inference(Odd(), ROWS)
+
+
+def test_one_number_for_a_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="a single number"):
+        adapters.rows(torch.tensor(1.0), 2)
+
+
+def test_tuples_dicts_and_lists_of_outputs() -> None:
+    pairs = adapters.rows((torch.arange(2), torch.ones(2, 3)), 2)
+    assert [int(pair[0]) for pair in pairs] == [0, 1] and pairs[1][1].shape == (3,)
+    assert adapters.rows(["a", "b"], 2) == ["a", "b"]
+    boxes = [{"boxes": torch.ones(3, 4)}, {"boxes": torch.ones(0, 4)}]
+    assert [len(one["boxes"]) for one in adapters.rows(boxes, 2)] == [3, 0]
+
+
+def test_an_estimator_takes_arrays_lists_tensors_and_single_numbers() -> None:
+    model = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
+    expected = model.predict(np.array(ROWS, dtype=float))
+    for form in ("lists", "tuples", "arrays", "floats", "tensors", "big-endian"):
+        assert np.allclose(adapters.sklearn_inference(model, FORMS[form]), expected)
+    line = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
+    assert np.allclose(adapters.sklearn_inference(line, [2.0, 3]), [4, 6])
+
+
+def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> None:
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0], "kind": [0.0, 1.0, 0.0]})
+    columns = make_column_transformer((StandardScaler(), ["size"]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1, 0])
+    plain = LinearRegression().fit(frame, [0, 1, 0])
+    records = [{"other": "?", "kind": 1.0, "size": 2.0}]
+    expected = model.predict(frame[1:2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert adapters.sklearn_inference(model, records) == expected
+        assert adapters.sklearn_inference(model, [np.array([2.0, 1.0])]) == expected
+        assert len(adapters.sklearn_inference(plain, [np.array([2.0, 1.0])])) == 1
+
+
+def test_an_estimator_of_texts() -> None:
+    texts = ["good good", "bad bad", "good", "bad"]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["+", "-", "+", "-"])
+    assert adapters.sklearn_inference(model, ["good", "bad bad"]) == ["+", "-"]
+
+
+def test_argmax_takes_one_row_of_scores() -> None:
+    assert adapters.argmax(torch.tensor([0.1, 0.7, 0.2])) == 1
+    assert adapters.argmax(torch.tensor([0.1, 0.7], dtype=torch.bfloat16)) == 1
+    assert adapters.argmax([3, 2]) == 0
+    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
+        adapters.argmax(np.eye(2))

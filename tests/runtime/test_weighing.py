@@ -1,0 +1,88 @@
+"""A model weighs what its tensors or arrays take, to the byte."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+
+from mmnotebook.runtime.weighing import weigh
+
+
+def test_parameters_and_buffers() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(10, 5), torch.nn.BatchNorm1d(5))
+    # Weights and biases in float32, the norm's two running figures, and its int64 counter.
+    assert weigh(model).parameter_bytes == (50 + 5 + 5 + 5) * 4 + (5 + 5) * 4 + 8
+    assert weigh(model.double()).parameter_bytes == (50 + 5 + 5 + 5 + 5 + 5) * 8 + 8
+    assert weigh(torch.jit.script(model)).parameter_bytes == weigh(model).parameter_bytes
+
+
+def test_shared_storage_counts_once() -> None:
+    model = torch.nn.Sequential(torch.nn.Embedding(100, 8), torch.nn.Linear(8, 100, bias=False))
+    model[1].weight = model[0].weight
+    assert weigh(model).parameter_bytes == 100 * 8 * 4
+    module = torch.nn.Module()
+    whole = torch.zeros(1000)
+    module.register_buffer("head", whole[:10])
+    module.register_buffer("tail", whole[900:])
+    assert weigh(module).parameter_bytes == 4000
+
+
+def test_a_model_without_parameters_weighs_nothing() -> None:
+    assert weigh(torch.nn.ReLU()).parameter_bytes == 0
+    assert weigh(torch.nn.ReLU()).device_bytes is None
+
+
+def test_a_quantized_model_is_not_said_to_weigh_nothing() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(100, 50))
+    quantized = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear})
+    assert (weigh(quantized).parameter_bytes or 0) >= 100 * 50
+
+
+def test_sparse_and_lazy_parameters_do_not_stop_a_run() -> None:
+    sparse = torch.nn.Module()
+    sparse.register_buffer("adjacency", torch.eye(100).to_sparse())
+    # 100 values in float32 at two int64 indices each.
+    assert weigh(sparse).parameter_bytes == 100 * 4 + 200 * 8
+    assert weigh(torch.nn.LazyLinear(4)).parameter_bytes is None
+
+
+def test_an_estimator_weighs_its_arrays() -> None:
+    model = LinearRegression().fit(np.random.rand(50, 40), np.random.rand(50))
+    size = weigh(model).parameter_bytes
+    assert size is not None and 40 * 8 <= size <= 40 * 8 * 3
+
+
+def test_a_forest_weighs_its_trees() -> None:
+    inputs = np.random.default_rng(0).random((500, 8))
+    model = RandomForestClassifier(20, random_state=0).fit(inputs, inputs[:, 0] > 0.5)
+    nodes = sum(tree.tree_.node_count for tree in model.estimators_)
+    per_node = model.estimators_[0].tree_.__getstate__()["nodes"].itemsize
+    size = weigh(model).parameter_bytes
+    assert size is not None and nodes * per_node < size < nodes * per_node * 2
+
+
+def test_views_of_one_array_count_once() -> None:
+    whole = np.zeros(1000)
+    assert weigh([whole, whole[::2], whole[10:]]).parameter_bytes == 8000
+    assert weigh({"back": whole[::-1], "rows": whole.reshape(10, 100).T}).parameter_bytes == 8000
+
+
+def test_a_module_inside_of_something_else() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.net = torch.nn.Linear(10, 5)
+            self.table = np.zeros(10)
+            self.function = lambda x: x
+
+    assert weigh(Holder()).parameter_bytes == 55 * 4 + 80
+
+
+@pytest.mark.parametrize("model", [object(), "text", {"a": 1}, threading.Lock()], ids=repr)
+def test_what_cannot_be_known_is_missing(model: Any) -> None:
+    assert weigh(model).parameter_bytes is None
