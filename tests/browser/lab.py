@@ -149,6 +149,11 @@ class Notebook:
         found.sort(key=lambda item: item["contrast"], reverse=True)
         return {item["text"]: item["contrast"] for item in found}
 
+    def unreadable(self) -> dict[str, float]:
+        """What has less contrast in drawings and tables than WCAG 2 AA asks for."""
+        found = self.contrasts("svg text, td, th, p")
+        return {text: round(value, 1) for text, value in found.items() if value < 4.5}
+
     def save(self) -> None:
         """Write the notebook with its outputs to the served folder."""
         self.page.evaluate("async () => { await window.mmPanel.context.save(); }")

@@ -1,0 +1,65 @@
+"""A graph and its result in JupyterLab: fresh, in both themes, and in a notebook from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import DARK, LIGHT, Lab, Notebook
+
+CELLS = [
+    """import mmnotebook as mm
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+
+digits = load_digits()
+forest = RandomForestClassifier(10, random_state=0).fit(digits.data, digits.target)
+mm.register("forest", forest)
+rows = list(digits.data[:40])""",
+    "def doubled(prediction):\n    return 2 * int(prediction.inference)",
+    'graph = mm.pipeline("rows | forest | doubled")\ngraph',
+    "result = mm.run(graph)",
+    "result",
+    'result["doubled"].head(3)',
+]
+DRAWING = ".jp-OutputArea-output svg:has(text)"
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page) -> Notebook:
+    lab.write("graph.ipynb", CELLS)
+    opened = lab.open(page, "graph.ipynb")
+    opened.run_all()
+    assert opened.errors() == []
+    return opened
+
+
+def test_a_graph_and_its_result_read_well_in_both_themes(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    for theme in (LIGHT, DARK):
+        notebook.change_theme(theme)
+        drawing = notebook.page.locator(DRAWING).first
+        expect(drawing).to_be_visible()
+        for name in ("rows", "forest", "doubled"):
+            expect(drawing).to_contain_text(name)
+        notebook.page.screenshot(path=tmp_path / f"{theme}.png")
+        assert notebook.unreadable() == {}, theme
+
+
+def test_a_saved_graph_shows_where_the_notebook_is_not_trusted(
+    lab: Lab, notebook: Notebook, tmp_path: Path
+) -> None:
+    notebook.save()
+    saved = json.loads((lab.root / "graph.ipynb").read_text(encoding="utf-8"))
+    saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
+    (lab.root / "foreign.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+    foreign = lab.open(notebook.page, "foreign.ipynb")
+    foreign.page.screenshot(path=tmp_path / "foreign.png")
+    shown = foreign.page.locator(".jp-OutputArea-output").first.inner_text()
+    assert foreign.cells()[2]["metadata"].get("trusted") is not True
+    for name in ("rows", "forest", "doubled"):
+        assert name in shown
