@@ -1,4 +1,4 @@
-"""From what users have to what a framework takes, a batch at a time, and back to one output each."""
+"""From what users have to what a framework takes, a batch at a time, and back."""
 
 from __future__ import annotations
 

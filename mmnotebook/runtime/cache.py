@@ -1,9 +1,8 @@
-"""The CacheManager behind InteractiveRunner: a folder per PCollection, shards of pickled elements."""
+"""The CacheManager behind InteractiveRunner: a folder per PCollection, shards of elements."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import pickle
 import time
 import uuid
@@ -22,7 +21,7 @@ from mmnotebook.runtime import coders, storage
 SHARD = 4096
 
 
-class ShardCache(cache_manager.CacheManager):  # type: ignore[misc]
+class ShardCache(cache_manager.CacheManager):
     """Keeps PCollections by the name under which they are watched.
 
     Beam's default writes a line of text per element: pickled, quoted, base64 and bzip2. Here 4,096
@@ -69,7 +68,7 @@ class ShardCache(cache_manager.CacheManager):  # type: ignore[misc]
         return True
 
     def source(self, *labels: str) -> Any:
-        return beam.Create([str(self._path(labels))]) | beam.ParDo(_ReadShards())
+        return beam.Create([str(self._path(labels))]) | beam.ParDo(_ReadShards())  # type: ignore[no-untyped-call]
 
     def sink(self, labels: tuple[str, ...], is_capture: bool = False) -> Any:
         path = self._path(labels)
@@ -117,10 +116,10 @@ def _write_shard(folder: Path, number: int, elements: list[Any]) -> None:
     draft = folder / f"{name}.part"
     with storage.create_private(draft) as file:
         coders.dump(elements, file)
-    os.replace(draft, folder / f"{name}.shard")
+    draft.replace(folder / f"{name}.shard")
 
 
-class _WriteShards(beam.DoFn):  # type: ignore[misc]
+class _WriteShards(beam.DoFn):
     def __init__(self, path: str) -> None:
         self.path = path
 
@@ -128,7 +127,7 @@ class _WriteShards(beam.DoFn):  # type: ignore[misc]
         self._buffer: list[Any] = []
         self._numbers = itertools.count()
 
-    def process(self, element: WindowedValueHolder) -> None:
+    def process(self, element: Any) -> None:
         self._buffer.append(element.windowed_value.value)
         if len(self._buffer) >= SHARD:
             self._flush()
@@ -142,7 +141,7 @@ class _WriteShards(beam.DoFn):  # type: ignore[misc]
         self._buffer = []
 
 
-class _ReadShards(beam.DoFn):  # type: ignore[misc]
+class _ReadShards(beam.DoFn):
     def process(self, path: str) -> Iterator[Any]:
         for shard in sorted(Path(path).glob("*.shard")):
             with shard.open("rb") as file:

@@ -15,7 +15,9 @@ import torch
 _RAW = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def _tensor(array: np.ndarray[Any, Any], dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+def _tensor(
+    array: np.ndarray[Any, Any], dtype: torch.dtype, shape: tuple[int, ...]
+) -> torch.Tensor:
     tensor = torch.from_numpy(array)
     return tensor if tensor.dtype == dtype else tensor.view(dtype).reshape(shape)
 

@@ -14,20 +14,21 @@ from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.runtime import handlers, routing, sources, transforms, writers
+from mmnotebook.runtime import gathering, handlers, routing, sources, transforms, writers
+from mmnotebook.runtime.node_fn import Outputs
 
 LATER = ("switch", "cascade", "keyed")
 """Kinds that are in the notation but not compiled yet."""
 
 
-class Compiled(dict[str, beam.PCollection]):
+class Compiled(dict[str, beam.PCollection[Any]]):
     """The PCollection of every node by its name; `failed` holds all failures of the graph.
 
     A node's elements are (key, value) pairs: the key holds the element's id, the value is what the
     next step's function is given; for a model, Beam's `PredictionResult`.
     """
 
-    failed: beam.PCollection
+    failed: beam.PCollection[Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Prepared:
 
 def compile_graph(
     graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = None
-) -> dict[str, beam.PCollection]:
+) -> dict[str, beam.PCollection[Any]]:
     """Put a graph into a Beam pipeline, for any runner.
 
     Parameters
@@ -85,7 +86,7 @@ def prepare(graph: Graph, limit: int | None = None) -> Prepared:
     names = Names(registry, graph.bindings, notebook_names())
     models = _models(graph)
     functions = _functions(graph, names)
-    plans = {node.name: _plan(node, names, limit) for node in graph if node.kind in ("source", "read")}
+    plans = {node.name: _plan(node, names, limit) for node in graph if not node.inputs}
     for node in graph:
         if node.kind == "write":
             writers.check_path(node.name, node["path"])
@@ -97,8 +98,8 @@ def prepare(graph: Graph, limit: int | None = None) -> Prepared:
 
 def assemble(prepared: Prepared, pipeline: beam.Pipeline, run_id: str) -> Compiled:
     """The transforms of a prepared graph."""
-    outputs: dict[str, transforms.Outputs] = {}
-    failed: list[beam.PCollection] = []
+    outputs: dict[str, Outputs] = {}
+    failed: list[beam.PCollection[Any]] = []
     for node in prepared.graph.order():
         if node.kind in ("source", "read"):
             plan = prepared.plans[node.name]
@@ -108,7 +109,7 @@ def assemble(prepared: Prepared, pipeline: beam.Pipeline, run_id: str) -> Compil
                 outputs[wire.node].arms[wire.port] if wire.port else outputs[wire.node].main
                 for wire in node.inputs
             ]
-            gathered, lost = transforms.gather(node, inputs, run_id)
+            gathered, lost = gathering.gather(node, inputs, run_id)
             failed += lost
             made = _step(node, gathered, prepared, run_id)
         outputs[node.name] = made
@@ -118,7 +119,7 @@ def assemble(prepared: Prepared, pipeline: beam.Pipeline, run_id: str) -> Compil
     return compiled
 
 
-def _step(node: Node, pcoll: Any, prepared: Prepared, run_id: str) -> transforms.Outputs:
+def _step(node: Node, pcoll: Any, prepared: Prepared, run_id: str) -> Outputs:
     if node.kind == "model":
         spec = prepared.models[node["model"]]
         handler = handlers.handler(node.name, spec, run_id)

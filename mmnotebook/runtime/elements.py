@@ -1,4 +1,4 @@
-"""What flows: a key with the element's identity, and its value. And what becomes of one that fails."""
+"""What flows: a key with the element's identity, and its value; and what is kept of a failure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _field(value: Any, name: str) -> Any:
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:
-    """The field that `by=` names: of the value when it is a record, else of the source's element."""
+    """The field that `by=` names: of a value that is a record, else of the source's element."""
     if isinstance(value, Mapping) and by in value:
         return value[by]
     carried = dict(key.fields)

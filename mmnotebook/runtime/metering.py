@@ -34,7 +34,7 @@ class Loaded:
         self.model = model
 
 
-class MeteredHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
+class MeteredHandler(ModelHandler[Any, Any, Loaded]):
     """Wraps a model's handler.
 
     Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
@@ -100,9 +100,8 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
         self._pending = {}
         results = self._call(batch, model.model, inference_args, meter, run)
         if isinstance(results, BaseException):
-            if len(batch) == 1:
-                singles = [results]
-            else:
+            singles: list[list[Any] | BaseException] = [results]
+            if len(batch) > 1:
                 singles = [
                     self._call([example], model.model, inference_args, meter, run)
                     for example in batch
@@ -125,7 +124,7 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
             if len(results) != len(batch):
                 message = f"the model gave {len(results)} outputs for {len(batch)} elements"
                 raise ValueError(message)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
             return error
         meter.call(len(batch), milliseconds)
         return results
@@ -138,7 +137,7 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
             inference = result.inference if isinstance(result, PredictionResult) else result
             if self.output is not None:
                 inference = self.output(inference)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the user's function raises
             return Failed(error)
         return PredictionResult(example, inference, model_id=self.name)
 

@@ -1,4 +1,4 @@
-"""The files behind models: which kind a file is, whether it can work, and how live ones are stored."""
+"""The files behind models: which kind a file is, whether it works, how live ones are stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PICKLES = (".pkl", ".pickle", ".joblib")
 def from_file(
     name: str, path: Path, model_class: Callable[..., Any] | None, params: dict[str, Any]
 ) -> ModelSpec:
-    """The spec of a model in a file that the user named; it is loaded once to see that it can be."""
+    """The spec of a model in a file that the user named; loaded once, to see that it can be."""
     if not path.is_file():
         found = "it is a folder" if path.is_dir() else "there is no such file"
         raise ModelError(
@@ -53,7 +53,7 @@ def store_module(name: str, module: Any) -> ModelSpec:
     try:
         with storage.create_private(path) as file:
             if scripted:
-                torch.jit.save(module, file)  # type: ignore[no-untyped-call]
+                torch.jit.save(module, file)
             else:
                 torch.save(module, file, pickle_module=cloudpickle)
     except Exception as error:

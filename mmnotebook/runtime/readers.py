@@ -31,7 +31,7 @@ def kind_of(path: str) -> str | None:
 
 def images_below(folder: str) -> list[str]:
     """All image files below a folder, in order."""
-    found = (os.path.join(top, name) for top, _, names in os.walk(folder) for name in names)
+    found = (str(Path(top, name)) for top, _, names in os.walk(folder) for name in names)
     return sorted(path for path in found if kind_of(path) == "image")
 
 
@@ -56,7 +56,7 @@ class ChunkReader(Reader):
     """A pickle of (ids, elements) that this process wrote to its own private folder."""
 
     def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             ids, elements = pickle.load(file)
         yield from zip(ids[start:stop], elements[start:stop], strict=True)
 
@@ -132,7 +132,7 @@ class CsvReader(Reader):
 def _bad_csv_rows(path: str) -> dict[int, tuple[int, Exception]]:
     """Rows with another number of cells than the header: by row, the line and what is wrong."""
     bad: dict[int, tuple[int, Exception]] = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
         lines = ((line, cells) for line, cells in enumerate(csv.reader(file)) if cells)
         _, header = next(lines, (0, []))
         for row, (line, cells) in enumerate(lines):
@@ -146,7 +146,7 @@ class JsonlReader(Reader):
     """The value of each line; a line that is no JSON fails."""
 
     def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        with open(path, encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8") as file:
             lines = (line for line in file if line.strip())
             for row, line in enumerate(lines):
                 if stop is not None and row >= stop:
@@ -178,9 +178,9 @@ class ImageReader(Reader):
             element: Any = {
                 "image": _pixels(path),
                 "path": path,
-                "label": os.path.basename(os.path.dirname(os.path.abspath(path))),
+                "label": Path(path).absolute().parent.name,
             }
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a broken image costs itself
             element = error
         yield path, element
 

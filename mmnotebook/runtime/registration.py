@@ -21,6 +21,7 @@ ALLOWED = (
     "or the path of a TorchScript, state-dict, pickle or joblib file"
 )
 DEFAULT_BATCH = 64
+_KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModelHandler")}
 
 
 def register(
@@ -99,8 +100,9 @@ def _store(
         return model_files.store_module(name, target)
     if is_a(target, {("sklearn", "BaseEstimator")}):
         return model_files.store_estimator(name, target)
-    raise ModelError(f"cannot register {_short(target)} as {name!r}; allowed: {ALLOWED}",
-                     remedy=_remedy(target))
+    raise ModelError(
+        f"cannot register {_short(target)} as {name!r}; allowed: {ALLOWED}", remedy=_remedy(target)
+    )
 
 
 def _remedy(target: Any) -> str:
@@ -111,7 +113,7 @@ def _remedy(target: Any) -> str:
 
 def _handler(name: str, target: Any) -> ModelSpec:
     kind = type(target).__name__
-    if is_a(target, {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModelHandler")}):
+    if is_a(target, _KEYED):
         raise ModelError(
             f"cannot register a {kind} as {name!r}: elements carry their key already",
             remedy="register the handler that it wraps",
@@ -128,8 +130,10 @@ def _check_options(
     name: Any, target: Any, model_class: Any, params: Any, batch_size: Any, device: Any
 ) -> None:
     if not is_name(name):
-        raise ModelError(f"{name!r} cannot name a model; allowed: a Python identifier",
-                         remedy='for example mm.register("mlp", module)')
+        raise ModelError(
+            f"{name!r} cannot name a model; allowed: a Python identifier",
+            remedy='for example mm.register("mlp", module)',
+        )
     if name in KINDS:
         raise ModelError(f"{name!r} is the name of a step", remedy="choose another name")
     if batch_size is not None and not is_count(batch_size):

@@ -1,4 +1,4 @@
-"""Which arm an element takes, and what becomes of several outputs for one element. Pure functions."""
+"""Which arm an element takes, and what becomes of several outputs for one; pure functions."""
 
 from __future__ import annotations
 
@@ -77,4 +77,3 @@ def stack(outputs: Mapping[str, Any], names: Sequence[str]) -> Any:
     if missing:
         raise ValueError(f"no output of {', '.join(missing)} for this element")
     return np.stack([np.asarray(plain(outputs[name])) for name in names])
-

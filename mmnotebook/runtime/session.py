@@ -15,14 +15,22 @@ from mmnotebook.analysis.results import Failure, Machine, Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import is_count, is_fraction
-from mmnotebook.runtime import compiler, events, interactive, live, measures, progress_display, storage
+from mmnotebook.runtime import (
+    compiler,
+    events,
+    interactive,
+    live,
+    measures,
+    progress_display,
+    storage,
+)
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.stored import StoredElements
 
 _TICK = 0.1
 _PATIENCE = 1.5
 FAILED = " failed"
-"""The name under which failures are kept; no node can have it."""
+"""Where failures are kept; no node can have this name."""
 _last: Result | None = None
 
 
@@ -140,7 +148,7 @@ class _Run:
             compiled = compiler.assemble(self.prepared, pipeline, self.live.run_id)
             watched = {**compiled, FAILED: compiled.failed}
             self.metrics = interactive.run(pipeline, watched, self.cache)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again in the cell's thread
             self.error = error
         finally:
             self.done.set()

@@ -1,4 +1,4 @@
-"""Where elements come from: data of the notebook, written once to private files, and the user's files.
+"""Where elements come from: the notebook's data, written once to private files, and user files.
 
 A source becomes a plan: a few small references to slices of files. The data itself never enters a
 pipeline.
@@ -7,7 +7,6 @@ pipeline.
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +71,7 @@ def plan_object(name: str, value: Any, id_column: str | None) -> Plan:
         return _plan_frame(name, value, id_column)
     if id_column is not None:
         raise RunError(
-            f"source {name!r}: id={id_column!r} names a column, and a {type(value).__name__} has none",
+            f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
             remedy="its elements are called by their position; leave id= out",
         )
     if is_a(value, {("numpy", "ndarray")}):
@@ -89,12 +88,13 @@ def plan_object(name: str, value: Any, id_column: str | None) -> Plan:
 
 def plan_path(path: str, id_column: str | None) -> Plan:
     """The plan for files of the user's: a path, a glob, or a folder of images."""
-    path = os.path.expanduser(path)
-    if os.path.isdir(path):
+    path = str(Path(path).expanduser())
+    if Path(path).is_dir():
         files = readers.images_below(path)
     else:
-        files = [path] if os.path.isfile(path) else sorted(glob.glob(path, recursive=True))
-        files = [file for file in files if os.path.isfile(file)]
+        # Path.glob takes no pattern that begins with a folder of its own.
+        files = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
+        files = [file for file in files if Path(file).is_file()]
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
     slices = tuple(_file_slice(file, id_column) for file in files)
@@ -212,5 +212,3 @@ def _in_slices(reader: str, path: Path, count: int) -> Plan:
     starts = range(0, count, CHUNK)
     slices = (Slice(reader, str(path), start, min(start + CHUNK, count)) for start in starts)
     return Plan(tuple(slices), count)
-
-

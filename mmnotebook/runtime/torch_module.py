@@ -8,10 +8,10 @@ import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 
-class StoredModuleHandler(PytorchModelHandlerTensor):  # type: ignore[misc]
+class StoredModuleHandler(PytorchModelHandlerTensor):
     """Loads the private file that `register` made of a live module."""
 
-    def __init__(self, path: str | None, **options: Any) -> None:
+    def __init__(self, path: str, **options: Any) -> None:
         super().__init__(torch_script_model_path=path, **options)
         self._path = path
 

@@ -37,7 +37,7 @@ def weigh(model: Any) -> Weight:
         scale = _Scale()
         scale.dump(model)
         tensors = _weigh_tensors(scale.tensors)
-    except Exception:  # Whatever a foreign object raises: its weight is not known.
+    except Exception:  # noqa: BLE001 - what cannot be pickled cannot be weighed
         return Weight(None, None)
     if not scale.arrays and not scale.tensors:
         return Weight(None, None)
@@ -70,7 +70,10 @@ def _weigh_tensors(tensors: list[Any]) -> Weight:
     storages = {}
     for tensor in [part for whole in tensors for part in _dense_parts(whole)]:
         storage = tensor.untyped_storage()
-        storages[(str(storage.device), storage.data_ptr())] = (storage.device.type, storage.nbytes())
+        storages[(str(storage.device), storage.data_ptr())] = (
+            storage.device.type,
+            storage.nbytes(),
+        )
     on_device = sum(size for kind, size in storages.values() if kind not in ("cpu", "meta"))
     total = sum(size for _, size in storages.values())
     return Weight(total, on_device or None)

@@ -36,7 +36,7 @@ def check_path(node: str, path: str) -> None:
 
 
 def record(key: Any, value: Any) -> dict[str, Any]:
-    """One element as a row: id, then the record's fields, a prediction and its model, or the value."""
+    """An element as a row: id, then the record's fields, the prediction and model, or the value."""
     row: dict[str, Any] = {"id": key.id}
     if key.key is not None:
         row["key"] = key.key
@@ -55,7 +55,8 @@ def write(path: str, records: list[dict[str, Any]]) -> None:
     try:
         with storage.create_private(draft) as file:
             if where.suffix.lower() == ".jsonl":
-                file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in records)
+                lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in records)
+                file.writelines(line.encode() for line in lines)
             else:
                 import pandas as pd
 
@@ -64,7 +65,7 @@ def write(path: str, records: list[dict[str, Any]]) -> None:
                     frame.to_csv(file, index=False)
                 else:
                     frame.to_parquet(file, index=False)
-        os.replace(draft, where)
+        draft.replace(where)
     finally:
         draft.unlink(missing_ok=True)
 
