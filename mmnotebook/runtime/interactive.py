@@ -31,20 +31,31 @@ def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
     return beam.Pipeline(interactive, options=options)
 
 
-def run(pipeline: beam.Pipeline, watched: Mapping[str, Any], cache: ShardCache) -> Any:
-    """Run a pipeline once, every PCollection of `watched` into the cache; gives Beam's metrics."""
+@contextlib.contextmanager
+def watching(watched: Mapping[str, Any]) -> Iterator[None]:
+    """While this lasts, a run keeps these PCollections under these names.
+
+    To be held in the thread that waits for the run: the thread of a run that was interrupted may
+    end long after the next one has begun.
+    """
+    _watched.update(watched)
+    try:
+        yield
+    finally:
+        _watched.clear()
+
+
+def run(pipeline: beam.Pipeline, cache: ShardCache) -> Any:
+    """Run a pipeline once, what is watched into the cache; gives Beam's metrics."""
     env = _environment()
     env.set_cache_manager(cache, pipeline)
     env.add_user_pipeline(pipeline)
-    _watched.clear()
-    _watched.update(watched)
     try:
         result = pipeline.run()
         result.wait_until_finish()
         # The interactive result has no metrics of its own.
         return getattr(result, "_underlying_result").metrics()  # noqa: B009
     finally:
-        _watched.clear()
         env.cleanup(pipeline)
         env.evict_cache_manager(pipeline)
 

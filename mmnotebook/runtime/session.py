@@ -116,6 +116,9 @@ class _Run:
         self.graph, self.prepared, self.subscribers = graph, prepared, subscribers
         self.order = tuple(node.name for node in prepared.graph.order())
         self.cache = ShardCache(storage.new_folder("run"))
+        for plan in prepared.plans.values():
+            if plan.folder is not None:
+                storage.remove_with(self, plan.folder)
         memory = psutil.virtual_memory()
         self.machine = Machine(memory.available, memory.total)
         limits = {name: max_failed * most for name, most in _most(prepared).items()}
@@ -128,26 +131,28 @@ class _Run:
         global _last
         started = time.perf_counter()
         interactive.prepare()
-        thread = threading.Thread(
-            target=self._work, args=(runner, options), name="mmnotebook-run", daemon=True
-        )
         try:
             with interactive.quiet():
-                self._tell(events.RunStarted(self.order, _total(self.prepared)))
-                thread.start()
-                self._wait()
+                pipeline = interactive.new_pipeline(runner, options)
+                compiled = compiler.assemble(self.prepared, pipeline, self.live.run_id)
+                with interactive.watching({**compiled, FAILED: compiled.failed}):
+                    self._start(pipeline)
+                    self._wait()
         finally:
+            self.live.stop()
             live.end(self.live.run_id)
         self._raise()
         _last = self._collect(time.perf_counter() - started)
         return _last
 
-    def _work(self, runner: Any, options: Any) -> None:
+    def _start(self, pipeline: Any) -> None:
+        self._tell(events.RunStarted(self.order, _total(self.prepared)))
+        name = "mmnotebook-run"
+        threading.Thread(target=self._work, args=(pipeline,), name=name, daemon=True).start()
+
+    def _work(self, pipeline: Any) -> None:
         try:
-            pipeline = interactive.new_pipeline(runner, options)
-            compiled = compiler.assemble(self.prepared, pipeline, self.live.run_id)
-            watched = {**compiled, FAILED: compiled.failed}
-            self.metrics = interactive.run(pipeline, watched, self.cache)
+            self.metrics = interactive.run(pipeline, self.cache)
         except BaseException as error:  # noqa: BLE001 - raised again in the cell's thread
             self.error = error
         finally:
@@ -202,6 +207,7 @@ class _Run:
     def _collect(self, seconds: float) -> Result:
         counters, distributions = measures.by_namespace(self.metrics)
         store = StoredElements(self.cache, FAILED)
+        storage.remove_with(store, self.cache.folder)
         sizes = {name: self.cache.name_size(name) for name in self.order}
         return Result(
             self.graph,

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime import coders, readers, storage
+from mmnotebook.runtime import coders, readers, routing, storage
 
 CHUNK = 4096
 
@@ -43,10 +45,19 @@ class Slice:
 
 @dataclass(frozen=True)
 class Plan:
-    """All slices of a source; `count` elements, None where that takes reading the files."""
+    """All slices of a source.
+
+    Attributes
+    ----------
+    count
+        The number of its elements, None where that takes reading the files.
+    folder
+        The private folder that was written for it, None for files of the user's.
+    """
 
     slices: tuple[Slice, ...]
     count: int | None
+    folder: Path | None = None
 
     def first(self, limit: int) -> Plan:
         """The first `limit` elements of the plan."""
@@ -55,12 +66,19 @@ class Plan:
         for part in self.slices:
             if left <= 0:
                 break
-            reader = readers.READERS[part.reader]
-            end = reader.count(part.path) if part.stop is None else part.stop
+            end = _count(part) if part.stop is None else part.stop
             take = min(left, end - part.start)
             kept.append(replace(part, stop=part.start + take))
             left -= take
-        return Plan(tuple(kept), limit - left)
+        return Plan(tuple(kept), limit - left, self.folder)
+
+
+def _count(part: Slice, *, quickly: bool = False) -> Any:
+    reader = readers.READERS[part.reader]
+    try:
+        return reader.quick_count(part.path) if quickly else reader.count(part.path)
+    except Exception as error:  # noqa: BLE001 - a foreign file, a foreign reader
+        raise readers.unreadable(part.path, error) from error
 
 
 def plan_object(name: str, value: Any, id_column: str | None) -> Plan:
@@ -78,7 +96,7 @@ def plan_object(name: str, value: Any, id_column: str | None) -> Plan:
         return _plan_array(name, value)
     if is_a(value, {("torch", "Tensor")}):
         return _plan_tensor(name, value)
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
         return _plan_list(value)
     raise RunError(
         f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, list, numpy array, "
@@ -98,7 +116,7 @@ def plan_path(path: str, id_column: str | None) -> Plan:
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
     slices = tuple(_file_slice(file, id_column) for file in files)
-    counts = [readers.READERS[part.reader].quick_count(part.path) for part in slices]
+    counts = [_count(part, quickly=True) for part in slices]
     known = [count for count in counts if count is not None]
     return Plan(slices, sum(known) if len(known) == len(counts) else None)
 
@@ -127,7 +145,7 @@ def _plan_frame(name: str, frame: Any, id_column: str | None) -> Plan:
     if id_column is None:
         ids = pd.Series(frame.index.map(_id_text), dtype=object)
     elif id_column in frame:
-        ids = frame[id_column].map(_id_text).reset_index(drop=True)
+        ids = pd.Series(frame[id_column].map(_id_text).array, dtype=object)
     else:
         close = nearest(id_column, columns)
         raise RunError(
@@ -141,13 +159,13 @@ def _plan_frame(name: str, frame: Any, id_column: str | None) -> Plan:
         part = frame.iloc[start : start + CHUNK]
         chunk = (ids.iloc[start : start + CHUNK].tolist(), part.to_dict("records"))
         slices.append(_write_chunk(folder, start, chunk, len(part)))
-    return Plan(tuple(slices), len(frame))
+    return Plan(tuple(slices), len(frame), folder)
 
 
 def _id_text(value: Any) -> str:
     if isinstance(value, tuple):
         return "/".join(str(part) for part in value)
-    return str(value)
+    return routing.token(value) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def _check_unique(name: str, ids: Any, where: str) -> None:
@@ -167,7 +185,7 @@ def _plan_list(values: Sequence[Any]) -> Plan:
         part = list(values[start : start + CHUNK])
         ids = [str(start + offset) for offset in range(len(part))]
         slices.append(_write_chunk(folder, start, (ids, part), len(part)))
-    return Plan(tuple(slices), len(values))
+    return Plan(tuple(slices), len(values), folder)
 
 
 def _write_chunk(folder: Path, start: int, chunk: Any, count: int) -> Slice:
@@ -184,8 +202,6 @@ def _write_chunk(folder: Path, start: int, chunk: Any, count: int) -> Slice:
 
 
 def _plan_array(name: str, array: Any) -> Plan:
-    import numpy as np
-
     if array.ndim == 0:
         raise RunError(f"source {name!r} is an array without rows", remedy="array.reshape(1, -1)")
     if array.dtype.hasobject:
@@ -211,4 +227,4 @@ def _plan_tensor(name: str, tensor: Any) -> Plan:
 def _in_slices(reader: str, path: Path, count: int) -> Plan:
     starts = range(0, count, CHUNK)
     slices = (Slice(reader, str(path), start, min(start + CHUNK, count)) for start in starts)
-    return Plan(tuple(slices), count)
+    return Plan(tuple(slices), count, path.parent)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -42,6 +43,11 @@ def create_private(path: Path) -> BinaryIO:
     """Open a new file for writing that only its user may read (0600)."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     return os.fdopen(handle, "wb")
+
+
+def remove_with(owner: object, folder: Path) -> None:
+    """Remove a folder when nothing holds `owner` any more."""
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True).atexit = False
 
 
 def fingerprint(path: Path) -> str:
