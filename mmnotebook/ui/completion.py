@@ -13,6 +13,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic_arguments import argument
 
 import mmnotebook as mm
 from mmnotebook.graph import steps
@@ -24,7 +25,6 @@ _MAGIC = re.compile(r"(?:^|=)\s*%{0,2}(mm_\w+)\s+(.*)$")
 _CELL = re.compile(r"\s*%%mm_pipeline\b")
 _WORD = re.compile(r"(?:[^\W\d]\w*)?$")
 _LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
-_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 _FILES = "IPCompleter.file_matcher"
 _FILE_PLACE = re.compile(r"mm_model\s+\w+\s+[^\s-]\S*$|mm_model\s+\w+\s+$")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -75,9 +75,10 @@ class Matcher:
         return typed, self._words(magic)
 
     def _options(self, magic: str) -> Found:
-        """The options that the magic's own parser takes."""
-        parser = self._shell.magics_manager.magics["line"][magic].parser
-        return _as("option", _OPTION.findall(parser.format_usage()))
+        """The options that the magic was declared with."""
+        declared = self._shell.magics_manager.magics["line"][magic].decorators
+        arguments = [item for item in declared if isinstance(item, argument)]
+        return _as("option", (name for item in arguments for name in item.args if name[0] == "-"))
 
     def _values(self, option: str) -> Found:
         """What may follow an option."""

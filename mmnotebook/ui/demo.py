@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmnotebook.errors import MMError, one_line
 
@@ -20,7 +23,7 @@ NOTEBOOK = "01_ab.ipynb"
 NEEDED = ("nbclient", "nbconvert", "ipykernel", "sklearn")
 INSTALL = 'python -m pip install "mmnotebook[demo]"'
 # The tutorial's result is named r.
-_TABLE = "print(r.models.to_string())"
+_TABLE = "print(r.models.to_string(float_format='{:.2f}'.format))"
 _CELL_SECONDS = 600
 Say = Callable[[str], None]
 
@@ -93,20 +96,46 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
     cells = [index for index, cell in enumerate(book.cells) if _is_code(cell)]
     number = 0
     try:
-        with client.setup_kernel(env=_environment(folder), cleanup_kc=True):
-            try:
-                for number, index in enumerate(cells, 1):
-                    first = book.cells[index].source.strip().splitlines()[0]
-                    say(f"[{number}/{len(cells)}] {first}")
-                    client.execute_cell(book.cells[index], index)
-                return _table(client), None
-            except KeyboardInterrupt:
-                client.shutdown_kernel = "immediate"
-                raise
+        with client.setup_kernel(env=_environment(folder), cleanup_kc=True), _ctrl_c_ends(client):
+            for number, index in enumerate(cells, 1):
+                first = book.cells[index].source.strip().splitlines()[0]
+                say(f"[{number}/{len(cells)}] {first}")
+                client.execute_cell(book.cells[index], index)
+            return _table(client), None
     except CellExecutionError as error:
         return "", f"cell {number} of {len(cells)} failed: {error.ename}: {error.evalue}"
     except (CellTimeoutError, DeadKernelError) as error:
         return "", f"cell {number} of {len(cells)} did not end: {one_line(error)}"
+
+
+@contextmanager
+def _ctrl_c_ends(client: NotebookClient) -> Iterator[None]:
+    """Ctrl-C ends the client's kernel, and only then is raised.
+
+    Raised at any point inside nbclient's event loop, it can leave the kernel running.
+    """
+    import psutil
+    from nbclient.exceptions import DeadKernelError
+
+    manager: Any = client.km
+    kernel = psutil.Process(manager.provisioner.pid)
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        with suppress(psutil.NoSuchProcess):
+            kernel.kill()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except DeadKernelError:
+        if not stopped.is_set():
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stopped.is_set():
+        raise KeyboardInterrupt
 
 
 def _is_code(cell: NotebookNode) -> bool:
