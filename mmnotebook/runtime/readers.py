@@ -8,11 +8,12 @@ import json
 import os
 import pickle
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from mmnotebook.errors import RunError, one_line
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".npy": "npy"}
@@ -70,12 +71,12 @@ class NpyReader(Reader):
     def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
         array = _npy(path)
         for row in range(start, len(array) if stop is None else stop):
-            yield row, np.array(array[row])
+            yield row, array[row].copy()
 
 
-@lru_cache(maxsize=4)
 def _npy(path: str) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    # Opened anew each time: the map of a file that has since become shorter ends the process.
+    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     return array if array.ndim else array.reshape(1)
 
 
@@ -132,13 +133,17 @@ class CsvReader(Reader):
 def _bad_csv_rows(path: str) -> dict[int, tuple[int, Exception]]:
     """Rows with another number of cells than the header: by row, the line and what is wrong."""
     bad: dict[int, tuple[int, Exception]] = {}
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        lines = ((line, cells) for line, cells in enumerate(csv.reader(file)) if cells)
-        _, header = next(lines, (0, []))
-        for row, (line, cells) in enumerate(lines):
-            if len(cells) != len(header):
-                message = f"{len(cells)} cells where the header has {len(header)}"
-                bad[row] = (line, ValueError(message))
+    longest = csv.field_size_limit(2**31 - 1)
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            lines = ((line, cells) for line, cells in enumerate(csv.reader(file)) if cells)
+            _, header = next(lines, (0, []))
+            for row, (line, cells) in enumerate(lines):
+                if len(cells) != len(header):
+                    message = f"{len(cells)} cells where the header has {len(header)}"
+                    bad[row] = (line, ValueError(message))
+    finally:
+        csv.field_size_limit(longest)
     return bad
 
 
@@ -146,7 +151,8 @@ class JsonlReader(Reader):
     """The value of each line; a line that is no JSON fails."""
 
     def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        with Path(path).open(encoding="utf-8") as file:
+        # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
+        with Path(path).open("rb") as file:
             lines = (line for line in file if line.strip())
             for row, line in enumerate(lines):
                 if stop is not None and row >= stop:
@@ -155,7 +161,7 @@ class JsonlReader(Reader):
                     yield row, _json(line)
 
 
-def _json(line: str) -> Any:
+def _json(line: bytes) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -196,6 +202,14 @@ def _pixels(path: str) -> np.ndarray[Any, Any]:
 def _records(frame: Any) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = frame.to_dict("records")
     return records
+
+
+def unreadable(path: str, error: Exception) -> RunError:
+    """The error for a file of which nothing can be read."""
+    return RunError(
+        f"cannot read {path!r}: {one_line(error)}",
+        remedy="see that it is whole, and what its ending says it is",
+    )
 
 
 READERS: dict[str, Reader] = {

@@ -25,9 +25,15 @@ class _Read(NodeFn):
 
     def process(self, part: Slice) -> Iterator[Any]:
         # One slice gives many elements: each must be counted, and stoppable, on its own.
-        reader = readers.READERS[part.reader]
-        for row, value in reader.rows(part.path, part.start, part.stop):
-            yield from super().process((part, row, value))
+        rows = readers.READERS[part.reader].rows(part.path, part.start, part.stop)
+        while (row := self._next(rows, part.path)) is not None:
+            yield from super().process((part, *row))
+
+    def _next(self, rows: Iterator[readers.Row], path: str) -> readers.Row | None:
+        try:
+            return next(rows, None)
+        except Exception as error:  # noqa: BLE001 - a foreign file, a foreign reader
+            raise self.stop(readers.unreadable(path, error)) from error
 
     def apply(self, element: tuple[Slice, int | str, Any]) -> Iterable[Pair]:
         part, _, value = element

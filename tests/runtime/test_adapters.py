@@ -42,7 +42,9 @@ def test_all_forms_feed_a_network_in_its_own_type(form: str, dtype: torch.dtype)
 
 
 def test_whole_numbers_stay_whole_for_an_embedding() -> None:
-    model = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    model = torch.nn.Sequential(
+        torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1)
+    )
     assert torch.stack(adapters.torch_inference(ROWS, model, CPU)).shape == (2, 1)
     scripted = torch.jit.script(model)
     assert torch.stack(adapters.torch_inference(ROWS, scripted, CPU)).shape == (2, 1)

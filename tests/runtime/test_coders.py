@@ -59,7 +59,9 @@ def test_parameters_and_what_needs_a_gradient() -> None:
     assert torch.equal(again(transposed), transposed)
 
 
-@pytest.mark.parametrize("big", [torch.zeros(1_000_000), np.zeros(1_000_000)], ids=["torch", "numpy"])
+@pytest.mark.parametrize(
+    "big", [torch.zeros(1_000_000), np.zeros(1_000_000)], ids=["torch", "numpy"]
+)
 def test_a_view_brings_its_own_numbers_only(big: Any) -> None:
     assert len(CODER.encode(big[10:14])) < 500
 

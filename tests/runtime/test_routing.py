@@ -86,7 +86,9 @@ def test_truth_has_one_token(value: Any) -> None:
     assert routing.token(value) == routing.token(True)
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), None, (1, 2), np.str_("a"), "a", b"a"])
+@pytest.mark.parametrize(
+    "value", [float("inf"), float("nan"), None, (1, 2), np.str_("a"), "a", b"a"]
+)
 def test_any_value_has_a_token(value: Any) -> None:
     assert isinstance(routing.token(value), str)
 

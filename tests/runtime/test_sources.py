@@ -1,0 +1,332 @@
+"""What sources give: every kind of data, its ids, and what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import mmnotebook as mm
+from mmnotebook.errors import RunError
+from mmnotebook.runtime import sources, transforms
+
+
+def read(value: Any, id_column: str | None = None, limit: int | None = None) -> dict[str, Any]:
+    """The elements of a source by id, as its step reads them; a Failure for what failed."""
+    plan = sources.plan_object("data", value, id_column)
+    plan = plan if limit is None else plan.first(limit)
+    step = transforms._Read("data", "", ())
+    step.setup()
+    step.start_bundle()
+    found: dict[str, Any] = {}
+    count = 0
+    for part in plan.slices:
+        for output in step.process(part):
+            count += 1
+            if isinstance(output, beam.pvalue.TaggedOutput):
+                found[output.value.id] = output.value
+            else:
+                found[output[0].id] = output[1]
+    assert plan.count is None or plan.count == count
+    assert len(found) == count
+    return found
+
+
+def file(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+class TestFrames:
+    def test_the_index_gives_the_ids(self) -> None:
+        frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=["one", "two"])
+        assert read(frame) == {"one": {"a": 1, "b": "x"}, "two": {"a": 2, "b": None}}
+
+    def test_a_column_gives_the_ids(self) -> None:
+        frame = pd.DataFrame({"a": [1, 2], "key": [10, 20]}, index=[5, 5])
+        assert list(read(frame, "key")) == ["10", "20"]
+
+    def test_an_index_of_several_levels(self) -> None:
+        index = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+        assert list(read(pd.DataFrame({"v": [1, 2]}, index=index))) == ["a/1", "a/2"]
+
+    def test_an_index_of_days(self) -> None:
+        frame = pd.DataFrame({"v": [1, 2]}, index=pd.date_range("2024-01-01", periods=2))
+        assert list(read(frame)) == ["2024-01-01 00:00:00", "2024-01-02 00:00:00"]
+
+    def test_whole_numbers_as_floats_have_the_ids_of_whole_numbers(self) -> None:
+        assert list(read(pd.DataFrame({"id": [1.0, 2.0]}), "id")) == ["1", "2"]
+        assert list(read(pd.DataFrame({"v": [1, 2]}, index=[1.0, 2.5]))) == ["1", "2.5"]
+
+    def test_duplicates_are_refused(self) -> None:
+        with pytest.raises(RunError, match=r"index has 1 duplicates, first '7'") as caught:
+            read(pd.DataFrame({"v": [1, 2]}, index=[7, 7]))
+        assert "reset_index" in str(caught.value)
+        with pytest.raises(RunError, match="column 'v' has 1 duplicates"):
+            read(pd.DataFrame({"v": [1, 1]}), "v")
+
+    def test_an_unknown_id_column_names_the_nearest(self) -> None:
+        with pytest.raises(
+            RunError, match=r"no column 'usr'.*it has: user, v; did you mean 'user'"
+        ):
+            read(pd.DataFrame({"user": [1], "v": [1]}), "usr")
+
+    def test_cells_may_be_arrays(self, digits: pd.DataFrame) -> None:
+        elements = read(digits)
+        assert np.array_equal(elements["7"]["x"], digits["x"][7])
+
+    def test_columns_become_texts_that_must_differ(self) -> None:
+        assert read(pd.DataFrame([[1, 2]])) == {"0": {"0": 1, "1": 2}}
+        with pytest.raises(RunError, match="two columns have one name"):
+            read(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+        with pytest.raises(RunError, match="two columns have one name"):
+            read(pd.DataFrame([[1, 2]], columns=["1", 1]))
+
+    def test_the_frame_is_left_as_it_was(self) -> None:
+        frame = pd.DataFrame({0: [1]})
+        read(frame)
+        assert list(frame.columns) == [0]
+
+    def test_many_rows_in_order(self) -> None:
+        elements = read(pd.DataFrame({"v": range(10_000)}))
+        assert [element["v"] for element in elements.values()] == list(range(10_000))
+        assert len(read(pd.DataFrame({"v": range(10_000)}), limit=5000)) == 5000
+
+
+class TestArrays:
+    def test_a_row_per_element(self) -> None:
+        array = np.arange(24.0).reshape(4, 3, 2)
+        elements = read(array)
+        assert list(elements) == ["0", "1", "2", "3"]
+        assert all(np.array_equal(elements[str(row)], array[row]) for row in range(4))
+        assert type(elements["0"]) is np.ndarray
+
+    def test_one_dimension_gives_numbers(self) -> None:
+        assert read(np.array([1.5, 2.5])) == {"0": 1.5, "1": 2.5}
+        assert np.ndim(read(np.array([1.5]))["0"]) == 0
+
+    def test_one_dimension_of_texts_gives_texts(self) -> None:
+        assert read(np.array(["a", "b"]))["1"].upper() == "B"
+
+    def test_objects(self) -> None:
+        array = np.array([{"a": 1}, None, "text"], dtype=object)
+        assert read(array) == {"0": {"a": 1}, "1": None, "2": "text"}
+
+    def test_no_dimension_is_refused(self) -> None:
+        with pytest.raises(RunError, match=r"without rows\n  → array.reshape\(1, -1\)"):
+            read(np.array(3.0))
+        with pytest.raises(RunError, match=r"without rows\n  → tensor.reshape\(1, -1\)"):
+            read(torch.tensor(3.0))
+
+    def test_an_array_has_no_columns(self) -> None:
+        with pytest.raises(RunError, match="id='x' names a column; a ndarray has none"):
+            read(np.zeros(3), "x")
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64], ids=str)
+    def test_tensors(self, dtype: torch.dtype) -> None:
+        tensor = torch.arange(6).reshape(3, 2).to(dtype)
+        elements = read(tensor)
+        assert elements["2"].dtype == dtype and torch.equal(elements["2"], tensor[2])
+
+    def test_a_view_of_a_big_tensor_is_written_alone(self) -> None:
+        big = torch.zeros(10_000, 1000)
+        plan = sources.plan_object("data", big[5:7], None)
+        assert Path(plan.slices[0].path).stat().st_size < 20_000
+
+    def test_a_tensor_that_needs_a_gradient(self) -> None:
+        elements = read(torch.ones(2, 2, requires_grad=True))
+        assert not elements["0"].requires_grad
+
+
+class TestLists:
+    def test_an_item_per_element(self) -> None:
+        assert read([1, "two", {"three": 3}, None]) == {
+            "0": 1, "1": "two", "2": {"three": 3}, "3": None,
+        }  # fmt: skip
+        assert read(range(3)) == {"0": 0, "1": 1, "2": 2}
+        assert len(read(list(range(9000)), limit=4097)) == 4097
+
+    def test_what_cannot_be_stored(self) -> None:
+        with pytest.raises(RunError, match=r"element of the source cannot be stored.*pickle"):
+            read([1, (x for x in "ab")])
+
+    @pytest.mark.parametrize("value", [{"a": 1}, 7, {1, 2}, b"bytes", pd.Series([1])], ids=repr)
+    def test_what_is_no_data(self, value: Any) -> None:
+        with pytest.raises(RunError, match="allowed: a DataFrame, list, numpy array"):
+            read(value)
+
+
+class TestFiles:
+    def test_parquet(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.parquet"
+        frame = pd.DataFrame({"id": range(5000), "x": [[i, i + 1] for i in range(5000)]})
+        frame.to_parquet(path)
+        elements = read(path)
+        assert len(elements) == 5000
+        assert list(elements[f"{path}#4999"]["x"]) == [4999, 5000]
+        assert list(read(str(path), "id", limit=4500))[-1] == "4499"
+
+    def test_csv_rows_of_the_wrong_length_fail_alone(self, tmp_path: Path) -> None:
+        path = file(tmp_path / "a.csv", "a,b\n1,2\n1,2,3\n4\n5,6\n")
+        elements = read(path)
+        assert elements[f"{path}#0"] == {"a": 1, "b": 2}
+        assert elements[f"{path}#1"].message == "3 cells where the header has 2"
+        assert elements[f"{path}#2"].error == "ValueError"
+        assert elements[f"{path}#3"] == {"a": 5, "b": 6}
+
+    def test_csv_with_blank_lines_quoted_newlines_and_a_bom(self, tmp_path: Path) -> None:
+        text = '\ufeffa,b\r\n\r\n"x\r\ny",1\r\n\r\nbad\r\n"p\n\n\nq",2\r\nz,3\r\n\r\n'
+        path = file(tmp_path / "a.csv", text)
+        elements = read(path)
+        assert [e["a"] if isinstance(e, dict) else e.error for e in elements.values()] == [
+            "x\r\ny", "ValueError", "p\n\n\nq", "z",
+        ]  # fmt: skip
+        assert [e["b"] for e in elements.values() if isinstance(e, dict)] == [1, 2, 3]
+
+    def test_csv_with_long_texts(self, tmp_path: Path) -> None:
+        path = file(tmp_path / "a.csv", "a,b\n1," + "word " * 50_000 + "\n")
+        assert len(read(path)[f"{path}#0"]["b"]) == 250_000
+
+    def test_csv_with_a_header_alone(self, tmp_path: Path) -> None:
+        assert read(file(tmp_path / "a.csv", "a,b\n")) == {}
+
+    def test_csv_has_a_limit_too(self, tmp_path: Path) -> None:
+        path = file(tmp_path / "a.csv", "a\n" + "".join(f"{i}\n" for i in range(50)))
+        assert [element["a"] for element in read(path, limit=3).values()] == [0, 1, 2]
+
+    def test_jsonl_lines_that_are_no_json_fail_alone(self, tmp_path: Path) -> None:
+        lines = [b'\xef\xbb\xbf{"a": 1}', b"", b"{oops", b'{"a": "\xff"}', b"[1, 2]", b'"\xc3\xa9"']
+        path = file(tmp_path / "a.jsonl", b"\r\n".join(lines) + b"\n")
+        elements = read(path)
+        found = [getattr(e, "error", e) for e in elements.values()]
+        assert found == [{"a": 1}, "JSONDecodeError", "UnicodeDecodeError", [1, 2], "é"]
+
+    def test_ids_from_a_column_of_a_file(self, tmp_path: Path) -> None:
+        path = file(tmp_path / "a.jsonl", '{"k": "p"}\n{"other": 1}\n{"k": 2.0}\n')
+        elements = read(path, "k")
+        assert list(elements) == ["p", f"{path}#1", "2"]
+        assert "no field 'k'" in elements[f"{path}#1"].message
+
+    def test_npy(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.npy"
+        np.save(path, np.arange(6).reshape(3, 2))
+        assert read(path)[f"{path}#2"].tolist() == [4, 5]
+
+    def test_a_file_that_was_written_anew_is_read_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.npy"
+        for rows in (1000, 10):
+            np.save(path, np.full((rows, 2), rows))
+            elements = read(path)
+            assert len(elements) == rows and int(elements[f"{path}#9"][0]) == rows
+
+    def test_a_folder_and_a_glob_of_images(self, tmp_path: Path) -> None:
+        for label, mode in (("cat", "RGB"), ("dog", "L")):
+            folder = tmp_path / label
+            folder.mkdir()
+            Image.new(mode, (4, 3)).save(folder / "one.png")
+        file(tmp_path / "dog" / "bad.png", b"no picture")
+        file(tmp_path / "dog" / "notes.txt", b"no picture")
+        elements = read(tmp_path)
+        cat, bad, dog = elements.values()
+        assert cat["image"].shape == (3, 4, 3) and cat["image"].dtype == np.uint8
+        assert dog["image"].shape == (3, 4)
+        assert (cat["label"], dog["label"]) == ("cat", "dog")
+        assert list(elements)[2] == dog["path"] == str(tmp_path / "dog" / "one.png")
+        assert bad.id.endswith("bad.png") and bad.error == "UnidentifiedImageError"
+        assert list(read(str(tmp_path / "*" / "one.png"))) == [cat["path"], dog["path"]]
+
+    def test_a_limit_over_several_files(self, tmp_path: Path) -> None:
+        for name, rows in (("a", 3), ("b", 0), ("c", 4)):
+            file(tmp_path / f"{name}.jsonl", "".join(f"{i}\n" for i in range(rows)))
+        glob = str(tmp_path / "*.jsonl")
+        assert list(read(glob).values()) == [0, 1, 2, 0, 1, 2, 3]
+        assert list(read(glob, limit=5).values()) == [0, 1, 2, 0, 1]
+        assert list(read(glob, limit=2).values()) == [0, 1]
+        assert len(read(glob, limit=100)) == 7
+
+    def test_files_that_are_not_there(self, tmp_path: Path) -> None:
+        for missing in (tmp_path / "no.csv", tmp_path / "*.parquet", tmp_path):
+            with pytest.raises(RunError, match="no file matches"):
+                read(missing)
+
+    def test_an_ending_that_is_not_known(self, tmp_path: Path) -> None:
+        with pytest.raises(RunError, match=r"allowed endings: .*did you mean .jsonl"):
+            read(file(tmp_path / "a.json", "[]"))
+
+    @pytest.mark.parametrize("ending", ["parquet", "npy", "csv"])
+    def test_a_file_that_is_broken(self, tmp_path: Path, ending: str) -> None:
+        path = file(tmp_path / f"a.{ending}", b"\x00\xff" if ending != "csv" else b"")
+        graph = mm.pipeline(f"data = read({str(path)!r}) | repr")
+        with pytest.raises(RunError, match=rf"a\.{ending}"):
+            mm.run(graph)
+
+    def test_an_array_of_objects_in_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.npy"
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+        with pytest.raises(RunError, match=r"a\.npy"):
+            read(path)
+
+    def test_an_array_has_no_ids(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.npy"
+        np.save(path, np.zeros(3))
+        with pytest.raises(RunError, match="has no columns"):
+            read(path, "x")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> mm.Result:
+    """One run of a source of every kind, empty ones too."""
+    folder = tmp_path_factory.mktemp("many")
+    file(folder / "a.csv", "a,b\n1,x\n2\n3,z\n" + "4,w\n" * 30)
+    (folder / "b.jsonl").write_text("".join(json.dumps({"a": i}) + "\n" for i in range(3)))
+    names: dict[str, Any] = {
+        "frame": pd.DataFrame({"a": [1, 2]}, index=["p", "q"]),
+        "items": ["u", "v"],
+        "array": np.ones((5000, 2)),
+        "tensor": torch.ones(3, 2),
+        "table": folder / "a.csv",
+        "lines": str(folder / "*.jsonl"),
+        "no_rows": pd.DataFrame({"a": []}),
+        "no_items": [],
+        "no_array": np.zeros((0, 3)),
+        "no_tensor": torch.zeros(0, 3),
+    }
+    return mm.run(mm.pipeline("\n".join(f"{name} | repr" for name in names), **names))
+
+
+def test_every_kind_of_source_runs(many: mm.Result) -> None:
+    counts = many.nodes["elements_out"]
+    assert {n: counts[n] for n in ("frame", "items", "array", "tensor", "table", "lines")} == {
+        "frame": 2, "items": 2, "array": 5000, "tensor": 3, "table": 32, "lines": 3,
+    }  # fmt: skip
+    assert many["frame"]["id"].tolist() == ["p", "q"]
+    assert many["array"]["id"].tolist() == [str(row) for row in range(5000)]
+
+
+def test_a_bad_row_of_a_file_costs_itself_alone(many: mm.Result) -> None:
+    assert len(many.failed) == 1
+    failure = many.failed.iloc[0]
+    assert failure["node"] == "table" and failure["id"].endswith("a.csv#1")
+    assert failure["message"] == "1 cells where the header has 2"
+
+
+@pytest.mark.parametrize("name", ["no_rows", "no_items", "no_array", "no_tensor"])
+def test_a_source_without_elements_gives_an_empty_table(many: mm.Result, name: str) -> None:
+    assert many.nodes.loc[name, "elements_out"] == 0
+    assert len(many[name]) == 0
+    assert "id" in many[name].columns
+
+
+def test_the_pipeline_does_not_hold_the_data() -> None:
+    array = np.random.default_rng(0).random((6_250, 1000))
+    pipeline = beam.Pipeline()
+    mm.compile_graph(mm.pipeline("array | repr", array=array), pipeline)
+    assert array.nbytes == 50_000_000
+    assert len(pipeline.to_runner_api().SerializeToString()) < 100_000
