@@ -244,9 +244,17 @@ class Graph:
         return from_json(text)
 
     def __repr__(self) -> str:
+        from mmnotebook.graph.validation import problems
+
+        found = problems(self)
+        if found:
+            return f"(a graph with {len(found)} problems, the first: {found[0]})"
         return self.to_text() or "(empty graph)"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from mmnotebook.graph.drawing import html, svg
+        from mmnotebook.graph.validation import problems
 
+        if problems(self):
+            return {"text/plain": repr(self)}
         return {"text/plain": repr(self), "text/html": html(self), "image/svg+xml": svg(self)}

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from mmnotebook.errors import GraphError, Problem, nearest
 
-EXAMPLE = "both = data | [model_a, model_b]"
+LAMBDA = "functions are named, not written in place: define a function and name it"
+_EXAMPLE = "write a line such as both = data | [model_a, model_b]"
 _LINE = re.compile(r"\r\n|\r|\n")
 _NOT_SOURCE = re.compile("[\0\ud800-\udfff]")
 _FOUND = 60
@@ -94,21 +95,24 @@ class Log:
                 tree = ast.parse(self.source)
         except SyntaxError as error:
             line = min(max(error.lineno or 1, 1), len(self._lines))
-            self._refuse(f"not a pipeline's line ({error.msg})", line, max(error.offset or 1, 1))
+            column = max(error.offset or 1, 1)
+            if self._line(line)[column - 1 :].startswith("lambda"):
+                self._refuse("a lambda cannot be a step", line, column, LAMBDA)
+            self._refuse(f"not a pipeline's line ({error.msg})", line, column)
         except ValueError as error:
             self._refuse(f"not a pipeline's text ({error})", 1, 1)
         except (RecursionError, MemoryError):
             self._refuse("nested too deeply", 1, 1)
         if not tree.body:
             problem = Problem("there is no pipeline in this text", allowed="data | step | step")
-            raise GraphError([problem], remedy=f"write a line such as {EXAMPLE}")
+            raise GraphError([problem], remedy=_EXAMPLE)
         return tree
 
-    def _refuse(self, message: str, line: int, column: int) -> NoReturn:
+    def _refuse(self, message: str, line: int, column: int, remedy: str = _EXAMPLE) -> NoReturn:
         found = repr(self._line(line).strip()[:_FOUND])
         column += self._margin
         problem = Problem(message, None, line, column, found, "name = data | step | step")
-        raise GraphError([problem], remedy=f"write a line such as {EXAMPLE}") from None
+        raise GraphError([problem], remedy=remedy) from None
 
     def _line(self, line: int) -> str:
         return self._lines[line - 1] if 0 < line <= len(self._lines) else ""

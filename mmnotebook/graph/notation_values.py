@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation_log import Log, listed
+from mmnotebook.graph.notation_log import LAMBDA, Log, listed
 from mmnotebook.graph.steps import Param, StepKind
 
 _BIGGEST = 2**63
-LAMBDA = "functions are named, not written in place: define a function and name it"
 
 
 class NotRead(Exception):
@@ -67,10 +66,8 @@ class Values:
 
     def _unknown(self, node: ast.expr, name: str, kind: StepKind) -> NotRead:
         known = [param.name for param in kind.params]
-        if name.startswith("#"):
-            message = f"{kind.name} takes {len(known)} values at most"
-        else:
-            message = f"{kind.name} has no parameter {name!r}"
+        called = f"number {name[1:]}" if name.startswith("#") else repr(name)
+        message = f"{kind.name} has no parameter {called}"
         allowed = ", ".join(known) or "none"
         return self.refuse(node, message, allowed=allowed, candidates=known, name=name)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation_log import Log, listed
-from mmnotebook.graph.notation_values import LAMBDA, NotRead, Values
+from mmnotebook.graph.notation_log import LAMBDA, Log, listed
+from mmnotebook.graph.notation_values import NotRead, Values
 from mmnotebook.graph.steps import KINDS, StepKind
 
 Step = tuple[str, dict[str, Any]]
@@ -128,7 +128,7 @@ class Words:
             call,
             "no such step" if name else "this cannot be called here",
             allowed=listed(KINDS),
-            candidates=KINDS,
+            candidates=() if remedy else KINDS,
             name=name,
             remedy=remedy,
         )
@@ -172,6 +172,8 @@ class Words:
     def arm(self, arm: ast.keyword) -> Step | None:
         """What the output of a split feeds when nothing but its name is written."""
         name, names = str(arm.arg), self._names
+        if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
+            return None  # no output, as `arms` has said
         if names is None or name in names.models:
             return "model", {"model": name}
         role = names.role(name)

@@ -183,7 +183,7 @@ VALID = (
     "rows | switch(route, cheap=a, costly=b | c)",
     'rows["x"] | keyed({"K": m, ("L", "M"): n}, by="lang", max_models=2, group=True)',
     'x = source(d, id="k")\nread("p.csv") | cascade(small, big, below=0.8) | write("o.csv")',
-    "g = {a, b}\n[g, [c]] | stack()\n",
+    "g = {a, b}\n{g, c} | map(f)\n[a, [b]] | stack()\n",
 )
 tokens = st.sampled_from(
     [*PLAIN, *ODD, *KINDS, *" |[](){}=,.:\"'#\n\t;-+*", "0.5", "10", "lambda x: x", "\0", "\ud800"]

@@ -1,0 +1,232 @@
+"""A graph as SVG: boxes from left to right, with the counts of a run on their edges."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+
+from mmnotebook.graph.drawing_layout import Box, Edge, Placed, place
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.notation_steps import select, step
+from mmnotebook.graph.steps import KINDS
+
+Counts = Mapping[Edge, int]
+
+_TINTS = {
+    "source": "#3b82f6",
+    "model": "#16a34a",
+    "function": "#a8813a",
+    "routing": "#9333ea",
+    "combining": "#0d9488",
+    "write": "#db2777",
+}
+_FAMILIES = {
+    **dict.fromkeys(("source", "read"), "source"),
+    **dict.fromkeys(("model", "keyed", "cascade"), "model"),
+    **dict.fromkeys(("map", "flat_map", "filter"), "function"),
+    **dict.fromkeys(("split", "switch"), "routing"),
+    **dict.fromkeys(("vote", "mean", "stack"), "combining"),
+    "write": "write",
+}
+_NAME, _SMALL = 13, 11  # font sizes
+_HEIGHT, _PAD, _MARGIN, _GAP = 44, 12, 10, 48
+_LONG_NAME, _LONG_DETAIL, _LONG_LABEL = 24, 30, 26  # characters
+_LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
+_FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
+_STYLE = (
+    "<style>svg{color:#1f2328;background:#fff}"
+    "@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#16191d}}</style>"
+)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> str:
+    """Draw a graph.
+
+    Parameters
+    ----------
+    graph
+        A valid graph.
+    counts
+        Elements that flowed, by (upstream, downstream) node name; they go on the edges.
+    standalone
+        True for a file or an image, with colours for light and dark of its own; False for a part
+        of a page, which takes the page's text colour.
+    """
+    placed = _place(graph, counts or {}) if graph.nodes else Placed({}, {}, 120, _HEIGHT)
+    width, height = (round(size + 2 * _MARGIN) for size in (placed.width, placed.height))
+    body = [*_edges(graph, placed, counts or {}), *(_node(graph, n, placed) for n in graph)]
+    if not body:
+        body = [_label(placed.width / 2, _HEIGHT / 2 + 4, "empty graph", _SMALL, "middle")]
+    scale = (
+        "" if standalone else f"max-width:100%;min-width:{round(width * _LEGIBLE)}px;height:auto"
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" role="img" '
+        f'aria-label="{_safe(_summary(graph))}" font-family="{_FONT}"'
+        + (f' style="{scale}">' if scale else f">{_STYLE}")
+        + "".join(body)
+        + "</svg>"
+    )
+
+
+def html(graph: Graph, counts: Counts | None = None) -> str:
+    """The drawing as part of a page: it takes the page's text colour and scrolls when wide."""
+    return (
+        f'<div style="overflow-x:auto;max-width:100%">{svg(graph, counts, standalone=False)}</div>'
+    )
+
+
+def _place(graph: Graph, counts: Counts) -> Placed:
+    widths = {
+        node.name: 2 * _PAD
+        + max(
+            _wide(_cut(node.name, _LONG_NAME), _NAME),
+            _wide(_cut(_does(node), _LONG_DETAIL), _SMALL),
+        )
+        for node in graph
+    }
+    gaps = {
+        (wire.node, node.name): _GAP + _wide(_cut(label, _LONG_LABEL), _SMALL)
+        for node in graph
+        for wire in node.inputs
+        for label in [_says(graph, (wire.node, node.name), counts)]
+    }
+    return place(graph, widths, _HEIGHT, gaps)
+
+
+def _node(graph: Graph, node: Node, placed: Placed) -> str:
+    box = placed.boxes[node.name]
+    tint = _TINTS[_FAMILIES[node.kind]]
+    name, does = _cut(node.name, _LONG_NAME), _cut(_does(node), _LONG_DETAIL)
+    return (
+        f"<g><title>{_safe(_tooltip(graph, node))}</title>"
+        f'<rect x="{box.left:.1f}" y="{box.middle - _HEIGHT / 2:.1f}" rx="8" '
+        f'width="{box.right - box.left:.1f}" height="{_HEIGHT}" fill="{tint}" '
+        f'fill-opacity=".16" stroke="{tint}" stroke-opacity=".75"/>'
+        + _label(box.left + _PAD, box.middle - (3 if does else -4.5), name, _NAME, weight=600)
+        + (_label(box.left + _PAD, box.middle + 13, does, _SMALL, opacity=0.75) if does else "")
+        + "</g>"
+    )
+
+
+def _edges(graph: Graph, placed: Placed, counts: Counts) -> Iterator[str]:
+    leaving = Counter(start for start, _ in placed.ways)
+    arriving = Counter(stop for _, stop in placed.ways)
+    for edge, way in placed.ways.items():
+        label = _says(graph, edge, counts)
+        written = _cut(label, _LONG_LABEL)
+        # A label stands on a level piece of its edge, at the end that no other edge has.
+        at_start = leaving[edge[0]] == 1
+        at_stop = not at_start and (len(way) > 2 or arriving[edge[1]] == 1)
+        room = _wide(written, _SMALL) + _PAD if label else 0
+        title = _safe(f"{edge[0]} → {edge[1]}" + (f": {label}" if label else ""))
+        yield (
+            f'<g><title>{title}</title><path d="{_curve(way, room * at_start, room * at_stop)}" '
+            'fill="none" stroke="currentColor" stroke-opacity=".45" stroke-width="1.4"/>'
+            f'<path d="M{way[-1].left:.1f} {way[-1].middle:.1f}l-8 -4v8z" '
+            f'fill="currentColor" fill-opacity=".6"/>'
+            + (_edge_label(way, written, at_start, at_stop) if label else "")
+            + "</g>"
+        )
+
+
+def _edge_label(way: Sequence[Box], text: str, at_start: bool, at_stop: bool) -> str:
+    first, second = way[0], way[1]
+    x, y, anchor = (first.right + second.left) / 2, (first.middle + second.middle) / 2, "middle"
+    if at_start:
+        x, y, anchor = first.right + _PAD / 2, first.middle, "start"
+    elif at_stop:
+        x, y, anchor = second.left - _PAD, second.middle, "end"
+    return _label(x, y - 5, text, _SMALL, anchor, opacity=0.85)
+
+
+def _curve(way: Sequence[Box], level_start: float, level_stop: float) -> str:
+    """A path through boxes, level over the given lengths at the ends of its first piece."""
+    parts = [f"M{way[0].right:.1f} {way[0].middle:.1f}"]
+    for piece, (before, box) in enumerate(pairwise(way)):
+        end = box.left - (6 if box is way[-1] else 0)
+        start = before.right + (0 if piece else level_start)
+        stop = end - (0 if piece else level_stop)
+        half, level = f"{(start + stop) / 2:.1f}", f"{box.middle:.1f}"
+        parts.append(f"H{start:.1f}C{half} {before.middle:.1f} {half} {level} {stop:.1f} {level}")
+        parts.append(f"H{end if box is way[-1] else box.right:.1f}")
+    return "".join(parts)
+
+
+def _label(
+    x: float,
+    y: float,
+    text: str,
+    size: int,
+    anchor: str = "start",
+    weight: int = 400,
+    opacity: float = 1,
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" '
+        f'text-anchor="{anchor}" fill="currentColor" fill-opacity="{opacity}">{_safe(text)}</text>'
+    )
+
+
+def _does(node: Node) -> str:
+    """What a node does, in short, without what its name says already."""
+    given = dict(node.params)
+    if node.kind == "split":
+        arms = ", ".join(f"{arm} {weight:.4g}" for arm, weight in given["arms"])
+        does = f"split {arms}" + (f" by {given['by']}" if "by" in given else "")
+    elif node.kind == "switch":
+        does = f"switch {given['function']}: {', '.join(given['arms'])}"
+    elif node.kind == "cascade":
+        does = f"{given['small']} → {given['big']} below {given['below']:g}"
+    elif node.kind == "keyed":
+        count = len(node.models)
+        does = f"{count} model{'' if count == 1 else 's'} by {given['by']}"
+    else:
+        first = next((str(value) for value in given.values()), node.name)
+        does = node.kind if first == node.name else f"{node.kind} {first}"
+    return "" if does == node.name else does.removeprefix(f"{node.name} ")
+
+
+def _tooltip(graph: Graph, node: Node) -> str:
+    lines = [f"{node.name} = {step(node)}", KINDS[node.kind].summary]
+    if node.gather is not None:
+        how = "joined by id" if node.gather == "join" else "each element as it comes"
+        lines.append(f"inputs: {', '.join(wire.node for wire in node.inputs)}, {how}")
+    lines += [f"in {group.name}" for group in graph.groups if node.name in group.members]
+    return "\n".join(lines)
+
+
+def _says(graph: Graph, edge: Edge, counts: Counts) -> str:
+    """An edge's label: its ports, its fields and how many elements flowed."""
+    wires = [wire for wire in graph[edge[1]].inputs if wire.node == edge[0]]
+    parts = [", ".join((wire.port or "") + select(wire) for wire in wires)]
+    if edge in counts:
+        parts.append(f"{counts[edge]:,}")
+    return " · ".join(part for part in parts if part)
+
+
+def _summary(graph: Graph) -> str:
+    names = ", ".join(node.name for node in graph.order())
+    return f"pipeline of {len(graph)} steps: {names}"
+
+
+def _cut(text: str, longest: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+
+
+def _wide(text: str, size: int) -> float:
+    """About how wide a text is, in pixels."""
+    units = sum(1.0 if unicodedata.east_asian_width(char) in "WF" else 0.6 for char in text)
+    return units * size
+
+
+def _safe(text: str) -> str:
+    """A text for XML, in which some characters can only be replaced."""
+    return escape(_NOT_XML.sub("�", text))

@@ -1,0 +1,223 @@
+"""Where the boxes and the curves of a drawn graph go: layers from left to right."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mmnotebook.graph.graph import Graph
+
+# A box, by its node's name, or the place where an edge passes a layer: (from, to, layer).
+Key = str | tuple[str, str, int]
+Edge = tuple[str, str]
+
+_SPACE = 18.0
+_PASSING = 18.0
+_SWEEPS = 8
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle: its left and right edge, and the height of its middle, in pixels."""
+
+    left: float
+    right: float
+    middle: float
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A graph in the plane.
+
+    Attributes
+    ----------
+    boxes
+        By node name.
+    ways
+        By (from, to): the boxes from which, through which and to which an edge goes.
+    width, height
+        The size of it all in pixels.
+    """
+
+    boxes: Mapping[str, Box]
+    ways: Mapping[Edge, Sequence[Box]]
+    width: float
+    height: float
+
+
+def place(
+    graph: Graph, widths: Mapping[str, float], height: float, gaps: Mapping[Edge, float]
+) -> Placed:
+    """Lay a graph out.
+
+    Parameters
+    ----------
+    graph
+        Without a cycle.
+    widths
+        Of the boxes, by node name, in pixels.
+    height
+        Of every box.
+    gaps
+        The room that each edge wants between the box it leaves and the next layer.
+    """
+    layer = _layers(graph)
+    ways = {edge: _way(edge, layer) for edge in gaps}
+    links = [pair for way in ways.values() for pair in pairwise(way)]
+    columns = _columns(graph, layer, ways)
+    before, after = _neighbours(links)
+    columns = _untangled(columns, before, after)
+    middles = _middles(columns, before, after, height)
+    edges_x = _across(columns, layer, widths, gaps)
+    every = {}
+    for column, (left, right) in zip(columns, edges_x, strict=True):
+        for key in column:
+            stop = left + widths[key] if isinstance(key, str) else right
+            every[key] = Box(left, stop, middles[key])
+    boxes = {key: box for key, box in every.items() if isinstance(key, str)}
+    bottom = max(box.middle for box in every.values()) + height / 2
+    placed = {edge: [every[key] for key in way] for edge, way in ways.items()}
+    return Placed(boxes, placed, edges_x[-1][1], bottom)
+
+
+def _layers(graph: Graph) -> dict[str, int]:
+    """Each node one layer after the last of its inputs; a source right before what it feeds."""
+    import networkx
+
+    net = graph.network()
+    layer = {}
+    for depth, names in enumerate(networkx.topological_generations(net)):
+        layer.update(dict.fromkeys(names, depth))
+    for node in graph:
+        fed = [layer[name] for name in net.successors(node.name)]
+        if not node.inputs and fed:
+            layer[node.name] = min(fed) - 1
+    return layer
+
+
+def _way(edge: Edge, layer: Mapping[str, int]) -> list[Key]:
+    start, stop = edge
+    passing = range(layer[start] + 1, layer[stop])
+    return [start, *((start, stop, depth) for depth in passing), stop]
+
+
+def _columns(
+    graph: Graph, layer: Mapping[str, int], ways: Mapping[Edge, Sequence[Key]]
+) -> list[list[Key]]:
+    columns: list[list[Key]] = [[] for _ in range(max(layer.values()) + 1)]
+    for node in graph.order():
+        columns[layer[node.name]].append(node.name)
+    for way in ways.values():
+        for key in way:
+            if not isinstance(key, str):
+                columns[key[2]].append(key)
+    return columns
+
+
+def _neighbours(links: Sequence[tuple[Key, Key]]) -> tuple[dict[Key, list[Key]], ...]:
+    before: dict[Key, list[Key]] = defaultdict(list)
+    after: dict[Key, list[Key]] = defaultdict(list)
+    for left, right in links:
+        after[left].append(right)
+        before[right].append(left)
+    return before, after
+
+
+def _untangled(
+    columns: list[list[Key]], before: Mapping[Key, list[Key]], after: Mapping[Key, list[Key]]
+) -> list[list[Key]]:
+    """The columns in the order of their neighbours' centres, as it crosses the fewest edges."""
+    best, fewest = columns, _crossings(columns, before)
+    for sweep in range(_SWEEPS):
+        columns = [list(column) for column in columns]
+        beside = after if sweep % 2 else before
+        ordered = list(reversed(columns)) if sweep % 2 else columns
+        for fixed, free in pairwise(ordered):
+            spot = {key: float(place) for place, key in enumerate(fixed)}
+            own = {key: place for place, key in enumerate(free)}
+            free.sort(key=lambda key: _mean([spot[k] for k in beside.get(key, ())], own[key]))
+        crossings = _crossings(columns, before)
+        if crossings < fewest:
+            best, fewest = columns, crossings
+    return best
+
+
+def _mean(values: Sequence[float], otherwise: float) -> float:
+    return sum(values) / len(values) if values else otherwise
+
+
+def _crossings(columns: Sequence[Sequence[Key]], before: Mapping[Key, Sequence[Key]]) -> int:
+    count = 0
+    for left, right in pairwise(columns):
+        spot = {key: place for place, key in enumerate(left)}
+        passed: list[int] = []
+        for key in right:
+            ends = sorted(spot[start] for start in before.get(key, ()))
+            count += sum(len(passed) - bisect_right(passed, end) for end in ends)
+            for end in ends:
+                insort(passed, end)
+    return count
+
+
+def _middles(
+    columns: Sequence[Sequence[Key]],
+    before: Mapping[Key, list[Key]],
+    after: Mapping[Key, list[Key]],
+    height: float,
+) -> dict[Key, float]:
+    """Heights at which neighbours are level, as far as boxes leave room for each other."""
+    middles: dict[Key, float] = {}
+    for column in columns:
+        middles.update(_spread(column, [0.0] * len(column), height))
+    for sweep in range(_SWEEPS):
+        beside = after if sweep % 2 else before
+        for column in reversed(columns) if sweep % 2 else columns:
+            wanted = [
+                _mean([middles[k] for k in beside.get(key, ())], middles[key]) for key in column
+            ]
+            middles.update(_spread(column, wanted, height))
+    top = min(middles.values()) - height / 2
+    return {key: middle - top for key, middle in middles.items()}
+
+
+def _spread(column: Sequence[Key], wanted: Sequence[float], height: float) -> dict[Key, float]:
+    """The heights nearest to those wanted, in the least squares, that keep order and distance.
+
+    Without the distances this is isotonic regression: neighbours that want to pass each other
+    are pooled at their mean.
+    """
+    offsets, offset = [], 0.0
+    for above, key in zip([None, *column], column, strict=False):
+        if above is not None:
+            passing = isinstance(above, tuple) + isinstance(key, tuple)
+            offset += (height + _SPACE, height / 2 + _SPACE, _PASSING)[passing]
+        offsets.append(offset)
+    pools: list[tuple[float, int]] = []
+    for target, shift in zip(wanted, offsets, strict=True):
+        pools.append((target - shift, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (high, m), (low, n) = pools[-2:]
+            pools[-2:] = [((high * m + low * n) / (m + n), m + n)]
+    level = [value for value, count in pools for _ in range(count)]
+    return {key: at + shift for key, at, shift in zip(column, level, offsets, strict=True)}
+
+
+def _across(
+    columns: Sequence[Sequence[Key]],
+    layer: Mapping[str, int],
+    widths: Mapping[str, float],
+    gaps: Mapping[Edge, float],
+) -> list[tuple[float, float]]:
+    """The left and right edge of each column."""
+    room = [0.0] * len(columns)
+    for (start, _), gap in gaps.items():
+        room[layer[start]] = max(room[layer[start]], gap)
+    edges, left = [], 0.0
+    for column, gap in zip(columns, room, strict=True):
+        right = left + max((widths[key] for key in column if isinstance(key, str)), default=0.0)
+        edges.append((left, right))
+        left = right + gap
+    return edges

@@ -1,0 +1,143 @@
+"""The drawn graph: well-formed, escaped, self-contained, and laid out without overlaps."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations, pairwise
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from mmnotebook.graph.drawing import html, svg
+from mmnotebook.graph.drawing_layout import place
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.text import parse
+from tests.unit.strategies import graphs
+
+SVG = "{http://www.w3.org/2000/svg}"
+MIRROR = 'both = digits["x"] | [mlp, tree]\nboth | vote()'
+
+
+def texts(drawing: str) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(drawing).iter(f"{SVG}text")]
+
+
+def titles(drawing: str) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(drawing).iter(f"{SVG}title")]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(graphs())
+def test_every_graph_is_drawn_as_well_formed_svg(graph: Graph) -> None:
+    counts = {(wire.node, node.name): 1234567 for node in graph for wire in node.inputs}
+    for drawing in (svg(graph), svg(graph, counts, standalone=False)):
+        drawing.encode()
+        root = ElementTree.fromstring(drawing)
+        assert len(list(root.iter(f"{SVG}rect"))) == len(graph)
+        assert len(titles(drawing)) == len(graph) + len(counts)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(graphs())
+def test_boxes_stand_apart_and_edges_lead_to_the_right(graph: Graph) -> None:
+    edges = {(wire.node, node.name): 40.0 for node in graph for wire in node.inputs}
+    placed = place(graph, dict.fromkeys(graph.names, 80.0), 44.0, edges)
+    for one, other in combinations(placed.boxes.values(), 2):
+        beside = one.right <= other.left or other.right <= one.left
+        assert beside or abs(one.middle - other.middle) >= 44
+    for (start, stop), way in placed.ways.items():
+        assert (way[0], way[-1]) == (placed.boxes[start], placed.boxes[stop])
+        assert all(a.right + 40 <= b.left for a, b in pairwise(way))
+    for box in placed.boxes.values():
+        assert 0 <= box.left < box.right <= placed.width
+        assert 22 - 1e-6 <= box.middle <= placed.height - 22 + 1e-6
+
+
+def test_passing_edges_keep_clear_of_boxes() -> None:
+    graph = parse("rows | a | b | c\n[rows, c] | vote()")
+    edges = {(wire.node, node.name): 40.0 for node in graph for wire in node.inputs}
+    placed = place(graph, dict.fromkeys(graph.names, 80.0), 44.0, edges)
+    passing = placed.ways["rows", "vote"][1:-1]
+    assert len(passing) == 3
+    for box in placed.boxes.values():
+        for spot in passing:
+            assert box.left != spot.left or abs(box.middle - spot.middle) > 22
+
+
+def test_names_steps_fields_ports_and_counts_are_written() -> None:
+    drawing = svg(parse(MIRROR), {("digits", "mlp"): 1797, ("mlp", "vote"): 1234567})
+    written = texts(drawing)
+    assert {"digits", "source", "mlp", "model", "tree", "vote"} <= set(written)
+    assert '["x"] · 1,797' in written
+    assert '["x"]' in written
+    assert "1,234,567" in written
+    routed = texts(svg(parse('rows | split(a=0.9, b=0.1, by="user")\nrows | cascade(s, m, 0.8)')))
+    assert {"a 0.9, b 0.1 by user", "a", "b", "s → m below 0.8"} <= set(routed)
+    more = "rows | keyed({'k': m, 'l': n}, by='k') | switch(f, ['p', 'q'])\nx = read('a.csv') | y"
+    written = texts(svg(parse(more)))
+    assert {"2 models by k", "f: p, q", "a.csv", "model y"} <= set(written)
+
+
+def test_tooltips_hold_what_the_boxes_have_no_room_for() -> None:
+    name = "a_function_with_a_name_that_is_far_too_long_for_a_box"
+    drawing = svg(parse(f"both = rows | [map({name}), b]\nboth | vote()\n{{rows, b}} | map(f)"))
+    assert any(text.endswith("…") and name.startswith(text[:-1]) for text in texts(drawing))
+    assert any(f"map({name})" in title and "in both" in title for title in titles(drawing))
+    assert any("joined by id" in title for title in titles(drawing))
+    assert any("each element as it comes" in title for title in titles(drawing))
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "a\0\ud800&b"])
+def test_what_users_write_is_escaped(hostile: str) -> None:
+    graph = parse(f"rows[{hostile!r}] | a | write({hostile!r})")
+    for drawing in (svg(graph), html(graph)):
+        drawing.encode()
+        root = ElementTree.fromstring(drawing)
+        assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+            *("div", "svg", "style", "g", "title", "rect", "path", "text"),
+        }
+
+
+def test_a_page_gets_its_own_text_colour_and_nothing_from_outside() -> None:
+    drawing = html(parse(MIRROR))
+    outside = drawing.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"<script|<style|foreignObject|url\(|https?:|\bid=", outside)
+    assert set(re.findall(r'<text[^>]* fill="([^"]*)"', drawing)) == {"currentColor"}
+    assert "max-width:100%" in drawing
+
+
+def test_a_file_brings_colours_for_light_and_dark() -> None:
+    root = ElementTree.fromstring(svg(parse(MIRROR)))
+    style = root.find(f"{SVG}style")
+    assert style is not None
+    assert "prefers-color-scheme:dark" in (style.text or "")
+    assert root.get("role") == "img"
+    assert root.get("aria-label") == "pipeline of 4 steps: digits, mlp, tree, vote"
+    assert root.get("viewBox") == f"-10 -10 {root.get('width')} {root.get('height')}"
+
+
+def test_each_family_has_its_tint() -> None:
+    text = "rows | split(a=0.5, b=0.5)\n[a, b] | vote() | map(f) | write('x.csv')"
+    rects = list(ElementTree.fromstring(svg(parse(text))).iter(f"{SVG}rect"))
+    tints = [rect.get("fill") for rect in rects]
+    assert len(tints) == 7
+    assert len(set(tints)) == 6
+
+
+def test_a_wide_graph_scrolls_before_it_gets_too_small() -> None:
+    chain = "rows" + "".join(f" | step_{n}" for n in range(30))
+    drawing = html(parse(chain))
+    width = re.search(r' width="(\d+)"', drawing)
+    least = re.search(r"min-width:(\d+)px", drawing)
+    assert width and least
+    assert int(least[1]) >= 0.8 * int(width[1])
+    assert "overflow-x:auto" in drawing
+
+
+def test_an_empty_graph_says_so() -> None:
+    assert texts(svg(Graph())) == ["empty graph"]

@@ -1,0 +1,541 @@
+"""The notation: what each text means, what is refused and where, and the way back to text."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.models import ModelSpec, registry
+from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.graph.text import parse, pipeline, to_text
+from tests.unit.strategies import VALID, bound_names, graphs, mutated, resolves, soup
+
+thorough = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+def crop(value: Any) -> Any:
+    return value
+
+
+class Tokenizer:
+    """A class in the notebook that is no model."""
+
+
+NOTEBOOK = Names(
+    models={"mlp": 1, "tree": 2, "detector": 3},
+    given={"rows": [1, 2]},
+    notebook={
+        "digits": pd.DataFrame({"x": [1]}),
+        "grid": np.zeros(3),
+        "crop": crop,
+        "Tokenizer": Tokenizer,
+        "net": torch.nn.Linear(1, 1),
+        "seven": 7,
+    },
+)
+
+
+def refused(text: str, names: Names | None = None) -> tuple[Problem, ...]:
+    with pytest.raises(GraphError) as error:
+        parse(text, names)
+    return error.value.problems
+
+
+def only(text: str, names: Names | None = None) -> Problem:
+    (problem,) = refused(text, names)
+    return problem
+
+
+def place(problem: Problem) -> tuple[int | None, int | None]:
+    return problem.line, problem.column
+
+
+def same(text: str) -> None:
+    """This text is canonical."""
+    text = textwrap.dedent(text).strip()
+    assert to_text(parse(text)) == text
+
+
+# --- round trips -----------------------------------------------------------------------------
+
+
+@thorough
+@given(graphs())
+def test_text_of_any_graph_parses_back_to_it(graph: Graph) -> None:
+    text = to_text(graph)
+    back = parse(text)
+    assert back == graph
+    assert to_text(back) == text
+
+
+@thorough
+@given(graphs().filter(resolves))
+def test_text_parses_back_where_its_names_are_bound(graph: Graph) -> None:
+    assert parse(to_text(graph), bound_names(graph)) == graph
+
+
+@thorough
+@given(st.text() | mutated() | mutated() | soup, st.sampled_from([None, NOTEBOOK]))
+def test_any_text_is_a_valid_graph_or_a_graph_error(text: str, names: Names | None) -> None:
+    try:
+        graph = parse(text, names)
+    except GraphError as error:
+        places = [place(problem) for problem in error.problems]
+        assert all(line and column for line, column in places) or not text.strip("\n\t\f #")
+        assert places == sorted(places)
+    else:
+        assert graph.validate() == parse(to_text(graph), names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\0b",
+        "a | \ud800",
+        "a | f(" + "9" * 5000 + ")",
+        "a | keyed({'k': m}, by='x', max_models=0x" + "f" * 9000 + ")",
+        "-" * 3000 + "1",
+        "a" + "[0]" * 2000,
+        "a" + " | b" * 20000,
+        "[" * 5000,
+        "a | " + "(" * 250 + "b" + ")" * 250,
+        "'\\z' | b",
+        "\ufeff a |",
+        "a\\",
+    ],
+)
+def test_hostile_text_is_refused(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert refused(text)
+
+
+def test_long_and_deep_texts_are_read() -> None:
+    assert len(parse("a" + " | b" * 500)) == 501
+    assert len(parse("[" * 90 + "a" + "]" * 90 + " | b")) == 2
+    lines = "\n".join(f"x{n} = rows | m{n}" for n in range(2000))
+    assert to_text(parse(lines)) == lines
+
+
+def test_parsing_changes_no_warning_filter() -> None:
+    before = list(warnings.filters)
+    refused("'\\z' | b")
+    assert list(warnings.filters) == before
+
+
+# --- canonical text --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'both = digits["x"] | [mlp, tree]',
+        'digits["x"] | [mlp, tree]',
+        'digits["x"] | [a, b] | vote()',
+        "rows | [a, b, map(f)] | stack()",
+        'rows | [a, b["y"]] | stack()',
+        "rows | [a] | map(f)",
+        "photos | detector | map(crop) | classifier",
+        'photos | detector["boxes"] | map(crop) | classifier | write("out.csv")',
+        'rows[["x", "y"]] | a',
+        'rows | split(a=0.9, b=0.1, by="user")',
+        "rows | split(a=0.9, b=0.1) | map(f)",
+        'rows | split(a=0.9, b=0.1)[["x"]] | map(f)',
+        "both = rows | split(a=0.9, b=0.1)",
+        "rows | switch(route, cheap=a, costly=b) | map(f)",
+        's = rows | split({"train": 0.9, "test": 0.1})\ns.train | a\ns.test["x"] | b',
+        's = rows | switch(route, ["left", "right"])\n{s.left, s.right} | map(f)',
+        'rows["x"] | keyed({"K": m1, ("L", "M"): m2}, by="lang", max_models=2, group=True)',
+        "rows | cascade(small, big, below=0.8)",
+        "both = rows | [a, b]\nboth | vote()\nboth | map(f)",
+        'both = rows | [a, b]\nboth["x"] | vote()',
+        'all = {rows, other}\nall["x"] | a',
+        'x = source(data, id="key")\nx | [a, b]',
+        'source(data, id="key")["x"] | a',
+        'read("data/*.parquet", id="key") | a | b',
+        "rows",
+        "rows | flat_map(f) | filter(g)",
+        "b = rows | a\na = rows | b",
+        "mlp | mlp_2",
+    ],
+)
+def test_readable_text_is_canonical(text: str) -> None:
+    same(text)
+
+
+def test_other_ways_to_write_the_same() -> None:
+    for text, canonical in [
+        ("(rows\n | a\n | b)", "rows | a | b"),
+        ("rows | (a | b)", "rows | a | b"),
+        ("   rows | a\n   rows | b", "rows | [a, b]"),
+        ("rows | model(a); rows | map(function=f)", "rows | [a, map(f)]"),
+        ("[rows | a, rows | b] | vote()", "rows | [a, b] | vote()"),
+        ("rows | [a, [b, c]] | vote()", "rows | [a, b, c] | vote()"),
+        ("rows | split(arms={'a': .5, 'b': .5})\nsplit.a | f", None),
+        ("rows | split(a=0.5, b=0.5, salt='mmnotebook')", "rows | split(a=0.5, b=0.5)"),
+        ('rows | keyed({"K": m}, "lang", group="auto")', 'rows | keyed({"K": m}, by="lang")'),
+        ("rows | cascade(small, big, 1)", "rows | cascade(small, big, below=1.0)"),
+        ("both = rows | [a, b]\n[a, b] | vote()", "both = rows | [a, b]\nboth | vote()"),
+        ("source(rows) | a\nrows | b", "rows | [a, b]"),
+    ]:
+        graph = parse(text)
+        assert parse(to_text(graph)) == graph
+        if canonical is not None:
+            assert to_text(graph) == canonical
+
+
+def test_graphs_in_another_order_are_equal_and_an_empty_one_has_no_text() -> None:
+    assert parse("rows | a\nrows | b") == parse("rows | b\nrows | a")
+    assert to_text(Graph()) == ""
+    assert repr(Graph()) == "(empty graph)"
+
+
+# --- what a text means -----------------------------------------------------------------------
+
+
+def test_mirror() -> None:
+    graph = parse('both = digits["x"] | [mlp, tree]')
+    assert graph == Graph(
+        (
+            Node.make("digits", "source", data="digits"),
+            Node.make("mlp", "model", [Input("digits", None, "x")], model="mlp"),
+            Node.make("tree", "model", [Input("digits", None, "x")], model="tree"),
+        ),
+        (Group("both", ("mlp", "tree")),),
+    )
+
+
+def test_what_follows_a_list_gets_its_outputs_joined() -> None:
+    vote = parse("rows | [a, b | c, d] | vote()")["vote"]
+    assert (vote.gather, [wire.node for wire in vote.inputs]) == ("join", ["a", "c", "d"])
+
+
+def test_what_follows_a_split_gets_each_element_once() -> None:
+    graph = parse('rows | split(a=0.9, b=0.1, by="user", salt="s") | map(f)')
+    assert graph["split"].params == (
+        ("arms", (("a", 0.9), ("b", 0.1))),
+        ("by", "user"),
+        ("salt", "s"),
+    )
+    assert graph["a"].inputs == (Input("split", "a"),)
+    assert (graph["f"].gather, graph["f"].inputs) == ("union", (Input("a"), Input("b")))
+
+
+def test_the_arms_of_a_switch_are_any_steps() -> None:
+    graph = parse("rows | switch(route, cheap=a, costly=map(f) | b) | write('o.csv')")
+    assert graph["switch"]["arms"] == ("cheap", "costly")
+    assert graph["f"].inputs == (Input("switch", "costly"),)
+    assert graph["write"].inputs == (Input("a"), Input("b"))
+
+
+def test_a_line_names_its_last_node_and_others_are_counted() -> None:
+    graph = parse("last = rows | a | a | a\nb = rows | c\nrows | b")
+    assert set(graph.names) == {"rows", "a", "a_2", "last", "b", "b_2"}
+    assert graph["last"]["model"] == "a"
+    assert graph["b_2"]["model"] == "b"
+
+
+def test_names_of_lines_further_down_are_kept_free() -> None:
+    graph = parse("rows | a\na = rows | c")
+    assert graph["a"]["model"] == "c"
+    assert graph["a_2"]["model"] == "a"
+
+
+def test_a_source_is_one_node_however_often_it_is_used() -> None:
+    assert parse("rows | a\nrows | b").names == ("rows", "a", "b")
+    assert parse('read("p") | a\nread("p") | b\nread("q") | c').names == (
+        "read",
+        "a",
+        "b",
+        "read_2",
+        "c",
+    )
+
+
+def test_groups_name_what_they_stand_for() -> None:
+    graph = parse("rows | [a, b]\njoined = [a, b]\nunited = {a, b}\njoined | f\nunited | g")
+    assert set(graph.groups) == {Group("joined", ("a", "b")), Group("united", ("a", "b"), "union")}
+    assert (graph["f"].gather, graph["g"].gather) == ("join", "union")
+
+
+def test_a_field_is_selected_on_the_way_to_what_follows() -> None:
+    graph = parse('rows | detector["boxes"] | [a, b][["x", "y"]] | vote()')
+    assert graph["a"].inputs == (Input("detector", None, "boxes"),)
+    assert {wire.select for wire in graph["vote"].inputs} == {("x", "y")}
+
+
+def test_bare_names_are_looked_up() -> None:
+    graph = parse("rows | crop | mlp | len\nrows | map(Tokenizer) | map(str)", NOTEBOOK)
+    assert [graph[name].kind for name in ("crop", "mlp", "len")] == ["map", "model", "map"]
+    split = parse("rows | split(mlp=0.5, crop=0.5)", NOTEBOOK)
+    assert (split["mlp"].kind, split["crop"].kind) == ("model", "map")
+    assert parse("mlp = rows | crop\nmlp | tree", NOTEBOOK)["tree"].inputs == (Input("mlp"),)
+
+
+# --- what is refused, and where --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        ("rows | lambda x: x", (1, 8), "a lambda cannot be a step"),
+        ("rows | map(lambda x: x)", (1, 12), "a lambda cannot stand here"),
+        ("lambda x: x", (1, 1), "cannot start a line"),
+        ("rows | a.b", (1, 8), "an output can only start a line"),
+        ("rows | f'{x}'", (1, 8), "cannot be a step"),
+        ("rows | (x := a)", (1, 9), "cannot be a step"),
+        ("rows | a < b", (1, 1), "cannot start a line"),
+        ("rows | {a, b}", (1, 8), "cannot be a step"),
+        ("rows | [a, *b] | vote()", (1, 12), "cannot be a step"),
+        ("rows | []", (1, 8), "cannot be a step"),
+        ("rows | 1 + 2", (1, 8), "cannot be a step"),
+        ("1 + 2 | a", (1, 1), "cannot start a line"),
+        ('"path.csv" | a', (1, 1), "cannot start a line"),
+        ("{} | a", (1, 1), "cannot start a line"),
+        ("rows | a.b(c)", (1, 8), "cannot be called here"),
+        ("rows | map(a.b)", (1, 12), "not a function"),
+        ('rows | map("f")', (1, 12), "not a function"),
+        ("rows | map(f, g)", (1, 15), "map has no parameter number 2"),
+        ("rows | map(f, function=g)", (1, 24), "'function' of map is given twice"),
+        ("rows | map(*f)", (1, 12), "nothing can be unpacked here"),
+        ("rows | map(**f)", (1, 14), "map has no parameter '**'"),
+        ("rows | map()", (1, 8), "map needs 'function'"),
+        ("rows | split({'a': 1, **b})", (1, 14), "not a text in quotes"),
+        ("rows | split(a=0.9, b='x')", (1, 21), "as an output it needs a fraction"),
+        ("rows | split(a=0.9, b=c)", (1, 23), "this cannot be a value here"),
+        ("rows | split({'a': 0.9}, b=0.1)", (1, 8), "the outputs are named twice"),
+        ("rows | split(a=0.9, b=0.2)", (1, 8), "'arms' of split cannot be that"),
+        ("rows | split(a=1.0)", (1, 8), "'arms' of split cannot be that"),
+        ("rows | split([1, 2])", (1, 15), "not a text in quotes"),
+        ("rows | split(3)", (1, 14), "not the names of outputs"),
+        ("rows | switch(f, ['a', 'a'])", (1, 8), "'arms' of switch cannot be that"),
+        ("rows | keyed([m], by='k')", (1, 14), "not a model for each key"),
+        ("rows | keyed({'k': 'm'}, by='k')", (1, 20), "not a model"),
+        ("rows | keyed({'k': m, ('k', 'l'): n}, by='k')", (1, 8), "'models' of keyed"),
+        ("rows | keyed({'k': m}, by='k', max_models=-1)", (1, 8), "'max_models' of keyed"),
+        ("rows | keyed({'k': m}, by=k)", (1, 27), "this cannot be a value here"),
+        ("rows | keyed({'k': m}, by='k', group=1)", (1, 8), "'group' of keyed"),
+        ("rows | cascade(a, b, below=2)", (1, 8), "'below' of cascade"),
+        ("rows | cascade(a, b, below=1j)", (1, 28), "this cannot be a value here"),
+        ("rows | read('x')", (1, 8), "a read starts a line"),
+        ("vote()", (1, 1), "nothing flows into this vote step"),
+        ("rows | vote()", (1, 8), "vote combines several outputs"),
+        ("rows | write('a.csv') | b", (1, 25), "nothing can follow a write"),
+        ("rows | split({'a': 0.5, 'b': 0.5}) | f", (1, 38), "'split' has several outputs"),
+        ("s = rows | split({'a': 0.5, 'b': 0.5})\ns.c | f", (2, 7), "'s' has several outputs"),
+        ("rows | a\na.left | f", (2, 10), "'a' has one output"),
+        ("no.left | f", (1, 1), "no split or switch of a line above"),
+        ('rows["x"]', (1, 1), "a field is selected and nothing follows"),
+        ('x = rows | a["y"]', (1, 12), "a field is selected and nothing follows"),
+        ('rows["x"]["y"] | a', (1, 1), "a field of a field"),
+        ('[rows["x"], other]["y"] | a', (1, 1), "a field of a field"),
+        ("rows[0] | a", (1, 6), "not a field"),
+        ('rows["x", "y"] | a', (1, 6), "not a field"),
+        ("rows[[]] | a", (1, 6), "not a field"),
+        ("rows[1:2] | a", (1, 6), "not a field"),
+        ("rows | a\nx = a", (2, 5), "'x' would be a second name for 'a'"),
+        ("g = rows | [a, b]\nx = g", (2, 5), "'x' would be a second name for 'g'"),
+        ("x = rows | a\nx = rows | b", (2, 1), "a line above has this name already"),
+        ("a | x\na = rows | c", (1, 1), "'a' is a line further down, line 2"),
+        ("rows = rows | a", (1, 8), "'rows' is the name of this very line"),
+        ("x, y = rows | a", (1, 1), "not a pipeline's line"),
+        ("x = y = rows | a", (1, 1), "not a pipeline's line"),
+        ("x |= rows", (1, 1), "not a pipeline's line"),
+        ("import os", (1, 1), "not a pipeline's line"),
+        ("def f(): pass", (1, 1), "not a pipeline's line"),
+        ("rows | a\nrows | ", (2, 8), "not a pipeline's line (invalid syntax)"),
+        ("g = {rows}\ng | a", (2, 5), "a union has two inputs or more"),
+        ("g = [a, a]", (1, 1), "a group has members, each once"),
+        ("[a, a] | f", (1, 10), "the same input twice"),
+        ("[{a, b}, c] | f", (1, 15), "some of these outputs are joined and others united"),
+        ("g = rows | [a, split(b=0.5, c=0.5)]", (1, 5), "some of these outputs are joined"),
+        ("é = rows | 'a'", (1, 12), "cannot be a step"),
+        ("   rows | a\n   rows | 'b'", (2, 11), "cannot be a step"),
+        ("a\n\0", (2, 1), "no text can hold the character"),
+    ],
+)
+def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
+    problem = only(text)
+    assert message in problem.message
+    assert place(problem) == where
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message", "nearest"),
+    [
+        ("rows | mpl", (1, 8), "no model or function has this name", "mlp"),
+        ("rows | crops", (1, 8), "no model or function has this name", "crop"),
+        ("rows | vot", (1, 8), "no model or function has this name", "vote"),
+        ("rows | maap(crop)", (1, 8), "no such step", "map"),
+        ("rows | map(corp)", (1, 12), "not a function", "crop"),
+        ("rows | model(tre)", (1, 14), "no model is registered under this name", "tree"),
+        ("rows | cascade(mlp, tee, below=.5)", (1, 21), "no model is registered", "tree"),
+        ("rows | keyed({'k': tee}, by='k')", (1, 20), "no model is registered", "tree"),
+        ("rows | keyed({'k': tree}, by='k', max_modls=2)", (1, 45), "no parameter", "max_models"),
+        ("digts | mlp", (1, 1), "nothing has this name", "digits"),
+        ("source(digts) | mlp", (1, 8), "is no data", "digits"),
+        ("rows | split(mpl=0.5, tree=0.5)", (1, 14), "there is none", "mlp"),
+        ("rows | split(mlp=0.5, tree=0.5, slat='s')", (1, 33), "needs a fraction", "salt"),
+        ("s = rows | split({'one': .5, 'two': .5})\ns.tow | mlp", (2, 9), "must be named", "two"),
+        ("mid = rows | mlp\nmit.x | tree", (2, 1), "no split or switch", None),
+        ("rows | mlp | digits", (1, 14), "can only start a line", None),
+        ("x = rows | mlp\nrows | x", (2, 8), "can only start a line", None),
+        ("mlp | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
+        ("net | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
+        ("crop | tree", (1, 1), "a function cannot start a line", None),
+        ("seven | tree", (1, 1), "nothing has this name", None),
+        ("rows | net", (1, 8), "a model that is not registered", None),
+        ("rows | map(net)", (1, 12), "a model that is not registered", None),
+        ("rows | model(net)", (1, 14), "a model that is not registered", None),
+        ("rows | split(net=.5, mlp=.5)", (1, 14), "a model that is not registered", None),
+        ("rows | map(mlp)", (1, 12), "'mlp' is a model, not a function", None),
+        ("rows | mlp()", (1, 8), "no such step", None),
+        ("rows | crop(2)", (1, 8), "no such step", None),
+        ("rows | vote", (1, 8), "'vote' stands with parentheses", None),
+        ("rows | Tokenizer", (1, 8), "'Tokenizer' is a class", None),
+    ],
+)
+def test_one_problem_with_names(
+    text: str, where: tuple[int, int], message: str, nearest: str | None
+) -> None:
+    problem = only(text, NOTEBOOK)
+    assert message in problem.message
+    assert place(problem) == where
+    assert problem.nearest == nearest
+    assert problem.found and problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("rows | lambda x: x", "define a function and name it"),
+        ("rows | net", "%mm_model net net"),
+        ('"a.csv" | mlp', 'read("a.csv")'),
+        ("rows | split(one=0.5, two=0.5)", 'split({"train": 0.9, "test": 0.1})'),
+        ("rows | mlp(3)", "data | mlp"),
+        ("rows | crop(3)", "map(crop)"),
+        ("rows | vote", "write vote()"),
+        ("rows | split", "write split(arms, by=…, salt=…)"),
+        ("rows | digits", "[digits, other] | step"),
+        ("rows | mlp.one", "mlp.one | step"),
+        ("rows | keyed({'k': mlp}, by=k)", '"k"'),
+        ("", "both = data | [model_a, model_b]"),
+        ("# nothing but this", "both = data | [model_a, model_b]"),
+    ],
+)
+def test_remedies(text: str, remedy: str) -> None:
+    with pytest.raises(GraphError) as error:
+        parse(text, NOTEBOOK)
+    assert error.value.remedy is not None
+    assert remedy in error.value.remedy
+
+
+def test_every_problem_is_told_at_once_and_none_twice() -> None:
+    problems = refused(
+        """\
+one = rows | mpl | map(corp) | crop
+two = one | split(mlp=0.5, tree=0.6)
+two | vote()
+import os
+digts | mlp
+""",
+        NOTEBOOK,
+    )
+    assert [(p.line, p.column, p.node) for p in problems] == [
+        (1, 14, None),
+        (1, 24, None),
+        (2, 13, "split"),
+        (3, 7, "vote"),
+        (4, 1, None),
+        (5, 1, None),
+    ]
+    assert "6 problems" in str(GraphError(problems))
+
+
+def test_what_follows_a_problem_is_not_a_problem_of_its_own() -> None:
+    problem = only("x = rows | lambda v: v\nx | a\n[x, b] | vote()\ny = x | c\ny.left | d")
+    assert place(problem) == (1, 12)
+
+
+def test_parameters_are_checked_behind_a_problem() -> None:
+    lambda_, below = refused("rows | map(lambda v: v) | cascade(a, b, below=7)")
+    assert (lambda_.column, below.column, below.node) == (12, 27, "cascade")
+
+
+def test_a_problem_says_what_was_found_and_where() -> None:
+    text = str(only("rows | mpl", NOTEBOOK))
+    assert text.startswith("line 1, column 8: no model or function has this name; found mpl;")
+    assert "allowed: crop, Tokenizer" in text or "allowed: Tokenizer, crop" in text
+    assert text.endswith("did you mean 'mlp'?")
+
+
+# --- pipeline --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mlp() -> Iterator[None]:
+    spec = ModelSpec("mlp", "torch", "module", "Linear", None, "00")
+    registry.add(spec)
+    yield
+    registry.remove("mlp")
+
+
+@pytest.mark.usefixtures("mlp")
+def test_pipeline_binds_what_is_given() -> None:
+    rows = [1, 2]
+    graph = pipeline("rows | crop | map(len) | mlp", rows=rows, crop=crop)
+    assert [graph[name].kind for name in ("crop", "len", "mlp")] == ["map", "map", "model"]
+    assert graph.bindings == {"rows": rows, "crop": crop, "len": len}
+    assert graph == parse("rows | map(crop) | map(len) | mlp")
+
+
+@pytest.mark.usefixtures("mlp")
+def test_pipeline_refuses_what_the_text_does_not_use() -> None:
+    with pytest.raises(GraphError) as error:
+        pipeline("rows | mlp", rows=[1], crop=crop, row=[2])
+    crop_, row = error.value.problems
+    assert (crop_.found, row.found, row.nearest) == ("'crop'", "'row'", "rows")
+
+
+def test_pipeline_looks_in_no_notebook_outside_of_one() -> None:
+    assert notebook_names() == {}
+    with pytest.raises(GraphError, match="nothing has this name"):
+        pipeline("rows | len")
+
+
+def test_pipeline_sees_the_notebooks_variables_but_not_ipythons_own() -> None:
+    code = """
+        from IPython.core.interactiveshell import InteractiveShell
+        from mmnotebook.graph.names import notebook_names
+        from mmnotebook.graph.text import pipeline
+        shell = InteractiveShell.instance()
+        shell.run_cell("rows = [1]\\ndef crop(v): return v")
+        graph = pipeline("rows | crop | len")
+        assert graph["crop"].kind == "map", graph
+        assert "In" not in notebook_names()
+        assert set(graph.bindings) == {"len"}, graph.bindings
+        print("seen")
+    """
+    run = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("seen"), done.stderr
+
+
+@pytest.mark.parametrize("text", VALID)
+def test_the_texts_that_are_mutated_are_valid(text: str) -> None:
+    assert parse(to_text(parse(text))) == parse(text)
