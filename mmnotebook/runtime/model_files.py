@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import warnings
 import zipfile
@@ -35,8 +36,8 @@ def from_file(
         spec = _spec(name, "torch", "state_dict", path)
         return replace(spec, target=model_class, params=params)
     if path.suffix.lower() in _PICKLES:
-        form: Form = "joblib" if path.suffix.lower() == ".joblib" else "pickle"
-        check_estimator(name, _load_estimator(name, path, form), str(path))
+        estimator, form = _load_estimator(name, path)
+        check_estimator(name, estimator, str(path))
         return _spec(name, "sklearn", form, path)
     if _is_torchscript(path):
         _check_torchscript(name, path)
@@ -115,14 +116,15 @@ def _spec(
     return ModelSpec(name, framework, form, origin or str(path), str(path), digest)
 
 
-def _load_estimator(name: str, path: Path, form: Form) -> Any:
-    try:
-        if form == "joblib":
-            import joblib
+def _load_estimator(name: str, path: Path) -> tuple[Any, Form]:
+    import joblib
 
-            return joblib.load(path)
-        with path.open("rb") as file:
-            return pickle.load(file)
+    try:
+        if path.suffix.lower() != ".joblib":
+            # Many a .pkl was written by joblib, which pickle alone does not read.
+            with contextlib.suppress(pickle.UnpicklingError), path.open("rb") as file:
+                return pickle.load(file), "pickle"
+        return joblib.load(path), "joblib"
     except Exception as error:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: it cannot be loaded ({one_line(error)})",
@@ -157,7 +159,25 @@ def _check_state_dict(
 ) -> None:
     import torch
 
+    if isinstance(model_class, torch.nn.Module) or not callable(model_class):
+        raise ModelError(
+            f"cannot register {name!r}: model_class is a {type(model_class).__name__}",
+            remedy="model_class is a torch nn.Module class, or a function that returns a module",
+        )
+    if _is_torchscript(path):
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: it is TorchScript, no state dict",
+            remedy="TorchScript holds its own code: leave model_class and model_params out",
+        )
     called = getattr(model_class, "__name__", repr(model_class))
+    try:
+        cloudpickle.dumps((model_class, params))
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {name!r}: {called} or its model_params cannot be pickled "
+            f"({one_line(error)})",
+            remedy="keep locks, open files, connections and generators out of them",
+        ) from error
     try:
         module = model_class(**params)
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,17 +114,32 @@ def _remedy(target: Any) -> str:
 
 def _handler(name: str, target: Any) -> ModelSpec:
     kind = type(target).__name__
-    if is_a(target, _KEYED):
-        raise ModelError(
-            f"cannot register a {kind} as {name!r}: elements carry their key already",
-            remedy="register the handler that it wraps",
-        )
+    inner = target
+    while inner is not None:
+        _refuse_wrapper(name, inner)
+        # Beam's .with_preprocess_fn() and its like wrap one handler in another.
+        inner = getattr(inner, "_base", None)
     try:
         content = cloudpickle.dumps(target)
     except Exception as error:
         raise model_files.unpicklable(name, target, error) from error
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return ModelSpec(name, "beam", "handler", kind, None, digest, target=target)
+    # A copy, so that what the user later changes in theirs does not change what runs.
+    return ModelSpec(name, "beam", "handler", kind, None, digest, target=pickle.loads(content))
+
+
+def _refuse_wrapper(name: str, handler: Any) -> None:
+    if is_a(handler, _KEYED):
+        raise ModelError(
+            f"cannot register a {type(handler).__name__} as {name!r}: "
+            "elements carry their key already",
+            remedy="register the handler that it wraps",
+        )
+    if handler.should_skip_batching():
+        raise ModelError(
+            f"cannot register {name!r}: .with_no_batching() takes batches for elements",
+            remedy="register the handler without it; batch_size=1 gives it one element at a time",
+        )
 
 
 def _check_options(

@@ -77,7 +77,7 @@ def _count(part: Slice, *, quickly: bool = False) -> Any:
     reader = readers.READERS[part.reader]
     try:
         return reader.quick_count(part.path) if quickly else reader.count(part.path)
-    except Exception as error:  # noqa: BLE001 - a foreign file, a foreign reader
+    except Exception as error:
         raise readers.unreadable(part.path, error) from error
 
 

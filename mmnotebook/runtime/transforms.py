@@ -32,7 +32,7 @@ class _Read(NodeFn):
     def _next(self, rows: Iterator[readers.Row], path: str) -> readers.Row | None:
         try:
             return next(rows, None)
-        except Exception as error:  # noqa: BLE001 - a foreign file, a foreign reader
+        except Exception as error:
             raise self.stop(readers.unreadable(path, error)) from error
 
     def apply(self, element: tuple[Slice, int | str, Any]) -> Iterable[Pair]:
