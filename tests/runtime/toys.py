@@ -1,0 +1,53 @@
+"""Models and handlers of a user's own, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+
+
+class Scale(torch.nn.Module):
+    """Multiplies by a factor; refuses what is above `most`."""
+
+    def __init__(self, factor: float = 2.0, most: float = 1e9) -> None:
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.tensor([factor]))
+        self.most = most
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if bool((x > self.most).any()):
+            raise ValueError(f"above {self.most}")
+        return x * self.factor
+
+
+class Slotted:
+    """A model that cannot be weakly referenced."""
+
+    __slots__ = ("factor",)
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+
+class OwnHandler(ModelHandler[Any, PredictionResult, Slotted]):
+    """A ModelHandler as a user writes one."""
+
+    def __init__(self, factor: float = 3.0) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def load_model(self) -> Slotted:
+        return Slotted(self.factor)
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Slotted, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[PredictionResult]:
+        for example in batch:
+            yield PredictionResult(example, float(np.sum(example)) * model.factor)
+
+    def batch_elements_kwargs(self) -> dict[str, int]:
+        return {"min_batch_size": 5, "max_batch_size": 5}
