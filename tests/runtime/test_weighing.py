@@ -83,6 +83,8 @@ def test_a_module_inside_of_something_else() -> None:
     assert weigh(Holder()).parameter_bytes == 55 * 4 + 80
 
 
-@pytest.mark.parametrize("model", [object(), "text", {"a": 1}, threading.Lock()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    "model", [object(), "text", {"a": 1}, threading.Lock()], ids=lambda model: type(model).__name__
+)
 def test_what_cannot_be_known_is_missing(model: Any) -> None:
     assert weigh(model).parameter_bytes is None
