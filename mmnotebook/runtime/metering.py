@@ -34,7 +34,7 @@ class Loaded:
         self.model = model
 
 
-class MeteredHandler(ModelHandler[Any, Any, Loaded]):
+class MeteredHandler(ModelHandler[Any, Any, Any]):
     """Wraps a model's handler.
 
     Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
@@ -61,7 +61,7 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):
         self.base, self.output, self.run_id = base, output, run_id
         self._pending: dict[str, int] = {}
 
-    def load_model(self) -> Loaded:
+    def load_model(self) -> Any:
         started = time.perf_counter()
         try:
             model = self.base.load_model()
@@ -77,7 +77,9 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):
             raise cause from error
         milliseconds = (time.perf_counter() - started) * 1000
         self._note_load(milliseconds, weigh(model))
-        return Loaded(model)
+        # Beam hands a model that processes share to the handler as a proxy, which has its methods
+        # and nothing else: a box around it could not be opened.
+        return model if self.share_model_across_processes() else Loaded(model)
 
     def _note_load(self, milliseconds: float, weight: Weight) -> None:
         # Models load outside of bundles, where Beam drops metrics: they wait for the first batch.
@@ -90,7 +92,7 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):
     def run_inference(
         self,
         batch: Sequence[Any],
-        model: Loaded,
+        model: Any,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Any]:
         run = live.find(self.run_id)
@@ -98,13 +100,13 @@ class MeteredHandler(ModelHandler[Any, Any, Loaded]):
         for metric, value in self._pending.items():
             meter.values[metric] = value
         self._pending = {}
-        results = self._call(batch, model.model, inference_args, meter, run)
+        inner = model.model if isinstance(model, Loaded) else model
+        results = self._call(batch, inner, inference_args, meter, run)
         if isinstance(results, BaseException):
             singles: list[list[Any] | BaseException] = [results]
             if len(batch) > 1:
                 singles = [
-                    self._call([example], model.model, inference_args, meter, run)
-                    for example in batch
+                    self._call([example], inner, inference_args, meter, run) for example in batch
                 ]
             results = [Failed(s) if isinstance(s, BaseException) else s[0] for s in singles]
         results = [self._finish(example, one) for example, one in zip(batch, results, strict=True)]

@@ -157,19 +157,32 @@ def _check_torchscript(name: str, path: Path) -> None:
 def _check_state_dict(
     name: str, path: Path, model_class: Callable[..., Any], params: dict[str, Any]
 ) -> None:
-    import torch
-
-    if isinstance(model_class, torch.nn.Module) or not callable(model_class):
-        raise ModelError(
-            f"cannot register {name!r}: model_class is a {type(model_class).__name__}",
-            remedy="model_class is a torch nn.Module class, or a function that returns a module",
-        )
     if _is_torchscript(path):
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: it is TorchScript, no state dict",
             remedy="TorchScript holds its own code: leave model_class and model_params out",
         )
     called = getattr(model_class, "__name__", repr(model_class))
+    module = _made(name, called, model_class, params)
+    state = _load_state(name, path)
+    try:
+        module.load_state_dict(state)
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: "
+            f"the state dict does not fit {called} ({one_line(error, 600)})",
+            remedy="give the class and model_params that the weights were trained with",
+        ) from error
+
+
+def _made(name: str, called: str, model_class: Callable[..., Any], params: dict[str, Any]) -> Any:
+    """The module for a state dict."""
+    import torch
+
+    remedy = "model_class is a torch nn.Module class, or a function that returns a module"
+    if isinstance(model_class, torch.nn.Module) or not callable(model_class):
+        kind = type(model_class).__name__
+        raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
     try:
         cloudpickle.dumps((model_class, params))
     except Exception as error:
@@ -187,19 +200,9 @@ def _check_state_dict(
             remedy="model_params holds the arguments that the class was made with",
         ) from error
     if not isinstance(module, torch.nn.Module):
-        raise ModelError(
-            f"cannot register {name!r}: {called} makes a {type(module).__name__}",
-            remedy="model_class is a torch nn.Module class, or a function that returns a module",
-        )
-    state = _load_state(name, path)
-    try:
-        module.load_state_dict(state)
-    except Exception as error:
-        raise ModelError(
-            f"cannot register {str(path)!r} as {name!r}: "
-            f"the state dict does not fit {called} ({one_line(error, 600)})",
-            remedy="give the class and model_params that the weights were trained with",
-        ) from error
+        kind = type(module).__name__
+        raise ModelError(f"cannot register {name!r}: {called} makes a {kind}", remedy=remedy)
+    return module
 
 
 def _load_state(name: str, path: Path) -> Any:

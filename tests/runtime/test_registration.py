@@ -137,7 +137,10 @@ class TestFiles:
             "m", str(path), model_class=torch.nn.Linear,
             model_params={"in_features": 3, "out_features": 2},
         )  # fmt: skip
-        assert (spec.form, dict(spec.params)) == ("state_dict", {"in_features": 3, "out_features": 2})
+        assert (spec.form, dict(spec.params)) == (
+            "state_dict",
+            {"in_features": 3, "out_features": 2},
+        )
 
     @pytest.mark.parametrize(("ending", "form"), [("pkl", "pickle"), ("joblib", "joblib")])
     def test_an_estimator_in_a_file(
@@ -202,7 +205,9 @@ class TestRefusedFiles:
     def test_parameters_that_cannot_be_pickled(self, tmp_path: Path) -> None:
         path = saved_state(tmp_path, torch.nn.ReLU())
         lock = threading.Lock()
-        text = refused("m", path, model_class=lambda lock: torch.nn.ReLU(), model_params={"lock": lock})
+        text = refused(
+            "m", path, model_class=lambda lock: torch.nn.ReLU(), model_params={"lock": lock}
+        )
         assert "cannot be pickled" in text
 
     def test_a_live_module_in_place_of_its_class(self, tmp_path: Path) -> None:
@@ -222,7 +227,10 @@ class TestRefusedFiles:
         module = torch.nn.Module()
         module.evil = Evil(trace)  # type: ignore[assignment]
         torch.save(module, path)
-        options = {"model_class": torch.nn.Linear, "model_params": {"in_features": 1, "out_features": 1}}
+        options = {
+            "model_class": torch.nn.Linear,
+            "model_params": {"in_features": 1, "out_features": 1},
+        }
         text = refused("m", path, **(options if with_class else {}))
         assert "whole pickled module runs code" in text and "register the live module" in text
         assert not trace.exists()
