@@ -236,12 +236,13 @@ def default_name(kind: str, params: dict[str, Any]) -> str:
 
 
 def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
-    """The output ports of a step, () for a step with one output."""
+    """The output ports of a step, () for a step with one output; of wrong ones what is a name."""
     step = KINDS.get(kind)
-    if step is None or step.arms is None:
+    arms = params.get(step.arms) if step is not None and step.arms is not None else ()
+    if not isinstance(arms, (list, tuple)):
         return ()
-    arms = params.get(step.arms, ())
-    return tuple(arm if isinstance(arm, str) else arm[0] for arm in arms)
+    names = (arm[0] if isinstance(arm, (list, tuple)) and arm else arm for arm in arms)
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -144,6 +144,13 @@ def test_ports_are_checked() -> None:
     assert "twice" in str(only(ROWS, split, Node.make("x", "map", both, "join", function="f")))
 
 
+@pytest.mark.parametrize("arms", [None, 3, {"a": 1}, [None, "b"], [[None], ["b"]], [{}, []]])
+def test_arms_that_cannot_be_are_told_of_where_they_are_used_too(arms: object) -> None:
+    split = Node.make("s", "split", ["rows"], arms=arms)
+    told = found(ROWS, split, Node.make("x", "map", [Input("s", "a")], function="f"))
+    assert {problem.node for problem in told} == {"s", "x"}
+
+
 def test_nothing_follows_a_write() -> None:
     write = Node.make("write", "write", ["rows"], path="x.csv")
     after = Node.make("x", "map", ["write"], function="f")
