@@ -230,8 +230,8 @@ def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index "model"; columns predictions, batches, mean_batch (elements handed over per call,
-        failed ones too), failed, p50_ms, p90_ms, p95_ms, p99_ms and max_ms (of the calls, that
+        Index "model"; columns predictions, batches (calls that gave predictions, those
+        that tried a failed batch again among them), mean_batch (predictions per call), failed, p50_ms, p90_ms, p95_ms, p99_ms and max_ms (of the calls, that
         is of batches), loads, load_ms (the mean of the loads), parameter_bytes, resident_bytes,
         device_bytes. What is not known, a percentile of too few calls for one, is missing.
     """
@@ -243,7 +243,7 @@ def _model_row(measure: ModelMeasure) -> list[Any]:
         name: quantile(measure.buckets, q) for name, q in PERCENTILES.items()
     }
     if measure.batches:
-        derived["mean_batch"] = (measure.predictions + measure.failed) / measure.batches
+        derived["mean_batch"] = measure.predictions / measure.batches
     else:
         derived["mean_batch"] = None
     return [

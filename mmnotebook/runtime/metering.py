@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apache_beam.metrics import Metrics
@@ -38,8 +38,8 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
     """Wraps a model's handler.
 
     Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
-    sketch, so that percentiles add up over workers. A batch that raises is tried again element by
-    element: each bad element costs itself alone.
+    sketch, so that percentiles add up over workers. A batch that raises is tried again in halves:
+    each bad element costs itself alone.
 
     Parameters
     ----------
@@ -101,33 +101,27 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
             meter.values[metric] = value
         self._pending = {}
         inner = model.model if isinstance(model, Loaded) else model
-        results = self._call(batch, inner, inference_args, meter, run)
-        if isinstance(results, BaseException):
-            singles: list[list[Any] | BaseException] = [results]
-            if len(batch) > 1:
-                singles = [
-                    self._call([example], inner, inference_args, meter, run) for example in batch
-                ]
-            results = [Failed(s) if isinstance(s, BaseException) else s[0] for s in singles]
-        results = [self._finish(example, one) for example, one in zip(batch, results, strict=True)]
+
+        def call(part: Sequence[Any]) -> list[Any]:
+            if run is not None:
+                run.check()
+            return self._call(part, inner, inference_args, meter)
+
+        results = [
+            self._finish(example, result)
+            for example, result in zip(batch, _each(batch, call), strict=True)
+        ]
         meter.publish(results)
         return results
 
-    def _call(
-        self, batch: Sequence[Any], model: Any, args: Any, meter: _Meter, run: live.Live | None
-    ) -> list[Any] | BaseException:
-        if run is not None:
-            run.check()
-        try:
-            given = [_through(self.base.get_preprocess_fns(), example) for example in batch]
-            started = time.perf_counter()
-            results = list(self.base.run_inference(given, model, args))
-            milliseconds = (time.perf_counter() - started) * 1000
-            if len(results) != len(batch):
-                message = f"the model gave {len(results)} outputs for {len(batch)} elements"
-                raise ValueError(message)
-        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
-            return error
+    def _call(self, batch: Sequence[Any], model: Any, args: Any, meter: _Meter) -> list[Any]:
+        given = [_through(self.base.get_preprocess_fns(), example) for example in batch]
+        started = time.perf_counter()
+        results = list(self.base.run_inference(given, model, args))
+        milliseconds = (time.perf_counter() - started) * 1000
+        if len(results) != len(batch):
+            message = f"the model gave {len(results)} outputs for {len(batch)} elements"
+            raise ValueError(message)
         meter.call(len(batch), milliseconds)
         return results
 
@@ -167,6 +161,19 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         self.base.validate_inference_args(inference_args)
+
+
+def _each(batch: Sequence[Any], call: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
+    """A result per element: a batch that raises is halved until a bad element stands alone."""
+    try:
+        return call(batch)
+    except live.Stopped:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's model raises
+        if len(batch) == 1:
+            return [Failed(error)]
+    middle = len(batch) // 2
+    return [*_each(batch[:middle], call), *_each(batch[middle:], call)]
 
 
 class _Meter:
