@@ -87,9 +87,7 @@ def prepare(graph: Graph, limit: int | None = None) -> Prepared:
     models = _models(graph)
     functions = _functions(graph, names)
     plans = {node.name: _plan(node, names, limit) for node in graph if not node.inputs}
-    for node in graph:
-        if node.kind == "write":
-            writers.check_path(node.name, node["path"])
+    writers.check_paths({node.name: node["path"] for node in graph if node.kind == "write"})
     carried = dict.fromkeys(
         node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
     )
@@ -115,7 +113,7 @@ def assemble(prepared: Prepared, pipeline: beam.Pipeline, run_id: str) -> Compil
         outputs[node.name] = made
         failed += made.failed
     compiled = Compiled({name: made.main for name, made in outputs.items()})
-    compiled.failed = failed | "failed" >> beam.Flatten()
+    compiled.failed = failed | "failures: all" >> beam.Flatten()
     return compiled
 
 

@@ -9,6 +9,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.typehints import KV
 
+from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import readers, routing, writers
 from mmnotebook.runtime.coders import Element
@@ -163,7 +164,7 @@ class _Write(NodeFn):
 
     def apply(self, element: tuple[int, Iterable[Any]]) -> Iterable[Pair]:
         pairs, records = [], []
-        for pair, record in element[1]:
+        for pair, record in filter(None, element[1]):
             pairs.append(pair)
             records.append(record)
         writers.write(self.path, records)
@@ -172,11 +173,23 @@ class _Write(NodeFn):
     def id_of(self, element: Any) -> str:
         return self.path
 
+    def fail(self, element_id: str, error: BaseException) -> Any:
+        # No element's failure: without its file the run has not done what it was for.
+        cause = RunError(
+            f"node {self.node!r} cannot write {self.path!r}: {one_line(error)}",
+            remedy="give all elements the same plain fields; .jsonl takes the most kinds of values",
+            node=self.node,
+        )
+        raise self.stop(cause) from error
+
 
 def write(node: Node, pcoll: Any, run_id: str) -> Outputs:
     """The elements as one file; they leave as they came."""
     rows = apply(f"{node.name}: rows", pcoll, _Row(node.name, run_id))
-    rows.main.element_type = KV[int, Element]
-    whole = rows.main | f"{node.name}: together" >> beam.GroupByKey()
+    # One that is always there, so that a file is also written when no element comes.
+    none = pcoll.pipeline | f"{node.name}: always" >> beam.Create([(0, None)])
+    rows.main.element_type = none.element_type = KV[int, Element]
+    whole = (rows.main, none) | f"{node.name}: all" >> beam.Flatten()
+    whole = whole | f"{node.name}: together" >> beam.GroupByKey()
     written = apply(node.name, whole, _Write(node.name, run_id, node["path"]))
     return Outputs(written.main, [rows[FAILED], written[FAILED]])

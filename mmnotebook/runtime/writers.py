@@ -10,14 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from mmnotebook.analysis.values import plain
 from mmnotebook.errors import RunError, nearest
-from mmnotebook.runtime import storage
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
 
-def check_path(node: str, path: str) -> None:
-    """Refuse a path that cannot be written before anything has run."""
+def check_paths(paths: Mapping[str, str]) -> None:
+    """Refuse paths, by node, that cannot be written, before anything has run."""
+    taken: dict[Path, str] = {}
+    for node, path in paths.items():
+        _check_path(node, path)
+        other = taken.setdefault(Path(path).expanduser().resolve(), node)
+        if other != node:
+            raise RunError(
+                f"{other!r} and {node!r} both write {path!r}", remedy="give each a file of its own"
+            )
+
+
+def _check_path(node: str, path: str) -> None:
     where = Path(path).expanduser()
     if where.suffix.lower() not in ENDINGS:
         close = nearest(where.suffix, ENDINGS)
@@ -53,14 +64,14 @@ def write(path: str, records: list[dict[str, Any]]) -> None:
     where = Path(path).expanduser()
     draft = where.with_name(f".{where.name}.{os.getpid()}.part")
     try:
-        with storage.create_private(draft) as file:
+        with draft.open("wb") as file:
             if where.suffix.lower() == ".jsonl":
-                lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in records)
+                lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in records)
                 file.writelines(line.encode() for line in lines)
             else:
                 import pandas as pd
 
-                frame = pd.DataFrame(records)
+                frame = pd.DataFrame(records, columns=None if records else ["id"])
                 if where.suffix.lower() == ".csv":
                     frame.to_csv(file, index=False)
                 else:
@@ -72,11 +83,8 @@ def write(path: str, records: list[dict[str, Any]]) -> None:
 
 def _plain(value: Any) -> Any:
     """Arrays and tensors as lists, predictions by their inference, all the way down."""
-    if isinstance(value, tuple) and hasattr(value, "inference"):
-        value = value.inference
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, (np.ndarray, np.generic)):
+    value = plain(value)
+    if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
