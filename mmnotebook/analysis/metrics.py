@@ -230,10 +230,11 @@ def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index "model"; columns predictions, batches (calls that gave predictions, those
-        that tried a failed batch again among them), mean_batch (predictions per call), failed, p50_ms, p90_ms, p95_ms, p99_ms and max_ms (of the calls, that
-        is of batches), loads, load_ms (the mean of the loads), parameter_bytes, resident_bytes,
-        device_bytes. What is not known, a percentile of too few calls for one, is missing.
+        Index "model". Columns: predictions, batches (calls that gave predictions, those that
+        tried a failed batch again among them), mean_batch (predictions per call), failed, p50_ms,
+        p90_ms, p95_ms, p99_ms and max_ms (of the calls, that is of batches), loads, load_ms (the
+        mean of the loads), parameter_bytes, resident_bytes, device_bytes. What is not known, a
+        percentile of too few calls for one, is missing.
     """
     return _table({name: _model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
 
