@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -196,6 +197,8 @@ def _bound(name: str, node: str, role: str, names: Names) -> Any:
     try:
         return names.object(name)
     except KeyError:
+        if role == "function" and hasattr(builtins, name):
+            return getattr(builtins, name)
         known = list(names.known("function" if role == "function" else "data"))
         close = nearest(name, known)
         raise RunError(

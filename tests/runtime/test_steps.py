@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
-
 import mmnotebook as mm
 from mmnotebook.errors import RunError
-from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.graph import Graph, Node
 from tests.runtime import toys
 
 FRAME = pd.DataFrame(
