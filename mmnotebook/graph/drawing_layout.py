@@ -71,16 +71,11 @@ def place(
     before, after = _neighbours(links)
     columns = _untangled(columns, before, after)
     middles = _middles(columns, before, after, height)
-    edges_x = _across(columns, layer, widths, gaps)
-    every = {}
-    for column, (left, right) in zip(columns, edges_x, strict=True):
-        for key in column:
-            stop = left + widths[key] if isinstance(key, str) else right
-            every[key] = Box(left, stop, middles[key])
+    every = _boxes(columns, layer, widths, gaps, middles)
     boxes = {key: box for key, box in every.items() if isinstance(key, str)}
     bottom = max(box.middle for box in every.values()) + height / 2
     placed = {edge: [every[key] for key in way] for edge, way in ways.items()}
-    return Placed(boxes, placed, edges_x[-1][1], bottom)
+    return Placed(boxes, placed, max(box.right for box in boxes.values()), bottom)
 
 
 def _layers(graph: Graph) -> dict[str, int]:
@@ -205,19 +200,22 @@ def _spread(column: Sequence[Key], wanted: Sequence[float], height: float) -> di
     return {key: at + shift for key, at, shift in zip(column, level, offsets, strict=True)}
 
 
-def _across(
+def _boxes(
     columns: Sequence[Sequence[Key]],
     layer: Mapping[str, int],
     widths: Mapping[str, float],
     gaps: Mapping[Edge, float],
-) -> list[tuple[float, float]]:
-    """The left and right edge of each column."""
+    middles: Mapping[Key, float],
+) -> dict[Key, Box]:
+    """The columns side by side, with the room that the edges between them want."""
     room = [0.0] * len(columns)
     for (start, _), gap in gaps.items():
         room[layer[start]] = max(room[layer[start]], gap)
-    edges, left = [], 0.0
+    boxes, left = {}, 0.0
     for column, gap in zip(columns, room, strict=True):
         right = left + max((widths[key] for key in column if isinstance(key, str)), default=0.0)
-        edges.append((left, right))
+        for key in column:
+            stop = left + widths[key] if isinstance(key, str) else right
+            boxes[key] = Box(left, stop, middles[key])
         left = right + gap
-    return edges
+    return boxes
