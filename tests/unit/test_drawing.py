@@ -28,7 +28,7 @@ def titles(drawing: str) -> list[str]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs())
 def test_every_graph_is_drawn_as_well_formed_svg(graph: Graph) -> None:
@@ -41,7 +41,7 @@ def test_every_graph_is_drawn_as_well_formed_svg(graph: Graph) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs())
 def test_boxes_stand_apart_and_edges_lead_to_the_right(graph: Graph) -> None:

@@ -20,7 +20,7 @@ from mmnotebook.graph.validation import problems
 from tests.unit.strategies import graphs
 
 thorough = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 ROWS = Node.make("rows", "source", data="rows")

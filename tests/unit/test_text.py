@@ -24,7 +24,7 @@ from mmnotebook.graph.text import parse, pipeline, to_text
 from tests.unit.strategies import VALID, bound_names, graphs, mutated, resolves, soup
 
 thorough = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
