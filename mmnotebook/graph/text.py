@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterable
 
 from mmnotebook.errors import GraphError, Problem, nearest
@@ -58,15 +57,12 @@ def pipeline(text: str, /, **names: object) -> Graph:
     GraphError
         When the text is not valid, or does not use a name that was given.
     """
-    notebook = notebook_names()
-    graph = parse(text, Names(models=registry, given=names, notebook=notebook))
-    objects = {
+    graph = parse(text, Names(models=registry, given=names, notebook=notebook_names()))
+    used = {
         str(value) for node in graph for key, value in node.params if key in ("data", "function")
     }
-    _refuse_unused(names, objects.union(*(node.models for node in graph)))
-    # A function of Python's own is in no notebook, so that it is bound here.
-    own = {name: getattr(builtins, name) for name in objects if hasattr(builtins, name)}
-    return graph.bind(**{**{k: v for k, v in own.items() if k not in notebook}, **names})
+    _refuse_unused(names, used.union(*(node.models for node in graph)))
+    return graph.bind(**names)
 
 
 def _refuse_unused(given: Iterable[str], used: set[str]) -> None:
