@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from mmnotebook.graph.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.notation_steps import select, step
+from mmnotebook.graph.notation.phrases import select, step
 from mmnotebook.graph.steps import KINDS
 
 Counts = Mapping[Edge, int]

@@ -226,7 +226,7 @@ class Graph:
 
     def to_json(self) -> str:
         """The graph as JSON text, the file format; `from_json` reads it back to an equal graph."""
-        from mmnotebook.graph.storage import to_json
+        from mmnotebook.graph.json_format import to_json
 
         return to_json(self)
 
@@ -239,7 +239,7 @@ class Graph:
         GraphError
             When the text is not such JSON, or the graph in it is not valid.
         """
-        from mmnotebook.graph.storage import from_json
+        from mmnotebook.graph.json_format import from_json
 
         return from_json(text)
 

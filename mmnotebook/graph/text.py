@@ -8,9 +8,9 @@ from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.graph.notation_log import Log, listed
-from mmnotebook.graph.notation_reader import Reader
-from mmnotebook.graph.notation_writer import to_text
+from mmnotebook.graph.notation.log import Log, listed
+from mmnotebook.graph.notation.reader import Reader
+from mmnotebook.graph.notation.writer import to_text
 
 __all__ = ["parse", "pipeline", "to_text"]
 

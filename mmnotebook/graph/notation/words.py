@@ -8,8 +8,8 @@ from typing import Any
 
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation_log import LAMBDA, Log, listed
-from mmnotebook.graph.notation_values import NotRead, Values
+from mmnotebook.graph.notation.log import LAMBDA, Log, listed
+from mmnotebook.graph.notation.values import NotRead, Values
 from mmnotebook.graph.steps import KINDS, StepKind
 
 Step = tuple[str, dict[str, Any]]

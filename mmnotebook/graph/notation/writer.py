@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.graph.notation_layout import Layout, Row
-from mmnotebook.graph.notation_steps import (
+from mmnotebook.graph.notation.layout import Layout, Row
+from mmnotebook.graph.notation.phrases import (
     is_bare,
     is_default,
     reference,

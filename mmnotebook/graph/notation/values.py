@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation_log import LAMBDA, Log, listed
+from mmnotebook.graph.notation.log import LAMBDA, Log, listed
 from mmnotebook.graph.steps import Param, StepKind
 
 _BIGGEST = 2**63

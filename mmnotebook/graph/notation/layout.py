@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.graph.notation_steps import is_bare, is_default
+from mmnotebook.graph.notation.phrases import is_bare, is_default
 
 Names = tuple[str, ...]
 

@@ -11,9 +11,9 @@ from mmnotebook.errors import Problem
 from mmnotebook.graph import steps, validation
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation_log import Log, listed
-from mmnotebook.graph.notation_terms import BROKEN, Ends, field_of, pieces, together
-from mmnotebook.graph.notation_words import Words
+from mmnotebook.graph.notation.log import Log, listed
+from mmnotebook.graph.notation.terms import BROKEN, Ends, field_of, pieces, together
+from mmnotebook.graph.notation.words import Words
 
 _SELECT = 'one field, ["x"], or several, [["x", "y"]]'
 
