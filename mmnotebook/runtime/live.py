@@ -58,11 +58,11 @@ class Live:
             raise Stopped(self.run_id)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure; keep the first hundred; stop when there are certainly too many."""
+        """Count a failure; keep a node's first hundred; stop when there are certainly too many."""
         with self._lock:
             tally = self.tallies[node]
             tally.failed += 1
-            if len(self.failures) < 100:
+            if tally.failed <= 100:
                 self.failures.append(failure)
             if tally.failed > self.limits.get(node, float("inf")):
                 self.too_many = self.too_many or node

@@ -194,7 +194,7 @@ class _Run:
         if self.live.too_many is not None:
             node = self.live.too_many
             tally = self.live.tallies[node]
-            seen = [Failure(*failed) for failed in self.live.failures]
+            seen = [Failure(*failed) for failed in self.live.failures if failed[0] == node]
             raise too_many(self.graph, node, tally.failed, tally.elements_in, seen, "so far ")
         if isinstance(self.error, MMError):
             raise self.error
