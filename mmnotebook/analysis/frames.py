@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from mmnotebook.analysis.records import Failure, Record
 from mmnotebook.analysis.values import column, is_prediction, plain, same
-
-if TYPE_CHECKING:
-    from mmnotebook.analysis.results import Failure, Record
 
 PREDICTING = ("model", "cascade", "keyed")
 """The kinds of step whose elements are predictions."""

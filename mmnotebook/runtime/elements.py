@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmnotebook.analysis.results import Failure
+from mmnotebook.analysis.records import Failure
 from mmnotebook.errors import nearest, one_line
 
 

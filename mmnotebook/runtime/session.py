@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from mmnotebook.analysis.results import Failure, Machine, Result
+from mmnotebook.analysis.records import Failure, Machine
+from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import is_count, is_fraction
@@ -116,13 +117,14 @@ class _Run:
         self.graph, self.prepared, self.subscribers = graph, prepared, subscribers
         self.order = tuple(node.name for node in prepared.graph.order())
         self.cache = ShardCache(storage.new_folder("run"))
+        storage.remove_with(self.cache, self.cache.folder)
         for plan in prepared.plans.values():
             if plan.folder is not None:
                 storage.remove_with(self, plan.folder)
         memory = psutil.virtual_memory()
         self.machine = Machine(memory.available, memory.total)
         limits = {name: max_failed * most for name, most in _most(prepared).items()}
-        self.live = live.start(uuid.uuid4().hex, self.order, limits)
+        self.live = live.Live(uuid.uuid4().hex, {name: live.Tally() for name in self.order}, limits)
         self.metrics: Any = None
         self.error: BaseException | None = None
         self.done = threading.Event()
@@ -140,7 +142,6 @@ class _Run:
                     self._wait()
         finally:
             self.live.stop()
-            live.end(self.live.run_id)
         self._raise()
         _last = self._collect(time.perf_counter() - started)
         return _last
@@ -148,14 +149,18 @@ class _Run:
     def _start(self, pipeline: Any) -> None:
         self._tell(events.RunStarted(self.order, _total(self.prepared)))
         name = "mmnotebook-run"
+        live.start(self.live)
         threading.Thread(target=self._work, args=(pipeline,), name=name, daemon=True).start()
 
     def _work(self, pipeline: Any) -> None:
         try:
-            self.metrics = interactive.run(pipeline, self.cache)
+            # Quiet until this thread ends, which may be after the cell has: see `_wait`.
+            with interactive.quiet():
+                self.metrics = interactive.run(pipeline, self.cache)
         except BaseException as error:  # noqa: BLE001 - raised again in the cell's thread
             self.error = error
         finally:
+            live.end(self.live.run_id)
             self.done.set()
 
     def _wait(self) -> None:
@@ -207,7 +212,6 @@ class _Run:
     def _collect(self, seconds: float) -> Result:
         counters, distributions = measures.by_namespace(self.metrics)
         store = StoredElements(self.cache, FAILED)
-        storage.remove_with(store, self.cache.folder)
         sizes = {name: self.cache.name_size(name) for name in self.order}
         return Result(
             self.graph,

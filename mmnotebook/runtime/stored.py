@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from mmnotebook.analysis.results import Failure, Record
+from mmnotebook.analysis.records import Failure, Record
 from mmnotebook.runtime.cache import ShardCache
 
 

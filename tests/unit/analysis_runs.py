@@ -12,7 +12,8 @@ import pandas as pd
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, bucket
-from mmnotebook.analysis.results import Failure, Machine, Record, Result
+from mmnotebook.analysis.records import Failure, Machine, Record
+from mmnotebook.analysis.results import Result
 from mmnotebook.graph.graph import Graph, Group, Node
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from mmnotebook.analysis.inspection import inspect, trace
-from mmnotebook.analysis.results import Failure, Result
+from mmnotebook.analysis.records import Failure
+from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, ResultError
 from mmnotebook.graph.graph import Graph, Node
 from tests.unit.analysis_runs import MemoryStore, mirror_run, predicted, record, result_of

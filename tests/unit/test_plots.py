@@ -16,7 +16,8 @@ from matplotlib.text import Text
 
 from mmnotebook.analysis import plots
 from mmnotebook.analysis.metrics import ModelMeasure
-from mmnotebook.analysis.results import Machine, Result
+from mmnotebook.analysis.records import Machine
+from mmnotebook.analysis.results import Result
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph
 from tests.unit.analysis_runs import MemoryStore, model_measure

@@ -9,7 +9,8 @@ import torch
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.analysis.metrics import NodeMeasure
-from mmnotebook.analysis.results import Failure, Machine, Record, Result
+from mmnotebook.analysis.records import Failure, Machine, Record
+from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.tables import html_table, short
 from mmnotebook.errors import GraphError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
