@@ -187,12 +187,14 @@ class Graph:
         return tuple(self[name] for name in ordered)
 
     def upto(self, name: str) -> Graph:
-        """The part of the graph that `name` needs, `name` included."""
+        """The part of the graph that `name`, a node or a group, needs; `name` included."""
         import networkx
 
-        if name not in self:
+        members = next((g.members for g in self.groups if g.name == name), (name,))
+        if not self._by_name.keys() >= set(members):
             raise self.unknown(name)
-        keep = networkx.ancestors(self.network(), name) | {name}
+        network = self.network()
+        keep = set(members).union(*(networkx.ancestors(network, member) for member in members))
         return replace(
             self,
             nodes=tuple(node for node in self.nodes if node.name in keep),

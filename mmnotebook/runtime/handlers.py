@@ -13,8 +13,11 @@ from mmnotebook.runtime.metering import MeteredHandler
 
 def handler(node: str, spec: ModelSpec, run_id: str) -> Any:
     """The handler for a node: keyed, so that ids pass; metered; then the framework's own."""
+    base: Any
     if spec.framework == "torch":
-        base = _torch(spec)
+        from mmnotebook.runtime.torch_handler import TorchHandler
+
+        base = TorchHandler(spec)
     elif spec.framework == "sklearn":
         base = _sklearn(spec)
     else:
@@ -23,35 +26,16 @@ def handler(node: str, spec: ModelSpec, run_id: str) -> Any:
     return KeyedModelHandler(MeteredHandler(node, spec, base, output, run_id))
 
 
-def _batching(spec: ModelSpec) -> dict[str, Any]:
-    return {"min_batch_size": spec.batch_size, "max_batch_size": spec.batch_size}
-
-
-def _torch(spec: ModelSpec) -> Any:
-    from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
-
-    common = {"inference_fn": adapters.torch_inference, "device": spec.device, **_batching(spec)}
-    if spec.form == "torchscript":
-        return PytorchModelHandlerTensor(torch_script_model_path=spec.path, **common)
-    if spec.form == "state_dict":
-        return PytorchModelHandlerTensor(
-            state_dict_path=spec.path,
-            model_class=spec.target,
-            model_params=dict(spec.params),
-            load_model_args={"weights_only": True},
-            **common,
-        )
-    from mmnotebook.runtime.torch_module import StoredModuleHandler
-
-    return StoredModuleHandler(str(spec.path), **common)
-
-
 def _sklearn(spec: ModelSpec) -> Any:
     from apache_beam.ml.inference.sklearn_inference import ModelFileType, SklearnModelHandlerNumpy
 
     form = ModelFileType.JOBLIB if spec.form == "joblib" else ModelFileType.PICKLE
     return SklearnModelHandlerNumpy(
-        str(spec.path), form, inference_fn=adapters.sklearn_inference, **_batching(spec)
+        str(spec.path),
+        form,
+        inference_fn=adapters.sklearn_inference,
+        min_batch_size=spec.batch_size,
+        max_batch_size=spec.batch_size,
     )
 
 

@@ -30,7 +30,7 @@ def session_folder() -> Path:
         lock = create_private(folder / _LOCK)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _session = (os.getpid(), folder, lock)
-        atexit.register(_remove, os.getpid(), folder)
+        atexit.register(_remove, os.getpid(), folder, lock)
     return _session[1]
 
 
@@ -59,10 +59,11 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _remove(pid: int, folder: Path) -> None:
+def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
     # A forked child inherits the exit hook, but the folder is its parent's.
     if os.getpid() == pid:
         shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
 
 
 def _sweep(parent: Path) -> None:
