@@ -91,8 +91,9 @@ def test_order_and_upto() -> None:
     assert [node.name for node in graph.order()] == ["rows", "mlp", "f"]
     assert graph.upto("mlp") == Graph((ROWS, MLP))
     assert graph.upto("f").groups == graph.groups
+    assert graph.upto("g") == graph.upto("f")
     with pytest.raises(GraphError, match="no such node"):
-        graph.upto("g")
+        graph.upto("h")
 
 
 @thorough
