@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ _LOGGERS = ("apache_beam", "apache_beam.runners.interactive")
 # what is in it at the time.
 _watched: dict[str, Any] = {}
 _watcher: Any = None
+_quiet_lock = threading.Lock()
+_quiet = 0
+_levels: dict[str, int] = {}
 
 
 def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
@@ -62,16 +66,23 @@ def run(pipeline: beam.Pipeline, cache: ShardCache) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Beam's log out of the notebook; levels are put back as they were."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    """Keep Beam's log out of the notebook; the last one to leave puts the levels back."""
+    global _quiet
+    with _quiet_lock:
+        if not _quiet:
+            for name in _LOGGERS:
+                logger = logging.getLogger(name)
+                _levels[name] = logger.level
+                logger.setLevel(logging.CRITICAL + 1)
+        _quiet += 1
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        with _quiet_lock:
+            _quiet -= 1
+            if not _quiet:
+                for name, level in _levels.items():
+                    logging.getLogger(name).setLevel(level)
 
 
 def prepare() -> None:

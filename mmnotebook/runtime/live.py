@@ -72,11 +72,9 @@ class Live:
 _runs: dict[str, Live] = {}
 
 
-def start(run_id: str, nodes: tuple[str, ...], limits: dict[str, float]) -> Live:
+def start(live: Live) -> None:
     """Open the channel of a run."""
-    live = Live(run_id, {node: Tally() for node in nodes}, limits)
-    _runs[run_id] = live
-    return live
+    _runs[live.run_id] = live
 
 
 def find(run_id: str) -> Live | None:

@@ -1,0 +1,329 @@
+"""`mm.run`: how far it goes, when it stops, what it says then, and what it leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from apache_beam.runners.interactive import interactive_environment
+
+import mmnotebook as mm
+from mmnotebook.errors import GraphError, ModelError, RunError
+from mmnotebook.graph.graph import Graph
+from mmnotebook.runtime import interactive, live, storage
+from tests.runtime import toys
+
+
+def plus(x: Any) -> Any:
+    return x + 1
+
+
+def picky(x: Any) -> Any:
+    if x >= 50:
+        raise ValueError(f"{x} is too much")
+    return x
+
+
+def chain(data: Any, **names: Any) -> Graph:
+    return mm.pipeline(
+        "first = data | plus\nlast = first | picky", data=data, plus=plus, picky=picky
+    )
+
+
+def test_until_and_limit() -> None:
+    result = mm.run(chain(list(range(1000))), until="first", limit=7)
+    assert list(result) == ["data", "first"]
+    assert result["first"]["value"].tolist() == list(range(1, 8))
+    assert mm.last is result
+    with pytest.raises(
+        RunError, match="'last' was not part of this run; nodes that ran: data, first"
+    ):
+        result["last"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"limit": 0}, "limit=0; allowed: a whole number from 1"),
+        ({"limit": 2.0}, "limit=2.0"),
+        ({"limit": True}, "limit=True"),
+        ({"max_failed": 1.5}, "max_failed=1.5; allowed: a share from 0 to 1"),
+        ({"max_failed": "10%"}, "max_failed='10%'"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RunError, match=says):
+        mm.run(chain([1]), **options)
+
+
+def test_until_an_unknown_node() -> None:
+    with pytest.raises(GraphError, match="did you mean 'first'"):
+        mm.run(chain([1]), until="frist")
+
+
+def test_a_batch_of_64_with_3_bad_elements() -> None:
+    rows = np.zeros((64, 4), np.float32)
+    rows[[3, 17, 40], 0] = 99
+    mm.register("scale", toys.Scale(2.0, most=60), batch_size=64)
+    result = mm.run(mm.pipeline("rows | scale", rows=rows))
+    assert len(result["scale"]) == 61
+    failed = result.failed
+    assert list(failed.columns) == ["node", "id", "error", "message", "traceback"]
+    assert failed["id"].tolist() == ["3", "17", "40"]
+    assert set(failed["node"]) == {"scale"} and set(failed["error"]) == {"ValueError"}
+    assert set(failed["message"]) == {"above 60"}
+    assert failed["traceback"].str.contains('raise ValueError\\(f"above').all()
+    models = result.models.loc["scale"]
+    assert (models["predictions"], models["failed"]) == (61, 3)
+    nodes = result.nodes.loc["scale"]
+    assert (nodes["elements_in"], nodes["elements_out"], nodes["failed"]) == (64, 61, 3)
+
+
+def test_too_many_failures_stop_the_run_early() -> None:
+    with pytest.raises(RunError) as caught:
+        mm.run(mm.pipeline("data | fails", data=list(range(20_000)), fails=fails))
+    error = caught.value
+    assert (error.node, error.model, error.result) == ("fails", None, None)
+    assert str(error).startswith("node 'fails': so far 2,001 of 2,001 elements failed")
+    assert "ValueError: always" in str(error)
+    assert 0 < len(error.failed) <= 100
+
+
+def fails(x: Any) -> Any:
+    raise ValueError("always")
+
+
+def test_too_many_failures_at_the_end_come_with_the_result() -> None:
+    with pytest.raises(RunError) as caught:
+        # How many elements a flat_map gives is not known before it is over.
+        graph = mm.pipeline("many = data | flat_map(list)\nmany | picky", data=[list(range(60))],
+                            list=list, picky=picky)  # fmt: skip
+        mm.run(graph)
+    error = caught.value
+    assert error.node == "picky" and len(error.failed) == 10
+    assert "10 of 60 elements failed; the first, '0/50': ValueError: 50 is too much" in str(error)
+    assert len(error.result["picky"]) == 50
+    assert mm.run(graph, max_failed=0.2).nodes.loc["picky", "failed"] == 10
+
+
+def test_the_error_names_the_model_and_its_own_first_failure() -> None:
+    mm.register("scale", toys.Scale(2.0, most=5))
+    data = [float(i) for i in range(40, 80)]
+    with pytest.raises(RunError) as caught:
+        mm.run(mm.pipeline("good = data | picky\nscaled = data | scale", data=data, picky=picky),
+               max_failed=0.8)  # fmt: skip
+    assert caught.value.node == "scaled" and caught.value.model == "scale"
+    assert "ValueError: above 5" in str(caught.value)
+    assert set(caught.value.failed["node"]) == {"scaled"}
+
+
+def test_a_model_whose_file_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)), path)
+    mm.register("gone", path)
+    path.unlink()
+    started = time.perf_counter()
+    with pytest.raises(ModelError) as caught:
+        mm.run(mm.pipeline("data | gone", data=[[1.0]] * 10))
+    assert time.perf_counter() - started < 20
+    message = caught.value.message
+    assert "\n" not in message and len(message) < 600
+    assert "model 'gone' cannot be loaded" in message and str(path) in message
+    assert "No such file" in message or "FileNotFoundError" in message
+    assert "register 'gone' again" in str(caught.value)
+
+
+class NeverLoads(toys.OwnHandler):
+    def load_model(self) -> Any:
+        raise OSError("the weights\nare somewhere else")
+
+
+def test_a_handler_that_cannot_load() -> None:
+    mm.register("never", NeverLoads())
+    with pytest.raises(ModelError, match="'never' cannot be loaded: OSError: the weights are some"):
+        mm.run(mm.pipeline("data | never", data=[1.0]))
+
+
+def test_a_function_that_ends_the_program() -> None:
+    def leaves(x: Any) -> Any:
+        raise SystemExit(3)
+
+    with pytest.raises(RunError) as caught:
+        mm.run(mm.pipeline("data | leaves", data=[1], leaves=leaves))
+    assert "SystemExit" in str(caught.value)
+    assert "Traceback" not in str(caught.value) and "apache_beam" not in str(caught.value)
+
+
+def test_results_stay_readable_after_later_runs() -> None:
+    first = mm.run(chain([1, 2]))
+    second = mm.run(chain([10, 20, 30]))
+    assert first["last"]["value"].tolist() == [2, 3]
+    assert second["last"]["value"].tolist() == [11, 21, 31]
+    assert first["first"]["value"].tolist() == [2, 3]
+    assert first.failed.empty
+
+
+def test_the_same_ids_take_the_same_arm_in_every_run() -> None:
+    text = 'arms = ids | split({"a": 0.9, "b": 0.1})'
+    runs = [mm.run(mm.pipeline(text, ids=range_list(20_000))) for _ in range(2)]
+    one, two = (run["arms"].set_index("id")["key"] for run in runs)
+    assert (one == two).all()
+    assert (one == "a").mean() == pytest.approx(0.9, abs=0.01)
+
+
+def range_list(count: int) -> list[int]:
+    return list(range(count))
+
+
+def test_numbers_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
+    # Wide embeddings: cheap to make, and one row each is all that runs.
+    sizes = {"large": 205_000_000, "small": 51_000_000}
+    for name, size in sizes.items():
+        table = torch.nn.Embedding(size // 4 // 1000, 1000, _weight=torch.empty(size // 4000, 1000))
+        mm.register(name, table, output=first_number)
+    for order in (("large", "small"), ("small", "large")):
+        text = "\n".join(f"data | {name}" for name in order)
+        result = mm.run(mm.pipeline(text, data=[0, 1]))
+        assert result.models["parameter_bytes"].to_dict() == sizes
+    for name in sizes:
+        Path(str(mm.registry.remove(name).path)).unlink()
+
+
+def first_number(row: Any) -> float:
+    return float(row.isnan().any())
+
+
+# What a run leaves behind
+
+
+def state() -> dict[str, Any]:
+    env = interactive_environment.current_env()
+    sizes = {name: len(value) for name, value in vars(env).items() if hasattr(value, "__len__")}
+    loggers = [logging.getLogger(), logging.getLogger("apache_beam")]
+    return {
+        **sizes,
+        "watched": dict(interactive._watched),
+        "live": dict(live._runs),
+        "environ": dict(os.environ),
+        "levels": [logger.level for logger in loggers],
+        "handlers": [list(logger.handlers) for logger in loggers],
+        "disabled": logging.root.manager.disable,
+        "threads": [thread.name for thread in threading.enumerate() if "mmnotebook" in thread.name],
+        "display": pd.get_option("display.max_rows"),
+    }
+
+
+def test_runs_leave_nothing_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    mm.run(chain([1]))
+    before = state()
+    folders = set(storage.session_folder().iterdir())
+    for _ in range(2):
+        mm.run(chain([1, 2]))
+    with pytest.raises(RunError):
+        mm.run(chain(list(range(100))))
+    interrupted(0.6, chain_slow())
+    ended(before["threads"])
+    assert state() == before
+    gc.collect()
+    left = set(storage.session_folder().iterdir()) - folders
+    # The latest result's, and that of the last run that failed, which Beam still holds.
+    assert [folder.name.split("-")[0] for folder in left] in (["run"], ["run", "run"])
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def slow(x: Any) -> Any:
+    time.sleep(0.05)
+    return x
+
+
+def chain_slow() -> Graph:
+    return mm.pipeline("data | slow", data=list(range(2000)), slow=slow)
+
+
+def interrupted(after: float, graph: Graph) -> tuple[float, BaseException]:
+    """Seconds from Ctrl-C to its KeyboardInterrupt, and that."""
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, press)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            mm.run(graph)
+    finally:
+        timer.cancel()
+    return time.perf_counter() - pressed[0], caught.value
+
+
+def ended(names: list[str]) -> None:
+    """Wait until no thread of a run is left but these."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("mmnotebook") and thread.name not in names:
+            thread.join(30)
+
+
+def test_ctrl_c_during_a_slow_map() -> None:
+    seconds, error = interrupted(1.5, chain_slow())
+    assert seconds < 2
+    assert isinstance(error, RunError) and "stopped by you; data" in str(error)
+    assert mm.run(chain([1, 2]))["last"]["value"].tolist() == [2, 3]
+
+
+class LongCall(toys.OwnHandler):
+    """One call takes longer than anyone who pressed Ctrl-C wants to wait."""
+
+    def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Iterator[Any]:
+        time.sleep(5)
+        return super().run_inference(batch, model)
+
+
+class LongLoad(toys.OwnHandler):
+    def __init__(self, mark: Path) -> None:
+        super().__init__()
+        self.mark = mark
+
+    def load_model(self) -> Any:
+        time.sleep(5)
+        return super().load_model()
+
+    def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Iterator[Any]:
+        self.mark.touch()
+        return super().run_inference(batch, model)
+
+
+def test_ctrl_c_during_one_long_call(capfd: pytest.CaptureFixture[str]) -> None:
+    mm.register("long", LongCall())
+    seconds, _ = interrupted(2.0, mm.pipeline("data | long", data=[1.0] * 30))
+    assert seconds < 2
+    # The next run works while the thread of the first is still in its call, and after it.
+    for _ in range(2):
+        assert mm.run(chain([1, 2]))["last"]["value"].tolist() == [2, 3]
+        ended([])
+    assert capfd.readouterr() == ("", "")
+    assert live._runs == {}
+
+
+def test_ctrl_c_while_a_model_loads(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    mark = tmp_path / "called"
+    mm.register("long", LongLoad(mark))
+    seconds, _ = interrupted(2.0, mm.pipeline("data | long", data=[1.0] * 30))
+    assert seconds < 2
+    ended([])
+    # Nothing goes on behind the user's back, and nobody logs what they have stopped.
+    assert not mark.exists()
+    assert capfd.readouterr() == ("", "")
