@@ -1,0 +1,179 @@
+"""What is counted of a model, against what the model itself has seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from apache_beam.ml.inference.base import PredictionResult
+
+import mmnotebook as mm
+from mmnotebook.analysis.metrics import quantile
+from tests.runtime import toys
+
+
+class Diary(toys.OwnHandler):
+    """Writes down how long each of its calls took and how many elements it was given."""
+
+    def __init__(self, path: Path, batch: int) -> None:
+        super().__init__()
+        self.path, self.batch = path, batch
+
+    def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Iterator[Any]:
+        started = time.perf_counter()
+        while time.perf_counter() - started < 0.001 * (1 + batch[0] % 20):
+            pass
+        outputs = [PredictionResult(example, example) for example in batch]
+        if any(example >= 995 for example in batch):
+            raise ValueError("bad element")
+        milliseconds = (time.perf_counter() - started) * 1000
+        with self.path.open("a") as file:
+            file.write(json.dumps([milliseconds, len(batch)]) + "\n")
+        return iter(outputs)
+
+    def batch_elements_kwargs(self) -> dict[str, int]:
+        return {"min_batch_size": self.batch, "max_batch_size": self.batch}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[mm.Result, list[list[float]]]:
+    path = tmp_path_factory.mktemp("diary") / "calls"
+    mm.register("diary", Diary(path, 7))
+    result = mm.run(mm.pipeline("data | diary", data=list(range(1000))))
+    return result, [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_counters_add_up(measured: tuple[mm.Result, list[list[float]]]) -> None:
+    result, calls = measured
+    model = result.models.loc["diary"]
+    assert (model["predictions"], model["failed"]) == (995, 5)
+    assert len(result["diary"]) == 995 and len(result.failed) == 5
+    assert model["batches"] == len(calls)
+    assert model["loads"] == 1 and model["load_ms"] > 0
+    assert model["mean_batch"] == pytest.approx(995 / len(calls))
+    assert model[["parameter_bytes", "resident_bytes", "device_bytes"]].isna().all()
+
+
+def test_latencies_are_those_of_the_model(measured: tuple[mm.Result, list[list[float]]]) -> None:
+    result, calls = measured
+    own = [milliseconds for milliseconds, _ in calls]
+    model = result.models.loc["diary"]
+    for column, q in (("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99)):
+        exact = float(np.quantile(own, q, method="lower"))
+        # The sketch's 1 %, and what the clock around the handler costs.
+        assert model[column] == pytest.approx(exact, rel=0.03, abs=0.3)
+    assert model["max_ms"] >= max(own)
+    buckets = result.sketches["diary"].buckets
+    assert sum(buckets.values()) == len(own)
+    assert quantile(buckets, 0.5) == model["p50_ms"]
+
+
+def test_too_few_calls_have_no_percentile() -> None:
+    mm.register("scale", toys.Scale(2.0))
+    result = mm.run(mm.pipeline("data | scale", data=[[1.0]]))
+    model = result.models.loc["scale"]
+    assert model[["p50_ms", "p90_ms", "p95_ms", "p99_ms"]].isna().all()
+    assert model["max_ms"] > 0
+
+
+class Shapes(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        return {"twice": x * 2, "both": (x, x + 1), "size": x.sum(1)}
+
+
+class Sums(torch.nn.Module):
+    """One number for the whole batch, as a loss would be."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum().reshape(1)
+
+
+class Doubles(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, x])
+
+
+class Pair(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, x.argmax(1)
+
+
+def second(output: Any) -> int:
+    return int(output[1])
+
+
+def negative(output: Any) -> float:
+    if float(output[0]) > 2:
+        raise KeyError("above 2")
+    return -float(output[0])
+
+
+@pytest.fixture(scope="module")
+def shapes() -> mm.Result:
+    mm.register("shapes", Shapes())
+    mm.register("pair", Pair(), output=second)
+    mm.register("sums", Sums(), batch_size=2)
+    mm.register("doubles", Doubles())
+    mm.register("negative", toys.Scale(1.0), output=negative)
+    mm.register("top", toys.Scale(1.0), output="argmax")
+    mm.register("grid", torch.nn.Unflatten(1, (1, 2)), output="argmax")
+    data = [[float(i), 1.0] for i in range(4)]
+    text = "data | [shapes, pair, sums, doubles, negative, top, grid]"
+    return mm.run(mm.pipeline(text, data=data), max_failed=1.0)
+
+
+def test_dicts_and_tuples_of_outputs(shapes: mm.Result) -> None:
+    output = shapes["shapes"]["prediction"][3]
+    assert output["twice"].tolist() == [6, 2] and output["size"] == 4
+    assert [part.tolist() for part in output["both"]] == [[3, 1], [4, 2]]
+    assert shapes["pair"]["prediction"].tolist() == [1, 0, 0, 0]
+
+
+def test_another_number_of_outputs_than_of_elements(shapes: mm.Result) -> None:
+    failed = shapes.failed.query("node == 'doubles'")
+    assert len(failed) == 4 and set(failed["error"]) == {"ValueError"}
+    assert failed["message"].str.contains("2 outputs for 1 elements").all()
+    # It fails as a batch and works one by one.
+    assert shapes["sums"]["prediction"].map(float).tolist() == [1, 2, 3, 4]
+
+
+def test_an_output_function_that_raises_costs_its_element_alone(shapes: mm.Result) -> None:
+    assert shapes["negative"]["prediction"].tolist() == [0, -1, -2]
+    failed = shapes.failed.query("node == 'negative'")
+    assert failed["id"].tolist() == ["3"] and failed["error"].tolist() == ["KeyError"]
+    assert shapes.models.loc["negative", ["predictions", "failed"]].tolist() == [3, 1]
+
+
+def test_argmax_of_scores_and_of_what_has_none(shapes: mm.Result) -> None:
+    assert shapes["top"]["prediction"].tolist() == [1, 0, 0, 0]
+    assert shapes.failed.query("node == 'grid'")["message"].str.contains(r"shape \(1, 2\)").all()
+
+
+def test_every_node_and_model_adds_up(shapes: mm.Result) -> None:
+    models = shapes.models
+    assert (models["predictions"] + models["failed"] == 4).all()
+    nodes = shapes.nodes.drop(index="data")
+    assert (nodes["elements_out"] + nodes["failed"] == nodes["elements_in"]).all()
+    assert nodes["failed"].to_dict() == models["failed"].to_dict()
+
+
+def test_one_model_in_two_nodes_and_two_runs() -> None:
+    mm.register("scale", toys.Scale(2.0))
+    graph = mm.pipeline("once = data | scale\ntwice = once | number | scale", data=[1.0, 2.0],
+                        number=number)  # fmt: skip
+    for _ in range(2):
+        result = mm.run(graph)
+        assert result["twice"]["prediction"].map(float).tolist() == [4, 8]
+        model = result.models.loc["scale"]
+        assert (model["predictions"], model["loads"], model["parameter_bytes"]) == (4, 2, 4)
+
+
+def number(result: PredictionResult) -> float:
+    return float(result.inference)

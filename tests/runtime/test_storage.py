@@ -1,0 +1,128 @@
+"""Private folders: one per process, swept when their process is dead and never before."""
+
+from __future__ import annotations
+
+import gc
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mmnotebook.runtime import storage
+
+HOLD = """
+import sys
+from mmnotebook.runtime import storage
+print(storage.session_folder(), flush=True)
+sys.stdin.readline()
+"""
+MAKE = "from mmnotebook.runtime import storage; print(storage.session_folder())"
+FORK = """
+import os, sys
+from mmnotebook.runtime import storage
+parent = storage.new_folder("run")
+child = os.fork()
+if child == 0:
+    print(storage.session_folder() != parent.parent, flush=True)
+    sys.exit(0)
+os.waitpid(child, 0)
+print(parent.is_dir())
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A living process that has a folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert process.stdout is not None
+    folder = Path(process.stdout.readline().strip())
+    yield process, folder
+    process.kill()
+    process.communicate()
+
+
+def python(code: str, folder: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_a_folder_lives_as_long_as_its_process(
+    holder: tuple[subprocess.Popen[str], Path], tmp_path: Path
+) -> None:
+    process, folder = holder
+    assert folder.parent == tmp_path
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (other,) = python(MAKE, tmp_path)
+    assert folder.is_dir()  # the second process has swept, and left the living one's
+    assert not Path(other).exists()  # and taken its own along
+    process.kill()
+    process.communicate()
+    assert folder.is_dir()  # a killed process cannot tidy up
+    python(MAKE, tmp_path)
+    assert not folder.exists()
+
+
+def test_a_process_that_ends_takes_its_folder_along(
+    holder: tuple[subprocess.Popen[str], Path],
+) -> None:
+    process, folder = holder
+    process.communicate("\n")
+    assert not folder.exists()
+
+
+def test_what_only_looks_like_a_folder_of_ours_is_left_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ".lock").touch()
+    (tmp_path / "mmnotebook-link").symlink_to(elsewhere)
+    (tmp_path / "mmnotebook-notes.txt").write_text("mine")
+    (tmp_path / "mmnotebook-project").mkdir()
+    python(MAKE, tmp_path)
+    assert elsewhere.is_dir() and (tmp_path / "mmnotebook-notes.txt").exists()
+    assert (tmp_path / "mmnotebook-project").is_dir()
+
+
+def test_a_forked_child_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    assert python(FORK, tmp_path) == ["True", "True"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_goes_with_its_owner() -> None:
+    class Owner:
+        pass
+
+    owner, folder = Owner(), storage.new_folder("test")
+    storage.remove_with(owner, folder)
+    assert folder.is_dir()
+    del owner
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_private_files_and_their_fingerprints() -> None:
+    folder = storage.new_folder("test")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("a", "b"):
+        with storage.create_private(folder / name) as file:
+            file.write(b"x" * 3_000_000)
+    assert stat.S_IMODE((folder / "a").stat().st_mode) == 0o600
+    one = storage.fingerprint(folder / "a")
+    assert len(one) == 32 and storage.fingerprint(folder / "b") == one
+    (folder / "b").write_bytes(b"x")
+    assert storage.fingerprint(folder / "b") != one
