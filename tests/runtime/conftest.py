@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
+
+from mmnotebook.graph.models import registry
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registry_of_the_module() -> Iterator[None]:
+    """What a module's own fixtures register is gone when the module is done."""
+    yield
+    for name in list(registry):
+        registry.remove(name)
 
 
 @pytest.fixture(scope="session")
