@@ -27,8 +27,10 @@ def session_folder() -> Path:
     if _session is None or _session[0] != os.getpid():
         _sweep(Path(tempfile.gettempdir()))
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = create_private(folder / _LOCK)
+        # Locked before it has its name, or another process could sweep the folder in between.
+        lock = create_private(folder / f"{_LOCK}.new")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folder / f"{_LOCK}.new").rename(folder / _LOCK)
         _session = (os.getpid(), folder, lock)
         atexit.register(_remove, os.getpid(), folder, lock)
     return _session[1]

@@ -86,6 +86,14 @@ def test_a_process_that_ends_takes_its_folder_along(
     assert not folder.exists()
 
 
+def test_many_processes_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:
+    code = MAKE + "; assert storage.new_folder('x').is_dir()"
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    made = [subprocess.Popen([sys.executable, "-c", code], env=env) for _ in range(4)]
+    assert [process.wait() for process in made] == [0] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_only_looks_like_a_folder_of_ours_is_left_alone(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
