@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,16 +13,13 @@ from apache_beam.runners.interactive import interactive_environment
 from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from mmnotebook.runtime import logs
 from mmnotebook.runtime.cache import ShardCache
 
-_LOGGERS = ("apache_beam", "apache_beam.runners.interactive")
 # The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
 # what is in it at the time.
 _watched: dict[str, Any] = {}
 _watcher: Any = None
-_quiet_lock = threading.Lock()
-_quiet = 0
-_levels: dict[str, int] = {}
 
 
 def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
@@ -64,33 +59,12 @@ def run(pipeline: beam.Pipeline, cache: ShardCache) -> Any:
         env.evict_cache_manager(pipeline)
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Beam's log out of the notebook; the last one to leave puts the levels back."""
-    global _quiet
-    with _quiet_lock:
-        if not _quiet:
-            for name in _LOGGERS:
-                logger = logging.getLogger(name)
-                _levels[name] = logger.level
-                logger.setLevel(logging.CRITICAL + 1)
-        _quiet += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet -= 1
-            if not _quiet:
-                for name, level in _levels.items():
-                    logging.getLogger(name).setLevel(level)
-
-
 def prepare() -> None:
     """Make the environment; to be called in the cell's own thread, where its output can be caught.
 
     Beam's environment loads scripts from a CDN into the notebook when it is first made.
     """
-    with quiet(), _hidden_display():
+    with logs.quiet(), _hidden_display():
         _environment()
 
 

@@ -21,6 +21,7 @@ from mmnotebook.runtime import (
     events,
     interactive,
     live,
+    logs,
     measures,
     progress_display,
     storage,
@@ -134,7 +135,7 @@ class _Run:
         started = time.perf_counter()
         interactive.prepare()
         try:
-            with interactive.quiet():
+            with logs.quiet():
                 pipeline = interactive.new_pipeline(runner, options)
                 compiled = compiler.assemble(self.prepared, pipeline, self.live.run_id)
                 with interactive.watching({**compiled, FAILED: compiled.failed}):
@@ -155,7 +156,7 @@ class _Run:
     def _work(self, pipeline: Any) -> None:
         try:
             # Quiet until this thread ends, which may be after the cell has: see `_wait`.
-            with interactive.quiet():
+            with logs.quiet():
                 self.metrics = interactive.run(pipeline, self.cache)
         except BaseException as error:  # noqa: BLE001 - raised again in the cell's thread
             self.error = error
