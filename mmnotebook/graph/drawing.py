@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -41,6 +42,9 @@ _STYLE = (
     "<style>svg{color:#1f2328;background:#fff}"
     "@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#16191d}}</style>"
 )
+_INLINE_STYLE = (
+    "<style>.mm-inline{display:block !important}.mm-image{display:none !important}</style>"
+)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -76,9 +80,18 @@ def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> 
 
 
 def html(graph: Graph, counts: Counts | None = None) -> str:
-    """The drawing as part of a page: it takes the page's text colour and scrolls when wide."""
+    """The drawing as part of a page: it takes the page's text colour and scrolls when wide.
+
+    Of a notebook that is not trusted, JupyterLab shows neither style sheets nor the tags of an
+    inline SVG, only its text; the style sheet's absence puts an image in its place.
+    """
+    image = b64encode(svg(graph, counts).encode()).decode()
     return (
-        f'<div style="overflow-x:auto;max-width:100%">{svg(graph, counts, standalone=False)}</div>'
+        f"<div>{_INLINE_STYLE}"
+        '<div class="mm-inline" style="display:none;overflow-x:auto;max-width:100%">'
+        f"{svg(graph, counts, standalone=False)}</div>"
+        f'<img class="mm-image" style="max-width:100%" alt="{_safe(_summary(graph))}" '
+        f'src="data:image/svg+xml;base64,{image}"/></div>'
     )
 
 

@@ -1,7 +1,8 @@
-"""A graph and its result in JupyterLab, in both themes."""
+"""A graph and its result in JupyterLab: fresh, in both themes, and in a notebook from elsewhere."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,20 @@ def test_a_graph_and_its_result_read_well_in_both_themes(
             expect(drawing).to_contain_text(name)
         notebook.page.screenshot(path=tmp_path / f"{theme}.png")
         assert notebook.unreadable() == {}, theme
+
+
+def test_a_saved_graph_shows_where_the_notebook_is_not_trusted(
+    lab: Lab, notebook: Notebook, tmp_path: Path
+) -> None:
+    notebook.save()
+    saved = json.loads((lab.root / "graph.ipynb").read_text(encoding="utf-8"))
+    saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
+    (lab.root / "foreign.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+    foreign = lab.open(notebook.page, "foreign.ipynb")
+    shown = foreign.page.locator(".jp-OutputArea-output").first
+    foreign.page.screenshot(path=tmp_path / "foreign.png")
+    assert foreign.cells()[2]["metadata"].get("trusted") is not True
+    # JupyterLab takes the tags of an inline SVG away and leaves its text: an image must stand in.
+    expect(shown.locator("img")).to_be_visible()
+    assert shown.locator("img").evaluate("image => image.naturalWidth") > 100
+    assert shown.inner_text().strip() == ""
