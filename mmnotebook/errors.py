@@ -16,7 +16,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """`ValueError: text`, on one line and cut to `limit` characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - another's exception, which cannot even say what it is
+        said = "(its message cannot be shown)"
+    text = " ".join(f"{type(error).__name__}: {said}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -94,7 +94,16 @@ def rows(outputs: Any, count: int) -> list[Any]:
         if outputs.dim() == 0:
             raise ValueError(f"one output for {count} examples: the model returns a single number")
         return _counted(list(outputs.unbind(0)), count)
-    return _counted(list(outputs), count)
+    return _counted([_on_cpu(output) for output in outputs], count)
+
+
+def _on_cpu(output: Any) -> Any:
+    """One output, such as a detection model's dict of tensors, off the GPU."""
+    if hasattr(output, "detach"):
+        return output.detach().cpu()
+    if isinstance(output, Mapping):
+        return {name: _on_cpu(part) for name, part in output.items()}
+    return output
 
 
 def _counted(outputs: list[Any], count: int) -> list[Any]:

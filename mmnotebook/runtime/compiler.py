@@ -189,7 +189,7 @@ def _plan(node: Node, names: Names, limit: int | None) -> sources.Plan:
         plan = sources.plan_path(node["path"], node["id"])
     else:
         value = _bound(node["data"], node.name, "data", names)
-        plan = sources.plan_object(node["data"], value, node["id"])
+        plan = sources.plan_object(node["data"], value, node["id"], limit)
     return plan if limit is None else plan.first(limit)
 
 

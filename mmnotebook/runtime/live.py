@@ -7,6 +7,7 @@ finds the run here. In another it finds nothing: counts then come back with Beam
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from mmnotebook.errors import MMError
@@ -44,6 +45,7 @@ class Live:
     cause: MMError | None = None
     too_many: str | None = None
     failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self, cause: MMError | None = None) -> None:
@@ -51,6 +53,13 @@ class Live:
         with self._lock:
             self.cause = self.cause or cause
             self.stopped = True
+
+    def is_new(self, node: str, element_id: str) -> bool:
+        """Is this the first element of that id that the node has seen?"""
+        ids = self.ids[node]
+        before = len(ids)
+        ids.add(element_id)
+        return len(ids) > before
 
     def check(self) -> None:
         """Raise when the run was stopped."""

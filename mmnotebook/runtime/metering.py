@@ -57,7 +57,8 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
 
     def __init__(self, node: str, spec: ModelSpec, base: Any, output: Any, run_id: str) -> None:
         super().__init__()
-        self.node, self.name, self.path = node, spec.name, spec.path
+        # The spec itself: a private model file stays as long as something holds its spec.
+        self.node, self.spec, self.name = node, spec, spec.name
         self.base, self.output, self.run_id = base, output, run_id
         self._pending: dict[str, int] = {}
 
@@ -68,7 +69,7 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
         except Exception as error:
             cause = ModelError(
                 f"model {self.name!r} cannot be loaded"
-                + (f" from {self.path!r}" if self.path else "")
+                + (f" from {self.spec.path!r}" if self.spec.path else "")
                 + f": {one_line(error)}",
                 remedy=f"register {self.name!r} again",
             )

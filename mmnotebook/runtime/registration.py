@@ -15,7 +15,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.steps import KINDS, is_count, is_name
-from mmnotebook.runtime import model_files
+from mmnotebook.runtime import model_files, storage
 
 ALLOWED = (
     "a torch nn.Module, a fitted scikit-learn estimator, a Beam ModelHandler, "
@@ -81,6 +81,8 @@ def register(
         spec = replace(spec, batch_size=DEFAULT_BATCH)
     before = registry.get(name)
     spec = replace(spec, replaces=before.origin if before else None)
+    if spec.path is not None and storage.is_ours(Path(spec.path)):
+        storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)
     return spec
 

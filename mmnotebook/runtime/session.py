@@ -34,6 +34,7 @@ _PATIENCE = 1.5
 FAILED = " failed"
 """Where failures are kept; no node can have this name."""
 _last: Result | None = None
+_running = threading.Lock()
 
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
@@ -93,7 +94,14 @@ def run(
     part = graph if until is None else graph.validate().upto(until)
     prepared = compiler.prepare(part, limit)
     subscribers = [display] if progress and (display := progress_display.subscriber()) else []
-    result = _Run(graph, prepared, max_failed, subscribers).result(runner, options)
+    if not _running.acquire(blocking=False):
+        raise RunError(
+            "another run is going on in this process", remedy="wait for it, or interrupt it"
+        )
+    try:
+        result = _Run(graph, prepared, max_failed, subscribers).result(runner, options)
+    finally:
+        _running.release()
     _check_failures(result, prepared, max_failed)
     return result
 

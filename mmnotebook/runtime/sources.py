@@ -19,6 +19,7 @@ from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import coders, readers, routing, storage
 
 CHUNK = 4096
+_SLICED = {("pandas", "DataFrame"), ("numpy", "ndarray"), ("torch", "Tensor"), ("builtins", "list")}
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,10 @@ def _count(part: Slice, *, quickly: bool = False) -> Any:
         raise readers.unreadable(part.path, error) from error
 
 
-def plan_object(name: str, value: Any, id_column: str | None) -> Plan:
+def plan_object(name: str, value: Any, id_column: str | None, limit: int | None = None) -> Plan:
     """The plan for an object of the notebook; writes it to a private file unless it is a path."""
+    if limit is not None and is_a(value, _SLICED):
+        value = value[:limit]
     if isinstance(value, (str, Path)):
         return plan_path(str(value), id_column)
     if is_a(value, {("pandas", "DataFrame")}):

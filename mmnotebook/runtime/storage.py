@@ -52,6 +52,11 @@ def remove_with(owner: object, folder: Path) -> None:
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True).atexit = False
 
 
+def is_ours(path: Path) -> bool:
+    """Is a file one of this process's own?"""
+    return _session is not None and path.is_relative_to(_session[1].resolve())
+
+
 def fingerprint(path: Path) -> str:
     """blake2b of a file's content, 32 hex digits."""
     digest = hashlib.blake2b(digest_size=16)

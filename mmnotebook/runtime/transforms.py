@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -31,10 +32,13 @@ class _Read(NodeFn):
             yield from super().process((part, *row))
 
     def _next(self, rows: Iterator[readers.Row], path: str) -> readers.Row | None:
+        started = time.perf_counter()
         try:
             return next(rows, None)
         except Exception as error:
             raise self.stop(readers.unreadable(path, error)) from error
+        finally:
+            self._seconds += time.perf_counter() - started
 
     def apply(self, element: tuple[Slice, int | str, Any]) -> Iterable[Pair]:
         part, _, value = element
@@ -43,6 +47,8 @@ class _Read(NodeFn):
         name = self.id_of(element)
         if part.id is not None:
             name = routing.token(pick(value, part.id))
+            if self._live is not None and not self._live.is_new(self.node, name):
+                raise ValueError(f"{part.id} {name!r} is not the first; an id must be its own")
         record = value if isinstance(value, dict) else {}
         fields = tuple((field, record[field]) for field in self.carried if field in record)
         return [(Key(name, name, None, fields), value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -69,6 +70,15 @@ class TestLiveObjects:
         spec = mm.register("m", LinearRegression().fit([[1.0]], [1.0]))
         assert spec.replaces == "Scale" and "replaces Scale" in repr(spec)
         assert list(models) == ["m"] and models["m"].framework == "sklearn"
+
+    def test_the_file_of_a_replaced_model_goes_with_it(self) -> None:
+        first = mm.register("m", toys.Scale())
+        path = Path(str(first.path))
+        mm.register("m", toys.Scale(3.0))
+        assert path.exists(), "somebody still holds the model"
+        del first
+        gc.collect()
+        assert not path.parent.exists()
 
     def test_a_refused_model_leaves_the_one_before(self, models: Registry) -> None:
         before = mm.register("m", toys.Scale())

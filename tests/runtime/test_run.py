@@ -6,6 +6,8 @@ import gc
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -327,3 +329,70 @@ def test_ctrl_c_while_a_model_loads(capfd: pytest.CaptureFixture[str], tmp_path:
     # Nothing goes on behind the user's back, and nobody logs what they have stopped.
     assert not mark.exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_run_at_a_time() -> None:
+    results = []
+
+    def first() -> None:
+        results.append(mm.run(mm.pipeline("data | hold", data=[1], hold=toys.hold)))
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    try:
+        assert toys.GATE.started.wait(60)
+        with pytest.raises(RunError, match="another run is going on"):
+            mm.run(chain([1]))
+    finally:
+        toys.GATE.release.set()
+        thread.join(60)
+    assert results[0]["hold"]["value"].tolist() == [1]
+    assert mm.run(chain([1]))["last"]["value"].tolist() == [2]
+
+
+def test_sources_that_share_ids_keep_their_own_fields() -> None:
+    old, new = pd.DataFrame({"p": [1, 2]}), pd.DataFrame({"p": [7, 8], "q": [0, 0]})
+    text = 'left = old["p"] | plus\nright = new["p"] | map(plus)'
+    result = mm.run(mm.pipeline(text, old=old, new=new, plus=plus))
+    assert list(result["left"]) == ["id", "p", "value", "key"]
+    assert result["left"]["p"].tolist() == [1, 2]
+    assert result["right"]["q"].tolist() == [0, 0]
+    assert result["right"]["p"].tolist() == [7, 8]
+
+
+def test_until_the_name_of_several_nodes() -> None:
+    text = "both = data | [map(plus), map(picky)]\nboth | map(len)"
+    result = mm.run(mm.pipeline(text, data=[1], plus=plus, picky=picky), until="both")
+    assert list(result) == ["data", "plus", "picky"]
+    assert result["both"][["plus", "picky"]].to_numpy().tolist() == [[2, 1]]
+
+
+def test_an_exception_that_cannot_say_what_it_is() -> None:
+    result = mm.run(mm.pipeline("data | mute", data=[1, 2], mute=toys.mute), max_failed=1)
+    assert result.failed["message"].tolist() == ["(its message cannot be shown)"] * 2
+    assert result.failed["error"].tolist() == ["Mute", "Mute"]
+
+
+def test_what_beam_logs_does_not_set_up_the_root_logger() -> None:
+    # pytest's own handlers stand at the root logger: a process of its own has none.
+    done = subprocess.run(
+        [sys.executable, "-c", LOUD], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == ["0", "0"]
+    assert done.stderr.strip() == "from the user"
+
+
+LOUD = """
+import logging
+import torch
+import mmnotebook as mm
+
+def loud(prediction):
+    logging.getLogger("mine").warning("from the user")
+    return 1
+
+mm.register("gpu", torch.nn.Linear(2, 1), device="GPU")
+print(len(logging.getLogger().handlers))
+mm.run(mm.pipeline("data | gpu | loud", data=[[0.0, 1.0]], loud=loud))
+print(len(logging.getLogger().handlers))
+"""

@@ -330,3 +330,20 @@ def test_the_pipeline_does_not_hold_the_data() -> None:
     mm.compile_graph(mm.pipeline("array | repr", array=array), pipeline)
     assert array.nbytes == 50_000_000
     assert len(pipeline.to_runner_api().SerializeToString()) < 100_000
+
+
+def test_an_id_of_a_file_that_came_before_fails(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps({"k": min(row, 18)}) for row in range(20)))
+    result = mm.run(mm.pipeline(f"read({str(path)!r}, id='k')"))
+    assert result["read"]["id"].tolist() == [str(row) for row in range(19)]
+    assert result.failed["id"].tolist() == [f"{path}#19"]
+    assert "k '18' is not the first" in result.failed["message"][0]
+
+
+@pytest.mark.parametrize("data", [np.ones((1000, 64)), torch.ones(1000, 64), [1.0] * 1000])
+def test_a_limit_is_taken_before_anything_is_written(data: Any) -> None:
+    plan = sources.plan_object("data", data, None, limit=2)
+    assert plan.count == 2
+    assert plan.folder is not None
+    assert sum(file.stat().st_size for file in plan.folder.iterdir()) < 4000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -51,3 +52,33 @@ class OwnHandler(ModelHandler[Any, PredictionResult, Slotted]):
 
     def batch_elements_kwargs(self) -> dict[str, int]:
         return {"min_batch_size": 5, "max_batch_size": 5}
+
+
+class Gate:
+    """Lets a test wait for a step, and a step for the test."""
+
+    def __init__(self) -> None:
+        self.started, self.release = threading.Event(), threading.Event()
+
+
+GATE = Gate()
+
+
+def hold(x: Any) -> Any:
+    """Say that it has begun, and go on when it may."""
+    GATE.started.set()
+    if not GATE.release.wait(60):
+        raise TimeoutError
+    return x
+
+
+class Mute(Exception):
+    """An exception that cannot be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def mute(x: Any) -> Any:
+    """Fails without words."""
+    raise Mute
