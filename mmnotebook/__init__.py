@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmnotebook.graph.models import ModelSpec, registry
     from mmnotebook.graph.text import parse, pipeline, to_text
     from mmnotebook.runtime.compiler import compile_graph
-    from mmnotebook.runtime.registration import register
+    from mmnotebook.runtime.models.registration import register
     from mmnotebook.runtime.session import run
     from mmnotebook.ui.doctor import DoctorReport, doctor
 
@@ -61,7 +61,7 @@ _HOMES = {
     "graph.text": ("parse", "pipeline", "to_text"),
     "analysis.results": ("Result",),
     "analysis.inspection": ("inspect", "trace"),
-    "runtime.registration": ("register",),
+    "runtime.models.registration": ("register",),
     "runtime.compiler": ("compile_graph",),
     "runtime.session": ("run",),
     "ui.doctor": ("DoctorReport", "doctor"),

@@ -1,6 +1,6 @@
 """How a graph runs. The only room that imports Beam."""
 
-from mmnotebook.runtime import logs
+from mmnotebook.runtime.running import logs
 
 # Beam warns about Google Cloud while it is imported, through a root logger that it sets up.
 with logs.quiet():

@@ -16,7 +16,8 @@ from apache_beam.runners.interactive.utils import obfuscate
 from apache_beam.testing.test_stream import WindowedValueHolder
 from apache_beam.utils import windowed_value
 
-from mmnotebook.runtime import coders, storage
+from mmnotebook.runtime import coders
+from mmnotebook.runtime.data import storage
 
 SHARD = 4096
 

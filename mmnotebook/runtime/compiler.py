@@ -15,7 +15,8 @@ from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.runtime import gathering, handlers, routing, sources, transforms, writers
+from mmnotebook.runtime import gathering, handlers, routing, transforms
+from mmnotebook.runtime.data import sources, writers
 from mmnotebook.runtime.node_fn import Outputs
 
 LATER = ("switch", "cascade", "keyed")

@@ -10,7 +10,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.elements import Key, pick
+from mmnotebook.runtime.data.elements import Key, pick
 from mmnotebook.runtime.node_fn import FAILED, NodeFn, Pair, apply
 
 

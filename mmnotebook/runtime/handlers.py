@@ -7,15 +7,15 @@ from typing import Any
 from apache_beam.ml.inference.base import KeyedModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime import adapters
 from mmnotebook.runtime.metering import MeteredHandler
+from mmnotebook.runtime.models import adapters
 
 
 def handler(node: str, spec: ModelSpec, run_id: str) -> Any:
     """The handler for a node: keyed, so that ids pass; metered; then the framework's own."""
     base: Any
     if spec.framework == "torch":
-        from mmnotebook.runtime.torch_handler import TorchHandler
+        from mmnotebook.runtime.models.torch_handler import TorchHandler
 
         base = TorchHandler(spec)
     elif spec.framework == "sklearn":

@@ -13,8 +13,8 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from mmnotebook.analysis import metrics
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime import live
-from mmnotebook.runtime.weighing import Weight, weigh
+from mmnotebook.runtime.models.weighing import Weight, weigh
+from mmnotebook.runtime.running import live
 
 NAMESPACE = "mmnotebook.model."
 NODE_NAMESPACE = "mmnotebook.node."

@@ -10,10 +10,10 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from mmnotebook.errors import MMError
-from mmnotebook.runtime import live
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.elements import Key, failure
+from mmnotebook.runtime.data.elements import Key, failure
 from mmnotebook.runtime.metering import NODE_NAMESPACE
+from mmnotebook.runtime.running import live
 
 FAILED = "failed"
 Pair = tuple[Key, Any]

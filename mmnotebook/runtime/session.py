@@ -16,18 +16,11 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import is_count, is_fraction
-from mmnotebook.runtime import (
-    compiler,
-    events,
-    interactive,
-    live,
-    logs,
-    measures,
-    progress_display,
-    storage,
-)
+from mmnotebook.runtime import compiler, events
 from mmnotebook.runtime.cache import ShardCache
-from mmnotebook.runtime.stored import StoredElements
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.data.stored import StoredElements
+from mmnotebook.runtime.running import interactive, live, logs, measures, progress_display
 
 _TICK = 0.1
 _PATIENCE = 1.5

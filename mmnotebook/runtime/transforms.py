@@ -12,12 +12,13 @@ from apache_beam.typehints import KV
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
-from mmnotebook.runtime import readers, routing, writers
+from mmnotebook.runtime import routing
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.elements import Key, by_value, pick
+from mmnotebook.runtime.data import readers, writers
+from mmnotebook.runtime.data.elements import Key, by_value, pick
+from mmnotebook.runtime.data.sources import Slice
 from mmnotebook.runtime.metering import Failed
 from mmnotebook.runtime.node_fn import FAILED, NodeFn, Outputs, Pair, apply
-from mmnotebook.runtime.sources import Slice
 
 
 class _Read(NodeFn):

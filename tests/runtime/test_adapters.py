@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.runtime import adapters
+from mmnotebook.runtime.models import adapters
 
 CPU = torch.device("cpu")
 ROWS = [[1, 2, 3], [4, 5, 6]]

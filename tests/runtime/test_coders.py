@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mmnotebook.runtime import coders
-from mmnotebook.runtime.elements import Key
+from mmnotebook.runtime.data.elements import Key
 
 CODER = coders.ElementCoder()
 DTYPES = [

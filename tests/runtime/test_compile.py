@@ -17,7 +17,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, MMError, ModelError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.runtime import coders, compiler, measures
+from mmnotebook.runtime import coders, compiler
+from mmnotebook.runtime.running import measures
 from tests.runtime import toys
 
 TEXT = """

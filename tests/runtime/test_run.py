@@ -23,7 +23,8 @@ from apache_beam.runners.interactive import interactive_environment
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, ModelError, RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import interactive, live, storage
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.running import interactive, live
 from tests.runtime import toys
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 import mmnotebook as mm
 from mmnotebook.errors import RunError
-from mmnotebook.runtime import sources, transforms
+from mmnotebook.runtime import transforms
+from mmnotebook.runtime.data import sources
 
 
 def read(value: Any, id_column: str | None = None, limit: int | None = None) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from mmnotebook.runtime import storage
+from mmnotebook.runtime.data import storage
 
 HOLD = """
 import sys
-from mmnotebook.runtime import storage
+from mmnotebook.runtime.data import storage
 print(storage.session_folder(), flush=True)
 sys.stdin.readline()
 """
-MAKE = "from mmnotebook.runtime import storage; print(storage.session_folder())"
+MAKE = "from mmnotebook.runtime.data import storage; print(storage.session_folder())"
 FORK = """
 import os, sys
-from mmnotebook.runtime import storage
+from mmnotebook.runtime.data import storage
 parent = storage.new_folder("run")
 child = os.fork()
 if child == 0:

@@ -11,7 +11,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
-from mmnotebook.runtime.weighing import weigh
+from mmnotebook.runtime.models.weighing import weigh
 
 
 def test_parameters_and_buffers() -> None:

@@ -15,7 +15,8 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.steps import KINDS, is_count, is_name
-from mmnotebook.runtime import model_files, storage
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import files
 
 ALLOWED = (
     "a torch nn.Module, a fitted scikit-learn estimator, a Beam ModelHandler, "
@@ -91,7 +92,7 @@ def _store(
     name: str, target: Any, model_class: Callable[..., Any] | None, params: dict[str, Any]
 ) -> ModelSpec:
     if isinstance(target, (str, Path)):
-        return model_files.from_file(name, Path(target).expanduser(), model_class, params)
+        return files.from_file(name, Path(target).expanduser(), model_class, params)
     if isinstance(target, type):
         raise ModelError(
             f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
@@ -100,9 +101,9 @@ def _store(
     if is_a(target, {("apache_beam", "ModelHandler")}):
         return _handler(name, target)
     if is_a(target, {("torch", "Module")}):
-        return model_files.store_module(name, target)
+        return files.store_module(name, target)
     if is_a(target, {("sklearn", "BaseEstimator")}):
-        return model_files.store_estimator(name, target)
+        return files.store_estimator(name, target)
     raise ModelError(
         f"cannot register {_short(target)} as {name!r}; allowed: {ALLOWED}", remedy=_remedy(target)
     )
@@ -124,7 +125,7 @@ def _handler(name: str, target: Any) -> ModelSpec:
     try:
         content = cloudpickle.dumps(target)
     except Exception as error:
-        raise model_files.unpicklable(name, target, error) from error
+        raise files.unpicklable(name, target, error) from error
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     # A copy, so that what the user later changes in theirs does not change what runs.
     return ModelSpec(name, "beam", "handler", kind, None, digest, target=pickle.loads(content))

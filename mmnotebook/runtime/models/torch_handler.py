@@ -8,7 +8,7 @@ import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime import adapters
+from mmnotebook.runtime.models import adapters
 
 
 class TorchHandler(PytorchModelHandlerTensor):

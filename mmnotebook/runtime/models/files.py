@@ -16,7 +16,7 @@ import cloudpickle
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import Form, Framework, ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime import storage
+from mmnotebook.runtime.data import storage
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
 

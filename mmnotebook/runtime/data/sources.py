@@ -16,7 +16,8 @@ import numpy as np
 
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime import coders, readers, routing, storage
+from mmnotebook.runtime import coders, routing
+from mmnotebook.runtime.data import readers, storage
 
 CHUNK = 4096
 _SLICED = {("pandas", "DataFrame"), ("numpy", "ndarray"), ("torch", "Tensor"), ("builtins", "list")}

@@ -13,8 +13,8 @@ from apache_beam.runners.interactive import interactive_environment
 from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from mmnotebook.runtime import logs
 from mmnotebook.runtime.cache import ShardCache
+from mmnotebook.runtime.running import logs
 
 # The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
 # what is in it at the time.

@@ -1,0 +1,1 @@
+"""Models: what can be registered, where it is kept, how it is fed and weighed."""
