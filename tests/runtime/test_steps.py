@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -197,30 +198,34 @@ def test_twice_the_same_id_is_a_failure_of_the_join() -> None:
         mm.run(graph.bind(rows=[1.0], one=one, two=two, both=both))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    for name in ("empty.csv", "empty.jsonl", "empty.parquet"):
+        (folder / name).write_text("what was there before")
+    mm.register("scale", toys.Scale(2.0))
+    lines = [
+        f'rows["x"] | scale | write({str(folder / "p.parquet")!r})',
+        f"rows | write({str(folder / 'rows.csv')!r})",
+        'arms = rows["x"] | split({"a": 0.5, "b": 0.5})',
+        f"{{arms.a, arms.b}} | write({str(folder / 'arms.jsonl')!r})",
+        f"odd | write({str(folder / 'odd.jsonl')!r})",
+    ]
+    lines += [
+        f'rows["x"] | filter(never) | write({str(folder / f"empty.{ending}")!r})'
+        for ending in ("csv", "jsonl", "parquet")
+    ]
+    odd = [
+        {"id": 1, "when": pd.Timestamp("2024-01-01"), "where": Path("a")},
+        {"tensor": torch.ones(2), "nested": {"array": np.zeros((1, 2))}, "bytes": b"a"},
+    ]
+    mm.run(mm.pipeline("\n".join(lines), rows=FRAME, odd=odd, never=never))
+    return folder
+
+
 class TestWrite:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        folder = tmp_path_factory.mktemp("written")
-        for name in ("empty.csv", "empty.jsonl", "empty.parquet"):
-            (folder / name).write_text("what was there before")
-        mm.register("scale", toys.Scale(2.0))
-        lines = [
-            f'rows["x"] | scale | write({str(folder / "p.parquet")!r})',
-            f"rows | write({str(folder / 'rows.csv')!r})",
-            'arms = rows["x"] | split({"a": 0.5, "b": 0.5})',
-            f"{{arms.a, arms.b}} | write({str(folder / 'arms.jsonl')!r})",
-            f"odd | write({str(folder / 'odd.jsonl')!r})",
-        ]
-        lines += [
-            f'rows["x"] | filter(never) | write({str(folder / f"empty.{ending}")!r})'
-            for ending in ("csv", "jsonl", "parquet")
-        ]
-        odd = [
-            {"id": 1, "when": pd.Timestamp("2024-01-01"), "where": Path("a")},
-            {"tensor": torch.ones(2), "nested": {"array": np.zeros((1, 2))}, "bytes": b"a"},
-        ]
-        mm.run(mm.pipeline("\n".join(lines), rows=FRAME, odd=odd, never=never))
-        return folder
+    def test_for_its_user_alone(self, folder: Path) -> None:
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
     def test_parquet(self, folder: Path) -> None:
         frame = pd.read_parquet(folder / "p.parquet")
@@ -246,10 +251,6 @@ class TestWrite:
         assert pd.read_csv(folder / "empty.csv").empty
         assert (folder / "empty.jsonl").read_text() == ""
         assert pd.read_parquet(folder / "empty.parquet").empty
-
-    def test_a_written_file_is_as_readable_as_any(self, folder: Path) -> None:
-        (folder / "plain").write_text("")
-        assert (folder / "rows.csv").stat().st_mode == (folder / "plain").stat().st_mode
 
     def test_no_drafts_are_left(self, folder: Path) -> None:
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import RunError, nearest
+from mmnotebook.runtime.data import storage
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
@@ -60,11 +61,14 @@ def record(key: Any, value: Any) -> dict[str, Any]:
 
 
 def write(path: str, records: list[dict[str, Any]]) -> None:
-    """Write all records, through a file beside it that takes its place when it is whole."""
+    """Write all records, through a file beside it that takes its place when it is whole.
+
+    The file is its user's alone (0600), as everything that mmnotebook writes.
+    """
     where = Path(path).expanduser()
     draft = where.with_name(f".{where.name}.{os.getpid()}.part")
     try:
-        with draft.open("wb") as file:
+        with storage.create_private(draft) as file:
             if where.suffix.lower() == ".jsonl":
                 lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in records)
                 file.writelines(line.encode() for line in lines)
