@@ -57,12 +57,19 @@ def pipeline(text: str, /, **names: object) -> Graph:
     GraphError
         When the text is not valid, or does not use a name that was given.
     """
+    _check_text(text)
     graph = parse(text, Names(models=registry, given=names, notebook=notebook_names()))
     used = {
         str(value) for node in graph for key, value in node.params if key in ("data", "function")
     }
     _refuse_unused(names, used.union(*(node.models for node in graph)))
     return graph.bind(**names)
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        problem = Problem("a pipeline is a text", found=repr(text))
+        raise GraphError([problem], remedy='mm.pipeline("data | model", data=...)')
 
 
 def _refuse_unused(given: Iterable[str], used: set[str]) -> None:

@@ -83,7 +83,7 @@ def run(
     KeyboardInterrupt
         When it was stopped, within two seconds; also a RunError.
     """
-    _check(limit, max_failed)
+    _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)
     prepared = compiler.prepare(part, limit)
     subscribers = [display] if progress and (display := progress_display.subscriber()) else []
@@ -99,7 +99,13 @@ def run(
     return result
 
 
-def _check(limit: Any, max_failed: Any) -> None:
+def _check(graph: Any, limit: Any, max_failed: Any) -> None:
+    if isinstance(graph, str):
+        raise RunError(
+            "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
+        )
+    if not isinstance(graph, Graph):
+        raise RunError(f"a graph is run, not {graph!r}", remedy="mm.pipeline(text) makes one")
     if limit is not None and not is_count(limit):
         raise RunError(f"limit={limit!r}; allowed: a whole number from 1, or None for all")
     if not is_fraction(max_failed):
@@ -273,9 +279,8 @@ def too_many(
     return RunError(
         f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
         f"the first, {first.id!r}: {first.error}: {first.message}",
-        remedy="mend it, or allow a greater share with max_failed=; "
-        "the failures are in this error's .failed"
-        + (", all that was computed in its .result" if result is not None else ""),
+        remedy="mend it, or allow a greater share with max_failed=; the failures are in "
+        + ("mm.last.failed" if result else "the error's .failed, which is sys.last_value.failed"),
         node=name,
         model=models or None,
         result=result,

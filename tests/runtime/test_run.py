@@ -397,3 +397,17 @@ print(len(logging.getLogger().handlers))
 mm.run(mm.pipeline("data | gpu | loud", data=[[0.0, 1.0]], loud=loud))
 print(len(logging.getLogger().handlers))
 """
+
+
+@pytest.mark.parametrize(
+    ("graph", "options", "says"),
+    [
+        ("data | plus", {}, "a pipeline's text is not a graph yet"),
+        (3, {}, "a graph is run, not 3"),
+        (chain([1]), {"runner": "dataflow"}, "runner='dataflow'; allowed: a Beam runner"),
+        (chain([1]), {"options": 3}, "options=3; allowed: Beam's PipelineOptions or a dict"),
+    ],
+)
+def test_arguments_of_another_kind(graph: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RunError, match=says):
+        mm.run(graph, **options)

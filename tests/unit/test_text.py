@@ -550,3 +550,8 @@ def test_pipeline_sees_the_notebooks_variables_but_not_ipythons_own() -> None:
 @pytest.mark.parametrize("text", VALID)
 def test_the_texts_that_are_mutated_are_valid(text: str) -> None:
     assert parse(to_text(parse(text))) == parse(text)
+
+
+def test_a_pipeline_is_a_text() -> None:
+    with pytest.raises(GraphError, match="a pipeline is a text; found 3"):
+        pipeline(3)  # type: ignore[arg-type]

@@ -12,7 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.interactive import interactive_environment
 from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
 
+from mmnotebook.errors import RunError
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.running import logs
 
@@ -26,6 +28,13 @@ def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
     """A pipeline on InteractiveRunner, over `runner` or else the in-process one."""
     if isinstance(options, Mapping):
         options = PipelineOptions.from_dictionary(dict(options))
+    if options is not None and not isinstance(options, PipelineOptions):
+        raise RunError(f"options={options!r}; allowed: Beam's PipelineOptions or a dict of them")
+    if runner is not None and not isinstance(runner, PipelineRunner):
+        raise RunError(
+            f"runner={runner!r}; allowed: a Beam runner, or None for the in-process one",
+            remedy="make one: FnApiRunner()",
+        )
     interactive = InteractiveRunner(runner or FnApiRunner(), force_compute=False)
     return beam.Pipeline(interactive, options=options)
 
