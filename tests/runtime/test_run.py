@@ -263,6 +263,8 @@ def interrupted(after: float, graph: Graph) -> tuple[float, BaseException]:
         pressed.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell that starts pytest in the background has it ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(after, press)
     timer.start()
     try:
@@ -270,6 +272,7 @@ def interrupted(after: float, graph: Graph) -> tuple[float, BaseException]:
             mm.run(graph)
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
     return time.perf_counter() - pressed[0], caught.value
 
 
