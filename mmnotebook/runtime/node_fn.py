@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ FAILED = "failed"
 Pair = tuple[Key, Any]
 
 
-class NodeFn(beam.DoFn):
+class NodeFn(beam.DoFn, ABC):
     """Base of a node's steps: counts, times, stops when told to, and sends failures aside.
 
     A subclass says in `apply` what becomes of one element. `enters` and `leaves` say whether this
@@ -59,9 +60,9 @@ class NodeFn(beam.DoFn):
             self._tally.elements_out += len(results)
         yield from self.emit(results)
 
+    @abstractmethod
     def apply(self, element: Any) -> Iterable[Any]:
         """What becomes of one element; raises when it fails."""
-        raise NotImplementedError(type(self).__name__)
 
     def emit(self, results: list[Any]) -> Iterable[Any]:
         return results

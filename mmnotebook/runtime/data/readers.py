@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def images_below(folder: str) -> list[str]:
     return sorted(path for path in found if kind_of(path) == "image")
 
 
-class Reader:
+class Reader(ABC):
     """Reads one kind of file."""
 
     def quick_count(self, path: str) -> int | None:
@@ -48,9 +49,9 @@ class Reader:
         known = self.quick_count(path)
         return known if known is not None else sum(1 for _ in self.rows(path, 0, None))
 
+    @abstractmethod
     def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
         """The elements from row `start` to before row `stop`."""
-        raise NotImplementedError(type(self).__name__)
 
 
 class ChunkReader(Reader):
