@@ -276,11 +276,13 @@ def too_many(
     models = ", ".join(graph[name].models)
     by = f" (model {models})" if models else ""
     first = failures[0]
+    where = "this error's .failed (in a notebook: sys.last_value.failed)"
+    if result is not None:
+        where = "mm.last.failed"
     return RunError(
         f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
         f"the first, {first.id!r}: {first.error}: {first.message}",
-        remedy="mend it, or allow a greater share with max_failed=; the failures are in "
-        + ("mm.last.failed" if result else "the error's .failed, which is sys.last_value.failed"),
+        remedy=f"mend it, or allow a greater share with max_failed=; the failures are in {where}",
         node=name,
         model=models or None,
         result=result,
