@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import combinations, pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import pytest
 from hypothesis import HealthCheck, given, settings
+from PIL import ImageFont
 
 from mmnotebook.graph.drawing import html, svg
 from mmnotebook.graph.drawing_layout import place
@@ -141,3 +144,16 @@ def test_a_wide_graph_scrolls_before_it_gets_too_small() -> None:
 
 def test_an_empty_graph_says_so() -> None:
     assert texts(svg(Graph())) == ["empty graph"]
+
+
+@pytest.mark.parametrize(
+    "name", ["damaged", "WWWWW", "mmmmm", "Übermäßig", "illicit", "a_1"]
+)
+def test_a_name_fits_its_box_in_a_wide_font(name: str) -> None:
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    bold = ImageFont.truetype(str(fonts / "DejaVuSans-Bold.ttf"), 1300)
+    drawing = ElementTree.fromstring(svg(parse(name)))
+    box = next(drawing.iter(f"{SVG}rect"))
+    label = next(text for text in drawing.iter(f"{SVG}text") if text.text == name)
+    right = float(label.get("x", "")) + bold.getlength(name) / 100
+    assert right <= float(box.get("x", "")) + float(box.get("width", ""))
