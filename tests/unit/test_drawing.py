@@ -146,9 +146,7 @@ def test_an_empty_graph_says_so() -> None:
     assert texts(svg(Graph())) == ["empty graph"]
 
 
-@pytest.mark.parametrize(
-    "name", ["damaged", "WWWWW", "mmmmm", "Übermäßig", "illicit", "a_1"]
-)
+@pytest.mark.parametrize("name", ["damaged", "WWWWW", "mmmmm", "Übermäßig", "illicit", "a_1"])
 def test_a_name_fits_its_box_in_a_wide_font(name: str) -> None:
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     bold = ImageFont.truetype(str(fonts / "DejaVuSans-Bold.ttf"), 1300)
