@@ -82,8 +82,8 @@ class Result:
             rows = self.rows(name) if members is None else self._joined(members)
             fields = self._fields(self._sources(members or (name,)))
             self._frames[name] = frames.with_fields(rows, fields)
-        # A copy of the frame but not of its cells, so that a column added to it stays outside.
-        return self._frames[name].copy(deep=False)
+        # A copy, so that what is written into it stays outside.
+        return self._frames[name].copy()
 
     def rows(self, node: str) -> pd.DataFrame:
         """The elements of one node without the sources' fields, indexed by their origins."""

@@ -61,6 +61,14 @@ def test_frames_are_built_once_and_only_when_asked_for() -> None:
     assert "extra" not in result["mlp"] and store.reads == ["mlp"]
 
 
+def test_what_is_written_into_a_frame_stays_outside() -> None:
+    result = mirror_run()
+    frame = result["mlp"]
+    frame.loc[0, "model"] = "other"
+    frame.loc[0, "prediction"] = -1
+    assert result["mlp"]["model"][0] == "mlp" and result["mlp"]["prediction"][0] != -1
+
+
 def test_rows_follow_the_sources_and_children_their_place() -> None:
     source = pd.DataFrame({"name": ["b", "a"]}, index=["z/1", "p"])
     given = ["p/10", "p", "p/2/1", "z/1", "p/2", "stray", "z/1/0"]
