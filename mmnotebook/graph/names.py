@@ -61,6 +61,16 @@ class Names:
         """The object behind a name; raises KeyError when there is none."""
         return self.given[name] if name in self.given else self.notebook[name]
 
+    def useless(self, name: str) -> str | None:
+        """What a name that a pipeline cannot use stands for, None when it stands for nothing."""
+        if self.role(name) is not None:
+            return None
+        try:
+            kind = type(self.object(name)).__name__
+        except KeyError:
+            return None
+        return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+
     def function(self, name: str) -> Any:
         """The function or class behind a name, Python's own included; None when there is none."""
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mmnotebook.errors import Problem, nearest
@@ -25,6 +26,17 @@ def parameter_problems(node: Node) -> list[Problem]:
     """What is wrong with a node's own parameters, whatever flows into it."""
     kind = steps.KINDS.get(node.kind)
     return [] if kind is None else list(_params(node, kind))
+
+
+def value_problems(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the values of some of a step's parameters."""
+    for param in kind.params:
+        if param.name in given and not param.check(given[param.name]):
+            yield Problem(
+                f"{param.name!r} of {kind.name} cannot be that",
+                found=repr(given[param.name]),
+                allowed=param.allowed,
+            )
 
 
 def _names(graph: Graph) -> Iterator[Problem]:
@@ -63,18 +75,12 @@ def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
                 nearest=nearest(name, known),
             )
     for param in kind.params:
-        if param.name not in given:
-            if param.required:
-                yield Problem(
-                    f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
-                )
-        elif not param.check(given[param.name]):
+        if param.required and param.name not in given:
             yield Problem(
-                f"{param.name!r} of {kind.name} cannot be that",
-                node=node.name,
-                found=repr(given[param.name]),
-                allowed=param.allowed,
+                f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
             )
+    for problem in value_problems(kind, given):
+        yield replace(problem, node=node.name)
 
 
 def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:

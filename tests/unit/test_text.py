@@ -409,7 +409,8 @@ def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
         ("mlp | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
         ("net | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
         ("crop | tree", (1, 1), "a function cannot start a line", None),
-        ("seven | tree", (1, 1), "nothing has this name", None),
+        ("seven | tree", (1, 1), "'seven' is an int, which is no data", None),
+        ("rows | seven", (1, 8), "'seven' is an int, neither a model nor a function", None),
         ("rows | net", (1, 8), "a model that is not registered", None),
         ("rows | map(net)", (1, 12), "a model that is not registered", None),
         ("rows | model(net)", (1, 14), "a model that is not registered", None),
@@ -443,6 +444,7 @@ def test_one_problem_with_names(
         ("rows | vote", "write vote()"),
         ("rows | split", "write split(arms, by=…, salt=…)"),
         ("rows | digits", "[digits, other] | step"),
+        ("seven | mlp", "data is a DataFrame, list, numpy array, torch tensor, path or glob"),
         ("rows | mlp.one", "mlp.one | step"),
         ("rows | keyed({'k': mlp}, by=k)", '"k"'),
         ("", "both = data | [model_a, model_b]"),
@@ -486,6 +488,16 @@ def test_what_follows_a_problem_is_not_a_problem_of_its_own() -> None:
 def test_parameters_are_checked_behind_a_problem() -> None:
     lambda_, below = refused("rows | map(lambda v: v) | cascade(a, b, below=7)")
     assert (lambda_.column, below.column, below.node) == (12, 27, "cascade")
+
+
+def test_parameters_are_checked_beside_a_problem() -> None:
+    problems = refused("x = rows | keyed({'k': tee}, by=3, max_models=0)\nx | mlp", NOTEBOOK)
+    assert [(p.column, p.node) for p in problems] == [(12, None), (12, None), (24, None)]
+    assert "'by'" in problems[0].message and "'max_models'" in problems[1].message
+    weight, by = refused("rows | split(mlp='x', tree=0.5, by=3)", NOTEBOOK)[::-1]
+    assert (by.column, weight.column) == (8, 14)
+    by, arms = refused("rows | split(mlp=0.9, tree=0.5, by=crop)", NOTEBOOK)[::-1]
+    assert "'arms'" in arms.message and by.column == 36
 
 
 def test_a_problem_says_what_was_found_and_where() -> None:

@@ -237,6 +237,11 @@ class Reader:
         fork = BROKEN
         if values is not None and weighed is not None:
             fork = self._make(call, kind.name, {**values, "arms": weighed}, upstream, None)
+        else:
+            read = {**(values or {}), "arms": weighed}
+            if weighed is None:  # as the log says
+                del read["arms"]
+            self._words.values.check(call, kind, read)
         return together([self._arm(kind, arm, fork) for arm in arms], "union")
 
     def _arm(self, kind: steps.StepKind, arm: ast.keyword, fork: Ends) -> Ends:

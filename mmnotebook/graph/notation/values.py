@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from mmnotebook.graph import validation
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.log import LAMBDA, Log, listed
 from mmnotebook.graph.steps import Param, StepKind
@@ -42,6 +44,7 @@ class Values:
     ) -> dict[str, Any] | None:
         """The parameters that a call gives, without keywords in `skip`; None after a problem."""
         values: dict[str, Any] = {}
+        given: set[str] = set()
         broken = False
         for name, node in self._pairs(call, kind):
             if name in skip:
@@ -50,13 +53,21 @@ class Values:
             try:
                 if param is None:
                     raise self._unknown(node, name, kind)
-                if name in values:
+                if name in given:
                     raise self.refuse(node, f"{name!r} of {kind.name} is given twice")
-                values[name] = None
+                given.add(name)
                 values[name] = self._value(node, param)
             except NotRead:
                 broken = True
+        if broken:
+            self.check(call, kind, values)
         return None if broken else values
+
+    def check(self, call: ast.Call, kind: StepKind, values: Mapping[str, Any]) -> None:
+        """Log what is wrong with the values that a call of which no node is made has."""
+        line, column = self._log.place(call)
+        for problem in validation.value_problems(kind, values):
+            self._log.problems.append(replace(problem, line=line, column=column))
 
     def _pairs(self, call: ast.Call, kind: StepKind) -> Iterator[tuple[str, ast.expr]]:
         for place, node in enumerate(call.args):

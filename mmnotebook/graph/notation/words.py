@@ -14,6 +14,7 @@ from mmnotebook.graph.steps import KINDS, StepKind
 
 Step = tuple[str, dict[str, Any]]
 
+DATA = "a DataFrame, list, numpy array, torch tensor, path or glob"
 _PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
 
 
@@ -62,13 +63,26 @@ class Words:
             message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
             self._log.add(node, message, allowed=self._heads(), remedy=remedy)
         elif role is None and self._names is not None:
-            known = [*self._nodes, *self._names.known("data")]
-            self._log.add(
-                node, "nothing has this name", allowed=self._heads(), candidates=known, name=name
-            )
+            self._unknown_data(node, self._names)
         else:
             return True
         return False
+
+    def _unknown_data(self, node: ast.Name, names: Names) -> None:
+        message, remedy = "nothing has this name", None
+        known = [*self._nodes, *names.known("data")]
+        useless = names.useless(node.id)
+        if useless is not None:
+            message, known = f"{node.id!r} is {useless}, which is no data", []
+            remedy = f"data is {DATA}"
+        self._log.add(
+            node,
+            message,
+            allowed=self._heads(),
+            candidates=known,
+            name=node.id,
+            remedy=remedy,
+        )
 
     def _heads(self) -> str:
         data = self._names.known("data") if self._names else ()
@@ -111,6 +125,9 @@ class Words:
             return
         known = [*names.known("model"), *names.known("function"), *kinds]
         message = "no model or function has this name"
+        useless = names.useless(node.id)
+        if useless is not None:
+            message, known = f"{node.id!r} is {useless}, neither a model nor a function", []
         self._log.add(node, message, allowed=self._steps(names), candidates=known, name=node.id)
 
     def kind(self, call: ast.Call) -> StepKind | None:
