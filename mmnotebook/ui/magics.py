@@ -224,7 +224,7 @@ class MMMagics(Magics):
     @_RESULT
     @line_magic
     def mm_plot(self, line: str) -> None:
-        """Plot the models of a result: how long each took per element, how much memory it holds.
+        """Plot the models of a result: how long each took per batch, how much memory it holds.
 
         In Python: mm.plot.latency(result), mm.plot.memory(result).
 

@@ -187,6 +187,6 @@ def _output(output: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value).split("\n", 1)[0]
+    text = " ".join(repr(value).split("\n", 1)[0].split())
     text = text if len(text) <= 60 else text[:59] + "…"
     return f"{text} ({type(value).__name__})"
