@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -18,10 +18,10 @@ class NodeCounts:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins; `nodes` in graph order, `total` elements of its sources where that is known."""
+    """A run begins; `nodes` in graph order, `totals` of its sources' elements where known."""
 
     nodes: tuple[str, ...]
-    total: int | None
+    totals: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class _Run:
         return _last
 
     def _start(self, pipeline: Any) -> None:
-        self._tell(events.RunStarted(self.order, _total(self.prepared)))
+        self._tell(events.RunStarted(self.order, _totals(self.prepared)))
         name = "mmnotebook-run"
         live.start(self.live)
         threading.Thread(target=self._work, args=(pipeline,), name=name, daemon=True).start()
@@ -231,10 +231,10 @@ class _Run:
         )
 
 
-def _total(prepared: compiler.Prepared) -> int | None:
-    counts = [plan.count for plan in prepared.plans.values()]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+def _totals(prepared: compiler.Prepared) -> dict[str, int]:
+    """By source, the number of its elements, where that is known beforehand."""
+    counts = {name: plan.count for name, plan in prepared.plans.items()}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _most(prepared: compiler.Prepared) -> dict[str, int]:

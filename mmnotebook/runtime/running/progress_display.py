@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -26,16 +27,16 @@ class NotebookProgress:
 
     def __init__(self) -> None:
         self._handle: Any = None
-        self._total: int | None = None
+        self._totals: Mapping[str, int] = {}
 
     def __call__(self, event: events.Event) -> None:
         from IPython.display import display
 
         if isinstance(event, events.RunStarted):
-            self._total = event.total
+            self._totals = event.totals
             self._handle = display(_Shown(""), display_id=True)
         elif isinstance(event, events.RunProgressed):
-            self._handle.update(_Shown(lines(event.counts, self._total)))
+            self._handle.update(_Shown(lines(event.counts, self._totals)))
         else:
             self._handle.update(_Shown(""))
 
@@ -70,12 +71,12 @@ class TerminalProgress:
         self._width = len(line)
 
 
-def lines(counts: tuple[events.NodeCounts, ...], total: int | None) -> str:
-    """A line per node: its name, its elements, and what failed."""
+def lines(counts: tuple[events.NodeCounts, ...], totals: Mapping[str, int]) -> str:
+    """A line per node: its name, its elements, of how many for a source, and what failed."""
     width = max((len(count.node) for count in counts), default=0)
     return "\n".join(
         f"{c.node.ljust(width)}  {c.elements_out:>9,}"
-        + (f" of {total:,}" if total is not None and not c.elements_in else "")
+        + (f" of {totals[c.node]:,}" if c.node in totals else "")
         + (f"  {c.failed:,} failed" if c.failed else "")
         for c in counts
     )
