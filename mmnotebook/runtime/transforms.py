@@ -15,7 +15,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import routing
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers, writers
-from mmnotebook.runtime.data.elements import Key, by_value, pick
+from mmnotebook.runtime.data.elements import Key, by_value, own, pick
 from mmnotebook.runtime.data.sources import Slice
 from mmnotebook.runtime.metering import Failed
 from mmnotebook.runtime.node_fn import FAILED, NodeFn, Outputs, Pair, apply
@@ -77,7 +77,7 @@ class _Call(NodeFn):
 
     def apply(self, element: Pair) -> Iterable[Pair]:
         key, value = element
-        result = self.function(value)
+        result = self.function(own(value))
         if self.kind == "filter":
             return [element] if result else []
         if self.kind == "flat_map":

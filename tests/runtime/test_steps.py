@@ -97,6 +97,34 @@ def test_map(result: mm.Result) -> None:
     assert frame["user"].tolist() == FRAME["user"].tolist()
 
 
+def scaled(row: dict[str, Any]) -> dict[str, Any]:
+    row["x"] *= 2
+    row["more"].append(1)
+    row["t"].mul_(2)
+    row["new"] = True
+    return row
+
+
+def shrunk(row: dict[str, Any]) -> bool:
+    return bool(row.pop("more"))
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def test_what_a_function_does_to_its_value_stays_in_its_own_branch() -> None:
+    row = {"x": np.array([1.0, 2.0]), "more": [0], "t": torch.ones(1)}
+    text = "kept = rows | filter(shrunk)\nown = rows | scaled\nother = rows | same"
+    run = mm.run(mm.pipeline(text, rows=[row], shrunk=shrunk, scaled=scaled, same=same))
+    own = run["own"]["value"][0]
+    assert own["x"].tolist() == [2.0, 4.0] and own["more"] == [0, 1] and own["new"]
+    for name in ("rows", "kept", "other"):
+        value = run[name]["value"][0]
+        assert value["x"].tolist() == [1.0, 2.0] and value["more"] == [0]
+        assert float(value["t"][0]) == 1.0 and "new" not in value
+
+
 def test_flat_map_names_children_by_their_parents(result: mm.Result) -> None:
     assert result["parts"]["id"].tolist()[:4] == ["1/0", "2/0", "2/1", "4/0"]
     frame = result["pieces"]

@@ -10,6 +10,10 @@ import numpy as np
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.errors import nearest, one_line
+from mmnotebook.graph.names import is_a
+
+_FIXED = {str, bytes, bool, int, float, type(None)}
+_TENSOR = {("torch", "Tensor")}
 
 
 class Key(NamedTuple):
@@ -58,6 +62,23 @@ def _field(value: Any, name: str) -> Any:
         hint = f"; did you mean {close!r}?" if close else ""
         raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
     raise MissingField(f"no field {name!r}: the element is a {type(value).__name__}, not a record")
+
+
+def own(value: Any) -> Any:
+    """A copy of what a function could change in place: records, lists, arrays and tensors.
+
+    Beam hands one object to every step that follows.
+    """
+    kind = type(value)
+    if kind in _FIXED:  # by far the most; `is_a` takes longer
+        return value
+    if kind is dict:
+        return {name: own(item) for name, item in value.items()}
+    if kind is list:
+        return [own(item) for item in value]
+    if kind is np.ndarray:
+        return value.copy()
+    return value.clone() if is_a(value, _TENSOR) else value
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:
