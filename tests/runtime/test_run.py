@@ -383,6 +383,14 @@ def test_sources_that_share_ids_keep_their_own_fields() -> None:
     assert result["right"]["p"].tolist() == [7, 8]
 
 
+def test_whole_numbers_with_a_missing_one_stay_whole_numbers() -> None:
+    big = 2**60 + 1
+    frame = pd.DataFrame({"count": pd.array([big, None], dtype="Int64"), "share": [0.5, None]})
+    rows = mm.run(mm.pipeline("rows | repr", rows=frame))["repr"]
+    assert rows["count"].dtype == "Int64" and rows["count"][0] == big and rows["count"].isna()[1]
+    assert rows["share"].dtype == "float64"
+
+
 def test_until_the_name_of_several_nodes() -> None:
     text = "both = data | [map(plus), map(picky)]\nboth | map(len)"
     result = mm.run(mm.pipeline(text, data=[1], plus=plus, picky=picky), until="both")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from mmnotebook.analysis.records import Failure, Record
+from mmnotebook.analysis.values import column
 from mmnotebook.runtime.cache import ShardCache
 
 
@@ -30,5 +32,14 @@ class StoredElements:
             records = list(self.records(source))
             rows = [r.value if isinstance(r.value, Mapping) else {} for r in records]
             index = pd.Index([record.id for record in records], dtype=object)
-            frames.append(pd.DataFrame(rows, index=index))
+            frames.append(_whole(pd.DataFrame(rows, index=index), rows))
         return pd.concat(frames) if frames else pd.DataFrame(index=pd.Index([], dtype=object))
+
+
+def _whole(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The frame with whole numbers where pandas made floats of them, as one is missing."""
+    for name in frame.columns[frame.dtypes == "float64"]:
+        cells = [row.get(name) for row in rows]
+        if {type(cell) for cell in cells} == {int, type(None)}:
+            frame[name] = column(cells).array
+    return frame
