@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import pickle
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from apache_beam.runners.interactive.utils import obfuscate
 from apache_beam.testing.test_stream import WindowedValueHolder
 from apache_beam.utils import windowed_value
 
+from mmnotebook.errors import RunError, one_line
 from mmnotebook.runtime import coders
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.running import live
 
 SHARD = 4096
 
@@ -32,13 +35,18 @@ class ShardCache(cache_manager.CacheManager):
     addresses. Only the first part is used, so that a name alone finds its elements again.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, names: Iterable[str] = (), run_id: str = "") -> None:
+        self.folder, self.run_id = folder, run_id
+        self._names = {_hashed(name): name for name in names}
         self._coders: dict[tuple[str, ...], Any] = {}
 
     def elements(self, name: str) -> Iterator[Any]:
         """The elements of the PCollection that was watched under `name`, in the order written."""
         return self._elements(self.folder / _hashed(name))
+
+    def name_in(self, label: str) -> str | None:
+        """The name of the PCollection that a label of Beam's cache speaks of."""
+        return next((name for key, name in self._names.items() if f"Cache_{key}-" in label), None)
 
     def name_size(self, name: str) -> int:
         """Bytes on disk of the PCollection that was watched under `name`."""
@@ -74,7 +82,8 @@ class ShardCache(cache_manager.CacheManager):
     def sink(self, labels: tuple[str, ...], is_capture: bool = False) -> Any:
         path = self._path(labels)
         path.mkdir(mode=0o700, exist_ok=True)
-        return beam.ParDo(_WriteShards(str(path)))
+        name = self._names.get(path.name, path.name)
+        return beam.ParDo(_WriteShards(str(path), name, self.run_id))
 
     def save_pcoder(self, pcoder: Any, *labels: str) -> None:
         self._coders[labels] = pcoder
@@ -103,6 +112,15 @@ class ShardCache(cache_manager.CacheManager):
 _WINDOW = beam.transforms.window.GlobalWindow()
 
 
+def unstorable(message: str, node: str) -> RunError:
+    """The error for a node that gave something that cannot be pickled."""
+    remedy = (
+        "return plain data: numbers, texts, arrays, records, or lists of these "
+        "(a list in place of a generator)"
+    )
+    return RunError(message, remedy=remedy, node=node)
+
+
 def _hashed(name: str) -> str:
     return str(obfuscate(name))[:10]
 
@@ -121,8 +139,8 @@ def _write_shard(folder: Path, number: int, elements: list[Any]) -> None:
 
 
 class _WriteShards(beam.DoFn):
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, name: str, run_id: str) -> None:
+        self.path, self.name, self.run_id = path, name, run_id
 
     def start_bundle(self) -> None:
         self._buffer: list[Any] = []
@@ -138,8 +156,25 @@ class _WriteShards(beam.DoFn):
             self._flush()
 
     def _flush(self) -> None:
-        _write_shard(Path(self.path), next(self._numbers), self._buffer)
+        try:
+            _write_shard(Path(self.path), next(self._numbers), self._buffer)
+        except Exception as error:
+            cause = self._cause(error)
+            if run := live.find(self.run_id):
+                run.stop(cause)
+            raise cause from error
         self._buffer = []
+
+    def _cause(self, error: Exception) -> RunError:
+        """Which element cannot be stored, or that the disk cannot take them."""
+        for element in self._buffer:
+            try:
+                coders.dump(element, io.BytesIO())
+            except Exception as own:  # noqa: BLE001 - whatever a foreign object's pickling raises
+                name = getattr(element[0], "id", None) if isinstance(element, tuple) else None
+                said = f"node {self.name!r}: the value for {name!r} cannot be stored: "
+                return unstorable(said + one_line(own), self.name)
+        return RunError(f"node {self.name!r}: its elements cannot be stored: {one_line(error)}")
 
 
 class _ReadShards(beam.DoFn):

@@ -8,19 +8,25 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import psutil
 
 from mmnotebook.analysis.records import Failure, Machine
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import is_count, is_fraction
 from mmnotebook.runtime import compiler, events
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
-from mmnotebook.runtime.running import interactive, live, logs, measures, progress_display
+from mmnotebook.runtime.running import (
+    failing,
+    interactive,
+    live,
+    logs,
+    measures,
+    progress_display,
+)
 
 _TICK = 0.1
 _PATIENCE = 1.5
@@ -95,7 +101,7 @@ def run(
         result = _Run(graph, prepared, max_failed, subscribers).result(runner, options)
     finally:
         _running.release()
-    _check_failures(result, prepared, max_failed)
+    failing.check(result, prepared, max_failed)
     return result
 
 
@@ -124,15 +130,16 @@ class _Run:
     ) -> None:
         self.graph, self.prepared, self.subscribers = graph, prepared, subscribers
         self.order = tuple(node.name for node in prepared.graph.order())
-        self.cache = ShardCache(storage.new_folder("run"))
+        limits = {name: max_failed * most for name, most in failing.most(prepared).items()}
+        self.live = live.Live(uuid.uuid4().hex, {name: live.Tally() for name in self.order}, limits)
+        kept = (*self.order, FAILED)
+        self.cache = ShardCache(storage.new_folder("run"), kept, self.live.run_id)
         storage.remove_with(self.cache, self.cache.folder)
         for plan in prepared.plans.values():
             if plan.folder is not None:
                 storage.remove_with(self, plan.folder)
         memory = psutil.virtual_memory()
         self.machine = Machine(memory.available, memory.total)
-        limits = {name: max_failed * most for name, most in _most(prepared).items()}
-        self.live = live.Live(uuid.uuid4().hex, {name: live.Tally() for name in self.order}, limits)
         self.metrics: Any = None
         self.error: BaseException | None = None
         self.done = threading.Event()
@@ -208,14 +215,13 @@ class _Run:
             node = self.live.too_many
             tally = self.live.tallies[node]
             seen = [Failure(*failed) for failed in self.live.failures if failed[0] == node]
-            raise too_many(self.graph, node, tally.failed, tally.elements_in, seen, "so far ")
+            raise failing.too_many(
+                self.graph, node, tally.failed, tally.elements_in, seen, "so far "
+            )
         if isinstance(self.error, MMError):
             raise self.error
         if self.error is not None:
-            raise RunError(
-                f"the run failed: {_innermost(self.error)}",
-                remedy="the whole of Beam's error is this error's __cause__",
-            ) from self.error
+            raise failing.unexpected(self.error, self.cache) from self.error
 
     def _collect(self, seconds: float) -> Result:
         counters, distributions = measures.by_namespace(self.metrics)
@@ -235,62 +241,3 @@ def _totals(prepared: compiler.Prepared) -> dict[str, int]:
     """By source, the number of its elements, where that is known beforehand."""
     counts = {name: plan.count for name, plan in prepared.plans.items()}
     return {name: count for name, count in counts.items() if count is not None}
-
-
-def _most(prepared: compiler.Prepared) -> dict[str, int]:
-    """By node, the most elements that can reach it, where that is known beforehand."""
-    most: dict[str, int | None] = {}
-    for node in prepared.graph.order():
-        if node.name in prepared.plans:
-            most[node.name] = prepared.plans[node.name].count
-            continue
-        counts = [most[wire.node] for wire in node.inputs]
-        grows = any(prepared.graph[wire.node].kind == "flat_map" for wire in node.inputs)
-        known = [count for count in counts if count is not None]
-        most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
-    return {name: count for name, count in most.items() if count is not None}
-
-
-def _check_failures(result: Result, prepared: compiler.Prepared, max_failed: float) -> None:
-    for name, measure in result.measures.items():
-        if name in prepared.plans:
-            seen = measure.failed + (measure.elements_out or 0)
-        else:
-            seen = measure.elements_in or 0
-        if measure.failed > max_failed * seen:
-            rows = result.failed[result.failed["node"] == name].itertuples(index=False)
-            failures = [Failure(*row) for row in rows]
-            raise too_many(result.graph, name, measure.failed, seen, failures, "", result)
-
-
-def too_many(
-    graph: Graph,
-    name: str,
-    failed: int,
-    seen: int,
-    failures: Sequence[Failure],
-    so_far: str,
-    result: Result | None = None,
-) -> RunError:
-    """The error for a node of which too many elements failed."""
-    models = ", ".join(graph[name].models)
-    by = f" (model {models})" if models else ""
-    first = failures[0]
-    where = "this error's .failed (in a notebook: sys.last_value.failed)"
-    if result is not None:
-        where = "mm.last.failed"
-    return RunError(
-        f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
-        f"the first, {first.id!r}: {first.error}: {first.message}",
-        remedy=f"mend it, or allow a greater share with max_failed=; the failures are in {where}",
-        node=name,
-        model=models or None,
-        result=result,
-        failed=pd.DataFrame(failures, columns=Failure._fields),
-    )
-
-
-def _innermost(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return one_line(error)

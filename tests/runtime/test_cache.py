@@ -12,11 +12,14 @@ import torch
 from apache_beam.runners.interactive.caching.reify import reify_to_cache, unreify_from_cache
 from apache_beam.runners.interactive.utils import obfuscate
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.test_stream import WindowedValueHolder
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils import windowed_value
 
+from mmnotebook.errors import RunError
 from mmnotebook.runtime.cache import SHARD, ShardCache
+from mmnotebook.runtime.data.elements import Key
 
 
 @pytest.fixture
@@ -98,3 +101,17 @@ def test_an_empty_pcollection_exists(cache: ShardCache) -> None:
         nothing = pipeline | beam.Create([])
         reify_to_cache(nothing, label("nothing"), cache)
     assert cache.exists("full", label("nothing")) and list(cache.elements("nothing")) == []
+
+
+def test_what_cannot_be_stored_is_named(tmp_path: Path) -> None:
+    # Given to the sink itself: in a run Beam may see the value first, when it samples sizes.
+    cache = ShardCache(tmp_path, names=["letters"])
+    sink = cache.sink(("full", label("letters"))).fn
+    sink.start_bundle()
+    for name, value in (("a", 1), ("b", iter(()).__iter__), ("c", (x for x in "abc"))):
+        one = windowed_value.create((Key(name, name), value), 0, (GlobalWindow(),))
+        sink.process(WindowedValueHolder(one))
+    with pytest.raises(RunError, match="node 'letters': the value for 'c' cannot be stored: Type"):
+        sink.finish_bundle()
+    assert cache.name_in(f"ReifyBefore_WriteCache_{label('letters')}") == "letters"
+    assert cache.name_in("WriteCache_other-1-1-1") is None

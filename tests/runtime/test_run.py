@@ -441,3 +441,13 @@ print(len(logging.getLogger().handlers))
 def test_arguments_of_another_kind(graph: Any, options: dict[str, Any], says: str) -> None:
     with pytest.raises(RunError, match=says):
         mm.run(graph, **options)
+
+
+def test_a_value_that_cannot_be_stored() -> None:
+    with pytest.raises(RunError) as caught:
+        mm.run(mm.pipeline("data | letters", data=["a", "b"], letters=toys.letters))
+    assert str(caught.value).startswith(
+        "node 'letters': a value cannot be stored: TypeError: cannot pickle 'generator' object\n"
+    )
+    assert "a list in place of a generator" in str(caught.value)
+    assert caught.value.node == "letters"
