@@ -108,7 +108,7 @@ def test_what_cannot_be_stored_is_named(tmp_path: Path) -> None:
     cache = ShardCache(tmp_path, names=["letters"])
     sink = cache.sink(("full", label("letters"))).fn
     sink.start_bundle()
-    for name, value in (("a", 1), ("b", iter(()).__iter__), ("c", (x for x in "abc"))):
+    for name, value in (("a", 1), ("b", [2]), ("c", (x for x in "abc"))):
         one = windowed_value.create((Key(name, name), value), 0, (GlobalWindow(),))
         sink.process(WindowedValueHolder(one))
     with pytest.raises(RunError, match="node 'letters': the value for 'c' cannot be stored: Type"):
