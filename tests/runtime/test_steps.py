@@ -329,3 +329,18 @@ def never(x: float) -> bool:
 def touch(path: Path) -> Path:
     path.touch()
     return path
+
+
+def blackened(prediction: Any) -> Any:
+    prediction.example[:] = 0
+    prediction.inference.zero_()
+    return prediction
+
+
+def test_what_a_function_does_to_a_prediction_stays_in_its_own_branch() -> None:
+    mm.register("scale", toys.Scale(2.0))
+    graph = mm.pipeline("rows | scale | blackened", rows=np.ones((3, 2)), blackened=blackened)
+    run = mm.run(graph)
+    assert [value.tolist() for value in run["scale"]["prediction"]] == [[2.0, 2.0]] * 3
+    assert [value.tolist() for value in run["rows"]["value"]] == [[1.0, 1.0]] * 3
+    assert run["blackened"]["value"][0] is not None

@@ -67,6 +67,8 @@ def _field(value: Any, name: str) -> Any:
 def own(value: Any) -> Any:
     """A copy of what a function could change in place: records, lists, arrays and tensors.
 
+    Those in tuples too, and so a prediction's example and inference.
+
     Beam hands one object to every step that follows.
     """
     kind = type(value)
@@ -76,6 +78,9 @@ def own(value: Any) -> Any:
         return {name: own(item) for name, item in value.items()}
     if kind is list:
         return [own(item) for item in value]
+    if isinstance(value, tuple):
+        items = map(own, value)
+        return kind._make(items) if hasattr(kind, "_make") else tuple(items)
     if kind is np.ndarray:
         return value.copy()
     return value.clone() if is_a(value, _TENSOR) else value
