@@ -107,8 +107,11 @@ def notebook_names() -> Mapping[str, Any]:
     """The variables of the notebook that this runs in, without IPython's own; {} outside of one."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None:
-        return {}
+    return {} if shell is None else variables_of(shell)
+
+
+def variables_of(shell: Any) -> dict[str, Any]:
+    """The variables of one IPython shell, without IPython's own."""
     hidden = shell.user_ns_hidden
     return {
         name: value

@@ -42,7 +42,7 @@ class ShardCache(cache_manager.CacheManager):
 
     def elements(self, name: str) -> Iterator[Any]:
         """The elements of the PCollection that was watched under `name`, in the order written."""
-        return self._elements(self.folder / _hashed(name))
+        return _read_shards(self.folder / _hashed(name))
 
     def name_in(self, label: str) -> str | None:
         """The name of the PCollection that a label of Beam's cache speaks of."""
@@ -58,7 +58,7 @@ class ShardCache(cache_manager.CacheManager):
     def read(self, *labels: str, **args: Any) -> tuple[Iterator[Any], int]:
         if not self.exists(*labels):
             return iter(()), -1
-        stored = self._elements(self._path(labels))
+        stored = _read_shards(self._path(labels))
         windowed = (windowed_value.create(e, 0, (_WINDOW,)) for e in stored)
         return windowed, 0
 
@@ -103,11 +103,6 @@ class ShardCache(cache_manager.CacheManager):
     def _path(self, labels: tuple[str, ...]) -> Path:
         return self.folder / labels[-1].split("-", 1)[0]
 
-    def _elements(self, path: Path) -> Iterator[Any]:
-        for shard in sorted(path.glob("*.shard")):
-            with shard.open("rb") as file:
-                yield from pickle.load(file)
-
 
 _WINDOW = beam.transforms.window.GlobalWindow()
 
@@ -138,6 +133,12 @@ def _write_shard(folder: Path, number: int, elements: list[Any]) -> None:
     draft.replace(folder / f"{name}.shard")
 
 
+def _read_shards(folder: Path) -> Iterator[Any]:
+    for shard in sorted(folder.glob("*.shard")):
+        with shard.open("rb") as file:
+            yield from pickle.load(file)
+
+
 class _WriteShards(beam.DoFn):
     def __init__(self, path: str, name: str, run_id: str) -> None:
         self.path, self.name, self.run_id = path, name, run_id
@@ -159,10 +160,7 @@ class _WriteShards(beam.DoFn):
         try:
             _write_shard(Path(self.path), next(self._numbers), self._buffer)
         except Exception as error:
-            cause = self._cause(error)
-            if run := live.find(self.run_id):
-                run.stop(cause)
-            raise cause from error
+            raise live.stop(self.run_id, self._cause(error)) from error
         self._buffer = []
 
     def _cause(self, error: Exception) -> RunError:
@@ -179,7 +177,5 @@ class _WriteShards(beam.DoFn):
 
 class _ReadShards(beam.DoFn):
     def process(self, path: str) -> Iterator[Any]:
-        for shard in sorted(Path(path).glob("*.shard")):
-            with shard.open("rb") as file:
-                for element in pickle.load(file):
-                    yield WindowedValueHolder(windowed_value.create(element, 0, (_WINDOW,)))
+        for element in _read_shards(Path(path)):
+            yield WindowedValueHolder(windowed_value.create(element, 0, (_WINDOW,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -45,13 +45,15 @@ class Prepared:
         By model name.
     functions
         By function name.
+    carried
+        The sources' fields that travel with an element, as a later `by=` names them.
     """
 
     graph: Graph
     plans: Mapping[str, sources.Plan]
     models: Mapping[str, ModelSpec]
     functions: Mapping[str, Callable[[Any], Any]]
-    carried: tuple[str, ...] = field(default=())
+    carried: tuple[str, ...]
 
 
 def compile_graph(

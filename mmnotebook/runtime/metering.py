@@ -73,9 +73,7 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
                 + f": {one_line(error)}",
                 remedy=f"register {self.name!r} again",
             )
-            if run := live.find(self.run_id):
-                run.stop(cause)
-            raise cause from error
+            raise live.stop(self.run_id, cause) from error
         milliseconds = (time.perf_counter() - started) * 1000
         self._note_load(milliseconds, weigh(model))
         # Beam hands a model that processes share to the handler as a proxy, which has its methods
@@ -98,8 +96,7 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
     ) -> Iterable[Any]:
         run = live.find(self.run_id)
         meter = _Meter(self.node, self.name)
-        for metric, value in self._pending.items():
-            meter.values[metric] = value
+        meter.values.update(self._pending)
         self._pending = {}
         inner = model.model if isinstance(model, Loaded) else model
 
@@ -123,7 +120,7 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
         if len(results) != len(batch):
             message = f"the model gave {len(results)} outputs for {len(batch)} elements"
             raise ValueError(message)
-        meter.call(len(batch), milliseconds)
+        meter.call(milliseconds)
         return results
 
     def _finish(self, example: Any, result: Any) -> Any:
@@ -186,7 +183,7 @@ class _Meter:
         self.values: dict[str, int] = {}
         self.slowest = self.total = 0.0
 
-    def call(self, elements: int, milliseconds: float) -> None:
+    def call(self, milliseconds: float) -> None:
         self.counts["batches"] += 1
         self.counts[f"{LATENCY}{metrics.bucket(milliseconds)}"] += 1
         self.slowest = max(self.slowest, milliseconds)

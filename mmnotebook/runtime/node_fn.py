@@ -10,7 +10,6 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from mmnotebook.errors import MMError
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data.elements import Key, failure
 from mmnotebook.runtime.metering import NODE_NAMESPACE
@@ -77,12 +76,6 @@ class NodeFn(beam.DoFn, ABC):
         if self._live is not None:
             self._live.failed(self.node, failed)
         return beam.pvalue.TaggedOutput(FAILED, failed)
-
-    def stop(self, cause: MMError) -> MMError:
-        """End the run for a reason that is not one element's; returns what is to be raised."""
-        if self._live is not None:
-            self._live.stop(cause)
-        return cause
 
     def finish_bundle(self) -> None:
         namespace = NODE_NAMESPACE + self.node

@@ -19,6 +19,7 @@ from mmnotebook.runtime.data.elements import Key, by_value, own, pick
 from mmnotebook.runtime.data.sources import Slice
 from mmnotebook.runtime.metering import Failed
 from mmnotebook.runtime.node_fn import FAILED, NodeFn, Outputs, Pair, apply
+from mmnotebook.runtime.running import live
 
 
 class _Read(NodeFn):
@@ -37,7 +38,7 @@ class _Read(NodeFn):
         try:
             return next(rows, None)
         except Exception as error:
-            raise self.stop(readers.unreadable(path, error)) from error
+            raise live.stop(self.run_id, readers.unreadable(path, error)) from error
         finally:
             self._seconds += time.perf_counter() - started
 
@@ -187,7 +188,7 @@ class _Write(NodeFn):
             remedy="give all elements the same plain fields; .jsonl takes the most kinds of values",
             node=self.node,
         )
-        raise self.stop(cause) from error
+        raise live.stop(self.run_id, cause) from error
 
 
 def write(node: Node, pcoll: Any, run_id: str) -> Outputs:

@@ -13,7 +13,7 @@ import mmnotebook as mm
 from mmnotebook.errors import MMError, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
-from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.graph.names import Names, is_a, role_of, variables_of
 from mmnotebook.graph.steps import is_name
 
 Accepts = Callable[[Any], bool]
@@ -48,12 +48,8 @@ class Variables:
 
     def own(self) -> dict[str, Any]:
         """The user's variables, without IPython's and private ones."""
-        hidden = self._shell.user_ns_hidden
-        return {
-            name: value
-            for name, value in self._shell.user_ns.items()
-            if not name.startswith("_") and not (name in hidden and hidden[name] is value)
-        }
+        everything = variables_of(self._shell)
+        return {name: value for name, value in everything.items() if not name.startswith("_")}
 
     def names(self) -> Names:
         """What a name in a pipeline's text can stand for."""

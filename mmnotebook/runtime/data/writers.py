@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.analysis.values import plain
+from mmnotebook.analysis.values import is_prediction, plain
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.runtime.data import storage
 
@@ -52,7 +52,7 @@ def record(key: Any, value: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"id": key.id}
     if key.key is not None:
         row["key"] = key.key
-    if hasattr(value, "inference") and hasattr(value, "model_id"):
+    if is_prediction(value):
         return {**row, "prediction": _plain(value.inference), "model": value.model_id}
     if isinstance(value, Mapping):
         named = {str(name): _plain(part) for name, part in value.items()}

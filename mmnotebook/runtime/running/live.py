@@ -91,6 +91,13 @@ def find(run_id: str) -> Live | None:
     return _runs.get(run_id)
 
 
+def stop(run_id: str, cause: MMError) -> MMError:
+    """End the run with this id, if it is in this process; gives back what is to be raised."""
+    if run := find(run_id):
+        run.stop(cause)
+    return cause
+
+
 def end(run_id: str) -> None:
     """Close the channel of a run."""
     _runs.pop(run_id, None)
