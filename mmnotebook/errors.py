@@ -24,6 +24,13 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def shown(value: object) -> str:
+    """The first line of a value's repr, cut to 60 characters, and its type."""
+    text = " ".join(repr(value).split("\n", 1)[0].split())
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return f"{text} ({type(value).__name__})"
+
+
 class MMError(Exception):
     """Base of every error that mmnotebook raises on purpose.
 

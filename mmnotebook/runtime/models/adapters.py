@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import plain
+from mmnotebook.errors import shown
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -37,7 +38,7 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
 def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
     array = np.stack([np.asarray(example) for example in batch])
     if array.dtype == object or array.dtype.kind in "USOV":
-        raise TypeError(f"a torch module takes numbers; the example is {_short(batch[0])}")
+        raise TypeError(f"a torch module takes numbers; the example is {shown(batch[0])}")
     return array
 
 
@@ -149,8 +150,3 @@ def argmax(output: Any) -> int:
     if scores.ndim != 1:
         raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")
     return int(scores.argmax())
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return f"{text if len(text) <= 60 else text[:59] + '…'} ({type(value).__name__})"

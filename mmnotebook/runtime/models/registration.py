@@ -11,7 +11,7 @@ from typing import Any
 
 import cloudpickle
 
-from mmnotebook.errors import ModelError, one_line
+from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.steps import KINDS, is_count, is_name
@@ -105,7 +105,7 @@ def _store(
     if is_a(target, {("sklearn", "BaseEstimator")}):
         return files.store_estimator(name, target)
     raise ModelError(
-        f"cannot register {_short(target)} as {name!r}; allowed: {ALLOWED}", remedy=_remedy(target)
+        f"cannot register {shown(target)} as {name!r}; allowed: {ALLOWED}", remedy=_remedy(target)
     )
 
 
@@ -161,7 +161,7 @@ def _check_options(
         raise ModelError(f"device={device!r}; allowed: 'CPU' or 'GPU'")
     if not isinstance(target, (str, Path)) and (model_class is not None or params):
         raise ModelError(
-            f"model_class and model_params go with a state-dict file, not with {_short(target)}",
+            f"model_class and model_params go with a state-dict file, not with {shown(target)}",
             remedy="leave them out",
         )
 
@@ -184,9 +184,3 @@ def _output(output: Any) -> Any:
     except Exception as error:
         raise ModelError(f"output={output!r} cannot be pickled ({one_line(error)})") from error
     return output
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split("\n", 1)[0].split())
-    text = text if len(text) <= 60 else text[:59] + "…"
-    return f"{text} ({type(value).__name__})"
