@@ -12,6 +12,8 @@ import apache_beam as beam
 import numpy as np
 import torch
 
+from mmnotebook.runtime.blocks.block import Block
+
 _RAW = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -34,24 +36,36 @@ def _reduce_tensor(tensor: torch.Tensor) -> tuple[Callable[..., Any], tuple[Any,
     return _tensor, (array, plain.dtype, tuple(plain.shape))
 
 
+def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
+    # One that is read-only here, a view of a frame say, can be written to where it comes back.
+    return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
+
+
 _TABLE = copyreg.dispatch_table.copy()
 _TABLE[torch.Tensor] = _reduce_tensor
 _TABLE[torch.nn.Parameter] = _reduce_tensor
+_TABLE[np.ndarray] = _reduce_array
 
 
-def dump(value: Any, file: Any) -> None:
-    """Pickle `value` into a binary file, tensors as their own numbers."""
-    pickler = pickle.Pickler(file, protocol=5)
+def dump(
+    value: Any, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None
+) -> None:
+    """Pickle `value` into a binary file, tensors as their own numbers.
+
+    `buffer_callback` is pickle's: it is given each array's memory, and when it keeps one and
+    answers with something false, only a reference stands in the file.
+    """
+    pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     pickler.dispatch_table = _TABLE
     pickler.dump(value)
 
 
 class Element:
-    """The type hint of what flows between two nodes: (Key, value)."""
+    """The type hint of one element: (Key, value), or anything else that `dump` takes."""
 
 
 class ElementCoder(beam.coders.Coder):
-    """Codes one element with `dump`."""
+    """Codes one element with `dump`: tensors, arrays, predictions, records, blocks of these."""
 
     def encode(self, value: Any) -> bytes:
         buffer = io.BytesIO()
@@ -64,7 +78,7 @@ class ElementCoder(beam.coders.Coder):
     def estimate_size(self, value: Any) -> int:
         # Beam asks for sizes to choose buffers; encoding an element to answer would cost more
         # than the element's step.
-        return 128
+        return int(getattr(value, "nbytes", 128))
 
     def is_deterministic(self) -> bool:
         return False
@@ -73,4 +87,12 @@ class ElementCoder(beam.coders.Coder):
         return Element
 
 
+class BlockCoder(ElementCoder):
+    """Codes a whole block: a column at a time, its size known beforehand."""
+
+    def to_type_hint(self) -> Any:
+        return Block
+
+
 beam.coders.registry.register_coder(Element, ElementCoder)
+beam.coders.registry.register_coder(Block, BlockCoder)

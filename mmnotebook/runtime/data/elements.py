@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,10 @@ import numpy as np
 from mmnotebook.analysis.records import Failure
 from mmnotebook.errors import nearest, one_line
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime.blocks.columns import Column
+
+Select = str | tuple[str, ...] | None
+"""A field, several, or the value itself."""
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
@@ -44,13 +49,26 @@ class MissingField(Exception):
     """An element lacks a field that a step asks for."""
 
 
-def pick(value: Any, select: str | tuple[str, ...] | None) -> Any:
+def pick(value: Any, select: Select) -> Any:
     """The selected field of a value, several as one numpy row; the value itself for None."""
     if select is None:
         return value
     if isinstance(select, str):
         return _field(value, select)
     return np.array([_field(value, name) for name in select])
+
+
+def pick_column(
+    values: Sequence[Any], select: Select
+) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
+    """The selected field of all values at once and None, or the values and what picks from each."""
+    if select is None:
+        return values, None
+    if isinstance(select, str) and isinstance(values, Column):
+        column = values.field(select)
+        if column is not None:
+            return column, None
+    return values, functools.partial(pick, select=select)
 
 
 def _field(value: Any, name: str) -> Any:

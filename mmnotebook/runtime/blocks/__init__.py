@@ -1,0 +1,1 @@
+"""What flows through a run: blocks of elements, held column by column."""
