@@ -39,5 +39,29 @@ class RunFinished:
     counts: tuple[NodeCounts, ...]
 
 
-Event = RunStarted | RunProgressed | RunFinished
+@dataclass(frozen=True)
+class ModelLoading:
+    """A model that was not warm begins to load."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class ModelLoaded:
+    """A model was loaded in `seconds`; `bytes` of its parameters, wherever they lie."""
+
+    model: str
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelEvicted:
+    """A warm model is gone: for want of room, as it was unloaded, or as it was replaced."""
+
+    model: str
+    bytes: int
+
+
+Event = RunStarted | RunProgressed | RunFinished | ModelLoading | ModelLoaded | ModelEvicted
 Subscriber = Callable[[Event], None]

@@ -1,0 +1,48 @@
+"""Sizes in bytes as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from operator import index
+from typing import Any, SupportsIndex
+
+from mmnotebook.errors import MMError, shown
+
+_UNITS = ("", "k", "m", "g", "t")
+_NAMES = ("bytes", "kB", "MB", "GB", "TB")
+_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", re.IGNORECASE)
+
+
+def parse(name: str, size: Any) -> int:
+    """A size that a user gave, in bytes.
+
+    Parameters
+    ----------
+    name
+        What the size is of, for the error.
+    size
+        A whole number of bytes, or text such as "500 MB" (10**6 bytes each) or "4GiB" (2**30).
+
+    Raises
+    ------
+    MMError
+        When it is neither.
+    """
+    if isinstance(size, str) and (match := _TEXT.fullmatch(size)):
+        number, unit, binary = match.groups()
+        power = _UNITS.index((unit or "").lower())
+        return round(float(number) * (1024.0 if binary else 1000.0) ** power)
+    if isinstance(size, SupportsIndex) and not isinstance(size, bool) and index(size) >= 0:
+        return index(size)
+    raise MMError(
+        f"{name}={shown(size)}; allowed: a whole number of bytes, or text with a unit",
+        remedy=f"for example {name} = '4GiB', or {name} = '500MB'",
+    )
+
+
+def text(size: float) -> str:
+    """A number of bytes for people: `205.0 MB`, `512 bytes`."""
+    power = 0
+    while abs(size) >= 999.95 and power < len(_UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.1f} {_NAMES[power]}" if power else f"{size:.0f} bytes"
