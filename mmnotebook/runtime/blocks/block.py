@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmnotebook.analysis.records import Failure
-from mmnotebook.runtime.blocks.columns import Column, concat, pack
+from mmnotebook.runtime.blocks.columns import Column, pack, size_of
 from mmnotebook.runtime.data.elements import Key
 
 ROWS = 4096
@@ -113,7 +113,7 @@ def blocks_of(elements: Iterable[tuple[Key, Any]]) -> Iterator[Block]:
     size = 0
     for element in elements:
         rows.append(element)
-        size += int(getattr(element[1], "nbytes", 64))
+        size += size_of(element[1])
         if len(rows) >= ROWS or size >= BYTES:
             yield Block.of(rows)
             rows, size = [], 0

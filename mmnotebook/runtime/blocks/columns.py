@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ class Objects(Column):
 
     def __post_init__(self) -> None:
         step = max(1, len(self.values) // 16)
-        self.nbytes = sum(map(_size, self.values[::step])) * step
+        self.nbytes = sum(map(size_of, self.values[::step])) * step
 
     def __len__(self) -> int:
         return len(self.values)
@@ -140,22 +139,22 @@ class Same(Column):
     """One value for all."""
 
     value: Any
-    count: int
+    length: int
 
     def __post_init__(self) -> None:
-        self.nbytes = _size(self.value)
+        self.nbytes = size_of(self.value)
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
 
     def rows(self) -> list[Any]:
-        return [self.value] * self.count
+        return [self.value] * self.length
 
     def take(self, places: Sequence[int]) -> Column:
         return Same(self.value, len(places))
 
     def part(self, start: int, stop: int) -> Column:
-        return Same(self.value, len(range(self.count)[start:stop]))
+        return Same(self.value, len(range(self.length)[start:stop]))
 
 
 @dataclass(eq=False)
@@ -225,8 +224,7 @@ def concat(columns: Sequence[Column]) -> Column:
     parts = [column for column in columns if len(column)] or list(columns[:1])
     if len(parts) == 1:
         return parts[0]
-    first = parts[0]
-    joined = _joined(first, parts) if parts and len({*map(type, parts)}) == 1 else None
+    joined = _joined(parts[0], parts) if len({*map(type, parts)}) == 1 else None
     if joined is None:
         return pack(list(itertools.chain.from_iterable(part.rows() for part in parts)))
     return joined
@@ -235,7 +233,7 @@ def concat(columns: Sequence[Column]) -> Column:
 def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
     """Columns of one class as one, None where they do not fit."""
     if isinstance(first, Arrays):
-        if len({(p.array.dtype, p.array.shape[1:]) for p in parts}) == 1:
+        if len({(p.array.dtype, p.array.dtype.num, p.array.shape[1:]) for p in parts}) == 1:
             return type(first)(np.concatenate([p.array for p in parts]))
     elif isinstance(first, Tensors):
         if len({(p.tensor.dtype, p.tensor.shape[1:]) for p in parts}) == 1:
@@ -266,9 +264,13 @@ def _packed(kind: type, rows: list[Any]) -> Column | None:
         names = tuple(rows[0])
         if names and all(type(n) is str for n in names) and all(tuple(r) == names for r in rows):
             return Records({name: pack([row[name] for row in rows]) for name in names})
-    elif issubclass(kind, tuple) and (kind is tuple or hasattr(kind, "_make")):
-        if rows[0] and len(set(map(len, rows))) == 1 and not any(map(_has_more, rows)):
-            return Tuples(kind, tuple(map(pack, zip(*rows, strict=True))))
+    elif (
+        (kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_make")))
+        and rows[0]
+        and len(set(map(len, rows))) == 1
+        and not any(map(_has_more, rows))
+    ):
+        return Tuples(kind, tuple(map(pack, zip(*rows, strict=True))))
     return None
 
 
@@ -319,13 +321,21 @@ def _has_more(value: Any) -> bool:
     return bool(getattr(value, "__dict__", None))
 
 
-def _size(value: Any) -> int:
-    """About how many bytes a value takes, one level deep."""
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        return size + 64
+def size_of(value: Any) -> int:
+    """About how many bytes a value takes, two levels deep; the same for equal values."""
     if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return sys.getsizeof(value, 64)
-    return 64 + sum(getattr(item, "nbytes", None) or sys.getsizeof(item, 64) for item in value)
+        return 64 + sum(map(_flat_size, value.values()))
+    if isinstance(value, (list, tuple)):
+        return 64 + sum(map(_flat_size, value))
+    return _flat_size(value)
+
+
+def _flat_size(value: Any) -> int:
+    if isinstance(value, (str, bytes, bytearray)):
+        return 64 + len(value)
+    if isinstance(value, torch.Tensor):  # a sparse one does not say its bytes
+        return 64 + value.numel() * value.element_size()
+    if isinstance(value, (dict, list, tuple)):
+        return 64 + 16 * len(value)
+    size = getattr(value, "nbytes", None)
+    return 64 + size if isinstance(size, int) else 64

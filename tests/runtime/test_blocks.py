@@ -1,0 +1,403 @@
+"""Columns and blocks give back what was put in: equal values, of the same types and dtypes."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import pickle
+from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from apache_beam.ml.inference.base import PredictionResult
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mmnotebook.analysis.records import Failure
+from mmnotebook.runtime.blocks import block as blocks
+from mmnotebook.runtime.blocks.block import Block, blocks_of, in_parts
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Column,
+    Numbers,
+    Objects,
+    Records,
+    Same,
+    Tensors,
+    Tuples,
+    concat,
+    pack,
+    size_of,
+)
+from mmnotebook.runtime.data.elements import Key
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any = 0
+
+
+Pair = namedtuple("Pair", "x y")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal in type, dtype, shape, order of fields and every value, nan and -0.0 told apart."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, torch.Tensor):
+        return (
+            (one.dtype, one.shape, one.requires_grad) == (other.dtype, other.shape, False)
+            or bool(one.requires_grad and other.requires_grad)
+        ) and torch.equal(
+            *(t.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
+              for t in (one, other))
+        )  # fmt: skip
+    if isinstance(one, (np.ndarray, np.generic)):
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if one.dtype.hasobject:
+            return same(one.tolist(), other.tolist())
+        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, complex):
+        return same(one.real, other.real) and same(one.imag, other.imag)
+    if isinstance(one, float):
+        if math.isnan(one) or math.isnan(other):
+            return math.isnan(one) and math.isnan(other)
+        return one == other and math.copysign(1, one) == math.copysign(1, other)
+    return bool(one == other)
+
+
+TORCH = [
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
+]
+shapes = st.sampled_from([(), (0,), (1,), (3,), (2, 2), (2, 0), (1, 1, 2)])
+dtypes = (
+    hnp.boolean_dtypes()
+    | hnp.integer_dtypes(endianness="?")
+    | hnp.floating_dtypes(endianness="?", sizes=(16, 32, 64))
+    | hnp.complex_number_dtypes(endianness="?", sizes=(64, 128))
+    | hnp.datetime64_dtypes(endianness="?")
+    | hnp.timedelta64_dtypes(endianness="?")
+    | hnp.byte_string_dtypes(max_len=4)
+    | hnp.unicode_string_dtypes(endianness="?", max_len=4)
+)
+structured = hnp.array_dtypes(dtypes, max_size=3)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> Any:
+    dtype, shape = draw(dtypes | structured), draw(shapes)
+    count = int(np.prod(shape))
+    raw = draw(st.binary(min_size=count * dtype.itemsize, max_size=count * dtype.itemsize))
+    if dtype.kind in "SV" or count == 0 or dtype.kind in "biufcmM":
+        if dtype.kind == "b":
+            raw = bytes(byte & 1 for byte in raw)
+        array = np.frombuffer(raw, dtype=dtype).copy() if raw else np.zeros(count, dtype)
+        if dtype.kind != "V":
+            return array.reshape(shape)
+    return np.zeros(shape, dtype)
+
+
+@st.composite
+def scalars(draw: st.DrawFn) -> Any:
+    dtype = draw(dtypes)
+    return (
+        np.zeros(2, dtype.newbyteorder("="))[0]
+        if dtype.kind in "SU"
+        else draw(hnp.from_dtype(dtype.newbyteorder("=")))
+    )
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> torch.Tensor:
+    dtype, shape = draw(st.sampled_from(TORCH)), draw(shapes)
+    values = draw(st.lists(st.integers(0, 100), min_size=int(np.prod(shape)), max_size=8))
+    return torch.tensor(values[: int(np.prod(shape))]).reshape(shape).to(dtype)
+
+
+numbers = st.booleans() | st.integers() | st.integers(-5, 5) | st.floats()
+plain = (
+    st.none() | numbers | st.complex_numbers() | st.text(max_size=4) | st.binary(max_size=4)
+    | st.datetimes() | st.sampled_from([torch.Size([2]), 2**63, -(2**63), -0.0])
+)  # fmt: skip
+leaves = plain | arrays() | scalars() | tensors()
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b", "ü"]) | st.integers(0, 1), inner, max_size=2)
+        | st.tuples(inner, inner)
+        | st.builds(Point, inner, inner)
+        | st.builds(Pair, inner, inner)
+        | st.builds(PredictionResult, inner, inner, st.sampled_from(["m", None]))
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> list[Any]:
+    """Values that mostly share one form, as the elements of a node do, or not at all."""
+    count = draw(st.integers(0, 6))
+    kind = draw(st.sampled_from(["mixed", "repeated", "array", "tensor", "record", "tuple"]))
+    few = draw(st.lists(values, min_size=1, max_size=2))
+    if kind == "mixed":
+        return draw(st.lists(values, max_size=6))
+    if kind == "repeated":
+        return [few[0]] * count
+    if kind == "array":
+        model = draw(arrays())
+        return [model.copy() for _ in range(count)]
+    if kind == "tensor":
+        model = draw(tensors())
+        return [model + row if model.dtype != torch.bool else model for row in range(count)]
+    one = draw(st.sampled_from([numbers, st.floats(), st.integers(-9, 9), plain, tensors()]))
+    rows = draw(st.lists(st.tuples(one, values), min_size=count, max_size=count))
+    if kind == "record":
+        return [{"a": a, "b": {"c": b, "d": None}} for a, b in rows]
+    return [draw(st.sampled_from([Point, PredictionResult]))(*row) for row in rows]
+
+
+@given(alike())
+def test_rows_come_back_as_they_were(items: list[Any]) -> None:
+    column = pack(items)
+    assert len(column) == len(items)
+    assert same(column.rows(), items)
+    assert same(list(column), items)
+    assert same([column[place] for place in range(-len(items), len(items))], items + items)
+    assert pack(column) is column
+    assert isinstance(column.nbytes, int) and column.nbytes >= 0
+
+
+@given(alike(), st.data())
+def test_any_rows_can_be_taken(items: list[Any], data: st.DataObject) -> None:
+    column = pack(items)
+    if items:
+        places = data.draw(st.lists(st.integers(0, len(items) - 1), max_size=8))
+        taken = column.take(places)
+        assert len(taken) == len(places)
+        assert same(taken.rows(), [items[place] for place in places])
+    ends = st.integers(0, len(items))
+    start, stop = sorted((data.draw(ends), data.draw(ends)))
+    assert same(column.part(start, stop).rows(), items[start:stop])
+    assert same(column[start:stop].rows(), items[start:stop])
+
+
+@given(st.lists(alike(), max_size=3))
+def test_columns_one_after_the_other(lists: list[list[Any]]) -> None:
+    joined = concat([pack(items) for items in lists])
+    assert same(joined.rows(), [item for items in lists for item in items])
+
+
+@given(alike(), st.integers(0, 6))
+def test_what_was_cut_can_be_joined(items: list[Any], cut: int) -> None:
+    column = pack(items)
+    cut = min(cut, len(items))
+    joined = concat([column.part(0, cut), column.part(cut, len(items))])
+    assert same(joined.rows(), items)
+    assert type(joined) is type(column)
+
+
+@given(alike())
+def test_a_field_of_records(items: list[Any]) -> None:
+    column = pack(items)
+    for name in ("a", "b", "none"):
+        field = column.field(name)
+        if field is not None:
+            assert same(field.rows(), [item[name] for item in items])
+    if items and all(type(item) is dict and list(item) == ["a", "b"] for item in items):
+        assert column.field("a") is not None
+
+
+@pytest.mark.parametrize(
+    ("items", "kind"),
+    [
+        ([1.5, 2.5], Numbers),
+        ([1, 2], Numbers),
+        ([True, False], Numbers),
+        ([1, True], Objects),
+        ([1, 2.0], Objects),
+        ([1, 2**63], Objects),
+        ([None, None], Same),
+        (["a", "b"], Objects),
+        ([np.float32(1), np.float32(2)], Arrays),
+        ([np.float32(1), np.float64(2)], Objects),
+        ([np.zeros(2), np.ones(2)], Arrays),
+        ([np.zeros(2), np.ones(3)], Objects),
+        ([np.zeros(2, "f4"), np.zeros(2, "f8")], Objects),
+        ([np.zeros(2, ">f4")] * 2, Objects),
+        ([np.zeros(2, "i4,f8")] * 2, Objects),
+        ([np.array(["a"])] * 2, Objects),
+        ([np.array(1.0)] * 2, Objects),
+        ([np.datetime64(1, "s"), np.datetime64(1, "D")], Objects),
+        ([np.datetime64(1, "s"), np.datetime64("NaT", "s")], Arrays),
+        ([torch.zeros(2), torch.ones(2)], Tensors),
+        ([torch.tensor(1), torch.tensor(2)], Tensors),
+        ([torch.zeros(2), torch.zeros(3)], Objects),
+        ([torch.zeros(2), torch.zeros(2, dtype=torch.float64)], Objects),
+        ([torch.zeros(2, requires_grad=True)], Objects),
+        ([torch.eye(2).to_sparse()] * 2, Objects),
+        ([torch.nn.Parameter(torch.zeros(2))], Objects),
+        ([{"a": 1}, {"a": 2}], Records),
+        ([{"a": 1, "b": 2}, {"b": 1, "a": 2}], Objects),
+        ([{}, {}], Objects),
+        ([{1: 1}, {1: 2}], Objects),
+        ([(1, "a"), (2, "b")], Tuples),
+        ([(1,), (1, 2)], Objects),
+        ([(), ()], Objects),
+        ([Point(1), Point(2)], Tuples),
+        ([Point(1), (2, 0)], Objects),
+        ([PredictionResult(np.zeros(2), 1, "m")] * 2, Tuples),
+        ([torch.Size([1])] * 2, Objects),
+    ],
+    ids=repr,
+)
+def test_which_column_holds_what(items: list[Any], kind: type[Column]) -> None:
+    column = pack(items)
+    assert type(column) is kind
+    if not any(isinstance(item, torch.Tensor) and item.is_sparse for item in items):
+        assert same(column.rows(), items)
+    assert column.nbytes > 0
+
+
+def test_records_hold_their_fields_as_columns() -> None:
+    rows = [{"x": np.full(3, row), "n": row, "deep": {"t": torch.tensor(row)}} for row in range(3)]
+    column = pack(rows)
+    assert isinstance(column, Records) and isinstance(column.columns["x"], Arrays)
+    deep = column.field("deep")
+    assert isinstance(deep, Records) and isinstance(deep.columns["t"], Tensors)
+    assert column.field("n").rows() == [0, 1, 2]  # type: ignore[union-attr]
+
+
+def test_a_conjugate_keeps_its_values() -> None:
+    tensor = torch.tensor([1 + 2j, 3j]).conj()
+    (row,) = pack([tensor]).rows()
+    assert torch.equal(row, tensor)
+
+
+def test_columns_join_only_where_they_fit() -> None:
+    assert isinstance(concat([pack([1, 2]), pack([3])]), Numbers)
+    assert isinstance(concat([pack([{"a": 1}]), pack([{"a": 2.5}])]), Records)
+    assert isinstance(concat([pack([1]), pack(["a"])]), Objects)
+    assert isinstance(concat([pack([]), pack([1])]), Numbers)
+    assert concat([]).rows() == []
+    longlong = np.array([1], dtype=np.longlong)
+    joined = concat([Arrays(np.array([1])), Arrays(longlong)]).rows()
+    assert list(map(type, joined)) == [np.int64, np.longlong]
+
+
+def test_sizes_are_known_roughly_for_everything() -> None:
+    assert 8000 <= size_of(np.zeros(1000)) < 9000
+    assert 4000 <= size_of({"a": torch.zeros(1000), "b": "x" * 10}) < 5000
+    assert 9 * 4 <= size_of(torch.eye(3).to_sparse()) < 200
+    assert size_of("x" * 1000) == size_of(b"x" * 1000) > 1000
+    assert size_of([[0.5] * 1000]) > 8000
+    assert all(size_of(value) >= 64 for value in (None, 1, object(), datetime.date.min, ()))
+
+
+# Blocks
+
+
+fields = st.none() | st.integers(0, 3)
+keys = st.builds(
+    Key,
+    st.text("abc", max_size=3),
+    st.text("abc", max_size=3),
+    st.sampled_from([None, "", "a", "b"]),
+    st.sampled_from([(), (("u", 1),), (("u", "x"), ("v", None))]),
+)
+
+
+@st.composite
+def elements(draw: st.DrawFn) -> list[tuple[Key, Any]]:
+    items = draw(alike())
+    kind = draw(st.sampled_from([keys, keys.map(lambda key: Key(key.id, key.id))]))
+    return [(draw(kind), item) for item in items]
+
+
+FAILED = [Failure("n", "1", "ValueError", "bad", "")]
+
+
+@given(elements())
+def test_a_block_gives_its_elements_back(pairs: list[tuple[Key, Any]]) -> None:
+    block = Block.of(pairs, FAILED)
+    assert len(block) == len(pairs)
+    assert same(list(block.elements()), pairs)
+    assert list(block.keys()) == [key for key, _ in pairs]
+    assert block.failed == FAILED
+    again, alone = pickle.loads(pickle.dumps((block, pairs), protocol=5))
+    assert same(list(again.elements()), alone) and again.failed == FAILED
+
+
+def test_a_block_holds_no_more_than_it_must() -> None:
+    simple = Block.of([(Key("1", "1"), 5), (Key("2", "2"), 6)])
+    assert (simple.origins, simple.arms, simple.fields) == (None, None, None)
+    full = Block.of([(Key("1/0", "1", "a", (("u", 1),)), 5)])
+    assert (full.origins, full.arms, full.fields) == (["1"], ["a"], [(("u", 1),)])
+
+
+@given(elements(), st.data())
+def test_elements_can_be_taken_in_any_order_and_again(
+    pairs: list[tuple[Key, Any]], data: st.DataObject
+) -> None:
+    block = Block.of(pairs, FAILED)
+    places: list[int] = []
+    if pairs:
+        places = data.draw(
+            st.lists(st.integers(0, len(pairs) - 1), max_size=8)
+            | st.permutations(range(len(pairs)))
+            | st.just([0] * len(pairs))
+        )
+    taken = block.take(places)
+    assert same(list(taken.elements()), [pairs[place] for place in places])
+    assert taken.failed == []
+    assert block.failed == FAILED
+
+
+def test_as_many_elements_as_there_are_need_not_be_all() -> None:
+    block = Block.of([(Key("a", "a"), 1), (Key("b", "b"), 2)])
+    assert [key.id for key, _ in block.take([0, 0]).elements()] == ["a", "a"]
+    assert block.take([1, 0]).values.rows() == [2, 1]
+    assert block.take(range(2)).ids == ["a", "b"]
+
+
+def test_the_same_elements_with_other_values() -> None:
+    block = Block.of([(Key("1/0", "1", "a"), 5), (Key("1/1", "1", "a"), 6)])
+    given = block.giving([0.5, 1.5], FAILED)
+    assert isinstance(given.values, Numbers)
+    assert list(given.elements()) == [
+        (Key("1/0", "1", "a"), 0.5), (Key("1/1", "1", "a"), 1.5),
+    ]  # fmt: skip
+    assert given.failed == FAILED and block.failed == []
+
+
+@given(elements(), st.integers(1, 4), st.integers(1, 400))
+def test_a_block_is_cut_to_size(pairs: list[tuple[Key, Any]], rows: int, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "ROWS", rows)
+        patch.setattr(blocks, "BYTES", size)
+        parts = list(in_parts(Block.of(pairs, FAILED)))
+        made = list(blocks_of(pairs))
+    assert same([pair for part in parts for pair in part.elements()], pairs)
+    assert [failure for part in parts for failure in part.failed] == FAILED
+    assert all(len(part) <= rows for part in parts)
+    assert same([pair for block in made for pair in block.elements()], pairs)
+    assert all(0 < len(block) <= rows for block in made)
+
+
+def test_big_elements_make_small_blocks() -> None:
+    def count(items: Sequence[Any]) -> list[int]:
+        return [len(block) for block in blocks_of([(Key("1", "1"), item) for item in items])]
+
+    assert count(range(10_000)) == [4096, 4096, 1808]
+    assert max(count([np.zeros(1 << 20, np.uint8)] * 100)) <= 33
+    assert max(count([{"image": np.zeros(1 << 20, np.uint8)}] * 100)) <= 33
