@@ -146,3 +146,7 @@ class RunError(MMError):
 
 class ResultError(MMError):
     """What was asked of a result it cannot answer: an unknown id, a `where=` that fails."""
+
+
+class StorageError(MMError):
+    """The folder where results are stored cannot be used, or takes no more."""

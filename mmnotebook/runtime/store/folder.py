@@ -1,0 +1,257 @@
+"""Where the store is, who may use it, and which processes do.
+
+v1/.lock                      held while anything below is looked up, renamed or removed
+v1/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
+v1/processes/PROCESS/         .lock, held while that process lives, and a file per pin
+v1/drafts/PROCESS/DRAFT/      what that process is writing, and what only it can use
+v1/trash/                     what is being removed
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import itertools
+import os
+import shutil
+import uuid
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from mmnotebook.errors import StorageError, one_line
+from mmnotebook.runtime import sizes
+
+FORMAT = 1
+VARIABLE = "MMNOTEBOOK_CACHE"
+_PARTS = ("entries", "processes", "drafts", "trash")
+_LOCK = ".lock"
+_FULL = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "files of that size are not allowed",
+}
+_open: set[int] = set()
+
+
+def chosen() -> Path:
+    """The user's folder: the one in MMNOTEBOOK_CACHE, else the one their system has for caches."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named).expanduser().absolute()
+    return platformdirs.user_cache_path("mmnotebook", appauthor=False).absolute()
+
+
+def prepared(folder: Path) -> Path:
+    """The part of a folder that this format uses, made when need be.
+
+    Raises
+    ------
+    StorageError
+        When the folder is no folder, cannot be written, or is open to others.
+    """
+    inner = folder / f"v{FORMAT}"
+    with reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check(folder)
+        inner.mkdir(mode=0o700, exist_ok=True)
+        _check(inner)
+        for part in _PARTS:
+            (inner / part).mkdir(mode=0o700, exist_ok=True)
+    return inner
+
+
+def _check(folder: Path) -> None:
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise StorageError(
+            f"the cache folder {str(folder)!r} belongs to another user (uid {found.st_uid})",
+            remedy=f"set {VARIABLE} to a folder of your own",
+        )
+    if found.st_mode & 0o022:
+        raise StorageError(
+            f"the cache folder {str(folder)!r} can be written by others "
+            f"(mode {found.st_mode & 0o777:o})",
+            remedy=f"chmod 700 {str(folder)!r}, or set {VARIABLE} to a folder of your own",
+        )
+
+
+@contextmanager
+def reported(folder: Path) -> Iterator[None]:
+    """What the system refuses below a cache folder, as a StorageError."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as error:
+        name = error.filename or str(folder)
+        raise StorageError(
+            f"the cache folder {str(folder)!r} cannot be made: {name!r} is a file",
+            remedy=f"set {VARIABLE} to a folder of your own, or move the file away",
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"the cache folder {str(folder)!r} cannot be used: {one_line(error)}",
+            remedy=f"set {VARIABLE} to a folder that you can write, on a local disk",
+        ) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Does an error say that no more can be written?"""
+    return error.errno in _FULL
+
+
+def full(inner: Path, needed: int, error: OSError) -> StorageError:
+    """The error for `needed` bytes that could not be written."""
+    return StorageError(
+        f"the cache in {str(inner.parent)!r} cannot take {sizes.text(needed)}: "
+        f"{_FULL[error.errno or 0]}",
+        remedy=f"mm.cache.clear(), a smaller mm.cache.limit, or another folder in {VARIABLE}",
+    )
+
+
+@contextmanager
+def locked(inner: Path) -> Iterator[None]:
+    """Alone in the store, among all threads of all processes; not to be entered twice."""
+    with reported(inner.parent):
+        handle = _opened(inner / _LOCK)
+    try:
+        with reported(inner.parent):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Unlocked, not only closed: a process forked meanwhile has a copy of the handle.
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        _close(handle)
+
+
+class Member:
+    """This process's place in a store, gone with this object; made by who holds the lock."""
+
+    def __init__(self, inner: Path) -> None:
+        name = uuid.uuid4().hex
+        self.pid = os.getpid()
+        self.inner, self.place, self.drafts = (
+            inner,
+            inner / "processes" / name,
+            inner / "drafts" / name,
+        )
+        self.place.mkdir(mode=0o700)
+        handle = _opened(self.place / _LOCK)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.drafts.mkdir(mode=0o700)
+        self._numbers = itertools.count()
+        weakref.finalize(self, _leave, self.pid, handle, self.drafts, self.place)
+
+    @property
+    def is_here(self) -> bool:
+        """Not when this is a fork of the process that made it, or the folder was removed."""
+        return self.pid == os.getpid() and self.place.is_dir() and self.drafts.is_dir()
+
+    def new_draft(self) -> Path:
+        path = self.drafts / uuid.uuid4().hex
+        path.mkdir(mode=0o700)
+        return path
+
+    def pin(self, name: str) -> Path:
+        """Keep the entry folder of this name from being removed while the file given back exists.
+
+        A file for each pin: letting go is one unlink then, which may happen at any moment and in
+        any thread, as the garbage collector pleases.
+        """
+        path = self.place / f"{name}-{next(self._numbers)}"
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return path
+
+
+def listed(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing when it is gone, as a leaving process's may be."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def pins(inner: Path) -> list[str]:
+    """The names of the entry folders that are pinned, as often as they are; see `sweep`."""
+    files = itertools.chain.from_iterable(map(listed, listed(inner / "processes")))
+    return [path.name.rsplit("-", 1)[0] for path in files if path.name != _LOCK]
+
+
+def sweep(inner: Path) -> None:
+    """Move what dead processes have left into the trash; for who holds the lock."""
+    for place in listed(inner / "processes"):
+        if not _is_alive(place):
+            discard(inner, inner / "drafts" / place.name)
+            discard(inner, place)
+    for drafts in listed(inner / "drafts"):
+        if not (inner / "processes" / drafts.name).is_dir():
+            discard(inner, drafts)
+
+
+def discard(inner: Path, path: Path) -> None:
+    """Move a folder into the trash, all of it at once."""
+    try:
+        path.rename(inner / "trash" / uuid.uuid4().hex)
+    except FileNotFoundError:
+        return
+
+
+def empty_trash(inner: Path) -> None:
+    """Remove what was discarded; takes long, and needs no lock."""
+    for path in listed(inner / "trash"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_own(pid: int, path: Path) -> None:
+    """Remove a file or folder unless this is a fork of the process that it belongs to."""
+    if os.getpid() == pid:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _leave(pid: int, handle: int, drafts: Path, place: Path) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(drafts, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+        _close(handle)
+
+
+def _is_alive(place: Path) -> bool:
+    try:
+        handle = _opened(place / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        _close(handle)
+    return False
+
+
+def _opened(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    _forget_after_fork()
+    handle = os.open(path, flags, 0o600)
+    _open.add(handle)
+    return handle
+
+
+def _close(handle: int) -> None:
+    _open.discard(handle)
+    os.close(handle)
+
+
+@functools.cache
+def _forget_after_fork() -> None:
+    os.register_at_fork(after_in_child=_close_all)
+
+
+def _close_all() -> None:
+    # A copy in the child would keep the parent's locks when the parent is dead.
+    while _open:
+        os.close(_open.pop())

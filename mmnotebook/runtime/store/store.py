@@ -1,0 +1,263 @@
+"""`Store`: finds entries, takes in new ones, keeps what is used and stays within its limit."""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+import uuid
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.runtime.store import entries, eviction, folder
+from mmnotebook.runtime.store.entries import Entry
+from mmnotebook.runtime.store.shards import Damaged
+
+_IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+class Store:
+    """The entries below one folder, as this process sees them; several may use it at once.
+
+    Parameters
+    ----------
+    folder
+        The user's; its part for this format is made when need be.
+    limit
+        Bytes; by default 20 GiB or a quarter of the disk, or what MMNOTEBOOK_CACHE_LIMIT says.
+
+    Attributes
+    ----------
+    notes
+        What went wrong and was put right, a line each; whoever shows them takes them out.
+    hits, misses
+        How many identities were found, and not found, by this object.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be used; every method may raise it too.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self.folder = folder.absolute()
+        self.notes: list[str] = []
+        self.hits = self.misses = 0
+        self._join()
+        self._limit = eviction.default_limit(self.inner) if limit is None else limit
+
+    @property
+    def inner(self) -> Path:
+        """The part of the folder that this format uses."""
+        return self._member.inner
+
+    @property
+    def limit(self) -> int:
+        """The most bytes that entries take, but for those in use; a lower one holds at once."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        with self._locked():
+            eviction.evict(self.inner, limit)
+        folder.empty_trash(self.inner)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all entries."""
+        return eviction.total(self.inner)
+
+    def draft(self, identity: str) -> Draft:
+        """A new, empty folder for the shards of an entry."""
+        if not _IDENTITY.fullmatch(identity):
+            raise ValueError(f"identity {identity!r}; allowed: 1 to 100 of A-Z, a-z, 0-9, _ and -")
+        self._rejoin()
+        with folder.reported(self.folder):
+            return Draft(self, identity, self._member)
+
+    def find(self, identities: Iterable[str]) -> dict[str, Entry]:
+        """The entries that are stored and whole, kept in the store while they are held.
+
+        What is damaged is removed, and said in `notes`.
+        """
+        wanted = list(dict.fromkeys(identities))
+        found = self._find(wanted)
+        for entry in found.values():
+            entries.touch(entry)
+        self.hits += len(found)
+        self.misses += len(wanted) - len(found)
+        return found
+
+    def clear(self, node: str | None = None) -> tuple[int, int]:
+        """Remove all entries, or a node's, that nobody holds; bytes removed and bytes kept."""
+        with self._locked():
+            folder.sweep(self.inner)
+            paths = eviction.all_entries(self.inner)
+            if node is not None:
+                paths = [path for path in paths if _node(path) == node]
+            free = set(eviction.oldest_first(self.inner))
+            kept = sum(eviction.size(path) for path in paths if path not in free)
+            freed = eviction.remove(self.inner, (path for path in paths if path in free))
+        folder.empty_trash(self.inner)
+        return freed, kept
+
+    def take_in(self, draft: Entry, replace: bool) -> Entry:
+        """Give a finished draft its place; what another kernel has stored meanwhile goes first."""
+        while True:
+            if not replace and (found := self._find([draft.identity])):
+                return found[draft.identity]
+            with self._locked():
+                current = self._current([draft.identity]).get(draft.identity)
+                if current is None or replace:
+                    entry = self._placed(draft, current)
+                    break
+        folder.empty_trash(self.inner)
+        return entry
+
+    def _placed(self, draft: Entry, former: Path | None) -> Entry:
+        name = f"{draft.identity}.{time.time_ns():020d}{uuid.uuid4().hex[:8]}"
+        place = self.inner / "entries" / name
+        entry = entries.pinned(entries.moved(draft, place), self._member)
+        draft.path.rename(place)
+        if former is not None:
+            self._retire(former)
+        eviction.evict(self.inner, self.limit)
+        return entry
+
+    def _find(self, identities: list[str]) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        bad: list[tuple[Path, Damaged, str | None]] = []
+        with self._locked():
+            for identity, path in self._current(identities).items():
+                try:
+                    entry = entries.read_manifest(path)
+                except Damaged as damaged:
+                    bad.append((path, damaged, None))
+                else:
+                    found[identity] = entries.pinned(entry, self._member)
+        # Kept from here on, so that nobody waits while checksums are computed.
+        for identity, entry in list(found.items()):
+            try:
+                entries.check(entry)
+            except Damaged as damaged:
+                found.pop(identity).let_go()
+                bad.append((entry.path, damaged, entry.meta.get("node")))
+        if bad:
+            self._drop(bad)
+        return found
+
+    def _current(self, identities: Iterable[str]) -> dict[str, Path]:
+        """By identity the folder of the entry that is to be found, where there is one."""
+        wanted = set(identities)
+        newest_last = folder.listed(self.inner / "entries")
+        named = ((path.name.split(".")[0], path) for path in newest_last)
+        return {
+            identity: path
+            for identity, path in named
+            if identity in wanted and not (path / entries.RETIRED).exists()
+        }
+
+    def _drop(self, bad: list[tuple[Path, Damaged, str | None]]) -> None:
+        with self._locked():
+            for path, damaged, node in bad:
+                what = "manifest" if damaged.path.name == entries.MANIFEST else "shard"
+                text = f"a stored {what} {damaged.what}; computed again"
+                self.notes.append(f"{node}: {text}" if node else text)
+                if path.is_dir():
+                    self._retire(path)
+        folder.empty_trash(self.inner)
+
+    def _retire(self, path: Path) -> None:
+        """No more to be found, and gone unless somebody holds it."""
+        if path.name not in folder.pins(self.inner):
+            folder.discard(self.inner, path)
+        else:
+            (path / entries.RETIRED).touch(mode=0o600)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._rejoin()
+        with folder.locked(self.inner), folder.reported(self.folder):
+            yield
+
+    def _rejoin(self) -> None:
+        if not self._member.is_here:
+            self._join()
+
+    def _join(self) -> None:
+        inner = folder.prepared(self.folder)
+        with folder.locked(inner), folder.reported(self.folder):
+            folder.sweep(inner)
+            self._member = folder.Member(inner)
+        folder.empty_trash(inner)
+
+
+class Draft:
+    """An entry that is being written; gone with this object unless it was committed.
+
+    Attributes
+    ----------
+    identity
+        The identity of the node's content.
+    path
+        The folder for its shards; see `eviction.write_shard`.
+    """
+
+    def __init__(self, store: Store, identity: str, member: folder.Member) -> None:
+        self.identity, self.path = identity, member.new_draft()
+        self._store, self._member = store, member
+        self._remove = functools.partial(_remove, member, self.path)
+        self._unused = weakref.finalize(self, self._remove)
+        self._unused.atexit = False
+
+    def commit(
+        self, meta: Mapping[str, Any], *, lasting: bool = True, replace: bool = False
+    ) -> Entry:
+        """Make what was written an entry.
+
+        Parameters
+        ----------
+        meta
+            What is to be known of it: values that JSON can hold; `node` and `kind` are shown.
+        lasting
+            False for an entry that nobody else may find, since its identity says nothing: it is
+            removed when it is no longer held, with the process at the latest.
+        replace
+            Take the place of what is stored for the same identity. Otherwise that is given back
+            if it is whole, and this one is removed.
+
+        Raises
+        ------
+        Damaged
+            When a shard is not whole.
+        StorageError
+            When the disk is full. The draft is still there then.
+        """
+        write = functools.partial(entries.write_manifest, self.path, self.identity, meta)
+        draft = eviction.with_room(self._member.inner, 1 << 16, write)
+        if lasting:
+            entry = self._store.take_in(draft, replace)
+            self.discard()
+        else:
+            self._unused.detach()
+            entry = draft.keep(self._remove)
+        return entry
+
+    def discard(self) -> None:
+        """Remove it, and what has been written."""
+        self._unused()
+
+
+def _remove(member: folder.Member, path: Path) -> None:
+    folder.remove_own(member.pid, path)
+
+
+def _node(path: Path) -> Any:
+    try:
+        return entries.read_manifest(path).meta.get("node")
+    except Damaged:
+        return None
