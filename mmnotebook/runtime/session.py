@@ -132,8 +132,9 @@ class _Run:
         self.order = tuple(node.name for node in prepared.graph.order())
         limits = {name: max_failed * most for name, most in failing.most(prepared).items()}
         self.live = live.Live(uuid.uuid4().hex, {name: live.Tally() for name in self.order}, limits)
-        kept = (*self.order, FAILED)
-        self.cache = ShardCache(storage.new_folder("run"), kept, self.live.run_id)
+        folder = storage.new_folder("run")
+        kept = {name: folder / f"{i}" for i, name in enumerate((*self.order, FAILED))}
+        self.cache = ShardCache(folder, kept, self.live.run_id)
         storage.remove_with(self.cache, self.cache.folder)
         for plan in prepared.plans.values():
             if plan.folder is not None:
