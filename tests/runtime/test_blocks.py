@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import pickle
 from collections import namedtuple
 from collections.abc import Sequence
@@ -34,6 +33,7 @@ from mmnotebook.runtime.blocks.columns import (
     size_of,
 )
 from mmnotebook.runtime.data.elements import Key
+from tests.runtime.alike import same
 
 
 class Point(NamedTuple):
@@ -42,37 +42,6 @@ class Point(NamedTuple):
 
 
 Pair = namedtuple("Pair", "x y")
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal in type, dtype, shape, order of fields and every value, nan and -0.0 told apart."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, torch.Tensor):
-        return (
-            (one.dtype, one.shape, one.requires_grad) == (other.dtype, other.shape, False)
-            or bool(one.requires_grad and other.requires_grad)
-        ) and torch.equal(
-            *(t.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
-              for t in (one, other))
-        )  # fmt: skip
-    if isinstance(one, (np.ndarray, np.generic)):
-        if one.dtype != other.dtype or one.shape != other.shape:
-            return False
-        if one.dtype.hasobject:
-            return same(one.tolist(), other.tolist())
-        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, complex):
-        return same(one.real, other.real) and same(one.imag, other.imag)
-    if isinstance(one, float):
-        if math.isnan(one) or math.isnan(other):
-            return math.isnan(one) and math.isnan(other)
-        return one == other and math.copysign(1, one) == math.copysign(1, other)
-    return bool(one == other)
 
 
 TORCH = [

@@ -1,28 +1,23 @@
-"""One reader per kind of file: how many elements, and which, between two rows."""
+"""Which reader a file has, and reading files a block at a time."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import json
 import os
-import pickle
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mmnotebook.errors import RunError, one_line
+from mmnotebook.runtime.blocks.block import BYTES, ROWS
+from mmnotebook.runtime.blocks.columns import Column, concat, pack, size_of
+from mmnotebook.runtime.data.formats import READERS, Chunk
+
+if TYPE_CHECKING:
+    from mmnotebook.runtime.data.sources import Slice
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".npy": "npy"}
 ENDINGS = (*_KINDS, *IMAGES)
-
-Row = tuple[int | str, Any]
-"""A row's number, or its id where the reader knows it, and its element; an error in place of an
-element that cannot be read."""
 
 
 def kind_of(path: str) -> str | None:
@@ -37,174 +32,6 @@ def images_below(folder: str) -> list[str]:
     return sorted(path for path in found if kind_of(path) == "image")
 
 
-class Reader(ABC):
-    """Reads one kind of file."""
-
-    def quick_count(self, path: str) -> int | None:
-        """The number of elements where the file says so at once, else None."""
-        return None
-
-    def count(self, path: str) -> int:
-        """The number of elements, read if need be."""
-        known = self.quick_count(path)
-        return known if known is not None else sum(1 for _ in self.rows(path, 0, None))
-
-    @abstractmethod
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        """The elements from row `start` to before row `stop`."""
-
-
-class ChunkReader(Reader):
-    """A pickle of (ids, elements) that this process wrote to its own private folder."""
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        with Path(path).open("rb") as file:
-            ids, elements = pickle.load(file)
-        yield from zip(ids[start:stop], elements[start:stop], strict=True)
-
-
-class NpyReader(Reader):
-    """An array: an element per row, mapped from the file, never loaded whole."""
-
-    def quick_count(self, path: str) -> int:
-        return len(_npy(path))
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        array = _npy(path)
-        for row in range(start, len(array) if stop is None else stop):
-            yield row, array[row].copy()
-
-
-def _npy(path: str) -> np.ndarray[Any, Any]:
-    # Opened anew each time: the map of a file that has since become shorter ends the process.
-    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    return array if array.ndim else array.reshape(1)
-
-
-class TensorReader(Reader):
-    """A tensor that this process wrote: an element per row, mapped from the file."""
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        import torch
-
-        tensor = torch.load(path, weights_only=True, mmap=True)
-        for row in range(start, len(tensor) if stop is None else stop):
-            yield row, tensor[row].clone()
-
-
-class ParquetReader(Reader):
-    """A record per row."""
-
-    def quick_count(self, path: str) -> int:
-        import pyarrow.parquet as pq
-
-        return int(pq.ParquetFile(path).metadata.num_rows)
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        import pyarrow.parquet as pq
-
-        row = 0
-        for batch in pq.ParquetFile(path).iter_batches(4096):
-            if stop is not None and row >= stop:
-                return
-            if row + batch.num_rows > start:
-                for offset, record in enumerate(_records(batch.to_pandas())):
-                    if start <= row + offset and (stop is None or row + offset < stop):
-                        yield row + offset, record
-            row += int(batch.num_rows)
-
-
-class CsvReader(Reader):
-    """A record per row, the types inferred from the whole file; a row of the wrong length fails."""
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        import pandas as pd
-
-        bad = _bad_csv_rows(path)
-        skipped = [line for line, _ in bad.values()]
-        records = iter(_records(pd.read_csv(path, skiprows=skipped, low_memory=False)))
-        for row in itertools.count() if stop is None else range(stop):
-            element = bad[row][1] if row in bad else next(records, None)
-            if element is None:
-                return
-            if row >= start:
-                yield row, element
-
-
-def _bad_csv_rows(path: str) -> dict[int, tuple[int, Exception]]:
-    """Rows with another number of cells than the header: by row, the line and what is wrong."""
-    bad: dict[int, tuple[int, Exception]] = {}
-    longest = csv.field_size_limit(2**31 - 1)
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            lines = ((line, cells) for line, cells in enumerate(csv.reader(file)) if cells)
-            _, header = next(lines, (0, []))
-            for row, (line, cells) in enumerate(lines):
-                if len(cells) != len(header):
-                    message = f"{len(cells)} cells where the header has {len(header)}"
-                    bad[row] = (line, ValueError(message))
-    finally:
-        csv.field_size_limit(longest)
-    return bad
-
-
-class JsonlReader(Reader):
-    """The value of each line; a line that is no JSON fails."""
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
-        with Path(path).open("rb") as file:
-            lines = (line for line in file if line.strip())
-            for row, line in enumerate(lines):
-                if stop is not None and row >= stop:
-                    return
-                if row >= start:
-                    yield row, _json(line)
-
-
-def _json(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return error
-
-
-class ImageReader(Reader):
-    """One record: image (height x width x 3, or height x width for grey; uint8), path, label.
-
-    The label is the name of the folder that the image lies in.
-    """
-
-    def quick_count(self, path: str) -> int:
-        return 1
-
-    def rows(self, path: str, start: int, stop: int | None) -> Iterator[Row]:
-        if start > 0 or stop == 0:
-            return
-        try:
-            element: Any = {
-                "image": _pixels(path),
-                "path": path,
-                "label": Path(path).absolute().parent.name,
-            }
-        except Exception as error:  # noqa: BLE001 - a broken image costs itself
-            element = error
-        yield path, element
-
-
-def _pixels(path: str) -> np.ndarray[Any, Any]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        grey = image.mode in ("1", "L", "I", "I;16", "F")
-        return np.asarray(image.convert("L" if grey else "RGB"))
-
-
-def _records(frame: Any) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = frame.to_dict("records")
-    return records
-
-
 def unreadable(path: str, error: Exception) -> RunError:
     """The error for a file of which nothing can be read."""
     return RunError(
@@ -213,12 +40,59 @@ def unreadable(path: str, error: Exception) -> RunError:
     )
 
 
-READERS: dict[str, Reader] = {
-    "chunk": ChunkReader(),
-    "npy": NpyReader(),
-    "tensor": TensorReader(),
-    "parquet": ParquetReader(),
-    "csv": CsvReader(),
-    "jsonl": JsonlReader(),
-    "image": ImageReader(),
-}
+def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
+    """The elements of slices that belong together (`sources.Plan.parts`), a block's at a time.
+
+    Small files are put together: their rows are then ids, and the slice is the first of them. The
+    values are a `Column`, or a list where there is an error among them.
+
+    Raises
+    ------
+    RunError
+        When a file cannot be read.
+    """
+    waiting: list[tuple[Slice, Chunk]] = []
+    rows = size = 0
+    for where in part:
+        for chunk in _chunks(where):
+            more = _bytes(chunk[1])
+            if waiting and (rows + len(chunk[0]) > ROWS or size + more > BYTES):
+                yield _together(waiting)
+                waiting, rows, size = [], 0, 0
+            waiting.append((where, chunk))
+            rows, size = rows + len(chunk[0]), size + more
+            if 2 * rows >= ROWS or 2 * size >= BYTES:
+                yield _together(waiting)
+                waiting, rows, size = [], 0, 0
+    if waiting:
+        yield _together(waiting)
+
+
+def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
+    """The ids of rows: theirs where the reader knows it, else the file and the row's number."""
+    return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
+
+
+def _chunks(where: Slice) -> Iterator[Chunk]:
+    try:
+        yield from READERS[where.reader].chunks(where.path, where.start, where.stop)
+    except Exception as error:
+        raise unreadable(where.path, error) from error
+
+
+def _bytes(values: Sequence[Any]) -> int:
+    return values.nbytes if isinstance(values, Column) else sum(map(size_of, values))
+
+
+def _together(chunks: list[tuple[Slice, Chunk]]) -> tuple[Slice, Chunk]:
+    first, (rows, values) = chunks[0]
+    if len(chunks) > 1:
+        rows = [name for where, (numbers, _) in chunks for name in ids_of(where, numbers)]
+        values = _joined([values for _, (_, values) in chunks])
+    whole = isinstance(values, Column) or any(isinstance(v, Exception) for v in values)
+    return first, (rows, values if whole else pack(values))
+
+
+def _joined(parts: list[Sequence[Any]]) -> Sequence[Any]:
+    columns = [part for part in parts if isinstance(part, Column)]
+    return concat(columns) if len(columns) == len(parts) else [v for part in parts for v in part]

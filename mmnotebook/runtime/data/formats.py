@@ -1,0 +1,244 @@
+"""One reader per format of files: how many elements, and which, between two rows."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.runtime.blocks.block import BYTES, ROWS
+from mmnotebook.runtime.blocks.columns import Arrays
+from mmnotebook.runtime.data import cutting, frames
+from mmnotebook.runtime.data.csv_rows import wrong_rows
+
+_SHARED = 4  # blocks that one worker reads of a file which several can share
+
+Chunk = tuple[Sequence[int | str], Sequence[Any]]
+"""Some rows' numbers, or their ids where the reader knows them, and their values: a column, or a
+list in which an error stands for a row that cannot be read."""
+
+
+class Reader(ABC):
+    """Reads one kind of file.
+
+    Attributes
+    ----------
+    library
+        The distribution that decides what is read of a file, "" for none.
+    """
+
+    library = ""
+
+    def quick_count(self, path: str) -> int | None:
+        """The number of elements where the file says so at once, else None."""
+        return None
+
+    def count(self, path: str) -> int:
+        """The number of elements, read if need be."""
+        known = self.quick_count(path)
+        return sum(len(rows) for rows, _ in self.chunks(path, 0, None)) if known is None else known
+
+    def cuts(self, path: str) -> Sequence[int]:
+        """The rows before which a file is cut, so that several workers can share it."""
+        return ()
+
+    @abstractmethod
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        """The elements from row `start` to before row `stop`, a block's at a time at most."""
+
+
+class NpyReader(Reader):
+    """An array: an element per row, mapped from the file, never loaded whole."""
+
+    def quick_count(self, path: str) -> int:
+        return len(_npy(path))
+
+    def cuts(self, path: str) -> Sequence[int]:
+        array = _npy(path)
+        step = _SHARED * _rows_within(array)
+        return range(step, len(array), step)
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        array = _npy(path)
+        stop = len(array) if stop is None else stop
+        if stop > len(array):
+            raise ValueError(f"it has {len(array):,} rows; when it was looked at, it had {stop:,}")
+        step = _rows_within(array)
+        for first in range(start, stop, step):
+            rows = range(first, min(first + step, stop))
+            yield rows, Arrays(np.array(array[rows.start : rows.stop], order="C"))
+
+
+def _npy(path: str) -> np.ndarray[Any, Any]:
+    # Opened anew each time: the map of a file that has since become shorter ends the process.
+    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return array if array.ndim else array.reshape(1)
+
+
+def _rows_within(array: np.ndarray[Any, Any]) -> int:
+    return cutting.rows_within(array.nbytes / max(1, len(array)))
+
+
+class ParquetReader(Reader):
+    """A record per row; whole numbers stay whole numbers where some are missing (None)."""
+
+    library = "pyarrow"
+
+    def quick_count(self, path: str) -> int:
+        return int(_parquet(path).metadata.num_rows)
+
+    def cuts(self, path: str) -> Sequence[int]:
+        # Between row groups alone: a part of one is found by decoding all that stands before.
+        found: list[int] = []
+        for first, _, _ in _row_groups(_parquet(path)):
+            if first - (found[-1] if found else 0) >= _SHARED * ROWS:
+                found.append(first)
+        return found
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        file = _parquet(path)
+        stop = file.metadata.num_rows if stop is None else stop
+        for group, (first, count, size) in enumerate(_row_groups(file)):
+            if first >= stop or first + count <= start:
+                continue
+            row = first
+            step = cutting.rows_within(size / max(1, count))
+            for batch in file.iter_batches(step, row_groups=[group]):
+                low, high = max(start, row), min(stop, row + batch.num_rows)
+                if low < high:
+                    # Whatever the batch, a column has one type.
+                    part = batch.slice(low - row, high - low).to_pandas(integer_object_nulls=True)
+                    yield range(low, high), frames.records(part)
+                row += batch.num_rows
+
+
+def _parquet(path: str) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path)
+
+
+def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
+    """Of each row group the first row, the number of rows and the bytes."""
+    first = 0
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        yield first, group.num_rows, group.total_byte_size
+        first += group.num_rows
+
+
+class CsvReader(Reader):
+    """A record per row, the types inferred from the whole file; a row of the wrong length fails."""
+
+    library = "pandas"
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        import pandas as pd
+
+        wrong = wrong_rows(path)
+        skipped = [line for line, _ in wrong.values()]
+        frame = pd.read_csv(path, skiprows=skipped, low_memory=False)
+        count = len(frame) + len(wrong)
+        stop = count if stop is None else min(stop, count)
+        sample = frames.sizes(frame, range(0, len(frame), max(1, len(frame) // 64)))
+        step = cutting.rows_within(sum(sample) / max(1, len(sample)))
+        before = sum(row < start for row in wrong)
+        for first in range(start, stop, step):
+            rows = range(first, min(first + step, stop))
+            inside = [row for row in rows if row in wrong] if wrong else []
+            part = frame.iloc[first - before : rows.stop - before - len(inside)]
+            before += len(inside)
+            yield rows, _with_errors(part, {row - first: wrong[row][1] for row in inside})
+
+
+def _with_errors(frame: Any, errors: dict[int, Exception]) -> Sequence[Any]:
+    """The frame's records, with errors put in at their places."""
+    column = frames.records(frame)
+    if not errors:
+        return column
+    values = list(column.rows())
+    for place, error in errors.items():
+        values.insert(place, error)
+    return values
+
+
+class JsonlReader(Reader):
+    """The value of each line; a line that is no JSON fails."""
+
+    def count(self, path: str) -> int:
+        with Path(path).open("rb") as file:
+            return sum(1 for line in file if line.strip())
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
+        with Path(path).open("rb") as file:
+            row, values, size = start, [], 0
+            for line in _between((line for line in file if line.strip()), start, stop):
+                values.append(_json(line))
+                size += len(line)
+                if len(values) >= ROWS or size >= BYTES:
+                    yield range(row, row + len(values)), values
+                    row, values, size = row + len(values), [], 0
+            if values:
+                yield range(row, row + len(values)), values
+
+
+def _between(lines: Iterable[bytes], start: int, stop: int | None) -> Iterator[bytes]:
+    for row, line in enumerate(lines):
+        if stop is not None and row >= stop:
+            return
+        if row >= start:
+            yield line
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return error
+
+
+class ImageReader(Reader):
+    """One record: image (height x width x 3, or height x width for grey; uint8), path, label.
+
+    The label is the name of the folder that the image lies in.
+    """
+
+    library = "pillow"
+
+    def quick_count(self, path: str) -> int:
+        return 1
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        if start > 0 or stop == 0:
+            return
+        try:
+            value: Any = {"image": _pixels(path), "path": path, "label": label_of(path)}
+        except Exception as error:  # noqa: BLE001 - a broken image costs itself
+            value = error
+        yield [path], [value]
+
+
+def label_of(path: str) -> str:
+    """The name of the folder that a file lies in."""
+    return Path(path).absolute().parent.name
+
+
+def _pixels(path: str) -> np.ndarray[Any, Any]:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        grey = image.mode in ("1", "L", "I", "I;16", "F")
+        return np.array(image.convert("L" if grey else "RGB"))
+
+
+READERS: dict[str, Reader] = {
+    "npy": NpyReader(),
+    "parquet": ParquetReader(),
+    "csv": CsvReader(),
+    "jsonl": JsonlReader(),
+    "image": ImageReader(),
+}

@@ -1,0 +1,207 @@
+"""The notebook's own data as blocks: frames, lists, arrays and tensors.
+
+What a block holds is a copy: the notebook may go on changing what it was made of.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import io
+import itertools
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.errors import RunError, nearest
+from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import coders, routing
+from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Column,
+    Objects,
+    Records,
+    Tensors,
+    Tuples,
+    pack,
+    size_of,
+)
+from mmnotebook.runtime.data import cutting, frames
+
+_UNCHANGING = {
+    *(str, bytes, bool, int, float, complex, type(None), range, decimal.Decimal),
+    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
+}
+
+
+def is_path(value: Any) -> bool:
+    """Does an object stand for files, and so for `sources.plan_path`?"""
+    return isinstance(value, (str, PurePath))
+
+
+def blocks(
+    name: str, value: Any, id_column: str | None = None, limit: int | None = None
+) -> list[Block]:
+    """The elements of an object of the notebook that is no path.
+
+    Parameters
+    ----------
+    name
+        What it is called in the notebook, for errors.
+    value
+        A DataFrame, list or other sequence, numpy array or torch tensor.
+    id_column
+        The column of a frame that holds the ids; None for its index.
+    limit
+        The number of elements that are taken; None takes all.
+
+    Raises
+    ------
+    RunError
+        When it is something else, its ids are not its elements' own, or an element is no plain
+        data.
+    """
+    if is_a(value, {("pandas", "DataFrame")}):
+        return _frame(name, value if limit is None else value.head(limit), id_column)
+    if id_column is not None:
+        raise RunError(
+            f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
+            remedy="its elements are called by their position; leave id= out",
+        )
+    if is_a(value, {("numpy", "ndarray")}):
+        return _array(name, value, limit)
+    if is_a(value, {("torch", "Tensor")}):
+        return _tensor(name, value, limit)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
+        return _list(list(itertools.islice(value, limit)))
+    raise RunError(
+        f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, list, numpy array, "
+        "torch tensor, path or glob"
+    )
+
+
+def unstorable_element(error: BaseException) -> RunError:
+    """The error for an element of a source that cannot be pickled."""
+    return RunError(
+        f"an element of the source cannot be stored: {error}",
+        remedy="elements are plain data: numbers, texts, arrays, tensors, records of these",
+    )
+
+
+def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
+    columns = [str(column) for column in frame.columns]
+    if len(set(columns)) != len(columns):
+        raise RunError(f"source {name!r}: two columns have one name", remedy="rename one")
+    ids = _frame_ids(name, frame, columns, id_column)
+    found = []
+    for places in cutting.parts(len(frame), lambda places: frames.sizes(frame, places)):
+        part = frame.iloc[places.start : places.stop]
+        values = _kept(frames.records(part, columns))
+        found.append(Block(ids[places.start : places.stop], values))
+    return found
+
+
+def _frame_ids(name: str, frame: Any, columns: list[str], id_column: str | None) -> list[str]:
+    if id_column is None:
+        ids = [_id_text(label) for label in frame.index]
+    elif id_column in columns:
+        ids = [_id_text(cell) for cell in frame.iloc[:, columns.index(id_column)]]
+    else:
+        close = nearest(id_column, columns)
+        raise RunError(
+            f"source {name!r} has no column {id_column!r} for id=; it has: {', '.join(columns)}"
+            + (f"; did you mean {close!r}?" if close else "")
+        )
+    _check_unique(name, ids, "index" if id_column is None else f"column {id_column!r}")
+    return ids
+
+
+def _id_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "/".join(str(part) for part in value)
+    return routing.token(value) if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _check_unique(name: str, ids: list[str], where: str) -> None:
+    twice = len(ids) - len(set(ids))
+    if twice:
+        seen: set[str] = set()
+        first = next(text for text in ids if text in seen or seen.add(text))  # type: ignore[func-returns-value]
+        raise RunError(
+            f"source {name!r}: its {where} has {twice:,} duplicates, first {first!r}; "
+            "an element's id must be its own",
+            remedy="frame.reset_index(drop=True), or id= with a column that tells rows apart",
+        )
+
+
+def _list(values: list[Any]) -> list[Block]:
+    found = cutting.parts(len(values), lambda places: [size_of(values[p]) for p in places])
+    return _numbered(found, lambda start, stop: _kept(pack(values[start:stop])))
+
+
+def _array(name: str, array: Any, limit: int | None) -> list[Block]:
+    if array.ndim == 0:
+        raise RunError(f"source {name!r} is an array without rows", remedy="array.reshape(1, -1)")
+    if isinstance(array, np.ma.MaskedArray):
+        raise RunError(
+            f"source {name!r} is a masked array, whose mask would be lost",
+            remedy="array.filled(numpy.nan), or the rows that matter",
+        )
+    array = np.asarray(array)[:limit]
+    if array.dtype.hasobject:
+        return _list(list(array))
+    found = cutting.parts(len(array), _alike(array))
+    return _numbered(found, lambda start, stop: Arrays(np.array(array[start:stop], order="C")))
+
+
+def _tensor(name: str, tensor: Any, limit: int | None) -> list[Block]:
+    import torch
+
+    if tensor.dim() == 0:
+        raise RunError(f"source {name!r} is a tensor without rows", remedy="tensor.reshape(1, -1)")
+    tensor = tensor.detach()
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        return _list([tensor[row] for row in range(len(tensor))][:limit])
+    tensor = tensor[:limit].resolve_conj().resolve_neg()
+
+    def rows(start: int, stop: int) -> Column:
+        copy = tensor[start:stop].to("cpu", copy=True, memory_format=torch.contiguous_format)
+        return Tensors(copy)
+
+    return _numbered(cutting.parts(len(tensor), _alike(tensor)), rows)
+
+
+def _alike(rows: Any) -> Callable[[range], Iterable[int]]:
+    size = rows.nbytes // max(1, len(rows))
+    return lambda places: [size] * len(places)
+
+
+def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> list[Block]:
+    """Blocks of elements that are called by their position."""
+    return [Block(list(map(str, places)), values(places.start, places.stop)) for places in found]
+
+
+def _kept(column: Column) -> Column:
+    """The column with copies of what the notebook could change."""
+    if isinstance(column, Records):
+        return Records({name: _kept(part) for name, part in column.columns.items()})
+    if isinstance(column, Tuples):
+        return Tuples(column.kind, tuple(map(_kept, column.columns)))
+    if isinstance(column, Objects) and not set(map(type, column.values)) <= _UNCHANGING:
+        return pack(_pickled(column.values))
+    return column
+
+
+def _pickled(values: list[Any]) -> list[Any]:
+    # As a stored element comes back, so that a run is given the same whether it was stored or not.
+    buffer = io.BytesIO()
+    try:
+        coders.dump(values, buffer)
+        copies: list[Any] = pickle.loads(buffer.getbuffer())
+    except Exception as error:
+        raise unstorable_element(error) from error
+    return copies
