@@ -1,0 +1,98 @@
+"""The identity of data: the same for the same elements, in every process and at every time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import astuple
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.graph.fingerprint import digest
+from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Same, Tensors, Tuples
+from mmnotebook.runtime.data import readers, storage
+from mmnotebook.runtime.data.formats import READERS, label_of
+from mmnotebook.runtime.data.sources import Plan, Slice
+
+_FORMAT = "data 1"
+_SETTLED = 2.0
+"""Seconds after which another change of a file has another time, on every file system."""
+
+_Stamp = tuple[int, int, int, int, int]
+_known: dict[str, tuple[_Stamp, str]] = {}
+_lock = threading.Lock()
+
+
+def of_blocks(blocks: Iterable[Block]) -> str:
+    """The identity of the notebook's own data, 32 hex digits.
+
+    Raises
+    ------
+    mmnotebook.graph.fingerprint.Unknowable
+        When an element is of a kind that cannot be taken apart.
+    """
+    return digest([_FORMAT, *([digest(block.ids), _of_column(block.values)] for block in blocks)])
+
+
+def _of_column(column: Column) -> str:
+    kind = type(column).__name__
+    if isinstance(column, Arrays):
+        return digest([kind, column.array])
+    if isinstance(column, Tensors):
+        return digest([kind, column.tensor])
+    if isinstance(column, Same):
+        return digest([kind, column.value, column.length])
+    if isinstance(column, Records):
+        return digest([kind, *((name, _of_column(c)) for name, c in column.columns.items())])
+    if isinstance(column, Tuples):
+        return digest([kind, column.kind, *map(_of_column, column.columns)])
+    return digest([kind, column.rows()])
+
+
+def of_files(plan: Plan) -> str:
+    """The identity of what is read of files, 32 hex digits: their content, and what names it.
+
+    The digest of a file is remembered in this process for as long as the file is not touched.
+
+    Raises
+    ------
+    RunError
+        When a file cannot be read.
+    """
+    return digest([_FORMAT, *map(_of_slice, plan.slices)])
+
+
+def _of_slice(part: Slice) -> list[Any]:
+    library = READERS[part.reader].library
+    label = label_of(part.path) if part.reader == "image" else ""
+    read_by = f"{library} {version(library)}" if library else ""
+    return [*astuple(part), _content(part.path), label, read_by]
+
+
+def _content(path: str) -> str:
+    """The digest of a file's content."""
+    where = str(Path(path).absolute())
+    try:
+        stamp = _stamp(where)
+        with _lock:
+            remembered = _known.get(where)
+        if remembered is not None and remembered[0] == stamp:
+            return remembered[1]
+        begun = time.time_ns()
+        content = storage.fingerprint(Path(where))
+        if _stamp(where) == stamp and max(stamp[2:4]) < begun - _SETTLED * 1e9:
+            with _lock:
+                _known[where] = (stamp, content)
+    except OSError as error:
+        raise readers.unreadable(path, error) from error
+    return content
+
+
+def _stamp(path: str) -> _Stamp:
+    """What changes with a file: device, inode, times of change, size."""
+    found = os.stat(path)  # noqa: PTH116
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
