@@ -1,0 +1,171 @@
+"""What a function may do whose result then depends on more than its argument."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+from mmnotebook.graph.digests.reading import MISSING, Link, Reading
+from mmnotebook.graph.names import is_a
+
+CLOCK, RANDOM, FILES = "reads the clock", "draws random numbers", "opens files"
+ENVIRONMENT, NETWORK = "reads the environment", "talks to the network"
+PROCESSES, THREADS = "starts other processes", "uses threads"
+CODE, KERNEL, USER = (
+    "runs code that cannot be read",
+    "differs from process to process",
+    "asks the user",
+)
+
+_NAMES = {
+    CLOCK: """
+        time.time time.time_ns time.monotonic time.monotonic_ns time.perf_counter
+        time.perf_counter_ns time.process_time time.process_time_ns time.thread_time
+        time.localtime time.gmtime time.ctime time.asctime time.strftime
+        datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today datetime.date.today
+        pandas.Timestamp.now pandas.Timestamp.utcnow pandas.Timestamp.today timeit.default_timer""",
+    RANDOM: """
+        torch.rand torch.randn torch.randint torch.randperm torch.rand_like torch.randn_like
+        torch.randint_like torch.normal torch.bernoulli torch.multinomial torch.poisson
+        os.urandom uuid.uuid1 uuid.uuid4""",
+    FILES: """
+        builtins.open io.open io.FileIO os.open os.listdir os.scandir os.walk os.stat os.getcwd
+        os.remove os.rename os.makedirs os.mkdir os.path.exists os.path.isfile os.path.isdir
+        os.path.getsize os.path.getmtime codecs.open gzip.open bz2.open lzma.open tarfile.open
+        linecache.getline linecache.getlines numpy.fromfile numpy.memmap numpy.save numpy.savez
+        numpy.savez_compressed numpy.savetxt torch.save torch.jit.load torch.jit.save joblib.dump
+        cv2.imread cv2.imwrite cv2.VideoCapture pandas.ExcelFile pandas.HDFStore pandas.ExcelWriter
+        pandas.read_sql pandas.read_clipboard pandas.read_hdf pathlib.Path.cwd pathlib.Path.home""",
+    ENVIRONMENT: """
+        os.environ os.environb os.getenv os.getenvb os.putenv sys.argv socket.gethostname
+        platform.node getpass.getuser""",
+    PROCESSES: "os.system os.popen os.fork os.execv os.posix_spawn",
+    CODE: """
+        builtins.eval builtins.exec builtins.__import__ builtins.globals
+        importlib.import_module importlib.reload""",
+    KERNEL: "builtins.id builtins.hash os.getpid threading.get_ident",
+    USER: "builtins.input getpass.getpass",
+}
+_FROM_MEMORY = """
+    PIL.Image.open numpy.load numpy.loadtxt numpy.genfromtxt torch.load joblib.load wave.open
+    zipfile.ZipFile soundfile.read pandas.read_csv pandas.read_table pandas.read_fwf
+    pandas.read_parquet pandas.read_feather pandas.read_json pandas.read_excel pandas.read_pickle
+    pandas.read_xml pandas.read_html pandas.read_orc matplotlib.pyplot.imread imageio.imread
+    imageio.v2.imread imageio.v3.imread torchaudio.load"""
+_MODULES = {
+    **dict.fromkeys(("random", "numpy.random", "secrets"), RANDOM),
+    **dict.fromkeys(("shutil", "tempfile", "glob", "fileinput", "sqlite3"), FILES),
+    **dict.fromkeys(("requests", "urllib.request", "urllib3", "httpx", "aiohttp"), NETWORK),
+    **dict.fromkeys(("socket", "http.client", "ftplib", "smtplib", "boto3"), NETWORK),
+    **dict.fromkeys(("subprocess", "multiprocessing"), PROCESSES),
+    **dict.fromkeys(("threading", "concurrent.futures"), THREADS),
+}
+_SEEDED = {"default_rng", "RandomState", "SeedSequence", "PCG64", "Philox", "MT19937", "Random"}
+_GENERATORS = {
+    ("numpy", "Generator"),
+    ("numpy", "RandomState"),
+    ("random", "Random"),
+    ("torch", "Generator"),
+}
+_LOOSE = {
+    **dict.fromkeys(("read_text", "read_bytes", "write_text", "write_bytes", "open"), FILES),
+    **dict.fromkeys(("iterdir", "exists", "is_file", "is_dir"), FILES),
+    **dict.fromkeys(("urlopen",), NETWORK),
+}
+_LOOSE_IN_FUNCTIONS = dict.fromkeys(
+    ["random_", "normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "rvs"], RANDOM
+)
+_OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
+"""Methods that may well ask for the hash or the place of their object."""
+
+
+class Impure:
+    """What is impure among the modules that are loaded."""
+
+    def __init__(self) -> None:
+        self._objects: dict[int, tuple[str, str]] = {}
+        self._members: dict[tuple[int, str], tuple[str, str]] = {}
+        self._from_memory: set[str] = set(_FROM_MEMORY.split())
+        for does, names in ((FILES, _FROM_MEMORY), *_NAMES.items()):
+            for name in names.split():
+                self._add(name, does)
+
+    def _add(self, name: str, does: str) -> None:
+        module_name, _, last = name.rpartition(".")
+        parent: Any = sys.modules.get(module_name)
+        if parent is None:
+            outer, _, inner = module_name.rpartition(".")
+            parent = vars(sys.modules[outer]).get(inner) if outer in sys.modules else None
+        if parent is None:
+            return
+        self._members.setdefault((id(parent), last), (does, name))
+        value = vars(parent).get(last) if isinstance(parent, types.ModuleType) else None
+        if value is not None:
+            self._objects.setdefault(id(value), (does, name))
+
+    def of_value(self, value: Any) -> str | None:
+        """What using a value of a library does: "opens files (open)"; None for nothing impure."""
+        if is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS):
+            return f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
+        does, name = self._objects.get(id(value), (None, ""))
+        return does and f"{does} ({name.removeprefix('builtins.')})"
+
+    def of_code(self, reading: Reading, name: str, is_method: bool) -> str | None:
+        """What a function does that makes its result depend on more than its argument."""
+        in_memory = any(is_a_buffer(link.value) for link in reading.links)
+        for link in reading.links:
+            does, known = self._link(link)
+            if does is None or (does == KERNEL and name in _OF_ITSELF):
+                continue
+            if in_memory and known in self._from_memory:
+                continue
+            shown = link.text if "." in link.text or not known else known
+            return f"{does} ({shown.removeprefix('builtins.')})"
+        loose = _LOOSE if is_method else {**_LOOSE, **_LOOSE_IN_FUNCTIONS}
+        found = [] if in_memory else sorted(reading.loose.intersection(loose))
+        return f"{loose[found[0]]} ({found[0]})" if found else None
+
+    def _link(self, link: Link) -> tuple[str | None, str]:
+        """What reading a name means, and the name it is known by."""
+        if is_a(link.value, _GENERATORS) or is_a(
+            getattr(link.value, "__self__", None), _GENERATORS
+        ):
+            return RANDOM, _known(link)
+        member = self._members.get((id(link.parent), link.attribute))
+        found = member or self._objects.get(id(link.value))
+        if found is not None:
+            return found
+        does = _of_module(link)
+        name = getattr(link.value, "__name__", link.attribute)
+        if does == RANDOM and link.given and name in _SEEDED:
+            return None, ""
+        return does, _known(link)
+
+
+def _known(link: Link) -> str:
+    home = getattr(link.value, "__module__", None)
+    return f"{home}.{link.attribute or link.text}" if isinstance(home, str) else link.text
+
+
+def _of_module(link: Link) -> str | None:
+    """What the module does that a name is taken from, or was defined in."""
+    if isinstance(link.value, types.ModuleType):
+        return None
+    homes = [getattr(link.parent, "__name__", None)] * isinstance(link.parent, types.ModuleType)
+    if callable(link.value) and link.value is not MISSING:
+        homes.append(getattr(link.value, "__module__", None))
+    for home in homes:
+        parts = home.split(".") if isinstance(home, str) else []
+        for count in range(len(parts), 0, -1):
+            if (name := ".".join(parts[:count])) in _MODULES:
+                return _MODULES[name]
+    return None
+
+
+def is_a_buffer(value: Any) -> bool:
+    return (
+        isinstance(value, type)
+        and value.__module__ in ("io", "_io")
+        and (value.__name__ in ("BytesIO", "StringIO"))
+    )

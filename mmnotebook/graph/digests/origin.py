@@ -1,0 +1,89 @@
+"""Whose code it is: the user's own, read line by line, or a library's, known by its version."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+import sysconfig
+import types
+from pathlib import Path
+
+_INSTALLED = {"site-packages", "dist-packages"}
+_OURS = __name__.partition(".")[0]
+
+
+def library(name: str | None) -> str | None:
+    """The library that a module belongs to, with its version: "numpy 2.1.0", "python 3.11.7".
+
+    None for the notebook, a file beside it, and every other module of the user's.
+    """
+    return None if not isinstance(name, str) else _library(name, sys.modules.get(name))
+
+
+def library_of(module: types.ModuleType) -> str | None:
+    """The same for a module itself."""
+    return _library(module.__name__, module)
+
+
+def not_loaded(name: str) -> str | None:
+    """The same for a module that nothing has imported yet; nothing is imported here either."""
+    top = name.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    return _version(top) if not places or _is_installed(places[0]) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _library(name: str, module: types.ModuleType | None) -> str | None:
+    if name == "__main__" or module is None:
+        return None
+    if name.partition(".")[0] == _OURS:
+        return _version(_OURS)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        spec = getattr(module, "__spec__", None)
+        places = list(getattr(module, "__path__", ()))
+        if not places:
+            return _version(name) if spec is not None else None
+        file = places[0]
+    return _version(name) if _is_installed(file) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_installed(file: str | None) -> bool:
+    """Is a file part of Python or of an installed package?"""
+    if file is None:
+        return True
+    path = Path(file)
+    if _INSTALLED.intersection(path.parts):
+        return True
+    return any(path.is_relative_to(folder) for folder in _python_folders())
+
+
+@functools.lru_cache(maxsize=1)
+def _python_folders() -> tuple[str, ...]:
+    return tuple(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _version(name: str) -> str:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return f"python {platform.python_version()}"
+    stated = getattr(sys.modules.get(top), "__version__", None)
+    if isinstance(stated, str):
+        return f"{top} {stated}"
+    try:
+        return f"{top} {importlib.metadata.version(top)}"
+    except importlib.metadata.PackageNotFoundError:
+        parts = importlib.metadata.packages_distributions().get(top, ())
+        stated = " ".join(f"{part} {importlib.metadata.version(part)}" for part in sorted(parts))
+        return f"{top} {stated}"
