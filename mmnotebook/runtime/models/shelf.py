@@ -121,6 +121,11 @@ class Shelf:
         with self._changing():
             return list(reversed(self._entries.values()))
 
+    def abandon(self) -> None:
+        """Let go of the models in a forked child, where the lock may be held by a lost thread."""
+        for entry in self._entries.values():
+            entry.model = None
+
     @contextmanager
     def _changing(self) -> Iterator[None]:
         try:

@@ -179,11 +179,13 @@ class WarmModels:
         pid = os.getpid()
         shelf = self._shelves.get(pid)
         if shelf is None:
-            # A forked child. Its parent's lock may be held by a thread that is not here.
-            parent = next(iter(tuple(self._shelves.values())))
-            shelf = self._shelves.setdefault(pid, Shelf(parent.budget))
-            for other in set(self._shelves) - {pid}:
-                self._shelves.pop(other, None)
+            # A forked child: what it has are its parent's models.
+            inherited = tuple(self._shelves.items())
+            shelf = self._shelves.setdefault(pid, Shelf(inherited[0][1].budget))
+            for owner, other in inherited:
+                if owner != pid:
+                    other.abandon()
+                    self._shelves.pop(owner, None)
         return shelf
 
     def _load(self, shelf: Shelf, entry: Entry, name: str, load: Callable[[], Any]) -> float:
