@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.graph.names import is_a
@@ -159,8 +160,6 @@ def _array(name: str, array: Any, limit: int | None) -> list[Block]:
 
 
 def _tensor(name: str, tensor: Any, limit: int | None) -> list[Block]:
-    import torch
-
     if tensor.dim() == 0:
         raise RunError(f"source {name!r} is a tensor without rows", remedy="tensor.reshape(1, -1)")
     tensor = tensor.detach()

@@ -1,0 +1,233 @@
+"""The identity of data: equal for equal elements everywhere, another for any difference."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmnotebook.errors import RunError
+from mmnotebook.graph.fingerprint import Unknowable
+from mmnotebook.runtime.data import identity, objects, sources, storage
+from tests.runtime.alike import same
+
+
+@dataclass
+class Reading:
+    """An element of a class of the user's."""
+
+    level: float
+
+
+def now() -> float:
+    return time.time()
+
+
+def of(value: Any, id_column: str | None = None, limit: int | None = None) -> str:
+    return identity.of_blocks(objects.blocks("data", value, id_column, limit))
+
+
+def battery() -> list[Any]:
+    """Data of every kind, made anew with each call."""
+    words = [f"word {row}" for row in range(5000)]
+    return [
+        pd.DataFrame(
+            {"n": range(5000), "w": words, "x": [np.ones(3) * row for row in range(5000)]}
+        ),
+        pd.DataFrame({"c": pd.Categorical(["a", "b", None]), "f": [0.5, np.nan, -0.0]}),
+        pd.DataFrame({"o": [{"k": {1, 2}}, "text", None], "t": pd.date_range("2024", periods=3)}),
+        pd.DataFrame({"n": pd.array([1, None], "Int64"), "s": pd.array(["a", None], "string")}),
+        words,
+        [{"a": 1, "b": {"c": np.float32(2)}}, {"a": 2, "b": {"c": np.float32(3)}}],
+        [1, "two", 3.0, None, b"five", (6, frozenset("abc")), [7], np.nan, -0.0],
+        [np.arange(row) for row in range(3)],
+        [torch.arange(row) for row in range(3)],
+        [],
+        np.arange(12.0).reshape(4, 3),
+        np.array(["a", "b"], dtype=object),
+        np.zeros(2, "i4,f8"),
+        torch.arange(6).reshape(3, 2).to(torch.bfloat16),
+        torch.eye(3).to_sparse(),
+    ]
+
+
+SHOW = "from tests.runtime import test_identity as t; print(*map(t.of, t.battery()))"
+
+
+def test_equal_data_has_one_identity_in_every_process() -> None:
+    here = [of(value) for value in battery()]
+    assert all(len(found) == 32 and int(found, 16) for found in here)
+    assert len(set(here)) == len(here)
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", SHOW],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path.cwd())},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == here
+
+
+plain = st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text("ab", max_size=2)
+values = st.recursive(
+    plain | st.lists(plain, max_size=2).map(np.array).filter(lambda a: a.dtype.kind in "bif"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=1), inner),
+    max_leaves=3,
+)
+
+
+@given(st.lists(values, max_size=4), st.lists(values, max_size=4))
+def test_lists_are_one_exactly_when_they_are_the_same(one: list[Any], two: list[Any]) -> None:
+    assert of(one) == of(copy.deepcopy(one))
+    assert (of(one) == of(two)) == same(one, two)
+
+
+FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "v": [[1], [2]]}, index=["p", "q"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FRAME.assign(a=[1, 3]),
+        FRAME.assign(a=[1.0, 2.0]),
+        FRAME.assign(v=[[1], [3]]),
+        FRAME.assign(v=[(1,), (2,)]),
+        FRAME.set_axis(["p", "r"], axis=0),
+        FRAME.rename(columns={"a": "c"}),
+        FRAME[["b", "a", "v"]],
+        FRAME.iloc[::-1],
+        FRAME.iloc[:1],
+        FRAME.drop(columns="v"),
+    ],
+    ids=range(10),
+)
+def test_any_difference_of_a_frame_counts(other: pd.DataFrame) -> None:
+    assert of(other) != of(FRAME)
+    assert of(FRAME.copy(deep=True)) == of(FRAME)
+
+
+def test_only_what_is_taken_counts() -> None:
+    assert of(FRAME, None, 1) == of(FRAME.iloc[:1])
+    assert of(FRAME, "b") != of(FRAME)
+    assert of(range(9), None, 3) == of([0, 1, 2])
+
+
+def test_how_a_frame_holds_its_cells_does_not_count() -> None:
+    frame = FRAME.assign(a=FRAME["a"].astype("int8"), b=FRAME["b"].astype("category"))
+    assert of(frame) == of(FRAME)
+
+
+def test_a_class_of_the_users_is_known_and_what_reads_the_clock_is_not() -> None:
+    assert of([Reading(1.0)]) == of([Reading(1.0)]) != of([Reading(2.0)])
+    with pytest.raises(RunError, match="cannot be stored"):
+        of([threading.Lock()])
+    with pytest.raises(Unknowable, match="clock"):
+        of([now])
+
+
+# Files
+
+
+def plan(path: Path, id_column: str | None = None) -> sources.Plan:
+    return sources.plan_path(str(path), id_column)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,x\n2,y\n")
+    return path
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files whose content was read, in order."""
+    found: list[Path] = []
+    whole: Callable[[Path], str] = storage.fingerprint
+
+    def noting(path: Path) -> str:
+        found.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(storage, "fingerprint", noting)
+    return found
+
+
+def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
+    first = identity.of_files(plan(table))
+    other = tmp_path / "b.csv"
+    other.write_bytes(table.read_bytes())
+    everything = plan(tmp_path / "*.csv")
+    found = [
+        first,
+        identity.of_files(plan(other)),  # other ids
+        identity.of_files(plan(table, "a")),
+        identity.of_files(plan(table).first(1)),
+        identity.of_files(everything),
+        identity.of_files(replace(everything, slices=everything.slices[::-1])),
+    ]
+    assert len(set(found)) == len(found)
+    assert identity.of_files(plan(table)) == first
+    table.write_text("a,b\n1,x\n2,z\n")
+    assert identity.of_files(plan(table)) != first
+
+
+def test_a_file_that_was_just_changed_is_read_again(table: Path, read: list[Path]) -> None:
+    # Two changes within one tick of the file system's clock leave the same times.
+    assert identity.of_files(plan(table)) == identity.of_files(plan(table))
+    assert read == [table, table]
+
+
+def test_a_file_is_read_once_until_it_is_touched(
+    table: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_SETTLED", -60)
+    first = identity.of_files(plan(table))
+    assert identity.of_files(plan(table)) == first
+    assert len(read) == 1
+    before = table.stat()
+    table.write_text("a,b\n1,x\n2,z\n")
+    os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert identity.of_files(plan(table)) != first
+    assert len(read) == 2
+    twin = table.with_name("twin")
+    twin.write_text("a,b\n1,x\n2,y\n")
+    twin.replace(table)
+    assert identity.of_files(plan(table)) == first
+    assert len(read) == 3
+
+
+def test_the_same_path_in_another_folder_is_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_SETTLED", -60)
+    found = []
+    for name, text in (("one", "a\n1\n"), ("two", "a\n2\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.csv").write_text(text)
+        (tmp_path / name / "a.png").write_bytes(b"never opened")
+        monkeypatch.chdir(tmp_path / name)
+        found += [identity.of_files(plan(Path("a.csv"))), identity.of_files(plan(Path("a.png")))]
+    assert len(set(found)) == 4  # an image's label is the name of its folder
+
+
+def test_a_file_that_is_gone_says_so(table: Path) -> None:
+    gone = plan(table)
+    table.unlink()
+    with pytest.raises(RunError, match=r"cannot read .*a\.csv.*No such file"):
+        identity.of_files(gone)
