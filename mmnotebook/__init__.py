@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from mmnotebook.graph.text import parse, pipeline, to_text
     from mmnotebook.runtime.compiler import compile_graph
     from mmnotebook.runtime.models.registration import register
-    from mmnotebook.runtime.session import run
+    from mmnotebook.runtime.models.warm import unload
+    from mmnotebook.runtime.models.warm import warm as models
+    from mmnotebook.runtime.session import Running, run
+    from mmnotebook.runtime.store.cache import cache
     from mmnotebook.ui.doctor import DoctorReport, doctor
 
     last: Result | None
@@ -41,9 +44,12 @@ __all__ = [
     "Node",
     "Result",
     "RunError",
+    "Running",
+    "cache",
     "compile_graph",
     "doctor",
     "inspect",
+    "models",
     "parse",
     "pipeline",
     "plot",
@@ -52,6 +58,7 @@ __all__ = [
     "run",
     "to_text",
     "trace",
+    "unload",
 ]
 
 _HOMES = {
@@ -63,7 +70,9 @@ _HOMES = {
     "analysis.inspection": ("inspect", "trace"),
     "runtime.models.registration": ("register",),
     "runtime.compiler": ("compile_graph",),
-    "runtime.session": ("run",),
+    "runtime.session": ("Running", "run"),
+    "runtime.store.cache": ("cache",),
+    "runtime.models.warm": ("unload",),
     "ui.doctor": ("DoctorReport", "doctor"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -74,6 +83,8 @@ def __getattr__(name: str) -> Any:
         return _last()
     if name == "plot":
         value: Any = import_module("mmnotebook.analysis.plots")
+    elif name == "models":
+        value = import_module("mmnotebook.runtime.models.warm").warm
     elif name in _HOME:
         value = getattr(import_module(f"mmnotebook.{_HOME[name]}"), name)
     else:

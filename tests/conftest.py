@@ -1,9 +1,10 @@
-"""What every test gets: Hypothesis profiles and a registry of models of its own."""
+"""What every test gets: Hypothesis profiles, a cache folder and a registry of models of its own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,14 @@ from mmnotebook.graph.models import Registry, registry
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, for kernels and other processes that a test starts too."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(autouse=True)

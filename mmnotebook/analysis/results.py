@@ -34,6 +34,8 @@ class Result:
         Time of the whole run.
     machine
         The machine's memory.
+    why
+        By node, why it was computed, or that it was not.
 
     Attributes
     ----------
@@ -49,12 +51,14 @@ class Result:
         models: Mapping[str, ModelMeasure],
         seconds: float,
         machine: Machine,
+        why: Mapping[str, str] | None = None,
     ) -> None:
         self.graph = graph
         self.measures = dict(nodes)
         self.sketches = dict(models)
         self.seconds = seconds
         self.machine = machine
+        self.why = dict(why or {})
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
         self._frames: dict[str, pd.DataFrame] = {}

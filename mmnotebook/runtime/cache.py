@@ -22,6 +22,7 @@ from mmnotebook.runtime import coders, timed
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import eviction
+from mmnotebook.runtime.tracking import weight
 
 
 class ShardCache(cache_manager.CacheManager):
@@ -220,12 +221,17 @@ class _WriteShards(beam.DoFn):
             yield self._last.with_value(self._flush())
 
     def _flush(self) -> str:
+        elements = sum(weight(one) for one in self._writer.buffer if isinstance(one, Block))
         try:
-            return self._writer.flush()
+            name = self._writer.flush()
         except MMError as error:
             raise live.stop(self.run_id, error) from error
         except Exception as error:
             raise live.stop(self.run_id, self._cause(error)) from error
+        run = live.find(self.run_id)
+        if run is not None and self.name in run.tallies:
+            run.tallies[self.name].stored += elements
+        return name
 
     def _cause(self, error: Exception) -> RunError:
         """Which element cannot be stored, or that none of them can."""

@@ -2,63 +2,67 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import apache_beam as beam
-import cloudpickle
 
-from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line
+from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.runtime import gathering, handlers, routing, transforms
-from mmnotebook.runtime.data import sources, writers
-from mmnotebook.runtime.node_fn import Outputs
+from mmnotebook.runtime import gathering, handlers, inference, reading, routing, transforms
+from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.coders import Element
+from mmnotebook.runtime.data import objects, storage
+from mmnotebook.runtime.data.elements import Key
+from mmnotebook.runtime.preparing import Prepared, prepare
+from mmnotebook.runtime.reading import Stored
+from mmnotebook.runtime.store import shards
+from mmnotebook.runtime.transforms import Arms
 
-LATER = ("switch", "cascade", "keyed")
-"""Kinds that are in the notation but not compiled yet."""
 
-
-class Compiled(dict[str, beam.PCollection[Any]]):
+class Compiled(Mapping[str, "beam.PCollection[Any]"]):
     """The PCollection of every node by its name; `failed` holds all failures of the graph.
 
     A node's elements are (key, value) pairs: the key holds the element's id, the value is what the
     next step's function is given; for a model, Beam's `PredictionResult`.
     """
 
-    failed: beam.PCollection[Any]
+    def __init__(self, blocks: Mapping[str, beam.PCollection[Any]]) -> None:
+        self._blocks = dict(blocks)
+        self._elements: dict[str, beam.PCollection[Any]] = {}
+
+    def __getitem__(self, name: str) -> beam.PCollection[Any]:
+        # Nodes work on blocks; a node's single elements are made when they are asked for.
+        if name not in self._elements:
+            step = beam.FlatMap(_elements).with_output_types(Element)
+            self._elements[name] = self._blocks[name] | f"{name}: elements" >> step
+        return self._elements[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @cached_property
+    def failed(self) -> beam.PCollection[Any]:
+        """A `Failure` for each element that failed in any node."""
+        step = beam.FlatMap(_failures).with_output_types(Element)
+        parts = [pcoll | f"{name}: failures" >> step for name, pcoll in self._blocks.items()]
+        return parts | "failures: all" >> beam.Flatten()
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A checked graph with everything that its names stand for.
-
-    Attributes
-    ----------
-    plans
-        By source node.
-    models
-        By model name.
-    functions
-        By function name.
-    carried
-        The sources' fields that travel with an element, as a later `by=` names them.
-    """
-
-    graph: Graph
-    plans: Mapping[str, sources.Plan]
-    models: Mapping[str, ModelSpec]
-    functions: Mapping[str, Callable[[Any], Any]]
-    carried: tuple[str, ...]
+def _elements(block: Block) -> Iterator[tuple[Key, Any]]:
+    return block.elements()
 
 
-def compile_graph(
-    graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = None
-) -> dict[str, beam.PCollection[Any]]:
+def _failures(block: Block) -> list[Failure]:
+    return block.failed
+
+
+def compile_graph(graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = None) -> Compiled:
     """Put a graph into a Beam pipeline, for any runner.
 
     Parameters
@@ -72,141 +76,115 @@ def compile_graph(
 
     Returns
     -------
-    dict
-        By node name, a PCollection of (key, value); see `Compiled`.
+    Compiled
+        A mapping by node name of PCollections of (key, value).
 
     Raises
     ------
     GraphError, ModelError, RunError
         When the graph is not valid, a name stands for nothing, or a source cannot be read.
     """
-    return assemble(prepare(graph, limit), pipeline, run_id="")
+    prepared = prepare(graph, limit)
+    stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
+    return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
 
 
-def prepare(graph: Graph, limit: int | None = None) -> Prepared:
-    """Check a graph, look up its names and write down its sources."""
-    graph.validate()
-    _check_supported(graph)
-    names = Names(registry, graph.bindings, notebook_names())
-    models = _models(graph)
-    functions = _functions(graph, names)
-    plans = {node.name: _plan(node, names, limit) for node in graph if not node.inputs}
-    writers.check_paths({node.name: node["path"] for node in graph if node.kind == "write"})
-    carried = dict.fromkeys(
-        node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
-    )
-    return Prepared(graph, plans, models, functions, tuple(carried))
+def assemble(
+    prepared: Prepared,
+    pipeline: beam.Pipeline,
+    run_id: str,
+    stored: Mapping[str, Stored],
+    wanted: Collection[str],
+    keys: Mapping[str, str | None] | None = None,
+) -> dict[str, beam.PCollection[Any]]:
+    """The transforms of a prepared graph, or of a part of it.
+
+    Parameters
+    ----------
+    stored
+        The nodes whose blocks are read in place of being made.
+    wanted
+        The nodes whose blocks are wanted; those of other nodes are read where these need them.
+    keys
+        By model name, the identity under which a loaded model stays warm.
+
+    Returns
+    -------
+    dict
+        By wanted node's name, a PCollection of its blocks.
+    """
+    most = prepared.most()
+    outputs: dict[str, Arms] = {}
+    made = [node for node in prepared.graph.order() if node.name in wanted]
+    for node in made:
+        for wire in node.inputs:
+            if wire.node not in outputs:
+                outputs[wire.node] = _read(wire.node, made, prepared, pipeline, run_id, stored)
+        outputs[node.name] = (
+            _read(node.name, made, prepared, pipeline, run_id, stored)
+            if node.name in stored
+            else _made(node, outputs, prepared, pipeline, run_id, most, keys or {})
+        )
+    return {node.name: outputs[node.name][None] for node in made}
 
 
-def assemble(prepared: Prepared, pipeline: beam.Pipeline, run_id: str) -> Compiled:
-    """The transforms of a prepared graph."""
-    outputs: dict[str, Outputs] = {}
-    failed: list[beam.PCollection[Any]] = []
-    for node in prepared.graph.order():
-        if node.kind in ("source", "read"):
-            plan = prepared.plans[node.name]
-            made = transforms.read(node.name, pipeline, plan.slices, run_id, prepared.carried)
-        else:
-            inputs = [
-                outputs[wire.node].arms[wire.port] if wire.port else outputs[wire.node].main
-                for wire in node.inputs
-            ]
-            gathered, lost = gathering.gather(node, inputs, run_id)
-            failed += lost
-            made = _step(node, gathered, prepared, run_id)
-        outputs[node.name] = made
-        failed += made.failed
-    compiled = Compiled({name: made.main for name, made in outputs.items()})
-    compiled.failed = failed | "failures: all" >> beam.Flatten()
-    return compiled
+def _read(
+    name: str,
+    made: Sequence[Node],
+    prepared: Prepared,
+    pipeline: beam.Pipeline,
+    run_id: str,
+    stored: Mapping[str, Stored],
+) -> Arms:
+    wires = (wire for node in made for wire in node.inputs if wire.node == name)
+    arms = dict.fromkeys(wire.port for wire in wires if wire.port)
+    return reading.stored(name, pipeline, stored[name], run_id, list(arms), prepared.carried)
 
 
-def _step(node: Node, pcoll: Any, prepared: Prepared, run_id: str) -> Outputs:
+def _made(
+    node: Node,
+    outputs: Mapping[str, Arms],
+    prepared: Prepared,
+    pipeline: beam.Pipeline,
+    run_id: str,
+    most: Mapping[str, int],
+    keys: Mapping[str, str | None],
+) -> Arms:
+    if not node.inputs:
+        plan = prepared.plans[node.name]
+        return reading.read(node.name, pipeline, plan, run_id, prepared.carried)
+    inputs = [outputs[wire.node][wire.port] for wire in node.inputs]
+    pcoll, select = gathering.gather(node, inputs, run_id, most.get(node.name))
     if node.kind == "model":
         spec = prepared.models[node["model"]]
-        handler = handlers.handler(node.name, spec, run_id)
-        return transforms.infer(node, pcoll, handler, spec.input, run_id)
+        base = handlers.base_handler(spec)
+        key = keys.get(spec.name)
+        handler = inference.BlockHandler(node.name, spec, base, select, run_id, key)
+        return {None: inference.infer(node, pcoll, handler)}
     if node.kind == "split":
-        return transforms.split(node, pcoll, run_id)
+        return transforms.split(node, pcoll, select, run_id)
     if node.kind == "write":
-        return transforms.write(node, pcoll, run_id)
+        return transforms.write(node, pcoll, select, run_id)
+    return transforms.call(node, pcoll, select, _function(node, prepared), run_id)
+
+
+def _function(node: Node, prepared: Prepared) -> Callable[[Any], Any]:
     combine: dict[str, Callable[[Any], Any]] = {
         "vote": routing.vote,
         "mean": routing.mean,
         "stack": functools.partial(routing.stack, names=[wire.node for wire in node.inputs]),
     }
-    function = combine.get(node.kind) or prepared.functions[node["function"]]
-    return transforms.call(node, pcoll, function, run_id)
+    return combine.get(node.kind) or prepared.functions[node["function"]]
 
 
-def _check_supported(graph: Graph) -> None:
-    if not graph.nodes:
-        raise GraphError([Problem("the graph is empty")], remedy="data | model")
-    problems = [
-        Problem(
-            f"{node.kind} is part of the notation, but this release does not run it yet",
-            node=node.name,
-            allowed="split, lists of steps, and functions",
-        )
-        for node in graph
-        if node.kind in LATER
-    ]
-    if problems:
-        raise GraphError(problems)
-
-
-def _models(graph: Graph) -> dict[str, ModelSpec]:
-    wanted = dict.fromkeys(name for node in graph for name in node.models)
-    missing = [name for name in wanted if name not in registry]
-    if len(missing) > 1:
-        raise ModelError(
-            f"no models are registered as {', '.join(map(repr, missing))}; "
-            f"registered: {', '.join(registry) or 'none yet'}",
-            remedy="mm.register(name, model), or %mm_model name model",
-        )
-    return {name: registry[name] for name in wanted}
-
-
-def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
-    wanted = {dict(n.params)["function"]: n.name for n in graph if "function" in dict(n.params)}
-    functions = {}
-    for name, node in wanted.items():
-        function = _bound(name, node, "function", names)
-        if not callable(function):
-            kind = type(function).__name__
-            raise RunError(f"{name!r} is a {kind}, not a function", node=node)
-        try:
-            cloudpickle.dumps(function)
-        except Exception as error:
-            raise RunError(
-                f"the function {name!r} cannot be sent to a worker: {one_line(error)}",
-                remedy="it may use no locks, open files, connections or generators from outside",
-                node=node,
-            ) from error
-        functions[name] = function
-    return functions
-
-
-def _plan(node: Node, names: Names, limit: int | None) -> sources.Plan:
-    if node.kind == "read":
-        plan = sources.plan_path(node["path"], node["id"])
-    else:
-        value = _bound(node["data"], node.name, "data", names)
-        plan = sources.plan_object(node["data"], value, node["id"], limit)
-    return plan if limit is None else plan.first(limit)
-
-
-def _bound(name: str, node: str, role: str, names: Names) -> Any:
+def _written(blocks: Sequence[Block]) -> Stored:
+    """The elements of an object in private files of this process."""
+    folder = storage.new_folder("source")
     try:
-        return names.object(name)
-    except KeyError:
-        if role == "function" and hasattr(builtins, name):
-            return getattr(builtins, name)
-        known = list(names.known("function" if role == "function" else "data"))
-        close = nearest(name, known)
-        raise RunError(
-            f"{name!r} is not bound: node {node!r} needs {role} of that name"
-            + (f"; did you mean {close!r}?" if close else ""),
-            remedy=f"define {name} in the notebook, or graph.bind({name}=...)",
-            node=node,
-        ) from None
+        infos = [
+            shards.write(folder / f"{place:06d}.shard", [block], len(block))
+            for place, block in enumerate(blocks)
+        ]
+    except Exception as error:
+        raise objects.unstorable_element(error) from error
+    return Stored(tuple((str(folder), info) for info in infos))

@@ -32,6 +32,37 @@ class RunProgressed:
 
 
 @dataclass(frozen=True)
+class NodeCached:
+    """A node's elements, so many, are taken from an earlier run."""
+
+    node: str
+    elements: int
+
+
+@dataclass(frozen=True)
+class NodeStarted:
+    """The first element has come into a node."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class NodeFinished:
+    """A node has given all its elements, and they are stored; so many failed in it."""
+
+    node: str
+    elements: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something that the user should know, in one line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run is over. `state` is "done", "interrupted" or "failed"."""
 
@@ -63,5 +94,16 @@ class ModelEvicted:
     bytes: int
 
 
-Event = RunStarted | RunProgressed | RunFinished | ModelLoading | ModelLoaded | ModelEvicted
+Event = (
+    RunStarted
+    | NodeCached
+    | NodeStarted
+    | RunProgressed
+    | NodeFinished
+    | Noted
+    | ModelLoading
+    | ModelLoaded
+    | ModelEvicted
+    | RunFinished
+)
 Subscriber = Callable[[Event], None]

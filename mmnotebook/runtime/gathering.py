@@ -2,107 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.typehints import KV
 
 from mmnotebook.graph.graph import Node
+from mmnotebook.runtime.blocks.block import Block, blocks_of
+from mmnotebook.runtime.blocks.columns import pack
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.data.elements import Key, pick
-from mmnotebook.runtime.node_fn import FAILED, NodeFn, Pair, apply
+from mmnotebook.runtime.data.elements import Key, Select
+from mmnotebook.runtime.node_fn import NodeFn, apply
+from mmnotebook.runtime.tracking import weight
+
+BUCKET = 2048
+"""About how many ids are joined at a time, where their number is known beforehand."""
 
 
-class _Gather(NodeFn):
-    """A step on the way into a node. What fails here came in, though the node never saw it."""
+class _Select(NodeFn):
+    """Takes the fields that an edge of a union selects."""
 
     enters = leaves = False
+    step = "select"
 
-    def fail(self, element_id: str, error: BaseException) -> Any:
-        self._in += 1
-        self._tally.elements_in += 1
-        return super().fail(element_id, error)
-
-
-class _Select(_Gather):
-    """Takes the fields that an edge selects."""
-
-    def __init__(self, node: str, run_id: str, select: str | tuple[str, ...] | None) -> None:
-        super().__init__(node, run_id)
-        self.select = select
-
-    def apply(self, element: Pair) -> Iterable[Any]:
-        return [(element[0], pick(element[1], self.select))]
+    def blocks(self, block: Block) -> Iterable[Any]:
+        return [block]
 
 
-class _Member(_Select):
-    """One input of a join: by id, with its place among the inputs."""
+class _Member(NodeFn):
+    """One input of a join: in buckets of ids, with its place among the inputs."""
 
-    def __init__(
-        self, node: str, run_id: str, select: str | tuple[str, ...] | None, place: int
-    ) -> None:
+    enters = leaves = False
+    step = "member"
+
+    def __init__(self, node: str, run_id: str, select: Select, place: int, buckets: int) -> None:
         super().__init__(node, run_id, select)
-        self.place = place
+        self.place, self.buckets = place, buckets
 
-    def apply(self, element: Pair) -> Iterable[Any]:
-        key, value = element
-        return [(key.id, (self.place, key, pick(value, self.select)))]
+    def blocks(self, block: Block) -> Iterator[Any]:
+        places: dict[int, list[int]] = {}
+        for place, name in enumerate(block.ids):
+            places.setdefault(zlib.crc32(name.encode()) % self.buckets, []).append(place)
+        for bucket, chosen in places.items():
+            yield bucket, (self.place, block.take(chosen))
+        if block.failed:
+            yield 0, (self.place, Block([], pack([]), failed=block.failed))
+        self.track.flow.given += weight(block)
 
 
-class _Join(_Gather):
+class _Join(NodeFn):
     """The outputs for one id as a dict by node name, in the order of the inputs."""
+
+    enters = leaves = False
+    step = "join"
 
     def __init__(self, node: str, run_id: str, names: tuple[str, ...]) -> None:
         super().__init__(node, run_id)
         self.names = names
 
-    def apply(self, element: tuple[str, Iterable[tuple[int, Key, Any]]]) -> Iterable[Pair]:
-        members = sorted(element[1], key=lambda member: member[0])
-        values = {self.names[place]: value for place, _, value in members}
-        if len(values) < len(members):
-            raise ValueError(f"{len(members)} elements have this id in {len(values)} inputs")
+    def blocks(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> Iterator[Block]:
+        members: dict[str, dict[int, tuple[Key, Any]]] = {}
+        failed, twice = [], {}
+        for place, block in sorted(element[1], key=lambda member: member[0]):
+            failed += block.failed
+            for key, value in block.elements():
+                outputs = members.setdefault(key.id, {})
+                if place in outputs:
+                    twice[key.id] = self.names[place]
+                outputs[place] = (key, value)
+        for name, node in twice.items():
+            del members[name]
+            error = ValueError(f"several elements of {node!r} have this id")
+            self.track.came(1)
+            failed.append(self.track.fail(name, error))
+        blocks = list(blocks_of(map(self._whole, members.values()))) or [Block([], pack([]))]
+        blocks[0].failed = failed
+        yield from blocks
+
+    def weight(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> int:
+        return sum(weight(block) for _, block in element[1])
+
+    def _whole(self, outputs: dict[int, tuple[Key, Any]]) -> tuple[Key, Any]:
         fields: dict[str, Any] = {}
-        for _, key, _ in members:
+        for key, _ in outputs.values():
             fields.update(key.fields)
-        return [(members[0][1]._replace(key=None, fields=tuple(fields.items())), values)]
-
-    def id_of(self, element: tuple[str, Any]) -> str:
-        return element[0]
-
-
-def gather(node: Node, inputs: list[Any], run_id: str) -> tuple[Any, list[Any]]:
-    """A node's inputs as one PCollection, and what failed on the way."""
-    selects = [wire.select for wire in node.inputs]
-    if node.gather != "join":
-        merged, failed = [], []
-        for place, (pcoll, select) in enumerate(zip(inputs, selects, strict=True)):
-            if select is not None:
-                label = f"{node.name}: select {place}"
-                outputs = apply(label, pcoll, _Select(node.name, run_id, select))
-                failed.append(outputs[FAILED])
-                pcoll = outputs.main
-            merged.append(pcoll)
-        if len(merged) == 1:
-            return merged[0], failed
-        union = merged | f"{node.name}: union" >> beam.Flatten()
-        union.element_type = Element
-        return union, failed
-    return _joined(node, inputs, selects, run_id)
+        first = next(iter(outputs.values()))[0]
+        key = first._replace(key=None, fields=tuple(fields.items()))
+        return key, {self.names[place]: value for place, (_, value) in outputs.items()}
 
 
-def _joined(
-    node: Node, inputs: list[Any], selects: list[Any], run_id: str
-) -> tuple[Any, list[Any]]:
-    keyed, failed = [], []
-    for place, (pcoll, select) in enumerate(zip(inputs, selects, strict=True)):
-        step = _Member(node.name, run_id, select, place)
-        outputs = apply(f"{node.name}: member {place}", pcoll, step)
-        outputs.main.element_type = KV[str, Element]
-        keyed.append(outputs.main)
-        failed.append(outputs[FAILED])
-    groups = keyed | f"{node.name}: members" >> beam.Flatten()
+def steps(node: Node) -> tuple[str, ...]:
+    """The names of the steps through which elements come into a node."""
+    if node.gather == "join":
+        return _Member.step, _Join.step
+    chosen = node.gather == "union" and any(wire.select is not None for wire in node.inputs)
+    return (_Select.step,) if chosen else ()
+
+
+def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tuple[Any, Select]:
+    """A node's inputs as one PCollection of blocks, and what the node is to select of each value.
+
+    Parameters
+    ----------
+    count
+        About how many elements will come, where that is known.
+    """
+    if node.gather == "join":
+        return _joined(node, inputs, run_id, count), None
+    if len(inputs) == 1:
+        return inputs[0], node.inputs[0].select
+    if any(wire.select is not None for wire in node.inputs):
+        selects = [_Select(node.name, run_id, wire.select) for wire in node.inputs]
+        inputs = [
+            apply(f"{node.name}: select {place}", pcoll, step)
+            for place, (pcoll, step) in enumerate(zip(inputs, selects, strict=True))
+        ]
+    union = inputs | f"{node.name}: union" >> beam.Flatten()
+    union.element_type = Block
+    return union, None
+
+
+def _joined(node: Node, inputs: list[Any], run_id: str, count: int | None) -> Any:
+    buckets = 256 if count is None else max(1, count // BUCKET)
+    members = []
+    for place, (pcoll, wire) in enumerate(zip(inputs, node.inputs, strict=True)):
+        step = _Member(node.name, run_id, wire.select, place, buckets)
+        keyed = pcoll | f"{node.name}: member {place}" >> beam.ParDo(step)
+        keyed.element_type = KV[int, Element]
+        members.append(keyed)
+    groups = members | f"{node.name}: members" >> beam.Flatten()
     groups = groups | f"{node.name}: by id" >> beam.GroupByKey()
     names = tuple(wire.node for wire in node.inputs)
-    outputs = apply(f"{node.name}: join", groups, _Join(node.name, run_id, names))
-    return outputs.main, [*failed, outputs[FAILED]]
+    return apply(f"{node.name}: join", groups, _Join(node.name, run_id, names))

@@ -9,6 +9,15 @@ import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Column,
+    Objects,
+    Records,
+    Tensors,
+    Tuples,
+    pack,
+)
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -16,19 +25,21 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
 
     Examples are tensors, numpy rows, lists or numbers, all of one shape; records become a dict of
     tensors. Numbers are given in the module's own floating type, but whole numbers stay whole for
-    a module that looks them up in an embedding.
+    a module that looks them up in an embedding. The tensor is a copy: the module may change it.
     """
-    if isinstance(batch[0], Mapping):
-        return {
-            name: torch_batch([example[name] for example in batch], model, device)
-            for name in batch[0]
-        }
+    column = pack(batch)
+    if isinstance(column, Records):
+        return {name: torch_batch(part, model, device) for name, part in column.columns.items()}
     import torch
 
-    if isinstance(batch[0], torch.Tensor):
-        stacked = torch.stack(list(batch))
+    if isinstance(column, Tensors):
+        stacked = column.tensor.clone()
+    elif isinstance(column, Arrays):
+        stacked = torch.from_numpy(column.array.copy())
+    elif isinstance(column[0], torch.Tensor):
+        stacked = torch.stack(column.rows())
     else:
-        stacked = torch.from_numpy(_stack(batch))
+        stacked = torch.from_numpy(_stack(column))
     dtype = _float_type(model)
     if dtype is not None and not (stacked.is_complex() or _keeps_whole(stacked, model)):
         stacked = stacked.to(dtype)
@@ -62,7 +73,7 @@ def torch_inference(
     device: Any,
     inference_args: dict[str, Any] | None = None,
     model_id: str | None = None,
-) -> list[Any]:
+) -> Column:
     """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
     import torch
 
@@ -76,8 +87,8 @@ def torch_inference(
     return rows(outputs, len(batch))
 
 
-def rows(outputs: Any, count: int) -> list[Any]:
-    """A batch's outputs as one per example: of a tensor, a dict or tuple of tensors, or a list.
+def rows(outputs: Any, count: int) -> Column:
+    """A batch's outputs, one per example: of a tensor, a dict or tuple of tensors, or a list.
 
     Raises
     ------
@@ -85,17 +96,23 @@ def rows(outputs: Any, count: int) -> list[Any]:
         When there is another number of outputs than of examples. Beam would pair them up as far
         as they go.
     """
-    if isinstance(outputs, Mapping):
-        columns = {name: rows(part, count) for name, part in outputs.items()}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if isinstance(outputs, tuple):
-        return list(zip(*(rows(part, count) for part in outputs), strict=True))
+    if isinstance(outputs, Mapping) and outputs:
+        return Records({str(name): rows(part, count) for name, part in outputs.items()})
+    if isinstance(outputs, tuple) and outputs:
+        return Tuples(tuple, tuple(rows(part, count) for part in outputs))
     if hasattr(outputs, "detach"):
         outputs = outputs.detach().cpu()
         if outputs.dim() == 0:
             raise ValueError(f"one output for {count} examples: the model returns a single number")
-        return _counted(list(outputs.unbind(0)), count)
-    return _counted([_on_cpu(output) for output in outputs], count)
+        return _counted(_tensors(outputs), count)
+    if isinstance(outputs, np.ndarray) and outputs.ndim and outputs.dtype.kind in "biufcmM":
+        return _counted(Arrays(outputs), count)
+    return _counted(pack([_on_cpu(output) for output in outputs]), count)
+
+
+def _tensors(outputs: Any) -> Column:
+    plain_one = not (outputs.is_sparse or outputs.is_quantized or outputs.is_conj())
+    return Tensors(outputs) if plain_one else Objects(list(outputs.unbind(0)))
 
 
 def _on_cpu(output: Any) -> Any:
@@ -107,7 +124,7 @@ def _on_cpu(output: Any) -> Any:
     return output
 
 
-def _counted(outputs: list[Any], count: int) -> list[Any]:
+def _counted(outputs: Column, count: int) -> Column:
     if len(outputs) != count:
         raise ValueError(f"the model gave {len(outputs)} outputs for {count} elements")
     return outputs
@@ -115,8 +132,8 @@ def _counted(outputs: list[Any], count: int) -> list[Any]:
 
 def sklearn_inference(
     model: Any, batch: Sequence[Any], inference_args: dict[str, Any] | None = None
-) -> list[Any]:
-    """Beam's `inference_fn` for scikit-learn: one prediction per example.
+) -> Column:
+    """What `predict` gives for a batch: one prediction per example.
 
     Records become a DataFrame, anything else an array with a row per example; an estimator that
     was fitted on named columns is given those names.
@@ -127,14 +144,18 @@ def sklearn_inference(
 
 def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     named = getattr(model, "feature_names_in_", None)
-    if isinstance(batch[0], Mapping):
+    column = pack(batch)
+    if isinstance(column[0], Mapping):
         import pandas as pd
 
-        frame = pd.DataFrame(list(batch))
+        frame = pd.DataFrame(column.rows())
         return frame if named is None else frame[list(named)]
-    if isinstance(batch[0], str):
-        return list(batch)
-    array = np.stack([np.asarray(plain(example)) for example in batch])
+    if isinstance(column[0], str):
+        return column.rows()
+    if isinstance(column, Arrays):
+        array = column.array.copy()
+    else:
+        array = np.stack([np.asarray(plain(example)) for example in column])
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     if named is not None and array.ndim == 2 and array.shape[1] == len(named):

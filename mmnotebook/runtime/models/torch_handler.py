@@ -18,14 +18,10 @@ class TorchHandler(PytorchModelHandlerTensor):
     a handler.
     """
 
+    takes_columns = True
+
     def __init__(self, spec: ModelSpec) -> None:
-        super().__init__(
-            device=spec.device,
-            inference_fn=adapters.torch_inference,
-            min_batch_size=spec.batch_size,
-            max_batch_size=spec.batch_size,
-            **_file(spec),
-        )
+        super().__init__(device=spec.device, inference_fn=adapters.torch_inference, **_file(spec))
         self._stored_module = spec.path if spec.form == "module" else None
 
     def load_model(self) -> torch.nn.Module:

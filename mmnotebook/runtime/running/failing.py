@@ -10,28 +10,14 @@ from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import compiler
 from mmnotebook.runtime.cache import ShardCache, unstorable
+from mmnotebook.runtime.preparing import Prepared
 
 
-def most(prepared: compiler.Prepared) -> dict[str, int]:
-    """By node, the most elements that can reach it, where that is known beforehand."""
-    most: dict[str, int | None] = {}
-    for node in prepared.graph.order():
-        if node.name in prepared.plans:
-            most[node.name] = prepared.plans[node.name].count
-            continue
-        counts = [most[wire.node] for wire in node.inputs]
-        grows = any(prepared.graph[wire.node].kind == "flat_map" for wire in node.inputs)
-        known = [count for count in counts if count is not None]
-        most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
-    return {name: count for name, count in most.items() if count is not None}
-
-
-def check(result: Result, prepared: compiler.Prepared, max_failed: float) -> None:
+def check(result: Result, prepared: Prepared, max_failed: float) -> None:
     """Raise when more than `max_failed` of a node's elements failed."""
     for name, measure in result.measures.items():
-        if name in prepared.plans:
+        if measure.elements_in is None:
             seen = measure.failed + (measure.elements_out or 0)
         else:
             seen = measure.elements_in or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -24,37 +24,40 @@ _watched: dict[str, Any] = {}
 _watcher: Any = None
 
 
-def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
-    """A pipeline on InteractiveRunner, over `runner` or else the in-process one."""
-    if isinstance(options, Mapping):
-        options = PipelineOptions.from_dictionary(dict(options))
-    if options is not None and not isinstance(options, PipelineOptions):
+def check(runner: Any, options: Any) -> None:
+    """Refuse what `new_pipeline` cannot take."""
+    if options is not None and not isinstance(options, (Mapping, PipelineOptions)):
         raise RunError(f"options={options!r}; allowed: Beam's PipelineOptions or a dict of them")
     if runner is not None and not isinstance(runner, PipelineRunner):
         raise RunError(
             f"runner={runner!r}; allowed: a Beam runner, or None for the in-process one",
             remedy="make one: FnApiRunner()",
         )
+
+
+def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
+    """A pipeline on InteractiveRunner, over `runner` or else the in-process one."""
+    if isinstance(options, Mapping):
+        options = PipelineOptions.from_dictionary(dict(options))
     interactive = InteractiveRunner(runner or FnApiRunner(), force_compute=False)
     return beam.Pipeline(interactive, options=options)
 
 
 @contextlib.contextmanager
 def watching(watched: Mapping[str, Any]) -> Iterator[None]:
-    """While this lasts, a run keeps these PCollections under these names.
-
-    To be held in the thread that waits for the run: the thread of a run that was interrupted may
-    end long after the next one has begun.
-    """
+    """While this lasts, a run keeps these PCollections under these names."""
     _watched.update(watched)
     try:
         yield
     finally:
-        _watched.clear()
+        # A run that was interrupted may end long after the next one has begun.
+        for name, pcoll in watched.items():
+            if _watched.get(name) is pcoll:
+                del _watched[name]
 
 
-def run(pipeline: beam.Pipeline, cache: ShardCache) -> Any:
-    """Run a pipeline once, what is watched into the cache; gives Beam's metrics."""
+def run(pipeline: beam.Pipeline, cache: ShardCache) -> Callable[[], Any]:
+    """Run a pipeline once, what is watched into the cache; gives what asks for Beam's metrics."""
     env = _environment()
     env.set_cache_manager(cache, pipeline)
     env.add_user_pipeline(pipeline)
@@ -62,7 +65,7 @@ def run(pipeline: beam.Pipeline, cache: ShardCache) -> Any:
         result = pipeline.run()
         result.wait_until_finish()
         # The interactive result has no metrics of its own.
-        return getattr(result, "_underlying_result").metrics()  # noqa: B009
+        return getattr(result, "_underlying_result").metrics  # type: ignore[no-any-return] # noqa: B009
     finally:
         env.cleanup(pipeline)
         env.evict_cache_manager(pipeline)

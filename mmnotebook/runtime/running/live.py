@@ -7,7 +7,7 @@ finds the run here. In another it finds nothing: counts then come back with Beam
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from mmnotebook.errors import MMError
@@ -18,12 +18,36 @@ class Stopped(Exception):
 
 
 @dataclass
+class Flow:
+    """What a step of a node has taken and given so far: elements, those that failed included."""
+
+    taken: int = 0
+    given: int = 0
+
+
+@dataclass
 class Tally:
-    """What one node has seen so far in this process."""
+    """What one node has seen so far in this process.
+
+    Attributes
+    ----------
+    parts
+        Of what it reads, the parts that were read to their end.
+    arms
+        Elements by the arm that they took.
+    flows
+        Of each of its steps, in the order in which elements come through them.
+    stored
+        Elements that are on disk, those that failed included.
+    """
 
     elements_in: int = 0
     elements_out: int = 0
     failed: int = 0
+    parts: int = 0
+    arms: Counter[str] = field(default_factory=Counter)
+    flows: dict[str, Flow] = field(default_factory=lambda: defaultdict(Flow))
+    stored: int = 0
 
 
 @dataclass
@@ -36,6 +60,8 @@ class Live:
         By node.
     limits
         By node, the number of failures that already exceeds the share that may fail.
+    counters, values
+        What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     """
 
     run_id: str
@@ -46,6 +72,10 @@ class Live:
     too_many: str | None = None
     failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    counters: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    values: dict[str, dict[str, tuple[int, int, int]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self, cause: MMError | None = None) -> None:
@@ -76,6 +106,17 @@ class Live:
             if tally.failed > self.limits.get(node, float("inf")):
                 self.too_many = self.too_many or node
                 self.stopped = True
+
+    def counted(self, namespace: str, name: str, count: int) -> None:
+        """Note what was added to a counter."""
+        with self._lock:
+            self.counters[namespace][name] += count
+
+    def measured(self, namespace: str, name: str, value: int) -> None:
+        """Note what was added to a distribution."""
+        with self._lock:
+            total, count, most = self.values[namespace].get(name, (0, 0, value))
+            self.values[namespace][name] = (total + value, count + 1, max(most, value))
 
 
 _runs: dict[str, Live] = {}

@@ -1,72 +1,105 @@
-"""Beam's metrics as `NodeMeasure` and `ModelMeasure`."""
+"""What was counted and timed, as measures for a `Result`, and as JSON for the store."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime.metering import LATENCY, NAMESPACE, NODE_NAMESPACE
+from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, merge
+from mmnotebook.graph.graph import Node
+from mmnotebook.runtime.metering import LATENCY, NAMESPACE
+from mmnotebook.runtime.tracking import NODE_NAMESPACE
 
-Counts = Mapping[str, Mapping[str, int]]
+Counters = Mapping[str, Mapping[str, int]]
+"""By namespace and name."""
+Values = Mapping[str, Mapping[str, tuple[int, int, int]]]
+"""By namespace and name: sum, count and greatest of the values."""
 
 
-def by_namespace(metrics: Any) -> tuple[Counts, Mapping[str, Mapping[str, Any]]]:
-    """All counters, summed over steps, and all distributions, merged, by namespace and name."""
+@dataclass(frozen=True)
+class Measured:
+    """What one node did, and each model in it."""
+
+    node: NodeMeasure
+    models: Mapping[str, ModelMeasure]
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "node": asdict(self.node),
+            "models": {name: asdict(measure) for name, measure in self.models.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], size: int) -> Measured:
+        """What `to_json` gave, of a node that was stored before and takes `size` bytes."""
+        models = {}
+        for name, measure in value["models"].items():
+            buckets = {int(key): count for key, count in measure["buckets"].items()}
+            models[name] = ModelMeasure(**{**measure, "buckets": buckets})
+        return cls(NodeMeasure(**{**value["node"], "bytes": size, "cached": True}), models)
+
+
+def from_beam(metrics: Any) -> tuple[Counters, Values]:
+    """All counters, summed over steps, and all distributions, merged."""
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    distributions: dict[str, dict[str, Any]] = defaultdict(dict)
+    values: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
     found = metrics.query()
     for entry in found["counters"]:
         counters[entry.key.metric.namespace][entry.key.metric.name] += _value(entry)
     for entry in found["distributions"]:
-        name = entry.key.metric
-        before = distributions[name.namespace].get(name.name)
-        value = _value(entry)
-        distributions[name.namespace][name.name] = _merged(before, value)
-    return counters, distributions
+        name, value = entry.key.metric, _value(entry)
+        total, count, most = values[name.namespace].get(name.name, (0, 0, value.max))
+        merged = (total + value.sum, count + value.count, max(most, value.max))
+        values[name.namespace][name.name] = merged
+    return counters, values
 
 
 def _value(entry: Any) -> Any:
     return entry.committed if entry.committed is not None else entry.attempted
 
 
-def _merged(before: Any, value: Any) -> tuple[int, int, int]:
-    """(sum, count, max)."""
-    if before is None:
-        return value.sum, value.count, value.max
-    return before[0] + value.sum, before[1] + value.count, max(before[2], value.max)
-
-
-def nodes(graph: Graph, counters: Counts, sizes: Mapping[str, int]) -> dict[str, NodeMeasure]:
-    """What each node did, in graph order; `sizes` in bytes of its stored output."""
-    measures = {}
-    for node in graph.order():
-        counts = counters.get(NODE_NAMESPACE + node.name, {})
-        source = node.kind in ("source", "read")
-        measures[node.name] = NodeMeasure(
-            kind=node.kind,
-            elements_in=None if source else counts.get("elements_in", 0),
-            elements_out=counts.get("elements_out", 0),
-            failed=counts.get("failed", 0),
-            seconds=counts.get("microseconds", 0) / 1e6,
-            bytes=sizes.get(node.name),
-        )
-    return measures
-
-
-def models(
-    names: Iterable[str], counters: Counts, distributions: Mapping[str, Mapping[str, Any]]
-) -> dict[str, ModelMeasure]:
-    """What each model did."""
-    return {
-        name: _model(counters.get(NAMESPACE + name, {}), distributions.get(NAMESPACE + name, {}))
-        for name in names
+def measured(node: Node, counters: Counters, values: Values) -> Measured:
+    """What a node did."""
+    counts = counters.get(NODE_NAMESPACE + node.name, {})
+    whole = NodeMeasure(
+        kind=node.kind,
+        elements_in=counts.get("elements_in", 0) if node.inputs else None,
+        elements_out=counts.get("elements_out", 0),
+        failed=counts.get("failed", 0),
+        seconds=counts.get("microseconds", 0) / 1e6,
+        bytes=None,
+    )
+    spaces = {name: f"{NAMESPACE}{node.name}.{name}" for name in node.models}
+    models = {
+        name: _model(counters.get(space, {}), values.get(space, {}))
+        for name, space in spaces.items()
     }
+    return Measured(whole, models)
 
 
-def _model(counts: Mapping[str, int], values: Mapping[str, Any]) -> ModelMeasure:
+def of_object(kind: str, count: int, seconds: float) -> Measured:
+    """What a source did whose elements this process stored itself."""
+    return Measured(NodeMeasure(kind, None, count, 0, seconds, None), {})
+
+
+def sized(whole: Measured, size: int) -> Measured:
+    """The same with the bytes of its stored output."""
+    return replace(whole, node=replace(whole.node, bytes=size))
+
+
+def by_model(parts: Iterable[Measured]) -> dict[str, ModelMeasure]:
+    """What each model did in all of its nodes."""
+    found: dict[str, list[ModelMeasure]] = defaultdict(list)
+    for part in parts:
+        for name, measure in part.models.items():
+            found[name].append(measure)
+    return {name: merge(measures) for name, measures in found.items()}
+
+
+def _model(counts: Mapping[str, int], values: Mapping[str, tuple[int, int, int]]) -> ModelMeasure:
     loads_us, loads, _ = values.get("load_us", (0, 0, 0))
     slowest = values.get("slowest_ns")
     return ModelMeasure(
@@ -87,5 +120,5 @@ def _model(counts: Mapping[str, int], values: Mapping[str, Any]) -> ModelMeasure
     )
 
 
-def _largest(values: Mapping[str, Any], name: str) -> int | None:
+def _largest(values: Mapping[str, tuple[int, int, int]], name: str) -> int | None:
     return values[name][2] if name in values else None

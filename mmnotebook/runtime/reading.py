@@ -1,0 +1,182 @@
+"""Where blocks enter a pipeline: from the user's files, or from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from mmnotebook.errors import MMError
+from mmnotebook.runtime import routing, timed
+from mmnotebook.runtime.blocks.block import Block, in_parts
+from mmnotebook.runtime.blocks.columns import Column, Objects, pack
+from mmnotebook.runtime.data import readers
+from mmnotebook.runtime.data.elements import pick
+from mmnotebook.runtime.data.formats import Chunk
+from mmnotebook.runtime.data.sources import Plan, Slice
+from mmnotebook.runtime.node_fn import NodeFn, apply
+from mmnotebook.runtime.running import live
+from mmnotebook.runtime.store import shards
+from mmnotebook.runtime.store.shards import ShardInfo
+from mmnotebook.runtime.tracking import after
+from mmnotebook.runtime.transforms import Arms, in_arms
+
+Fields = tuple[tuple[str, Any], ...]
+Files = tuple[tuple[str, ShardInfo], ...]
+"""Stored files of blocks: folder and what is known of each."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A node whose blocks are read in place of being made.
+
+    Attributes
+    ----------
+    files
+        Of the node.
+    sources
+        Of the sources that it comes from, for the fields that a later step goes by; () for a
+        source, whose own values hold them.
+    """
+
+    files: Files
+    sources: Files = ()
+
+
+class _Read(NodeFn):
+    """Elements of the user's files."""
+
+    enters = False
+
+    def __init__(self, node: str, run_id: str, carried: tuple[str, ...]) -> None:
+        super().__init__(node, run_id)
+        self.carried = carried
+
+    def blocks(self, part: tuple[Slice, ...]) -> Iterator[Block]:
+        chunks = readers.read_part(part)
+        while (chunk := self._next(chunks, part)) is not None:
+            block = self._block(*chunk)
+            yield from in_parts(replace(block, fields=carry(block.values, self.carried)))
+        self.track.tally.parts += 1
+
+    def _next(self, chunks: Iterator[Any], part: tuple[Slice, ...]) -> Any:
+        try:
+            return next(chunks, None)
+        except MMError as error:
+            raise live.stop(self.run_id, error) from error
+        except Exception as error:
+            raise live.stop(self.run_id, readers.unreadable(part[0].path, error)) from error
+
+    def _block(self, part: Slice, chunk: Chunk) -> Block:
+        rows, values = chunk
+        ids = readers.ids_of(part, rows)
+        block = Block(ids, pack(values))
+        if isinstance(block.values, Objects):
+            block = after(block, self.track.each(ids, block.values, _read))
+        if part.id is None:
+            return block
+        named = self.track.each(block.ids, block.values, lambda value: self._named(value, part.id))
+        kept = block.take(named.places)
+        return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
+
+    def _named(self, value: Any, field: str | None) -> str:
+        name = routing.token(pick(value, field))
+        run = self.track.run
+        if run is not None and not run.is_new(self.node, name):
+            raise ValueError(f"{field} {name!r} is not the first; an id must be its own")
+        return name
+
+
+def _read(value: Any) -> Any:
+    """The value; one that could not be read is raised."""
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def read(label: str, pipeline: Any, plan: Plan, run_id: str, carried: tuple[str, ...]) -> Arms:
+    """The elements of the user's files."""
+    parts = plan.parts()
+    made = pipeline | f"{label}: parts" >> beam.Create(parts, reshuffle=len(parts) > 1)
+    return {None: apply(label, made, _Read(label, run_id, carried))}
+
+
+class _Stored(beam.DoFn):
+    """Blocks that were stored before."""
+
+    def __init__(
+        self, node: str, run_id: str, stored: Stored, arms: Sequence[str], carried: tuple[str, ...]
+    ) -> None:
+        self.node, self.run_id = node, run_id
+        self.sources, self.arms, self.carried = stored.sources, tuple(arms), carried
+
+    def setup(self) -> None:
+        run = live.find(self.run_id)
+        self._tally = run.tallies[self.node] if run else live.Tally()
+        self._fields = dict(_by_id(self.sources, self.carried)) if self.carried else {}
+
+    def process(self, file: tuple[str, ShardInfo]) -> Iterator[Any]:
+        for block in self._read(file):
+            if self.carried:
+                block = replace(block, fields=self._carried(block))
+            self._tally.elements_out += len(block)
+            yield block
+            if self.arms:
+                for name, part in in_arms(block):
+                    self._tally.arms[name] += len(part)
+                    if name in self.arms:
+                        yield beam.pvalue.TaggedOutput(f"arm_{name}", part)
+
+        self._tally.parts += 1
+
+    def _read(self, file: tuple[str, ShardInfo]) -> Any:
+        try:
+            return timed.values(shards.read(Path(file[0]) / file[1].name, file[1]))
+        except shards.Damaged as damaged:
+            raise live.stop(self.run_id, damaged) from damaged
+
+    def _carried(self, block: Block) -> list[Fields] | None:
+        if not self.sources:
+            return carry(block.values, self.carried)
+        return [self._fields.get(origin, ()) for origin in block.origins or block.ids]
+
+
+def _by_id(files: Files, carried: tuple[str, ...]) -> Iterator[tuple[str, Fields]]:
+    for folder, info in files:
+        for block in timed.values(shards.read(Path(folder) / info.name, info)):
+            yield from zip(block.ids, carry(block.values, carried) or (), strict=False)
+
+
+def stored(
+    label: str,
+    pipeline: Any,
+    what: Stored,
+    run_id: str,
+    arms: Sequence[str],
+    carried: tuple[str, ...],
+) -> Arms:
+    """The blocks of a node that were stored before, all and by arm."""
+    tags = {arm: f"arm_{arm}" for arm in arms}
+    files = pipeline | f"{label}: files" >> beam.Create(what.files, reshuffle=len(what.files) > 1)
+    step = beam.ParDo(_Stored(label, run_id, what, arms, carried))
+    if not tags:
+        return {None: files | f"{label}: stored" >> step.with_output_types(Block)}
+    outputs = files | f"{label}: stored" >> step.with_outputs(*tags.values(), main="main")
+    for tag in ("main", *tags.values()):
+        outputs[tag].element_type = Block
+    return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
+
+
+def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
+    """Of each record the fields that are to travel along; None when there are none."""
+    if not names:
+        return None
+    return [
+        tuple((name, value[name]) for name in names if name in value)
+        if isinstance(value, dict)
+        else ()
+        for value in values
+    ]

@@ -1,0 +1,214 @@
+"""One run: Beam's pipeline for what is missing, and everything that watches it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+
+from mmnotebook.analysis.records import Failure, Machine
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError, one_line
+from mmnotebook.graph.graph import Graph
+from mmnotebook.runtime import compiler, events
+from mmnotebook.runtime.cache import ShardCache
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.data.stored import StoredElements
+from mmnotebook.runtime.models.warm import warm
+from mmnotebook.runtime.preparing import Prepared
+from mmnotebook.runtime.running import failing, identity, interactive, live, logs, measures
+from mmnotebook.runtime.running.finishing import Finishing
+from mmnotebook.runtime.running.planning import Plan, plan
+from mmnotebook.runtime.store.shards import Damaged
+from mmnotebook.runtime.store.store import Store
+
+ATTEMPTS = 3
+"""How often a run starts anew when what is stored turns out to be damaged."""
+
+
+class Execution:
+    """A run of a graph from its plan to its `Result`.
+
+    Attributes
+    ----------
+    live
+        The run as its steps see it.
+    over
+        Set when there is a result or an error.
+    result, error
+        What the run has come to.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        prepared: Prepared,
+        store: Store,
+        *,
+        fresh: bool,
+        max_failed: float,
+        subscribers: Sequence[events.Subscriber],
+        found: Callable[[Result], None],
+    ) -> None:
+        self.graph, self.prepared, self.store, self.fresh = graph, prepared, store, fresh
+        self.max_failed, self.subscribers, self.found = max_failed, list(subscribers), found
+        self.order = tuple(node.name for node in prepared.graph.order())
+        memory = psutil.virtual_memory()
+        self.machine = Machine(memory.available, memory.total)
+        self.keys = identity.models(prepared)
+        self.started = time.perf_counter()
+        self.over = threading.Event()
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+        # Told from any thread, handed on in the one that watches.
+        self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.plan: Plan = plan(self.prepared, self.store, fresh=self.fresh)
+        limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
+        tallies = {name: live.Tally() for name in self.order}
+        self.live = live.Live(uuid.uuid4().hex, tallies, limits)
+        self.finishing = Finishing(self.plan, self.live)
+        self._started: set[str] = set()
+
+    def run(self, runner: Any, options: Any) -> None:
+        """Until there is a result or an error; to be called in a thread of its own."""
+        warm.on_event.append(self._events.put)
+        try:
+            with logs.quiet():
+                self.result = self._attempts(runner, options)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self.error = error
+        finally:
+            warm.on_event.remove(self._events.put)
+            self.plan.drafts.clear()
+            self.over.set()
+
+    def _attempts(self, runner: Any, options: Any) -> Result:
+        for attempt in range(ATTEMPTS):
+            try:
+                self._tell_start()
+                if self.plan.drafts:
+                    self._run_missing(runner, options)
+                break
+            except Damaged as damaged:
+                if attempt + 1 == ATTEMPTS or self.live.cause is not damaged:
+                    raise
+                self._begin()
+        result = self._collect()
+        self.found(result)
+        failing.check(result, self.prepared, self.max_failed)
+        return result
+
+    def _run_missing(self, runner: Any, options: Any) -> None:
+        pipeline = interactive.new_pipeline(runner, options)
+        run_id, drafts = self.live.run_id, dict(self.plan.drafts)
+        live.start(self.live)
+        try:
+            blocks = compiler.assemble(
+                self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys
+            )
+            folder = storage.new_folder("run")
+            cache = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)
+            storage.remove_with(cache, folder)
+            with interactive.watching(blocks):
+                try:
+                    metrics = interactive.run(pipeline, cache)
+                except Exception as error:  # noqa: BLE001 - raised again, as the user's own
+                    self._raise(error, cache)
+            if self.live.stopped:
+                self._raise(None, cache)
+            counted = self.live.counters or self.live.values
+            beam = None if counted else measures.from_beam(metrics())
+            counters, values = beam or (self.live.counters, self.live.values)
+            self.finishing.store_all(counters, values)
+        finally:
+            live.end(run_id)
+
+    def _raise(self, error: Exception | None, cache: ShardCache) -> None:
+        """The run's error as one that the user can act on."""
+        if self.live.cause is not None:
+            raise self.live.cause from error
+        if self.live.too_many is not None:
+            node = self.live.too_many
+            tally = self.live.tallies[node]
+            seen = [Failure(*failed) for failed in self.live.failures if failed[0] == node]
+            raise failing.too_many(
+                self.graph, node, tally.failed, tally.elements_in, seen, "so far "
+            ) from error
+        if isinstance(error, MMError):
+            raise error
+        if error is not None:
+            raise failing.unexpected(error, cache) from error
+
+    def watch(self, seconds: float) -> bool:
+        """Store what is finished and tell of it, every so many seconds until the run is over."""
+        over = self.over.wait(seconds)
+        if not over:
+            counts = self.counts()
+            for count in counts:
+                if count.node not in self._started and (count.elements_in or count.elements_out):
+                    self._started.add(count.node)
+                    self._events.put(events.NodeStarted(count.node))
+            self._events.put(events.RunProgressed(counts))
+            self.finishing.store_finished()
+        self._tell_finished()
+        self._drain()
+        return over
+
+    def end(self, state: str) -> None:
+        """Tell that the run is over, after everything else."""
+        self._events.put(events.RunFinished(state, self.counts()))
+        self._drain()
+
+    def _tell_finished(self) -> None:
+        for name in self.finishing.take_made():
+            tally = self.live.tallies[name]
+            self._events.put(events.NodeFinished(name, tally.elements_out, tally.failed))
+
+    def _drain(self) -> None:
+        while not self._events.empty():
+            event = self._events.get()
+            for subscriber in tuple(self.subscribers):
+                try:
+                    subscriber(event)
+                except Exception as error:  # noqa: BLE001 - another's code must not cost the run
+                    self.subscribers.remove(subscriber)
+                    text = f"{subscriber!r} is told no more of this run: {one_line(error)}"
+                    warnings.warn(text, stacklevel=2)
+
+    def counts(self) -> tuple[events.NodeCounts, ...]:
+        """How far each node is that is made."""
+        made = {*self.plan.drafts, *self.finishing.made}
+        return tuple(
+            events.NodeCounts(name, tally.elements_in, tally.elements_out, tally.failed)
+            for name, tally in self.live.tallies.items()
+            if name in made
+        )
+
+    def _tell_start(self) -> None:
+        self._events.put(events.RunStarted(self.order, self.prepared.totals()))
+        for name, measured in self.plan.measured.items():
+            if measured.node.cached:
+                self._events.put(events.NodeCached(name, measured.node.elements_out or 0))
+        while self.store.notes:
+            self._events.put(events.Noted(self.store.notes.pop(0)))
+
+    def _collect(self) -> Result:
+        found = self.plan.measured
+        return Result(
+            self.graph,
+            StoredElements(self.plan.entries),
+            {name: found[name].node for name in self.order},
+            measures.by_model(found[name] for name in self.order),
+            time.perf_counter() - self.started,
+            self.machine,
+            why={name: self.plan.why[name] for name in self.order},
+        )

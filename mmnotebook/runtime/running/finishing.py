@@ -1,0 +1,108 @@
+"""Which nodes of a run are finished; each is stored for good as soon as it is."""
+
+from __future__ import annotations
+
+import threading
+
+from mmnotebook.graph.graph import Input
+from mmnotebook.runtime import gathering, transforms
+from mmnotebook.runtime.node_fn import NodeFn
+from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running.live import Live
+from mmnotebook.runtime.running.measures import Counters, Values
+from mmnotebook.runtime.running.planning import Plan
+
+PASSING = (
+    "ConnectionError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "MemoryError",
+    "OutOfMemoryError",
+    "TimeoutError",
+)
+"""Errors that another try may not meet: a node with one of these is made again in the next run."""
+
+
+class Finishing:
+    """Moves the nodes of a run from its plan's drafts to its entries."""
+
+    def __init__(self, plan: Plan, live: Live) -> None:
+        self.plan, self.live = plan, live
+        graph = plan.prepared.graph
+        self.functions = {
+            n.name: dict(n.params)["function"] for n in graph if "function" in dict(n.params)
+        }
+        self.before = {
+            name: identity.function(plan.prepared.functions[name]).digest
+            for name in self.functions.values()
+        }
+        self.parts = {name: len(files.parts()) for name, files in plan.prepared.plans.items()}
+        self.made: dict[str, None] = {}
+        self._taken: set[str] = set()
+        self._lock = threading.Lock()
+
+    def store_finished(self) -> None:
+        """Store the nodes that are finished by now."""
+        with self._lock:
+            for name in [name for name in self.plan.drafts if self._is_over(name)]:
+                self._commit(name, self.live.counters, self.live.values)
+
+    def store_all(self, counters: Counters, values: Values) -> None:
+        """Store every node: the run is over, and went well."""
+        with self._lock:
+            for name in list(self.plan.drafts):
+                self._commit(name, counters, values)
+
+    def take_made(self) -> list[str]:
+        """The nodes that were stored since the last call."""
+        with self._lock:
+            new = [name for name in self.made if name not in self._taken]
+            self._taken.update(new)
+        return new
+
+    def _commit(self, name: str, counters: Counters, values: Values) -> None:
+        plan = self.plan
+        node = plan.prepared.graph[name]
+        whole = measures.measured(node, counters, values)
+        meta = {"node": name, "kind": node.kind, "measured": whole.to_json()}
+        lasting = plan.identities[name].digest is not None and self._is_lasting(name)
+        entry = plan.drafts[name].commit(meta, lasting=lasting, replace=plan.fresh)
+        del plan.drafts[name]
+        self.made[name] = None
+        plan.entries[name] = entry
+        plan.measured[name] = measures.sized(whole, entry.bytes)
+
+    def _is_lasting(self, name: str) -> bool:
+        """Would another run give the same?"""
+        if any(f[0] == name and f[2] in PASSING for f in self.live.failures):
+            return False
+        function = self.functions.get(name)
+        if function is None:
+            return True
+        after = identity.function(self.plan.prepared.functions[function]).digest
+        if after != self.before[function]:
+            self.plan.why[name] = f"always computed: what {function} reads changed while it ran"
+            return False
+        return True
+
+    def _is_over(self, name: str) -> bool:
+        """Has a node given everything, and is it on disk? False where it is not to be seen here."""
+        plan, tally = self.plan, self.live.tallies[name]
+        node = plan.prepared.graph[name]
+        if name not in plan.drafts:
+            return name in self.made or tally.parts == len(plan.entries[name].infos)
+        if not node.inputs:
+            over = tally.parts == self.parts[name]
+            return over and tally.stored == tally.flows[NodeFn.step].given
+        if not all(self._is_over(wire.node) for wire in node.inputs):
+            return False
+        expected = sum(map(self._given, node.inputs))
+        for step in (*gathering.steps(node), *transforms.steps(node)):
+            if tally.flows[step].taken != expected:
+                return False
+            expected = tally.flows[step].given
+        return tally.stored == expected
+
+    def _given(self, wire: Input) -> int:
+        tally = self.live.tallies[wire.node]
+        return tally.arms[wire.port] if wire.port else tally.elements_out

@@ -1,0 +1,160 @@
+"""What every step does around its own work: counts, times, stops, and sets aside what fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apache_beam.metrics import Metrics
+
+from mmnotebook.analysis.records import Failure
+from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.data.elements import Select, failure, pick_column
+from mmnotebook.runtime.running import live
+
+NODE_NAMESPACE = "mmnotebook.node."
+
+
+@dataclass
+class Outcome:
+    """Of some elements the places and results of those that did not fail, and the failures."""
+
+    places: list[int] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+
+class Tracker:
+    """Tracks one step of a node: live for who watches the run, in Beam's metrics for its result.
+
+    Parameters
+    ----------
+    step
+        What the step is called among those of its node.
+    enters
+        Does the step count what comes into the node? What fails in a step always came in.
+    """
+
+    def __init__(self, node: str, run_id: str, step: str = "main", enters: bool = True) -> None:
+        self.node, self.enters = node, enters
+        self.run = live.find(run_id)
+        self.tally = self.run.tallies[node] if self.run else live.Tally()
+        self.flow = self.tally.flows[step]
+        self.seconds = 0.0
+        self._counts = dict.fromkeys(("elements_in", "elements_out", "failed"), 0)
+
+    def check(self) -> None:
+        """Raise when the run was stopped."""
+        if self.run is not None:
+            self.run.check()
+
+    def came(self, count: int) -> None:
+        """Count what came into the node."""
+        self._counts["elements_in"] += count
+        self.tally.elements_in += count
+
+    def gave(self, count: int) -> None:
+        """Count what went out of the node."""
+        self._counts["elements_out"] += count
+        self.tally.elements_out += count
+
+    def fail(self, element_id: str, error: BaseException) -> Failure:
+        """Count a failure and make what is kept of it."""
+        failed = failure(self.node, element_id, error)
+        self._counts["failed"] += 1
+        if self.run is not None:
+            self.run.failed(self.node, failed)
+        return failed
+
+    def each(
+        self, ids: Sequence[str], values: Iterable[Any], function: Callable[[Any], Any]
+    ) -> Outcome:
+        """A function of each value; one that raises costs its element."""
+        return self._each(ids, values, function, self.enters)
+
+    def _each(
+        self,
+        ids: Sequence[str],
+        values: Iterable[Any],
+        function: Callable[[Any], Any],
+        enters: bool,
+    ) -> Outcome:
+        outcome = Outcome()
+        for place, value in enumerate(values):
+            self.check()
+            if enters:
+                self.came(1)
+            try:
+                outcome.results.append(function(value))
+            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                if not enters:
+                    self.came(1)
+                outcome.failed.append(self.fail(ids[place], error))
+            else:
+                outcome.places.append(place)
+        return outcome
+
+    def own(self, block: Block) -> Block:
+        """The block without the failures of nodes above, which are stored with these."""
+        if not block.failed:
+            return block
+        return replace(block, failed=[f for f in block.failed if f.node == self.node])
+
+    def picked(self, block: Block, select: Select) -> Block:
+        """The block with the selected fields as its values; an element that lacks them fails."""
+        own = self.own(block)
+        values, pick = pick_column(own.values, select)
+        if pick is None:
+            return own.giving(values, own.failed)
+        return after(own, self._each(own.ids, values, pick, enters=False))
+
+    def timed(self, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        """The items that are made; the time that each takes to come is counted."""
+        iterator: Iterator[Any] | None = None
+        while True:
+            started = time.perf_counter()
+            try:
+                iterator = iter(make()) if iterator is None else iterator
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.seconds += time.perf_counter() - started
+            yield item
+
+    def publish(self) -> None:
+        """Into Beam's metrics; to be called before a bundle ends."""
+        counts = {**self._counts, "microseconds": round(self.seconds * 1e6)}
+        add_counts(self.run, NODE_NAMESPACE + self.node, counts)
+        self._counts = dict.fromkeys(self._counts, 0)
+        self.seconds = 0.0
+
+
+def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
+    """Add to Beam's counters, and to what a run in this process knows of them."""
+    for name, count in counts.items():
+        if count:
+            Metrics.counter(namespace, name).inc(count)
+            if run is not None:
+                run.counted(namespace, name, count)
+
+
+def add_values(run: live.Live | None, namespace: str, values: Mapping[str, int]) -> None:
+    """Add to Beam's distributions, and to what a run in this process knows of them."""
+    for name, value in values.items():
+        Metrics.distribution(namespace, name).update(value)
+        if run is not None:
+            run.measured(namespace, name, value)
+
+
+def weight(block: Block) -> int:
+    """The elements of a block, those that failed included."""
+    return len(block) + len(block.failed)
+
+
+def after(block: Block, outcome: Outcome) -> Block:
+    """The elements that did not fail with their results, and all that did."""
+    kept = block.take(outcome.places)
+    return kept.giving(outcome.results, [*block.failed, *outcome.failed])
