@@ -10,6 +10,8 @@ import numpy as np
 from mmnotebook.runtime.blocks.columns import Column, Numbers, Objects, Records, pack, size_of
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
+_AS_THEY_ARE = {str, bytes, bool, int, float, type(None), dict, list, tuple, np.ndarray}
+"""What pandas hands out as it stands in a column of objects."""
 
 
 def records(frame: Any, names: Sequence[str] | None = None) -> Column:
@@ -33,6 +35,10 @@ def _column(frame: Any, place: int) -> Column:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and _is_plain(dtype):
         return Numbers(series.to_numpy().astype(_WIDE[dtype.kind]))
+    if dtype == object:
+        cells = list(series)
+        if set(map(type, cells)) <= _AS_THEY_ARE:
+            return pack(cells)
     # What pandas makes of a cell depends on its dtype and release: it is asked, a column at a time.
     rows = frame.iloc[:, [place]].to_dict("records")
     return pack([next(iter(row.values())) for row in rows])
