@@ -35,7 +35,7 @@ def _column(frame: Any, place: int) -> Column:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and _is_plain(dtype):
         return Numbers(series.to_numpy().astype(_WIDE[dtype.kind]))
-    if dtype == object:
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
         cells = list(series)
         if set(map(type, cells)) <= _AS_THEY_ARE:
             return pack(cells)
