@@ -82,13 +82,21 @@ def make_room(inner: Path, needed: int) -> int:
     return freed
 
 
-def oldest_first(inner: Path) -> list[Path]:
-    """The entries that nobody holds; those that are not to be found any more come first."""
+def free(inner: Path) -> list[Path]:
+    """The entries that nobody holds."""
     held = set(folder.pins(inner))
-    free = [path for path in listed(inner / "entries") if path.name not in held]
-    return sorted(
-        free, key=lambda path: (not (path / entries.RETIRED).exists(), entries.use(path)[1])
-    )
+    return [path for path in listed(inner / "entries") if path.name not in held]
+
+
+def unused(inner: Path) -> list[Path]:
+    """The entries that nobody holds, or can find any more."""
+    return [path for path in free(inner) if (path / entries.RETIRED).exists()]
+
+
+def oldest_first(inner: Path) -> list[Path]:
+    """The entries that nobody holds, those first that nobody can find or did so longest ago."""
+    useless = set(unused(inner))
+    return sorted(free(inner), key=lambda path: (path not in useless, entries.use(path)[1]))
 
 
 def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int:

@@ -85,9 +85,10 @@ def reported(folder: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:
-        name = error.filename or str(folder)
+        files = (path for path in (folder, *folder.parents) if path.is_file())
         raise StorageError(
-            f"the cache folder {str(folder)!r} cannot be made: {name!r} is a file",
+            f"the cache folder {str(folder)!r} cannot be made: "
+            f"{str(next(files, error.filename))!r} is a file",
             remedy=f"set {VARIABLE} to a folder of your own, or move the file away",
         ) from error
     except OSError as error:

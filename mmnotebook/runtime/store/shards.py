@@ -236,9 +236,9 @@ def _read_table(file: BinaryIO, path: Path) -> tuple[int, list[_Part], int]:
     if len(head) < _HEAD.size:
         raise Damaged(path, "was cut short")
     magic, rows, count = _HEAD.unpack(head)
-    if magic != _MAGIC or not 0 < count <= size // _ROW.size:
+    if magic != _MAGIC or count == 0:
         raise Damaged(path, "was altered")
-    table = file.read(count * _ROW.size)
+    table = file.read(min(count * _ROW.size, size))
     if len(table) < count * _ROW.size:
         raise Damaged(path, "was cut short")
     parts = [_Part(*entry) for entry in _ROW.iter_unpack(table)]

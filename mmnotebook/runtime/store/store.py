@@ -47,7 +47,7 @@ class Store:
         self.notes: list[str] = []
         self.hits = self.misses = 0
         self._join()
-        self._limit = eviction.default_limit(self.inner) if limit is None else limit
+        self.limit = eviction.default_limit(self.inner) if limit is None else limit
 
     @property
     def inner(self) -> Path:
@@ -99,7 +99,7 @@ class Store:
             paths = eviction.all_entries(self.inner)
             if node is not None:
                 paths = [path for path in paths if _node(path) == node]
-            free = set(eviction.oldest_first(self.inner))
+            free = set(eviction.free(self.inner))
             kept = sum(eviction.size(path) for path in paths if path not in free)
             freed = eviction.remove(self.inner, (path for path in paths if path in free))
         folder.empty_trash(self.inner)
@@ -192,6 +192,7 @@ class Store:
         inner = folder.prepared(self.folder)
         with folder.locked(inner), folder.reported(self.folder):
             folder.sweep(inner)
+            eviction.remove(inner, eviction.unused(inner))
             self._member = folder.Member(inner)
         folder.empty_trash(inner)
 
