@@ -129,7 +129,8 @@ def changes(before: Identity, after: Identity) -> str:
     changed: dict[str, list[str]] = {}
     for role, name in _changed(before.parts, after.parts):
         changed.setdefault(role, []).append(name)
-    return " and ".join(_said(role, names) for role, names in changed.items())
+    said = " and ".join(_said(role, names) for role, names in changed.items())
+    return said or "the order of its inputs changed"
 
 
 def _said(role: str, names: list[str]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+
+from mmnotebook.graph.digests.tokens import hashed
 
 if TYPE_CHECKING:
     from mmnotebook.graph.digests.walk import Walk
@@ -42,7 +43,7 @@ def _numbers(walk: Walk, value: Any) -> bytes:
 def _memory(line: Any) -> bytes:
     """The digest of a line of numbers, read where they are."""
     line = line if line.flags.c_contiguous else line.copy()
-    return blake2b(line.view("u1") if line.nbytes else b"", digest_size=16).digest()
+    return hashed(line.view("u1") if line.nbytes else b"")
 
 
 def tensor(walk: Walk, value: Any) -> bytes:
@@ -53,7 +54,7 @@ def tensor(walk: Walk, value: Any) -> bytes:
         body = _parts(walk, value.detach())
     except (RuntimeError, NotImplementedError, TypeError) as error:
         raise walk.unknowable(value) from error
-    extra = getattr(value, "__dict__", None)
+    extra = None if value.is_nested else getattr(value, "__dict__", None)
     return b"tensor" + walk.token(type(value)) + head + (walk.token(extra) if extra else b"") + body
 
 
@@ -82,10 +83,8 @@ def _parts(walk: Walk, value: Any) -> bytes:
 
 def _dense(value: Any) -> bytes:
     line = value.cpu().resolve_conj().resolve_neg().reshape(-1).contiguous()
-    return _memory(line.view(sys.modules["torch"].uint8).numpy()) if len(line) else _memory_of_none
+    return _memory(line.view(sys.modules["torch"].uint8).numpy()) if len(line) else hashed()
 
-
-_memory_of_none = blake2b(b"", digest_size=16).digest()
 
 HANDLERS = (
     ({("numpy", "ndarray")}, array),

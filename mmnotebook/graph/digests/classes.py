@@ -54,15 +54,26 @@ def _class(walk: Walk, value: type, made: bool) -> bytes:
     for base in value.__bases__:
         body += kind(walk, base) if made else walk.token(base)
     left_out = _LEFT_OUT | _MAKERS if made else _LEFT_OUT
-    for name, member in vars(value).items():
-        if name in left_out:
-            continue
-        body += walk.token(name)
-        if isinstance(member, _METHODS):
-            body += walk.suspected(name, member, certain=_is_called(value, name))
-        else:
-            body += walk.token(member)
+    # What makes objects comes last: it may use the rest, and be allowed more.
+    for name, member in sorted(vars(value).items(), key=lambda item: item[0] in _MAKERS):
+        if name not in left_out:
+            with walk.making(name in _MAKERS and _is_model(value)):
+                body += walk.token(name) + _member(walk, value, name, member)
     return body
+
+
+def _member(walk: Walk, value: type, name: str, member: Any) -> bytes:
+    if not isinstance(member, _METHODS):
+        return walk.token(member)
+    certain = name in _MAKERS or _is_called(value, name)
+    return walk.suspected(name, member, certain)
+
+
+def _is_model(value: type) -> bool:
+    return any(
+        base.__name__ == "Module" and base.__module__ == "torch.nn.modules.module"
+        for base in value.__mro__
+    )
 
 
 def _is_called(value: type, name: str) -> bool:

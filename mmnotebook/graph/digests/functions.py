@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mmnotebook.graph.digests import classes, origin, reading
+from mmnotebook.graph.digests.impure import KERNEL, RANDOM
 from mmnotebook.graph.digests.reading import MISSING, Reading
+from mmnotebook.graph.digests.tokens import packed
 from mmnotebook.graph.digests.unknowable import Unknowable
 
 if TYPE_CHECKING:
     from mmnotebook.graph.digests.walk import Walk
 
+_OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
+"""Methods that may well ask for the hash or the place of their object."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _CODE = [
     "co_code",
@@ -65,7 +69,8 @@ def _check_pure(walk: Walk, value: Any) -> None:
 def _own(walk: Walk, value: types.FunctionType) -> bytes:
     name = value.__qualname__.rpartition("<locals>.")[2]
     read = reading.read(value)
-    walk.named |= read.attributes
+    if not walk.building:
+        walk.named |= read.attributes
     _check(walk, read, name, value.__name__)
     body = b"function" + walk.token(_PYTHON) + code(walk, value.__code__)
     with walk.used_by(name, "uses"):
@@ -87,7 +92,10 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
     if read.changes is not None:
         what, kind = read.changes
         raise Unknowable(f"`{what}` is a {kind} that {name} itself changes")
-    does = walk.impure.of_code(read, last, is_method=name != last)
+    ignored = {KERNEL} if last in _OF_ITSELF else set()
+    if walk.building:
+        ignored.add(RANDOM)
+    does = walk.impure.of_code(read, ignored, is_method=name != last)
     if does is not None:
         raise walk.refusal(does, name)
 
@@ -112,7 +120,7 @@ def _checked(walk: Walk, value: Any) -> bytes:
 
 
 def _held(walk: Walk, found: Any) -> bytes:
-    return b"missing" if found is MISSING else walk.token(found)
+    return packed(b"missing") if found is MISSING else walk.token(found)
 
 
 def _imported(walk: Walk, name: str, found: Any, read: Reading) -> bytes:
@@ -128,7 +136,7 @@ def module(walk: Walk, value: types.ModuleType, names: frozenset[str]) -> bytes:
     """A module as some code sees it: a library's by its version, the user's by what is named."""
     source = origin.library_of(value)
     if source is not None:
-        return b"module" + walk.tokens(source, value.__name__)
+        return packed(b"module" + walk.tokens(source, value.__name__))
 
     def named(walk: Walk, value: types.ModuleType) -> bytes:
         inside = [name for name in sorted(names) if name in vars(value)]
@@ -156,7 +164,7 @@ def code(walk: Walk, value: types.CodeType) -> bytes:
     """Code without its name, file and line numbers."""
     parts = walk.tokens(*(getattr(value, part, None) for part in _CODE))
     consts = (
-        code(walk, const) if isinstance(const, types.CodeType) else walk.token(const)
+        packed(code(walk, const)) if isinstance(const, types.CodeType) else walk.token(const)
         for const in value.co_consts
     )
     return b"code" + parts + b"".join(consts)

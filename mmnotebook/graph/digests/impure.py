@@ -76,8 +76,6 @@ _LOOSE = {
 _LOOSE_IN_FUNCTIONS = dict.fromkeys(
     ["random_", "normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "rvs"], RANDOM
 )
-_OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
-"""Methods that may well ask for the hash or the place of their object."""
 
 
 class Impure:
@@ -111,12 +109,12 @@ class Impure:
         does, name = self._objects.get(id(value), (None, ""))
         return does and f"{does} ({name.removeprefix('builtins.')})"
 
-    def of_code(self, reading: Reading, name: str, is_method: bool) -> str | None:
+    def of_code(self, reading: Reading, ignored: set[str], is_method: bool) -> str | None:
         """What a function does that makes its result depend on more than its argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
             does, known = self._link(link)
-            if does is None or (does == KERNEL and name in _OF_ITSELF):
+            if does is None or does in ignored:
                 continue
             if in_memory and known in self._from_memory:
                 continue
@@ -145,7 +143,8 @@ class Impure:
 
 def _known(link: Link) -> str:
     home = getattr(link.value, "__module__", None)
-    return f"{home}.{link.attribute or link.text}" if isinstance(home, str) else link.text
+    has_name = isinstance(home, str) and hasattr(link.value, "__name__")
+    return f"{home}.{link.attribute or link.text}" if has_name else link.text
 
 
 def _of_module(link: Link) -> str | None:

@@ -10,11 +10,11 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from functools import cached_property, partial
-from hashlib import blake2b
 from typing import Any
 
 from mmnotebook.graph.digests import arrays, classes, frames, functions, origin
 from mmnotebook.graph.digests.impure import Impure
+from mmnotebook.graph.digests.tokens import hashed, packed
 from mmnotebook.graph.digests.unknowable import Unknowable, noun
 from mmnotebook.graph.names import is_a
 
@@ -55,14 +55,6 @@ def digest(value: Any) -> str:
     return hashed(token).hex()
 
 
-def hashed(*parts: Any) -> bytes:
-    """blake2b of bytes-like parts, 16 bytes."""
-    state = blake2b(digest_size=16)
-    for part in parts:
-        state.update(part)
-    return state.digest()
-
-
 class Walk:
     """One walk through a value.
 
@@ -82,6 +74,7 @@ class Walk:
         self._suspects: list[tuple[str, Unknowable]] = []
         self._heads: dict[Any, bytes] = {}
         self.named: set[str] = set()
+        self.building = False
 
     def token(self, value: Any) -> bytes:
         """The token of any value."""
@@ -150,6 +143,15 @@ class Walk:
         finally:
             self._users.pop()
 
+    @contextmanager
+    def making(self, is_model: bool) -> Iterator[None]:
+        """Inside, does code make a model? The weights that it draws are there to be replaced."""
+        outer, self.building = self.building, is_model
+        try:
+            yield
+        finally:
+            self.building = outer
+
     def unknowable(self, value: Any) -> Unknowable:
         """The refusal of something that cannot be taken apart."""
         verb = self._users[-1][1] if self._users else "holds"
@@ -183,11 +185,6 @@ class Walk:
         for name, reason in self._suspects:
             if name in self.named:
                 raise reason
-
-
-def packed(body: bytes) -> bytes:
-    """A token: short ones as they are behind their length, long ones hashed."""
-    return bytes((len(body),)) + body if len(body) < 64 else b"\x40" + hashed(body)
 
 
 def flat(values: Any) -> bytes | None:
