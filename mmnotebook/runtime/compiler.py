@@ -51,7 +51,8 @@ class Compiled(Mapping[str, "beam.PCollection[Any]"]):
         """A `Failure` for each element that failed in any node."""
         step = beam.FlatMap(_failures).with_output_types(Element)
         parts = [pcoll | f"{name}: failures" >> step for name, pcoll in self._blocks.items()]
-        return parts | "failures: all" >> beam.Flatten()
+        whole: beam.PCollection[Any] = parts | "failures: all" >> beam.Flatten()
+        return whole
 
 
 def _elements(block: Block) -> Iterator[tuple[Key, Any]]:

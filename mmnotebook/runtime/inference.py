@@ -17,7 +17,7 @@ from mmnotebook.runtime.blocks.columns import Column, Same, Tuples, concat, pack
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models import adapters
-from mmnotebook.runtime.models.warm import warm
+from mmnotebook.runtime.models.warm import Loan, warm
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker, weight
 
@@ -29,9 +29,8 @@ DEFAULT_BATCH = 64
 class Loaded:
     """A loaded model in a box that can be weakly referenced, as Beam's sharing needs."""
 
-    def __init__(self, model: Any, loan: Any = None) -> None:
-        # The loan keeps the model warm for as long as the box is in use.
-        self.model, self.loan = model, loan
+    def __init__(self, model: Any) -> None:
+        self.model = model
 
 
 class BlockHandler(ModelHandler[Block, Block, Any]):
@@ -69,7 +68,8 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
     def load_model(self) -> Any:
         shared = self.share_model_across_processes()
         try:
-            if shared or self.key is None or live.find(self.run_id) is None:
+            run = live.find(self.run_id)
+            if shared or self.key is None or run is None:
                 model = self.metered.load_model()
                 # Beam hands a model that processes share to the handler as a proxy, which has its
                 # methods and nothing else: a box around it could not be opened.
@@ -83,8 +83,10 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
                 remedy=f"register {self.spec.name!r} again",
             )
             raise live.stop(self.run_id, cause) from error
+        run.loans.append(loan)
         self.metered.meter.loaded(loan.seconds, loan.weight)
-        return Loaded(loan.model, loan)
+        # Beam keeps hold of the last box that it was given; the model must not hang on that.
+        return loan
 
     def run_inference(
         self,
@@ -96,7 +98,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
             return []
         track = Tracker(self.node, self.run_id)
         given = [self._given(track, block) for block in batch]
-        inner = model.model if isinstance(model, Loaded) else model
+        inner = model.model if isinstance(model, (Loaded, Loan)) else model
         calls = _Calls(
             self, track, concat([block.values for block in given]), inner, inference_args
         )

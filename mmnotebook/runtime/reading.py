@@ -163,8 +163,8 @@ def stored(
     files = pipeline | f"{label}: files" >> beam.Create(what.files, reshuffle=len(what.files) > 1)
     step = beam.ParDo(_Stored(label, run_id, what, arms, carried))
     if not tags:
-        return {None: files | f"{label}: stored" >> step.with_output_types(Block)}
-    outputs = files | f"{label}: stored" >> step.with_outputs(*tags.values(), main="main")
+        return {None: files | label >> step.with_output_types(Block)}
+    outputs = files | label >> step.with_outputs(*tags.values(), main="main")
     for tag in ("main", *tags.values()):
         outputs[tag].element_type = Block
     return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}

@@ -43,6 +43,7 @@ class Tracker:
         self.tally = self.run.tallies[node] if self.run else live.Tally()
         self.flow = self.tally.flows[step]
         self.seconds = 0.0
+        self._ahead = 0
         self._counts = dict.fromkeys(("elements_in", "elements_out", "failed"), 0)
 
     def check(self) -> None:
@@ -58,7 +59,9 @@ class Tracker:
     def gave(self, count: int) -> None:
         """Count what went out of the node."""
         self._counts["elements_out"] += count
-        self.tally.elements_out += count
+        shown = min(count, self._ahead)
+        self._ahead -= shown
+        self.tally.elements_out += count - shown
 
     def fail(self, element_id: str, error: BaseException) -> Failure:
         """Count a failure and make what is kept of it."""
@@ -69,10 +72,18 @@ class Tracker:
         return failed
 
     def each(
-        self, ids: Sequence[str], values: Iterable[Any], function: Callable[[Any], Any]
+        self,
+        ids: Sequence[str],
+        values: Iterable[Any],
+        function: Callable[[Any], Any],
+        gives: bool = False,
     ) -> Outcome:
-        """A function of each value; one that raises costs its element."""
-        return self._each(ids, values, function, self.enters)
+        """A function of each value; one that raises costs its element.
+
+        `gives` says that each result goes out of the node: whoever watches sees it at once, not
+        when the block is full.
+        """
+        return self._each(ids, values, function, self.enters, gives)
 
     def _each(
         self,
@@ -80,6 +91,7 @@ class Tracker:
         values: Iterable[Any],
         function: Callable[[Any], Any],
         enters: bool,
+        gives: bool = False,
     ) -> Outcome:
         outcome = Outcome()
         for place, value in enumerate(values):
@@ -94,6 +106,9 @@ class Tracker:
                 outcome.failed.append(self.fail(ids[place], error))
             else:
                 outcome.places.append(place)
+                if gives:
+                    self._ahead += 1
+                    self.tally.elements_out += 1
         return outcome
 
     def own(self, block: Block) -> Block:

@@ -35,7 +35,7 @@ class _Map(NodeFn):
         self.function = function
 
     def blocks(self, block: Block) -> Iterable[Block]:
-        outcome = self.track.each(block.ids, block.values, self.called)
+        outcome = self.track.each(block.ids, block.values, self.called, gives=True)
         return in_parts(after(block, outcome))
 
     def called(self, value: Any) -> Any:

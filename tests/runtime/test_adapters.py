@@ -37,7 +37,7 @@ def test_all_forms_feed_a_network_in_its_own_type(form: str, dtype: torch.dtype)
     model = torch.nn.Linear(3, 2).to(dtype)
     outputs = adapters.torch_inference(FORMS[form], model, CPU)
     expected = model(torch.tensor(ROWS).to(dtype)).detach()
-    assert torch.equal(torch.stack(outputs), expected)
+    assert torch.equal(torch.stack(list(outputs)), expected)
     assert not any(output.requires_grad for output in outputs)
 
 
@@ -45,9 +45,9 @@ def test_whole_numbers_stay_whole_for_an_embedding() -> None:
     model = torch.nn.Sequential(
         torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1)
     )
-    assert torch.stack(adapters.torch_inference(ROWS, model, CPU)).shape == (2, 1)
+    assert torch.stack(list(adapters.torch_inference(ROWS, model, CPU))).shape == (2, 1)
     scripted = torch.jit.script(model)
-    assert torch.stack(adapters.torch_inference(ROWS, scripted, CPU)).shape == (2, 1)
+    assert torch.stack(list(adapters.torch_inference(ROWS, scripted, CPU))).shape == (2, 1)
 
 
 def test_complex_numbers_stay_complex() -> None:
@@ -103,7 +103,7 @@ def test_one_number_for_a_batch_is_refused() -> None:
 def test_tuples_dicts_and_lists_of_outputs() -> None:
     pairs = adapters.rows((torch.arange(2), torch.ones(2, 3)), 2)
     assert [int(pair[0]) for pair in pairs] == [0, 1] and pairs[1][1].shape == (3,)
-    assert adapters.rows(["a", "b"], 2) == ["a", "b"]
+    assert adapters.rows(["a", "b"], 2).rows() == ["a", "b"]
     boxes = [{"boxes": torch.ones(3, 4)}, {"boxes": torch.ones(0, 4)}]
     assert [len(one["boxes"]) for one in adapters.rows(boxes, 2)] == [3, 0]
 
@@ -134,7 +134,7 @@ def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> N
 def test_an_estimator_of_texts() -> None:
     texts = ["good good", "bad bad", "good", "bad"]
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["+", "-", "+", "-"])
-    assert adapters.sklearn_inference(model, ["good", "bad bad"]) == ["+", "-"]
+    assert list(adapters.sklearn_inference(model, ["good", "bad bad"])) == ["+", "-"]
 
 
 def test_argmax_takes_one_row_of_scores() -> None:

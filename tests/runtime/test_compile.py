@@ -57,7 +57,7 @@ class Keep(beam.DoFn):
 def run(graph: Graph, folder: Path, options: list[str]) -> Any:
     pipeline = beam.Pipeline(FnApiRunner(), options=PipelineOptions(options))
     compiled = mm.compile_graph(graph, pipeline)
-    kept: dict[str, Any] = {**compiled, "failures": compiled.failed}  # type: ignore[attr-defined]
+    kept: dict[str, Any] = {**compiled, "failures": compiled.failed}
     for name, pcoll in kept.items():
         (folder / name).mkdir()
         pcoll | f"keep {name}" >> beam.ParDo(Keep(str(folder / name)))
@@ -95,12 +95,13 @@ def test_elements_and_metrics_on_a_plain_runner(
     assert sorted(int(f.id) for f in failures) == list(range(91, 100))
     assert {(f.node, f.error) for f in failures} == {("scale", "ValueError")}
 
-    counters, distributions = measures.by_namespace(metrics)
-    models = measures.models(["scale", "own"], counters, distributions)
+    counters, values = measures.from_beam(metrics)
+    found = {node.name: measures.measured(node, counters, values) for node in graph}
+    models = measures.by_model(found.values())
     assert (models["scale"].predictions, models["scale"].failed) == (91, 9)
     assert models["scale"].parameter_bytes == 4 and models["scale"].loads >= 1
     assert (models["own"].predictions, models["own"].failed) == (100, 0)
-    nodes = measures.nodes(graph, counters, {})
+    nodes = {name: one.node for name, one in found.items()}
     assert nodes["kept"].elements_out == len(kept)
     assert nodes["mean"].elements_in == nodes["arms"].elements_out == 100
 

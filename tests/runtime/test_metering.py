@@ -164,11 +164,11 @@ def test_one_model_in_two_nodes_and_two_runs() -> None:
     mm.register("scale", toys.Scale(2.0))
     graph = mm.pipeline("once = data | scale\ntwice = once | number | scale", data=[1.0, 2.0],
                         number=number)  # fmt: skip
-    for _ in range(2):
-        result = mm.run(graph)
+    for loads in (1, 0):
+        result = mm.run(graph, fresh=True)
         assert result["twice"]["prediction"].map(float).tolist() == [4, 8]
         model = result.models.loc["scale"]
-        assert (model["predictions"], model["loads"], model["parameter_bytes"]) == (4, 2, 4)
+        assert (model["predictions"], model["loads"], model["parameter_bytes"]) == (4, loads, 4)
 
 
 def number(result: PredictionResult) -> float:

@@ -222,7 +222,7 @@ def test_twice_the_same_id_is_a_failure_of_the_join() -> None:
             Node.make("met", "map", ["all", "two"], "join", function="both"),
         )
     )
-    with pytest.raises(RunError, match="node 'met'.*3 elements have this id in 2 inputs"):
+    with pytest.raises(RunError, match="node 'met'.*several elements of 'all' have this id"):
         mm.run(graph.bind(rows=[1.0], one=one, two=two, both=both))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import cloudpickle
 
 from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import Form, Framework, ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
@@ -60,7 +61,7 @@ def store_module(name: str, module: Any) -> ModelSpec:
     except Exception as error:
         raise unpicklable(name, module, error) from error
     form: Form = "torchscript" if scripted else "module"
-    return _spec(name, "torch", form, path, origin=type(module).__name__)
+    return _of_object(_spec(name, "torch", form, path, origin=type(module).__name__), module)
 
 
 def store_estimator(name: str, estimator: Any) -> ModelSpec:
@@ -72,7 +73,19 @@ def store_estimator(name: str, estimator: Any) -> ModelSpec:
             cloudpickle.dump(estimator, file, protocol=5)
     except Exception as error:
         raise unpicklable(name, estimator, error) from error
-    return _spec(name, "sklearn", "pickle", path, origin=type(estimator).__name__)
+    spec = _spec(name, "sklearn", "pickle", path, origin=type(estimator).__name__)
+    return _of_object(spec, estimator)
+
+
+def _of_object(spec: ModelSpec, model: Any) -> ModelSpec:
+    """The spec with the fingerprint of the object where that can be taken.
+
+    Pickled twice, or in two processes, the same object need not give the same file.
+    """
+    try:
+        return replace(spec, fingerprint=digest(model))
+    except Unknowable:
+        return spec
 
 
 def unpicklable(name: str, target: Any, error: Exception) -> ModelError:

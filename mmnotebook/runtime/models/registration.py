@@ -16,7 +16,8 @@ from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.steps import KINDS, is_count, is_name
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import files
+from mmnotebook.runtime.models import files, identity
+from mmnotebook.runtime.models.warm import warm
 
 ALLOWED = (
     "a torch nn.Module, a fitted scikit-learn estimator, a Beam ModelHandler, "
@@ -85,7 +86,17 @@ def register(
     if spec.path is not None and storage.is_ours(Path(spec.path)):
         storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)
+    if before is not None:
+        _forget(before)
     return spec
+
+
+def _forget(before: ModelSpec) -> None:
+    """Free a loaded model that no name stands for any more."""
+    key = identity.of_loaded(before).digest
+    left = {identity.of_loaded(spec).digest for spec in registry.values()}
+    if key is not None and key not in left:
+        warm.forget(key)
 
 
 def _store(

@@ -76,6 +76,7 @@ class Execution:
         tallies = {name: live.Tally() for name in self.order}
         self.live = live.Live(uuid.uuid4().hex, tallies, limits)
         self.finishing = Finishing(self.plan, self.live)
+        self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()
 
     def run(self, runner: Any, options: Any) -> None:
@@ -186,11 +187,10 @@ class Execution:
 
     def counts(self) -> tuple[events.NodeCounts, ...]:
         """How far each node is that is made."""
-        made = {*self.plan.drafts, *self.finishing.made}
+        tallies = ((name, self.live.tallies[name]) for name in self._making)
         return tuple(
             events.NodeCounts(name, tally.elements_in, tally.elements_out, tally.failed)
-            for name, tally in self.live.tallies.items()
-            if name in made
+            for name, tally in tallies
         )
 
     def _tell_start(self) -> None:

@@ -30,13 +30,16 @@ class Finishing:
         self.plan, self.live = plan, live
         graph = plan.prepared.graph
         self.functions = {
-            n.name: dict(n.params)["function"] for n in graph if "function" in dict(n.params)
+            node.name: dict(node.params)["function"]
+            for node in graph
+            if "function" in dict(node.params)
         }
         self.before = {
             name: identity.function(plan.prepared.functions[name]).digest
             for name in self.functions.values()
         }
-        self.parts = {name: len(files.parts()) for name, files in plan.prepared.plans.items()}
+        self.files = plan.prepared.plans
+        self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
         self._taken: set[str] = set()
         self._lock = threading.Lock()
@@ -77,6 +80,9 @@ class Finishing:
         if any(f[0] == name and f[2] in PASSING for f in self.live.failures):
             return False
         function = self.functions.get(name)
+        if name in self.files:  # not when they were written meanwhile
+            parts = self.plan.identities[name].parts.values()
+            return identity.files(self.files[name]).digest in parts
         if function is None:
             return True
         after = identity.function(self.plan.prepared.functions[function]).digest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmnotebook.errors import MMError
 
@@ -62,6 +63,8 @@ class Live:
         By node, the number of failures that already exceeds the share that may fail.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
+    loans
+        Of the warm models that the run uses; released when it ends.
     """
 
     run_id: str
@@ -76,6 +79,7 @@ class Live:
     values: dict[str, dict[str, tuple[int, int, int]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    loans: list[Any] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self, cause: MMError | None = None) -> None:
@@ -141,4 +145,6 @@ def stop(run_id: str, cause: MMError) -> MMError:
 
 def end(run_id: str) -> None:
     """Close the channel of a run."""
-    _runs.pop(run_id, None)
+    run = _runs.pop(run_id, None)
+    for loan in run.loans if run is not None else ():
+        loan.release()

@@ -1,0 +1,30 @@
+"""What a registered model is, by its content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmnotebook.graph.fingerprint import Identity, Unknowable, digest
+from mmnotebook.graph.models import ModelSpec
+
+
+def of(spec: ModelSpec) -> Identity:
+    """Of the model as it is registered: what it predicts, and in which batches."""
+    return _known((*_loaded(spec), spec.batch_size, spec.input, spec.output))
+
+
+def of_loaded(spec: ModelSpec) -> Identity:
+    """Of the loaded model: two specs with one identity can share it."""
+    return _known(_loaded(spec))
+
+
+def _loaded(spec: ModelSpec) -> tuple[Any, ...]:
+    named = (spec.framework, spec.form, spec.fingerprint, spec.device)
+    return (*named, spec.target, tuple(sorted(spec.params.items())))
+
+
+def _known(value: Any) -> Identity:
+    try:
+        return Identity(digest(value))
+    except Unknowable as reason:
+        return Identity(None, str(reason))
