@@ -46,7 +46,7 @@ class ShardCache(cache_manager.CacheManager):
     Parameters
     ----------
     folder
-        Where to put what is not kept; private to its user.
+        Where to put what is not kept; made, private to its user, unless it is there.
     kept
         The folder of each watched name that is kept.
     run_id
@@ -57,6 +57,7 @@ class ShardCache(cache_manager.CacheManager):
         self, folder: Path, kept: Mapping[str, Path] | None = None, run_id: str = ""
     ) -> None:
         self.folder, self.run_id = folder, run_id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._kept = {_hashed(name): (name, path) for name, path in (kept or {}).items()}
         self._versions: dict[Path, tuple[int, object]] = {}
         self._cache_dir = str(folder / "streaming")

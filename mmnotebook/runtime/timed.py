@@ -94,8 +94,8 @@ class Writer:
     def __init__(self, folder: Path, write: Write = write_shard) -> None:
         self.folder, self._write = folder, write
         self._numbers = itertools.count()
-        # Equal times are one object: in a pickle all but the first are a reference.
-        self._seen: dict[Time, Time] = {_USUAL: _USUAL}
+        # Equal windows are one object: in a pickle all but the first are a reference.
+        self._windows = {_USUAL[1]: _USUAL[1]}
         self._start()
 
     def _start(self) -> None:
@@ -106,7 +106,10 @@ class Writer:
     def add(self, value: Any, when: Time | None) -> None:
         """Take an element; `full` says when it is time to `flush`."""
         self.buffer.append(value)
-        self._times.append(None if when is None else self._seen.setdefault(when, when))
+        if when is not None:
+            stamp, windows, pane = when
+            when = stamp, self._windows.setdefault(windows, windows), pane
+        self._times.append(when)
         self._bytes += _bytes(value)
 
     @property
@@ -116,7 +119,7 @@ class Writer:
 
     def flush(self) -> str:
         """Write what was taken into a shard; gives the file's name."""
-        usual = all(when is _USUAL for when in self._times)
+        usual = all(when == _USUAL for when in self._times)
         shard = self.buffer if usual else Timed(self.buffer, self._times)
         rows = sum(len(value) if isinstance(value, Block) else 1 for value in self.buffer)
         name = self._write(self.folder, next(self._numbers), shard, rows).name
