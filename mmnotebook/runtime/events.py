@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,21 @@ class NodeCounts:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins; `nodes` in graph order, `totals` of its sources' elements where known."""
+    """A run begins, or begins anew.
+
+    Attributes
+    ----------
+    nodes
+        In graph order.
+    totals
+        Of its sources' elements, where known.
+    follows
+        By node, the one that gives it an element for each of its own, failures aside.
+    """
 
     nodes: tuple[str, ...]
     totals: Mapping[str, int]
+    follows: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,10 +44,11 @@ class RunProgressed:
 
 @dataclass(frozen=True)
 class NodeCached:
-    """A node's elements, so many, are taken from an earlier run."""
+    """A node's elements, so many, are taken from an earlier run; so many failed in that."""
 
     node: str
     elements: int
+    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,10 +76,22 @@ class Noted:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over. `state` is "done", "interrupted" or "failed"."""
+    """The run is over.
+
+    Attributes
+    ----------
+    state
+        "done", "interrupted" or "failed".
+    error
+        What it has failed with, in one line.
+    node
+        Where it has failed, as far as that is known.
+    """
 
     state: str
     counts: tuple[NodeCounts, ...]
+    error: str | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import is_count, is_fraction
 from mmnotebook.runtime import events, preparing
-from mmnotebook.runtime.running import interactive, progress_display
+from mmnotebook.runtime.running import interactive
 from mmnotebook.runtime.running.execution import Execution
 from mmnotebook.runtime.running.handle import InterruptedRunError, Running
 from mmnotebook.runtime.store.cache import open_store
@@ -94,7 +94,7 @@ def run(
     wait
         False lets it run in the background and gives a `Running` at once.
     progress
-        Show a line per node with its counts while the run goes on.
+        Show a line per node with its counts while the run goes on, and one line at its end.
     subscribers
         Callables that are told of every event of the run; see `runtime.events`.
     runner
@@ -122,10 +122,10 @@ def run(
     part = graph if until is None else graph.validate().upto(until)
     prepared = preparing.prepare(part, limit)
     interactive.check(runner, options)
-    display = progress_display.subscriber() if progress else None
-    told = [*subscribers, *([display] if display else [])]
     interactive.prepare()
-    running = _begun(graph, prepared, fresh, max_failed, told)
+    running = _begun(graph, prepared, fresh, max_failed, subscribers)
+    if progress:
+        running.show(background=not wait)
     running.start(runner, options)
     if wait:
         return running.wait_here()

@@ -22,7 +22,15 @@ from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared
-from mmnotebook.runtime.running import failing, identity, interactive, live, logs, measures
+from mmnotebook.runtime.running import (
+    failing,
+    identity,
+    interactive,
+    live,
+    logs,
+    measures,
+    progress,
+)
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.store.shards import Damaged
@@ -166,7 +174,10 @@ class Execution:
 
     def end(self, state: str) -> None:
         """Tell that the run is over, after everything else."""
-        self._events.put(events.RunFinished(state, self.counts()))
+        said, node = None, None
+        if state == "failed" and self.error is not None:
+            said, node = failing.said(self.error), getattr(self.error, "node", None)
+        self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()
 
     def _tell_finished(self) -> None:
@@ -194,10 +205,12 @@ class Execution:
         )
 
     def _tell_start(self) -> None:
-        self._events.put(events.RunStarted(self.order, self.prepared.totals()))
+        follows = progress.follows(self.prepared.graph)
+        self._events.put(events.RunStarted(self.order, self.prepared.totals(), follows))
         for name, measured in self.plan.measured.items():
-            if measured.node.cached:
-                self._events.put(events.NodeCached(name, measured.node.elements_out or 0))
+            node = measured.node
+            over = events.NodeCached if node.cached else events.NodeFinished
+            self._events.put(over(name, node.elements_out or 0, node.failed))
         while self.store.notes:
             self._events.put(events.Noted(self.store.notes.pop(0)))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import RunError, one_line
+from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime.cache import ShardCache, unstorable
 from mmnotebook.runtime.preparing import Prepared
@@ -65,3 +65,8 @@ def unexpected(error: BaseException, cache: ShardCache) -> RunError:
     return RunError(
         f"the run failed: {said}", remedy="the whole of Beam's error is this error's __cause__"
     )
+
+
+def said(error: BaseException) -> str:
+    """What a run has failed with, in one line."""
+    return one_line(error) if not isinstance(error, MMError) else " ".join(error.message.split())

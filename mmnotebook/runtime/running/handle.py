@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import RunError
+from mmnotebook.errors import MMError, RunError
+from mmnotebook.runtime.running import progress_display
 from mmnotebook.runtime.running.execution import Execution
+from mmnotebook.runtime.running.progress import Progress
 
 TICK = 0.1
 PATIENCE = 1.5
@@ -17,6 +19,10 @@ PATIENCE = 1.5
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
     """The user stopped the run; also a KeyboardInterrupt."""
+
+
+class InterruptedWaitError(RunError, KeyboardInterrupt):
+    """The user stopped waiting for a run, which goes on; also a KeyboardInterrupt."""
 
 
 class Running:
@@ -27,6 +33,8 @@ class Running:
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
+        self._progress = Progress()
+        execution.subscribers.insert(0, self._progress)
         self._watched = threading.Event()
 
     @property
@@ -49,7 +57,8 @@ class Running:
 
     def cancel(self) -> None:
         """Stop it: every step ends at its next element. What nodes have finished is kept."""
-        self._execution.live.stop()
+        if not self._execution.over.is_set():
+            self._execution.live.stop()
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the result.
@@ -63,22 +72,39 @@ class Running:
         ------
         TimeoutError
             When it is not over by then; it goes on.
+        InterruptedWaitError
+            After a Ctrl-C, which ends the waiting; the run goes on.
         InterruptedRunError
             When it was cancelled.
         MMError
             What the run has failed with.
         """
-        if not self._watched.wait(timeout):
-            raise TimeoutError(f"the run is not over after {timeout:g} s: {self.so_far()}")
+        try:
+            over = self._watched.wait(timeout)
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(
+                f"stopped waiting; the run goes on: {self._progress.so_far()}",
+                remedy=".result() waits for it again, .cancel() stops it",
+            ) from None
+        if not over:
+            raise TimeoutError(
+                f"the run is not over after {timeout:g} s and goes on: {self._progress.so_far()}"
+            )
         return self._outcome()
 
-    def so_far(self) -> str:
-        """The elements that each node has given."""
-        counts = self._execution.counts()
-        return ", ".join(f"{c.node} {c.elements_out:,}" for c in counts) + " elements"
-
     def __repr__(self) -> str:
-        return f"({self._state()}: {self.so_far()})"
+        line, so_far = self._progress.line(), self._progress.so_far()
+        return f"<run in the background, {line}; {so_far}>" if not self.done else f"<run, {line}>"
+
+    def _repr_html_(self) -> str:
+        if self.done:
+            return progress_display.after(self._progress, with_error=True)["text/html"]
+        return progress_display.during(self._progress)["text/html"]
+
+    def show(self, *, background: bool) -> None:
+        """Show how far it is, where we are; to be called before it starts."""
+        display = progress_display.subscriber(self._progress, background=background)
+        self._execution.subscribers.append(display)
 
     def start(self, runner: Any, options: Any) -> None:
         """Let it run in a thread of its own."""
@@ -103,15 +129,21 @@ class Running:
         return self._outcome()
 
     def _watch(self) -> None:
-        while not self._execution.watch(TICK):
+        while not self._tick():
             pass
         self._execution.end(self._state())
         self._watched.set()
 
+    def _tick(self) -> bool:
+        try:
+            return self._execution.watch(TICK)
+        except MMError as error:
+            # What is met in storing a finished node ends the run as what a step meets does.
+            self._execution.live.stop(error)
+            return False
+
     def _state(self) -> str:
-        if not self._execution.over.is_set():
-            return "running"
-        if self._execution.result is not None and self._execution.error is None:
+        if self._execution.error is None:
             return "done"
         return "interrupted" if self._was_cancelled() else "failed"
 
@@ -128,5 +160,5 @@ class Running:
         return self._execution.result
 
     def _interrupted(self) -> InterruptedRunError:
-        message = f"stopped by you; {self.so_far()}"
+        message = f"stopped by you; {self._progress.so_far()}"
         return InterruptedRunError(message, remedy="run it again when you like")
