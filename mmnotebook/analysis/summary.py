@@ -11,7 +11,6 @@ from mmnotebook.analysis.tables import html_table, short
 if TYPE_CHECKING:
     from mmnotebook.analysis.results import Result
 
-_NOTE = "Latencies, per batch: r.models. Times and sizes: r.nodes."
 _FAILURES = 3
 
 
@@ -19,8 +18,8 @@ def text(result: Result) -> str:
     """A few lines: how many of what, the nodes' counts, the models' counts."""
     parts = [_headline(result), _plain(_nodes(result))]
     if result.sketches:
-        parts += [_plain(_models(result)), _NOTE]
-    return "\n\n".join(parts)
+        parts.append(_plain(_models(result)))
+    return "\n\n".join([*parts, _note(result)])
 
 
 def html(result: Result) -> str:
@@ -34,7 +33,7 @@ def html(result: Result) -> str:
     ]
     if result.sketches:
         parts += [html_table(_models(result), max_rows=len(result.sketches))]
-        parts += [f'<div style="opacity:.75">{_NOTE}</div>']
+    parts += [f'<div style="opacity:.75">{_note(result)}</div>']
     if len(result.failed):
         parts += ["<div><b>First failures</b>; all of them: r.failed</div>"]
         parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
@@ -44,12 +43,22 @@ def html(result: Result) -> str:
 def _headline(result: Result) -> str:
     counts = [(len(result), "node"), (len(result.sketches), "model")]
     parts = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts]
+    cached = sum(measure.cached for measure in result.measures.values())
+    if cached:
+        parts[0] += f" ({cached if cached < len(result) else 'all'} from the cache)"
     failed = sum(measure.failed for measure in result.measures.values())
     return ", ".join(["Result: " + parts[0], parts[1], f"{failed:,} failed"])
 
 
+def _note(result: Result) -> str:
+    """Where the rest is."""
+    latencies = "Latencies, per batch: r.models. " if result.sketches else ""
+    why = " Why a node was computed: r.why." if result.why else ""
+    return f"{latencies}Times and sizes: r.nodes.{why}"
+
+
 def _nodes(result: Result) -> pd.DataFrame:
-    return result.nodes[["kind", "elements_in", "elements_out", "failed"]]
+    return result.nodes[["kind", "elements_in", "elements_out", "failed", "cached"]]
 
 
 def _models(result: Result) -> pd.DataFrame:

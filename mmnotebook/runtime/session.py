@@ -145,7 +145,8 @@ def _begun(
     with _turn:
         if _current is not None and not (_current.over.is_set() or _current.live.stopped):
             raise RunError(
-                "another run is going on in this process", remedy="wait for it, or interrupt it"
+                "another run is going on in this process",
+                remedy="wait for it, interrupt it, or .cancel() it when it is in the background",
             )
         _current = Execution(
             graph,

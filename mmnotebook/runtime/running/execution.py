@@ -22,17 +22,10 @@ from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared
-from mmnotebook.runtime.running import (
-    failing,
-    identity,
-    interactive,
-    live,
-    logs,
-    measures,
-    progress,
-)
+from mmnotebook.runtime.running import failing, identity, interactive, live, logs, measures
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
+from mmnotebook.runtime.running.progress import follows
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Store
 
@@ -205,8 +198,8 @@ class Execution:
         )
 
     def _tell_start(self) -> None:
-        follows = progress.follows(self.prepared.graph)
-        self._events.put(events.RunStarted(self.order, self.prepared.totals(), follows))
+        totals, wires = self.prepared.totals(), follows(self.prepared.graph)
+        self._events.put(events.RunStarted(self.order, totals, wires))
         for name, measured in self.plan.measured.items():
             node = measured.node
             over = events.NodeCached if node.cached else events.NodeFinished

@@ -15,6 +15,7 @@ from mmnotebook.runtime.running.progress import Progress
 
 TICK = 0.1
 PATIENCE = 1.5
+_GOES_ON = ".result() waits for it again, .cancel() stops it"
 
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
@@ -23,6 +24,10 @@ class InterruptedRunError(RunError, KeyboardInterrupt):
 
 class InterruptedWaitError(RunError, KeyboardInterrupt):
     """The user stopped waiting for a run, which goes on; also a KeyboardInterrupt."""
+
+
+class StillRunningError(RunError, TimeoutError):
+    """A run was not over in time, and goes on; also a TimeoutError."""
 
 
 class Running:
@@ -70,7 +75,7 @@ class Running:
 
         Raises
         ------
-        TimeoutError
+        StillRunningError
             When it is not over by then; it goes on.
         InterruptedWaitError
             After a Ctrl-C, which ends the waiting; the run goes on.
@@ -84,11 +89,12 @@ class Running:
         except KeyboardInterrupt:
             raise InterruptedWaitError(
                 f"stopped waiting; the run goes on: {self._progress.so_far()}",
-                remedy=".result() waits for it again, .cancel() stops it",
+                remedy=_GOES_ON,
             ) from None
         if not over:
-            raise TimeoutError(
-                f"the run is not over after {timeout:g} s and goes on: {self._progress.so_far()}"
+            raise StillRunningError(
+                f"the run is not over after {timeout:g} s and goes on: {self._progress.so_far()}",
+                remedy=_GOES_ON,
             )
         return self._outcome()
 

@@ -1,4 +1,4 @@
-"""How far a run is: its events added up, as rows, as a line while it goes on and as its last line."""
+"""How far a run is: its events added up, by node and in one line."""
 
 from __future__ import annotations
 
@@ -141,6 +141,8 @@ class Progress:
         """The state and the nodes by theirs; of a run that went well the same in every such run."""
         count, cached, made = len(self.nodes), self._number("cached"), self._number("done")
         nodes = f"{count} node{'' if count == 1 else 's'}"
+        if self.state == "starting":
+            return self.state
         if self.state == "done":
             return _whole(nodes, made, cached) + self._failures()
         if self.state == "failed":
@@ -164,11 +166,9 @@ class Progress:
 
 
 def _whole(nodes: str, made: int, cached: int) -> str:
-    if not cached:
-        return f"{nodes} computed"
-    return (
-        f"{nodes}: {made} computed, {cached} from the cache" if made else f"{nodes} from the cache"
-    )
+    if made and cached:
+        return f"{nodes}: {made} computed, {cached} from the cache"
+    return f"{nodes} from the cache" if cached else f"{nodes} computed"
 
 
 def follows(graph: Graph) -> dict[str, str]:

@@ -112,7 +112,7 @@ def during(progress: Progress) -> dict[str, str]:
     below = [text for text in (more, progress.now(), *progress.notes) if text]
     table = html_table(frame, max_rows=len(frame)) + _divs(below)
     return {
-        "text/plain": "\n".join([frame.to_string(na_rep="–"), *below]),
+        "text/plain": "\n".join([_plain(frame), *below]),
         # Read aloud at the end alone: it changes several times a second.
         "text/html": f'<div class="mm-run" role="status" aria-live="off">{table}</div>',
     }
@@ -126,6 +126,10 @@ def after(progress: Progress, *, with_error: bool = False) -> dict[str, str]:
         "text/plain": "\n".join(lines),
         "text/html": f'<div class="mm-run" role="status">{_divs(lines)}</div>',
     }
+
+
+def _plain(frame: pd.DataFrame) -> str:
+    return str(frame.reset_index().to_string(index=False, na_rep="–"))
 
 
 def _divs(lines: list[str]) -> str:
