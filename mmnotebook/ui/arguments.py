@@ -12,7 +12,9 @@ from IPython.core.error import UsageError
 
 from mmnotebook.graph.steps import is_name
 
-_OPTION = r"(?:--run|(?:-o|--result|--limit|--until)(?:=|\s+)\w+)"
+FLAGS = ("--run", "--fresh", "--background")
+"""The options that take no value."""
+_OPTION = rf"(?:{'|'.join(FLAGS)}|(?:-o|--result|--limit|--until)(?:=|\s+)\w+)"
 _FRONT = re.compile(rf"(?:\s*{_OPTION}(?!\S))*\s*")
 _BACK = re.compile(rf"(?:(?:^|(?<=\s)){_OPTION}\s*)+$")
 _NAME = re.compile(r"(\w+)(?:\s+(?=[\w{-])|$)")

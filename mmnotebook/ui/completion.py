@@ -18,6 +18,7 @@ from IPython.core.magic_arguments import argument
 import mmnotebook as mm
 from mmnotebook.graph import steps
 from mmnotebook.graph.models import registry
+from mmnotebook.ui.arguments import FLAGS
 from mmnotebook.ui.variables import Accepts, Variables, is_function, is_graph, is_result, is_target
 
 IDENTIFIER = "mmnotebook"
@@ -67,7 +68,7 @@ class Matcher:
         *said, typed = re.split(r"\s+", line)
         if typed.startswith("-"):
             return typed, self._options(magic)
-        if said and said[-1].startswith("-") and said[-1] != "--run":
+        if said and said[-1].startswith("-") and said[-1] not in FLAGS:
             return typed, self._values(said[-1])
         if magic == "mm_pipeline":
             typed, found = self._in_text("", line)

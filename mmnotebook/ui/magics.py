@@ -24,6 +24,9 @@ _LIMIT = argument(
     "--limit", type=arguments.count, metavar="N", help="Only a source's first LIMIT elements."
 )
 _UNTIL = argument("--until", metavar="NODE", help="Only NODE and what it needs.")
+_FRESH = argument("--fresh", action="store_true", help="Compute every node, cached or not.")
+_BACKGROUND = argument("--background", action="store_true", help="Do not wait; see %%mm_run?.")
+_HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 
 @magics_class
@@ -98,7 +101,7 @@ class MMMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @kwds(usage="%(prog)s [NAME] [--run] [--result RESULT] [--limit N] [--until NODE] [TEXT]")
+    @kwds(usage=f"%(prog)s [NAME] [--run] {_HOW} [TEXT]")
     @argument(
         "name",
         nargs="?",
@@ -110,6 +113,8 @@ class MMMagics(Magics):
     @_ASSIGN
     @_LIMIT
     @_UNTIL
+    @_FRESH
+    @_BACKGROUND
     @line_cell_magic
     def mm_pipeline(self, line: str, cell: str | None = None) -> None:
         """Make a pipeline's graph from its text, show it, and with --run run it.
@@ -123,6 +128,10 @@ class MMMagics(Magics):
         switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
         flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
 
+        With --run, what an earlier run has stored is not computed again; --fresh computes it all
+        the same. With --background the cell is over at once: `-o r` assigns the run as it goes on,
+        r.result() waits for its result and r.cancel() stops it; see %mm_run?.
+
         In Python: mm.pipeline(text), mm.run(graph).
 
         Examples::
@@ -133,6 +142,8 @@ class MMMagics(Magics):
           %mm_pipeline digits_ab digits["x"] | split(mlp=0.9, tree=0.1) --run
           %mm_pipeline digits["x"] | mlp
           %mm_pipeline digits_ab --run --limit 100 -o r
+          %mm_pipeline digits_ab --run --fresh
+          %mm_pipeline digits_ab --run --background -o going
         """
         if cell is None:
             argv, text = arguments.split_pipeline_line(line)
@@ -146,7 +157,7 @@ class MMMagics(Magics):
         else:
             graph = self.variables.graph(args.name)
         if args.run:
-            self._run(graph, args.result, limit=args.limit, until=args.until)
+            self._run(graph, args)
         else:
             display(graph)
 
@@ -156,6 +167,8 @@ class MMMagics(Magics):
     @_ASSIGN
     @_LIMIT
     @_UNTIL
+    @_FRESH
+    @_BACKGROUND
     @argument(
         "--max-failed",
         type=arguments.share,
@@ -167,18 +180,27 @@ class MMMagics(Magics):
     def mm_run(self, line: str) -> None:
         """Run a graph and show the result, which is also mm.last.
 
-        In Python: mm.run(graph, limit=..., until=..., max_failed=...).
+        Nodes whose step, functions, models, data and inputs are what they were in an earlier run,
+        in this kernel or another, are taken from the cache; r.why says of each node why it was
+        computed. --fresh computes every node.
+
+        With --background the cell is over at once and shows how far the run is, while other cells
+        can be executed. `-o going` assigns the run: going.result() waits for the result and gives
+        it, or raises what the run failed with; going.done, going.progress; going.cancel() stops
+        it. Without -o, mm.last is the result once there is one.
+
+        In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
 
         Examples::
 
           %mm_run digits_ab
           %mm_run digits_ab -o r --limit 100 --until mlp
+          %mm_run digits_ab --fresh
+          %mm_run digits_ab --background -o going
+          r = going.result()
         """
         args = arguments.parse(self.mm_run, arguments.words(line))
-        graph = self.variables.graph(args.name)
-        self._run(
-            graph, args.result, limit=args.limit, until=args.until, max_failed=args.max_failed
-        )
+        self._run(self.variables.graph(args.name), args, max_failed=args.max_failed)
 
     @no_var_expand
     @magic_arguments()
@@ -257,11 +279,13 @@ class MMMagics(Magics):
     def _named(self, name: str | None, kind: str) -> Any:
         return None if name is None else self.variables.function(name, kind)
 
-    def _run(self, graph: Graph, name: str | None, **how: Any) -> None:
+    def _run(self, graph: Graph, args: Namespace, **how: Any) -> None:
+        how.update(limit=args.limit, until=args.until, fresh=args.fresh, wait=not args.background)
         result = mm.run(graph, **how)
-        if name is not None:
-            self.variables.assign(name, result)
-        display(result)
+        if args.result is not None:
+            self.variables.assign(args.result, result)
+        if not args.background:
+            display(result)
 
 
 def _check(args: Namespace, text: str) -> None:
@@ -269,6 +293,6 @@ def _check(args: Namespace, text: str) -> None:
     if not text.strip() and args.name is None:
         raise UsageError("no pipeline: %mm_pipeline [NAME] [options] TEXT, or %mm_pipeline NAME")
     if not args.run:
-        for option in ("result", "limit", "until"):
-            if getattr(args, option) is not None:
+        for option in ("result", "limit", "until", "fresh", "background"):
+            if getattr(args, option) not in (None, False):
                 raise UsageError(f"--{option} says how to run: it needs --run")

@@ -67,6 +67,9 @@ class Variables:
     def result(self, name: str | None) -> Any:
         """The result of that name; the latest when there is no name."""
         if name is not None:
+            if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
+                remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
+                raise VariableError(f"{name!r} is a run in the background", remedy=remedy)
             return self._find(name, "result", is_result, f"%mm_run PIPELINE -o {name} makes one")
         if mm.last is None:
             raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
