@@ -20,6 +20,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.runtime import coders, timed
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.node_fn import PlainFn
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import eviction
 from mmnotebook.runtime.tracking import weight
@@ -198,7 +199,7 @@ def _make(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
-class _WriteShards(beam.DoFn):
+class _WriteShards(PlainFn):
     """Writes elements into shards; gives the name of each shard of a bundle that was finished."""
 
     def __init__(self, folder: str, name: str | None, run_id: str) -> None:
@@ -292,7 +293,7 @@ class _Publish(beam.DoFn):
         self.draft.rename(self.path)
 
 
-class _ReadShards(beam.DoFn):
+class _ReadShards(PlainFn):
     def process(self, path: str) -> Iterator[WindowedValueHolder]:
         for shard in timed.read(Path(path)):
             yield from map(WindowedValueHolder, timed.windowed(shard))

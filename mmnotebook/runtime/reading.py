@@ -13,11 +13,12 @@ from mmnotebook.errors import MMError
 from mmnotebook.runtime import routing, timed
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.columns import Column, Objects, pack
+from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers
 from mmnotebook.runtime.data.elements import pick
 from mmnotebook.runtime.data.formats import Chunk
 from mmnotebook.runtime.data.sources import Plan, Slice
-from mmnotebook.runtime.node_fn import NodeFn, apply
+from mmnotebook.runtime.node_fn import NodeFn, PlainFn, apply
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import shards
 from mmnotebook.runtime.store.shards import ShardInfo
@@ -100,11 +101,11 @@ def _read(value: Any) -> Any:
 def read(label: str, pipeline: Any, plan: Plan, run_id: str, carried: tuple[str, ...]) -> Arms:
     """The elements of the user's files."""
     parts = plan.parts()
-    made = pipeline | f"{label}: parts" >> beam.Create(parts, reshuffle=len(parts) > 1)
+    made = _each(f"{label}: parts", pipeline, parts, bool(run_id))
     return {None: apply(label, made, _Read(label, run_id, carried))}
 
 
-class _Stored(beam.DoFn):
+class _Stored(PlainFn):
     """Blocks that were stored before."""
 
     def __init__(
@@ -116,7 +117,7 @@ class _Stored(beam.DoFn):
     def setup(self) -> None:
         run = live.find(self.run_id)
         self._tally = run.tallies[self.node] if run else live.Tally()
-        self._fields = dict(_by_id(self.sources, self.carried)) if self.carried else {}
+        self._fields = dict(self._by_id()) if self.carried else {}
 
     def process(self, file: tuple[str, ShardInfo]) -> Iterator[Any]:
         for block in self._read(file):
@@ -132,22 +133,21 @@ class _Stored(beam.DoFn):
 
         self._tally.parts += 1
 
-    def _read(self, file: tuple[str, ShardInfo]) -> Any:
+    def _read(self, file: tuple[str, ShardInfo]) -> list[Block]:
         try:
             return timed.values(shards.read(Path(file[0]) / file[1].name, file[1]))
         except shards.Damaged as damaged:
             raise live.stop(self.run_id, damaged) from damaged
 
+    def _by_id(self) -> Iterator[tuple[str, Fields]]:
+        for file in self.sources:
+            for block in self._read(file):
+                yield from zip(block.ids, carry(block.values, self.carried) or (), strict=False)
+
     def _carried(self, block: Block) -> list[Fields] | None:
         if not self.sources:
             return carry(block.values, self.carried)
         return [self._fields.get(origin, ()) for origin in block.origins or block.ids]
-
-
-def _by_id(files: Files, carried: tuple[str, ...]) -> Iterator[tuple[str, Fields]]:
-    for folder, info in files:
-        for block in timed.values(shards.read(Path(folder) / info.name, info)):
-            yield from zip(block.ids, carry(block.values, carried) or (), strict=False)
 
 
 def stored(
@@ -160,7 +160,7 @@ def stored(
 ) -> Arms:
     """The blocks of a node that were stored before, all and by arm."""
     tags = {arm: f"arm_{arm}" for arm in arms}
-    files = pipeline | f"{label}: files" >> beam.Create(what.files, reshuffle=len(what.files) > 1)
+    files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
     step = beam.ParDo(_Stored(label, run_id, what, arms, carried))
     if not tags:
         return {None: files | label >> step.with_output_types(Block)}
@@ -168,6 +168,14 @@ def stored(
     for tag in ("main", *tags.values()):
         outputs[tag].element_type = Block
     return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
+
+
+def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
+    """A few items to begin with; spread over workers unless the run is in this process."""
+    if not here:
+        return pipeline | label >> beam.Create(items, reshuffle=len(items) > 1)
+    start = pipeline | f"{label}, start" >> beam.Impulse()
+    return start | label >> beam.FlatMap(lambda _: items).with_output_types(Element)
 
 
 def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:

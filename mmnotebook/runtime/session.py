@@ -60,6 +60,22 @@ def run(
 ) -> Running: ...
 
 
+@overload
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    fresh: bool = False,
+    wait: bool,
+    progress: bool = True,
+    subscribers: Sequence[events.Subscriber] = (),
+    runner: Any = None,
+    options: Any = None,
+) -> Result | Running: ...
+
+
 def run(
     graph: Graph,
     *,
