@@ -13,7 +13,8 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Literal
 
-from mmnotebook.errors import one_line
+from mmnotebook import cache_folder
+from mmnotebook.errors import StorageError, one_line
 
 State = Literal["ok", "missing", "note"]
 
@@ -119,11 +120,12 @@ def doctor() -> DoctorReport:
     Returns
     -------
     DoctorReport
-        Python, the packages, the GPU, free memory, the folder for temporary files and where
-        this runs, each with its state and the remedy.
+        Python, the packages, the GPU, free memory, the folders for temporary files and for what
+        runs store, and where this runs, each with its state and the remedy.
     """
     packages = (_package(*package) for package in _PACKAGES)
-    return DoctorReport((_python(), *packages, _cuda(), _memory(), *_temporary(), _surroundings()))
+    disk = (*_temporary(), _cache())
+    return DoctorReport((_python(), *packages, _cuda(), _memory(), *disk, _surroundings()))
 
 
 def _python() -> Check:
@@ -194,6 +196,21 @@ def _temporary() -> Iterator[Check]:
     found = "yes" if safe else f"others may rename files in {folder}"
     remedy = "" if safe else "set TMPDIR to a folder that is yours alone"
     yield Check("private files", "ok" if safe else "note", found, purpose, remedy)
+
+
+def _cache() -> Check:
+    """The folder in which runs store what they have computed."""
+    purpose = "results, so that nothing is computed twice"
+    try:
+        folder = cache_folder.chosen()
+        cache_folder.check(folder)
+    except ImportError as error:
+        remedy = 'python -m pip install "mmnotebook"'
+        return Check("cache", "note", one_line(error, 60), purpose, remedy)
+    except StorageError as error:
+        return Check("cache", "missing", error.message, purpose, error.remedy or "", True)
+    found = f"{_gib(cache_folder.size(folder))} in {folder}"
+    return Check("cache", "ok", found, purpose, required=True)
 
 
 def _surroundings() -> Check:

@@ -25,7 +25,7 @@ _LIMIT = argument(
 )
 _UNTIL = argument("--until", metavar="NODE", help="Only NODE and what it needs.")
 _FRESH = argument("--fresh", action="store_true", help="Compute every node, cached or not.")
-_BACKGROUND = argument("--background", action="store_true", help="Do not wait; see %%mm_run?.")
+_BACKGROUND = argument("--background", action="store_true", help="Do not wait for its end.")
 _HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 

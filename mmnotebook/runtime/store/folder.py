@@ -1,4 +1,4 @@
-"""Where the store is, who may use it, and which processes do.
+"""What is in the folder of a store, and which processes use it.
 
 v1/.lock                      held while anything below is looked up, renamed or removed
 v1/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
@@ -21,13 +21,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
-from mmnotebook.errors import StorageError, one_line
+from mmnotebook.cache_folder import VARIABLE, check_owner
+from mmnotebook.cache_folder import chosen as chosen
+from mmnotebook.cache_folder import reported as reported
+from mmnotebook.errors import StorageError
 from mmnotebook.runtime import sizes
 
 FORMAT = 1
-VARIABLE = "MMNOTEBOOK_CACHE"
 _PARTS = ("entries", "processes", "drafts", "trash")
 _LOCK = ".lock"
 _FULL = {
@@ -36,13 +36,6 @@ _FULL = {
     errno.EFBIG: "files of that size are not allowed",
 }
 _open: set[int] = set()
-
-
-def chosen() -> Path:
-    """The user's folder: the one in MMNOTEBOOK_CACHE, else the one their system has for caches."""
-    if named := os.environ.get(VARIABLE):
-        return Path(named).expanduser().absolute()
-    return platformdirs.user_cache_path("mmnotebook", appauthor=False).absolute()
 
 
 def prepared(folder: Path) -> Path:
@@ -56,46 +49,12 @@ def prepared(folder: Path) -> Path:
     inner = folder / f"v{FORMAT}"
     with reported(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check(folder)
+        check_owner(folder)
         inner.mkdir(mode=0o700, exist_ok=True)
-        _check(inner)
+        check_owner(inner)
         for part in _PARTS:
             (inner / part).mkdir(mode=0o700, exist_ok=True)
     return inner
-
-
-def _check(folder: Path) -> None:
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
-        raise StorageError(
-            f"the cache folder {str(folder)!r} belongs to another user (uid {found.st_uid})",
-            remedy=f"set {VARIABLE} to a folder of your own",
-        )
-    if found.st_mode & 0o022:
-        raise StorageError(
-            f"the cache folder {str(folder)!r} can be written by others "
-            f"(mode {found.st_mode & 0o777:o})",
-            remedy=f"chmod 700 {str(folder)!r}, or set {VARIABLE} to a folder of your own",
-        )
-
-
-@contextmanager
-def reported(folder: Path) -> Iterator[None]:
-    """What the system refuses below a cache folder, as a StorageError."""
-    try:
-        yield
-    except (FileExistsError, NotADirectoryError) as error:
-        files = (path for path in (folder, *folder.parents) if path.is_file())
-        raise StorageError(
-            f"the cache folder {str(folder)!r} cannot be made: "
-            f"{str(next(files, error.filename))!r} is a file",
-            remedy=f"set {VARIABLE} to a folder of your own, or move the file away",
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"the cache folder {str(folder)!r} cannot be used: {one_line(error)}",
-            remedy=f"set {VARIABLE} to a folder that you can write, on a local disk",
-        ) from error
 
 
 def is_full(error: OSError) -> bool:

@@ -1,0 +1,86 @@
+"""Which folder runs store their results in, and whether it can be used; imports nothing heavy."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mmnotebook.errors import StorageError, one_line
+
+VARIABLE = "MMNOTEBOOK_CACHE"
+
+
+def chosen() -> Path:
+    """The user's folder: the one in MMNOTEBOOK_CACHE, else the one their system has for caches."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_cache_path("mmnotebook", appauthor=False).absolute()
+
+
+def check(folder: Path) -> None:
+    """Look at a folder, or at where it is to be made, without making it.
+
+    Raises
+    ------
+    StorageError
+        When runs cannot use it.
+    """
+    with reported(folder):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+        if there == folder:
+            check_owner(folder)
+
+
+def size(folder: Path) -> int:
+    """Bytes in all files below a folder; 0 when it is not there."""
+    found = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # Another kernel may be removing it.
+            with suppress(FileNotFoundError):
+                found += (Path(parent) / name).stat().st_size
+    return found
+
+
+def check_owner(folder: Path) -> None:
+    """StorageError for a folder that is, or can be written by, somebody else's."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise StorageError(
+            f"the cache folder {str(folder)!r} belongs to another user (uid {found.st_uid})",
+            remedy=f"set {VARIABLE} to a folder of your own",
+        )
+    if found.st_mode & 0o022:
+        raise StorageError(
+            f"the cache folder {str(folder)!r} can be written by others "
+            f"(mode {found.st_mode & 0o777:o})",
+            remedy=f"chmod 700 {str(folder)!r}, or set {VARIABLE} to a folder of your own",
+        )
+
+
+@contextmanager
+def reported(folder: Path) -> Iterator[None]:
+    """What the system refuses below a cache folder, as a StorageError."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as error:
+        files = (path for path in (folder, *folder.parents) if path.is_file())
+        raise StorageError(
+            f"the cache folder {str(folder)!r} cannot be made: "
+            f"{str(next(files, error.filename))!r} is a file",
+            remedy=f"set {VARIABLE} to a folder of your own, or move the file away",
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"the cache folder {str(folder)!r} cannot be used: {one_line(error)}",
+            remedy=f"set {VARIABLE} to a folder that you can write, on a local disk",
+        ) from error
