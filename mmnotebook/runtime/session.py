@@ -140,9 +140,13 @@ def run(
     interactive.check(runner, options)
     interactive.prepare()
     running = _begun(graph, prepared, fresh, max_failed, subscribers)
-    if progress:
-        running.show(background=not wait)
-    running.start(runner, options)
+    try:
+        if progress:
+            running.show(background=not wait)
+        running.start(runner, options)
+    except BaseException:
+        running.cancel()  # it never began, and must not stand in the next one's way
+        raise
     if wait:
         return running.wait_here()
     running.watch()
