@@ -26,6 +26,7 @@ from mmnotebook.runtime.running import failing, identity, interactive, live, log
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.running.progress import follows
+from mmnotebook.runtime.store import entries
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Store
 
@@ -90,7 +91,7 @@ class Execution:
             self.error = error
         finally:
             warm.on_event.remove(self._events.put)
-            self.plan.drafts.clear()
+            self.finishing.give_up()
             self.over.set()
 
     def _attempts(self, runner: Any, options: Any) -> Result:
@@ -101,8 +102,10 @@ class Execution:
                     self._run_missing(runner, options)
                 break
             except Damaged as damaged:
+                entries.distrust(damaged)
                 if attempt + 1 == ATTEMPTS or self.live.cause is not damaged:
                     raise
+                self.finishing.give_up()
                 self._begin()
         result = self._collect()
         self.found(result)
@@ -160,10 +163,17 @@ class Execution:
                     self._started.add(count.node)
                     self._events.put(events.NodeStarted(count.node))
             self._events.put(events.RunProgressed(counts))
-            self.finishing.store_finished()
+            self._store_finished()
         self._tell_finished()
         self._drain()
         return over
+
+    def _store_finished(self) -> None:
+        try:
+            self.finishing.store_finished()
+        except MMError as error:
+            # The run is to end with it: what follows could not be stored either.
+            self.live.stop(error)
 
     def end(self, state: str) -> None:
         """Tell that the run is over, after everything else."""

@@ -34,10 +34,6 @@ class Finishing:
             for node in graph
             if "function" in dict(node.params)
         }
-        self.before = {
-            name: identity.function(plan.prepared.functions[name]).digest
-            for name in self.functions.values()
-        }
         self.files = plan.prepared.plans
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
@@ -55,6 +51,13 @@ class Finishing:
         with self._lock:
             for name in list(self.plan.drafts):
                 self._commit(name, counters, values)
+
+    def give_up(self) -> None:
+        """Remove what was written of the nodes that are not stored, whoever still holds the run."""
+        with self._lock:
+            for draft in self.plan.drafts.values():
+                draft.discard()
+            self.plan.drafts.clear()
 
     def take_made(self) -> list[str]:
         """The nodes that were stored since the last call."""
@@ -85,8 +88,9 @@ class Finishing:
             return identity.files(self.files[name]).digest in parts
         if function is None:
             return True
+        before = self.plan.identities[name].parts.get(f"function {function}")
         after = identity.function(self.plan.prepared.functions[function]).digest
-        if after != self.before[function]:
+        if after != before:
             self.plan.why[name] = f"always computed: what {function} reads changed while it ran"
             return False
         return True

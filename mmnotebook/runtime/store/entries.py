@@ -78,7 +78,7 @@ class Entry:
             try:
                 yield shards.read(self.path / info.name, info)
             except Damaged as damaged:
-                _damaged[self.path] = damaged.path, damaged.what
+                distrust(damaged)
                 raise
 
     def keep(self, release: functools.partial[None]) -> Entry:
@@ -161,6 +161,12 @@ def check(entry: Entry) -> None:
         for info in entry.infos:
             shards.verify(entry.path / info.name, info)
         _whole[entry.path] = state
+
+
+def distrust(damaged: Damaged) -> None:
+    """Find the entry of a damaged file no more, and any other only after another look at it."""
+    _damaged[damaged.path.parent] = damaged.path, damaged.what
+    _whole.clear()
 
 
 def touch(entry: Entry) -> None:
