@@ -216,6 +216,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
+        "MMNOTEBOOK_CACHE": str(folder / "cache"),
         "PYTHONPATH": str(ROOT),
     }
 

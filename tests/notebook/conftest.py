@@ -74,10 +74,11 @@ class Kernel:
         return matches
 
 
-def start_kernel() -> Iterator[Kernel]:
+def start_kernel(**variables: str) -> Iterator[Kernel]:
+    """A kernel with these environment variables, stopped at the end."""
     manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     manager.start_kernel(
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         extra_arguments=["--HistoryManager.enabled=False"],
     )
     client = manager.client()
@@ -97,9 +98,9 @@ def fresh_kernel() -> Iterator[Kernel]:
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
-    """A kernel with data, models and the magics, for a whole module."""
-    for running in start_kernel():
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel with data, models, the magics and a cache, for a whole module."""
+    for running in start_kernel(MMNOTEBOOK_CACHE=str(tmp_path_factory.mktemp("cache"))):
         assert running.run(SETUP + "%load_ext mmnotebook")["status"] == "ok"
         yield running
 
