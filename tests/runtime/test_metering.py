@@ -164,6 +164,7 @@ def test_one_model_in_two_nodes_and_two_runs() -> None:
     mm.register("scale", toys.Scale(2.0))
     graph = mm.pipeline("once = data | scale\ntwice = once | number | scale", data=[1.0, 2.0],
                         number=number)  # fmt: skip
+    mm.unload()
     for loads in (1, 0):
         result = mm.run(graph, fresh=True)
         assert result["twice"]["prediction"].map(float).tolist() == [4, 8]

@@ -305,7 +305,7 @@ def ended(names: list[str]) -> None:
 def test_ctrl_c_during_a_slow_map() -> None:
     seconds, error = interrupted(1.5, chain_slow())
     assert seconds < 2
-    assert isinstance(error, RunError) and "stopped by you; slow " in str(error)
+    assert isinstance(error, RunError) and "stopped by you; data 2,000, slow " in str(error)
     assert mm.run(chain([1, 2]))["last"]["value"].tolist() == [2, 3]
 
 
