@@ -135,7 +135,16 @@ def test_a_new_version_takes_the_place_of_one_that_is_still_held(store: Store) -
     assert not path.exists() and folders(store, "5") == [newer.path]
 
 
-# Every damage, what the note says of it, and whether the note can name the node.
+def test_what_was_replaced_does_not_come_back(store: Store) -> None:
+    old = commit(store, "7")
+    new = write(store, "7").commit({}, replace=True)
+    _cut(_shard(new.path), 0.5)
+    del new
+    for _ in range(2):
+        assert again(store).find(["7"]) == {} and is_right(old)
+
+
+# Every damage, and what the note says of it.
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "head": (lambda e: _flip(_shard(e), 3), "shard was altered"),
     "pickle": (lambda e: _flip(_shard(e), 80), "shard was altered"),

@@ -96,7 +96,7 @@ class Encoded:
 
 def encode(value: Any, rows: int = 0) -> Encoded:
     """What `save` writes for a value; raises what pickling it raises."""
-    # Here, so that `mm.cache` can be looked at without waiting for torch and Beam.
+    # Here, so that `mm.cache` can be looked at without waiting for torch.
     from mmnotebook.runtime import coders
 
     arrays: list[memoryview] = []
