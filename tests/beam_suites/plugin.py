@@ -1,0 +1,73 @@
+"""A pytest plugin: puts our parts into Beam before its tests run, and leaves some tests out."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.beam_suites.suites import EXCLUDED, PART, SUITES, USES
+
+_used = 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put our part in, where the tests run: the process that hands them out need not wait."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        {"manager": _put_manager, "handler": _put_handler}[os.environ[PART]]()
+
+
+def _put_manager() -> None:
+    from apache_beam.runners.interactive import cache_manager
+
+    from mmnotebook.runtime.cache import ShardCache
+
+    class InstalledCache(ShardCache):
+        """Ours, made in the way in which Beam makes its own."""
+
+        def __init__(self, cache_dir: str | None = None, cache_format: str = "text") -> None:
+            global _used
+            _used += 1
+            self.cache_format = cache_format
+            super().__init__(Path(cache_dir or tempfile.mkdtemp(prefix="ib-")))
+
+    setattr(cache_manager, "FileBasedCacheManager", InstalledCache)  # noqa: B010 - another's class
+
+
+def _put_handler() -> None:
+    from apache_beam.ml.inference.base import RunInference
+
+    from mmnotebook.runtime.metering import MeteredHandler
+
+    init = RunInference.__init__
+
+    @functools.wraps(init)
+    def metered(self: Any, model_handler: Any, *args: Any, **kwargs: Any) -> None:
+        global _used
+        _used += 1
+        init(self, MeteredHandler("beam", model_handler), *args, **kwargs)
+
+    setattr(RunInference, "__init__", metered)  # noqa: B010 - another's method
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Leave out what the suites exclude, all of which must be there."""
+    for suite in SUITES.values():
+        file = f"{suite.module.rpartition('.')[2]}.py"
+        ours = [item for item in items if item.path.name == file]
+        found = {".".join(item.nodeid.split("::")[1:]): item for item in ours}
+        for name in suite.excluded if ours else ():
+            if name not in found:
+                raise pytest.UsageError(f"{name} is excluded, but {suite.module} has no such test")
+            found[name].add_marker(pytest.mark.skip(reason=EXCLUDED + suite.excluded[name]))
+
+
+def pytest_sessionfinish() -> None:
+    """Say how often our part was used."""
+    with Path(os.environ[USES]).open("a") as file:
+        file.write(f"{_used}\n")

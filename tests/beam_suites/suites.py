@@ -1,0 +1,67 @@
+"""Which of Beam's test modules run, what of ours is put into them, and what they leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PART = "MMNOTEBOOK_BEAM_SUITES_PART"
+"""Tells the plugin what to put in."""
+USES = "MMNOTEBOOK_BEAM_SUITES_USES"
+"""Tells the plugin in which file to write how often that was used."""
+EXCLUDED = "excluded: "
+"""How the reason of a test that we leave out begins."""
+
+_FOLDER = "asserts FileBasedCacheManager's private _cache_dir"
+_CLOUD = "starts a Dataproc cluster with Google Cloud's client, which is not among our packages"
+_FORMATS = ("TextFileBasedCacheManagerTest", "TFRecordBasedCacheManagerTest")
+_CLUSTERS = (
+    "configure_flink_options",
+    "configure_flink_options_with_flink_version_overridden",
+    "create_a_new_cluster_for_a_new_pipeline",
+    "reuse_a_cluster_for_a_known_pipeline",
+    "reuse_a_known_cluster_for_unknown_pipeline",
+    "reuse_default_cluster_if_not_configured",
+    "worker_options_to_cluster_metadata",
+)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One of Beam's test modules.
+
+    Attributes
+    ----------
+    module
+        Below `apache_beam`.
+    part
+        What of ours is put in: "manager" in place of every FileBasedCacheManager, or "handler"
+        around every handler that RunInference is given.
+    excluded
+        By `Class.test`, why a test is left out.
+    """
+
+    module: str
+    part: str
+    excluded: Mapping[str, str]
+
+
+SUITES = {
+    "cache_manager": Suite(
+        "runners.interactive.cache_manager_test",
+        "manager",
+        {
+            f"{case}.test_cache_manager_uses_{where}_ib_cache_root": _FOLDER
+            for case in _FORMATS
+            for where in ("gcs", "local")
+        },
+    ),
+    "interactive_runner": Suite(
+        "runners.interactive.interactive_runner_test",
+        "manager",
+        {f"ConfigForFlinkTest.test_{name}": _CLOUD for name in _CLUSTERS},
+    ),
+    "recording_manager": Suite("runners.interactive.recording_manager_test", "manager", {}),
+    "base": Suite("ml.inference.base_test", "handler", {}),
+}
+"""By the name under which `python -m tests.beam_suites` knows them."""
