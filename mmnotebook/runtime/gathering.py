@@ -11,7 +11,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime.blocks.block import Block, blocks_of
-from mmnotebook.runtime.blocks.columns import pack
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data.elements import Key, Select
 from mmnotebook.runtime.node_fn import NodeFn, apply

@@ -13,7 +13,8 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
-from mmnotebook.runtime.blocks.columns import Column, Same, Tuples, concat, pack
+from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
+from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models import adapters

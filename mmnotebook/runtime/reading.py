@@ -12,7 +12,8 @@ import apache_beam as beam
 from mmnotebook.errors import MMError
 from mmnotebook.runtime import routing, timed
 from mmnotebook.runtime.blocks.block import Block, in_parts
-from mmnotebook.runtime.blocks.columns import Column, Objects, pack
+from mmnotebook.runtime.blocks.columns import Column, Objects
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers
 from mmnotebook.runtime.data.elements import pick

@@ -13,7 +13,7 @@ from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import routing
 from mmnotebook.runtime.blocks.block import Block, in_parts
-from mmnotebook.runtime.blocks.columns import pack
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import writers
 from mmnotebook.runtime.data.elements import Select, by_value, own

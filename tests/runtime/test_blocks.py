@@ -28,10 +28,9 @@ from mmnotebook.runtime.blocks.columns import (
     Same,
     Tensors,
     Tuples,
-    concat,
-    pack,
     size_of,
 )
+from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.data.elements import Key
 from tests.runtime.alike import same
 

@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import pack
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Key
 from mmnotebook.runtime.store import shards
 from mmnotebook.runtime.store.shards import Damaged

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmnotebook.analysis.records import Failure
-from mmnotebook.runtime.blocks.columns import Column, pack, size_of
+from mmnotebook.runtime.blocks.columns import Column, size_of
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Key
 
 ROWS = 4096

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.runtime.blocks.columns import Column, Numbers, Objects, Records, pack, size_of
+from mmnotebook.runtime.blocks.columns import Column, Numbers, Objects, Records, size_of
+from mmnotebook.runtime.blocks.packing import pack
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 _AS_THEY_ARE = {str, bytes, bool, int, float, type(None), dict, list, tuple, np.ndarray}

@@ -28,9 +28,9 @@ from mmnotebook.runtime.blocks.columns import (
     Records,
     Tensors,
     Tuples,
-    pack,
     size_of,
 )
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import cutting, frames
 
 _UNCHANGING = {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.runtime.blocks.block import BYTES, ROWS
-from mmnotebook.runtime.blocks.columns import Column, concat, pack, size_of
+from mmnotebook.runtime.blocks.columns import Column, size_of
+from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.data.formats import READERS, Chunk
 
 if TYPE_CHECKING:

@@ -9,15 +9,8 @@ import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
-from mmnotebook.runtime.blocks.columns import (
-    Arrays,
-    Column,
-    Objects,
-    Records,
-    Tensors,
-    Tuples,
-    pack,
-)
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
+from mmnotebook.runtime.blocks.packing import pack
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
