@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from mmnotebook.analysis.records import Failure, Record
-from mmnotebook.analysis.values import column, is_prediction, plain, same
+from mmnotebook.analysis.records import Elements, Failure
+from mmnotebook.analysis.values import column, same
 
 PREDICTING = ("model", "cascade", "keyed")
 """The kinds of step whose elements are predictions."""
@@ -20,28 +22,41 @@ FAILED = ("node", "id", "error", "message", "traceback")
 
 
 class Order:
-    """Where an element stands: by its origin's place in the sources, a child after its elders."""
+    """Where an element stands: by its origin's place in the sources, a child after its elders.
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._place: dict[str, int] = {}
-        for id in ids:
-            self._place.setdefault(id, len(self._place))
+    Parameters
+    ----------
+    ids
+        Of the sources' elements, each once.
+    """
 
-    def key(self, id: str, origin: str) -> tuple[int, tuple[int, ...]]:
-        """What to sort by; an origin that no source knows comes last."""
-        return self._place.get(origin, len(self._place)), _lineage(id, origin)
+    def __init__(self, ids: pd.Index) -> None:
+        self._ids = ids
+
+    def sort(self, ids: list[str], origins: list[str]) -> NDArray[np.intp]:
+        """The places of elements in the order of the sources.
+
+        Those of an origin that no source knows come last; what stands equal stays as it is.
+        """
+        places = self._ids.get_indexer(pd.Index(origins, dtype=object))
+        places = np.where(places < 0, len(self._ids), places)
+        if ids == origins:
+            return np.argsort(places, kind="stable")
+        lineages = list(map(_lineage, ids, origins))
+        keys = list(zip(places.tolist(), lineages, strict=True))
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
     def origin(self, id: str) -> str:
         """The source's element that `id` comes from, `id` itself where no source has one."""
         elder = id
-        while elder not in self._place and "/" in elder:
+        while elder not in self._ids and "/" in elder:
             elder = elder.rpartition("/")[0]
-        return elder if elder in self._place else id
+        return elder if elder in self._ids else id
 
 
 def _lineage(id: str, origin: str) -> tuple[int, ...]:
     """(3, 0) for the child "p/3/0" of "p"; () for what is no child."""
-    if not id.startswith(f"{origin}/"):
+    if id == origin or not id.startswith(f"{origin}/"):
         return ()
     steps = id[len(origin) + 1 :].split("/")
     return tuple(map(int, steps)) if all(step.isdecimal() for step in steps) else ()
@@ -72,7 +87,7 @@ def _agreed(one: pd.Series, other: pd.Series) -> pd.Series:
     return one.where(one.notna(), other).mask(pd.Series(differ, index=one.index))
 
 
-def rows(records: Iterable[Record], kind: str, order: Order) -> pd.DataFrame:
+def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
     """A node's elements in source order.
 
     Returns
@@ -81,19 +96,14 @@ def rows(records: Iterable[Record], kind: str, order: Order) -> pd.DataFrame:
         Index: the origins. Columns: id, then prediction and model where the node's kind
         predicts, otherwise value, then key.
     """
-    found = sorted(records, key=lambda record: order.key(record.id, record.origin))
-    columns: dict[str, Sequence[Any]] = {"id": [record.id for record in found]}
+    columns: dict[str, Sequence[Any]] = {"id": elements.ids}
     if kind in PREDICTING:
-        columns["prediction"] = [plain(record.value) for record in found]
-        columns["model"] = [
-            record.value.model_id if is_prediction(record.value) else None for record in found
-        ]
-    elif kind in ("source", "read"):  # what the user gave, as it is
-        columns["value"] = [record.value for record in found]
-    else:
-        columns["value"] = [plain(record.value) for record in found]
-    columns["key"] = [record.key for record in found]
-    return _indexed(columns, [record.origin for record in found])
+        columns["prediction"] = elements.plain()
+        columns["model"] = elements.models()
+    else:  # what the user gave stays as it is
+        columns["value"] = elements.given() if kind in ("source", "read") else elements.plain()
+    columns["key"] = elements.keys
+    return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))
 
 
 def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
@@ -116,16 +126,20 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
         origins.update(zip(frame["id"], frame.index, strict=True))
         output = frame["prediction"] if "prediction" in frame else frame["value"]
         outputs[name] = dict(zip(frame["id"], output.tolist(), strict=True))
-    ids = sorted(origins, key=lambda id: order.key(id, origins[id]))
+    ids, above = list(origins), list(origins.values())
     columns: dict[str, Sequence[Any]] = {"id": ids}
     for name, values in outputs.items():
         columns["id_node" if name == "id" else name] = [values.get(id) for id in ids]
-    return _indexed(columns, [origins[id] for id in ids])
+    return _indexed(columns, above, order.sort(ids, above))
 
 
-def _indexed(columns: Mapping[str, Sequence[Any]], origins: list[str]) -> pd.DataFrame:
+def _indexed(
+    columns: Mapping[str, Sequence[Any]], origins: list[str], places: NDArray[np.intp]
+) -> pd.DataFrame:
+    """A column each, with the index `origins`; of both the rows at these places."""
     frame = pd.DataFrame({name: column(values) for name, values in columns.items()})
-    return frame.set_axis(pd.Index(origins, dtype=object), axis=0)
+    frame = frame.set_axis(pd.Index(origins, dtype=object), axis=0)
+    return frame.take(places)
 
 
 def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
@@ -154,11 +168,10 @@ def _free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
 
 def failures(found: Iterable[Failure], nodes: Sequence[str], order: Order) -> pd.DataFrame:
     """One row per failure by node, then in source order: node, id, error, message, traceback."""
-    place = {name: index for index, name in enumerate(nodes)}
-    ranked = sorted(
-        found,
-        key=lambda f: (place.get(f.node, len(place)), order.key(f.id, order.origin(f.id))),
-    )
+    given = list(found)
+    ids = [failure.id for failure in given]
+    ranked = [given[place] for place in order.sort(ids, list(map(order.origin, ids)))]
+    ranked.sort(key=lambda failure: nodes.index(failure.node))
     return pd.DataFrame(
         {name: column([getattr(failure, name) for failure in ranked]) for name in FAILED}
     )

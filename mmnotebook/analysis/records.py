@@ -9,25 +9,31 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 
-class Record(NamedTuple):
-    """One stored element of a node.
+class Elements(Protocol):
+    """The stored elements of a node, as columns of the same length.
 
     Attributes
     ----------
-    id
-        The element's id.
-    origin
-        The id of the source's element that it comes from: "p" for the child "p/0".
-    key
-        Its key, where it has one.
-    value
-        What the node gave: a `PredictionResult` for a node that predicts.
+    ids
+        The id of each.
+    origins
+        The id of the source's element that each comes from: "p" for the child "p/0".
+    keys
+        The key of each, None where it has none.
     """
 
-    id: str
-    origin: str
-    key: str | None
-    value: Any
+    ids: list[str]
+    origins: list[str]
+    keys: list[str | None]
+
+    def given(self) -> list[Any]:
+        """What the node gave: a `PredictionResult` each for a node that predicts."""
+
+    def plain(self) -> list[Any]:
+        """The same without its wrapping; see `values.plain`."""
+
+    def models(self) -> list[str | None]:
+        """The model that made each, None for what is no prediction."""
 
 
 class Failure(NamedTuple):
@@ -43,11 +49,11 @@ class Failure(NamedTuple):
 class Store(Protocol):
     """Where a run keeps its elements."""
 
-    def records(self, node: str) -> Iterator[Record]:
+    def elements(self, node: str) -> Elements:
         """The elements of a node, in any order."""
 
-    def failures(self) -> Iterator[Failure]:
-        """Every failure of the run, in any order."""
+    def failures(self, nodes: Sequence[str]) -> Iterator[Failure]:
+        """Every failure of these nodes, in any order."""
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
         """The fields of these source nodes by element id, in source order; maybe no column.

@@ -93,8 +93,8 @@ class Result:
         """The elements of one node without the sources' fields, indexed by their origins."""
         if node not in self._rows:
             self._check_ran(node)
-            records = self._store.records(node)
-            self._rows[node] = frames.rows(records, self.measures[node].kind, self._order)
+            elements = self._store.elements(node)
+            self._rows[node] = frames.rows(elements, self.measures[node].kind, self._order)
         return self._rows[node]
 
     def _joined(self, members: tuple[str, ...]) -> pd.DataFrame:
@@ -156,7 +156,9 @@ class Result:
     @cached_property
     def failed(self) -> pd.DataFrame:
         """One row per failure: node, id, error, message, traceback."""
-        return frames.failures(self._store.failures(), tuple(self.measures), self._order)
+        nodes = [name for name, measure in self.measures.items() if measure.failed]
+        order = self._order if nodes else frames.Order(pd.Index([], dtype=object))
+        return frames.failures(self._store.failures(nodes), nodes, order)
 
     @cached_property
     def nodes(self) -> pd.DataFrame:

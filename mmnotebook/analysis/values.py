@@ -30,7 +30,7 @@ def plain(value: Any) -> Any:
     if is_prediction(value):
         return plain(value.inference)
     if hasattr(value, "detach"):
-        value = _array(value)
+        value = array(value)
     if isinstance(value, np.ndarray):
         return plain(value[()]) if value.ndim == 0 else value
     if type(value) is dict:
@@ -40,12 +40,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _array(tensor: Any) -> np.ndarray[Any, Any]:
+def model_of(value: Any) -> str | None:
+    """The model that made a prediction, None for what is none."""
+    return value.model_id if is_prediction(value) else None
+
+
+def array(tensor: Any) -> np.ndarray[Any, Any]:
+    """A tensor's numbers."""
     try:
-        array: np.ndarray[Any, Any] = tensor.numpy(force=True)
+        numbers: np.ndarray[Any, Any] = tensor.numpy(force=True)
     except TypeError:  # bfloat16 and sparse tensors have no counterpart in numpy
-        array = tensor.to_dense().float().numpy(force=True)
-    return array
+        numbers = tensor.to_dense().float().numpy(force=True)
+    return numbers
 
 
 def same(one: Any, other: Any) -> bool:
@@ -63,14 +69,12 @@ def column(values: Sequence[Any]) -> pd.Series:
 
     None is missing; it makes whole numbers and truths of pandas' types that know <NA>.
     """
-    kinds = {type(value) for value in values if value is not None}
+    kinds = {*map(type, values)} - {type(None)}
     if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
-        dtype = _DTYPES[kind][any(value is None for value in values)]
+        dtype = _DTYPES[kind][None in values]
         return pd.Series(list(values), dtype=dtype)
-    items = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):  # one by one: numpy would stack arrays of one shape
-        items[index] = value
-    return pd.Series(items, dtype=object)
+    # Taken one by one: numpy would otherwise stack arrays of one shape.
+    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
 
 
 def _fits(kind: type, values: Sequence[Any]) -> bool:

@@ -5,33 +5,63 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, bucket
-from mmnotebook.analysis.records import Failure, Machine, Record
+from mmnotebook.analysis.records import Failure, Machine
 from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.values import model_of, plain
 from mmnotebook.graph.graph import Graph, Group, Node
+
+
+class Record(NamedTuple):
+    """One stored element of a node."""
+
+    id: str
+    origin: str
+    key: str | None
+    value: Any
+
+
+class RecordElements:
+    """Records as `analysis.records.Elements`."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.ids = [record.id for record in records]
+        self.origins = [record.origin for record in records]
+        self.keys = [record.key for record in records]
+        self._values = [record.value for record in records]
+
+    def given(self) -> list[Any]:
+        return self._values
+
+    def plain(self) -> list[Any]:
+        return list(map(plain, self._values))
+
+    def models(self) -> list[str | None]:
+        return list(map(model_of, self._values))
 
 
 @dataclass
 class MemoryStore:
     """A store that holds what it is given."""
 
-    elements: Mapping[str, Sequence[Record]]
+    records: Mapping[str, Sequence[Record]]
     source: pd.DataFrame
     failed: Sequence[Failure] = ()
     reads: list[str] = field(default_factory=list)
 
-    def records(self, node: str) -> Iterator[Record]:
+    def elements(self, node: str) -> RecordElements:
         self.reads.append(node)
-        return iter(self.elements[node])
+        return RecordElements(self.records[node])
 
-    def failures(self) -> Iterator[Failure]:
-        return iter(self.failed)
+    def failures(self, nodes: Sequence[str]) -> Iterator[Failure]:
+        self.reads.append(f"failures of {', '.join(nodes)}")
+        return (failure for failure in self.failed if failure.node in nodes)
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
         return self.source
@@ -80,7 +110,7 @@ def result_of(
     for node in graph.order():
         if node.name not in skip:
             failed = sum(failure.node == node.name for failure in store.failed)
-            out = len(store.elements[node.name])
+            out = len(store.records[node.name])
             into = out + failed if node.inputs else None
             measures[node.name] = node_measure(node.kind, into, out, failed)
     return Result(graph, store, measures, models or {}, 1.5, Machine(8 * 10**9, 16 * 10**9))

@@ -9,13 +9,14 @@ import torch
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.analysis.metrics import NodeMeasure
-from mmnotebook.analysis.records import Failure, Machine, Record
+from mmnotebook.analysis.records import Failure, Machine
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.tables import html_table, short
 from mmnotebook.errors import GraphError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
 from tests.unit.analysis_runs import (
     MemoryStore,
+    Record,
     mirror_graph,
     mirror_run,
     node_measure,
@@ -59,6 +60,13 @@ def test_frames_are_built_once_and_only_when_asked_for() -> None:
     frame = result["mlp"]
     frame["extra"] = 1
     assert "extra" not in result["mlp"] and store.reads == ["mlp"]
+
+
+def test_only_nodes_with_failures_are_read_for_them() -> None:
+    result = mirror_run()
+    store = result._store
+    assert isinstance(store, MemoryStore)
+    assert len(result.failed) == 1 and store.reads == ["failures of mlp"]
 
 
 def test_what_is_written_into_a_frame_stays_outside() -> None:

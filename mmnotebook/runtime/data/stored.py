@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from mmnotebook.analysis.records import Failure, Record
-from mmnotebook.analysis.values import column
+from mmnotebook.analysis import values
+from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime import timed
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import Records, concat, pack
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Column,
+    Numbers,
+    Objects,
+    Records,
+    Same,
+    Tensors,
+    Tuples,
+)
+from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.store.entries import Entry
 
 
@@ -21,13 +31,11 @@ class StoredElements:
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = dict(entries)
 
-    def records(self, node: str) -> Iterator[Record]:
-        for block in self._blocks(node):
-            for key, value in block.elements():
-                yield Record(key.id, key.origin, key.key, value)
+    def elements(self, node: str) -> BlockElements:
+        return BlockElements(list(self._blocks(node)))
 
-    def failures(self) -> Iterator[Failure]:
-        for node in self._entries:
+    def failures(self, nodes: Sequence[str]) -> Iterator[Failure]:
+        for node in nodes:
             for block in self._blocks(node):
                 for failure in block.failed:
                     # A node that does the same may have another name in another graph.
@@ -42,22 +50,91 @@ class StoredElements:
             yield from timed.values(shard)
 
 
+class BlockElements:
+    """The elements of some blocks, as `analysis.records.Elements`."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self._columns = [block.values for block in blocks]
+        self.ids: list[str] = []
+        self.origins: list[str] = []
+        self.keys: list[str | None] = []
+        for block in blocks:
+            self.ids += block.ids
+            self.origins += block.ids if block.origins is None else block.origins
+            self.keys += [None] * len(block) if block.arms is None else block.arms
+
+    def given(self) -> list[Any]:
+        return self._of_each(lambda column: column.rows())
+
+    def plain(self) -> list[Any]:
+        return self._of_each(plain)
+
+    def models(self) -> list[str | None]:
+        return self._of_each(models)
+
+    def _of_each(self, rows: Callable[[Column], list[Any]]) -> list[Any]:
+        return [value for column in self._columns for value in rows(column)]
+
+
+def plain(column: Column) -> list[Any]:
+    """`analysis.values.plain` of every value, made at once where the column allows it."""
+    if isinstance(column, Tensors):
+        column = Arrays(values.array(column.tensor))
+    if isinstance(column, Arrays):
+        are_plain = column.array.ndim > 1 or column.array.dtype.kind in "mM"
+        return column.rows() if are_plain else column.array.tolist()
+    if isinstance(column, Records):
+        whole = zip(*map(plain, column.columns.values()), strict=True)
+        return [dict(zip(column.columns, row, strict=True)) for row in whole]
+    if isinstance(column, Tuples) and column.kind is tuple:
+        return list(zip(*map(plain, column.columns), strict=True))
+    if isinstance(column, Tuples) and values.is_prediction(column.kind):
+        return plain(_item(column, "inference"))
+    if isinstance(column, Same):
+        return [values.plain(column.value)] * len(column)
+    return list(map(values.plain, column.rows()))
+
+
+def models(column: Column) -> list[str | None]:
+    """The model that made each value, None for what is no prediction."""
+    if isinstance(column, Tuples) and values.is_prediction(column.kind):
+        return _item(column, "model_id").rows()
+    if isinstance(column, (Tensors, Arrays, Records, Same)):
+        return [None] * len(column)
+    return list(map(values.model_of, column.rows()))
+
+
+def _item(column: Tuples, name: str) -> Column:
+    names: tuple[str, ...] = column.kind._fields  # type: ignore[attr-defined]
+    return column.columns[names.index(name)]
+
+
 def _fields(blocks: Sequence[Block]) -> pd.DataFrame:
     """The fields of a source's records, by id."""
     index = pd.Index([name for block in blocks for name in block.ids], dtype=object)
-    whole = concat([block.values for block in blocks]) if blocks else pack([])
-    if isinstance(whole, Records):
-        cells = {name: part.rows() for name, part in whole.columns.items()}
-    else:
-        rows = [value if isinstance(value, Mapping) else {} for value in whole]
-        names = dict.fromkeys(name for row in rows for name in row)
-        cells = {name: [row.get(name) for row in rows] for name in names}
-    columns = {name: _column(values).array for name, values in cells.items()}
-    return pd.DataFrame(columns, index=index)
+    cells = _cells([block.values for block in blocks])
+    return pd.DataFrame({name: _column(part).array for name, part in cells.items()}, index=index)
 
 
-def _column(values: list[Any]) -> pd.Series:
+def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
+    """The cells of each field, None where a value lacks it."""
+    parts = [column for column in columns if len(column)] or columns[:1]
+    records = [part for part in parts if isinstance(part, Records)]
+    if not records and not any(isinstance(part, Objects) for part in parts):
+        return {}  # no value has a field
+    if len(records) == len(parts) and len({tuple(part.columns) for part in records}) == 1:
+        names = records[0].columns
+        return {name: concat([part.columns[name] for part in records]) for name in names}
+    rows = [value if isinstance(value, Mapping) else {} for part in parts for value in part.rows()]
+    found = dict.fromkeys(name for row in rows for name in row)
+    return {name: pack([row.get(name) for row in rows]) for name in found}
+
+
+def _column(cells: Column) -> pd.Series:
     """Cells as pandas would have them in a frame; whole numbers stay whole where one is missing."""
-    if {int, type(None)} == set(map(type, values)):
-        return column(values)
-    return pd.DataFrame({"cells": pd.Series(values)})["cells"]
+    if isinstance(cells, Numbers) and len(cells):
+        return pd.Series(cells.array)
+    rows = cells.rows()
+    if {int, type(None)} == set(map(type, rows)):
+        return values.column(rows)
+    return pd.DataFrame({"cells": pd.Series(rows)})["cells"]
