@@ -23,9 +23,8 @@ from apache_beam.runners.interactive import interactive_environment
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, ModelError, RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import events
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.running import interactive, live, progress_display
+from mmnotebook.runtime.running import interactive, live
 from tests.runtime import toys
 
 
@@ -69,24 +68,6 @@ def test_until_and_limit() -> None:
 def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
     with pytest.raises(RunError, match=says):
         mm.run(chain([1]), **options)
-
-
-def test_progress_has_a_line_per_node_and_says_of_how_many_for_a_source(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[events.Event] = []
-    monkeypatch.setattr(progress_display, "subscriber", lambda: seen.append)
-    graph = mm.pipeline("data | plus\nmore | plus", data=[1, 2], more=[3] * 1000, plus=plus)
-    mm.run(graph)
-    started, finished = seen[0], seen[-1]
-    assert isinstance(started, events.RunStarted) and isinstance(finished, events.RunFinished)
-    shown = progress_display.lines(finished.counts, started.totals).splitlines()
-    assert sorted(" ".join(line.split()) for line in shown) == [
-        "data 2 of 2",
-        "more 1,000 of 1,000",
-        "plus 2",
-        "plus_2 1,000",
-    ]
 
 
 def test_until_an_unknown_node() -> None:

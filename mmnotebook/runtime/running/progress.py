@@ -146,8 +146,8 @@ class Progress:
         if self.state == "done":
             return _whole(nodes, made, cached) + self._failures()
         if self.state == "failed":
-            where = f" in {self.failed_in}" if self.failed_in else ""
-            return f"failed{where}" + (f"; {cached} of {nodes} from the cache" if cached else "")
+            # What it had finished by then is another number in every run.
+            return f"failed in {self.failed_in}" if self.failed_in else "failed"
         from_cache = f", {cached} from the cache" if cached else ""
         return f"{self.state}: {made} of {nodes} computed{from_cache}{self._failures()}"
 
