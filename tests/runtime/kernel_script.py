@@ -1,0 +1,161 @@
+"""Kernels for tests: processes that run a notebook's code in a `__main__` of their own.
+
+They are forked from one process that has imported everything, so that each is there at once. As a
+script this is that process: it reads a line of JSON per order and prints a line for each.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
+
+
+class Kernel:
+    """A process that runs some code, whose `say(value)` is heard here.
+
+    Parameters
+    ----------
+    code
+        What stands in its cells.
+    names
+        What its notebook has besides: values that JSON can hold.
+    folder
+        A folder for its files; its cache is the one that MMNOTEBOOK_CACHE names now.
+    """
+
+    def __init__(self, code: str, folder: Path, **names: Any) -> None:
+        own = Path(tempfile.mkdtemp(prefix="kernel-", dir=folder))
+        self._errors, ears = own / "errors", own / "ears"
+        os.mkfifo(ears, 0o600)
+        environ = {"MMNOTEBOOK_CACHE": os.environ["MMNOTEBOOK_CACHE"], "TMPDIR": str(folder)}
+        order = {"code": code, "names": names, "environ": environ, "ears": str(ears)}
+        self.pid = int(_nursery(order))
+        self._ears = os.open(ears, os.O_RDONLY)
+        self._heard = b""
+        self.said: list[Any] = []
+        self._ended: int | None = None
+
+    def listen(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
+        """Hear what it says until that is enough, it has ended, or so many seconds are over."""
+        end = time.monotonic() + seconds
+        while not enough(self.said):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self._ears], [], [], left)[0]:
+                return False
+            heard = os.read(self._ears, 1 << 16)
+            if not heard:
+                return False
+            *lines, self._heard = (self._heard + heard).split(b"\n")
+            self.said += map(json.loads, lines)
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is dead."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.end()
+
+    def end(self) -> int:
+        """Wait for its end: 0 when all went well, the number of the signal below zero."""
+        if self._ended is None:
+            assert not self.listen(lambda said: False)
+            self._ended = int(_nursery({"wait": self.pid}))
+            os.close(self._ears)
+        return self._ended
+
+    def result(self) -> Any:
+        """What it said last, when it has ended well and written nothing on stderr."""
+        ended = self.end()
+        errors = self._errors.read_text()
+        assert (ended, errors) == (0, ""), f"exit {ended}\n{errors}"
+        return self.said[-1]
+
+
+def run(code: str, folder: Path, **names: Any) -> Any:
+    """What a kernel says last."""
+    return Kernel(code, folder, **names).result()
+
+
+@functools.cache
+def _process() -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.runtime.kernel_script"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    atexit.register(process.communicate)
+    return process
+
+
+def _nursery(order: Mapping[str, Any]) -> str:
+    process = _process()
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(json.dumps(order) + "\n")
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
+def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], ears: str) -> None:
+    """Run the code, as `__main__`."""
+    errors = os.open(Path(ears).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
+    os.dup2(errors, 1)
+    os.dup2(errors, 2)
+    os.environ.update(environ)
+    tempfile.tempdir = None
+    main = types.ModuleType("__main__")
+    with Path(ears).open("w") as voice:
+
+        def say(value: Any) -> None:
+            voice.write(json.dumps(value) + "\n")
+            voice.flush()
+
+        vars(main).update(names, say=say)
+        sys.modules["__main__"] = main
+        exec(compile(code, "<cell>", "exec"), vars(main))
+        # As at the end of any process, which `os._exit` would pass over.
+        atexit._run_exitfuncs()
+
+
+def _serve() -> None:
+    import mmnotebook.runtime.session
+    from mmnotebook.runtime.running import interactive
+
+    assert mmnotebook.runtime.session
+    interactive.prepare()  # What it imports need not be imported in each kernel again.
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            print(os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1]), flush=True)  # noqa: T201
+        else:
+            print(_forked(order), flush=True)  # noqa: T201
+
+
+def _forked(order: Mapping[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            _child(**order)
+            status = 0
+        except BaseException:  # noqa: BLE001 - a kernel's last words
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    return pid
+
+
+if __name__ == "__main__":
+    _serve()

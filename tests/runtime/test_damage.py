@@ -1,0 +1,397 @@
+"""What is stored and damaged is computed again; a disk that is full costs nothing but the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mmnotebook as mm
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError
+from mmnotebook.graph.graph import Graph
+from mmnotebook.runtime import events
+from tests.runtime import kernel_script
+from tests.runtime.kernel_script import Kernel
+
+ROWS = 50
+
+
+def up(x: Any) -> Any:
+    return x + 1
+
+
+def twice(x: Any) -> Any:
+    return x * 2
+
+
+def square(x: Any) -> Any:
+    return x * x
+
+
+def add(outputs: dict[str, Any]) -> Any:
+    return outputs["twice"] + outputs["square"]
+
+
+def shown(x: Any) -> str:
+    return f"<{x}>"
+
+
+TEXT = "above = data | up\nboth = above | [map(twice), map(square)]\nboth | map(add)"
+NAMES = ("data", "above", "twice", "square", "add")
+
+
+def graph(text: str = TEXT) -> Graph:
+    return mm.pipeline(text, data=list(range(ROWS)), up=up, twice=twice, square=square, add=add)
+
+
+VALUES = {
+    "data": list(range(ROWS)),
+    "above": [x + 1 for x in range(ROWS)],
+    "twice": [2 * (x + 1) for x in range(ROWS)],
+    "square": [(x + 1) ** 2 for x in range(ROWS)],
+    "add": [2 * (x + 1) + (x + 1) ** 2 for x in range(ROWS)],
+}
+
+
+class Run:
+    """A run, and what it noted."""
+
+    def __init__(self, graph: Graph, **options: Any) -> None:
+        self.notes: list[str] = []
+        self.result: Result = mm.run(graph, subscribers=[self._hear], **options)
+
+    def _hear(self, event: events.Event) -> None:
+        if isinstance(event, events.Noted):
+            self.notes.append(event.text)
+
+    @property
+    def computed(self) -> set[str]:
+        nodes = self.result.nodes
+        return set(nodes.index[~nodes["cached"]])
+
+    def check(self) -> None:
+        for name in self.result:
+            assert self.result[name]["value"].tolist() == VALUES[name]
+
+
+def entry(node: str) -> Path:
+    """The folder of a node's entry."""
+    folders = (mm.cache.folder / "v1" / "entries").iterdir()
+    found = [path for path in folders if _node(path) == node]
+    assert len(found) == 1
+    return found[0]
+
+
+def _node(path: Path) -> Any:
+    manifest = path / "manifest.json"
+    return json.loads(manifest.read_text())["meta"]["node"] if manifest.exists() else None
+
+
+def shard(node: str) -> Path:
+    return next(entry(node).glob("*.shard"))
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def lengthen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def flip_unseen(path: Path) -> None:
+    """As a disk does it: nothing but the content tells."""
+    before = path.stat()
+    flip(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+SHARD = {cut: "was cut short", empty: "was cut short", flip: "was altered",
+         lengthen: "was altered", Path.unlink: "is missing"}  # fmt: skip
+MANIFEST = {cut: "was altered", flip: "was altered", Path.unlink: "is missing"}
+
+
+@pytest.mark.parametrize("damage", SHARD)
+def test_a_damaged_shard_is_computed_again(damage: Callable[[Path], None]) -> None:
+    mm.run(graph())
+    damage(shard("twice"))
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice"}
+    assert run.notes == [f"twice: a stored shard {SHARD[damage]}; computed again"]
+    again = Run(graph())
+    again.check()
+    assert (again.computed, again.notes) == (set(), [])
+
+
+@pytest.mark.parametrize("damage", MANIFEST)
+def test_a_damaged_manifest_costs_its_node(damage: Callable[[Path], None]) -> None:
+    mm.run(graph())
+    damage(entry("above") / "manifest.json")
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"above"}
+    assert run.notes == [f"a stored manifest {MANIFEST[damage]}; computed again"]
+    assert Run(graph()).computed == set()
+
+
+def test_an_entry_that_somebody_has_removed_is_computed_again() -> None:
+    mm.run(graph())
+    shutil.rmtree(entry("add"))
+    run = Run(graph())
+    run.check()
+    assert (run.computed, run.notes) == ({"add"}, [])
+
+
+def test_all_that_is_stored_is_damaged() -> None:
+    mm.run(graph())
+    for name in NAMES:
+        flip(shard(name))
+    run = Run(graph())
+    run.check()
+    assert run.computed == set(NAMES)
+    assert len(run.notes) == len(NAMES)
+
+
+def test_a_cache_folder_that_is_removed_while_a_result_is_held() -> None:
+    held = mm.run(graph())
+    shutil.rmtree(mm.cache.folder)
+    with pytest.raises(MMError, match="run the graph again"):
+        held["add"]
+    run = Run(graph())
+    run.check()
+    assert run.computed == set(NAMES)
+
+
+# Damage that is seen only when what was found is read
+
+
+def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
+    mm.run(graph(), until="square")
+    flip_unseen(shard("above"))
+    run = Run(graph())
+    run.check()
+    assert run.computed >= {"above", "twice", "add"}
+    assert run.notes == ["above: a stored shard was altered; computed again"]
+    assert Run(graph()).computed == set()
+
+
+def test_damage_after_the_run_has_found_what_it_needs() -> None:
+    mm.run(graph(), until="square")
+
+    def cut_above(event: events.Event) -> None:
+        if isinstance(event, events.RunStarted) and not seen:
+            seen.append(event)
+            cut(shard("above"))
+
+    seen: list[events.Event] = []
+    result = mm.run(graph(), subscribers=[cut_above])
+    assert seen
+    for name in ("twice", "add"):
+        assert result[name]["value"].tolist() == VALUES[name]
+    Run(graph()).check()
+    assert Run(graph()).computed == set()
+
+
+def test_damage_to_a_source_whose_fields_a_split_goes_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"n": n, "user": f"u{n % 7}"} for n in range(ROWS)]
+    before = mm.pipeline('above = rows["n"] | up', rows=rows, up=up)
+    after = mm.pipeline(ARMS, rows=rows, up=up)
+    mm.run(before)
+    flip_unseen(shard("rows"))
+    run = Run(after)
+    assert run.notes == ["rows: a stored shard was altered; computed again"]
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path / "other"))
+    assert run.result["arms"].equals(mm.run(after)["arms"])
+
+
+ARMS = 'above = rows["n"] | up\narms = above | split({"a": 0.5, "b": 0.5}, by="user")'
+
+
+def test_damage_that_only_a_result_sees_says_what_to_do() -> None:
+    result = mm.run(graph())
+    flip_unseen(shard("twice"))
+    with pytest.raises(MMError) as caught:
+        result["twice"]
+    assert "was altered" in str(caught.value) and "run the graph again" in str(caught.value)
+    result["square"]
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice"}
+    assert run.notes == ["twice: a stored shard was altered; computed again"]
+
+
+def test_failures_are_read_from_what_is_damaged() -> None:
+    result = mm.run(graph())
+    flip_unseen(shard("twice"))
+    with pytest.raises(MMError, match="run the graph again"):
+        result.failed  # noqa: B018
+    Run(graph()).check()
+
+
+# In other processes
+
+MAKE = """
+import pickle
+import mmnotebook as mm
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+    def __repr__(self):
+        return f"Point({self.x})"
+
+graph = mm.pipeline("data | loads", data=[pickle.dumps(Point(x)) for x in range(5)],
+    loads=pickle.loads)
+say([pickle.dumps(Point(x)).hex() for x in range(5)])
+mm.run(graph)
+"""
+
+WITHOUT = """
+import pickle
+import mmnotebook as mm
+from mmnotebook.errors import MMError
+
+def tried(make):
+    try:
+        return repr(make())
+    except MMError as error:
+        return f"{type(error).__name__}: {error}"
+
+data = [bytes.fromhex(one) for one in pickled]
+graph = mm.pipeline("data | loads", data=data, loads=pickle.loads)
+longer = mm.pipeline("data | loads | repr", data=data, loads=pickle.loads)
+said = [tried(lambda: mm.run(longer, progress=False))]
+said.append(tried(lambda: mm.run(graph, progress=False)["loads"]))
+said.append(tried(lambda: mm.run(longer, progress=False)))
+
+class Point:
+    def __repr__(self):
+        return f"Point({self.x})"
+
+said.append(mm.run(longer, progress=False)["repr"]["value"].tolist())
+say(said)
+"""
+
+
+def test_a_class_that_is_gone_makes_no_sense_of_what_is_stored(tmp_path: Path) -> None:
+    kernel = Kernel(MAKE, tmp_path)
+    pickled = kernel.result()
+    *without, mended = kernel_script.run(WITHOUT, tmp_path, pickled=pickled)
+    for said in without:
+        assert said.startswith("RunError: node 'loads':") and "Point" in said
+        assert "apache_beam" not in said and "while running" not in said
+    assert mended == [f"Point({x})" for x in range(5)]
+
+
+FULL = """
+import ctypes, gc, os, resource, subprocess
+from pathlib import Path
+import numpy as np
+import mmnotebook as mm
+from mmnotebook.errors import StorageError
+
+def small(x):
+    return x + 1
+
+def big(x):
+    return np.random.default_rng(x).bytes(200_000)
+
+def total(outputs):
+    if fills and not Path(filling).exists():
+        with open(filling, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+    return len(outputs["big"]) + outputs["small"]
+
+def limit(text):
+    if disk:
+        subprocess.run(["mount", "-o", "remount,size=" + text, "tmpfs", disk], check=True)
+    else:
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000 if text == "3m" else most, most))
+
+if disk:
+    # A disk that only this process and its children see.
+    assert ctypes.CDLL(None).unshare(0x20000) == 0
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], check=True)
+    os.environ["MMNOTEBOOK_CACHE"] = disk + "/cache"
+filling = disk + "/filling"
+inner = Path(mm.cache.folder) / "v1"
+data = list(range(20))
+mm.run(mm.pipeline("data | small", data=data, small=small))
+graph = mm.pipeline("both = data | [map(small), map(big)]\\nboth | map(total)", data=data,
+    small=small, big=big, total=total)
+limit("30m" if fills else "3m")
+try:
+    result = mm.run(graph, wait=wait)
+    said = repr(result if wait else result.result(60))
+except StorageError as error:
+    said = str(error)
+gc.collect()
+left = [path.name for path in [*inner.glob("drafts/*/*"), *inner.rglob("*.part")]]
+if fills:
+    os.truncate(filling, 1)
+other = mm.run(mm.pipeline("data | map(str)", data=[1, 2]))["str"]["value"].tolist()
+limit("90m")
+result = mm.run(graph)
+nodes = result.nodes
+say({"said": said, "left": left, "other": other,
+    "cached": nodes.index[nodes["cached"]].tolist(), "totals": result["total"]["value"].tolist(),
+    "failed": len(result.failed), "again": mm.run(graph).why})
+"""
+
+
+def check_full(found: dict[str, Any]) -> None:
+    assert found["said"].startswith("the cache in ")
+    assert "cannot take" in found["said"] and "mm.cache.clear()" in found["said"]
+    assert (found["left"], found["other"]) == ([], ["1", "2"])
+    assert set(found["cached"]) >= {"data", "small"}
+    assert (found["totals"], found["failed"]) == ([200_001 + x for x in range(20)], 0)
+    once = found["again"].pop("total")
+    assert set(found["again"].values()) == {"read from the cache"}
+    assert once == "always computed: total opens files (open)"
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_files_of_that_size_are_not_allowed(tmp_path: Path, wait: bool) -> None:
+    check_full(kernel_script.run(FULL, tmp_path, disk="", fills=False, wait=wait))
+
+
+def can_mount() -> bool:
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+# Only where this user may; the limit on the size of files holds for everybody.
+DISKS = [True, False] if os.geteuid() == 0 and can_mount() else []
+
+
+@pytest.mark.parametrize("fills", DISKS)
+def test_no_space_left_on_the_disk(tmp_path: Path, fills: bool) -> None:
+    (tmp_path / "disk").mkdir()
+    disk = str(tmp_path / "disk")
+    check_full(kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False))

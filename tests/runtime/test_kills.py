@@ -1,0 +1,178 @@
+"""A kernel that is killed in the middle of a run: the next one goes on from what had finished."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime import kernel_script
+from tests.runtime.kernel_script import Kernel
+
+ROUNDS = int(os.environ.get("MMNOTEBOOK_KILLS", "4"))
+COUNT = 40
+
+NOTEBOOK = """
+import os, signal, sys, time
+import mmnotebook as mm
+from mmnotebook.runtime import events
+
+def first(x):
+    time.sleep(0.002)
+    return x + 1
+
+def twice(x):
+    return {"n": x * 2, "text": str(x)}
+
+def halves(x):
+    return [x / 2] * (x % 3)
+
+def total(outputs):
+    time.sleep(0.003)
+    return outputs["twice"]["n"] + outputs["thrice"]
+
+def thrice(x):
+    return x * 3
+
+def picky(x):
+    if x % 50 == 0:
+        raise ValueError(f"{x} is round")
+    return -x
+
+def last(outputs):
+    time.sleep(0.006)
+    return outputs.get("picky"), outputs["wide"]
+
+def wide(x):
+    return float(x)
+
+graph = mm.pipeline('''
+start = data | first
+both = start | [map(twice), map(thrice)]
+total = both | map(total)
+four = total | [map(picky), map(wide)]
+last = four | map(last)
+parts = start | flat_map(halves)
+''', data=list(range(count)), first=first, twice=twice, thrice=thrice, halves=halves,
+    total=total, picky=picky, wide=wide, last=last)
+
+def tell(event):
+    if isinstance(event, events.NodeFinished):
+        say(event.node)
+"""
+
+RUN = """
+seen = 0
+
+def count_down(name, _):
+    global seen
+    if name == "open" or name.startswith(("os.", "shutil.", "fcntl.")):
+        seen += 1
+        if seen == event:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count_down)
+mm.run(graph, subscribers=[tell], max_failed=0.2)
+say({"events": seen})
+"""
+
+NEXT = """
+import gc
+from pathlib import Path
+
+def below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+inner = Path(mm.cache.folder) / "v1"
+stored = mm.cache.entries
+notes = []
+listen = lambda e: notes.append(e.text) if isinstance(e, events.Noted) else None
+result = mm.run(graph, subscribers=[listen], max_failed=0.2)
+say({
+    "values": {name: list(zip(result[name]["id"], result[name]["value"])) for name in result},
+    "failed": result.failed[["node", "id", "message"]].values.tolist(),
+    "cached": result.nodes.index[result.nodes["cached"]].tolist(),
+    "counts": result.nodes[["elements_out", "failed"]].values.tolist(),
+    "notes": notes,
+    "processes": len(list((inner / "processes").iterdir())),
+    "drafts": [below(folder) for folder in (inner / "drafts").iterdir()],
+    "trash": below(inner / "trash"),
+    "temporary": [path.name for path in Path(os.environ["TMPDIR"]).glob("mmnotebook-*")],
+    "entries": len(mm.cache.entries),
+})
+"""
+
+
+def values() -> dict[str, list[Any]]:
+    """The value of every element of every node, by its id, as JSON gives them back."""
+    starts = [[str(place), place + 1] for place in range(COUNT)]
+    totals = [[name, x * 5] for name, x in starts]
+    return {
+        "data": [[name, x - 1] for name, x in starts],
+        "start": starts,
+        "twice": [[name, {"n": x * 2, "text": str(x)}] for name, x in starts],
+        "thrice": [[name, x * 3] for name, x in starts],
+        "total": totals,
+        "picky": [[name, -t] for name, t in totals if t % 50],
+        "wide": [[name, float(t)] for name, t in totals],
+        "last": [[name, [-t if t % 50 else None, float(t)]] for name, t in totals],
+        "parts": [[f"{name}/{k}", x / 2] for name, x in starts for k in range(x % 3)],
+    }
+
+
+def check_next(folder: Path, finished: list[str]) -> None:
+    """The next kernel: everything is right, nothing is lost, nothing is left over."""
+    found = kernel_script.run(NOTEBOOK + NEXT, folder, count=COUNT)
+    assert found["notes"] == []
+    assert found["values"] == values()
+    failed = [["picky", str(x - 1), f"{x * 5} is round"] for x in range(10, COUNT + 1, 10)]
+    assert found["failed"] == failed
+    assert found["counts"] == [
+        [len(rows), len(failed) if name == "picky" else 0] for name, rows in values().items()
+    ]
+    assert set(finished) <= set(found["cached"])
+    assert found["entries"] == len(values())
+    assert (found["processes"], found["drafts"], found["trash"]) == (1, [[]], [])
+    # What the dead have left for the time of their runs goes with the next thing that is computed.
+    assert len(found["temporary"]) <= 1
+
+
+def heard(kernel: Kernel) -> list[str]:
+    """The nodes that a kernel has said are finished."""
+    return [word for word in kernel.said if isinstance(word, str)]
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_a_kernel_killed_at_any_moment_loses_nothing_that_had_finished(
+    seed: int, tmp_path: Path
+) -> None:
+    rng = random.Random(seed)
+    finished: list[str] = []
+    for _ in range(rng.randint(1, 2)):
+        # By the clock, or at one of the run's own steps on the disk.
+        event = rng.randrange(1, 371) if rng.random() < 0.5 else None
+        kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=event)
+        if event is None:
+            count = rng.randrange(len(values()))
+            if kernel.listen(lambda said, count=count: len(said) >= count):
+                kernel.listen(lambda said: False, rng.uniform(0, 0.4))
+            kernel.kill()
+        assert kernel.end() in (0, -9)
+        finished += heard(kernel)
+    check_next(tmp_path, finished)
+
+
+def test_what_is_above_a_join_is_safe_while_a_slow_step_after_it_still_runs(
+    tmp_path: Path,
+) -> None:
+    above = {"start", "twice", "thrice", "parts"}
+    kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
+    assert kernel.listen(lambda said: above <= set(said))
+    assert set(kernel.said) == above
+    kernel.kill()
+    # Killed before the end: what comes after the join was not finished.
+    assert kernel.end() == -9 and set(kernel.said) == above
+    check_next(tmp_path, sorted(above))
