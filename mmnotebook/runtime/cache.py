@@ -64,19 +64,10 @@ class ShardCache(cache_manager.CacheManager):
         self._cache_dir = str(folder / "streaming")
         self._saved_pcoders: dict[str, Any] = {}
 
-    def elements(self, name: str) -> Iterator[Any]:
-        """The elements of the kept PCollection of this name, in the order written."""
-        for shard in timed.read(self._kept[_hashed(name)][1]):
-            yield from timed.values(shard)
-
     def name_in(self, label: str) -> str | None:
         """The name of the kept PCollection that a label of Beam's cache speaks of."""
         names = (name for key, (name, _) in self._kept.items() if f"Cache_{key}-" in label)
         return next(names, None)
-
-    def name_size(self, name: str) -> int:
-        """Bytes on disk of the kept PCollection of this name."""
-        return timed.size(self._kept[_hashed(name)][1])
 
     def exists(self, *labels: str) -> bool:
         return bool(labels) and all(labels) and self._stamp(labels) is not None
