@@ -119,7 +119,7 @@ def test_noise_stays_raw_and_the_rest_shrinks(tmp_path: Path) -> None:
     digits = np.tile(RNG.integers(0, 17, 64).astype(np.float32), 10_000)
     assert shards.write(tmp_path / "digits.shard", digits).bytes < digits.nbytes / 50
     texts = [f"the text of row {i}" for i in range(10_000)]
-    assert shards.write(tmp_path / "texts.shard", texts).bytes < len(pickle.dumps(texts)) / 3
+    assert shards.write(tmp_path / "texts.shard", texts).bytes < len(pickle.dumps(texts)) / 2
 
 
 def test_a_big_array_is_not_copied_to_be_written() -> None:
