@@ -50,6 +50,7 @@ class Kernel:
         def keep(message: dict[str, Any]) -> None:
             if message["header"]["msg_type"] in (
                 "display_data",
+                "update_display_data",
                 "execute_result",
                 "error",
                 "stream",

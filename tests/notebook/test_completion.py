@@ -23,6 +23,9 @@ def words(notebook: Any, code: str) -> set[str]:
     return {text[start:] for text in complete(notebook, code)}
 
 
+RUN = {"--background", "--fresh", "--limit", "--result", "--until"}
+
+
 @pytest.fixture
 def ab(notebook: Any) -> Any:
     """A notebook with two models and two graphs, of which nothing has run."""
@@ -35,8 +38,11 @@ def ab(notebook: Any) -> Any:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("%mm_run --", {"--limit", "--max-failed", "--result", "--until"}),
+        ("%mm_run --", RUN | {"--max-failed"}),
         ("%mm_pipeline --r", {"--result", "--run"}),
+        ("%mm_pipeline ab --run --", RUN | {"--run"}),
+        ("%mm_run ab --fresh --back", {"--background"}),
+        ("%mm_run --fresh --background s", {"seq"}),
         ("%%mm_pipeline ab --ru", {"--run"}),
         ("%mm_model mlp net --d", {"--device"}),
         ("%mm_model mlp net --device ", {"CPU", "GPU"}),

@@ -14,6 +14,8 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook.__main__ import main
+from mmnotebook.errors import StorageError
+from mmnotebook.runtime.store.store import Store
 from mmnotebook.ui.doctor import Check, DoctorReport
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +47,7 @@ def test_it_finds_what_is_installed() -> None:
         assert (checks[name].state, checks[name].found) == ("ok", version(name))
     assert checks["Python"].state == "ok"
     assert checks["free memory"].found.endswith("GiB")
-    assert {"CUDA device", "free disk", "private files", "here"} <= set(checks)
+    assert {"CUDA device", "free disk", "private files", "cache", "here"} <= set(checks)
 
 
 def test_its_text_and_its_table_hold_every_check() -> None:
@@ -81,6 +83,47 @@ def test_a_shared_temporary_folder_is_noted(
     checks = {check.what: check for check in mm.doctor().checks}
     assert checks["private files"].state == "note"
     assert "TMPDIR" in checks["private files"].remedy
+
+
+def cache_check() -> Check:
+    (check,) = (check for check in mm.doctor().checks if check.what == "cache")
+    return check
+
+
+def test_the_cache_is_looked_at_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "not" / "there"
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(folder))
+    assert cache_check() == Check(
+        "cache",
+        "ok",
+        f"0.0 GiB in {folder}",
+        "results, so that nothing is computed twice",
+        required=True,
+    )
+    assert not folder.parent.exists()
+    folder.mkdir(0o700, parents=True)
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(3 << 30)
+    assert cache_check().found == f"3.0 GiB in {folder}"
+
+
+def test_a_cache_that_runs_cannot_use_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for folder in (tmp_path / "file", tmp_path / "file" / "cache", shared):
+        monkeypatch.setenv("MMNOTEBOOK_CACHE", str(folder))
+        check = cache_check()
+        assert check.state == "missing" and check.required
+        with pytest.raises(StorageError) as caught:
+            Store(folder)
+        assert (check.found, check.remedy) == (caught.value.message, caught.value.remedy)
+    assert not mm.doctor().ok
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

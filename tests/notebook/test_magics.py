@@ -30,6 +30,9 @@ MAGICS = ("model", "pipeline", "run", "inspect", "trace", "plot", "doctor")
         ("ab digits | mlp --run", ["--run", "ab"], "digits | mlp"),
         ("ab --run --limit 5 digits | mlp", ["ab", "--run", "--limit", "5"], "digits | mlp"),
         ("--run ab digits | mlp -o r", ["-o", "r", "--run", "ab"], "digits | mlp"),
+        ("ab digits | mlp --run --fresh", ["--run", "--fresh", "ab"], "digits | mlp"),
+        ("ab --background --run digits", ["ab", "--background", "--run"], "digits"),
+        ('read("a --fresh") | f', [], 'read("a --fresh") | f'),
         ("both = digits | mlp", [], "both = digits | mlp"),
         ("ab both = digits | mlp", ["ab"], "both = digits | mlp"),
         ("ab", ["ab"], ""),
@@ -47,8 +50,8 @@ def test_a_pipeline_line(line: str, said: list[str], text: str) -> None:
 
 @given(
     st.from_regex(r"[a-z]+(\[\"[ -~]*\"\])? \| [ -~]*[\])}\"']", fullmatch=True),
-    st.sampled_from(["", "ab ", "--run ", "ab --run ", "ab --limit 3 -o r "]),
-    st.sampled_from(["", " --run", " --until x", " --limit=3 --run"]),
+    st.sampled_from(["", "ab ", "--run ", "ab --run ", "ab --limit 3 -o r ", "ab --fresh "]),
+    st.sampled_from(["", " --run", " --until x", " --limit=3 --run", " --run --background"]),
 )
 def test_the_text_of_a_line_is_left_alone(text: str, front: str, back: str) -> None:
     assert split_pipeline_line(front + text + back)[1] == text
@@ -72,6 +75,7 @@ def test_the_main_job(notebook: Any) -> None:
     assert graph == mm.pipeline('both = digits["x"] | [mlp, tree]')
     assert result is mm.last
     assert len(shown.outputs) == 1
+    assert shown.stdout == ""
     assert list(result.models.index) == ["mlp", "tree"]
     assert list(result.models.predictions) == [200, 200]
     shown = notebook.run("%mm_inspect mlp -n 5 -w 'label == 3'")
@@ -98,6 +102,29 @@ def test_run(notebook: Any) -> None:
     result = notebook.variables["half"]
     assert list(result.nodes.elements_out) == [20, 20]
     assert shown.outputs[-1].data["text/plain"] == repr(result)
+
+
+def test_what_is_cached_is_not_computed_unless_asked_for(notebook: Any) -> None:
+    notebook.run('%mm_pipeline seq digits["x"] | halve\n%mm_run seq --limit 20')
+    notebook.run("%mm_run seq --limit 20 -o again")
+    assert notebook.variables["again"].nodes["cached"].all()
+    notebook.run("%mm_run seq --limit 20 --fresh -o anew")
+    assert not notebook.variables["anew"].nodes["cached"].any()
+    notebook.run("%mm_pipeline seq --run --limit 20 --fresh -o anew")
+    assert set(notebook.variables["anew"].why.values()) == {"fresh=True"}
+
+
+@pytest.mark.parametrize("line", ["%mm_run seq", "%mm_pipeline seq --run"])
+def test_in_the_background_the_run_itself_is_assigned(notebook: Any, line: str) -> None:
+    notebook.run('%mm_pipeline seq digits["x"] | halve')
+    shown = notebook.run(f"{line} --background -o going")
+    assert shown.outputs == []
+    going = notebook.variables["going"]
+    assert isinstance(going, mm.Running)
+    error, _ = notebook.fail("%mm_inspect halve -r going")
+    assert "going = going.result()" in str(error)
+    assert going.result(timeout=60) is mm.last
+    assert notebook.variables["going"] is going
 
 
 def test_run_hands_on_how_many_may_fail(notebook: Any) -> None:
@@ -144,6 +171,8 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model mlp net --device TPU", "invalid choice: 'TPU'"),
         ("%mm_pipeline", "no pipeline"),
         ("%mm_pipeline digits | halve --limit 3", "needs --run"),
+        ("%mm_pipeline digits | halve --fresh", "--fresh says how to run: it needs --run"),
+        ("%mm_pipeline digits | halve --background", "needs --run"),
         ("%mm_pipeline --rum digits | halve", "--rum"),
         ("%mm_pipeline digits digits | halve", "give the pipeline another name"),
         ("%%mm_pipeline a-b\ndigits | halve", "'a-b' cannot be the name of a variable"),
