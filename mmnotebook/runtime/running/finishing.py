@@ -12,14 +12,14 @@ from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Values
 from mmnotebook.runtime.running.planning import Plan
 
-PASSING = (
+PASSING = {
     "ConnectionError",
     "ConnectionRefusedError",
     "ConnectionResetError",
     "MemoryError",
     "OutOfMemoryError",
     "TimeoutError",
-)
+}
 """Errors that another try may not meet: a node with one of these is made again in the next run."""
 
 
@@ -38,6 +38,7 @@ class Finishing:
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
         self._taken: set[str] = set()
+        self._passing: set[str] = set()
         self._lock = threading.Lock()
 
     def store_finished(self) -> None:
@@ -72,6 +73,8 @@ class Finishing:
         whole = measures.measured(node, counters, values)
         meta = {"node": name, "kind": node.kind, "measured": whole.to_json()}
         lasting = plan.identities[name].digest is not None and self._is_lasting(name)
+        if not lasting:
+            self._passing.add(name)
         entry = plan.drafts[name].commit(meta, lasting=lasting, replace=plan.fresh)
         del plan.drafts[name]
         self.made[name] = None
@@ -80,7 +83,9 @@ class Finishing:
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""
-        if any(f[0] == name and f[2] in PASSING for f in self.live.failures):
+        if any(wire.node in self._passing for wire in self.plan.prepared.graph[name].inputs):
+            return False
+        if not PASSING.isdisjoint(self.live.tallies[name].errors):
             return False
         function = self.functions.get(name)
         if name in self.files:  # not when they were written meanwhile

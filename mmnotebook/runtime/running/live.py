@@ -40,6 +40,8 @@ class Tally:
         Of each of its steps, in the order in which elements come through them.
     stored
         Elements that are on disk, those that failed included.
+    errors
+        The names of the errors of those that failed.
     """
 
     elements_in: int = 0
@@ -49,6 +51,7 @@ class Tally:
     arms: Counter[str] = field(default_factory=Counter)
     flows: dict[str, Flow] = field(default_factory=lambda: defaultdict(Flow))
     stored: int = 0
+    errors: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -105,6 +108,7 @@ class Live:
         with self._lock:
             tally = self.tallies[node]
             tally.failed += 1
+            tally.errors.add(failure[2])
             if tally.failed <= 100:
                 self.failures.append(failure)
             if tally.failed > self.limits.get(node, float("inf")):
