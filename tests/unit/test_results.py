@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -310,10 +312,46 @@ def test_text_and_html_show_counts_and_no_times() -> None:
     assert text == repr(result)
     for shown in ("4 nodes", "2 models", "1 failed", "mlp", "0.05222", "r.models"):
         assert shown in text and shown in html
-    assert ["mlp", "model", "12", "11", "1"] in [line.split() for line in text.splitlines()]
-    for timed in ("seconds", "_ms", "load_ms", "cached"):
+    lines = [line.split() for line in text.splitlines()]
+    assert ["mlp", "model", "12", "11", "1", "False"] in lines
+    for timed in ("seconds", "_ms", "load_ms", "from the cache", "r.why"):
         assert timed not in text and timed not in html
     assert "<svg" in html and "<b>First failures</b>" in html
+
+
+def cached_result(cached: int) -> Result:
+    """A run of which so many of the four nodes came from the cache."""
+    names = ("rows", "split", "a", "b")
+    kinds = ("source", "split", "map", "map")
+    measures = {
+        name: replace(node_measure(kind, 9, 9), cached=place < cached)
+        for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    }
+    graph = split_result(measures).graph
+    why = dict.fromkeys(names, "read from the cache")
+    store = MemoryStore({}, pd.DataFrame())
+    return Result(graph, store, measures, {}, 1.0, Machine(None, None), why)
+
+
+@pytest.mark.parametrize(
+    ("cached", "headline"),
+    [
+        (0, "Result: 4 nodes, 0 models, 0 failed"),
+        (1, "Result: 4 nodes (1 from the cache), 0 models, 0 failed"),
+        (4, "Result: 4 nodes (all from the cache), 0 models, 0 failed"),
+    ],
+)
+def test_what_came_from_the_cache_is_in_the_headline_and_the_table(
+    cached: int, headline: str
+) -> None:
+    bundle = cached_result(cached)._repr_mimebundle_()
+    text, html = bundle["text/plain"], bundle["text/html"]
+    assert text.splitlines()[0] == headline and headline in html
+    rows = [line.split() for line in text.splitlines() if "9" in line.split()]
+    assert [row[-1] for row in rows] == ["True"] * cached + ["False"] * (4 - cached)
+    for shown in (text, html):
+        assert "Times and sizes: r.nodes. Why a node was computed: r.why." in shown
+        assert "Latencies" not in shown
 
 
 def test_html_escapes_what_the_user_gave() -> None:
