@@ -1,18 +1,33 @@
-"""Run benchmarks by name, all of them without one; print the ratios and write them as JSON."""
+"""Run benchmarks by name, all of them without one; print what they found and write it as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import os
 import pkgutil
-import sys
+import platform
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from tests import benchmarks
 from tests.benchmarks import measuring
 
 HELPERS = ("__main__", "measuring", "work")
+PACKAGES = ("apache-beam", "numpy", "pandas", "torch")
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were taken on."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+    }
 
 
 def main() -> None:
@@ -25,14 +40,13 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.names) - set(known):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    reports = {}
+    reports: dict[str, Any] = {"machine": machine()}
     for name in args.names or known:
         module = importlib.import_module(f"tests.benchmarks.{name}")
         report: measuring.Report = module.measure(args.repeat)
         reports[name] = report.as_dict()
         print(f"{name}: {report}", flush=True)
         args.json.write_text(json.dumps(reports, indent=1))
-    sys.exit(0)
 
 
 if __name__ == "__main__":

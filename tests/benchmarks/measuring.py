@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -20,7 +21,9 @@ class Report:
     median, low, high
         Of the repeated measurements.
     target
-        What `tests/benchmarks` aims at, in words.
+        What the median is to be, in words.
+    met
+        Is it?
     detail
         Anything else worth writing down.
     """
@@ -30,6 +33,7 @@ class Report:
     low: float
     high: float
     target: str
+    met: bool
     detail: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -38,37 +42,58 @@ class Report:
 
     def __str__(self) -> str:
         spread = f"{self.median:.3g} (from {self.low:.3g} to {self.high:.3g})"
-        return f"{self.what} {spread}; target {self.target}; {self.detail}"
+        met = "met" if self.met else "MISSED"
+        return f"{self.what}: {spread}; target {self.target}, {met}; {self.detail}"
 
 
 def seconds(work: Callable[[], Any]) -> float:
     """How long one call takes."""
+    gc.collect()
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def report(what: str, values: list[float], target: str, **detail: Any) -> Report:
-    """The median, minimum and maximum of values."""
-    return Report(what, statistics.median(values), min(values), max(values), target, detail)
-
-
-def ratio(
+def report(
     what: str,
-    peer: Callable[[], Any],
-    ours: Callable[[], Any],
-    repeat: int,
-    target: str,
+    values: list[float],
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    each: bool = False,
+    **detail: Any,
 ) -> Report:
-    """How many times longer `peer` takes than `ours`: both in turns, after a warm-up of each."""
+    """The median, minimum and maximum of values, and whether the median, or each, keeps a bound."""
+    values = list(map(float, values))
+    median, low, high = statistics.median(values), min(values), max(values)
+    if at_most is not None:
+        target, met = f"<= {at_most:g}", (high if each else median) <= at_most
+    else:
+        assert at_least is not None
+        target, met = f">= {at_least:g}", (low if each else median) >= at_least
+    return Report(what, median, low, high, target, met, detail)
+
+
+def in_turns(
+    peer: Callable[[], Any], ours: Callable[[], Any], repeat: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of both, one after the other `repeat` times, after a warm-up of each."""
     peer()
     ours()
     times = [(seconds(peer), seconds(ours)) for _ in range(repeat)]
-    ratios = [theirs / own for theirs, own in times]
-    return report(
-        what,
-        ratios,
-        target,
-        peer_seconds=round(statistics.median(t for t, _ in times), 3),
-        our_seconds=round(statistics.median(t for _, t in times), 3),
-    )
+    theirs, own = zip(*times, strict=True)
+    return list(theirs), list(own)
+
+
+def spread(times: list[float]) -> str:
+    """Seconds in words: the median, and the range."""
+    return f"{statistics.median(times):.3g} s ({min(times):.3g} to {max(times):.3g})"
+
+
+def faster(
+    what: str, peer: Callable[[], Any], ours: Callable[[], Any], repeat: int, at_least: float
+) -> Report:
+    """How many times longer `peer` takes than `ours`."""
+    theirs, own = in_turns(peer, ours, repeat)
+    ratios = [one / other for one, other in zip(theirs, own, strict=True)]
+    return report(what, ratios, at_least=at_least, peer=spread(theirs), ours=spread(own))

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 import mmnotebook as mm
 
 FOLDER = Path(tempfile.mkdtemp(prefix="mmnotebook-benchmark-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+# What is stored here must not make the user's own cache forget anything.
+os.environ["MMNOTEBOOK_CACHE"] = str(FOLDER / "cache")
+
 MODELS = ("first", "second")
+BATCH = 64
 
 
 def rows(count: int) -> Path:
@@ -22,28 +32,52 @@ def rows(count: int) -> Path:
     return path
 
 
-def module() -> torch.nn.Module:
-    """One of the two models."""
+def network() -> torch.nn.Module:
+    """The architecture of both models."""
     return torch.nn.Sequential(torch.nn.Linear(64, 4096), torch.nn.ReLU(), torch.nn.Linear(4096, 1))
+
+
+def model(name: str) -> torch.nn.Module:
+    """One of the two models; their weights differ, so that nothing can be shared."""
+    torch.manual_seed(MODELS.index(name))
+    return network()
+
+
+def register() -> None:
+    """Register both models, batches as the peers have them."""
+    for name in MODELS:
+        if name not in mm.registry:
+            mm.register(name, model(name), batch_size=BATCH)
 
 
 def graph(count: int) -> mm.Graph:
     """W as mmnotebook runs it."""
-    for name in MODELS:
-        if name not in mm.registry:
-            torch.manual_seed(0)
-            mm.register(name, module())
+    register()
     return mm.pipeline(f"read({str(rows(count))!r}) | [{', '.join(MODELS)}]")
 
 
-def handlers() -> list[object]:
-    """The models as a Beam user hands them to RunInference."""
-    from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
+def run(count: int) -> mm.Result:
+    """W, everything computed anew and stored."""
+    return mm.run(graph(count), fresh=True, progress=False)
 
-    made = []
-    for name in MODELS:
-        path = FOLDER / f"{name}.pt"
-        torch.manual_seed(0)
-        torch.save(module().state_dict(), path)
-        made.append(PytorchModelHandlerTensor(state_dict_path=str(path), model_class=module))
-    return made
+
+def tensors(path: Path) -> list[torch.Tensor]:
+    """The rows as a Beam user hands them to RunInference.
+
+    Clones: a view would be pickled with the whole array behind it, once for each row.
+    """
+    return [torch.from_numpy(row.copy()) for row in np.load(path)]
+
+
+def handler(name: str, kind: type[Any] = PytorchModelHandlerTensor) -> Any:
+    """A model as a Beam user hands it to RunInference."""
+    path = FOLDER / f"{name}.pt"
+    if not path.exists():
+        torch.save(model(name).state_dict(), path)
+    return kind(
+        state_dict_path=str(path),
+        model_class=network,
+        model_params={},
+        min_batch_size=BATCH,
+        max_batch_size=BATCH,
+    )
