@@ -31,7 +31,7 @@ class ModelSpec:
         The file that workers load, None for a Beam handler.
     fingerprint
         blake2b of that file, as hex; of the content of a live object, so that the same weights
-        have the same one in every process; of the pickled handler for a Beam handler.
+        have the same one in every process; of a Beam handler likewise.
     input
         The field, or fields, of the element that the model is given; None for the value itself.
     batch_size

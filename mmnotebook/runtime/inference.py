@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +64,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
         self.key = key
-        self.rows = batch_rows(spec, base)
+        self.rows, self.size_of = batching(spec, base)
 
     def load_model(self) -> Any:
         shared = self.share_model_across_processes()
@@ -103,7 +103,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         calls = _Calls(
             self, track, concat([block.values for block in given]), inner, inference_args
         )
-        calls.make(self.rows)
+        calls.make()
         made = list(calls.blocks(given))
         meter = self.metered.meter
         meter.count(len(calls.places), len(calls.errors))
@@ -160,14 +160,25 @@ class _Calls:
         self.inferences: list[Column] = []
         self.errors: dict[int, Exception] = {}
 
-    def make(self, rows: int) -> None:
-        """Call the model with so many rows at a time."""
-        for start in range(0, len(self.examples), rows):
-            stop = min(start + rows, len(self.examples))
+    def make(self) -> None:
+        """Call the model with as many rows at a time as it takes."""
+        for start, stop in self._batches():
             self.track.came(stop - start)
             before = len(self.places)
             self._try(start, stop)
             self.track.gave(len(self.places) - before)
+
+    def _batches(self) -> Iterator[tuple[int, int]]:
+        rows, size_of = self.handler.rows, self.handler.size_of
+        sizes = [1] * len(self.examples) if size_of is None else map(size_of, self.examples)
+        start = size = 0
+        for place, more in enumerate(sizes):
+            if place > start and size + more > rows:
+                yield start, place
+                start, size = place, 0
+            size += more
+        if start < len(self.examples):
+            yield start, len(self.examples)
 
     def _try(self, start: int, stop: int) -> None:
         """A batch that raises is halved until a bad element stands alone."""
@@ -239,12 +250,15 @@ def infer(node: Node, pcoll: Any, handler: BlockHandler) -> Any:
     return pcoll | node.name >> RunInference(handler).with_output_types(Block)
 
 
-def batch_rows(spec: ModelSpec, base: Any) -> int:
-    """How many elements the model is given at a time."""
+def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
+    """How much the model is given at a time, in elements or by the handler's own size of each."""
     if spec.batch_size is not None:
-        return spec.batch_size
+        return spec.batch_size, None
     own = dict(base.batch_elements_kwargs())
-    return int(own.get("max_batch_size") or max(own.get("min_batch_size", 1), DEFAULT_BATCH))
+    size_of = own.get("element_size_fn")
+    most = own.get("max_batch_weight") if size_of is not None else None
+    most = most or own.get("max_batch_size") or max(own.get("min_batch_size", 1), DEFAULT_BATCH)
+    return int(most), size_of
 
 
 def _size(block: Block) -> int:

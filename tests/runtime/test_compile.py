@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
@@ -118,6 +119,37 @@ def test_labels_are_node_names(graph: Graph) -> None:
     for name in graph.names:
         assert any(label == name for label in found)
     assert all(label.split(":")[0] in {*graph.names, "failures"} for label in found)
+
+
+class Types(PipelineVisitor):
+    """The type of every PCollection, by the transform that gives it."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def visit_value(self, value: Any, producer: Any) -> None:
+        self.found[f"{producer.full_label} {value.tag}"] = value.element_type
+
+    def visit_transform(self, transform: Any) -> None:
+        pass
+
+
+def test_every_pcollection_is_typed(graph: Graph, tmp_path: Path) -> None:
+    np.save(tmp_path / "more.npy", np.arange(3.0))
+    more = mm.pipeline(f'read({str(tmp_path / "more.npy")!r}) | twice | filter(bool) | '
+                       f'write({str(tmp_path / "out.csv")!r})', twice=twice)  # fmt: skip
+    types = Types()
+    for one in (graph, more):
+        pipeline = beam.Pipeline()
+        compiled = mm.compile_graph(one, pipeline)
+        assert len(list(compiled.values())) == len(one) and compiled.failed is compiled.failed
+        pipeline.visit(types)
+    assert len(types.found) > 20
+    assert [label for label, found in types.found.items() if found in (Any, object, None)] == []
+
+
+def twice(x: float) -> float:
+    return 2 * x
 
 
 def test_failures_and_limit_are_there_for_any_runner(graph: Graph) -> None:

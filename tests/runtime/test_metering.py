@@ -13,6 +13,7 @@ from apache_beam.ml.inference.base import PredictionResult
 
 import mmnotebook as mm
 from mmnotebook.analysis.metrics import quantile
+from mmnotebook.errors import ModelError
 from tests.runtime import toys
 
 
@@ -174,3 +175,23 @@ def test_one_model_in_two_nodes_and_two_runs() -> None:
 
 def number(result: PredictionResult) -> float:
     return float(result.inference)
+
+
+def test_a_handler_says_how_big_its_batches_are() -> None:
+    class Sized(toys.OwnHandler):
+        def batch_elements_kwargs(self) -> dict[str, Any]:
+            return {"max_batch_size": 10, "element_size_fn": int}
+
+    mm.register("sized", Sized())
+    result = mm.run(mm.pipeline("data | sized", data=[6, 3, 3, 9, 9, 40, 1, 1]))
+    # 6+3, 3, 9, 9, 40 (too big, but alone), 1+1
+    assert result.models.loc["sized", ["predictions", "batches"]].tolist() == [8, 6]
+
+
+def test_batches_by_length_are_refused() -> None:
+    class Lengths(toys.OwnHandler):
+        def batch_elements_kwargs(self) -> dict[str, Any]:
+            return {"length_fn": len}
+
+    with pytest.raises(ModelError, match="batches by length"):
+        mm.register("lengths", Lengths())

@@ -190,7 +190,11 @@ def test_a_script_with_a_model_of_its_own(tmp_path: Path) -> None:
         [sys.executable, str(path)],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(Path(mm.__file__).parents[1]), "PATH": ""},
+        env={
+            "PYTHONPATH": str(Path(mm.__file__).parents[1]),
+            "PATH": "",
+            "MMNOTEBOOK_CACHE": str(tmp_path / "cache"),
+        },
         check=False,
     )
     assert done.stdout.strip() == "[4.0, 6.0] [2, 4]", done.stderr

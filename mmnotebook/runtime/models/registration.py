@@ -12,6 +12,7 @@ from typing import Any
 import cloudpickle
 
 from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.steps import KINDS, is_count, is_name
@@ -137,9 +138,12 @@ def _handler(name: str, target: Any) -> ModelSpec:
         content = cloudpickle.dumps(target)
     except Exception as error:
         raise files.unpicklable(name, target, error) from error
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    try:
+        fingerprint = digest(target)
+    except Unknowable:
+        fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
     # A copy, so that what the user later changes in theirs does not change what runs.
-    return ModelSpec(name, "beam", "handler", kind, None, digest, target=pickle.loads(content))
+    return ModelSpec(name, "beam", "handler", kind, None, fingerprint, target=pickle.loads(content))
 
 
 def _refuse_wrapper(name: str, handler: Any) -> None:
@@ -153,6 +157,11 @@ def _refuse_wrapper(name: str, handler: Any) -> None:
         raise ModelError(
             f"cannot register {name!r}: .with_no_batching() takes batches for elements",
             remedy="register the handler without it; batch_size=1 gives it one element at a time",
+        )
+    if handler.batch_elements_kwargs().get("length_fn") is not None:
+        raise ModelError(
+            f"cannot register {name!r}: batches by length (batch_length_fn) are not made here",
+            remedy="register the handler without it, or give it batch_size=1",
         )
 
 
