@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
@@ -19,7 +20,8 @@ from mmnotebook.runtime.store.cache import open_store
 __all__ = ["InterruptedRunError", "Running", "last", "run"]
 
 _last: Result | None = None
-_current: Execution | None = None
+# Weak: a run that is over must not keep the elements of its sources.
+_current: weakref.ref[Execution] | None = None
 _turn = threading.Lock()
 
 
@@ -163,12 +165,13 @@ def _begun(
     """The run, when no other is going on that has not been stopped."""
     global _current
     with _turn:
-        if _current is not None and not (_current.over.is_set() or _current.live.stopped):
+        before = None if _current is None else _current()
+        if before is not None and not (before.over.is_set() or before.live.stopped):
             raise RunError(
                 "another run is going on in this process",
                 remedy="wait for it, interrupt it, or .cancel() it when it is in the background",
             )
-        _current = Execution(
+        execution = Execution(
             graph,
             prepared,
             open_store(),
@@ -177,7 +180,8 @@ def _begun(
             subscribers=subscribers,
             found=_found,
         )
-        return Running(_current)
+        _current = weakref.ref(execution)
+        return Running(execution)
 
 
 def _found(result: Result) -> None:
