@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import apache_beam as beam
 import networkx
 import numpy as np
 import pandas as pd
@@ -914,3 +915,14 @@ def test_what_changed_among_several_inputs() -> None:
     assert changes(before, voted("a", "b")["vote"]) == "what flows into it changed (c)"
     assert changes(before, voted("a", "b", "d")["vote"]) == "what flows into it changed (d)"
     assert changes(before, voted("b", "a", "c")["vote"]) == "the order of its inputs changed"
+
+
+def test_that_a_pipeline_was_given_a_function_changes_nothing() -> None:
+    def plus(value: int) -> int:
+        return value + 1
+
+    before = digest(plus)
+    beam.Map(plus)
+    assert vars(plus) and digest(plus) == before
+    plus.unit = "cm"  # type: ignore[attr-defined]
+    assert digest(plus) != before

@@ -76,7 +76,9 @@ def _own(walk: Walk, value: types.FunctionType) -> bytes:
     with walk.used_by(name, "uses"):
         for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
             _check_pure(walk, default)
-        body += walk.tokens(value.__defaults__, value.__kwdefaults__, vars(value))
+        # Beam leaves its type hints on every function that a pipeline was given.
+        attributes = {key: held for key, held in vars(value).items() if key != "_type_hints"}
+        body += walk.tokens(value.__defaults__, value.__kwdefaults__, attributes)
         for key, found in sorted(read.globals.items()):
             body += walk.token(key) + _outside(walk, found, read)
         for key, found in sorted(read.modules.items()):
