@@ -127,6 +127,7 @@ class Execution:
                 try:
                     metrics = interactive.run(pipeline, cache)
                 except Exception as error:  # noqa: BLE001 - raised again, as the user's own
+                    self.finishing.store_finished()
                     self._raise(error, cache)
             if self.live.stopped:
                 self._raise(None, cache)
