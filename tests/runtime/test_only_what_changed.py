@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -345,6 +345,21 @@ def test_a_global_that_changes_while_it_is_read() -> None:
     again = mm.run(graph)
     assert again["meets"]["value"].tolist() == [4, 5, 6]
     assert again.why["meets"].startswith("always computed: ")
+
+
+def after_what_was_met(prediction: Any) -> float:
+    return float(prediction.sum()) + len(MET)
+
+
+def test_what_a_models_output_reads_changes_while_it_is_called() -> None:
+    MET.clear()
+    mm.register("scale", toys.Scale(2.0), output=after_what_was_met)
+    graph = mm.pipeline("rows | scale\nrows | meets\nscale | map(str)",
+                        rows=np.ones((3, 2), np.float32), meets=meets, str=str)  # fmt: skip
+    mm.run(graph)
+    again = mm.run(graph, until="str")
+    assert computed(again) == {"scale", "str"}
+    assert len(set(again["scale"]["prediction"])) == 1
 
 
 # Failures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
 from mmnotebook.runtime.node_fn import NodeFn
@@ -28,12 +29,6 @@ class Finishing:
 
     def __init__(self, plan: Plan, live: Live) -> None:
         self.plan, self.live = plan, live
-        graph = plan.prepared.graph
-        self.functions = {
-            node.name: dict(node.params)["function"]
-            for node in graph
-            if "function" in dict(node.params)
-        }
         self.files = plan.prepared.plans
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
@@ -83,22 +78,28 @@ class Finishing:
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""
-        if any(wire.node in self._passing for wire in self.plan.prepared.graph[name].inputs):
+        plan = self.plan
+        if any(wire.node in self._passing for wire in plan.prepared.graph[name].inputs):
             return False
         if not PASSING.isdisjoint(self.live.tallies[name].errors):
             return False
-        function = self.functions.get(name)
+        parts = plan.identities[name].parts
         if name in self.files:  # not when they were written meanwhile
-            parts = self.plan.identities[name].parts.values()
-            return identity.files(self.files[name]).digest in parts
-        if function is None:
-            return True
-        before = self.plan.identities[name].parts.get(f"function {function}")
-        after = identity.function(self.plan.prepared.functions[function]).digest
-        if after != before:
-            self.plan.why[name] = f"always computed: what {function} reads changed while it ran"
-            return False
-        return True
+            return identity.files(self.files[name]).digest in parts.values()
+        changed = [one for one, now in self._used(name).items() if parts.get(one) != now.digest]
+        if changed:
+            what = changed[0].partition(" ")[2]
+            plan.why[name] = f"always computed: what {what} reads changed while it ran"
+        return not changed
+
+    def _used(self, name: str) -> dict[str, Identity]:
+        """The functions and models of a node as they are now, by what they are in its identity."""
+        prepared = self.plan.prepared
+        node = prepared.graph[name]
+        used = {f"model {m}": identity.model(prepared.models[m]) for m in node.models}
+        if function := dict(node.params).get("function"):
+            used[f"function {function}"] = identity.function(prepared.functions[function])
+        return used
 
     def _is_over(self, name: str) -> bool:
         """Has a node given everything, and is it on disk? False where it is not to be seen here."""

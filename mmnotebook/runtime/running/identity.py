@@ -7,6 +7,7 @@ from typing import Any
 
 from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Identity, Unknowable
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.data import identity
 from mmnotebook.runtime.data.sources import Plan
 from mmnotebook.runtime.models import identity as identity_of
@@ -18,13 +19,18 @@ def nodes(prepared: Prepared) -> dict[str, Identity]:
     data = {name: files(plan) for name, plan in prepared.plans.items()}
     data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
     functions = {name: function(one) for name, one in prepared.functions.items()}
-    models = {name: identity_of.of(spec) for name, spec in prepared.models.items()}
+    models = {name: model(spec) for name, spec in prepared.models.items()}
     return fingerprint.identities(prepared.graph, data, functions, models)
 
 
 def function(one: Callable[[Any], Any]) -> Identity:
     """Of a function: its code, what it closes over and the globals that it reads, as they are."""
     return _known(fingerprint.digest, one)
+
+
+def model(spec: ModelSpec) -> Identity:
+    """Of a registered model: what it is and how it is called."""
+    return identity_of.of(spec)
 
 
 def files(plan: Plan) -> Identity:
