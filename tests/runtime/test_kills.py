@@ -168,7 +168,7 @@ def test_a_kernel_killed_at_any_moment_loses_nothing_that_had_finished(
 def test_what_is_above_a_join_is_safe_while_a_slow_step_after_it_still_runs(
     tmp_path: Path,
 ) -> None:
-    above = {"start", "twice", "thrice", "parts"}
+    above = {"data", "start", "twice", "thrice", "parts"}
     kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
     assert kernel.listen(lambda said: above <= set(said))
     assert set(kernel.said) == above
