@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
     from mmnotebook.graph.text import parse, pipeline, to_text
+    from mmnotebook.runtime import events
     from mmnotebook.runtime.compiler import compile_graph
     from mmnotebook.runtime.models.registration import register
     from mmnotebook.runtime.models.warm import unload
@@ -48,6 +49,7 @@ __all__ = [
     "cache",
     "compile_graph",
     "doctor",
+    "events",
     "inspect",
     "models",
     "parse",
@@ -75,14 +77,15 @@ _HOMES = {
     "runtime.models.warm": ("unload",),
     "ui.doctor": ("DoctorReport", "doctor"),
 }
+_MODULES = {"events": "runtime.events", "plot": "analysis.plots"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name == "last":
         return _last()
-    if name == "plot":
-        value: Any = import_module("mmnotebook.analysis.plots")
+    if name in _MODULES:
+        value: Any = import_module(f"mmnotebook.{_MODULES[name]}")
     elif name == "models":
         value = import_module("mmnotebook.runtime.models.warm").warm
     elif name in _HOME:

@@ -114,7 +114,7 @@ def run(
     progress
         Show a line per node with its counts while the run goes on, and one line at its end.
     subscribers
-        Callables that are told of every event of the run; see `runtime.events`.
+        Callables that are told of every event of the run; see `mm.events`.
     runner
         A Beam runner below InteractiveRunner; None is the in-process FnApiRunner.
     options
