@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmnotebook.analysis import plots as plot
     from mmnotebook.analysis.inspection import inspect, trace
     from mmnotebook.analysis.results import Result
-    from mmnotebook.errors import GraphError, MMError, ModelError, RunError
+    from mmnotebook.errors import GraphError, MMError, ModelError, RunError, StorageError
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
     from mmnotebook.graph.text import parse, pipeline, to_text
@@ -46,6 +46,7 @@ __all__ = [
     "Result",
     "RunError",
     "Running",
+    "StorageError",
     "cache",
     "compile_graph",
     "doctor",
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": ("GraphError", "MMError", "ModelError", "RunError"),
+    "errors": ("GraphError", "MMError", "ModelError", "RunError", "StorageError"),
     "graph.graph": ("Graph", "Group", "Input", "Node"),
     "graph.models": ("ModelSpec", "registry"),
     "graph.text": ("parse", "pipeline", "to_text"),
