@@ -100,7 +100,7 @@ say({
     "processes": len(list((inner / "processes").iterdir())),
     "drafts": [below(folder) for folder in (inner / "drafts").iterdir()],
     "trash": below(inner / "trash"),
-    "temporary": [path.name for path in Path(os.environ["TMPDIR"]).glob("mmnotebook-*")],
+    "temporary": list(map(str, Path(os.environ["TMPDIR"]).glob("mmnotebook-*/.lock"))),
     "entries": len(mm.cache.entries),
 })
 """
@@ -136,8 +136,17 @@ def check_next(folder: Path, finished: list[str]) -> None:
     assert set(finished) <= set(found["cached"])
     assert found["entries"] == len(values())
     assert (found["processes"], found["drafts"], found["trash"]) == (1, [[]], [])
-    # What the dead have left for the time of their runs goes with the next thing that is computed.
+    # What the dead had for the time of their runs goes with the next thing that is computed.
     assert len(found["temporary"]) <= 1
+
+
+def test_a_folder_that_the_dead_had_not_yet_locked_goes_after_a_while(tmp_path: Path) -> None:
+    for name in ("mmnotebook-old", "mmnotebook-new"):
+        (tmp_path / name / "run").mkdir(parents=True)
+    os.utime(tmp_path / "mmnotebook-old", (0, 0))
+    kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
+    kernel.result()
+    assert [path.name for path in tmp_path.glob("mmnotebook-*")] == ["mmnotebook-new"]
 
 
 def heard(kernel: Kernel) -> list[str]:

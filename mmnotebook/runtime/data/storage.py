@@ -8,12 +8,16 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
 _PREFIX = "mmnotebook-"
 _LOCK = ".lock"
+_GRACE = 60.0
+"""Seconds after which a folder that has no lock will not get one any more."""
 _session: tuple[int, Path, IO[bytes]] | None = None
 
 
@@ -81,5 +85,14 @@ def _sweep(parent: Path) -> None:
             with (folder / _LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:
+            _remove_old(folder)
         except OSError:
             continue
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove a folder without a lock: of one who was killed before locking it, or removing it."""
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime > _GRACE:
+            shutil.rmtree(folder, ignore_errors=True)
