@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
@@ -46,7 +47,19 @@ class Finishing:
         """Store every node: the run is over, and went well."""
         with self._lock:
             for name in list(self.plan.drafts):
+                self._check(name)
                 self._commit(name, counters, values)
+
+    def _check(self, name: str) -> None:
+        """Raise when nothing is stored of a node that has given something."""
+        tally = self.live.tallies[name]
+        given = tally.elements_out + tally.failed
+        if given and not tally.stored:
+            raise RunError(
+                f"node {name!r} gave {given:,} elements, but Beam has stored none of them",
+                remedy="restart the kernel, and run the graph again",
+                node=name,
+            )
 
     def give_up(self) -> None:
         """Remove what was written of the nodes that are not stored, whoever still holds the run."""

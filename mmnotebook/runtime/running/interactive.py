@@ -20,8 +20,8 @@ from mmnotebook.runtime.running import logs
 
 # The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
 # what is in it at the time.
-_watched: dict[str, Any] = {}
-_watcher: Any = None
+_OURS = ("mmnotebook, no PCollection", object())
+_watched: dict[str, Any] = dict([_OURS])
 
 
 def check(runner: Any, options: Any) -> None:
@@ -81,11 +81,10 @@ def prepare() -> None:
 
 
 def _environment() -> Any:
-    global _watcher
+    """Beam's environment; it may be a new one, or have forgotten what it was told to watch."""
     env = interactive_environment.current_env()
-    if _watcher is not env:
+    if not any(_OURS in watched for watched in env.watching()):
         env.watch(_watched)
-        _watcher = env
     return env
 
 

@@ -31,13 +31,15 @@ from mmnotebook.runtime.data import storage
 
 _MAGIC = b"mmshard\x01"
 _HEAD = struct.Struct("<8sQI")
-_ROW = struct.Struct("<QQ?")
+_ROW = struct.Struct("<QQB")
 _FOOT = struct.Struct("<I")
 _SMALL = 1 << 15
 """Arrays below this many bytes stay in the pickle."""
 _CHUNK = 1 << 20
-_CODEC = "lz4"
-"""Files about twice the size than zstd's, written and read twice as fast."""
+_CODECS = (None, "lz4", "zstd")
+_RAW, _FAST, _SMALLEST = range(3)
+"""Arrays are written and read twice as fast with lz4; a pickle, texts above all, is a fraction of
+its size with zstd."""
 _PAYS = 0.8
 """The share of its size to which a part must shrink for compression to be worth the time."""
 _PIECE = 1 << 14
@@ -78,7 +80,7 @@ class ShardInfo:
 class _Part(NamedTuple):
     size: int
     data: Any
-    packed: bool
+    codec: int
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def encode(value: Any, rows: int = 0) -> Encoded:
 
     pickled = io.BytesIO()
     coders.dump(value, pickled, in_pickle)
-    return Encoded([_part(raw) for raw in (pickled.getbuffer(), *arrays)], rows)
+    parts = [_part(raw, _FAST) for raw in arrays]
+    return Encoded([_part(pickled.getbuffer(), _SMALLEST), *parts], rows)
 
 
 def new_name(number: int) -> str:
@@ -196,14 +199,14 @@ def info(path: Path) -> ShardInfo:
         return ShardInfo(path.name, file.tell(), f"{checksum:08x}", rows)
 
 
-def _part(raw: memoryview) -> _Part:
+def _part(raw: memoryview, codec: int) -> _Part:
     """Compressed when a sample of it, and then the whole, shrinks enough."""
-    if len(_compressed(_sample(raw))) > _PAYS * min(len(raw), 4 * _PIECE):
-        return _Part(len(raw), raw, False)
-    packed = _compressed(raw)
+    if len(_compressed(_sample(raw), codec)) > _PAYS * min(len(raw), 4 * _PIECE):
+        return _Part(len(raw), raw, _RAW)
+    packed = _compressed(raw, codec)
     if len(packed) > _PAYS * len(raw):
-        return _Part(len(raw), raw, False)
-    return _Part(len(raw), packed, True)
+        return _Part(len(raw), raw, _RAW)
+    return _Part(len(raw), packed, codec)
 
 
 def _sample(raw: memoryview) -> Any:
@@ -213,20 +216,21 @@ def _sample(raw: memoryview) -> Any:
     return b"".join(raw[start : start + _PIECE] for start in starts)
 
 
-def _compressed(raw: Any) -> np.ndarray[Any, Any]:
+def _compressed(raw: Any, codec: int) -> np.ndarray[Any, Any]:
     # As an array, since the length of a memoryview of pyarrow's buffer is that before it shrank.
-    return np.frombuffer(pa.compress(raw, codec=_CODEC, asbytes=False), np.uint8)
+    return np.frombuffer(pa.compress(raw, codec=_CODECS[codec], asbytes=False), np.uint8)
 
 
 def _unpacked(part: _Part, data: Any) -> Any:
-    if not part.packed:
+    if part.codec == _RAW:
         return data
-    return pa.decompress(data, decompressed_size=part.size, codec=_CODEC, asbytes=False)
+    codec = _CODECS[part.codec]
+    return pa.decompress(data, decompressed_size=part.size, codec=codec, asbytes=False)
 
 
 def _table(encoded: Encoded) -> bytes:
     head = _HEAD.pack(_MAGIC, encoded.rows, len(encoded.parts))
-    rows = (_ROW.pack(part.size, len(part.data), part.packed) for part in encoded.parts)
+    rows = (_ROW.pack(part.size, len(part.data), part.codec) for part in encoded.parts)
     return b"".join((head, *rows))
 
 
