@@ -15,6 +15,17 @@ from mmnotebook.runtime.data.elements import Select, failure, pick_column
 from mmnotebook.runtime.running import live
 
 NODE_NAMESPACE = "mmnotebook.node."
+PASSING = "passing"
+"""The counter of failures that another try may not meet."""
+_MAY_PASS = {
+    "ConnectionError",
+    "MemoryError",
+    "OutOfMemoryError",  # torch
+    "RequestException",  # requests
+    "TimeoutError",
+    "TransportError",  # httpx
+    "URLError",  # urllib
+}
 
 
 @dataclass
@@ -44,7 +55,7 @@ class Tracker:
         self.flow = self.tally.flows[step]
         self.seconds = 0.0
         self._ahead = 0
-        self._counts = dict.fromkeys(("elements_in", "elements_out", "failed"), 0)
+        self._counts = dict.fromkeys(("elements_in", "elements_out", "failed", PASSING), 0)
 
     def check(self) -> None:
         """Raise when the run was stopped."""
@@ -67,6 +78,7 @@ class Tracker:
         """Count a failure and make what is kept of it."""
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
+        self._counts[PASSING] += may_pass(error)
         if self.run is not None:
             self.run.failed(self.node, failed)
         return failed
@@ -145,6 +157,11 @@ class Tracker:
         add_counts(self.run, NODE_NAMESPACE + self.node, counts)
         self._counts = dict.fromkeys(self._counts, 0)
         self.seconds = 0.0
+
+
+def may_pass(error: BaseException) -> bool:
+    """Is it, by the name of one of its classes, an error that another try may not meet?"""
+    return not _MAY_PASS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:

@@ -13,16 +13,7 @@ from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Values
 from mmnotebook.runtime.running.planning import Plan
-
-PASSING = {
-    "ConnectionError",
-    "ConnectionRefusedError",
-    "ConnectionResetError",
-    "MemoryError",
-    "OutOfMemoryError",
-    "TimeoutError",
-}
-"""Errors that another try may not meet: a node with one of these is made again in the next run."""
+from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
 
 
 class Finishing:
@@ -80,7 +71,8 @@ class Finishing:
         node = plan.prepared.graph[name]
         whole = measures.measured(node, counters, values)
         meta = {"node": name, "kind": node.kind, "measured": whole.to_json()}
-        lasting = plan.identities[name].digest is not None and self._is_lasting(name)
+        passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
+        lasting = not passing and self._is_lasting(name)
         if not lasting:
             self._passing.add(name)
         entry = plan.drafts[name].commit(meta, lasting=lasting, replace=plan.fresh)
@@ -91,10 +83,10 @@ class Finishing:
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""
+        if self.plan.identities[name].digest is None:
+            return False
         plan = self.plan
         if any(wire.node in self._passing for wire in plan.prepared.graph[name].inputs):
-            return False
-        if not PASSING.isdisjoint(self.live.tallies[name].errors):
             return False
         parts = plan.identities[name].parts
         if name in self.files:  # not when they were written meanwhile

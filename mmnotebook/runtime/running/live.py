@@ -40,8 +40,6 @@ class Tally:
         Of each of its steps, in the order in which elements come through them.
     stored
         Elements that are on disk, those that failed included.
-    errors
-        The names of the errors of those that failed.
     """
 
     elements_in: int = 0
@@ -51,7 +49,6 @@ class Tally:
     arms: Counter[str] = field(default_factory=Counter)
     flows: dict[str, Flow] = field(default_factory=lambda: defaultdict(Flow))
     stored: int = 0
-    errors: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -108,7 +105,6 @@ class Live:
         with self._lock:
             tally = self.tallies[node]
             tally.failed += 1
-            tally.errors.add(failure[2])
             if tally.failed <= 100:
                 self.failures.append(failure)
             if tally.failed > self.limits.get(node, float("inf")):
