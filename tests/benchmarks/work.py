@@ -15,8 +15,13 @@ from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 import mmnotebook as mm
 
-FOLDER = Path(tempfile.mkdtemp(prefix="mmnotebook-benchmark-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+_OURS = "BENCHMARKS_OF_MMNOTEBOOK"
+if _OURS not in os.environ:
+    os.environ[_OURS] = tempfile.mkdtemp(prefix="benchmarks-of-mmnotebook-")
+    atexit.register(shutil.rmtree, os.environ[_OURS], ignore_errors=True)
+FOLDER = Path(os.environ[_OURS])
+"""Of this process and those that it starts."""
+
 # What is stored here must not make the user's own cache forget anything.
 os.environ["MMNOTEBOOK_CACHE"] = str(FOLDER / "cache")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,7 +42,7 @@ class StoredElements:
                     yield failure._replace(node=node)
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
-        found = [_fields(list(self._blocks(source))) for source in sources]
+        found = [_fields(self._blocks(source)) for source in sources]
         return pd.concat(found) if found else pd.DataFrame(index=pd.Index([], dtype=object))
 
     def _blocks(self, node: str) -> Iterator[Block]:
@@ -109,11 +109,16 @@ def _item(column: Tuples, name: str) -> Column:
     return column.columns[names.index(name)]
 
 
-def _fields(blocks: Sequence[Block]) -> pd.DataFrame:
+def _fields(blocks: Iterable[Block]) -> pd.DataFrame:
     """The fields of a source's records, by id."""
-    index = pd.Index([name for block in blocks for name in block.ids], dtype=object)
-    cells = _cells([block.values for block in blocks])
-    return pd.DataFrame({name: _column(part).array for name, part in cells.items()}, index=index)
+    ids: list[str] = []
+    columns: list[Column] = []
+    for block in blocks:
+        ids += block.ids
+        has_fields = isinstance(block.values, (Records, Objects))
+        columns.append(block.values if has_fields else Same(None, len(block)))
+    cells = {name: _column(part).array for name, part in _cells(columns).items()}
+    return pd.DataFrame(cells, index=pd.Index(ids, dtype=object))
 
 
 def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
