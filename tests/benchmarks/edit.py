@@ -46,7 +46,8 @@ def stock() -> None:
     pipeline = beam.Pipeline(InteractiveRunner(FnApiRunner()))
     decided = (
         pipeline
-        | beam.Create(work.tensors(work.rows(ROWS)))
+        | beam.Create([work.rows(ROWS)])
+        | "rows" >> beam.FlatMap(work.tensors)
         | "scale" >> beam.Map(scale)
         | "shift" >> beam.Map(shift)
         | MODEL >> RunInference(work.handler(MODEL))

@@ -17,7 +17,7 @@ ROWS = 20_000
 def stock() -> None:
     """What the Beam documentation shows, over the in-process runner."""
     pipeline = beam.Pipeline(InteractiveRunner(FnApiRunner()))
-    source = pipeline | beam.Create(work.tensors(work.rows(ROWS)))
+    source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
     first, second = (source | name >> RunInference(work.handler(name)) for name in work.MODELS)
     ib.watch({"pipeline": pipeline, "first": first, "second": second})
     ib.collect(first, second)

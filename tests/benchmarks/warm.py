@@ -29,7 +29,7 @@ def stock() -> int:
     """How often Beam loads a model for the same pipeline."""
     _loads.clear()
     with beam.Pipeline(FnApiRunner()) as pipeline:
-        source = pipeline | beam.Create(work.tensors(work.rows(ROWS)))
+        source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
         for name in work.MODELS:
             source | name >> RunInference(work.handler(name, Counting))
     return len(_loads)
