@@ -141,12 +141,16 @@ def check_next(folder: Path, finished: list[str]) -> None:
 
 
 def test_a_folder_that_the_dead_had_not_yet_locked_goes_after_a_while(tmp_path: Path) -> None:
-    for name in ("mmnotebook-old", "mmnotebook-new"):
-        (tmp_path / name / "run").mkdir(parents=True)
-    os.utime(tmp_path / "mmnotebook-old", (0, 0))
+    for name in ("mmnotebook-ofolddays", "mmnotebook-abcdefgh", "mmnotebook-12345678"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".lock.new").touch()
+    for name in ("mmnotebook-ofolddays", "mmnotebook-abcdefgh"):
+        os.utime(tmp_path / name, (0, 0))
     kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
     kernel.result()
-    assert [path.name for path in tmp_path.glob("mmnotebook-*")] == ["mmnotebook-new"]
+    left = sorted(path.name for path in tmp_path.glob("mmnotebook-*"))
+    # One is too young, the other's name is not of our making.
+    assert left == ["mmnotebook-12345678", "mmnotebook-ofolddays"]
 
 
 def heard(kernel: Kernel) -> list[str]:

@@ -100,10 +100,15 @@ def test_what_only_looks_like_a_folder_of_ours_is_left_alone(tmp_path: Path) -> 
     (elsewhere / ".lock").touch()
     (tmp_path / "mmnotebook-link").symlink_to(elsewhere)
     (tmp_path / "mmnotebook-notes.txt").write_text("mine")
-    (tmp_path / "mmnotebook-project").mkdir()
+    project = tmp_path / "mmnotebook-projects"
+    for mine in (project, tmp_path / "mmnotebook-project1"):
+        mine.mkdir()
+        (mine / "thesis.txt").write_text("mine")
+        os.utime(mine, (0, 0))
     python(MAKE, tmp_path)
+    assert (tmp_path / "mmnotebook-project1" / "thesis.txt").exists()
     assert elsewhere.is_dir() and (tmp_path / "mmnotebook-notes.txt").exists()
-    assert (tmp_path / "mmnotebook-project").is_dir()
+    assert (project / "thesis.txt").exists()
 
 
 def test_a_forked_child_has_a_folder_of_its_own(tmp_path: Path) -> None:

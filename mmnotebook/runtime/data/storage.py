@@ -73,26 +73,39 @@ def fingerprint(path: Path) -> str:
 def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
     # A forked child inherits the exit hook, but the folder is its parent's.
     if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
         lock.close()
 
 
 def _sweep(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
+    # With what `mkdtemp` adds; other folders with such names are the user's own.
+    for folder in parent.glob(f"{_PREFIX}{'?' * 8}"):
         try:
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
                 continue
             with (folder / _LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                _empty(folder)
         except FileNotFoundError:
-            _remove_old(folder)
+            _remove_unlocked(folder)
         except OSError:
             continue
 
 
-def _remove_old(folder: Path) -> None:
-    """Remove a folder without a lock: of one who was killed before locking it, or removing it."""
+def _empty(folder: Path) -> None:
+    """Remove one of our folders, its lock last: a killed process leaves it to the next sweep."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                shutil.rmtree(path, ignore_errors=True)
+                path.unlink(missing_ok=True)
+        (folder / _LOCK).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _remove_unlocked(folder: Path) -> None:
+    """Remove a folder whose process was killed before it had its lock; it holds nothing else."""
     with suppress(OSError):
         if time.time() - folder.stat().st_mtime > _GRACE:
-            shutil.rmtree(folder, ignore_errors=True)
+            (folder / f"{_LOCK}.new").unlink(missing_ok=True)
+            folder.rmdir()
