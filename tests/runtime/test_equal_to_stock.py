@@ -51,7 +51,7 @@ def array(seed: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]
 
 
 def tensor(seed: int, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
-    made = torch.from_numpy(array(seed, "float64", shape))
+    made = torch.as_tensor(array(seed, "float64", shape))
     return made.to(getattr(torch, dtype))
 
 
