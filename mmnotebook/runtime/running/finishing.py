@@ -70,12 +70,11 @@ class Finishing:
         plan = self.plan
         node = plan.prepared.graph[name]
         whole = measures.measured(node, counters, values)
-        meta = {"node": name, "kind": node.kind, "measured": whole.to_json()}
         passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
         lasting = not passing and self._is_lasting(name)
         if not lasting:
             self._passing.add(name)
-        entry = plan.drafts[name].commit(meta, lasting=lasting, replace=plan.fresh)
+        entry = plan.drafts[name].commit(whole.meta(name), lasting=lasting, replace=plan.fresh)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry

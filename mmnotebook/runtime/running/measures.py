@@ -25,17 +25,18 @@ class Measured:
     node: NodeMeasure
     models: Mapping[str, ModelMeasure]
 
-    def to_json(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
+    def meta(self, name: str) -> dict[str, Any]:
+        """What is stored, as JSON, beside the elements of the node of this name."""
+        measured = {
             "node": asdict(self.node),
             "models": {name: asdict(measure) for name, measure in self.models.items()},
         }
+        return {"node": name, "kind": self.node.kind, "measured": measured}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], size: int) -> Measured:
-        """What `to_json` gave, of a node that was stored before and takes `size` bytes."""
-        models = {}
+    def from_meta(cls, meta: Mapping[str, Any], size: int) -> Measured:
+        """What `meta` gave, of a node that was stored before and takes `size` bytes."""
+        value, models = meta["measured"], {}
         for name, measure in value["models"].items():
             buckets = {int(key): count for key, count in measure["buckets"].items()}
             models[name] = ModelMeasure(**{**measure, "buckets": buckets})

@@ -52,14 +52,22 @@ class Plan:
 
     def stored(self) -> dict[str, Stored]:
         """How the pipeline reads what is stored."""
-        sources = [node.name for node in self.prepared.graph if not node.inputs]
         made = {}
         for name, entry in self.entries.items():
-            above = {node.name for node in self.prepared.graph.upto(name)}
-            below = name not in sources and self.prepared.carried
-            elders = [self.entries[s] for s in sources if s in above] if below else []
-            made[name] = Stored(files(entry), tuple(f for elder in elders for f in files(elder)))
+            below = self.prepared.graph[name].inputs and self.prepared.carried
+            elders = self.sources(name) if below else []
+            fields = tuple(file for elder in elders for file in files(self.entries[elder]))
+            made[name] = Stored(files(entry), fields)
         return made
+
+    def sources(self, name: str) -> list[str]:
+        """The sources that a node comes from."""
+        return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
+
+    def draft(self, name: str) -> Draft:
+        """Where a node's elements are to be stored; under a name of no use to others where what
+        it computes cannot be known."""
+        return self.store.draft(self.identities[name].digest or f"once-{uuid.uuid4().hex}")
 
 
 def files(entry: Entry) -> Files:
@@ -84,14 +92,14 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
     for node in prepared.graph.order():
         if node.name not in made.entries:
             _say_why(made, node.name)
-            made.drafts[node.name] = store.draft(known.get(node.name) or f"once-{uuid.uuid4().hex}")
+            made.drafts[node.name] = made.draft(node.name)
     _before.update(made.identities)
     return made
 
 
 def _take(made: Plan, name: str, entry: Entry) -> None:
     made.entries[name] = entry
-    made.measured[name] = Measured.from_json(entry.meta["measured"], entry.bytes)
+    made.measured[name] = Measured.from_meta(entry.meta, entry.bytes)
 
 
 def _say_why(made: Plan, name: str) -> None:
@@ -109,8 +117,7 @@ def _say_why(made: Plan, name: str) -> None:
 def _store_object(made: Plan, name: str) -> None:
     """Store the elements of an object of the notebook; they need no pipeline for that."""
     started = time.perf_counter()
-    blocks, digest = made.prepared.objects[name], made.identities[name].digest
-    draft = made.store.draft(digest or f"once-{uuid.uuid4().hex}")
+    blocks, draft = made.prepared.objects[name], made.draft(name)
     for place, block in enumerate(blocks):
         try:
             write_shard(draft.path, place, [block], len(block))
@@ -121,8 +128,8 @@ def _store_object(made: Plan, name: str) -> None:
     whole = measures.of_object(
         made.prepared.graph[name].kind, sum(map(len, blocks)), time.perf_counter() - started
     )
-    meta = {"node": name, "kind": whole.node.kind, "measured": whole.to_json()}
-    entry = draft.commit(meta, lasting=digest is not None, replace=made.fresh)
+    lasting = made.identities[name].digest is not None
+    entry = draft.commit(whole.meta(name), lasting=lasting, replace=made.fresh)
     made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)
 
 
@@ -130,9 +137,6 @@ def _drop_without_source(made: Plan) -> None:
     """Make again what is stored, but whose elements' fields are not, where a step goes by these."""
     if not made.prepared.carried:
         return
-    graph = made.prepared.graph
-    for node in graph.order():
-        if node.name in made.entries and node.inputs:
-            elders = [elder.name for elder in graph.upto(node.name) if not elder.inputs]
-            if not made.entries.keys() >= set(elders):
-                del made.entries[node.name], made.measured[node.name]
+    for node in made.prepared.graph.order():
+        if node.name in made.entries and not made.entries.keys() >= set(made.sources(node.name)):
+            del made.entries[node.name], made.measured[node.name]
