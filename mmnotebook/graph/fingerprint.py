@@ -14,7 +14,7 @@ __all__ = ["FORMAT", "Identity", "Unknowable", "changes", "digest", "identities"
 FORMAT = "mmnotebook 1"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
-_NAMED = ("data", "function")
+_NAMED = ("data", "function", "by_function", "score")
 """Parameters that are names of what has an identity of its own; the name itself does not count."""
 
 
@@ -98,8 +98,8 @@ def _own(
     own = {}
     if not node.inputs:
         own[f"data {given.get('data', given.get('path'))}"] = data[node.name]
-    if "function" in given:
-        own[f"function {given['function']}"] = functions[given["function"]]
+    for name in node.functions:
+        own[f"function {name}"] = functions[name]
     return own | {f"model {name}": models[name] for name in node.models}
 
 

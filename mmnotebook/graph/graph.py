@@ -95,10 +95,17 @@ class Node:
     @property
     def models(self) -> tuple[str, ...]:
         """The names of the models that it runs."""
-        given = dict(self.params)
-        if self.kind == "keyed":
-            return tuple(dict.fromkeys(model for _, model in given.get("models", ())))
-        return tuple(given[key] for key in ("model", "small", "big") if key in given)
+        return steps.names_of(self.kind, dict(self.params), "model")
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The name of the variable that it reads, if it reads one."""
+        return steps.names_of(self.kind, dict(self.params), "data")
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the functions that it calls."""
+        return steps.names_of(self.kind, dict(self.params), "function")
 
 
 @dataclass(frozen=True)

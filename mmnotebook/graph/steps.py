@@ -2,84 +2,28 @@
 
 from __future__ import annotations
 
-import keyword
-import math
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmnotebook.graph.checks import (
+    is_arms,
+    is_count,
+    is_fraction,
+    is_grouping,
+    is_mapping,
+    is_name,
+    is_text,
+    is_weights,
+    key_in_two,
+    once_each,
+    one_of,
+)
+
 Check = Callable[[Any], bool]
-
-
-def is_name(value: Any) -> bool:
-    """Can `value` name a node, a model or a function? Only in the form Python reads it back in."""
-    return (
-        isinstance(value, str)
-        and value.isidentifier()
-        and not keyword.iskeyword(value)
-        and unicodedata.is_normalized("NFKC", value)
-    )
-
-
-def is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def is_fraction(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def is_count(value: Any) -> bool:
-    """A whole number from 1 that any program can hold."""
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
-
-
-def _is_grouping(value: Any) -> bool:
-    return isinstance(value, bool) or value == "auto"
-
-
-def _is_weights(value: Any) -> bool:
-    """((arm, fraction), ...), the fractions positive and adding up to 1."""
-    try:
-        names = [name for name, _ in value]
-        parts = [part for _, part in value]
-    except (TypeError, ValueError):
-        return False
-    return (
-        len(names) >= 2
-        and all(is_name(name) for name in names)
-        and len(set(names)) == len(names)
-        and all(is_fraction(part) and part > 0 for part in parts)
-        and math.isclose(sum(parts), 1.0, abs_tol=1e-9)
-    )
-
-
-def _is_arms(value: Any) -> bool:
-    """(arm, ...), all different."""
-    return (
-        isinstance(value, tuple)
-        and len(value) >= 2
-        and all(is_name(name) for name in value)
-        and len(set(value)) == len(value)
-    )
-
-
-def _is_keyed(value: Any) -> bool:
-    """(((key, ...), model), ...), no key twice."""
-    try:
-        keys = [key for group, _ in value for key in group]
-        models = [model for _, model in value]
-        groups = [group for group, _ in value]
-    except (TypeError, ValueError):
-        return False
-    return (
-        bool(models)
-        and all(isinstance(group, tuple) and group for group in groups)
-        and all(isinstance(key, str) for key in keys)
-        and len(set(keys)) == len(keys)
-        and all(is_name(model) for model in models)
-    )
+Role = Literal["data", "function", "model"]
+MISSING = ("fail", "skip", "use rest")
+LOWERINGS = ("auto", "blocks", "beam")
 
 
 @dataclass(frozen=True)
@@ -98,6 +42,10 @@ class Param:
         Must it be given?
     default
         What a missing value means; a value equal to it is left out of the node.
+    names
+        What its value is the name of, None for a value of its own.
+    why
+        What is wrong with a value that `check` refuses, where that can be said closer.
     """
 
     name: str
@@ -105,6 +53,8 @@ class Param:
     allowed: str
     required: bool = False
     default: Any = None
+    names: Role | None = None
+    why: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +76,8 @@ class StepKind:
         The parameter that names its outputs, for a step that has several.
     ends
         True when nothing may follow.
+    needs_one
+        Parameters of which one must be given.
     """
 
     name: str
@@ -134,14 +86,23 @@ class StepKind:
     inputs: Literal["none", "any", "join"] = "any"
     arms: str | None = None
     ends: bool = False
+    needs_one: tuple[str, ...] = ()
 
     def param(self, name: str) -> Param | None:
         return next((param for param in self.params if param.name == name), None)
 
 
 _ID = Param("id", is_text, "the name of a column")
-_FUNCTION = Param("function", is_name, "the name of a function", required=True)
-_BY = Param("by", is_text, "the name of a field")
+_FUNCTION = Param("function", is_name, "the name of a function", required=True, names="function")
+_BY = Param("by", is_text, "the name of a field, or a function of the element's record")
+_BY_FUNCTION = Param("by_function", is_name, "the name of a function", names="function")
+_MISSING = Param("missing", one_of(*MISSING), '"fail", "skip" or "use rest"', default="fail")
+_KEYS = "no key in two of them"
+
+
+def _model(name: str, words: str = "the name of a registered model", **about: Any) -> Param:
+    return Param(name, is_name, words, names="model", **about)
+
 
 KINDS: dict[str, StepKind] = {
     kind.name: kind
@@ -149,7 +110,7 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "source",
             "data in the notebook: a DataFrame, list, array, tensor, path or glob",
-            (Param("data", is_name, "the name of a variable", required=True), _ID),
+            (Param("data", is_name, "the name of a variable", required=True, names="data"), _ID),
             inputs="none",
         ),
         StepKind(
@@ -161,23 +122,35 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "model",
             "one prediction per element by a registered model",
-            (Param("model", is_name, "the name of a registered model", required=True),),
+            (
+                _model("model", required=True),
+                Param("watch", is_text, "a pattern of the files of newer models"),
+            ),
         ),
-        StepKind("map", "one value per element: f(value)", (_FUNCTION,)),
-        StepKind("flat_map", "any number of values per element: each of f(value)", (_FUNCTION,)),
-        StepKind("filter", "the elements for which f(value) is true", (_FUNCTION,)),
+        StepKind("map", "one value per element: f(value)", (_FUNCTION, _MISSING)),
+        StepKind(
+            "flat_map", "any number of values per element: each of f(value)", (_FUNCTION, _MISSING)
+        ),
+        StepKind("filter", "the elements for which f(value) is true", (_FUNCTION, _MISSING)),
         StepKind(
             "split",
             "each element to one arm, by a hash of its id or of a field",
             (
                 Param(
                     "arms",
-                    _is_weights,
+                    is_weights,
                     "two or more names, each with a fraction above 0, adding up to 1",
                     required=True,
                 ),
                 _BY,
+                _BY_FUNCTION,
                 Param("salt", is_text, "a text", default="mmnotebook"),
+                Param(
+                    "pin",
+                    is_mapping,
+                    f"a dict of id (or tuple of ids) to the arm that it takes, {_KEYS}",
+                    why=key_in_two,
+                ),
             ),
             arms="arms",
         ),
@@ -186,7 +159,7 @@ KINDS: dict[str, StepKind] = {
             "each element to the arm that a function names",
             (
                 _FUNCTION,
-                Param("arms", _is_arms, "two or more different names", required=True),
+                Param("arms", is_arms, "two or more different names", required=True),
             ),
             arms="arms",
         ),
@@ -194,9 +167,15 @@ KINDS: dict[str, StepKind] = {
             "cascade",
             "a small model first; what it is unsure of goes on to a big one",
             (
-                Param("small", is_name, "the name of a registered model", required=True),
-                Param("big", is_name, "the name of a registered model", required=True),
+                _model("small", required=True),
+                _model("big", required=True),
                 Param("below", is_fraction, "a confidence from 0 to 1", required=True),
+                Param(
+                    "score",
+                    is_name,
+                    "the name of a function of the small model's raw output",
+                    names="function",
+                ),
             ),
         ),
         StepKind(
@@ -205,18 +184,29 @@ KINDS: dict[str, StepKind] = {
             (
                 Param(
                     "models",
-                    _is_keyed,
-                    "a dict of key (or tuple of keys) to model name, no key twice",
+                    is_mapping,
+                    f"a dict of key (or tuple of keys) to model name, {_KEYS}",
                     required=True,
+                    names="model",
+                    why=key_in_two,
                 ),
-                Param("by", is_text, "the name of a field", required=True),
+                _BY,
+                _BY_FUNCTION,
                 Param("max_models", is_count, "a whole number from 1"),
-                Param("group", _is_grouping, "True, False or 'auto'", default="auto"),
+                Param("group", is_grouping, "True, False or 'auto'", default="auto"),
+                _model("default", "the name of the model for all other keys"),
+                Param("lowering", one_of(*LOWERINGS), '"auto", "blocks" or "beam"', default="auto"),
             ),
+            needs_one=("by", "by_function"),
         ),
-        StepKind("vote", "the label that most models give", inputs="join"),
-        StepKind("mean", "the mean of the models' outputs", inputs="join"),
-        StepKind("stack", "the models' outputs as one array, in order", inputs="join"),
+        StepKind("vote", "the label that most models give", (_MISSING,), inputs="join"),
+        StepKind("mean", "the mean of the models' outputs", (_MISSING,), inputs="join"),
+        StepKind(
+            "stack",
+            "the models' outputs as one array, in order",
+            (Param("missing", one_of("fail", "skip"), '"fail" or "skip"', default="fail"),),
+            inputs="join",
+        ),
         StepKind(
             "write",
             "the elements as files: parquet, csv or jsonl by the path's ending",
@@ -225,6 +215,19 @@ KINDS: dict[str, StepKind] = {
         ),
     )
 }
+
+
+def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...]:
+    """The names of models, functions or data that a step's parameters hold, each once."""
+    known = KINDS[kind].params if kind in KINDS else ()
+    found: dict[str, None] = {}
+    for param in known:
+        if param.names != role or params.get(param.name) is None:
+            continue
+        value = params[param.name]
+        several = [name for _, name in value] if param.check is is_mapping else [value]
+        found.update(dict.fromkeys(several))
+    return tuple(found)
 
 
 def default_name(kind: str, params: dict[str, Any]) -> str:
@@ -250,7 +253,9 @@ def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ..
     known = KINDS[kind].params if kind in KINDS else ()
     order = {param.name: place for place, param in enumerate(known)}
     defaults = {param.name: param.default for param in known if not param.required}
+    mappings = {param.name for param in known if param.check is is_mapping}
     kept = [(name, frozen(value)) for name, value in params.items()]
+    kept = [(name, once_each(value) if name in mappings else value) for name, value in kept]
     kept = [(name, value) for name, value in kept if not _says(value, name, defaults)]
     return tuple(sorted(kept, key=lambda pair: order.get(pair[0], len(order))))
 

@@ -59,10 +59,8 @@ def pipeline(text: str, /, **names: object) -> Graph:
     """
     _check_text(text)
     graph = parse(text, Names(models=registry, given=names, notebook=notebook_names()))
-    used = {
-        str(value) for node in graph for key, value in node.params if key in ("data", "function")
-    }
-    _refuse_unused(names, used.union(*(node.models for node in graph)))
+    used = {name for node in graph for name in (*node.data, *node.functions, *node.models)}
+    _refuse_unused(names, used)
     return graph.bind(**names)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmnotebook.errors import Problem, nearest
-from mmnotebook.graph import steps
+from mmnotebook.graph import checks, steps
 from mmnotebook.graph.graph import Graph, Input, Node
 
 
@@ -32,8 +32,9 @@ def value_problems(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[P
     """What is wrong with the values of some of a step's parameters."""
     for param in kind.params:
         if param.name in given and not param.check(given[param.name]):
+            closer = param.why(given[param.name]) if param.why is not None else None
             yield Problem(
-                f"{param.name!r} of {kind.name} cannot be that",
+                closer or f"{param.name!r} of {kind.name} cannot be that",
                 found=repr(given[param.name]),
                 allowed=param.allowed,
             )
@@ -44,7 +45,7 @@ def _names(graph: Graph) -> Iterator[Problem]:
     for name, count in Counter(every).items():
         if count > 1:
             yield Problem(f"the name is used {count} times", node=name, allowed="each name once")
-        if not steps.is_name(name):
+        if not checks.is_name(name):
             yield Problem("not a name", node=name, found=repr(name), allowed="a Python identifier")
 
 
@@ -79,8 +80,29 @@ def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
             yield Problem(
                 f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
             )
-    for problem in value_problems(kind, given):
+    for problem in [*value_problems(kind, given), *_one_of_several(kind, given)]:
         yield replace(problem, node=node.name)
+
+
+def _one_of_several(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with parameters that take each other's place, or go by another's value."""
+    if kind.needs_one and not any(name in given for name in kind.needs_one):
+        named = kind.needs_one[0]
+        allowed = next(param.allowed for param in kind.params if param.name == named)
+        yield Problem(f"{kind.name} needs {named!r}", allowed=allowed)
+    if "by" in given and "by_function" in given:
+        yield Problem("'by' is a field and a function at once", allowed="one of them")
+    pinned = given.get("pin", ())
+    arms = steps.arm_names(kind.name, dict(given))
+    if pinned and arms and checks.is_mapping(pinned):
+        for _, arm in pinned:
+            if arm not in arms:
+                yield Problem(
+                    "'pin' names no arm",
+                    found=repr(arm),
+                    allowed=", ".join(arms),
+                    nearest=nearest(arm, arms),
+                )
 
 
 def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:

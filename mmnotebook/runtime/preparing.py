@@ -110,7 +110,7 @@ def _models(graph: Graph) -> dict[str, ModelSpec]:
 
 
 def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
-    wanted = {dict(n.params)["function"]: n.name for n in graph if "function" in dict(n.params)}
+    wanted = {name: node.name for node in graph for name in node.functions}
     functions = {}
     for name, node in wanted.items():
         function = _bound(name, node, "function", names)

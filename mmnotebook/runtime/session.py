@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import RunError
+from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.steps import is_count, is_fraction
 from mmnotebook.runtime import events, preparing
 from mmnotebook.runtime.running import interactive
 from mmnotebook.runtime.running.execution import Execution

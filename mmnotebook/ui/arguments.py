@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from mmnotebook.graph.steps import is_name
+from mmnotebook.graph.checks import is_name
 
 FLAGS = ("--run", "--fresh", "--background")
 """The options that take no value."""

@@ -11,10 +11,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import mmnotebook as mm
 from mmnotebook.errors import MMError, nearest
+from mmnotebook.graph.checks import is_name
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, is_a, role_of, variables_of
-from mmnotebook.graph.steps import is_name
 
 Accepts = Callable[[Any], bool]
 
@@ -94,7 +94,7 @@ class Variables:
         """Assign a graph; UsageError when that would take away what it reads or calls."""
         if name is None:
             return
-        uses = {dict(node.params).get(key) for node in graph for key in ("data", "function")}
+        uses = {name for node in graph for name in (*node.data, *node.functions)}
         if name in uses:
             raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
         self.assign(name, graph)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.steps import KINDS, default_name
+from mmnotebook.graph.steps import KINDS, LOWERINGS, MISSING, default_name
 
 # Names that mean something elsewhere in the notation, beside plain and unusual ones.
 PLAIN = ("a", "b", "c", "d", "rows", "mlp", "tree", "crop")
@@ -29,10 +29,25 @@ def weights(draw: st.DrawFn, arms: Sequence[str]) -> tuple[tuple[str, float], ..
     return tuple((arm, part / sum(parts)) for arm, part in zip(arms, parts, strict=True))
 
 
+def in_two(pairs: Sequence[tuple[Sequence[str], str]]) -> bool:
+    """Is a key in two of these groups?"""
+    keys = [key for group, _ in pairs for key in set(group)]
+    return len(keys) != len(set(keys))
+
+
+@st.composite
+def pins(draw: st.DrawFn, arms: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """`pin` for some ids."""
+    groups = st.lists(st.lists(fields, min_size=1, max_size=2), min_size=1, max_size=2)
+    arm = st.sampled_from([name for name, _ in arms])
+    drawn = [(group, draw(arm)) for group in draw(groups)]
+    return {} if in_two(drawn) else {"pin": drawn}
+
+
 several = st.lists(names, min_size=2, max_size=3, unique=True)
 keyed_models = st.lists(
     st.tuples(st.lists(fields, min_size=1, max_size=2), names), min_size=1, max_size=3
-).filter(lambda pairs: len(keys := [k for group, _ in pairs for k in group]) == len(set(keys)))
+).filter(lambda pairs: not in_two(pairs))
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("data", "model", "function", "small", "big"), names),
@@ -41,18 +56,31 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "max_models": st.integers(1, 2**31 - 1),
     "group": st.sampled_from([True, False, "auto"]),
     "models": keyed_models,
+    "default": names,
+    "lowering": st.sampled_from(LOWERINGS),
+    "missing": st.sampled_from(MISSING),
+    "score": names,
+    "by_function": names,
+    "watch": texts,
 }
 
 
 @st.composite
-def params(draw: st.DrawFn, kind: str) -> dict[str, Any]:
+def params(draw: st.DrawFn, kind: str, arms: Sequence[str] | None = None) -> dict[str, Any]:
     """Valid parameters, the optional ones sometimes left out."""
     given: dict[str, Any] = {}
     for param in KINDS[kind].params:
+        if param.name == "by_function" and "by" in given:
+            continue
+        needed = param.required or (param.name == "by_function" and kind == "keyed")
         if param.name == "arms":
-            arms = draw(several)
+            arms = arms or draw(several)
             given["arms"] = draw(weights(arms)) if kind == "split" else tuple(arms)
-        elif param.required or draw(st.booleans()):
+        elif param.name == "pin":
+            given |= draw(st.just({}) | pins(given["arms"]))
+        elif param.name == "missing" and kind == "stack":
+            given["missing"] = draw(st.sampled_from(["fail", "skip"]))
+        elif needed or draw(st.booleans()):
             given[param.name] = draw(VALUES[param.name])
     return given
 
@@ -117,8 +145,7 @@ class Sketch:
         """A split or a switch, a model on each arm, and sometimes what unites them."""
         kind, arms = self.draw(st.sampled_from(["split", "switch"])), self.draw(several)
         models = arms if kind == "split" else self.draw(st.permutations(arms))
-        given = self.draw(params(kind))
-        given["arms"] = self.draw(weights(arms)) if kind == "split" else tuple(arms)
+        given = self.draw(params(kind, arms))
         wire = self.wire()
         fork = self.add(kind, given, (wire,), None).name
         fed = [
@@ -159,17 +186,14 @@ def bound_names(graph: Graph) -> Names:
     given: dict[str, Any] = {}
     models: dict[str, object] = {model: object() for node in graph for model in node.models}
     for node in graph:
-        for param, value in node.params:
-            if param == "data":
-                given[value] = [1, 2, 3]
-            elif param == "function":
-                given[value] = len
+        given |= dict.fromkeys(node.data, [1, 2, 3])
+        given |= dict.fromkeys(node.functions, len)
     return Names(models=models, given=given, notebook={})
 
 
 def resolves(graph: Graph) -> bool:
     """Does no name of data stand for something else too?"""
-    data = {value for node in graph for param, value in node.params if param == "data"}
+    data = {name for node in graph for name in node.data}
     functions = {value for node in graph for param, value in node.params if param == "function"}
     return data.isdisjoint(functions | {model for node in graph for model in node.models})
 

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names, role_of
-from mmnotebook.graph.steps import KINDS, arm_names, default_name, is_count, is_name
+from mmnotebook.graph.steps import KINDS, arm_names, default_name
 from mmnotebook.graph.text import parse
 from mmnotebook.graph.validation import problems
 from tests.unit.strategies import graphs

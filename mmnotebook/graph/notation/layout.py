@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.graph.notation.phrases import is_bare, is_default
+from mmnotebook.graph.notation.phrases import is_bare, is_bare_model, is_default
 
 Names = tuple[str, ...]
 
@@ -91,7 +91,7 @@ class Layout:
             and fork.name not in self._grouped
             and not known.intersection(fork.arms)
             and len(fed) == len(fork.arms) == len(self._uses[fork.name])
-            and all(node.kind == "model" and is_default(node) for node in fed)
+            and all(is_bare_model(node) and is_default(node) for node in fed)
             and all(node.gather is None and not node.inputs[0].select for node in fed)
             and (fork.kind == "switch" or [node.name for node in fed] == list(fork.arms))
         )

@@ -9,12 +9,17 @@ from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Input, Node
 
 _IN_PLACE = ("data", "path", "model", "function", "arms", "small", "big", "models")
-_NAMES = ("data", "model", "function", "small", "big")
+_NAMES = ("data", "model", "function", "small", "big", "default", "score", "by_function")
 
 
 def is_bare(node: Node) -> bool:
     """Is it a source that its name alone says everything of?"""
     return node.kind == "source" and node.params == (("data", node.name),)
+
+
+def is_bare_model(node: Node) -> bool:
+    """Is it a model of which only the name is said?"""
+    return node.kind == "model" and len(node.params) == 1
 
 
 def is_default(node: Node) -> bool:
@@ -24,7 +29,7 @@ def is_default(node: Node) -> bool:
 
 def step(node: Node) -> str:
     """`mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
-    if node.kind == "model":
+    if is_bare_model(node):
         return str(node["model"])
     return call(node.kind, [_argument(name, value) for name, value in node.params])
 
@@ -61,7 +66,8 @@ def select(wire: Input) -> str:
 
 def _argument(name: str, value: Any) -> str:
     written = _value(name, value)
-    return written if name in _IN_PLACE else f"{name}={written}"
+    keyword = "by" if name == "by_function" else name
+    return written if name in _IN_PLACE else f"{keyword}={written}"
 
 
 def _value(name: str, value: Any) -> str:
@@ -73,6 +79,8 @@ def _value(name: str, value: Any) -> str:
         return _dict((_text(arm), _number(weight)) for arm, weight in value)
     if name == "models":
         return _dict((_keys(keys), model) for keys, model in value)
+    if name == "pin":
+        return _dict((_keys(keys), _text(arm)) for keys, arm in value)
     if isinstance(value, str):
         return _text(value)
     return _number(value) if name == "below" else repr(value)

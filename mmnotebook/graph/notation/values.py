@@ -49,6 +49,8 @@ class Values:
         for name, node in self._pairs(call, kind):
             if name in skip:
                 continue
+            if isinstance(node, ast.Name) and kind.param(f"{name}_function") is not None:
+                name = f"{name}_function"  # by=f is a function, by="f" a field
             param = kind.param(name)
             try:
                 if param is None:
@@ -91,12 +93,11 @@ class Values:
             "function": self.function,
             "data": self.data,
             "model": self.model,
-            "small": self.model,
-            "big": self.model,
             "models": self._keyed,
             "arms": self._arms,
+            "pin": self._pinned,
         }
-        read = readers.get(param.name)
+        read = readers.get(param.name) or readers.get(str(param.names))
         return read(node) if read else self.literal(node, param.allowed)
 
     def literal(self, node: ast.expr, allowed: str) -> Any:
@@ -189,12 +190,29 @@ class Values:
             return node.value
         raise self.refuse(node or within, "not a text in quotes", allowed='"a text"')
 
+    def _key(self, node: ast.expr | None, within: ast.expr) -> str:
+        """A key: a text, or a whole number as its text."""
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return str(node.value)
+        return self._text(node, within)
+
     def _keyed(self, node: ast.expr) -> tuple[Any, ...]:
+        return self._mapping(node, self.model, "a model for each key", "model")
+
+    def _pinned(self, node: ast.expr) -> tuple[Any, ...]:
+        def arm(value: ast.expr) -> str:
+            return self._text(value, node)
+
+        return self._mapping(node, arm, "an arm for each id", '"arm"')
+
+    def _mapping(
+        self, node: ast.expr, read: Callable[[ast.expr], str], what: str, to: str
+    ) -> tuple[Any, ...]:
         if not isinstance(node, ast.Dict):
-            allowed = '{"key": model, ("key", "other"): model}'
-            raise self.refuse(node, "not a model for each key", allowed=allowed)
+            allowed = f'{{"key": {to}, ("key", "other"): {to}}}'
+            raise self.refuse(node, f"not {what}", allowed=allowed)
         pairs = []
         for key, value in zip(node.keys, node.values, strict=True):
             several = key.elts if isinstance(key, (ast.Tuple, ast.List)) else [key]
-            pairs.append((tuple(self._text(item, node) for item in several), self.model(value)))
+            pairs.append((tuple(self._key(item, node) for item in several), read(value)))
         return tuple(pairs)

@@ -12,10 +12,11 @@ from typing import Any
 import cloudpickle
 
 from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import is_a
-from mmnotebook.graph.steps import KINDS, is_count, is_name
+from mmnotebook.graph.steps import KINDS
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models import files, identity
 from mmnotebook.runtime.models.warm import warm
