@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 from mmnotebook.errors import UnknownModelError, nearest
-
-Framework = Literal["torch", "sklearn", "beam"]
-Form = Literal["module", "torchscript", "state_dict", "pickle", "joblib", "handler"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,9 +19,10 @@ class ModelSpec:
     name
         The name it was registered under.
     framework
-        "torch", "sklearn" or "beam" (any Beam ModelHandler).
+        "torch", "sklearn", "beam" (any Beam ModelHandler), "python" (any object) and so on.
     form
-        How it is stored: "module", "torchscript", "state_dict", "pickle", "joblib" or "handler".
+        How it is stored, in the framework's own words: "module", "torchscript", "state_dict",
+        "exported", "pickle", "joblib", "handler" ...
     origin
         What was registered, in words: a class name or the path of a file.
     path
@@ -42,13 +40,29 @@ class ModelSpec:
         "argmax", a function of one raw output, or None for the raw output.
     target, params
         The class of a state dict and its arguments, or the Beam handler.
+    method
+        Which method of the model is called, None for the framework's usual one.
+    preprocess
+        A function of one example that gives what the model is given, or None.
+    inference_args
+        What every call of the model is given beside the batch, by name.
+    extra
+        The framework's own options by name.
+    large_model
+        Whether the processes of a worker share one copy of the model.
+    model_copies
+        How many copies of the model a worker holds, None for one.
+    env_vars
+        Environment variables that are set before the model is loaded.
+    timeout
+        The most seconds that one call of the model may take, None for no limit.
     replaces
         What the name stood for before it was registered again, None for a new name.
     """
 
     name: str
-    framework: Framework
-    form: Form
+    framework: str
+    form: str
     origin: str
     path: str | None
     fingerprint: str
@@ -58,6 +72,14 @@ class ModelSpec:
     output: Any = field(default=None, compare=False)
     target: Any = field(default=None, compare=False, repr=False)
     params: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    method: str | None = None
+    preprocess: Any = field(default=None, compare=False)
+    inference_args: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    large_model: bool = False
+    model_copies: int | None = None
+    env_vars: Mapping[str, str] = field(default_factory=dict, compare=False)
+    timeout: float | None = None
     replaces: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:

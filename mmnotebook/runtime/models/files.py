@@ -15,7 +15,7 @@ import cloudpickle
 
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.fingerprint import Unknowable, digest
-from mmnotebook.graph.models import Form, Framework, ModelSpec
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
 
@@ -60,7 +60,7 @@ def store_module(name: str, module: Any) -> ModelSpec:
                 torch.save(module, file, pickle_module=cloudpickle)
     except Exception as error:
         raise unpicklable(name, module, error) from error
-    form: Form = "torchscript" if scripted else "module"
+    form = "torchscript" if scripted else "module"
     return _of_object(_spec(name, "torch", form, path, origin=type(module).__name__), module)
 
 
@@ -122,14 +122,14 @@ def check_estimator(name: str, estimator: Any, what: str) -> None:
 
 
 def _spec(
-    name: str, framework: Framework, form: Form, path: Path, origin: str | None = None
+    name: str, framework: str, form: str, path: Path, origin: str | None = None
 ) -> ModelSpec:
     path = path.resolve()
     digest = storage.fingerprint(path)
     return ModelSpec(name, framework, form, origin or str(path), str(path), digest)
 
 
-def _load_estimator(name: str, path: Path) -> tuple[Any, Form]:
+def _load_estimator(name: str, path: Path) -> tuple[Any, str]:
     import joblib
 
     try:

@@ -1,0 +1,134 @@
+"""What a framework is: which targets are its own, how they are stored, loaded and run."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime.data import storage
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `register` was given beside the name and the target.
+
+    Attributes
+    ----------
+    model_class, model_params
+        What makes the model, for a file that holds weights alone, and its arguments.
+    method
+        Which method of the model is called, None for the framework's usual one.
+    extra
+        The framework's own keywords, those of `Framework.extra`.
+    """
+
+    model_class: Callable[..., Any] | None = None
+    model_params: Mapping[str, Any] = field(default_factory=dict)
+    method: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One framework. Its packages are imported only inside `store` and `handler`.
+
+    Attributes
+    ----------
+    name
+        What `ModelSpec.framework` says: "onnx".
+    words
+        What of it can be registered, for messages: "an ONNX model or .onnx file".
+    modules, install
+        What must be importable, and the command that makes it so.
+    claims
+        Whether a target (an object or a `Path`) is of this framework, told by class names and
+        file endings.
+    store
+        (name, target, options) -> spec: looks at the target, tries it, and stores a live object
+        in a private file. Raises ModelError with a remedy. `register` fills in the options that
+        every framework has; `method` and `extra` too.
+    handler
+        The Beam ModelHandler that loads and runs the model of a spec, made anew at each call.
+    extra
+        The keywords of `register` that are its own; they lie in `ModelSpec.extra`.
+    devices
+        Those that a model of it can run on.
+    uses
+        Which of "model_class", "model_params" and "method" it knows; others are refused.
+    named
+        Whether a string that is no path can be a target, as a model's name on a hub is, when
+        `framework=` says so. `store` is then given that string, otherwise a `Path`.
+    """
+
+    name: str
+    words: str
+    modules: tuple[str, ...]
+    install: str
+    claims: Callable[[Any], bool]
+    store: Callable[[str, Any, Options], ModelSpec]
+    handler: Callable[[ModelSpec], Any]
+    extra: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("CPU",)
+    uses: tuple[str, ...] = ()
+    named: bool = False
+
+    def need(self, name: str) -> None:
+        """Refuse to register `name` when the framework is not installed."""
+        missing = [module for module in self.modules if not _there(module)]
+        if missing:
+            raise ModelError(
+                f"cannot register {name!r} with framework {self.name!r}: "
+                f"{' and '.join(missing)} cannot be imported",
+                remedy=f"{self.install}, then restart the kernel",
+            )
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def of_file(
+    name: str, framework: str, form: str, path: Path, origin: str | None = None
+) -> ModelSpec:
+    """The spec of a model in a file or a folder, with the fingerprint of its content."""
+    path = path.resolve()
+    return ModelSpec(
+        name, framework, form, origin or str(path), str(path), storage.fingerprint(path)
+    )
+
+
+def of_object(spec: ModelSpec, model: Any) -> ModelSpec:
+    """The spec with the fingerprint of the live object where that can be taken.
+
+    Stored twice, or in two processes, the same object need not give the same file.
+    """
+    try:
+        return replace(spec, fingerprint=digest(model))
+    except Unknowable:
+        return spec
+
+
+def unpicklable(name: str, target: Any, error: Exception) -> ModelError:
+    """The refusal of a live object that cannot be stored."""
+    return ModelError(
+        f"cannot store this {type(target).__name__} for {name!r}: "
+        f"it cannot be pickled ({one_line(error)})",
+        remedy="keep locks, open files, connections and generators out of it, or register a file",
+    )
+
+
+def unloadable(name: str, path: Path, error: Exception, remedy: str) -> ModelError:
+    """The refusal of a file that does not load."""
+    return ModelError(
+        f"cannot register {str(path)!r} as {name!r}: it cannot be loaded ({one_line(error)})",
+        remedy=remedy,
+    )
