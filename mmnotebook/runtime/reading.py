@@ -171,12 +171,22 @@ def stored(
     return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
 
 
+class _Items(PlainFn):
+    """A few items, whatever the element."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items = items
+
+    def process(self, element: bytes) -> Sequence[Any]:
+        return self.items
+
+
 def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
     """A few items to begin with; spread over workers unless the run is in this process."""
     if not here:
         return pipeline | label >> beam.Create(items, reshuffle=len(items) > 1)
     start = pipeline | f"{label}, start" >> beam.Impulse()
-    return start | label >> beam.FlatMap(lambda _: items).with_output_types(Element)
+    return start | label >> beam.ParDo(_Items(items)).with_output_types(Element)
 
 
 def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
