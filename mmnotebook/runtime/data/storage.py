@@ -62,12 +62,22 @@ def is_ours(path: Path) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """blake2b of a file's content, 32 hex digits."""
+    """blake2b of the content of a file, or of a folder's files and their names, 32 hex digits."""
     digest = hashlib.blake2b(digest_size=16)
+    if not path.is_dir():
+        _add(path, digest)
+        return digest.hexdigest()
+    for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        name = file.relative_to(path).as_posix().encode()
+        digest.update(f"{len(name)} {file.stat().st_size} ".encode() + name)
+        _add(file, digest)
+    return digest.hexdigest()
+
+
+def _add(path: Path, digest: hashlib.blake2b) -> None:
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
