@@ -7,6 +7,8 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from mmnotebook.runtime.models import weights
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -28,12 +30,16 @@ def weigh(model: Any) -> Weight:
     """The true bytes of a loaded model.
 
     For a torch module: every storage behind its parameters, its buffers and what else is in its
-    state dict. For anything else that can be pickled: every buffer behind the numpy arrays and
-    tensors found in it, which for scikit-learn includes the nodes and values of its trees.
+    state dict. For the models of frameworks that keep theirs outside of Python: see
+    `weights.bytes_of`. For anything else that can be pickled: every buffer behind the numpy arrays
+    and tensors found in it, which for scikit-learn includes the nodes and values of its trees.
     """
     try:
         if callable(getattr(model, "named_parameters", None)):
             return _weigh_tensors(_module_tensors(model))
+        known = weights.bytes_of(model)
+        if known is not None:
+            return Weight(known, None)
         scale = _Scale()
         scale.dump(model)
         tensors = _weigh_tensors(scale.tensors)

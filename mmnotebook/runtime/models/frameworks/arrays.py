@@ -1,0 +1,96 @@
+"""A batch of examples as numpy arrays or as a table, for frameworks that take those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.analysis.values import plain
+from mmnotebook.errors import nearest, shown
+from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
+from mmnotebook.runtime.blocks.packing import pack
+
+Array = np.ndarray[Any, Any]
+
+
+def stacked(batch: Sequence[Any]) -> Array | dict[str, Array]:
+    """A batch as one array with a row per example; records as an array per field.
+
+    The arrays may share memory with the batch: a caller that writes copies first.
+    """
+    column = pack(batch)
+    if isinstance(column, Records):
+        return {name: _array(part) for name, part in column.columns.items()}
+    if isinstance(column[0], Mapping):
+        names = list(column[0])
+        return {name: _array([record[name] for record in column]) for name in names}
+    return _array(column)
+
+
+def _array(batch: Sequence[Any]) -> Array:
+    column = pack(batch)
+    if isinstance(column, Arrays):
+        return column.array
+    if isinstance(column, Tensors):
+        return np.asarray(plain(column.tensor))
+    if all(isinstance(value, str) for value in column):
+        return np.array(list(column), dtype=object)
+    array = np.stack([np.asarray(plain(example)) for example in column])
+    if array.dtype == object or array.dtype.kind in "USOV":
+        raise TypeError(f"the model takes numbers; the example is {shown(column[0])}")
+    return array
+
+
+def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
+    """A batch as a DataFrame where names are known, else as an array of two dimensions.
+
+    Records give their own names; a model that was fitted on named columns is given those alone,
+    in its own order.
+    """
+    import pandas as pd
+
+    column = pack(batch)
+    if isinstance(column[0], Mapping):
+        frame = pd.DataFrame(column.rows())
+        return frame if names is None else frame[list(names)]
+    array = _array(column)
+    if array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if names is not None and array.ndim == 2 and array.shape[1] == len(names):
+        return pd.DataFrame(array, columns=list(names))
+    return array
+
+
+def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
+    """A batch as an array for each of a model's named inputs.
+
+    Records are matched by name; anything else goes to a model's only input.
+
+    Raises
+    ------
+    ValueError
+        When an input has no field, with the nearest one.
+    """
+    given = stacked(batch)
+    if not isinstance(given, dict):
+        if len(names) == 1:
+            return {names[0]: given}
+        raise ValueError(
+            f"the model has {len(names)} inputs, {', '.join(names)}: give it records with these "
+            f"fields; the example is {shown(batch[0])}"
+        )
+    missing = [name for name in names if name not in given]
+    if missing:
+        close = nearest(missing[0], given)
+        raise ValueError(
+            f"no field {missing[0]!r} for the model's input; the record has {', '.join(given)}"
+            + (f"; did you mean {close!r}?" if close else "")
+        )
+    return {name: given[name] for name in names}
+
+
+def own_memory(array: Array) -> Array:
+    """The array, copied if it is only a view: the model may keep it or write into it."""
+    return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")

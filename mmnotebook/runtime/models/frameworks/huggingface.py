@@ -1,0 +1,181 @@
+"""Hugging Face: pipelines and models, live, in a folder, or by name on the hub."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+
+_PIPELINE = {("transformers", "Pipeline")}
+_MODEL = {("transformers", "PreTrainedModel")}
+_STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
+
+
+def _claims(target: Any) -> bool:
+    if isinstance(target, Path):
+        return "architectures" in _config(target)
+    return is_a(target, {*_PIPELINE, *_MODEL})
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    try:
+        said = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _store(name: str, target: Any, options: Options) -> ModelSpec:
+    if isinstance(target, str) and not Path(target).exists():
+        return _from_hub(name, target, options)
+    if isinstance(target, (str, Path)):
+        path = Path(target)
+        form = "pipeline" if options.extra.get("task") else "model"
+        spec = replace(of_file(name, "huggingface", form, path), params=_params(path, options))
+        _tried(spec, options, str(path))
+        return replace(spec, target=options.model_class)
+    spec = _stored(name, target)
+    _tried(spec, options, spec.origin)
+    return spec
+
+
+def _params(path: Path, options: Options) -> dict[str, Any]:
+    architectures = _config(path).get("architectures") or ["AutoModel"]
+    return {"class": architectures[0], **_given(options)}
+
+
+def _given(options: Options) -> dict[str, Any]:
+    extra = options.extra
+    return {
+        "task": extra.get("task"),
+        "revision": extra.get("revision"),
+        "load_args": {**dict(extra.get("load_args") or {}), **dict(options.model_params)},
+        "model_class": options.model_class,
+    }
+
+
+def _stored(name: str, target: Any) -> ModelSpec:
+    """A live pipeline or model, saved as Hugging Face saves it, into a private folder."""
+    kind = type(target).__name__
+    path = storage.new_folder("model") / name
+    try:
+        with _quiet():
+            target.save_pretrained(path)
+    except Exception as error:
+        raise ModelError(
+            f"cannot store this {kind} for {name!r} ({one_line(error)})",
+            remedy="Hugging Face must be able to save it: it.save_pretrained('folder')",
+        ) from error
+    path.chmod(0o700)
+    if not is_a(target, _PIPELINE):
+        spec = of_file(name, "huggingface", "model", path, origin=kind)
+        return replace(spec, params={"class": kind, "model_class": type(target)})
+    spec = of_file(name, "huggingface", "pipeline", path, origin=f"{target.task} {kind}")
+    stages = {stage: dict(getattr(target, stage)) for stage in _STAGES}
+    return replace(spec, params={"task": target.task, "stages": stages})
+
+
+def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
+    form = "pipeline" if options.extra.get("task") else "model"
+    params = {"class": "AutoModel", **_given(options)}
+    spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)
+    spec = replace(spec, params={**params, "hub": target})
+    loaded = _tried(spec, options, target)
+    config = (loaded.model if form == "pipeline" else loaded).config
+    # The commit that the name stands for now: a new one on the hub is another model.
+    return replace(spec, fingerprint=digest((target, getattr(config, "_commit_hash", None))))
+
+
+def _tried(spec: ModelSpec, options: Options, origin: str) -> Any:
+    try:
+        model = load(spec, "cpu")
+    except Exception as error:
+        raise unloadable(
+            spec.name,
+            Path(origin),
+            error,
+            "save it again with save_pretrained(folder), a pipeline with its tokenizer; a folder "
+            "is a model unless task= makes it a pipeline; a name on the hub needs the internet "
+            "or a copy in the cache",
+        ) from error
+    method = options.method
+    if method is not None and not callable(getattr(model, method, None)):
+        raise ModelError(
+            f"cannot register {spec.name!r}: a {type(model).__name__} has no method {method!r}",
+            remedy="for example method='generate', for a model that writes text",
+        )
+    return model
+
+
+def load(spec: ModelSpec, device: str) -> Any:
+    """The pipeline or model of a spec, ready to predict on a torch device."""
+    with _quiet():
+        return _loaded(spec, device)
+
+
+def _loaded(spec: ModelSpec, device: str) -> Any:
+    import transformers
+
+    params = spec.params
+    where = params.get("hub") or spec.path
+    arguments = dict(params.get("load_args") or {})
+    if params.get("revision"):
+        arguments["revision"] = params["revision"]
+    if spec.form == "pipeline":
+        if "device_map" not in arguments:
+            arguments["device"] = device
+        pipeline = transformers.pipeline(params["task"], model=where, **arguments)
+        for stage, given in (params.get("stages") or {}).items():
+            setattr(pipeline, stage, dict(given))
+        return pipeline
+    kind = params.get("model_class") or getattr(transformers, params["class"])
+    model = kind.from_pretrained(where, **arguments)
+    model.requires_grad_(False)
+    return model.eval() if "device_map" in arguments else model.eval().to(device)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without a progress bar for each file of a model."""
+    from transformers.utils import logging
+
+    if not logging.is_progress_bar_enabled():
+        yield
+        return
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+
+
+def _handler(spec: ModelSpec) -> Any:
+    from mmnotebook.runtime.models.frameworks import huggingface_handler as handlers
+
+    kind = handlers.PipelineHandler if spec.form == "pipeline" else handlers.ModelHandler
+    return kind(spec)
+
+
+FRAMEWORK = Framework(
+    name="huggingface",
+    words="a Hugging Face pipeline or model, or the folder that save_pretrained made",
+    modules=("transformers", "torch"),
+    install="pip install transformers",
+    claims=_claims,
+    store=_store,
+    handler=_handler,
+    extra=("task", "revision", "load_args"),
+    devices=("CPU", "GPU"),
+    uses=("model_class", "model_params", "method"),
+    named=True,
+)

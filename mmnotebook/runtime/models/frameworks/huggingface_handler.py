@@ -1,0 +1,96 @@
+"""Hugging Face pipelines and models behind Beam's ModelHandler.
+
+Beam's own handlers for them cannot be imported: they ask transformers for TensorFlow models, which
+it has none of since version 5.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from apache_beam.ml.inference import base
+from transformers.pipelines.pt_utils import KeyDataset
+
+from mmnotebook.errors import shown
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models.frameworks.huggingface import load
+
+
+class _Handler(base.ModelHandler[Any, Any, Any]):
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def load_model(self) -> Any:
+        gpu = self._spec.device == "GPU" and torch.cuda.is_available()
+        return load(self._spec, "cuda" if gpu else "cpu")
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        pass  # arguments of the call
+
+    def get_metrics_namespace(self) -> str:
+        return "BeamML_HuggingFace"
+
+
+class PipelineHandler(_Handler):
+    """Gives a pipeline what it takes, most often strings; one output per element."""
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> list[Any]:
+        # A data set: of a list of one, some pipelines give back the output without its list.
+        examples = KeyDataset([{"": example} for example in batch], "")
+        arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
+        return list(model(examples, **arguments))
+
+
+class ModelHandler(_Handler):
+    """Gives a model tensors: its first input, or for records the inputs of those names.
+
+    The output is the model's only tensor, or a record of those that it gives.
+    """
+
+    takes_columns = True
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Sequence[Any]:
+        if isinstance(batch[0], str):
+            raise TypeError(
+                f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
+                "register the pipeline, which has its tokenizer: "
+                "transformers.pipeline(task, model=model, tokenizer=tokenizer)"
+            )
+        call = getattr(model, self._spec.method or "__call__")
+        arguments = dict(inference_args or {})
+        if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
+            arguments.setdefault("use_cache", False)  # it would be no output of an element
+        with torch.no_grad():
+            given = _tensors(batch, model)
+            made = (
+                call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
+            )
+        return adapters.rows(_outputs(made), len(batch))
+
+
+def _tensors(batch: Sequence[Any], model: Any) -> Any:
+    column = pack(batch)
+    if isinstance(column[0], Mapping):
+        names = list(column[0])
+        parts = {name: column.field(name) or [row[name] for row in column] for name in names}
+        return {name: _tensors(part, model) for name, part in parts.items()}
+    # Whole numbers stay whole: they are tokens, masks and positions.
+    given = adapters.torch_batch(column, torch.nn.Identity(), model.device)
+    return given.to(model.dtype) if given.is_floating_point() else given
+
+
+def _outputs(made: Any) -> Any:
+    if not isinstance(made, Mapping):
+        return made
+    parts = dict(made)
+    return next(iter(parts.values())) if len(parts) == 1 else parts

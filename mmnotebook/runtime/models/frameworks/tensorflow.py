@@ -1,0 +1,144 @@
+"""TensorFlow: Keras models and tf.Modules, live or saved as .keras, .h5 or a SavedModel folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.errors import ModelError, nearest, one_line
+from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+
+_KERAS = {("keras", "Model")}
+_ENDINGS = (".keras", ".h5")
+
+
+def _claims(target: Any) -> bool:
+    if isinstance(target, Path):
+        return target.suffix.lower() in _ENDINGS or (target / "saved_model.pb").is_file()
+    return is_a(target, {*_KERAS, ("tensorflow", "Module")})
+
+
+def _store(name: str, target: Any, options: Options) -> ModelSpec:
+    if isinstance(target, Path):
+        return _of_path(name, target, options)
+    keras = is_a(target, _KERAS)
+    folder = storage.new_folder("model")
+    path = folder / (f"{name}.keras" if keras else name)
+    kind = type(target).__name__
+    try:
+        _save(target, path, keras)
+    except Exception as error:
+        raise ModelError(
+            f"cannot store this {kind} for {name!r} ({one_line(error)})",
+            remedy="call the model once, so that its weights exist; TensorFlow must be able to "
+            "save it: model.save('m.keras'), tf.saved_model.save(module, 'folder')",
+        ) from error
+    spec = of_file(name, "tensorflow", "keras" if keras else "saved_model", path, origin=kind)
+    if keras:
+        # Saved twice, a model gives two different files: the times of the zip's entries.
+        weights = [weight.numpy() for weight in target.weights]
+        spec = replace(spec, fingerprint=digest((target.to_json(), weights)))
+    return _tried(spec, options, Path(kind))
+
+
+def _save(target: Any, path: Path, keras: bool) -> None:
+    if keras:
+        target.save(path)
+        path.chmod(0o600)
+        return
+    import tensorflow as tf
+
+    tf.saved_model.save(target, str(path))
+
+
+def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
+    if not path.exists():
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: there is no such file",
+            remedy=f"the current folder is {Path.cwd()}",
+        )
+    form = "saved_model" if path.is_dir() else "keras"
+    if options.model_class is not None:
+        form = "weights"
+    spec = of_file(name, "tensorflow", form, path)
+    spec = replace(spec, target=options.model_class, params=dict(options.model_params))
+    return _tried(spec, options, path)
+
+
+def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
+    try:
+        model = load(spec)
+    except Exception as error:
+        raise unloadable(
+            spec.name,
+            origin,
+            error,
+            "a class or function of your own needs @keras.saving.register_keras_serializable(); "
+            "a file of weights needs model_class=; otherwise save the model again with this "
+            "version of Keras",
+        ) from error
+    called(spec.name, model, options.method)
+    return spec
+
+
+def load(spec: ModelSpec) -> Any:
+    """The model of a spec, from its file or folder."""
+    import tensorflow as tf
+
+    if spec.form == "weights":
+        model = spec.target(**spec.params)
+        model.load_weights(spec.path)
+        return model
+    if spec.form == "saved_model":
+        return tf.saved_model.load(spec.path)
+    return tf.keras.models.load_model(spec.path, compile=False)
+
+
+def called(name: str, model: Any, method: str | None) -> Callable[..., Any]:
+    """What is called with a batch: a method, a signature of a SavedModel, or the model itself.
+
+    Raises
+    ------
+    ModelError
+        When the model has no such method or signature.
+    """
+    signatures = getattr(model, "signatures", {})
+    if method is None:
+        if callable(model):
+            return model  # type: ignore[no-any-return]
+        method = "serving_default"
+    found = signatures[method] if method in signatures else getattr(model, method, None)
+    if not callable(found):
+        close = nearest(method, [*signatures, "predict"])
+        raise ModelError(
+            f"cannot register {name!r}: it has no method or signature {method!r}; its signatures: "
+            f"{', '.join(signatures) or 'none'}" + (f"; did you mean {close!r}?" if close else ""),
+            remedy="save it with a signature: tf.saved_model.save(module, folder, "
+            "signatures=module.f.get_concrete_function(...))",
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _handler(spec: ModelSpec) -> Any:
+    from mmnotebook.runtime.models.frameworks.tensorflow_handler import TensorFlowHandler
+
+    return TensorFlowHandler(spec)
+
+
+FRAMEWORK = Framework(
+    name="tensorflow",
+    words="a Keras model or tf.Module, its .keras or .h5 file or SavedModel folder",
+    modules=("tensorflow",),
+    install="pip install tensorflow",
+    claims=_claims,
+    store=_store,
+    handler=_handler,
+    devices=("CPU", "GPU"),
+    uses=("model_class", "model_params", "method"),
+)

@@ -1,0 +1,95 @@
+"""Beam's vLLM handlers, which start a server beside the worker and ask it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apache_beam.ml.inference.vllm_inference import (
+    OpenAIChatMessage,
+    VLLMChatModelHandler,
+    VLLMCompletionsModelHandler,
+)
+
+from mmnotebook.errors import shown
+from mmnotebook.graph.models import ModelSpec
+
+
+def _arguments(spec: ModelSpec) -> dict[str, Any]:
+    params = spec.params
+    server = {
+        key: None if value is None else str(value)
+        for key, value in dict(params.get("server_args") or {}).items()
+    }
+    return {
+        "model_name": spec.path or spec.origin,
+        "vllm_server_kwargs": server,
+        "use_dynamo": bool(params.get("use_dynamo")),
+        "dynamo_frontend_kwargs": params.get("frontend_args"),
+    }
+
+
+def _need_vllm() -> None:
+    """Beam would try to start the server for minutes."""
+    if importlib.util.find_spec("vllm") is None:
+        raise ModuleNotFoundError("vllm is not installed on this worker: pip install vllm")
+
+
+def _record(result: Any) -> dict[str, Any]:
+    """A response of the server as a plain record."""
+    return dict(result.inference.model_dump())
+
+
+class CompletionsHandler(VLLMCompletionsModelHandler):
+    """Strings in, the server's completions out, as records."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(**_arguments(spec))
+
+    def load_model(self) -> Any:
+        _need_vllm()
+        return super().load_model()
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Sequence[Any]:
+        for example in batch:
+            if not isinstance(example, str):
+                raise TypeError(f"a completion is of a string; the example is {shown(example)}")
+        return [_record(result) for result in super().run_inference(batch, model, inference_args)]
+
+
+class ChatHandler(VLLMChatModelHandler):
+    """Strings, or lists of messages with `role` and `content`, in; chat completions out."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(chat_template_path=spec.params.get("chat_template"), **_arguments(spec))
+
+    def load_model(self) -> Any:
+        _need_vllm()
+        return super().load_model()
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Sequence[Any]:
+        chats = [_messages(example) for example in batch]
+        return [_record(result) for result in super().run_inference(chats, model, inference_args)]
+
+
+def _messages(example: Any) -> list[OpenAIChatMessage]:
+    if isinstance(example, str):
+        return [OpenAIChatMessage("user", example)]
+    messages = [example] if isinstance(example, Mapping) else example
+    try:
+        return [
+            said
+            if isinstance(said, OpenAIChatMessage)
+            else OpenAIChatMessage(said["role"], said["content"])
+            for said in messages
+        ]
+    except (TypeError, KeyError) as error:
+        raise TypeError(
+            "a chat is a string or a list of messages, records with 'role' and 'content'; "
+            f"the example is {shown(example)}"
+        ) from error

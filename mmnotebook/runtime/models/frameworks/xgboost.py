@@ -1,0 +1,114 @@
+"""XGBoost: a live Booster or XGBModel, or a .ubj or .json file that one was saved to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+
+_ENDINGS = (".ubj", ".json", ".xgb")
+_KEPT = ("missing", "enable_categorical")
+"""The arguments that change predictions and that XGBoost does not save."""
+
+
+def _claims(target: Any) -> bool:
+    if isinstance(target, Path):
+        return target.suffix.lower() in _ENDINGS
+    return is_a(target, {("xgboost", "Booster"), ("xgboost", "XGBModel")})
+
+
+def _store(name: str, target: Any, options: Options) -> ModelSpec:
+    if isinstance(target, Path):
+        return _of_path(name, target, options)
+    sklearn_like = is_a(target, {("xgboost", "XGBModel")})
+    kind = type(target).__name__
+    if sklearn_like and not target.__sklearn_is_fitted__():
+        raise ModelError(
+            f"cannot register this {kind} as {name!r}: it is not fitted",
+            remedy="fit it first: model.fit(X, y)",
+        )
+    path = storage.new_folder("model") / f"{name}.ubj"
+    try:
+        target.save_model(path)
+        path.chmod(0o600)
+    except Exception as error:
+        raise ModelError(
+            f"cannot store this {kind} for {name!r} ({one_line(error)})",
+            remedy="XGBoost must be able to save it: model.save_model(path)",
+        ) from error
+    spec = of_file(name, "xgboost", "model" if sklearn_like else "booster", path, origin=kind)
+    if sklearn_like:
+        kept = {key: value for key, value in target.get_params().items() if key in _KEPT}
+        spec = replace(spec, target=type(target), params=kept)
+    _check_method(name, options.method, load(spec))
+    return spec
+
+
+def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
+    try:
+        made_by = options.model_class or _class_of(path)
+        spec = of_file(name, "xgboost", "booster" if made_by is None else "model", path)
+        spec = replace(spec, target=made_by, params=dict(options.model_params))
+        model = load(spec)
+    except Exception as error:
+        said = ValueError(str(error).split("Stack trace")[0])
+        raise unloadable(
+            name, path, said, "save it with XGBoost's own model.save_model('model.ubj')"
+        ) from error
+    _check_method(name, options.method, model)
+    return spec
+
+
+def _class_of(path: Path) -> Any:
+    """The scikit-learn-like class that saved a file, None for a Booster."""
+    import xgboost
+
+    said = xgboost.Booster(model_file=path).attr("scikit_learn")
+    kind = json.loads(said).get("_estimator_type") if said else None
+    classes = {"classifier": xgboost.XGBClassifier, "regressor": xgboost.XGBRegressor}
+    return classes.get(kind) if kind else None
+
+
+def _check_method(name: str, method: str | None, model: Any) -> None:
+    if method is not None and not callable(getattr(model, method, None)):
+        raise ModelError(
+            f"cannot register {name!r}: a {type(model).__name__} has no method {method!r}",
+            remedy="allowed: 'predict', and 'predict_proba' for an XGBClassifier",
+        )
+
+
+def load(spec: ModelSpec) -> Any:
+    """The model of a spec, from its file."""
+    import xgboost
+
+    params: Mapping[str, Any] = spec.params
+    model = xgboost.Booster(params or None) if spec.target is None else spec.target(**params)
+    model.load_model(str(spec.path))
+    return model
+
+
+def _handler(spec: ModelSpec) -> Any:
+    from mmnotebook.runtime.models.frameworks.xgboost_handler import XGBoostHandler
+
+    return XGBoostHandler(spec)
+
+
+FRAMEWORK = Framework(
+    name="xgboost",
+    words="an XGBoost Booster or XGBModel, or its .ubj or .json file",
+    modules=("xgboost",),
+    install="pip install xgboost",
+    claims=_claims,
+    store=_store,
+    handler=_handler,
+    devices=("CPU", "GPU"),
+    uses=("model_class", "model_params", "method"),
+)

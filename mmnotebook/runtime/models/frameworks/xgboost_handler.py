@@ -1,0 +1,54 @@
+"""XGBoost behind Beam's ModelHandler.
+
+Beam's own XGBoost handlers cannot be imported without `datatable`, of which there is none for
+Python from 3.12 on; and they call the model once per element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+from apache_beam.ml.inference.base import ModelHandler
+
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models.frameworks import arrays
+from mmnotebook.runtime.models.frameworks.xgboost import load
+
+
+class XGBoostHandler(ModelHandler[Any, Any, Any]):
+    """One call of the model per batch: rows of numbers, or records as named columns."""
+
+    takes_columns = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def load_model(self) -> Any:
+        model = load(self._spec)
+        if self._spec.device == "GPU" and xgboost.build_info().get("USE_CUDA"):
+            model.set_params(device="cuda") if self._spec.target else model.set_param(
+                {"device": "cuda"}
+            )
+        return model
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        pass  # arguments of predict
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Sequence[Any]:
+        called = getattr(model, self._spec.method or "predict")
+        booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
+        given: Any = arrays.table(batch, booster.feature_names)
+        if booster is model:
+            given = xgboost.DMatrix(given, enable_categorical=True)
+        made = called(given, **(inference_args or {}))
+        return adapters.rows(np.asarray(made), len(batch))
+
+    def get_metrics_namespace(self) -> str:
+        return "BeamML_XGBoost"
