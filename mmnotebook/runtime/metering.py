@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.analysis import metrics
 from mmnotebook.runtime.blocks.columns import Column
+from mmnotebook.runtime.models.delegate import Delegate
 from mmnotebook.runtime.models.weighing import Weight, weigh
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import add_counts, add_values
@@ -71,7 +70,7 @@ class Meter:
         self.seconds = 0.0
 
 
-class MeteredHandler(ModelHandler[Any, Any, Any]):
+class MeteredHandler(Delegate):
     """Wraps a model's handler: the same examples in, the same results out, the same errors.
 
     Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
@@ -86,8 +85,7 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
     """
 
     def __init__(self, name: str, base: Any) -> None:
-        super().__init__()
-        self.base = base
+        super().__init__(base)
         self.meter = Meter(name)
 
     def load_model(self) -> Any:
@@ -107,48 +105,3 @@ class MeteredHandler(ModelHandler[Any, Any, Any]):
             self.meter.count(len(batch) - failed, failed)
             self.meter.publish()
         return results
-
-    def get_num_bytes(self, batch: Sequence[Any]) -> int:
-        return int(self.base.get_num_bytes(batch))
-
-    def get_metrics_namespace(self) -> str:
-        return str(self.base.get_metrics_namespace())
-
-    def get_resource_hints(self) -> dict[str, Any]:
-        return dict(self.base.get_resource_hints())
-
-    def batch_elements_kwargs(self) -> Mapping[str, Any]:
-        return dict(self.base.batch_elements_kwargs())
-
-    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
-        self.base.validate_inference_args(inference_args)
-
-    def update_model_path(self, model_path: str | None = None) -> None:
-        self.base.update_model_path(model_path)
-
-    def update_model_paths(self, model: Any, model_paths: Any = None) -> None:
-        self.base.update_model_paths(model, model_paths)
-
-    def get_preprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
-        return list(self.base.get_preprocess_fns())
-
-    def get_postprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
-        return list(self.base.get_postprocess_fns())
-
-    def should_skip_batching(self) -> bool:
-        return bool(self.base.should_skip_batching())
-
-    def set_environment_vars(self) -> None:
-        self.base.set_environment_vars()
-
-    def share_model_across_processes(self) -> bool:
-        return bool(self.base.share_model_across_processes())
-
-    def model_copies(self) -> int:
-        return int(self.base.model_copies())
-
-    def override_metrics(self, metrics_namespace: str = "") -> bool:
-        return bool(self.base.override_metrics(metrics_namespace))
-
-    def should_garbage_collect_on_timeout(self) -> bool:
-        return bool(self.base.should_garbage_collect_on_timeout())

@@ -82,7 +82,7 @@ def test_a_network_that_gives_another_number_of_outputs(factor: int) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.repeat(factor, 1)
 
-    with pytest.raises(ValueError, match=f"{2 * factor} outputs for 2 elements"):
+    with pytest.raises(ValueError, match=f"gave {2 * factor} outputs for a batch of 2"):
         adapters.torch_inference(FORMS["tensors"], Repeats(), CPU)
 
 
@@ -91,7 +91,7 @@ def test_an_estimator_that_gives_another_number_of_outputs() -> None:
         def predict(self, rows: Any) -> list[int]:
             return [0] * (len(rows) + 1)
 
-    with pytest.raises(ValueError, match="3 outputs for 2 elements"):
+    with pytest.raises(ValueError, match="gave 3 outputs for a batch of 2"):
         adapters.sklearn_inference(Odd(), ROWS)
 
 

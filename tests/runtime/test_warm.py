@@ -26,7 +26,7 @@ from sklearn.ensemble import RandomForestClassifier
 import mmnotebook as mm
 from mmnotebook.errors import MMError, UnknownModelError
 from mmnotebook.runtime import events
-from mmnotebook.runtime.models.torch_handler import TorchHandler
+from mmnotebook.runtime.models.frameworks.torch_handler import TorchHandler
 from mmnotebook.runtime.models.warm import Loan, WarmModels
 from mmnotebook.runtime.models.weighing import weigh
 
@@ -402,7 +402,7 @@ sys.stdin.readline()
 """
 TORCH = {
     "model": "import torch; model = torch.nn.Sequential(*[torch.nn.Linear(160, 160) for _ in "
-    "range(2000)])\nfrom mmnotebook.runtime.models.torch_handler import TorchHandler",
+    "range(2000)])\nfrom mmnotebook.runtime.models.frameworks.torch_handler import TorchHandler",
     "size": "2000 * 160 * 161 * 4",
     "load": "TorchHandler(spec).load_model",
 }

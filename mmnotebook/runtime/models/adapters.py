@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
 from mmnotebook.runtime.blocks.packing import pack
+
+
+class WrongOutputsError(ValueError):
+    """What a model gave for a batch is not one output per example."""
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -30,7 +35,9 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     elif isinstance(column, Arrays):
         stacked = torch.from_numpy(column.array.copy())
     elif isinstance(column[0], torch.Tensor):
-        stacked = torch.stack(column.rows())
+        examples = column.rows()
+        _same_shapes(examples)
+        stacked = torch.stack(examples)
     else:
         stacked = torch.from_numpy(_stack(column))
     dtype = _float_type(model)
@@ -40,10 +47,22 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
 
 
 def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
-    array = np.stack([np.asarray(example) for example in batch])
+    arrays = [np.asarray(example) for example in batch]
+    _same_shapes(arrays)
+    array = np.stack(arrays)
     if array.dtype == object or array.dtype.kind in "USOV":
         raise TypeError(f"a torch module takes numbers; the example is {shown(batch[0])}")
     return array
+
+
+def _same_shapes(examples: Sequence[Any]) -> None:
+    shapes = dict.fromkeys(tuple(example.shape) for example in examples)
+    if len(shapes) > 1:
+        raise ValueError(
+            f"a batch of {len(examples)} examples of unequal shapes: "
+            f"{', '.join(map(str, list(shapes)[:3]))}; preprocess= can bring them to one shape, "
+            "batch_size=1 gives the model one at a time"
+        )
 
 
 def _float_type(model: Any) -> Any:
@@ -66,6 +85,7 @@ def torch_inference(
     device: Any,
     inference_args: dict[str, Any] | None = None,
     model_id: str | None = None,
+    method: str | None = None,
 ) -> Column:
     """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
     import torch
@@ -73,10 +93,11 @@ def torch_inference(
     with torch.no_grad():
         given = torch_batch(batch, model, device)
         arguments = inference_args or {}
+        call = model if method is None else getattr(model, method)
         if isinstance(given, dict):
-            outputs = model(**given, **arguments)
+            outputs = call(**given, **arguments)
         else:
-            outputs = model(given, **arguments)
+            outputs = call(given, **arguments)
     return rows(outputs, len(batch))
 
 
@@ -85,22 +106,34 @@ def rows(outputs: Any, count: int) -> Column:
 
     Raises
     ------
-    ValueError
+    WrongOutputsError
         When there is another number of outputs than of examples. Beam would pair them up as far
         as they go.
     """
     if isinstance(outputs, Mapping) and outputs:
-        return Records({str(name): rows(part, count) for name, part in outputs.items()})
+        return Records({str(name): _part(name, part, count) for name, part in outputs.items()})
+    if is_a(outputs, {("pandas", "DataFrame")}):
+        return rows({name: outputs[name].to_numpy() for name in outputs.columns}, count)
     if isinstance(outputs, tuple) and outputs:
-        return Tuples(tuple, tuple(rows(part, count) for part in outputs))
+        return Tuples(tuple, tuple(_part(n, part, count) for n, part in enumerate(outputs)))
     if hasattr(outputs, "detach"):
         outputs = outputs.detach().cpu()
-        if outputs.dim() == 0:
-            raise ValueError(f"one output for {count} examples: the model returns a single number")
+    if getattr(outputs, "shape", None) == ():
+        raise WrongOutputsError(f"gave a single number for a batch of {count}")
+    if hasattr(outputs, "detach"):
         return _counted(_tensors(outputs), count)
-    if isinstance(outputs, np.ndarray) and outputs.ndim and outputs.dtype.kind in "biufcmM":
+    if isinstance(outputs, np.ndarray) and outputs.dtype.kind in "biufcmM":
         return _counted(Arrays(outputs), count)
+    if isinstance(outputs, (str, bytes)) or not isinstance(outputs, Iterable):
+        raise WrongOutputsError(f"gave {shown(outputs)} for a batch of {count}")
     return _counted(pack([_on_cpu(output) for output in outputs]), count)
+
+
+def _part(name: Any, part: Any, count: int) -> Column:
+    try:
+        return rows(part, count)
+    except WrongOutputsError as error:
+        raise WrongOutputsError(f"{error} as its output {name!r}") from None
 
 
 def _tensors(outputs: Any) -> Column:
@@ -119,20 +152,26 @@ def _on_cpu(output: Any) -> Any:
 
 def _counted(outputs: Column, count: int) -> Column:
     if len(outputs) != count:
-        raise ValueError(f"the model gave {len(outputs)} outputs for {count} elements")
+        plural = "s" * (len(outputs) != 1)
+        raise WrongOutputsError(f"gave {len(outputs)} output{plural} for a batch of {count}")
     return outputs
 
 
 def sklearn_inference(
-    model: Any, batch: Sequence[Any], inference_args: dict[str, Any] | None = None
+    model: Any,
+    batch: Sequence[Any],
+    inference_args: dict[str, Any] | None = None,
+    method: str = "predict",
 ) -> Column:
-    """What `predict` gives for a batch: one prediction per example.
+    """What `predict`, or another method, gives for a batch: one prediction per example.
 
     Records become a DataFrame, anything else an array with a row per example; an estimator that
     was fitted on named columns is given those names.
     """
-    outputs = model.predict(_sklearn_batch(model, batch), **(inference_args or {}))
-    return rows(outputs, len(batch))
+    given = _sklearn_batch(model, batch)
+    outputs = getattr(model, method)(given, **(inference_args or {}))
+    # A vectorizer's or a transformer's outputs are often sparse.
+    return rows(outputs.toarray() if hasattr(outputs, "toarray") else outputs, len(batch))
 
 
 def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
@@ -156,6 +195,23 @@ def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
         return pd.DataFrame(array, columns=named)
     return array
+
+
+def python_batch(batch: Sequence[Any]) -> Any:
+    """A numpy array with a row per example where these are numbers of one shape, else a list."""
+    column = pack(batch)
+    if isinstance(column, Arrays):
+        return column.array.copy()
+    if isinstance(column, Tensors):
+        return np.array(plain(column.tensor))
+    examples = column.rows()
+    if any(isinstance(example, (str, bytes, Mapping)) for example in examples):
+        return examples
+    try:
+        array = np.stack([np.asarray(plain(example)) for example in examples])
+    except ValueError:  # unequal shapes
+        return examples
+    return array if array.dtype.kind in "biufcmM" else examples
 
 
 def argmax(output: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmnotebook.graph.fingerprint import Identity, Unknowable, digest
@@ -10,7 +11,8 @@ from mmnotebook.graph.models import ModelSpec
 
 def of(spec: ModelSpec) -> Identity:
     """Of the model as it is registered: what it predicts, and in which batches."""
-    return _known((*_loaded(spec), spec.batch_size, spec.input, spec.output))
+    called = (spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
+    return _known((*_loaded(spec), spec.batch_size, spec.input, spec.output, *called))
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
@@ -20,7 +22,12 @@ def of_loaded(spec: ModelSpec) -> Identity:
 
 def _loaded(spec: ModelSpec) -> tuple[Any, ...]:
     named = (spec.framework, spec.form, spec.fingerprint, spec.device)
-    return (*named, spec.target, tuple(sorted(spec.params.items())))
+    made = (spec.target, _sorted(spec.params), _sorted(spec.extra), _sorted(spec.env_vars))
+    return (*named, *made, spec.large_model or spec.model_copies is not None)
+
+
+def _sorted(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(sorted(values.items()))
 
 
 def _known(value: Any) -> Identity:

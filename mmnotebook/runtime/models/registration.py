@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import ModelError, one_line, shown
-from mmnotebook.graph.checks import is_count, is_name
-from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.graph.names import is_a
-from mmnotebook.graph.steps import KINDS
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import files, identity
+from mmnotebook.runtime.models import frameworks, identity, settings
+from mmnotebook.runtime.models.frameworks.base import Options
 from mmnotebook.runtime.models.warm import warm
 
-ALLOWED = (
-    "a torch nn.Module, a fitted scikit-learn estimator, a Beam ModelHandler, "
-    "or the path of a TorchScript, state-dict, pickle or joblib file"
-)
 DEFAULT_BATCH = 64
-_KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModelHandler")}
 
 
 def register(
     name: str,
     target: Any,
     *,
+    framework: str | None = None,
     model_class: Callable[..., Any] | None = None,
     model_params: Mapping[str, Any] | None = None,
+    method: str | None = None,
     input: str | Sequence[str] | None = None,
+    preprocess: Callable[[Any], Any] | None = None,
     output: str | Callable[[Any], Any] | None = None,
+    postprocess: str | Callable[[Any], Any] | None = None,
+    inference_args: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
+    min_batch_size: int | None = None,
+    max_batch_size: int | None = None,
+    timeout: float | None = None,
     device: str = "CPU",
+    large_model: bool = False,
+    model_copies: int | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    **extra: Any,
 ) -> ModelSpec:
     """Register a model under a name, for use in pipelines.
 
@@ -47,21 +47,48 @@ def register(
     name
         A Python identifier. A name registered before is replaced.
     target
-        A live torch ``nn.Module``, a fitted scikit-learn estimator, a Beam ``ModelHandler``, or
-        the path of a file: TorchScript, a torch state dict (with `model_class`), or an estimator
-        saved with pickle or joblib. A live object is stored once, as it is now, in a private file.
+        A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator,
+        a Beam ``ModelHandler``, any object with a ``predict``) or the path of a file:
+        TorchScript, ``.pt2``, a torch state dict (with `model_class`), an estimator saved with
+        pickle or joblib, and what other frameworks save. A live object is stored once, as it is
+        now, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is loaded:
+        register those that you trust.
+    framework
+        Which framework's model it is, where the target does not tell. ``"python"`` is any object
+        with a ``predict`` or a function, called with a batch: a numpy array with a row per
+        example where the examples are numbers of one shape, a list of them otherwise. It returns
+        one output per example.
     model_class, model_params
         The class (or function) that makes the module for a state dict, and its arguments.
+    method
+        Which method of the model is called with a batch, such as ``"predict_proba"``.
     input
         The field of the element that the model is given; several become one numpy row in that
         order. None gives it the value that flows.
-    output
+    preprocess
+        A function of one example, for what the model is given in its place.
+    output, postprocess
         What becomes of one raw output: ``"argmax"`` for the position of the highest score, any
-        function of it, or None to keep it.
+        function of it, or None to keep it. Two names for the same.
+    inference_args
+        What every call of the model is given beside the batch, by name.
     batch_size
         Elements per call of the model; 64 when not given, a Beam handler's own for a handler.
+    min_batch_size, max_batch_size
+        Beam's bounds, in place of `batch_size`: batches are filled to the upper one while there
+        are elements, and no lower one makes a call wait for more.
+    timeout
+        The most seconds that one call may take. The elements of a batch that takes longer fail
+        with a TimeoutError; the call itself cannot be ended and goes on beside the next.
     device
-        "CPU", or "GPU" for a torch model; a GPU that is not there falls back to the CPU.
+        "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
+        the CPU.
+    large_model, model_copies
+        Whether the processes of a worker share the model, and how many copies of it they share.
+    env_vars
+        Environment variables that are set before the model is loaded, in this process too.
+    **extra
+        Options of the framework's own.
 
     Returns
     -------
@@ -73,17 +100,84 @@ def register(
     ModelError
         When the target cannot work, with the reason and the remedy.
     """
-    _check_options(name, target, model_class, model_params, batch_size, device)
-    options = {
-        "input": _fields(input),
-        "output": _output(output),
-        "batch_size": batch_size,
-        "device": device.upper(),
+    settings.check_name(name)
+    given = {
+        "input": settings.fields(input),
+        "preprocess": settings.function("preprocess", preprocess),
+        "output": settings.output(output, postprocess),
+        "inference_args": settings.named("inference_args", inference_args),
+        "timeout": settings.seconds(timeout),
+        "device": settings.device(device),
+        "large_model": settings.truth("large_model", large_model),
+        "model_copies": settings.count("model_copies", model_copies),
+        "env_vars": settings.environment(env_vars),
     }
-    spec = replace(_store(name, target, model_class, dict(model_params or {})), **options)
-    if spec.batch_size is None and spec.form != "handler":
-        spec = replace(spec, batch_size=DEFAULT_BATCH)
-    before = registry.get(name)
+    batch = settings.batch(batch_size, min_batch_size, max_batch_size, DEFAULT_BATCH)
+    options = Options(model_class, dict(model_params or {}), method, extra)
+    spec = _store(name, target, framework, options, given["device"])
+    spec = _in_batches(replace(spec, **given, method=method, extra=dict(extra)), batch)
+    _check_arguments(spec)
+    return _add(spec)
+
+
+def _store(
+    name: str, target: Any, framework: str | None, options: Options, device: str
+) -> ModelSpec:
+    """The spec that the target's framework makes of it."""
+    if isinstance(target, type) and framework is None:
+        raise ModelError(
+            f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
+            remedy=f"make one: {target.__name__}(...), and register that",
+        )
+    named = None if framework is None else frameworks.by_name(framework)
+    if isinstance(target, (str, Path)):
+        path = Path(target).expanduser()
+        if path.exists() or named is None or not named.named:
+            target = _existing(name, path)
+    found = named or frameworks.of(name, target, options)
+    settings.check_options(name, found, options, device)
+    found.need(name)
+    return found.store(name, target, options)
+
+
+def _existing(name: str, path: Path) -> Path:
+    if not path.exists():
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: there is no such file",
+            remedy=f"the current folder is {Path.cwd()}",
+        )
+    return path
+
+
+def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
+    """The spec with a batch size; a store gives one to a model that takes no other."""
+    only = spec.batch_size
+    if only is not None and batch not in (None, only):
+        raise ModelError(
+            f"cannot register {spec.name!r} with batches of {batch}: it takes batches of {only}",
+            remedy="leave batch_size out",
+        )
+    default = None if spec.form == "handler" else DEFAULT_BATCH
+    return replace(spec, batch_size=only or batch or default)
+
+
+def _check_arguments(spec: ModelSpec) -> None:
+    """Let the framework's handler look at the arguments of its calls."""
+    if not spec.inference_args:
+        return
+    handler = frameworks.by_name(spec.framework).handler(spec)
+    try:
+        handler.validate_inference_args(dict(spec.inference_args))
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {spec.name!r} with inference_args={shown(spec.inference_args)}: "
+            f"{one_line(error)}",
+            remedy="inference_args are the keyword arguments of each call of the model",
+        ) from error
+
+
+def _add(spec: ModelSpec) -> ModelSpec:
+    before = registry.get(spec.name)
     spec = replace(spec, replaces=before.origin if before else None)
     if spec.path is not None and storage.is_ours(Path(spec.path)):
         storage.remove_with(spec, Path(spec.path).parent)
@@ -99,109 +193,3 @@ def _forget(before: ModelSpec) -> None:
     left = {identity.of_loaded(spec).digest for spec in registry.values()}
     if key is not None and key not in left:
         warm.forget(key)
-
-
-def _store(
-    name: str, target: Any, model_class: Callable[..., Any] | None, params: dict[str, Any]
-) -> ModelSpec:
-    if isinstance(target, (str, Path)):
-        return files.from_file(name, Path(target).expanduser(), model_class, params)
-    if isinstance(target, type):
-        raise ModelError(
-            f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
-            remedy=f"make one: {target.__name__}(...), and register that",
-        )
-    if is_a(target, {("apache_beam", "ModelHandler")}):
-        return _handler(name, target)
-    if is_a(target, {("torch", "Module")}):
-        return files.store_module(name, target)
-    if is_a(target, {("sklearn", "BaseEstimator")}):
-        return files.store_estimator(name, target)
-    raise ModelError(
-        f"cannot register {shown(target)} as {name!r}; allowed: {ALLOWED}", remedy=_remedy(target)
-    )
-
-
-def _remedy(target: Any) -> str:
-    if callable(target) and not hasattr(target, "predict"):
-        return "a function needs no registration: use its name as a step, rows | f"
-    return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
-
-
-def _handler(name: str, target: Any) -> ModelSpec:
-    kind = type(target).__name__
-    inner = target
-    while inner is not None:
-        _refuse_wrapper(name, inner)
-        # Beam's .with_preprocess_fn() and its like wrap one handler in another.
-        inner = getattr(inner, "_base", None)
-    try:
-        content = cloudpickle.dumps(target)
-    except Exception as error:
-        raise files.unpicklable(name, target, error) from error
-    try:
-        fingerprint = digest(target)
-    except Unknowable:
-        fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # A copy, so that what the user later changes in theirs does not change what runs.
-    return ModelSpec(name, "beam", "handler", kind, None, fingerprint, target=pickle.loads(content))
-
-
-def _refuse_wrapper(name: str, handler: Any) -> None:
-    if is_a(handler, _KEYED):
-        raise ModelError(
-            f"cannot register a {type(handler).__name__} as {name!r}: "
-            "elements carry their key already",
-            remedy="register the handler that it wraps",
-        )
-    if handler.should_skip_batching():
-        raise ModelError(
-            f"cannot register {name!r}: .with_no_batching() takes batches for elements",
-            remedy="register the handler without it; batch_size=1 gives it one element at a time",
-        )
-    if handler.batch_elements_kwargs().get("length_fn") is not None:
-        raise ModelError(
-            f"cannot register {name!r}: batches by length (batch_length_fn) are not made here",
-            remedy="register the handler without it, or give it batch_size=1",
-        )
-
-
-def _check_options(
-    name: Any, target: Any, model_class: Any, params: Any, batch_size: Any, device: Any
-) -> None:
-    if not is_name(name):
-        raise ModelError(
-            f"{name!r} cannot name a model; allowed: a Python identifier",
-            remedy='for example mm.register("mlp", module)',
-        )
-    if name in KINDS:
-        raise ModelError(f"{name!r} is the name of a step", remedy="choose another name")
-    if batch_size is not None and not is_count(batch_size):
-        raise ModelError(f"batch_size={batch_size!r}; allowed: a whole number from 1")
-    if not isinstance(device, str) or device.upper() not in ("CPU", "GPU"):
-        raise ModelError(f"device={device!r}; allowed: 'CPU' or 'GPU'")
-    if not isinstance(target, (str, Path)) and (model_class is not None or params):
-        raise ModelError(
-            f"model_class and model_params go with a state-dict file, not with {shown(target)}",
-            remedy="leave them out",
-        )
-
-
-def _fields(selected: Any) -> str | tuple[str, ...] | None:
-    if selected is None or (isinstance(selected, str) and selected):
-        return selected
-    if isinstance(selected, Sequence) and selected and all(isinstance(f, str) for f in selected):
-        return tuple(selected)
-    raise ModelError(f"input={selected!r}; allowed: the name of a field, or a list of names")
-
-
-def _output(output: Any) -> Any:
-    if output is None or output == "argmax":
-        return output
-    if not callable(output):
-        raise ModelError(f"output={output!r}; allowed: 'argmax', a function, or None")
-    try:
-        cloudpickle.dumps(output)
-    except Exception as error:
-        raise ModelError(f"output={output!r} cannot be pickled ({one_line(error)})") from error
-    return output

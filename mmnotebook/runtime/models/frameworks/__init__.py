@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from mmnotebook.errors import ModelError, nearest
-from mmnotebook.runtime.models.frameworks.base import Framework
+from pathlib import Path
+from typing import Any
 
-ALL: tuple[Framework, ...] = ()
-"""The first that claims a target has it: an XGBClassifier is a scikit-learn estimator too."""
+from mmnotebook.errors import ModelError, nearest, shown
+from mmnotebook.runtime.models.frameworks import (
+    beam,
+    huggingface,
+    onnx,
+    python,
+    remote,
+    sklearn,
+    tensorflow,
+    torch,
+    vllm,
+    xgboost,
+)
+from mmnotebook.runtime.models.frameworks.base import Framework, Options
+
+ALL: tuple[Framework, ...] = (
+    huggingface.FRAMEWORK,
+    tensorflow.FRAMEWORK,
+    onnx.FRAMEWORK,
+    xgboost.FRAMEWORK,
+    torch.FRAMEWORK,
+    sklearn.FRAMEWORK,
+    beam.FRAMEWORK,
+    vllm.FRAMEWORK,
+    remote.FRAMEWORK,
+    python.FRAMEWORK,
+)
+"""The first that claims a target has it.
+
+An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, and a .keras
+file an archive, as torch's are.
+"""
 
 
 def by_name(name: str) -> Framework:
@@ -25,3 +55,43 @@ def by_name(name: str) -> Framework:
             + (f"; did you mean {close!r}?" if close else "")
         )
     return known[name]
+
+
+def of(name: str, target: Any, options: Options) -> Framework:
+    """The framework of a target that is to be registered as `name`.
+
+    Raises
+    ------
+    ModelError
+        When none claims it.
+    """
+    weights = isinstance(target, Path) and options.model_class is not None
+    for framework in ALL:
+        if framework.claims(target) and (not weights or "model_class" in framework.uses):
+            return framework
+    if weights and target.is_file():
+        return torch.FRAMEWORK  # a state dict, whatever its file is called
+    if isinstance(target, Path):
+        what = "it is a folder" if target.is_dir() else f"files ending in {target.suffix!r}"
+        raise ModelError(
+            f"cannot register {str(target)!r} as {name!r}: {what}"
+            + ("" if target.is_dir() else " are not known"),
+            remedy=f"allowed: {_allowed()}; framework= says which it is",
+        )
+    raise ModelError(
+        f"cannot register {shown(target)} as {name!r}; allowed: {_allowed()}",
+        remedy=_remedy(target),
+    )
+
+
+def _allowed() -> str:
+    return "; ".join(framework.words for framework in ALL)
+
+
+def _remedy(target: Any) -> str:
+    if callable(target):
+        return (
+            "a function needs no registration: use its name as a step, rows | f; "
+            'one that takes a whole batch is registered with framework="python"'
+        )
+    return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"

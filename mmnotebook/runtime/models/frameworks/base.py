@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmnotebook.errors import ModelError, one_line
+from mmnotebook.errors import ModelError, nearest, one_line, shown
 from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.data import storage
@@ -132,3 +132,35 @@ def unloadable(name: str, path: Path, error: Exception, remedy: str) -> ModelErr
         f"cannot register {str(path)!r} as {name!r}: it cannot be loaded ({one_line(error)})",
         remedy=remedy,
     )
+
+
+def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
+    """The refusal of a target that the named framework cannot take."""
+    what = repr(str(target)) if isinstance(target, Path) else shown(target)
+    return ModelError(
+        f"cannot register {what} as {name!r} with framework={framework.name!r}; "
+        f"allowed: {framework.words}",
+        remedy="leave framework= out, and the target itself tells",
+    )
+
+
+def check_method(name: str, model: Any, method: str | None) -> None:
+    """Refuse a method that the model does not have."""
+    if method is None or callable(getattr(model, method, None)):
+        return
+    known = [word for word in dir(model) if not word.startswith("_")]
+    close = nearest(method, known)
+    raise ModelError(
+        f"cannot register {name!r}: {type(model).__name__} has no method {method!r}"
+        + (f"; did you mean {close!r}?" if close else ""),
+        remedy="method= names the one that takes a batch",
+    )
+
+
+def no_method(name: str, options: Options, why: str) -> None:
+    """Refuse `method=` where there is no choice of methods."""
+    if options.method is not None:
+        raise ModelError(
+            f"cannot register {name!r} with method={options.method!r}: {why}",
+            remedy="leave method= out",
+        )

@@ -19,8 +19,9 @@ class SklearnHandler(SklearnModelHandlerNumpy):
     def __init__(self, spec: ModelSpec) -> None:
         form = ModelFileType.JOBLIB if spec.form == "joblib" else ModelFileType.PICKLE
         super().__init__(str(spec.path), form)
+        self._method = spec.method or "predict"
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Sequence[Any]:
-        return adapters.sklearn_inference(model, batch, inference_args)
+        return adapters.sklearn_inference(model, batch, inference_args, self._method)

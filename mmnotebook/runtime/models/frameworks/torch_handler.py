@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models.frameworks import exported
 
 
 class TorchHandler(PytorchModelHandlerTensor):
@@ -21,17 +23,24 @@ class TorchHandler(PytorchModelHandlerTensor):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        super().__init__(device=spec.device, inference_fn=adapters.torch_inference, **_file(spec))
-        self._stored_module = spec.path if spec.form == "module" else None
+        inference = functools.partial(adapters.torch_inference, method=spec.method)
+        super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
+        self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
     def load_model(self) -> torch.nn.Module:
         if self._device.type == "cuda" and not torch.cuda.is_available():
             self._device = torch.device("cpu")
-        if self._stored_module is None:
-            model: torch.nn.Module = super().load_model()
+        model: torch.nn.Module
+        if self._own is None:
+            model = super().load_model()
             return model
+        form, path = self._own
+        if form == "exported":
+            # A program is exported in one mode, and cannot be put into another.
+            model = exported.load(path).to(self._device)
+            return model.requires_grad_(False)
         # Only our own private files come here; the user's are loaded weights_only.
-        model = torch.load(self._stored_module, map_location=self._device, weights_only=False)
+        model = torch.load(path, map_location=self._device, weights_only=False)
         model.requires_grad_(False)
         return model.eval()
 
