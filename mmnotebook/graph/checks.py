@@ -100,6 +100,13 @@ def key_in_two(value: Any) -> str | None:
     return f"the key {key!r} is in two mappings, to {places}"
 
 
+def rest_of_a_stack(value: Any) -> str | None:
+    """Why a stack cannot do with the outputs that there are; None for another value."""
+    if value != "use rest":
+        return None
+    return "stack cannot use the rest: its shape would change from element to element"
+
+
 def once_each(pairs: Any) -> Any:
     """The pairs of a mapping with every key once in its tuple; anything else as it is.
 

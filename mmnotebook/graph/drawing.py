@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 from mmnotebook.graph.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.graph.graph import Graph, Node
@@ -36,6 +37,7 @@ _FAMILIES = {
 _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN, _GAP = 44, 12, 10, 48
 _LONG_NAME, _LONG_DETAIL, _LONG_LABEL = 24, 30, 26  # characters
+_MAPPINGS = 8  # of a keyed step are shown
 _LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _STYLE = (
@@ -192,27 +194,43 @@ def _does(node: Node) -> str:
     given = dict(node.params)
     if node.kind == "split":
         arms = ", ".join(f"{arm} {weight:.4g}" for arm, weight in given["arms"])
-        does = f"split {arms}" + (f" by {given['by']}" if "by" in given else "")
+        does = f"split {arms}" + (f" by {_key(given)}" if _key(given) else "")
     elif node.kind == "switch":
         does = f"switch {given['function']}: {', '.join(given['arms'])}"
     elif node.kind == "cascade":
         does = f"{given['small']} → {given['big']} below {given['below']:g}"
     elif node.kind == "keyed":
         count = len(node.models)
-        does = f"{count} model{'' if count == 1 else 's'} by {given['by']}"
+        does = f"{count} model{'' if count == 1 else 's'} by {_key(given)}"
     else:
         first = next((str(value) for value in given.values()), node.name)
         does = node.kind if first == node.name else f"{node.kind} {first}"
     return "" if does == node.name else does.removeprefix(f"{node.name} ")
 
 
+def _key(given: Mapping[str, Any]) -> str | None:
+    """What a split or a keyed step goes by: a field or a function."""
+    return given.get("by") or given.get("by_function")
+
+
 def _tooltip(graph: Graph, node: Node) -> str:
     lines = [f"{node.name} = {step(node)}", KINDS[node.kind].summary]
+    if node.kind == "keyed":
+        lines += _mapping(node)
     if node.gather is not None:
         how = "joined by id" if node.gather == "join" else "each element as it comes"
         lines.append(f"inputs: {', '.join(wire.node for wire in node.inputs)}, {how}")
     lines += [f"in {group.name}" for group in graph.groups if node.name in group.members]
     return "\n".join(lines)
+
+
+def _mapping(node: Node) -> list[str]:
+    """`KEY_1 → m1`, a line for each of the first mappings."""
+    pairs = node["models"]
+    lines = [f"{_cut(', '.join(keys), _LONG_NAME)} → {model}" for keys, model in pairs[:_MAPPINGS]]
+    if len(pairs) > _MAPPINGS:
+        lines.append(f"and {len(pairs) - _MAPPINGS} more")
+    return lines + ([f"all others → {node['default']}"] if node["default"] else [])
 
 
 def _says(graph: Graph, edge: Edge, counts: Counts) -> str:

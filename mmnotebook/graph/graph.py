@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmnotebook.errors import GraphError, Problem, nearest
@@ -122,12 +123,14 @@ class Graph:
     """A pipeline as a value: nodes, names for several of them, and nothing else.
 
     Two graphs are equal when they have the same nodes and groups, in whatever order. `bindings`
-    holds the objects that were given for names; it takes no part in equality, the text or the JSON.
+    holds the objects that were given for names, `pipelines` the names of the pipelines that were
+    written into this one as steps; they take no part in equality, the text or the JSON.
     """
 
     nodes: tuple[Node, ...] = ()
     groups: tuple[Group, ...] = ()
     bindings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    pipelines: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
@@ -251,6 +254,16 @@ class Graph:
         from mmnotebook.graph.json_format import from_json
 
         return from_json(text)
+
+    def explain(self) -> Any:
+        """How each step will be run and why: its lowering, its grouping, with the numbers.
+
+        Raises
+        ------
+        GraphError
+            When the graph is not valid.
+        """
+        return import_module("mmnotebook").explain(self)
 
     def __repr__(self) -> str:
         from mmnotebook.graph.validation import problems

@@ -1,4 +1,4 @@
-"""What a bare name means: a registered model, a function, or data."""
+"""What a bare name means: a registered model, a function, another pipeline, or data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
-Role = Literal["model", "function", "data", "unregistered"]
+Role = Literal["model", "function", "pipeline", "data", "unregistered"]
 
-_ARRAYS = {
+_DATA = {
     ("pandas", "DataFrame"),
     ("numpy", "ndarray"),
     ("torch", "Tensor"),
+    ("apache_beam", "PTransform"),
 }
+_PIPELINES = {("mmnotebook", "Graph")}
 _MODELS = {("torch", "Module"), ("sklearn", "BaseEstimator"), ("apache_beam", "ModelHandler")}
 
 
@@ -30,8 +32,10 @@ def role_of(value: Any) -> Role | None:
     "unregistered" is a model that has not been registered: it could be called, but would then be
     neither batched nor metered.
     """
-    if is_a(value, _ARRAYS) or isinstance(value, (list, str, PurePath)):
+    if is_a(value, _DATA) or isinstance(value, (list, str, PurePath)):
         return "data"
+    if is_a(value, _PIPELINES):
+        return "pipeline"
     if isinstance(value, type):
         return "function" if callable(value) else None
     if is_a(value, _MODELS):

@@ -18,6 +18,7 @@ from mmnotebook.graph.checks import (
     key_in_two,
     once_each,
     one_of,
+    rest_of_a_stack,
 )
 
 Check = Callable[[Any], bool]
@@ -90,6 +91,16 @@ class StepKind:
 
     def param(self, name: str) -> Param | None:
         return next((param for param in self.params if param.name == name), None)
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The parameters that may be written without their names."""
+        return tuple(p.name for p in self.params if p.required or p.name in self.needs_one[:1])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The parameters as the notation calls them: a field and a function are both `by`."""
+        return tuple(p.name for p in self.params if p.name != "by_function")
 
 
 _ID = Param("id", is_text, "the name of a column")
@@ -204,7 +215,15 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "stack",
             "the models' outputs as one array, in order",
-            (Param("missing", one_of("fail", "skip"), '"fail" or "skip"', default="fail"),),
+            (
+                Param(
+                    "missing",
+                    one_of("fail", "skip"),
+                    '"fail" or "skip"',
+                    default="fail",
+                    why=rest_of_a_stack,
+                ),
+            ),
             inputs="join",
         ),
         StepKind(

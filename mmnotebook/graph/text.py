@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
@@ -49,8 +49,8 @@ def pipeline(text: str, /, **names: object) -> Graph:
     text
         Lines `name = data | step | step`.
     **names
-        Data and functions of the text. A name that is not given is looked up among the
-        registered models, and then in the notebook.
+        Data, functions and pipelines of the text. A name that is not given is looked up among
+        the registered models, and then in the notebook.
 
     Raises
     ------
@@ -59,9 +59,8 @@ def pipeline(text: str, /, **names: object) -> Graph:
     """
     _check_text(text)
     graph = parse(text, Names(models=registry, given=names, notebook=notebook_names()))
-    used = {name for node in graph for name in (*node.data, *node.functions, *node.models)}
-    _refuse_unused(names, used)
-    return graph.bind(**names)
+    _refuse_unused(names, graph)
+    return graph.bind(**{k: value for k, value in names.items() if not isinstance(value, Graph)})
 
 
 def _check_text(text: object) -> None:
@@ -70,16 +69,18 @@ def _check_text(text: object) -> None:
         raise GraphError([problem], remedy='mm.pipeline("data | model", data=...)')
 
 
-def _refuse_unused(given: Iterable[str], used: set[str]) -> None:
+def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
+    used = {name for node in graph for name in (*node.data, *node.functions, *node.models)}
+    every = used.union(graph.pipelines)
     unused = [
         Problem(
             "given, but the text does not use it",
             found=repr(name),
-            allowed=listed(used),
-            nearest=nearest(name, used),
+            allowed=listed(every),
+            nearest=nearest(name, every),
         )
-        for name in given
-        if name not in used
+        for name, value in given.items()
+        if name not in (graph.pipelines if isinstance(value, Graph) else used)
     ]
     if unused:
         raise GraphError(unused, remedy="leave it out, or write it in the text")

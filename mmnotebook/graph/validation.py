@@ -80,7 +80,11 @@ def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
             yield Problem(
                 f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
             )
-    for problem in [*value_problems(kind, given), *_one_of_several(kind, given)]:
+    for problem in [
+        *value_problems(kind, given),
+        *_one_of_several(kind, given),
+        *_pinned(kind, given),
+    ]:
         yield replace(problem, node=node.name)
 
 
@@ -92,6 +96,9 @@ def _one_of_several(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[
         yield Problem(f"{kind.name} needs {named!r}", allowed=allowed)
     if "by" in given and "by_function" in given:
         yield Problem("'by' is a field and a function at once", allowed="one of them")
+
+
+def _pinned(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
     pinned = given.get("pin", ())
     arms = steps.arm_names(kind.name, dict(given))
     if pinned and arms and checks.is_mapping(pinned):
@@ -135,6 +142,22 @@ def _arity(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
         yield wrong("several inputs, and not said how they come together", "join or union")
     elif node.gather == "union" and len(node.inputs) < 2:
         yield wrong("a union has two inputs or more", "{a, b} | step")
+    yield from _missing(node, kind)
+
+
+def _missing(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
+    """'missing' on a step that joins nothing; what always joins is told that it must."""
+    gives = kind.param("missing") is not None and "missing" in dict(node.params)
+    if gives and node.gather != "join" and kind.inputs != "join":
+        how = f'missing="{node["missing"]}"'
+        allowed = f"[a, b] | {kind.name}(…, {how}), or {kind.name} without 'missing'"
+        yield Problem(
+            "'missing' says what to do when one of several joined outputs is not there, "
+            "and nothing is joined here",
+            node=node.name,
+            found=how,
+            allowed=allowed,
+        )
 
 
 def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:

@@ -121,10 +121,11 @@ class Matcher:
         yield from _as("node", _LINE_NAME.findall(earlier))
         yield from _as("model", names.known("model"))
         yield from _as("function", names.known("function"))
+        yield from _as("pipeline", names.known("pipeline"))
         yield from _as("data", names.known("data"))
         for kind in steps.KINDS.values():
             if kind.name not in ("source", "model"):
-                yield f"{kind.name}(" if kind.params else f"{kind.name}()", "step"
+                yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Found:
         """The nodes of the latest result, then those of the notebook's graphs."""

@@ -91,10 +91,11 @@ class Variables:
         self._shell.user_ns[name] = value
 
     def assign_graph(self, name: str | None, graph: Graph) -> None:
-        """Assign a graph; UsageError when that would take away what it reads or calls."""
+        """Assign a graph; UsageError when that would take away what it reads, calls or is of."""
         if name is None:
             return
         uses = {name for node in graph for name in (*node.data, *node.functions)}
+        uses |= set(graph.pipelines)
         if name in uses:
             raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
         self.assign(name, graph)

@@ -92,12 +92,23 @@ def test_a_step_after_a_bracket(ab: Any) -> None:
 
 def test_everything_that_may_follow(ab: Any) -> None:
     found = words(ab, "%%mm_pipeline\ndigits | ")
-    assert {"mlp", "tree", "halve", "split(", "cascade(", "keyed(", "switch(", "mean()"} <= found
-    assert not {"net", "forest", "get_ipython", "In", "exit", "source(", "ab"} & found
+    assert {
+        "mlp",
+        "tree",
+        "halve",
+        "split(",
+        "cascade(",
+        "keyed(",
+        "switch(",
+        "mean()",
+        "ab",
+    } <= found
+    assert not {"net", "forest", "get_ipython", "In", "exit", "source("} & found
 
 
 def test_what_a_text_offers_has_its_type(ab: Any) -> None:
     assert complete(ab, "%%mm_pipeline\nml") == {"%%mm_pipeline\nmlp": "model"}
+    assert complete(ab, "%%mm_pipeline\ndigits | ab") == {"%%mm_pipeline\ndigits | ab": "pipeline"}
     assert complete(ab, "%%mm_pipeline\nvot") == {"%%mm_pipeline\nvote()": "step"}
 
 

@@ -66,8 +66,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @st.composite
-def params(draw: st.DrawFn, kind: str, arms: Sequence[str] | None = None) -> dict[str, Any]:
-    """Valid parameters, the optional ones sometimes left out."""
+def params(
+    draw: st.DrawFn, kind: str, arms: Sequence[str] | None = None, joins: bool = True
+) -> dict[str, Any]:
+    """Valid parameters of a step that joins or does not, the optional ones sometimes left out."""
     given: dict[str, Any] = {}
     for param in KINDS[kind].params:
         if param.name == "by_function" and "by" in given:
@@ -76,6 +78,8 @@ def params(draw: st.DrawFn, kind: str, arms: Sequence[str] | None = None) -> dic
         if param.name == "arms":
             arms = arms or draw(several)
             given["arms"] = draw(weights(arms)) if kind == "split" else tuple(arms)
+        elif param.name == "missing" and not joins:
+            continue
         elif param.name == "pin":
             given |= draw(st.just({}) | pins(given["arms"]))
         elif param.name == "missing" and kind == "stack":
@@ -131,7 +135,8 @@ class Sketch:
             st.lists(st.sampled_from(ends), min_size=count[0], max_size=count[1], unique_by=unique)
         )
         wires = [Input(*end, self.draw(selects)) for end in chosen]
-        self.add(kind, self.draw(params(kind)), wires, gather)
+        given = self.draw(params(kind, joins=gather == "join"))
+        self.add(kind, given, wires, gather)
 
     def mirror(self) -> None:
         """Models side by side, and sometimes what combines them."""
@@ -186,7 +191,7 @@ def bound_names(graph: Graph) -> Names:
     given: dict[str, Any] = {}
     models: dict[str, object] = {model: object() for node in graph for model in node.models}
     for node in graph:
-        given |= dict.fromkeys(node.data, [1, 2, 3])
+        given |= {name: [1, 2, 3] for name in node.data}
         given |= dict.fromkeys(node.functions, len)
     return Names(models=models, given=given, notebook={})
 
@@ -194,7 +199,7 @@ def bound_names(graph: Graph) -> Names:
 def resolves(graph: Graph) -> bool:
     """Does no name of data stand for something else too?"""
     data = {name for node in graph for name in node.data}
-    functions = {value for node in graph for param, value in node.params if param == "function"}
+    functions = {name for node in graph for name in node.functions}
     return data.isdisjoint(functions | {model for node in graph for model in node.models})
 
 

@@ -200,7 +200,7 @@ def test_every_problem_is_told() -> None:
         ("switch", "arms", "ab"),
         ("cascade", "below", 1.1),
         ("cascade", "below", float("nan")),
-        ("keyed", "models", [[["k"], "m"], [["k"], "n"]]),
+        ("keyed", "models", [[["k", 1], "m"]]),
         ("keyed", "models", [[[], "m"]]),
         ("keyed", "models", [[[1], "m"]]),
         ("keyed", "models", []),
@@ -208,6 +208,17 @@ def test_every_problem_is_told() -> None:
         ("keyed", "max_models", True),
         ("keyed", "group", 1),
         ("keyed", "group", "never"),
+        ("keyed", "by_function", "a b"),
+        ("keyed", "default", ""),
+        ("keyed", "lowering", "best"),
+        ("keyed", "lowering", None),
+        ("split", "pin", {"a": "b"}),
+        ("split", "pin", []),
+        ("cascade", "score", "1"),
+        ("model", "watch", ""),
+        ("vote", "missing", "rest"),
+        ("vote", "missing", True),
+        ("stack", "missing", "rest"),
     ],
 )
 def test_bad_parameters(kind: str, param: str, bad: object) -> None:
@@ -216,6 +227,57 @@ def test_bad_parameters(kind: str, param: str, bad: object) -> None:
     told = found(ROWS, Node.make("x", kind, ["rows"], **{param: bad}))
     message = f"{param!r} of {kind} cannot be that"
     assert [p.allowed for p in told if p.message == message] == [known.allowed]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "message"),
+    [
+        (
+            "keyed",
+            {"models": [[["k", "l"], "m"], [["l"], "n"]], "by": "k"},
+            "the key 'l' is in two mappings, to 'm' and 'n'",
+        ),
+        (
+            "split",
+            {"arms": [["a", 0.5], ["b", 0.5]], "pin": [[["7"], "a"], [["7"], "b"]]},
+            "the key '7' is in two mappings, to 'a' and 'b'",
+        ),
+        ("keyed", {"models": [[["k"], "m"]]}, "keyed needs 'by'"),
+        (
+            "keyed",
+            {"models": [[["k"], "m"]], "by": "k", "by_function": "f"},
+            "'by' is a field and a function at once",
+        ),
+        (
+            "split",
+            {"arms": [["left", 0.5], ["right", 0.5]], "pin": [[["7"], "lift"]]},
+            "'pin' names no arm; found 'lift'; allowed: left, right; did you mean 'left'?",
+        ),
+        ("map", {"function": "f", "missing": "skip"}, "nothing is joined here"),
+    ],
+)
+def test_parameters_that_do_not_fit_together(
+    kind: str, params: dict[str, Any], message: str
+) -> None:
+    assert message in str(only(ROWS, Node.make("x", kind, ["rows"], **params)))
+
+
+@pytest.mark.parametrize("kind", ["map", "flat_map", "filter"])
+def test_missing_is_for_what_joins(kind: str) -> None:
+    other = Node.make("b", "source", data="b")
+    joins = Node.make("x", kind, ["rows", "b"], "join", function="f", missing="skip")
+    assert found(ROWS, other, joins) == []
+    unites = replace(joins, gather="union")
+    problem = only(ROWS, other, unites)
+    assert (problem.found, problem.node) == ('missing="skip"', "x")
+    assert f'[a, b] | {kind}(…, missing="skip")' in str(problem.allowed)
+
+
+def test_a_stack_cannot_use_the_rest() -> None:
+    other = Node.make("b", "source", data="b")
+    stack = Node.make("x", "stack", ["rows", "b"], "join", missing="use rest")
+    assert "stack cannot use the rest: its shape would change" in str(only(ROWS, other, stack))
+    assert found(ROWS, other, replace(stack, params=(("missing", "skip"),))) == []
 
 
 def test_names_and_counts() -> None:
@@ -312,6 +374,8 @@ def test_names_are_looked_up_in_their_order() -> None:
     assert list(names.known("data", "model")) == ["m", "f", "rows"]
     assert role_of(3) is None
     assert role_of(int) == "function"
+    assert role_of(Graph()) == "pipeline"
+    assert list(Names({}, {"g": Graph()}, {"h": Graph()}).known("pipeline")) == ["h", "g"]
 
 
 # --- the notebook's view ---------------------------------------------------------------------

@@ -183,6 +183,18 @@ def test_parsing_changes_no_warning_filter() -> None:
         "rows | flat_map(f) | filter(g)",
         "b = rows | a\na = rows | b",
         "mlp | mlp_2",
+        "rows | split(a=0.5, a2=0.5)",
+        "rows | split(a=0.5, b=0.5, by=user_of)",
+        'rows | split(a=0.5, b=0.5, salt="s", pin={"7": "a", ("8", "x"): "b"})',
+        's = rows | split({"l": 0.5, "r": 0.5}, by=user_of, pin={"7": "l"})',
+        'rows | keyed({"K": m}, by=key_of, default=m)',
+        'rows | keyed({"K": m}, by="lang", group=False, default=n, lowering="beam")',
+        "rows | cascade(small, big, below=0.5, score=f)",
+        '[a, b] | vote(missing="use rest")',
+        'rows | [a, b] | map(f, missing="skip")',
+        '[a, b] | stack(missing="skip")',
+        'rows | model(mlp, watch="models/*.pt")',
+        'rows | [model(mlp, watch="models/*.pt"), tree] | mean()',
     ],
 )
 def test_readable_text_is_canonical(text: str) -> None:
@@ -203,6 +215,17 @@ def test_other_ways_to_write_the_same() -> None:
         ("rows | cascade(small, big, 1)", "rows | cascade(small, big, below=1.0)"),
         ("both = rows | [a, b]\n[a, b] | vote()", "both = rows | [a, b]\nboth | vote()"),
         ("source(rows) | a\nrows | b", "rows | [a, b]"),
+        (
+            "rows | keyed({7: m, (-1, 'x'): n}, by='k')",
+            'rows | keyed({"7": m, ("-1", "x"): n}, by="k")',
+        ),
+        ('rows | keyed({("K", "K", "L"): m}, by="k")', 'rows | keyed({("K", "L"): m}, by="k")'),
+        ('rows | keyed({("K", "K"): m}, by="k")', 'rows | keyed({"K": m}, by="k")'),
+        ("rows | keyed({'K': m}, by_function=f)", 'rows | keyed({"K": m}, by=f)'),
+        ("rows | keyed({'K': m}, by='k', lowering='auto')", 'rows | keyed({"K": m}, by="k")'),
+        ("rows | split(a=.5, b=.5, pin={7: 'a'})", 'rows | split(a=0.5, b=0.5, pin={"7": "a"})'),
+        ("rows | map(f, missing='fail')", "rows | map(f)"),
+        ("rows | model(mlp)", "rows | mlp"),
     ]:
         graph = parse(text)
         assert parse(to_text(graph)) == graph
@@ -245,6 +268,35 @@ def test_what_follows_a_split_gets_each_element_once() -> None:
     )
     assert graph["a"].inputs == (Input("split", "a"),)
     assert (graph["f"].gather, graph["f"].inputs) == ("union", (Input("a"), Input("b")))
+
+
+def test_by_is_a_field_in_quotes_and_a_function_without() -> None:
+    for text in ("rows | split(a=0.5, b=0.5, by={})", "rows | keyed({{'k': m}}, by={})"):
+        field, function = (list(parse(text.format(by)))[1] for by in ('"len"', "len"))
+        assert (field["by"], field["by_function"], field.functions) == ("len", None, ())
+        assert (function["by"], function["by_function"]) == (None, "len")
+        assert function.functions == ("len",)
+
+
+def test_a_key_is_a_text_and_counts_once_in_its_mapping() -> None:
+    keyed = parse("rows | keyed({(5, '5', 6): m, 7: m}, by='k', default=n)")["keyed"]
+    assert keyed["models"] == ((("5", "6"), "m"), (("7",), "m"))
+    assert keyed.models == ("m", "n")
+    split = parse("rows | split(a=0.5, b=0.5, pin={(7, 7): 'a'})")["split"]
+    assert split["pin"] == ((("7",), "a"),)
+
+
+def test_functions_and_models_of_every_step_are_named() -> None:
+    cascade = parse("rows | cascade(small, big, below=0.8, score=sure)")["cascade"]
+    assert (cascade.functions, cascade.models) == (("sure",), ("small", "big"))
+    watched = parse('rows | model(mlp, watch="models/*.pt")')["mlp"]
+    assert (watched.models, watched["watch"]) == (("mlp",), "models/*.pt")
+
+
+def test_one_model_under_two_names_is_split_in_halves() -> None:
+    graph = parse("rows | split(a=0.5, a2=0.5)")
+    assert graph.names == ("rows", "split", "a", "a2")
+    assert graph["split"]["arms"] == (("a", 0.5), ("a2", 0.5))
 
 
 def test_the_arms_of_a_switch_are_any_steps() -> None:
@@ -337,9 +389,37 @@ def test_bare_names_are_looked_up() -> None:
         ("rows | switch(f, ['a', 'a'])", (1, 8), "'arms' of switch cannot be that"),
         ("rows | keyed([m], by='k')", (1, 14), "not a model for each key"),
         ("rows | keyed({'k': 'm'}, by='k')", (1, 20), "not a model"),
-        ("rows | keyed({'k': m, ('k', 'l'): n}, by='k')", (1, 8), "'models' of keyed"),
+        (
+            "rows | keyed({'k': m, ('k', 'l'): n}, by='k')",
+            (1, 8),
+            "the key 'k' is in two mappings, to 'm' and 'n'",
+        ),
+        ("rows | keyed({'k': m, 'k': m}, by='k')", (1, 8), "in two mappings, to 'm' and 'm'"),
+        ("rows | keyed({'7': m, 7: n}, by='k')", (1, 8), "the key '7' is in two mappings"),
+        ("rows | keyed({1.5: m}, by='k')", (1, 15), "not a key"),
+        ("rows | keyed({True: m}, by='k')", (1, 15), "not a key"),
+        ("rows | keyed({None: m}, by='k')", (1, 15), "not a key"),
+        ("rows | keyed({'k': m})", (1, 8), "keyed needs 'by'"),
+        ("rows | keyed({'k': m}, 'k', 2)", (1, 29), "keyed has no parameter number 3"),
+        ("rows | keyed({'k': m}, by='k', default='m')", (1, 40), "not a model"),
+        ("rows | keyed({'k': m}, by='k', lowering='best')", (1, 8), "'lowering' of keyed"),
+        ("rows | keyed({'k': m}, by=lambda e: e)", (1, 27), "a lambda cannot stand here"),
+        ("rows | split(a=.5, b=.5, by='u', by_function=f)", (1, 8), "a field and a function"),
+        ("rows | split(a=.5, b=.5, pin={7: 'c'})", (1, 8), "'pin' names no arm"),
+        ("rows | split(a=.5, b=.5, pin={7: b})", (1, 34), "not a text in quotes"),
+        ("rows | split(a=.5, b=.5, pin=['a'])", (1, 30), "not an arm for each id"),
+        ("rows | split(a=.5, b=.5, pin={7: 'a', '7': 'b'})", (1, 8), "in two mappings"),
+        ("rows | map(f, missing='skip')", (1, 8), "nothing is joined here"),
+        ("{a, b} | filter(f, missing='use rest')", (1, 10), "nothing is joined here"),
+        ("[a, b] | vote(missing='rest')", (1, 10), "'missing' of vote cannot be that"),
+        ("[a, b] | stack(missing='use rest')", (1, 10), "its shape would change"),
+        ("[a, b] | vote('skip')", (1, 15), "vote has no parameter number 1"),
+        ("rows | model(mlp, 'm/*.pt')", (1, 19), "model has no parameter number 2"),
+        ("rows | model(mlp, watch=3)", (1, 8), "'watch' of model cannot be that"),
+        ("source(rows, 'k') | a", (1, 14), "source has no parameter number 2"),
+        ("rows | cascade(a, b, 0.5, f)", (1, 27), "cascade has no parameter number 4"),
+        ("rows | cascade(a, b, 0.5, score='f')", (1, 33), "not a function"),
         ("rows | keyed({'k': m}, by='k', max_models=-1)", (1, 8), "'max_models' of keyed"),
-        ("rows | keyed({'k': m}, by=k)", (1, 27), "this cannot be a value here"),
         ("rows | keyed({'k': m}, by='k', group=1)", (1, 8), "'group' of keyed"),
         ("rows | cascade(a, b, below=2)", (1, 8), "'below' of cascade"),
         ("rows | cascade(a, b, below=1j)", (1, 28), "this cannot be a value here"),
@@ -398,6 +478,13 @@ def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
         ("rows | cascade(mlp, tee, below=.5)", (1, 21), "no model is registered", "tree"),
         ("rows | keyed({'k': tee}, by='k')", (1, 20), "no model is registered", "tree"),
         ("rows | keyed({'k': tree}, by='k', max_modls=2)", (1, 45), "no parameter", "max_models"),
+        ("rows | keyed({'k': tree}, by=corp)", (1, 30), "not a function", "crop"),
+        ("rows | split(mlp=.5, tree=.5, by=corp)", (1, 34), "not a function", "crop"),
+        ("rows | keyed({'k': mlp}, by='k', default=tre)", (1, 42), "no model is", "tree"),
+        ("rows | cascade(mlp, tree, .5, score=corp)", (1, 37), "not a function", "crop"),
+        ("rows | keyed({'k': tree}, by=mlp)", (1, 30), "'mlp' is a model, not a function", None),
+        ("rows | model(tree, wach='x')", (1, 25), "no parameter 'wach'", "watch"),
+        ("rows | split(mlp=.5, tree=.5, pin={1: 'mpl'})", (1, 8), "'pin' names no arm", "mlp"),
         ("digts | mlp", (1, 1), "nothing has this name", "digits"),
         ("source(digts) | mlp", (1, 8), "is no data", "digits"),
         ("rows | split(mpl=0.5, tree=0.5)", (1, 14), "there is none", "mlp"),
@@ -442,7 +529,10 @@ def test_one_problem_with_names(
         ("rows | mlp(3)", "data | mlp"),
         ("rows | crop(3)", "map(crop)"),
         ("rows | vote", "write vote()"),
-        ("rows | split", "write split(arms, by=…, salt=…)"),
+        ("rows | split", "write split(arms)"),
+        ("rows | keyed", "write keyed(models, by)"),
+        ("rows | map(crop, len)", "written with its name: missing=…"),
+        ("rows | split(mlp=.5, tree=.5, by=user)", 'by="user"'),
         ("rows | digits", "[digits, other] | step"),
         ("seven | mlp", "data is a DataFrame, list, numpy array, torch tensor, path or glob"),
         ("rows | mlp.one", "mlp.one | step"),
@@ -496,7 +586,7 @@ def test_parameters_are_checked_beside_a_problem() -> None:
     assert "'by'" in problems[0].message and "'max_models'" in problems[1].message
     weight, by = refused("rows | split(mlp='x', tree=0.5, by=3)", NOTEBOOK)[::-1]
     assert (by.column, weight.column) == (8, 14)
-    by, arms = refused("rows | split(mlp=0.9, tree=0.5, by=crop)", NOTEBOOK)[::-1]
+    by, arms = refused("rows | split(mlp=0.9, tree=0.5, by=digits)", NOTEBOOK)[::-1]
     assert "'arms'" in arms.message and by.column == 36
 
 

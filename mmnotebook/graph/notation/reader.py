@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mmnotebook.errors import Problem
-from mmnotebook.graph import steps, validation
+from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
+from mmnotebook.graph.notation.draft import Draft
 from mmnotebook.graph.notation.log import Log, listed
 from mmnotebook.graph.notation.terms import BROKEN, Ends, field_of, pieces, together
 from mmnotebook.graph.notation.words import Words
@@ -32,28 +32,22 @@ class Reader:
 
     def __init__(self, names: Names | None, log: Log) -> None:
         self._log = log
-        self._lines: dict[str, int] = {}
-        self._nodes: dict[str, Node] = {}
-        self._groups: dict[str, Group] = {}
-        self._places: dict[str, ast.AST] = {}
+        self._draft = Draft(names, log)
+        self._nodes, self._groups = self._draft.nodes, self._draft.groups
         self._read: set[str] = set()
         self._failed: set[str] = set()
-        self._tainted: set[str] = set()
-        self._starts: dict[Node, str] = {}
-        self._words = Words(names, log, self._lines, self._nodes)
+        self._words = Words(names, log, self._draft.lines, self._nodes)
 
     def read(self, tree: ast.Module) -> Graph:
         """The graph; with problems in the log it is only part of what was meant."""
         lines = [self._line_parts(statement) for statement in tree.body]
         for target, _ in lines:
             if target is not None:
-                self._lines.setdefault(target.id, target.lineno)
+                self._draft.lines.setdefault(target.id, target.lineno)
         for target, value in lines:
             if value is not None:
                 self._line(target, value)
-        graph = Graph(tuple(self._nodes.values()), tuple(self._groups.values()))
-        self._log.problems.extend(self._checked(graph))
-        return graph
+        return self._draft.graph()
 
     def _line_parts(self, statement: ast.stmt) -> tuple[ast.Name | None, ast.expr | None]:
         if isinstance(statement, ast.Expr):
@@ -95,32 +89,18 @@ class Reader:
     def _group(self, target: ast.Name, value: ast.expr, ends: Ends) -> None:
         """Name the members of a list together; a second name for one thing is refused."""
         name = target.id
-        self._places[name] = target
-        if not ends.broken and isinstance(value, ast.Name):
+        known = isinstance(value, ast.Name) and (
+            value.id in self._nodes or value.id in self._groups
+        )
+        if not ends.broken and isinstance(value, ast.Name) and known:
             remedy = f"use {value.id} where you would use {name}, or put a step after it"
             message = f"{name!r} would be a second name for {value.id!r}"
             self._log.add(value, message, allowed="data | step, or a list", remedy=remedy)
-        elif not ends.broken and not self._is_mixed(value, ends):
+        elif not ends.broken and not self._draft.is_mixed(value, ends):
             members = tuple(wire.node for wire in ends.wires)
-            self._groups[name] = Group(name, members, ends.gather or "join")
+            self._draft.add_group(target, Group(name, members, ends.gather or "join"))
             return
         self._failed.add(name)
-
-    def _is_mixed(self, node: ast.AST, ends: Ends) -> bool:
-        if ends.mixed:
-            message = "some of these outputs are joined and others united"
-            remedy = "put a step, or a line of its own, after the inner ones"
-            self._log.add(node, message, allowed="[a, b] or {a, b}", remedy=remedy)
-        return ends.mixed
-
-    def _checked(self, graph: Graph) -> Iterable[Problem]:
-        """What `validation` finds, with places, without what follows from a problem in the log."""
-        found = [p for p in validation.problems(graph) if p.node not in self._tainted]
-        for name in self._tainted:
-            found += validation.parameter_problems(graph[name])
-        for problem in found:
-            line, column = self._log.place(self._places[problem.node or ""])
-            yield replace(problem, line=line, column=column)
 
     def _expression(self, value: ast.expr, name: str | None) -> Ends:
         first, *rest = pieces(value)
@@ -198,6 +178,9 @@ class Reader:
             return Ends(tuple(map(Input, group.members)), group.gather)
         if known in self._failed or not self._words.starts(node):
             return BROKEN
+        pipeline = self._words.pipeline(known)
+        if pipeline is not None:
+            return self._draft.take(node, known, pipeline, None, name)
         return self._make(node, "source", {"data": known}, None, name)
 
     def _port(self, node: ast.Attribute, owner: ast.Name) -> Ends:
@@ -210,6 +193,9 @@ class Reader:
         return BROKEN
 
     def _bare(self, node: ast.Name, upstream: Ends, name: str | None) -> Ends:
+        pipeline = self._words.pipeline(node.id)
+        if pipeline is not None:
+            return self._draft.take(node, node.id, pipeline, upstream, name)
         found = self._words.step(node)
         if found is None:
             if self._words.role(node.id) is None:
@@ -248,6 +234,9 @@ class Reader:
         into = replace(fork, wires=tuple(replace(wire, port=arm.arg) for wire in fork.wires))
         if kind.name == "switch":
             return self._chain(pieces(arm.value), into, None)
+        pipeline = self._words.pipeline(str(arm.arg))
+        if pipeline is not None:
+            return self._draft.take(arm, str(arm.arg), pipeline, into, None)
         found = self._words.arm(arm)
         return self._make(arm, *found, into, None) if found else BROKEN
 
@@ -259,23 +248,4 @@ class Reader:
         upstream: Ends | None,
         name: str | None,
     ) -> Ends:
-        into = upstream or Ends()
-        content = Node("", kind, tuple(params.items()))
-        if upstream is None and name is None and content in self._starts:
-            return Ends((Input(self._starts[content]),))
-        broken = into.broken or self._is_mixed(at, into)
-        new = name or self._free(steps.default_name(kind, params))
-        self._nodes[new] = replace(content, name=new, inputs=into.wires, gather=into.gather)
-        self._places[new] = at
-        if broken:
-            self._tainted.add(new)
-        if upstream is None and name is None:
-            self._starts[content] = new
-        return Ends((Input(new),))
-
-    def _free(self, name: str) -> str:
-        count, free = 1, name
-        while free in self._nodes or free in self._lines:
-            count += 1
-            free = f"{name}_{count}"
-        return free
+        return self._draft.add(at, Node("", kind, tuple(params.items())), upstream, name)

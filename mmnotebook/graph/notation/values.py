@@ -73,16 +73,25 @@ class Values:
 
     def _pairs(self, call: ast.Call, kind: StepKind) -> Iterator[tuple[str, ast.expr]]:
         for place, node in enumerate(call.args):
-            yield (kind.params[place].name if place < len(kind.params) else f"#{place + 1}"), node
+            yield (kind.placed[place] if place < len(kind.placed) else f"#{place + 1}"), node
         for keyword in call.keywords:
             yield keyword.arg or "**", keyword.value
 
     def _unknown(self, node: ast.expr, name: str, kind: StepKind) -> NotRead:
-        known = [param.name for param in kind.params]
-        called = f"number {name[1:]}" if name.startswith("#") else repr(name)
-        message = f"{kind.name} has no parameter {called}"
-        allowed = ", ".join(known) or "none"
-        return self.refuse(node, message, allowed=allowed, candidates=known, name=name)
+        known = kind.words
+        called, remedy = repr(name), None
+        if name.startswith("#"):
+            called = f"number {name[1:]}"
+            named = ", ".join(f"{word}=…" for word in known if word not in kind.placed)
+            remedy = f"what may be left out is written with its name: {named}" if named else None
+        return self.refuse(
+            node,
+            f"{kind.name} has no parameter {called}",
+            allowed=", ".join(known) or "none",
+            candidates=known,
+            name=name,
+            remedy=remedy,
+        )
 
     def _value(self, node: ast.expr, param: Param) -> Any:
         if isinstance(node, ast.Lambda):
@@ -90,6 +99,7 @@ class Values:
         if isinstance(node, ast.Starred):
             raise self.refuse(node, "nothing can be unpacked here", allowed=param.allowed)
         readers: dict[str, Callable[[ast.expr], Any]] = {
+            "by_function": self._by_function,
             "function": self.function,
             "data": self.data,
             "model": self.model,
@@ -125,8 +135,14 @@ class Values:
             remedy = "a name stands without quotes"
         raise self.refuse(node, f"not {what}", allowed=f"{what}, by its name", remedy=remedy)
 
-    def function(self, node: ast.expr) -> str:
-        """The name of a function."""
+    def _by_function(self, node: ast.expr) -> str:
+        return self.function(node, f"a field stands in quotes: by={self._quoted(node)}")
+
+    def _quoted(self, node: ast.expr) -> str:
+        return f'"{self._log.found(node)}"'
+
+    def function(self, node: ast.expr, remedy: str | None = None) -> str:
+        """The name of a function; `remedy` is what else could be meant."""
         name = self._identifier(node, "a function")
         names = self._names
         if names is None or names.function(name) is not None:
@@ -135,8 +151,10 @@ class Values:
         if role == "unregistered":
             raise self.unregistered(node, name)
         known = list(names.known("function"))
-        message = f"{name!r} is a model, not a function" if role == "model" else "not a function"
-        remedy = f"a model is a step of its own: data | {name}" if role == "model" else None
+        message = "not a function"
+        if role in ("model", "pipeline"):
+            message = f"{name!r} is a {role}, not a function"
+            remedy = f"a {role} is a step of its own: data | {name}"
         raise self.refuse(
             node, message, allowed=listed(known), candidates=known, name=name, remedy=remedy
         )
@@ -192,9 +210,11 @@ class Values:
 
     def _key(self, node: ast.expr | None, within: ast.expr) -> str:
         """A key: a text, or a whole number as its text."""
-        if isinstance(node, ast.Constant) and type(node.value) is int:
-            return str(node.value)
-        return self._text(node, within)
+        allowed = '"a text", or a whole number'
+        value = None if node is None else self.literal(node, allowed)
+        if isinstance(value, str) or type(value) is int:
+            return str(value)
+        raise self.refuse(node or within, "not a key", allowed=allowed)
 
     def _keyed(self, node: ast.expr) -> tuple[Any, ...]:
         return self._mapping(node, self.model, "a model for each key", "model")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmnotebook.graph.graph import Node
+from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.log import LAMBDA, Log, listed
 from mmnotebook.graph.notation.values import NotRead, Values
@@ -45,6 +45,13 @@ class Words:
     def role(self, name: str) -> str | None:
         return None if self._names is None else self._names.role(name)
 
+    def pipeline(self, name: str) -> Graph | None:
+        """The pipeline behind a name, None when it stands for anything else."""
+        if self._names is None or self.role(name) != "pipeline":
+            return None
+        found: Graph = self._names.object(name)
+        return found
+
     def starts(self, node: ast.Name) -> bool:
         """Is it data, which may start a line?"""
         name, role = node.id, self.role(node.id)
@@ -70,7 +77,7 @@ class Words:
 
     def _unknown_data(self, node: ast.Name, names: Names) -> None:
         message, remedy = "nothing has this name", None
-        known = [*self._nodes, *names.known("data")]
+        known = [*self._nodes, *names.known("data", "pipeline")]
         useless = names.useless(node.id)
         if useless is not None:
             message, known = f"{node.id!r} is {useless}, which is no data", []
@@ -85,7 +92,7 @@ class Words:
         )
 
     def _heads(self) -> str:
-        data = self._names.known("data") if self._names else ()
+        data = self._names.known("data", "pipeline") if self._names else ()
         return listed([*self._nodes, *data])
 
     def step(self, node: ast.Name) -> Step | None:
@@ -114,16 +121,16 @@ class Words:
         return None
 
     def _steps(self, names: Names) -> str:
-        return listed([*names.known("model"), *names.known("function")]) + "; " + listed(KINDS)
+        return listed(names.known("model", "function", "pipeline")) + "; " + listed(KINDS)
 
     def _unknown_step(self, node: ast.Name, names: Names) -> None:
         kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
         if node.id in kinds:
-            remedy = f"write {kinds[node.id]}"
+            remedy = f"write {signature(KINDS[node.id], optional=False)}"
             message = f"{node.id!r} stands with parentheses"
             self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
             return
-        known = [*names.known("model"), *names.known("function"), *kinds]
+        known = [*names.known("model"), *names.known("function", "pipeline"), *kinds]
         message = "no model or function has this name"
         useless = names.useless(node.id)
         if useless is not None:
@@ -136,8 +143,8 @@ class Words:
         if name in KINDS:
             return KINDS[name]
         remedy = None
-        if name is not None and self.role(name) in ("model", "function"):
-            written = name if self.role(name) == "model" else f"map({name})"
+        if name is not None and self.role(name) in ("model", "function", "pipeline"):
+            written = f"map({name})" if self.role(name) == "function" else name
             remedy = f"{name} takes no arguments here: write data | {written}"
         elif name is None:
             remedy = "define a function that does this and name it: map(f)"
@@ -159,7 +166,7 @@ class Words:
         if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
             given = ", ".join(str(arm.arg) for arm in arms)
             message = f"the outputs are named twice: in one value, and as {given}"
-            self._log.add(call, message, allowed=", ".join(p.name for p in kind.params))
+            self._log.add(call, message, allowed=", ".join(kind.words))
             return None
         weighed: list[Any] = []
         broken = False
@@ -176,7 +183,7 @@ class Words:
             return None
         if isinstance(weight, (int, float)) and not isinstance(weight, bool):
             return weight
-        known = [param.name for param in kind.params]
+        known = kind.words
         self._log.add(
             arm,
             f"{arm.arg!r} is no parameter of {kind.name}, and as an output it needs a fraction",
@@ -229,7 +236,7 @@ class Words:
         self._log.add(node, message, allowed=allowed, remedy=remedy)
 
 
-def signature(kind: StepKind) -> str:
-    """How a kind of step is written: `cascade(small, big, below=…)`."""
-    parts = [p.name if p.required else f"{p.name}=…" for p in kind.params]
-    return f"{kind.name}({', '.join(parts)})"
+def signature(kind: StepKind, optional: bool = True) -> str:
+    """How a kind of step is written: `cascade(small, big, below, score=…)`."""
+    given = [word if word in kind.placed else f"{word}=…" for word in kind.words]
+    return f"{kind.name}({', '.join(given if optional else kind.placed)})"
