@@ -13,6 +13,7 @@ from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
 
@@ -63,6 +64,10 @@ class Calls:
             outputs = self._call(self.examples.part(start, stop))
         except live.Stopped:
             raise
+        except CallTimeoutError as error:
+            # Halves would wait as long again, beside a call that has not ended.
+            self.errors.update(dict.fromkeys(range(start, stop), error))
+            return
         except Exception as error:  # noqa: BLE001 - whatever the user's model raises
             if stop - start == 1:
                 self.errors[start] = error

@@ -135,7 +135,7 @@ def test_dicts_and_tuples_of_outputs(shapes: mm.Result) -> None:
 
 def test_another_number_of_outputs_than_of_elements(shapes: mm.Result) -> None:
     failed = shapes.failed.query("node == 'doubles'")
-    assert len(failed) == 4 and set(failed["error"]) == {"ValueError"}
+    assert len(failed) == 4 and set(failed["error"]) == {"WrongOutputsError"}
     assert failed["message"].str.contains("model .* gave 2 outputs for a batch of 1").all()
     # It fails as a batch and works one by one.
     assert shapes["sums"]["prediction"].map(float).tolist() == [1, 2, 3, 4]
