@@ -164,3 +164,12 @@ def no_method(name: str, options: Options, why: str) -> None:
             f"cannot register {name!r} with method={options.method!r}: {why}",
             remedy="leave method= out",
         )
+
+
+def only_files(name: str, target: Any, *options: str) -> ModelError:
+    """The refusal of what goes with a file, beside a live object."""
+    given = options or ("model_class", "model_params")
+    return ModelError(
+        f"cannot register {name!r}: {' and '.join(given)} go with a file, not with {shown(target)}",
+        remedy="leave them out",
+    )

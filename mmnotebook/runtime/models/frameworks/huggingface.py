@@ -14,7 +14,15 @@ from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+from mmnotebook.runtime.models.frameworks.base import (
+    Framework,
+    Options,
+    check_method,
+    not_mine,
+    of_file,
+    only_files,
+    unloadable,
+)
 
 _PIPELINE = {("transformers", "Pipeline")}
 _MODEL = {("transformers", "PreTrainedModel")}
@@ -44,6 +52,10 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         spec = replace(of_file(name, "huggingface", form, path), params=_params(path, options))
         _tried(spec, options, str(path))
         return replace(spec, target=options.model_class)
+    if not _claims(target):
+        raise not_mine(name, target, FRAMEWORK)
+    if options.model_class is not None or options.model_params or options.extra:
+        raise only_files(name, target, *options.extra)
     spec = _stored(name, target)
     _tried(spec, options, spec.origin)
     return spec
@@ -108,12 +120,7 @@ def _tried(spec: ModelSpec, options: Options, origin: str) -> Any:
             "is a model unless task= makes it a pipeline; a name on the hub needs the internet "
             "or a copy in the cache",
         ) from error
-    method = options.method
-    if method is not None and not callable(getattr(model, method, None)):
-        raise ModelError(
-            f"cannot register {spec.name!r}: a {type(model).__name__} has no method {method!r}",
-            remedy="for example method='generate', for a model that writes text",
-        )
+    check_method(spec.name, model, options.method)
     return model
 
 

@@ -9,7 +9,13 @@ from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+from mmnotebook.runtime.models.frameworks.base import (
+    Framework,
+    Options,
+    not_mine,
+    of_file,
+    unloadable,
+)
 
 
 def _claims(target: Any) -> bool:
@@ -22,6 +28,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
         session = _tried(name, target)
         spec = of_file(name, "onnx", "onnx", target)
+    elif not _claims(target):
+        raise not_mine(name, target, FRAMEWORK)
     else:
         path = storage.new_folder("model") / f"{name}.onnx"
         try:

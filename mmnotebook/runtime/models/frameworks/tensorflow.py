@@ -12,7 +12,14 @@ from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+from mmnotebook.runtime.models.frameworks.base import (
+    Framework,
+    Options,
+    not_mine,
+    of_file,
+    only_files,
+    unloadable,
+)
 
 _KERAS = {("keras", "Model")}
 _ENDINGS = (".keras", ".h5")
@@ -27,6 +34,10 @@ def _claims(target: Any) -> bool:
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
         return _of_path(name, target, options)
+    if not _claims(target):
+        raise not_mine(name, target, FRAMEWORK)
+    if options.model_class is not None or options.model_params:
+        raise only_files(name, target)
     keras = is_a(target, _KERAS)
     folder = storage.new_folder("model")
     path = folder / (f"{name}.keras" if keras else name)
@@ -58,11 +69,6 @@ def _save(target: Any, path: Path, keras: bool) -> None:
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
-    if not path.exists():
-        raise ModelError(
-            f"cannot register {str(path)!r} as {name!r}: there is no such file",
-            remedy=f"the current folder is {Path.cwd()}",
-        )
     form = "saved_model" if path.is_dir() else "keras"
     if options.model_class is not None:
         form = "weights"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ from mmnotebook.runtime.models.frameworks.base import Framework, Options, no_met
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
     no_method(name, options, "a served model is only asked")
     _check(name, target, options)
-    params = {key: value for key, value in options.extra.items() if value is not None}
     path = Path(target).expanduser()
-    form = "chat" if params.get("chat") else "completions"
+    form = "chat" if options.extra.get("chat") else "completions"
     if path.is_dir():
-        spec = of_file(name, "vllm", form, path)
-        return replace(spec, params=params)
-    return ModelSpec(name, "vllm", form, str(target), None, digest(str(target)), params=params)
+        return of_file(name, "vllm", form, path)
+    return ModelSpec(name, "vllm", form, str(target), None, digest(str(target)))
 
 
 def _check(name: str, target: Any, options: Options) -> None:

@@ -17,16 +17,16 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def _arguments(spec: ModelSpec) -> dict[str, Any]:
-    params = spec.params
+    extra = spec.extra
     server = {
         key: None if value is None else str(value)
-        for key, value in dict(params.get("server_args") or {}).items()
+        for key, value in dict(extra.get("server_args") or {}).items()
     }
     return {
         "model_name": spec.path or spec.origin,
         "vllm_server_kwargs": server,
-        "use_dynamo": bool(params.get("use_dynamo")),
-        "dynamo_frontend_kwargs": params.get("frontend_args"),
+        "use_dynamo": bool(extra.get("use_dynamo")),
+        "dynamo_frontend_kwargs": extra.get("frontend_args"),
     }
 
 
@@ -64,7 +64,7 @@ class ChatHandler(VLLMChatModelHandler):
     """Strings, or lists of messages with `role` and `content`, in; chat completions out."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        super().__init__(chat_template_path=spec.params.get("chat_template"), **_arguments(spec))
+        super().__init__(chat_template_path=spec.extra.get("chat_template"), **_arguments(spec))
 
     def load_model(self) -> Any:
         _need_vllm()

@@ -12,7 +12,15 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models.frameworks.base import Framework, Options, of_file, unloadable
+from mmnotebook.runtime.models.frameworks.base import (
+    Framework,
+    Options,
+    check_method,
+    not_mine,
+    of_file,
+    only_files,
+    unloadable,
+)
 
 _ENDINGS = (".ubj", ".json", ".xgb")
 _KEPT = ("missing", "enable_categorical")
@@ -28,6 +36,10 @@ def _claims(target: Any) -> bool:
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
         return _of_path(name, target, options)
+    if not _claims(target):
+        raise not_mine(name, target, FRAMEWORK)
+    if options.model_class is not None or options.model_params:
+        raise only_files(name, target)
     sklearn_like = is_a(target, {("xgboost", "XGBModel")})
     kind = type(target).__name__
     if sklearn_like and not target.__sklearn_is_fitted__():
@@ -48,7 +60,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if sklearn_like:
         kept = {key: value for key, value in target.get_params().items() if key in _KEPT}
         spec = replace(spec, target=type(target), params=kept)
-    _check_method(name, options.method, load(spec))
+    check_method(name, load(spec), options.method)
     return spec
 
 
@@ -63,7 +75,7 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
         raise unloadable(
             name, path, said, "save it with XGBoost's own model.save_model('model.ubj')"
         ) from error
-    _check_method(name, options.method, model)
+    check_method(name, model, options.method)
     return spec
 
 
@@ -75,14 +87,6 @@ def _class_of(path: Path) -> Any:
     kind = json.loads(said).get("_estimator_type") if said else None
     classes = {"classifier": xgboost.XGBClassifier, "regressor": xgboost.XGBRegressor}
     return classes.get(kind) if kind else None
-
-
-def _check_method(name: str, method: str | None, model: Any) -> None:
-    if method is not None and not callable(getattr(model, method, None)):
-        raise ModelError(
-            f"cannot register {name!r}: a {type(model).__name__} has no method {method!r}",
-            remedy="allowed: 'predict', and 'predict_proba' for an XGBClassifier",
-        )
 
 
 def load(spec: ModelSpec) -> Any:
