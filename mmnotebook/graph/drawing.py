@@ -36,7 +36,7 @@ _FAMILIES = {
 }
 _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN, _GAP = 44, 12, 10, 48
-_LONG_NAME, _LONG_DETAIL, _LONG_LABEL = 24, 30, 26  # characters
+_LONG_NAME, _LONG_DETAIL, _LONG_LABEL, _LONG_STEP = 24, 30, 26, 300  # characters
 _MAPPINGS = 8  # of a keyed step are shown
 _LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
@@ -214,7 +214,7 @@ def _key(given: Mapping[str, Any]) -> str | None:
 
 
 def _tooltip(graph: Graph, node: Node) -> str:
-    lines = [f"{node.name} = {step(node)}", KINDS[node.kind].summary]
+    lines = [_cut(f"{node.name} = {step(node)}", _LONG_STEP), KINDS[node.kind].summary]
     if node.kind == "keyed":
         lines += _mapping(node)
     if node.gather is not None:

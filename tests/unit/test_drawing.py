@@ -95,6 +95,28 @@ def test_tooltips_hold_what_the_boxes_have_no_room_for() -> None:
     assert any("each element as it comes" in title for title in titles(drawing))
 
 
+def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:
+    keyed = "keyed({'KEY_1': m1, ('KEY_2', 'KEY_3'): m2}, by=lang_of, default=m3)"
+    drawing = svg(parse(f"rows | {keyed}"))
+    assert "3 models by lang_of" in texts(drawing)
+    (told,) = (title for title in titles(drawing) if title.startswith("keyed = "))
+    assert told.splitlines()[-3:] == ["KEY_1 → m1", "KEY_2, KEY_3 → m2", "all others → m3"]
+    many = ", ".join(f"'k{n}': m{n}" for n in range(200))
+    (told,) = (
+        title
+        for title in titles(svg(parse(f"rows | keyed({{{many}}}, by='k')")))
+        if title.startswith("keyed = ")
+    )
+    assert told.endswith("k7 → m7\nand 192 more")
+    assert len(told) < 600
+
+
+def test_a_split_says_what_it_goes_by() -> None:
+    text = "rows | split(a=0.9, b=0.1, by={})"
+    for by in ('"user"', "user_of"):
+        assert f"a 0.9, b 0.1 by {by.strip(chr(34))}" in texts(svg(parse(text.format(by))))
+
+
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "a\0\ud800&b"])
 def test_what_users_write_is_escaped(hostile: str) -> None:
     graph = parse(f"rows[{hostile!r}] | a | write({hostile!r})")

@@ -204,19 +204,18 @@ class Inlining:
             return Ends(wires)
         if self._cover is not None:
             return Ends(wires, self._cover.gather)
-        apart = [self._apart(*pair) for pair in combinations(last, 2)]
+        forks = [self._arms_of(node.name) for node in self._order if node.arms]
+        apart = [
+            any(arms[one] and arms[other] and arms[one].isdisjoint(arms[other]) for arms in forks)
+            for one, other in combinations(last, 2)
+        ]
         return Ends(wires, "union" if all(apart) else "join", any(apart) and not all(apart))
 
-    def _apart(self, one: str, other: str) -> bool:
-        """Does an element reach only one of two nodes, as it takes one arm of a fork?"""
-        for fork in self._order:
-            ways = [self._arms_to(node, fork.name) for node in (one, other)] if fork.arms else []
-            if ways and ways[0] and ways[1] and ways[0].isdisjoint(ways[1]):
-                return True
-        return False
+    def _arms_of(self, fork: str) -> dict[str, frozenset[str | None]]:
+        """By node, the arms of a fork by which its elements come; none where they may pass it by.
 
-    def _arms_to(self, node: str, fork: str) -> frozenset[str | None]:
-        """The arms of a fork by which a node is reached; none when it can be passed by."""
+        Of two nodes without an arm in common, an element reaches only one.
+        """
         arms: dict[str, frozenset[str | None]] = {}
         for step in self._order:
             ways = [
@@ -224,7 +223,7 @@ class Inlining:
                 for wire in step.inputs
             ]
             arms[step.name] = frozenset().union(*ways) if all(ways) else frozenset()
-        return arms[node]
+        return arms
 
 
 def _fields(wire: Input) -> str:
