@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mmnotebook.analysis import frames, metrics, summary
+from mmnotebook.analysis import arms, frames, metrics, summary
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.records import Machine, Store
+from mmnotebook.analysis.records import Elements, Machine, Store
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph, Node
 
@@ -41,6 +41,10 @@ class Result:
     ----------
     measures, sketches
         `nodes` and `models` as they were given.
+    arms
+        DataFrame of how many elements took each arm of a split or a switch, or were answered by
+        each model of a cascade or a keyed step: index (node, arm), columns elements, share and
+        expected (of a split).
     """
 
     def __init__(
@@ -96,6 +100,11 @@ class Result:
             elements = self._store.elements(node)
             self._rows[node] = frames.rows(elements, self.measures[node].kind, self._order)
         return self._rows[node]
+
+    def elements(self, node: str) -> Elements:
+        """The elements of one node as they are stored, in the order in which they were made."""
+        self._check_ran(node)
+        return self._store.elements(node)
 
     def _joined(self, members: tuple[str, ...]) -> pd.DataFrame:
         return frames.joined({name: self.rows(name) for name in members}, self._order)
@@ -169,6 +178,12 @@ class Result:
     def models(self) -> pd.DataFrame:
         """What each model did, latencies per batch; see `metrics.model_table`."""
         return metrics.model_table(self.sketches)
+
+    @cached_property
+    def arms(self) -> pd.DataFrame:
+        """How many elements went which way; see `arms.table`. By (node, arm)."""
+        ran = [node for node in self.graph.order() if node.name in self.measures]
+        return arms.table(ran, self._store.elements)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many elements went along each wire, by (upstream, node); unknown ones left out."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,15 +11,26 @@ import apache_beam as beam
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.runtime import gathering, handlers, inference, reading, routing, transforms
+from mmnotebook.runtime import (
+    branching,
+    cascading,
+    gathering,
+    handlers,
+    inference,
+    reading,
+    transforms,
+)
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.coders import Element
+from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.data import objects, storage
 from mmnotebook.runtime.data.elements import Key
+from mmnotebook.runtime.keyed.lowering import keyed
 from mmnotebook.runtime.preparing import Prepared, prepare
 from mmnotebook.runtime.reading import Stored
 from mmnotebook.runtime.store import shards
-from mmnotebook.runtime.transforms import Arms
+from mmnotebook.runtime.streaming import entering, refreshing, windows
 
 
 class Compiled(Mapping[str, "beam.PCollection[Any]"]):
@@ -63,8 +74,18 @@ def _failures(block: Block) -> list[Failure]:
     return block.failed
 
 
-def compile_graph(graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = None) -> Compiled:
-    """Put a graph into a Beam pipeline, for any runner.
+def compile_graph(
+    graph: Graph,
+    pipeline: beam.Pipeline,
+    *,
+    limit: int | None = None,
+    watch_every: float = refreshing.INTERVAL,
+) -> Compiled:
+    """Put a graph into a Beam pipeline, for any runner, batch or streaming.
+
+    A source may be a Beam transform that reads, with or without an end. Every element keeps its
+    window; its timestamp too, but for what RunInference batches and what is joined: these come
+    out at the end of their window.
 
     Parameters
     ----------
@@ -73,7 +94,11 @@ def compile_graph(graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = 
     pipeline
         Transforms are added to it, labelled by node name.
     limit
-        The number of elements that are taken of each source; None takes all.
+        The number of elements that are taken of each source; None takes all. Not for Beam
+        transforms.
+    watch_every
+        Seconds from one look for newer files to the next, of a `model(m, watch=...)` in a stream.
+        Where the source has an end, the newest file is taken once, here.
 
     Returns
     -------
@@ -85,7 +110,7 @@ def compile_graph(graph: Graph, pipeline: beam.Pipeline, *, limit: int | None = 
     GraphError, ModelError, RunError
         When the graph is not valid, a name stands for nothing, or a source cannot be read.
     """
-    prepared = prepare(graph, limit)
+    prepared = replace(prepare(graph, limit), watch_every=watch_every)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
     return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
 
@@ -139,7 +164,10 @@ def _read(
 ) -> Arms:
     wires = (wire for node in made for wire in node.inputs if wire.node == name)
     arms = dict.fromkeys(wire.port for wire in wires if wire.port)
-    return reading.stored(name, pipeline, stored[name], run_id, list(arms), prepared.carried)
+    recorded = {node: made.usual() for node, made in prepared.recordings.items()}
+    windowing = windows.of_nodes(prepared.graph, recorded)[name]
+    arguments = (run_id, list(arms), prepared.carried, windowing)
+    return reading.stored(name, pipeline, stored[name], *arguments)
 
 
 def _made(
@@ -152,30 +180,44 @@ def _made(
     keys: Mapping[str, str | None],
 ) -> Arms:
     if not node.inputs:
+        if node.name in prepared.transforms:
+            transform = prepared.transforms[node.name]
+            return entering.read(node.name, pipeline, transform, node["id"], prepared.carried)
         plan = prepared.plans[node.name]
         return reading.read(node.name, pipeline, plan, run_id, prepared.carried)
     inputs = [outputs[wire.node][wire.port] for wire in node.inputs]
+    inputs = windows.together(node, inputs)
     pcoll, select = gathering.gather(node, inputs, run_id, most.get(node.name))
     if node.kind == "model":
-        spec = prepared.models[node["model"]]
+        spec = prepared.model(node)
         base = handlers.base_handler(spec)
-        key = keys.get(spec.name)
+        key = keys.get(f"{node.name} refreshed", keys.get(spec.name))
         handler = inference.BlockHandler(node.name, spec, base, select, run_id, key)
-        return {None: inference.infer(node, pcoll, handler)}
+        every = prepared.watch_every if node["watch"] and not pcoll.is_bounded else None
+        return {None: inference.infer(node, pcoll, handler, every)}
+    if node.kind == "keyed":
+        by = prepared.functions[node["by_function"]] if node["by_function"] else None
+        specs = {name: prepared.models[name] for name in node.models}
+        decision = prepared.keyed[node.name]
+        return keyed(node, pcoll, select, decision, specs, by, run_id, keys)
+    if node.kind == "cascade":
+        score = prepared.functions[node["score"]] if node["score"] else None
+        models = prepared.models
+        return {None: cascading.cascade(node, pcoll, select, models, score, run_id, keys)}
     if node.kind == "split":
-        return transforms.split(node, pcoll, select, run_id)
+        by = prepared.functions[node["by_function"]] if node["by_function"] else None
+        return branching.split(node, pcoll, select, by, run_id)
+    if node.kind == "switch":
+        return branching.switch(node, pcoll, select, _function(node, prepared), run_id)
+    if node.kind in COMBINE:
+        return transforms.combine(node, pcoll, COMBINE[node.kind], run_id)
     if node.kind == "write":
         return transforms.write(node, pcoll, select, run_id)
     return transforms.call(node, pcoll, select, _function(node, prepared), run_id)
 
 
 def _function(node: Node, prepared: Prepared) -> Callable[[Any], Any]:
-    combine: dict[str, Callable[[Any], Any]] = {
-        "vote": routing.vote,
-        "mean": routing.mean,
-        "stack": functools.partial(routing.stack, names=[wire.node for wire in node.inputs]),
-    }
-    return combine.get(node.kind) or prepared.functions[node["function"]]
+    return prepared.functions[node["function"]]
 
 
 def _written(blocks: Sequence[Block]) -> Stored:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.typehints import KV
 
+from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Node
-from mmnotebook.runtime.blocks.block import Block, blocks_of
+from mmnotebook.runtime import joining
+from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.data.elements import Key, Select
+from mmnotebook.runtime.combining import COMBINE, inferences
+from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.tracking import weight
 
@@ -37,11 +41,14 @@ class _Member(NodeFn):
     enters = leaves = False
     step = "member"
 
-    def __init__(self, node: str, run_id: str, select: Select, place: int, buckets: int) -> None:
-        super().__init__(node, run_id, select)
+    def __init__(self, node: Node, run_id: str, place: int, buckets: int) -> None:
+        super().__init__(node.name, run_id, node.inputs[place].select)
         self.place, self.buckets = place, buckets
+        self.combines = node.kind in COMBINE
 
     def blocks(self, block: Block) -> Iterator[Any]:
+        if self.combines:  # these need no examples
+            block = replace(block, values=inferences(block.values))
         places: dict[int, list[int]] = {}
         for place, name in enumerate(block.ids):
             places.setdefault(zlib.crc32(name.encode()) % self.buckets, []).append(place)
@@ -58,39 +65,59 @@ class _Join(NodeFn):
     enters = leaves = False
     step = "join"
 
-    def __init__(self, node: str, run_id: str, names: tuple[str, ...]) -> None:
-        super().__init__(node, run_id)
-        self.names = names
+    def __init__(self, node: Node, run_id: str) -> None:
+        super().__init__(node.name, run_id)
+        self.names = tuple(wire.node for wire in node.inputs)
+        self.missing = dict(node.params).get("missing", "fail")
 
     def blocks(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> Iterator[Block]:
-        members: dict[str, dict[int, tuple[Key, Any]]] = {}
-        failed, twice = [], {}
-        for place, block in sorted(element[1], key=lambda member: member[0]):
-            failed += block.failed
-            for key, value in block.elements():
-                outputs = members.setdefault(key.id, {})
-                if place in outputs:
-                    twice[key.id] = self.names[place]
-                outputs[place] = (key, value)
-        for name, node in twice.items():
-            del members[name]
-            error = ValueError(f"several elements of {node!r} have this id")
-            self.track.came(1)
-            failed.append(self.track.fail(name, error))
-        blocks = list(blocks_of(map(self._whole, members.values()))) or [Block([], pack([]))]
-        blocks[0].failed = failed
-        yield from blocks
+        parts: list[list[Block]] = [[] for _ in self.names]
+        for place, block in element[1]:
+            parts[place].append(block)
+        failed = [failure for blocks in parts for block in blocks for failure in block.failed]
+        members = [joining.Member.of(blocks) for blocks in parts]
+        twice = {name: place for place, member in enumerate(members) for name in member.twice}
+        failed += [self._fail(name, _twice(self.names[at])) for name, at in twice.items()]
+        sets = joining.sets(members, twice)
+        if self.missing == "fail":
+            failed += [self._fail(*one) for one in self._missing(sets)]
+        wanted = sets if self.missing == "use rest" else sets[:1]
+        made = [block for one in wanted for block in self._whole(members, one)]
+        made = made or [Block([], pack([]))]
+        made[0].failed = failed
+        yield from made
 
     def weight(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> int:
         return sum(weight(block) for _, block in element[1])
 
-    def _whole(self, outputs: dict[int, tuple[Key, Any]]) -> tuple[Key, Any]:
-        fields: dict[str, Any] = {}
-        for key, _ in outputs.values():
-            fields.update(key.fields)
-        first = next(iter(outputs.values()))[0]
-        key = first._replace(key=None, fields=tuple(fields.items()))
-        return key, {self.names[place]: value for place, (_, value) in outputs.items()}
+    def _fail(self, name: str, error: Exception) -> Failure:
+        self.track.came(1)
+        return self.track.fail(name, error)
+
+    def _missing(self, sets: Sequence[joining.Set]) -> Iterator[tuple[str, Exception]]:
+        for one in sets[1:]:
+            lacking = [name for at, name in enumerate(self.names) if at not in one.members]
+            for name in one.ids:
+                yield name, _no_output(lacking)
+
+    def _whole(self, members: Sequence[joining.Member], one: joining.Set) -> Iterator[Block]:
+        whole = joining.whole(members, one, self.names)
+        return in_parts(whole) if len(whole) else iter(())
+
+
+class MissingOutput(Exception):
+    """A step that combines several outputs for an element lacks some of them."""
+
+
+def _no_output(names: Sequence[str]) -> MissingOutput:
+    return MissingOutput(
+        f"no output of {', '.join(map(repr, names))} for this element: it failed there or was "
+        "left out; missing='skip' leaves it out here too, 'use rest' combines what there is"
+    )
+
+
+def _twice(name: str) -> ValueError:
+    return ValueError(f"several elements of {name!r} have this id")
 
 
 def steps(node: Node) -> tuple[str, ...]:
@@ -125,14 +152,13 @@ def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tup
 
 
 def _joined(node: Node, inputs: list[Any], run_id: str, count: int | None) -> Any:
-    buckets = 256 if count is None else max(1, count // BUCKET)
+    buckets = 256 if count is None else max(1, count // len(inputs) // BUCKET)
     members = []
-    for place, (pcoll, wire) in enumerate(zip(inputs, node.inputs, strict=True)):
-        step = _Member(node.name, run_id, wire.select, place, buckets)
-        keyed = pcoll | f"{node.name}: member {place}" >> beam.ParDo(step)
+    for place, pcoll in enumerate(inputs):
+        step = beam.ParDo(_Member(node, run_id, place, buckets))
+        keyed = pcoll | f"{node.name}: member {place}" >> step
         keyed.element_type = KV[int, Element]
         members.append(keyed)
     groups = members | f"{node.name}: members" >> beam.Flatten()
     groups = groups | f"{node.name}: by id" >> beam.GroupByKey()
-    names = tuple(wire.node for wire in node.inputs)
-    return apply(f"{node.name}: join", groups, _Join(node.name, run_id, names))
+    return apply(f"{node.name}: join", groups, _Join(node, run_id))

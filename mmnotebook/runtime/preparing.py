@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cloudpickle
 
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line
-from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data import objects, sources, writers
+from mmnotebook.runtime.keyed.deciding import Decision, decisions
+from mmnotebook.runtime.streaming import entering, refreshing
+from mmnotebook.runtime.streaming.recorded import Recording
 
-LATER = ("switch", "cascade", "keyed")
-"""Kinds that are in the notation but not compiled yet."""
+Record = Callable[[str, Any, int | None], tuple[Recording, str]]
+"""Gives the recording of a Beam transform, and what is to be said of it: name, transform, limit."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,19 @@ class Prepared:
         By function name.
     carried
         The sources' fields that travel with an element, as a later `by=` names them.
+    recordings
+        Of each source node that is a Beam transform, when it is recorded; `objects` has its
+        elements too.
+    transforms
+        Those Beam transforms themselves, when they are not recorded.
+    refreshed
+        By node, the model of a newer file, which takes the place of the registered one.
+    said
+        By node, what the user should know of it, as half a sentence.
+    keyed
+        By node with a model per key, how it is run.
+    watch_every
+        Seconds from one look for newer models to the next, where a stream watches.
     """
 
     graph: Graph
@@ -44,6 +60,16 @@ class Prepared:
     models: Mapping[str, ModelSpec]
     functions: Mapping[str, Callable[[Any], Any]]
     carried: tuple[str, ...]
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    transforms: Mapping[str, Any] = field(default_factory=dict)
+    refreshed: Mapping[str, ModelSpec] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
+    keyed: Mapping[str, Decision] = field(default_factory=dict)
+    watch_every: float = refreshing.INTERVAL
+
+    def model(self, node: Node) -> ModelSpec:
+        """The model of a node of kind "model": the registered one, or what came in its place."""
+        return self.refreshed.get(node.name) or self.models[node["model"]]
 
     def totals(self) -> dict[str, int]:
         """By source node, the number of its elements, where that is known beforehand."""
@@ -66,35 +92,43 @@ class Prepared:
         return {name: count for name, count in most.items() if count is not None}
 
 
-def prepare(graph: Graph, limit: int | None = None) -> Prepared:
-    """Check a graph, look up its names and look into its sources."""
+def prepare(graph: Graph, limit: int | None = None, record: Record | None = None) -> Prepared:
+    """Check a graph, look up its names and look into its sources.
+
+    Parameters
+    ----------
+    record
+        Records a source that is a Beam transform; None leaves it to the pipeline.
+    """
     graph.validate()
-    _check_supported(graph)
+    _check_not_empty(graph)
     names = Names(registry, graph.bindings, notebook_names())
     models = _models(graph)
     functions = _functions(graph, names)
-    plans, made = _sources(graph, names, limit)
     writers.check_paths({node.name: node["path"] for node in graph if node.kind == "write"})
     carried = dict.fromkeys(
         node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
     )
-    return Prepared(graph, plans, made, models, functions, tuple(carried))
+    refreshed, said = refreshing.models(graph, models)
+    found = _sources(graph, names, limit, record)
+    return Prepared(
+        graph,
+        found.plans,
+        found.objects,
+        models,
+        functions,
+        tuple(carried),
+        found.recordings,
+        found.transforms,
+        refreshed,
+        {**said, **found.said},
+        decisions(graph, found.objects, models, functions),
+    )
 
 
-def _check_supported(graph: Graph) -> None:
+def _check_not_empty(graph: Graph) -> None:
     if not graph.nodes:
         raise GraphError([Problem("the graph is empty")], remedy="data | model")
-    problems = [
-        Problem(
-            f"{node.kind} is part of the notation, but this release does not run it yet",
-            node=node.name,
-            allowed="split, lists of steps, and functions",
-        )
-        for node in graph
-        if node.kind in LATER
-    ]
-    if problems:
-        raise GraphError(problems)
 
 
 def _models(graph: Graph) -> dict[str, ModelSpec]:
@@ -129,24 +163,53 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
     return functions
 
 
-def _sources(
-    graph: Graph, names: Names, limit: int | None
-) -> tuple[dict[str, sources.Plan], dict[str, list[Block]]]:
-    """What each source node reads: files, or the elements of an object."""
-    plans: dict[str, sources.Plan] = {}
-    made: dict[str, list[Block]] = {}
+@dataclass
+class _Sources:
+    """What the source nodes read, by node; as `Prepared` has it."""
+
+    plans: dict[str, sources.Plan] = field(default_factory=dict)
+    objects: dict[str, list[Block]] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    transforms: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+
+def _sources(graph: Graph, names: Names, limit: int | None, record: Record | None) -> _Sources:
+    """What each source node reads: files, the elements of an object, or a Beam transform."""
+    found = _Sources()
     for node in graph:
         if node.inputs:
             continue
         value = node["path"] if node.kind == "read" else None
         if value is None:
             value = _bound(node["data"], node.name, "data", names)
+            if entering.is_transform(value):
+                _transform(found, node, value, limit, record)
+                continue
             if not objects.is_path(value):
-                made[node.name] = objects.blocks(node["data"], value, node["id"], limit)
+                found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
                 continue
         plan = sources.plan_path(str(value), node["id"])
-        plans[node.name] = plan if limit is None else plan.first(limit)
-    return plans, made
+        found.plans[node.name] = plan if limit is None else plan.first(limit)
+    return found
+
+
+def _transform(
+    found: _Sources, node: Node, transform: Any, limit: int | None, record: Record | None
+) -> None:
+    if record is not None:
+        recording, found.said[node.name] = record(node["data"], transform, limit)
+        recording = recording.first(limit).named(node["id"])
+        found.recordings[node.name] = recording
+        found.objects[node.name] = list(recording.blocks)
+    elif limit is None:
+        found.transforms[node.name] = transform
+    else:
+        raise RunError(
+            f"source {node['data']!r} is a Beam transform, of which there is no first element",
+            remedy="leave limit= out, or let the transform give fewer",
+            node=node.name,
+        )
 
 
 def _bound(name: str, node: str, role: str, names: Names) -> Any:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.transforms.core import Windowing
 
 from mmnotebook.errors import MMError
 from mmnotebook.runtime import routing, timed
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.columns import Column, Objects
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.branching import Arms, in_arms
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers
 from mmnotebook.runtime.data.elements import pick
@@ -23,8 +25,8 @@ from mmnotebook.runtime.node_fn import NodeFn, PlainFn, apply
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import shards
 from mmnotebook.runtime.store.shards import ShardInfo
+from mmnotebook.runtime.streaming.windows import InWindows
 from mmnotebook.runtime.tracking import after
-from mmnotebook.runtime.transforms import Arms, in_arms
 
 Fields = tuple[tuple[str, Any], ...]
 Files = tuple[tuple[str, ShardInfo], ...]
@@ -121,28 +123,28 @@ class _Stored(PlainFn):
         self._fields = dict(self._by_id()) if self.carried else {}
 
     def process(self, file: tuple[str, ShardInfo]) -> Iterator[Any]:
-        for block in self._read(file):
+        for block, when in self._read(file):
             if self.carried:
                 block = replace(block, fields=self._carried(block))
             self._tally.elements_out += len(block)
-            yield block
+            yield timed.at(block, when)
             if self.arms:
                 for name, part in in_arms(block):
                     self._tally.arms[name] += len(part)
                     if name in self.arms:
-                        yield beam.pvalue.TaggedOutput(f"arm_{name}", part)
+                        yield beam.pvalue.TaggedOutput(f"arm_{name}", timed.at(part, when))
 
         self._tally.parts += 1
 
-    def _read(self, file: tuple[str, ShardInfo]) -> list[Block]:
+    def _read(self, file: tuple[str, ShardInfo]) -> list[tuple[Block, timed.Time | None]]:
         try:
-            return timed.values(shards.read(Path(file[0]) / file[1].name, file[1]))
+            return list(timed.pairs(shards.read(Path(file[0]) / file[1].name, file[1])))
         except shards.Damaged as damaged:
             raise live.stop(self.run_id, damaged) from damaged
 
     def _by_id(self) -> Iterator[tuple[str, Fields]]:
         for file in self.sources:
-            for block in self._read(file):
+            for block, _ in self._read(file):
                 yield from zip(block.ids, carry(block.values, self.carried) or (), strict=False)
 
     def _carried(self, block: Block) -> list[Fields] | None:
@@ -158,11 +160,13 @@ def stored(
     run_id: str,
     arms: Sequence[str],
     carried: tuple[str, ...],
+    windowing: Windowing | None = None,
 ) -> Arms:
-    """The blocks of a node that were stored before, all and by arm."""
+    """The blocks of a node that were stored before, all and by arm, in the windows stored."""
     tags = {arm: f"arm_{arm}" for arm in arms}
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
-    step = beam.ParDo(_Stored(label, run_id, what, arms, carried))
+    function = _Stored(label, run_id, what, arms, carried)
+    step = beam.ParDo(function) if windowing is None else InWindows(function, windowing)
     if not tags:
         return {None: files | label >> step.with_output_types(Block)}
     outputs = files | label >> step.with_outputs(*tags.values(), main="main")

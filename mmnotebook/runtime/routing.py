@@ -1,15 +1,13 @@
-"""Which arm an element takes, and what becomes of several outputs for one; pure functions."""
+"""Which arm an element takes; pure functions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mmnotebook.analysis.values import plain
+from mmnotebook.errors import nearest, shown
 
 
 def fraction(token: str, salt: str) -> float:
@@ -41,39 +39,19 @@ def arm(part: float, arms: Sequence[tuple[str, float]]) -> str:
     return arms[-1][0]
 
 
-def vote(outputs: Mapping[str, Any]) -> Any:
-    """The label that most models gave; in a tie the one that came first in the list.
-
-    Raises
-    ------
-    TypeError
-        When a model gave scores in place of one label.
-    """
-    labels = {name: plain(value) for name, value in outputs.items()}
-    for name, label in labels.items():
-        if isinstance(label, np.ndarray):
-            raise TypeError(
-                f"vote takes one label per model; {name} gave {label.size} numbers: "
-                "register it with output='argmax', or use mean()"
-            )
-    return Counter(labels.values()).most_common(1)[0][0]
-
-
-def mean(outputs: Mapping[str, Any]) -> Any:
-    """The mean of the models' outputs, element by element; all of one shape."""
-    arrays = [np.asarray(plain(value), dtype=float) for value in outputs.values()]
-    return plain(np.mean(np.stack(arrays), axis=0))
-
-
-def stack(outputs: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """The models' outputs as one array, models first, in the order of the list.
+def named(value: Any, arms: Sequence[str]) -> str:
+    """The arm that a switch's function names.
 
     Raises
     ------
     ValueError
-        When a model gave nothing for this element.
+        When it names none.
     """
-    missing = [name for name in names if name not in outputs]
-    if missing:
-        raise ValueError(f"no output of {', '.join(missing)} for this element")
-    return np.stack([np.asarray(plain(outputs[name])) for name in names])
+    name = plain(value)
+    if isinstance(name, str) and name in arms:
+        return str(name)
+    close = nearest(name, arms) if isinstance(name, str) else None
+    raise ValueError(
+        f"the function gave {shown(value)}, which is no arm; allowed: "
+        f"{', '.join(map(repr, arms))}" + (f"; did you mean {close!r}?" if close else "")
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -11,18 +10,17 @@ from apache_beam.typehints import KV
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
-from mmnotebook.runtime import routing
+from mmnotebook.runtime import cascading
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.coders import Element
+from mmnotebook.runtime.combining import Combine
 from mmnotebook.runtime.data import writers
-from mmnotebook.runtime.data.elements import Select, by_value, own
+from mmnotebook.runtime.data.elements import Select, own
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import after, weight
-
-Arms = dict[str | None, Any]
-"""A node's outputs: its blocks under None, those of one arm under its name."""
 
 
 class _Map(NodeFn):
@@ -72,6 +70,27 @@ class _FlatMap(_Map):
         return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
 
 
+class _Combine(_Map):
+    """Several outputs for an element as one; of all elements at once where they are numbers."""
+
+    def __init__(self, node: str, run_id: str, how: Combine) -> None:
+        super().__init__(node, run_id, None, how.one)
+        self.how = how
+
+    def blocks(self, block: Block) -> Iterable[Block]:
+        made = self.how.column(block.values)
+        if made is None:
+            return super().blocks(block)
+        self.track.check()
+        self.track.came(len(block))
+        return in_parts(block.giving(made, block.failed))
+
+
+def combine(node: Node, pcoll: Any, how: Combine, run_id: str) -> Arms:
+    """A step that combines what several models gave."""
+    return {None: apply(node.name, pcoll, _Combine(node.name, run_id, how))}
+
+
 _CALLS = {"filter": _Filter, "flat_map": _FlatMap}
 
 
@@ -81,46 +100,6 @@ def call(
     """A step that calls a function once per element."""
     step = _CALLS.get(node.kind, _Map)
     return {None: apply(node.name, pcoll, step(node.name, run_id, select, function))}
-
-
-class _Split(NodeFn):
-    def __init__(self, node: Node, run_id: str, select: Select) -> None:
-        super().__init__(node.name, run_id, select)
-        self.arms, self.by, self.salt = node["arms"], node["by"], node["salt"]
-
-    def blocks(self, block: Block) -> Iterator[Any]:
-        values: Iterable[Any] = block.ids if self.by is None else block.elements()
-        outcome = self.track.each(block.ids, values, self._arm)
-        kept = block.take(outcome.places)
-        made = replace(kept, arms=outcome.results, failed=[*block.failed, *outcome.failed])
-        yield made
-        for name, part in in_arms(made):
-            self.track.tally.arms[name] += len(part)
-            yield beam.pvalue.TaggedOutput(f"arm_{name}", part)
-
-    def _arm(self, value: Any) -> str:
-        if self.by is None:
-            token = value
-        else:
-            key, record = value
-            token = routing.token(by_value(key, record, self.by))
-        return routing.arm(routing.fraction(token, self.salt), self.arms)
-
-
-def in_arms(block: Block) -> Iterator[tuple[str, Block]]:
-    """The elements of each arm."""
-    places: dict[str, list[int]] = {}
-    for place, arm in enumerate(block.arms or ()):
-        places.setdefault(str(arm), []).append(place)
-    for name, chosen in places.items():
-        yield name, block.take(chosen)
-
-
-def split(node: Node, pcoll: Any, select: Select, run_id: str) -> Arms:
-    """Each element to one arm, by the hash of its id or of a field."""
-    tags = {arm: f"arm_{arm}" for arm in node.arms}
-    outputs = apply(node.name, pcoll, _Split(node, run_id, select), *tags.values())
-    return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
 
 
 class _Rows(NodeFn):
@@ -170,7 +149,8 @@ class _Write(NodeFn):
 
 def steps(node: Node) -> tuple[str, ...]:
     """The names of the steps through which elements come in a node, once they are gathered."""
-    return (_Rows.step, _Write.step) if node.kind == "write" else (NodeFn.step,)
+    own = {"write": (_Rows.step, _Write.step), "cascade": cascading.STEPS}
+    return own.get(node.kind, (NodeFn.step,))
 
 
 def write(node: Node, pcoll: Any, select: Select, run_id: str) -> Arms:

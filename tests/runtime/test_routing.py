@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from apache_beam.ml.inference.base import PredictionResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,37 +92,20 @@ def test_any_value_has_a_token(value: Any) -> None:
     assert isinstance(routing.token(value), str)
 
 
-def prediction(value: Any) -> PredictionResult:
-    return PredictionResult(None, value, model_id="m")
+def test_a_switch_goes_by_the_name_of_an_arm() -> None:
+    assert routing.named("cheap", ("cheap", "costly")) == "cheap"
+    assert type(routing.named(np.str_("cheap"), ("cheap", "costly"))) is str
 
 
-def test_vote_counts_labels_of_every_kind() -> None:
-    outputs = {"a": prediction(np.int64(3)), "b": prediction(torch.tensor(3)), "c": prediction(4)}
-    assert routing.vote(outputs) == 3
-
-
-def test_a_tied_vote_goes_to_the_first() -> None:
-    assert routing.vote({"a": "cat", "b": "dog"}) == "cat"
-    assert routing.vote({"a": "dog", "b": "cat"}) == "dog"
-
-
-def test_vote_refuses_scores() -> None:
-    with pytest.raises(TypeError, match=r"b gave 10 numbers.*argmax"):
-        routing.vote({"a": 1, "b": prediction(torch.zeros(10))})
-
-
-def test_mean_and_stack_take_arrays_tensors_and_numbers() -> None:
-    outputs = {"a": prediction(torch.tensor([1.0, 3.0])), "b": prediction(np.array([3.0, 5.0]))}
-    assert routing.mean(outputs).tolist() == [2.0, 4.0]
-    assert routing.stack(outputs, ["b", "a"]).tolist() == [[3.0, 5.0], [1.0, 3.0]]
-    assert routing.mean({"a": 1, "b": prediction(np.float32(2))}) == 1.5
-
-
-def test_mean_of_a_network_that_needs_more_than_floats() -> None:
-    outputs = {"a": torch.tensor([1.0], dtype=torch.bfloat16), "b": torch.tensor([2.0])}
-    assert routing.mean(outputs).tolist() == [1.5]
-
-
-def test_stack_says_who_is_missing() -> None:
-    with pytest.raises(ValueError, match="no output of b"):
-        routing.stack({"a": 1}, ["a", "b"])
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("cheep", r"gave 'cheep' \(str\).*allowed: 'cheap', 'costly'; did you mean 'cheap'\?"),
+        (True, r"gave True \(bool\), which is no arm; allowed: 'cheap', 'costly'$"),
+        (None, r"gave None"),
+        (np.zeros(3), r"gave array"),
+    ],
+)
+def test_a_switch_refuses_what_is_no_arm(value: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        routing.named(value, ("cheap", "costly"))

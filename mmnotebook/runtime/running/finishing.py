@@ -8,6 +8,7 @@ from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
+from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.live import Live
@@ -101,8 +102,10 @@ class Finishing:
         prepared = self.plan.prepared
         node = prepared.graph[name]
         used = {f"model {m}": identity.model(prepared.models[m]) for m in node.models}
-        if function := dict(node.params).get("function"):
-            used[f"function {function}"] = identity.function(prepared.functions[function])
+        if name in prepared.refreshed:
+            used[f"model {node['model']}"] = identity.model(prepared.refreshed[name])
+        for f in node.functions:
+            used[f"function {f}"] = identity.function(prepared.functions[f])
         return used
 
     def _is_over(self, name: str) -> bool:
@@ -117,7 +120,9 @@ class Finishing:
         if not all(self._is_over(wire.node) for wire in node.inputs):
             return False
         expected = sum(map(self._given, node.inputs))
-        for step in (*gathering.steps(node), *transforms.steps(node)):
+        keyed = plan.prepared.keyed.get(name)
+        own = transforms.steps(node) if keyed is None else lowering.steps(keyed)
+        for step in (*gathering.steps(node), *own):
             if tally.flows[step].taken != expected:
                 return False
             expected = tally.flows[step].given

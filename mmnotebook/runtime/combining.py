@@ -1,0 +1,132 @@
+"""What becomes of several outputs for one element: vote, mean and stack, alone or by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.analysis.values import array, is_prediction, plain
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, Tensors, Tuples
+
+Array = np.ndarray[Any, Any]
+
+
+def vote(outputs: Mapping[str, Any]) -> Any:
+    """The label that most models gave; in a tie the one that came first in the list.
+
+    Raises
+    ------
+    TypeError
+        When a model gave scores in place of one label.
+    """
+    labels = {name: plain(value) for name, value in outputs.items()}
+    for name, label in labels.items():
+        if isinstance(label, np.ndarray):
+            raise TypeError(
+                f"vote takes one label per model; {name} gave {label.size} numbers: "
+                "register it with output='argmax', or use mean()"
+            )
+    return Counter(labels.values()).most_common(1)[0][0]
+
+
+def mean(outputs: Mapping[str, Any]) -> Any:
+    """The mean of the models' outputs, element by element; all of one shape."""
+    arrays = [np.asarray(plain(value), dtype=float) for value in outputs.values()]
+    np.stack(arrays)  # raises where shapes differ; adding might broadcast
+    return plain(_mean(arrays))
+
+
+def stack(outputs: Mapping[str, Any]) -> Any:
+    """The models' outputs as one array, models first, in the order of the list."""
+    return np.stack([np.asarray(plain(value)) for value in outputs.values()])
+
+
+def _mean(arrays: Sequence[Array]) -> Array:
+    # Not np.mean, which adds in another order for other shapes: alone and by column must be equal.
+    total = arrays[0]
+    for one in arrays[1:]:
+        total = total + one
+    return total / len(arrays)
+
+
+def _votes(arrays: Sequence[Array]) -> Column | None:
+    if any(one.ndim > 1 for one in arrays) or len({one.dtype for one in arrays}) > 1:
+        return None
+    labels = np.stack(arrays)
+    # As a Counter has it, what is not equal to itself still counts once.
+    counts = [(labels == one).sum(axis=0) + (one != one) for one in arrays]
+    chosen = np.argmax(counts, axis=0)
+    return Numbers(labels[chosen, np.arange(len(chosen))])
+
+
+def _means(arrays: Sequence[Array]) -> Column | None:
+    if len({one.shape for one in arrays}) > 1:
+        return None
+    means = _mean([one.astype(float) for one in arrays])
+    return Numbers(means) if means.ndim == 1 else Arrays(means)
+
+
+def _stacks(arrays: Sequence[Array]) -> Column | None:
+    if len({one.shape for one in arrays}) > 1:
+        return None
+    return Arrays(np.stack(arrays, axis=1))
+
+
+@dataclass(frozen=True)
+class Combine:
+    """How the outputs for an element become one.
+
+    Attributes
+    ----------
+    one
+        Takes the dict of one element's outputs.
+    whole
+        Takes the arrays of all elements' outputs, one of each model; None where it cannot.
+    """
+
+    one: Callable[[Mapping[str, Any]], Any]
+    whole: Callable[[Sequence[Array]], Column | None]
+
+    def column(self, values: Column) -> Column | None:
+        """All results at once, equal to those of one element at a time; None where that fails."""
+        if not isinstance(values, Records) or not len(values):
+            return None
+        arrays = [numbers(inferences(column)) for column in values.columns.values()]
+        known = [one for one in arrays if one is not None]
+        return self.whole(known) if len(known) == len(arrays) else None
+
+
+COMBINE = {
+    "vote": Combine(vote, _votes),
+    "mean": Combine(mean, _means),
+    "stack": Combine(stack, _stacks),
+}
+
+
+def inferences(values: Column) -> Column:
+    """What models gave, of a column of predictions; any other column as it is."""
+    if isinstance(values, Tuples) and is_prediction(values.kind):
+        names: tuple[str, ...] = values.kind._fields  # type: ignore[attr-defined]
+        return values.columns[names.index("inference")]
+    return values
+
+
+def numbers(values: Column) -> Array | None:
+    """A column's values as an array, scalars of the types that Python has; None where it is none.
+
+    What `plain` and then `np.asarray` make of each value, of all at once.
+    """
+    if isinstance(values, Tensors):
+        values = Arrays(array(values.tensor))
+    if not isinstance(values, Arrays) or values.array.dtype.kind not in "biuf":
+        return None
+    numbers = values.array
+    if numbers.ndim > 1:
+        return numbers
+    own = {"b": np.dtype(bool), "i": np.dtype(np.int64), "f": np.dtype(np.float64)}
+    dtype = own.get(numbers.dtype.kind, np.dtype(np.int64))
+    return numbers.astype(dtype) if np.can_cast(numbers.dtype, dtype) else None
