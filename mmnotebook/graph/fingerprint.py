@@ -14,7 +14,7 @@ __all__ = ["FORMAT", "Identity", "Unknowable", "changes", "digest", "identities"
 FORMAT = "mmnotebook 1"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
-_NAMED = ("data", "function", "by_function", "score")
+_NAMED = ("data", "function", "by_function", "score", "watch")
 """Parameters that are names of what has an identity of its own; the name itself does not count."""
 
 
@@ -43,6 +43,7 @@ def identities(
     data: Mapping[str, Identity],
     functions: Mapping[str, Identity],
     models: Mapping[str, Identity],
+    refreshed: Mapping[str, Identity] | None = None,
 ) -> dict[str, Identity]:
     """What every node of a graph computes.
 
@@ -56,6 +57,8 @@ def identities(
     data, functions, models
         The identities of what stands behind its names: data by the name of its source node,
         functions and models by their own.
+    refreshed
+        By node, the identity of the model that stands in place of the registered one.
 
     Returns
     -------
@@ -67,6 +70,8 @@ def identities(
     unknown: dict[str, str] = {}
     for node in graph.order():
         own = _own(node, data, functions, models)
+        if refreshed and node.name in refreshed:
+            own[f"model {node['model']}"] = refreshed[node.name]
         parts = {"step": _step(node)}
         parts |= {name: identity.digest for name, identity in own.items() if identity.digest}
         parts |= _inputs(node, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler, RunInference
@@ -11,6 +12,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime import handlers
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
@@ -18,6 +20,7 @@ from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models.warm import Loan, warm
 from mmnotebook.runtime.running import live
+from mmnotebook.runtime.streaming import refreshing
 from mmnotebook.runtime.tracking import Tracker, weight
 
 BATCHES = 16
@@ -76,6 +79,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
         self.key = key
+        self._newer: str | None = None
         self.rows, self.size_of = batching(spec, base)
 
     def load_model(self) -> Any:
@@ -148,6 +152,14 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         picked = track.picked(block, self.select)
         return picked if self.spec.input is None else track.picked(picked, self.spec.input)
 
+    def update_model_path(self, model_path: str | None = None) -> None:
+        """Take the model of a newer file, which Beam has seen; without one, that of the spec."""
+        if (model_path or None) == self._newer:
+            return
+        self._newer = model_path or None
+        spec = self.spec if not model_path else refreshing.refreshed(self.spec, Path(model_path))
+        self.metered = MeteredHandler(f"{self.node}.{spec.name}", handlers.base_handler(spec))
+
     def get_num_bytes(self, batch: Sequence[Block]) -> int:
         return sum(block.nbytes for block in batch)
 
@@ -174,9 +186,17 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         self.metered.validate_inference_args(inference_args)
 
 
-def infer(node: Node, pcoll: Any, handler: BlockHandler) -> Any:
-    """Beam's RunInference over the blocks of a node."""
-    return pcoll | node.name >> RunInference(handler).with_output_types(Block)
+def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None) -> Any:
+    """Beam's RunInference over the blocks of a node.
+
+    `watch_every` is the seconds from one look for newer files of the model to the next, None for
+    a node that does not watch.
+    """
+    inference = RunInference(handler)
+    if watch_every is not None:
+        refreshing.check_watch(node)
+        inference = RunInference(handler, watch_model_pattern=node["watch"], interval=watch_every)
+    return pcoll | node.name >> inference.with_output_types(Block)
 
 
 def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:

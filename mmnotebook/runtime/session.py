@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from mmnotebook.runtime.running import interactive
 from mmnotebook.runtime.running.execution import Execution
 from mmnotebook.runtime.running.handle import InterruptedRunError, Running
 from mmnotebook.runtime.store.cache import open_store
+from mmnotebook.runtime.streaming import recording
 
 __all__ = ["InterruptedRunError", "Running", "last", "run"]
 
@@ -138,8 +140,9 @@ def run(
     """
     _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)
-    prepared = preparing.prepare(part, limit)
     interactive.check(runner, options)
+    record = functools.partial(recording.recall, fresh=fresh, options=options, progress=progress)
+    prepared = preparing.prepare(part, limit, record)
     interactive.prepare()
     running = _begun(graph, prepared, fresh, max_failed, subscribers)
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN, WindowedValue, create
@@ -48,13 +50,47 @@ def values(shard: list[Any] | Timed) -> list[Any]:
     return shard.values if isinstance(shard, Timed) else shard
 
 
+def pairs(shard: list[Any] | Timed) -> Iterator[tuple[Any, Time | None]]:
+    """The elements of a shard, each with its time where that is not the usual one."""
+    times = shard.times if isinstance(shard, Timed) else itertools.repeat(None)
+    return zip(values(shard), times, strict=False)
+
+
+def at(value: Any, when: Time | None) -> Any:
+    """A value as Beam's WindowedValue, or as it is when nothing is known of its time."""
+    return value if when is None else create(value, *when)
+
+
 def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
     """The elements of a shard as Beam's WindowedValue, bare ones as they are."""
     if not isinstance(shard, Timed):
         yield from (create(value, *_USUAL) for value in shard)
         return
-    for value, when in zip(shard.values, shard.times, strict=True):
-        yield value if when is None else create(value, *when)
+    yield from itertools.starmap(at, pairs(shard))
+
+
+def columns(times: Sequence[Time | None]) -> dict[str, Any]:
+    """Event time, start and end of the window as UTC timestamps, missing where there is none."""
+    micros = [_USUAL[0] if when is None else when[0] for when in times]
+    windows = [GlobalWindow() if when is None else when[1][0] for when in times]
+    found = {
+        "event_time": micros,
+        "window_start": [_micros(window, "start") for window in windows],
+        "window_end": [_micros(window, "end") for window in windows],
+    }
+    return {name: _utc(column) for name, column in found.items()}
+
+
+def _micros(window: Any, end: str) -> int:
+    # A window of the user's own may have an end alone.
+    known = None if isinstance(window, GlobalWindow) else getattr(window, end, None)
+    return _USUAL[0] if known is None else int(known.micros)
+
+
+def _utc(micros: Sequence[int]) -> Any:
+    stamps = np.array(micros, dtype="datetime64[us]")
+    stamps[np.array(micros) == _USUAL[0]] = np.datetime64("NaT")
+    return pd.DatetimeIndex(stamps).tz_localize("UTC").array
 
 
 def files(folder: Path) -> list[Path]:

@@ -81,7 +81,7 @@ def blocks(
         return _list(list(itertools.islice(value, limit)))
     raise RunError(
         f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, list, numpy array, "
-        "torch tensor, path or glob"
+        "torch tensor, path, glob, or a Beam transform that reads"
     )
 
 
@@ -101,7 +101,7 @@ def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
     found = []
     for places in cutting.parts(len(frame), lambda places: frames.sizes(frame, places)):
         part = frame.iloc[places.start : places.stop]
-        values = _kept(frames.records(part, columns))
+        values = kept(frames.records(part, columns))
         found.append(Block(ids[places.start : places.stop], values))
     return found
 
@@ -141,7 +141,7 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
 
 def _list(values: list[Any]) -> list[Block]:
     found = cutting.parts(len(values), lambda places: [size_of(values[p]) for p in places])
-    return _numbered(found, lambda start, stop: _kept(pack(values[start:stop])))
+    return _numbered(found, lambda start, stop: kept(pack(values[start:stop])))
 
 
 def _array(name: str, array: Any, limit: int | None) -> list[Block]:
@@ -184,12 +184,12 @@ def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> l
     return [Block(list(map(str, places)), values(places.start, places.stop)) for places in found]
 
 
-def _kept(column: Column) -> Column:
+def kept(column: Column) -> Column:
     """The column with copies of what the notebook could change."""
     if isinstance(column, Records):
-        return Records({name: _kept(part) for name, part in column.columns.items()})
+        return Records({name: kept(part) for name, part in column.columns.items()})
     if isinstance(column, Tuples):
-        return Tuples(column.kind, tuple(map(_kept, column.columns)))
+        return Tuples(column.kind, tuple(map(kept, column.columns)))
     if isinstance(column, Objects) and not set(map(type, column.values)) <= _UNCHANGING:
         return pack(_pickled(column.values))
     return column

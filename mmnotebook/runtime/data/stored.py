@@ -42,12 +42,15 @@ class StoredElements:
                     yield failure._replace(node=node)
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
-        found = [_fields(self._blocks(source)) for source in sources]
+        found = [_fields(self._pairs(source)) for source in sources]
         return pd.concat(found) if found else pd.DataFrame(index=pd.Index([], dtype=object))
 
     def _blocks(self, node: str) -> Iterator[Block]:
+        return (block for block, _ in self._pairs(node))
+
+    def _pairs(self, node: str) -> Iterator[tuple[Block, timed.Time | None]]:
         for shard in self._entries[node].shards():
-            yield from timed.values(shard)
+            yield from timed.pairs(shard)
 
 
 class BlockElements:
@@ -109,15 +112,21 @@ def _item(column: Tuples, name: str) -> Column:
     return column.columns[names.index(name)]
 
 
-def _fields(blocks: Iterable[Block]) -> pd.DataFrame:
-    """The fields of a source's records, by id."""
+def _fields(pairs: Iterable[tuple[Block, timed.Time | None]]) -> pd.DataFrame:
+    """The fields of a source's records, by id; event time and window of those that have them."""
     ids: list[str] = []
     columns: list[Column] = []
-    for block in blocks:
+    times: list[timed.Time | None] = []
+    for block, when in pairs:
         ids += block.ids
         has_fields = isinstance(block.values, (Records, Objects))
         columns.append(block.values if has_fields else Same(None, len(block)))
+        times += [when] * len(block)
     cells = {name: _column(part).array for name, part in _cells(columns).items()}
+    if any(when is not None for when in times):
+        ends = timed.columns(times)
+        cells = {f"{name}_field" if name in ends else name: part for name, part in cells.items()}
+        cells |= ends
     return pd.DataFrame(cells, index=pd.Index(ids, dtype=object))
 
 

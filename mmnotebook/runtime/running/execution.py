@@ -215,6 +215,8 @@ class Execution:
             node = measured.node
             over = events.NodeCached if node.cached else events.NodeFinished
             self._events.put(over(name, node.elements_out or 0, node.failed))
+        for name, said in self.prepared.said.items():
+            self._events.put(events.Noted(f"{name}: {said}"))
         while self.store.notes:
             self._events.put(events.Noted(self.store.notes.pop(0)))
 

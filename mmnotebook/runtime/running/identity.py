@@ -12,15 +12,18 @@ from mmnotebook.runtime.data import identity
 from mmnotebook.runtime.data.sources import Plan
 from mmnotebook.runtime.models import identity as identity_of
 from mmnotebook.runtime.preparing import Prepared
+from mmnotebook.runtime.streaming.recorded import Recording
 
 
 def nodes(prepared: Prepared) -> dict[str, Identity]:
     """By node name; of one that cannot be known, why."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
     data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
+    data |= {name: _known(Recording.digest, made) for name, made in prepared.recordings.items()}
     functions = {name: function(one) for name, one in prepared.functions.items()}
     models = {name: model(spec) for name, spec in prepared.models.items()}
-    return fingerprint.identities(prepared.graph, data, functions, models)
+    refreshed = {name: model(spec) for name, spec in prepared.refreshed.items()}
+    return fingerprint.identities(prepared.graph, data, functions, models, refreshed)
 
 
 def function(one: Callable[[Any], Any]) -> Identity:
@@ -46,5 +49,10 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
 
 
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """By model name, the identity under which the loaded model stays warm; None for none."""
-    return {name: identity_of.of_loaded(spec).digest for name, spec in prepared.models.items()}
+    """The identity under which each loaded model stays warm; None for none.
+
+    By the model's name, and by "node refreshed" for one of a newer file in that node.
+    """
+    newer = {f"{node} refreshed": spec for node, spec in prepared.refreshed.items()}
+    used = {**prepared.models, **newer}
+    return {name: identity_of.of_loaded(spec).digest for name, spec in used.items()}

@@ -72,6 +72,7 @@ def measured(node: Node, counters: Counters, values: Values) -> Measured:
         failed=counts.get("failed", 0),
         seconds=counts.get("microseconds", 0) / 1e6,
         bytes=None,
+        **_keyed(values.get(NODE_NAMESPACE + node.name, {})),
     )
     spaces = {name: f"{NAMESPACE}{node.name}.{name}" for name in node.models}
     models = {
@@ -81,9 +82,16 @@ def measured(node: Node, counters: Counters, values: Values) -> Measured:
     return Measured(whole, models)
 
 
-def of_object(kind: str, count: int, seconds: float) -> Measured:
+def _keyed(values: Mapping[str, tuple[int, int, int]]) -> dict[str, Any]:
+    """What only a model per key has."""
+    if "window_rows" not in values:
+        return {}
+    return {"window_rows": values["window_rows"][2], "grouped": bool(values["grouped"][2])}
+
+
+def of_object(kind: str, count: int, seconds: float, failed: int = 0) -> Measured:
     """What a source did whose elements this process stored itself."""
-    return Measured(NodeMeasure(kind, None, count, 0, seconds, None), {})
+    return Measured(NodeMeasure(kind, None, count, failed, seconds, None), {})
 
 
 def sized(whole: Measured, size: int) -> Measured:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mmnotebook.errors import MMError
 from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Identity
+from mmnotebook.runtime import timed
 from mmnotebook.runtime.data import objects
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
@@ -93,6 +94,8 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
         if node.name not in made.entries:
             _say_why(made, node.name)
             made.drafts[node.name] = made.draft(node.name)
+    for name, said in prepared.said.items():
+        made.why[name] += f"; {said}"
     _before.update(made.identities)
     return made
 
@@ -118,16 +121,20 @@ def _store_object(made: Plan, name: str) -> None:
     """Store the elements of an object of the notebook; they need no pipeline for that."""
     started = time.perf_counter()
     blocks, draft = made.prepared.objects[name], made.draft(name)
-    for place, block in enumerate(blocks):
-        try:
-            write_shard(draft.path, place, [block], len(block))
-        except MMError:
-            raise
-        except Exception as error:
-            raise objects.unstorable_element(error) from error
-    whole = measures.of_object(
-        made.prepared.graph[name].kind, sum(map(len, blocks)), time.perf_counter() - started
-    )
+    recording = made.prepared.recordings.get(name)
+    try:
+        if recording is not None:
+            recording.write(timed.Writer(draft.path, write_shard))
+        else:
+            for place, block in enumerate(blocks):
+                write_shard(draft.path, place, [block], len(block))
+    except MMError:
+        raise
+    except Exception as error:
+        raise objects.unstorable_element(error) from error
+    count, failed = sum(map(len, blocks)), sum(len(block.failed) for block in blocks)
+    seconds = time.perf_counter() - started
+    whole = measures.of_object(made.prepared.graph[name].kind, count, seconds, failed)
     lasting = made.identities[name].digest is not None
     entry = draft.commit(whole.meta(name), lasting=lasting, replace=made.fresh)
     made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)

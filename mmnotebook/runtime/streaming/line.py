@@ -1,0 +1,54 @@
+"""One line that is rewritten in place while something goes on, and cleared at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from html import escape
+from typing import Any
+
+PACE = 0.2
+"""Seconds from one rewriting to the next."""
+_NOTHING = {"text/plain": "", "text/html": "<div></div>"}
+
+
+class Line:
+    """Where we are: in a cell's output, or on a terminal.
+
+    Parameters
+    ----------
+    visible
+        Is it to be seen at all?
+    """
+
+    def __init__(self, visible: bool) -> None:
+        module = sys.modules.get("IPython")
+        shell = module.get_ipython() if module is not None else None
+        self._handle: Any = None
+        if visible and shell is not None and getattr(shell, "kernel", None) is not None:
+            from IPython.display import DisplayHandle
+
+            self._handle = DisplayHandle()
+            self._handle.display(_NOTHING, raw=True)
+        self._terminal = visible and self._handle is None and sys.stderr.isatty()
+        self._width, self._due = 0, 0.0
+
+    def show(self, text: str) -> None:
+        """Put a text in place of the one before, unless that is too fresh."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + PACE
+            self._write(text)
+
+    def clear(self) -> None:
+        """Put nothing in its place."""
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        if self._handle is not None:
+            html = f'<div class="mm-run" role="status" aria-live="off">{escape(text)}</div>'
+            shown = {"text/plain": text, "text/html": html} if text else _NOTHING
+            self._handle.update(shown, raw=True)
+        elif self._terminal and (text or self._width):
+            sys.stderr.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
+            sys.stderr.flush()
+            self._width = len(text)
