@@ -14,6 +14,7 @@ import mmnotebook as mm
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui import arguments
 from mmnotebook.ui.figures import picture
+from mmnotebook.ui.model_arguments import model_arguments
 from mmnotebook.ui.variables import Variables
 
 _RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
@@ -41,30 +42,7 @@ class MMMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument(
-        "name", nargs="?", metavar="NAME", help="What the model is to be called in pipelines."
-    )
-    @argument(
-        "target",
-        nargs="?",
-        metavar="TARGET",
-        help="A variable (a module, an estimator, a Beam handler) or the path of a file.",
-    )
-    @argument(
-        "--class",
-        dest="model_class",
-        metavar="CLASS",
-        help="The class of a state dict: a variable.",
-    )
-    @argument(
-        "--params",
-        type=arguments.params,
-        help="The arguments of that class: a dict in quotes.",
-    )
-    @argument("--input", nargs="+", metavar="FIELD", help="The field, or fields, it is given.")
-    @argument("--output", help="argmax, or a function of one raw output: a variable.")
-    @argument("--batch", type=arguments.count, metavar="N", help="Elements per call of the model.")
-    @argument("--device", choices=("CPU", "GPU"), default="CPU", help="Where it runs; CPU.")
+    @model_arguments
     @line_magic
     def mm_model(self, line: str) -> None:
         """Register a model under a name; without arguments, show those that are registered.
@@ -77,6 +55,7 @@ class MMMagics(Magics):
           %mm_model mlp my_torch_module --batch 64
           %mm_model tree forest.joblib --input x
           %mm_model net weights.pt --class Net --params '{"hidden": 64}' --output argmax
+          %mm_model sure forest.joblib --method predict_proba
         """
         args = arguments.parse(self.mm_model, arguments.words(line))
         if args.name is None:
@@ -90,12 +69,21 @@ class MMMagics(Magics):
         spec = mm.register(
             args.name,
             self.variables.target(args.target),
+            framework=args.framework,
             model_class=self._named(args.model_class, "class"),
             model_params=args.params,
+            method=args.method,
             input=fields,
+            preprocess=self._named(args.preprocess, "function"),
             output=args.output if args.output == "argmax" else self._named(args.output, "function"),
+            inference_args=args.inference_args,
             batch_size=args.batch,
+            timeout=args.timeout,
             device=args.device,
+            large_model=args.large,
+            model_copies=args.copies,
+            env_vars=args.env,
+            **(args.extra or {}),
         )
         display(spec)
 
@@ -124,9 +112,10 @@ class MMMagics(Magics):
         A line whose text begins with a bracket takes no NAME: use the cell.
 
         The text is a sequence of lines `name = data | step | step`. A step is a registered model, a
-        function, a list of either to send each element to all, or one of split(a=0.9, b=0.1),
-        switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
-        flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
+        function, the name of another pipeline, a list of them to send each element to all, or one
+        of split(a=0.9, b=0.1), switch(f, a=..., b=...), cascade(small, big, below=0.8),
+        keyed({...}, by=...), map(f), flat_map(f), filter(f), vote(), mean(), stack(), read("path"),
+        write("path").
 
         With --run, what an earlier run has stored is not computed again; --fresh computes it all
         the same. With --background the cell is over at once: `-o r` assigns the run as it goes on,

@@ -154,6 +154,19 @@ def test_a_state_dict_with_its_class(notebook: Any, tmp_path: Path) -> None:
     assert spec.params == {"hidden": 6}
 
 
+def test_every_option_of_register(notebook: Any) -> None:
+    notebook.run(
+        "%mm_model sure forest --framework sklearn --method predict_proba --preprocess halve "
+        '--postprocess argmax --timeout 2.5 --large --copies 2 --env \'{"A": "1"}\' '
+        "--inference-args '{}' --extra '{}'"
+    )
+    spec = mm.registry["sure"]
+    assert (spec.framework, spec.method, spec.output) == ("sklearn", "predict_proba", "argmax")
+    assert spec.preprocess is notebook.variables["halve"]
+    assert (spec.timeout, spec.large_model, spec.model_copies) == (2.5, True, 2)
+    assert spec.env_vars == {"A": "1"}
+
+
 def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
     notebook.run("%mm_model tree forest --output halve --input a b")
     assert mm.registry["tree"].input == ("a", "b")
@@ -168,6 +181,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model --batch 3", "which model?"),
         ("%mm_model mlp net --batch none", "'none' is not a whole number from 1"),
         ("%mm_model mlp net --params '[1]'", "is not a dict of names"),
+        ("%mm_model mlp net --timeout 0", "is not a number of seconds above 0"),
         ("%mm_model mlp net --device TPU", "invalid choice: 'TPU'"),
         ("%mm_pipeline", "no pipeline"),
         ("%mm_pipeline digits | halve --limit 3", "needs --run"),

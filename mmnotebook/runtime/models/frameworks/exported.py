@@ -71,8 +71,8 @@ def _batch(name: str, program: Any) -> int | None:
     """1 for a program of one example at a time, None for one of any number; others are refused."""
     wanted = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.name in wanted]
-    sizes = {value.shape[0] for value in values if len(getattr(value, "shape", ()))}
-    fixed = {size for size in sizes if isinstance(size, int)}
+    sizes = [value.shape[0] for value in values if len(getattr(value, "shape", ()))]
+    fixed = {size for size in sizes if isinstance(size, int)}  # the others are symbols
     if not fixed:
         return None
     if fixed == {1}:

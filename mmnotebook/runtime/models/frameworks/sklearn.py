@@ -28,6 +28,8 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
         return base.of_file(name, "sklearn", form, target)
+    if not claims(target):
+        raise base.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
     _check(name, target, f"this {kind}", options.method)
     path = storage.new_folder("model") / f"{name}.pkl"

@@ -1,0 +1,314 @@
+"""The options of `register`: what each does in a run, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from sklearn.linear_model import LinearRegression
+
+import mmnotebook as mm
+from mmnotebook.errors import ModelError
+from mmnotebook.runtime.handlers import base_handler
+from mmnotebook.runtime.models import identity, patience
+from tests.runtime import toys
+
+
+def refused(**options: Any) -> str:
+    with pytest.raises(ModelError) as caught:
+        mm.register("m", options.pop("target", toys.Scale()), **options)
+    return str(caught.value)
+
+
+def run(name: str, data: list[Any], **options: Any) -> mm.Result:
+    return mm.run(mm.pipeline(f"data | {name}", data=data), **options)
+
+
+def root(x: Any) -> Any:
+    return [math.sqrt(x)]
+
+
+class TestPreprocess:
+    def test_is_given_one_example_and_a_bad_one_costs_itself(self) -> None:
+        mm.register("m", toys.Scale(2.0), preprocess=root, postprocess=float)
+        data = [float(x * x) for x in range(20)]
+        data[7] = -1.0
+        result = run("m", data, max_failed=0.5)
+        assert result["m"]["prediction"].tolist() == [2.0 * x for x in range(20) if x != 7]
+        (failed,) = result.failed.to_dict("records")
+        assert (failed["id"], failed["error"]) == ("7", "ValueError")
+
+    def test_comes_after_the_input_and_before_a_handlers_own(self) -> None:
+        handler = toys.OwnHandler(1.0).with_preprocess_fn(lambda x: x + 0.5)
+        mm.register("m", handler, input="x", preprocess=lambda x: x * 10)
+        result = run("m", [{"x": 1.0, "y": 5.0}])
+        assert result["m"]["prediction"].tolist() == [10.5]
+
+
+class Scored(ModelHandler[Any, PredictionResult, None]):
+    """Adds what each call is given; knows one argument."""
+
+    def load_model(self) -> None:
+        return None
+
+    def run_inference(
+        self, batch: Any, model: None, inference_args: dict[str, Any] | None = None
+    ) -> Iterator[PredictionResult]:
+        for example in batch:
+            yield PredictionResult(example, example + (inference_args or {}).get("plus", 0))
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        if set(inference_args or {}) - {"plus"}:
+            raise ValueError("plus is all that is known")
+
+
+class TestInferenceArgs:
+    def test_reach_every_call(self) -> None:
+        mm.register("m", Scored(), inference_args={"plus": 5})
+        assert run("m", [1, 2])["m"]["prediction"].tolist() == [6, 7]
+
+    def test_are_shown_to_the_handler_first(self) -> None:
+        text = refused(target=Scored(), inference_args={"minus": 5})
+        assert "plus is all that is known" in text and "keyword arguments of each call" in text
+
+    def test_that_cannot_be(self) -> None:
+        assert "a dict of values by name" in refused(inference_args=[1])
+        assert "a dict of values by name" in refused(inference_args={1: 2})
+        assert "cannot be pickled" in refused(inference_args={"lock": threading.Lock()})
+
+
+class TestBatchBounds:
+    @pytest.mark.parametrize(
+        ("options", "size"),
+        [
+            ({}, 64),
+            ({"batch_size": 7}, 7),
+            ({"max_batch_size": 7}, 7),
+            ({"min_batch_size": 7}, 64),
+            ({"min_batch_size": 100}, 100),
+            ({"min_batch_size": 3, "max_batch_size": 5}, 5),
+        ],
+        ids=str,
+    )
+    def test_batches_are_filled_to_the_upper_one(self, options: Any, size: int) -> None:
+        assert mm.register("m", toys.Scale(), **options).batch_size == size
+        models = run("m", [[float(x)] for x in range(2 * size)]).models
+        assert models.loc["m", "batches"] == 2
+
+    def test_of_a_handler_are_overruled(self) -> None:
+        mm.register("m", toys.OwnHandler(), max_batch_size=50)
+        assert run("m", list(range(100))).models.loc["m", "batches"] == 2
+
+    def test_that_cannot_be(self) -> None:
+        assert "sets both bounds" in refused(batch_size=4, max_batch_size=8)
+        assert "min_batch_size=9 is above max_batch_size=8" in refused(
+            min_batch_size=9, max_batch_size=8
+        )
+        assert "a whole number from 1" in refused(max_batch_size=0)
+
+
+class Stuck:
+    """Takes until it is let go for a batch with a zero in it."""
+
+    go = threading.Event()
+
+    def predict(self, batch: Any) -> Any:
+        if (batch == 0).any() and not Stuck.go.wait(60):
+            raise AssertionError("nobody came")
+        return batch + 1
+
+
+class TestTimeout:
+    def test_costs_the_batch_and_no_other(self) -> None:
+        Stuck.go.clear()
+        mm.register("m", Stuck(), batch_size=4, timeout=0.3)
+        result = run("m", [1, 2, 3, 4, 5, 0, 6, 7, 8], max_failed=0.9)
+        Stuck.go.set()
+        assert result["m"]["prediction"].tolist() == [2, 3, 4, 5, 9]
+        assert result.failed["id"].tolist() == ["4", "5", "6", "7"]
+        (message,) = set(result.failed["message"])
+        assert message.startswith("model 'm' took longer than 0.3 s for a batch of 4; ")
+        assert "batch_size=" in message and "timeout=" in message
+
+    def test_is_a_timeout_error_and_errors_in_time_are_the_models(self) -> None:
+        assert issubclass(patience.CallTimeoutError, TimeoutError)
+        assert patience.within(60, lambda: 5) == 5
+        with pytest.raises(ZeroDivisionError):
+            patience.within(60, lambda: 1 / 0)
+
+    def test_calls_of_a_thread_share_a_thread(self) -> None:
+        ran = {patience.within(60, threading.get_ident) for _ in range(5)}
+        assert len(ran) == 1 and ran != {threading.get_ident()}
+        release = threading.Event()
+        with pytest.raises(patience.CallTimeoutError):
+            patience.within(0.05, lambda: release.wait(60))
+        assert {patience.within(60, threading.get_ident)} != ran
+        release.set()
+
+    def test_the_thread_ends_with_its_owner(self) -> None:
+        ran: list[threading.Thread] = []
+        owner = threading.Thread(
+            target=lambda: ran.append(patience.within(60, threading.current_thread))
+        )
+        owner.start()
+        owner.join()
+        del owner
+        ran[0].join(60)
+        assert not ran[0].is_alive()
+
+    @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, "5", True])
+    def test_that_cannot_be(self, timeout: Any) -> None:
+        assert "seconds, a number above 0" in refused(timeout=timeout)
+
+
+class Noted(toys.OwnHandler):
+    """Its factor comes from the environment when it is loaded."""
+
+    def load_model(self) -> toys.Slotted:
+        return toys.Slotted(float(os.environ["MM_TEST_FACTOR"]))
+
+
+class TestEnvVars:
+    def test_are_set_before_the_model_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_TEST_FACTOR", "1")
+        mm.register("m", Noted(), env_vars={"MM_TEST_FACTOR": "4"})
+        assert run("m", [2.0])["m"]["prediction"].tolist() == [8.0]
+        mm.register("m", Noted(), env_vars={"MM_TEST_FACTOR": "5"})
+        assert run("m", [2.0])["m"]["prediction"].tolist() == [10.0]
+
+    def test_that_cannot_be(self) -> None:
+        assert "text by name" in refused(env_vars={"A": 1})
+        assert "text by name" in refused(env_vars={"A=B": "1"})
+        assert "a dict of values by name" in refused(env_vars="A")
+
+
+class TestSharing:
+    """What Beam shares between processes is asked for whole batches: a proxy has methods alone."""
+
+    @pytest.mark.parametrize("options", [{"large_model": True}, {"model_copies": 2}], ids=str)
+    @pytest.mark.parametrize("kind", ["torch", "sklearn", "beam"])
+    def test_shared_models_predict_as_others(self, kind: str, options: dict[str, Any]) -> None:
+        target = {
+            "torch": toys.Scale(3.0),
+            "sklearn": LinearRegression(fit_intercept=False).fit([[1.0]], [3.0]),
+            "beam": toys.OwnHandler(3.0),
+        }[kind]
+        mm.register("m", target, **options)
+        result = run("m", [[1.0], [2.0]])
+        assert result.failed.empty
+        assert np.ravel(list(result["m"]["prediction"])).tolist() == pytest.approx([3.0, 6.0])
+        handler = base_handler(mm.registry["m"])
+        assert handler.share_model_across_processes()
+        assert handler.model_copies() == options.get("model_copies", 1)
+        if kind == "torch":
+            assert result.models.loc["m", "parameter_bytes"] == 4
+
+    def test_that_cannot_be(self) -> None:
+        assert "True or False" in refused(large_model="yes")
+        assert "a whole number from 1" in refused(model_copies=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"batchsize": 4}, "batchsize=4: it has no such option"),
+        ({"batchsize": 4}, "did you mean 'batch_size'"),
+        ({"target": toys.OwnHandler(), "model_class": toys.Scale}, "before it is registered"),
+        ({"target": toys.OwnHandler(), "device": "GPU"}, "given its device itself"),
+        ({"target": LinearRegression().fit([[1.0]], [1.0]), "device": "GPU"}, "allowed: 'CPU'"),
+        ({"preprocess": 5}, "preprocess=5; allowed: a function"),
+        ({"postprocess": "softmax"}, "postprocess='softmax'; allowed: 'argmax', a function"),
+        ({"output": "argmax", "postprocess": "argmax"}, "two names for the same"),
+        ({"preprocess": (x for x in "ab").__next__}, "cannot be pickled"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+    assert says in refused(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"preprocess": root},
+        {"inference_args": {"a": 1}},
+        {"method": "forward"},
+        {"timeout": 5.0},
+        {"env_vars": {"A": "1"}},
+        {"large_model": True},
+    ],
+    ids=str,
+)
+def test_what_changes_predictions_changes_the_identity(options: dict[str, Any]) -> None:
+    module = toys.Scale(2.0)
+    before, loaded = (f(mm.register("m", module)).digest for f in (identity.of, identity.of_loaded))
+    changed = mm.register("m", module, **options)
+    assert identity.of(changed).digest not in (None, before)
+    same = options.keys() & {"preprocess", "inference_args", "method", "timeout"}
+    assert (identity.of_loaded(changed).digest == loaded) == bool(same)
+
+
+def mean_of_all(batch: Any) -> Any:
+    return {"scores": batch.mean(), "rows": batch}
+
+
+class TestWholeBatches:
+    def test_a_single_number_in_a_dict(self) -> None:
+        mm.register("m", mean_of_all, framework="python")
+        result = run("m", [[1.0], [2.0]], max_failed=1.0)
+        (message,) = set(result.failed["message"])
+        assert message.startswith("model 'm' gave a single number for a batch of 1 as its output")
+        assert "'scores'; it must give one output per example" in message
+
+    @pytest.mark.parametrize("given", [None, "text", 5])
+    def test_what_holds_no_outputs(self, given: Any) -> None:
+        def constant(batch: Any) -> Any:
+            return given
+
+        mm.register("m", constant, framework="python")
+        result = run("m", [[1.0], [2.0]], max_failed=1.0)
+        assert len(result.failed) == 2
+        assert result.failed["message"].str.contains("model 'm' gave .* for a batch of 1").all()
+
+    def test_examples_of_unequal_shapes(self) -> None:
+        mm.register("m", toys.Scale(2.0))
+        spec = mm.registry["m"]
+        handler = base_handler(spec)
+        with pytest.raises(ValueError, match=r"2 examples of unequal shapes: \(1,\), \(2,\); pre"):
+            handler.run_inference([[1.0], [1.0, 2.0]], handler.load_model())
+        result = run("m", [[1.0], [1.0, 2.0]])  # the model takes either, one at a time
+        assert [p.tolist() for p in result["m"]["prediction"]] == [[2.0], [2.0, 4.0]]
+
+    def test_a_frame_is_a_record_per_example(self) -> None:
+        def frame(batch: Any) -> Any:
+            import pandas as pd
+
+            return pd.DataFrame({"a": batch[:, 0], "b": ["x"] * len(batch)})
+
+        mm.register("m", frame, framework="python")
+        expected = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "x"}]
+        assert run("m", [[1.0], [2.0]])["m"]["prediction"].tolist() == expected
+
+
+def test_a_deployment_has_the_options_too() -> None:
+    mm.register(
+        "m", toys.Scale(2.0), preprocess=root, postprocess=float, timeout=60, large_model=True,
+        env_vars={"MM_TEST_DEPLOYED": "1"},
+    )  # fmt: skip
+    graph = mm.pipeline("data | m", data=[1.0, 4.0, 9.0])
+    with TestPipeline(runner="FnApiRunner") as pipeline:
+        compiled = mm.compile_graph(graph, pipeline)
+        assert_that(
+            compiled["m"] | beam.Map(lambda pair: (pair[0].id, pair[1].inference)),
+            equal_to([("0", 2.0), ("1", 4.0), ("2", 6.0)]),
+        )
+    assert os.environ.pop("MM_TEST_DEPLOYED") == "1"
