@@ -280,6 +280,23 @@ def test_a_stack_cannot_use_the_rest() -> None:
     assert found(ROWS, other, replace(stack, params=(("missing", "skip"),))) == []
 
 
+@thorough
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6), min_size=1, max_size=3))
+def test_a_key_counts_once_in_one_mapping_and_is_refused_in_two(groups: list[list[str]]) -> None:
+    models = [[keys, f"m{place}"] for place, keys in enumerate(groups)]
+    once = [[sorted(set(keys), key=keys.index), name] for keys, name in models]
+    node = Node.make("x", "keyed", ["rows"], models=models, by="k")
+    assert node == Node.make("x", "keyed", ["rows"], models=once, by="k")
+    shared = [key for key in "abcd" if sum(key in keys for keys in groups) > 1]
+    told = found(ROWS, node)
+    assert bool(told) == bool(shared)
+    for problem in told:
+        key = problem.message.split("'")[1]
+        named = [name for keys, name in models if key in keys]
+        assert key in shared
+        assert problem.message.endswith(" and ".join(map(repr, named)))
+
+
 def test_names_and_counts() -> None:
     assert is_name("é")
     assert not any(is_name(value) for value in ("", "class", "a b", "ﬁ", 3, None))
@@ -379,6 +396,12 @@ def test_names_are_looked_up_in_their_order() -> None:
 
 
 # --- the notebook's view ---------------------------------------------------------------------
+
+
+def test_a_graph_explains_how_it_will_be_run() -> None:
+    told = repr(parse("rows | map(abs)").bind(rows=[1, 2]).explain())
+    assert "rows" in told
+    assert "abs" in told
 
 
 def test_a_graph_shows_itself_as_text_and_drawing() -> None:
