@@ -12,7 +12,6 @@ import apache_beam as beam
 import numpy as np
 import pytest
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
-from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 from sklearn.linear_model import LinearRegression
 
@@ -305,7 +304,7 @@ def test_a_deployment_has_the_options_too() -> None:
         env_vars={"MM_TEST_DEPLOYED": "1"},
     )  # fmt: skip
     graph = mm.pipeline("data | m", data=[1.0, 4.0, 9.0])
-    with TestPipeline(runner="FnApiRunner") as pipeline:
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
         compiled = mm.compile_graph(graph, pipeline)
         assert_that(
             compiled["m"] | beam.Map(lambda pair: (pair[0].id, pair[1].inference)),
