@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mmnotebook.analysis import plots as plot
     from mmnotebook.analysis.inspection import inspect, trace
+    from mmnotebook.analysis.memory import Forecast, forecast
     from mmnotebook.analysis.results import Result
     from mmnotebook.errors import GraphError, MMError, ModelError, RunError, StorageError
     from mmnotebook.graph.graph import Graph, Group, Input, Node
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mmnotebook.graph.text import parse, pipeline, to_text
     from mmnotebook.runtime import events
     from mmnotebook.runtime.compiler import compile_graph
+    from mmnotebook.runtime.explaining import Explanation, explain
     from mmnotebook.runtime.models.registration import register
     from mmnotebook.runtime.models.warm import unload
     from mmnotebook.runtime.models.warm import warm as models
@@ -35,6 +37,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DoctorReport",
+    "Explanation",
+    "Forecast",
     "Graph",
     "GraphError",
     "Group",
@@ -51,6 +55,8 @@ __all__ = [
     "compile_graph",
     "doctor",
     "events",
+    "explain",
+    "forecast",
     "inspect",
     "models",
     "parse",
@@ -71,8 +77,10 @@ _HOMES = {
     "graph.text": ("parse", "pipeline", "to_text"),
     "analysis.results": ("Result",),
     "analysis.inspection": ("inspect", "trace"),
+    "analysis.memory": ("Forecast", "forecast"),
     "runtime.models.registration": ("register",),
     "runtime.compiler": ("compile_graph",),
+    "runtime.explaining": ("Explanation", "explain"),
     "runtime.session": ("Running", "run"),
     "runtime.store.cache": ("cache",),
     "runtime.models.warm": ("unload",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from mmnotebook.analysis.tables import html_table
+from mmnotebook.errors import ResultError, nearest
+from mmnotebook.graph.models import registry
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mmnotebook.analysis.results import Result
 
 BATCHES = 32
 """Of how many batches of each model the rows are put together before the models are called."""
@@ -28,7 +31,7 @@ def window_rows(batches: Iterable[int]) -> int:
 
 
 def windows(models: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
-    """The elements' models, so many at a time."""
+    """The elements' models, those that are looked at together at a time."""
     return (models[start : start + rows] for start in range(0, len(models), rows))
 
 
@@ -172,10 +175,12 @@ def _recommended(as_is: Sequence[int], models: int) -> str:
             "once as the elements come."
         )
     enough = next(most for most, count in enumerate(as_is, 1) if count == models)
+    said = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"
+    if enough > 2:
+        said += f", and max_models=1 {as_is[0]:,} times"
     return (
         f"group=True: {models:,} loads for any max_models. As the elements come, that takes "
-        f"max_models={enough}; max_models={enough - 1} loads {as_is[enough - 2]:,} times, and "
-        f"max_models=1 {as_is[0]:,} times."
+        f"max_models={enough}; {said}."
     )
 
 
@@ -206,4 +211,87 @@ def model_of(
     """By key, the model: of a dict by key or tuple of keys, or of a node's `models`."""
     pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
     each = ((keys if isinstance(keys, tuple) else (keys,), name) for keys, name in pairs)
-    return dict(itertools.chain.from_iterable(zip(k, [n] * len(k), strict=True) for k, n in each))
+    return {str(key): name for keys, name in each for key in keys}
+
+
+def forecast(
+    r_or_keys: Result | Sequence[Any],
+    node: str | None = None,
+    *,
+    models: Mapping[Any, str] | None = None,
+    default: str | None = None,
+    batch_size: int | None = None,
+) -> Forecast:
+    """How often models will be loaded for every `max_models`, grouped or not.
+
+    Parameters
+    ----------
+    r_or_keys
+        A result with a model per key: its keys, in the order in which they came, its batches and
+        what loading took are those of the run. Or a sequence of keys.
+    node
+        Of a result, the keyed node; it may be left out where there is one.
+    models
+        For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
+    default
+        For a sequence of keys: the model of all keys that `models` does not name; without it they
+        are left out, as they load nothing.
+    batch_size
+        For a sequence of keys: elements per call of a model that is not registered with its own;
+        64 unless given.
+
+    Returns
+    -------
+    Forecast
+        Exact for our own lowering on one worker, where no element fails in the models.
+
+    Raises
+    ------
+    ResultError
+        When the result has no such keyed node, or `models` is missing.
+    """
+    from mmnotebook.analysis.results import Result
+
+    if isinstance(r_or_keys, Result):
+        name = _keyed_node(r_or_keys, node)
+        measure = r_or_keys.measures[name]
+        if measure.grouped:  # then only the sources know the order from before
+            order = r_or_keys.rows(name)["model"].tolist()
+        else:
+            order = r_or_keys.elements(name).models()
+        return forecast_of(order, measure.window_rows or 1, _load_seconds(r_or_keys))
+    if models is None:
+        raise ResultError(
+            "models= is missing: which model is each key's?",
+            remedy='mm.forecast(keys, models={"a": "m1", ("b", "c"): "m2"})',
+        )
+    chosen = model_of(models)
+    found = [chosen.get(str(key), default) for key in r_or_keys]
+    names = dict.fromkeys([*chosen.values(), *([default] if default else [])])
+    rows = window_rows(_batch_size(name, batch_size) for name in names)
+    return forecast_of([name for name in found if name is not None], rows)
+
+
+def _batch_size(name: str, otherwise: int | None) -> int:
+    own = registry[name].batch_size if name in registry else None
+    return own or otherwise or 64
+
+
+def _load_seconds(result: Result) -> dict[str, float]:
+    known = result.sketches.items()
+    return {name: one.load_ms / 1000 for name, one in known if one.load_ms is not None}
+
+
+def _keyed_node(result: Result, node: str | None) -> str:
+    """The name of a keyed node that ran."""
+    known = [name for name, one in result.measures.items() if one.window_rows is not None]
+    if node is None and len(known) == 1:
+        return known[0]
+    if node in known:
+        return str(node)
+    close = nearest(str(node), known) if node is not None else None
+    raise ResultError(
+        f"node={node!r}; keyed nodes of this result: {', '.join(known) or 'none'}"
+        + (f"; did you mean {close!r}?" if close else ""),
+        remedy="mm.forecast(result, node) takes the name of a step with a model per key",
+    )

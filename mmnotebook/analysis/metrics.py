@@ -111,6 +111,9 @@ class NodeMeasure:
         Size of its stored output, None where that is not known.
     cached
         Was its output taken from an earlier run?
+    window_rows, grouped
+        Of a model per key: how many elements were looked at together, and whether each model's
+        elements came together; None for other kinds.
     """
 
     kind: str
@@ -120,6 +123,8 @@ class NodeMeasure:
     seconds: float | None
     bytes: int | None
     cached: bool = False
+    window_rows: int | None = None
+    grouped: bool | None = None
 
 
 @dataclass(frozen=True)
