@@ -67,6 +67,13 @@ def test_predictions_keep_the_window_and_take_its_end() -> None:
     assert times(found["triple"]) == {"a": 9.999999, "b": 19.999999, "c": 19.999999}
 
 
+def test_a_model_per_key_keeps_the_window() -> None:
+    text = 'source(events, id="k")["x"] | keyed({"a": double, ("b", "c"): triple}, by="k")'
+    found = streams.run(mm.pipeline(text, events=streams.stream(*EVENTS)))
+    assert values(found["keyed"]) == {"a": 2.0, "b": 6.0, "c": 9.0}
+    assert windows(found["keyed"]) == WINDOWS
+
+
 def test_an_ensemble_is_joined_within_its_window_and_failures_come_with_it() -> None:
     text = 'source(events, id="k")["x"] | [double, triple] | mean(missing="skip")'
     found = streams.run(mm.pipeline(text, events=streams.stream(*EVENTS)))
