@@ -26,6 +26,8 @@ import mmnotebook
 ROOT = Path(__file__).parents[2]
 NOTEBOOK_EXTRAS = ("sklearn", "onnx", "images", "demo", "lab")
 CONDA_NAMES = {"pytorch": "torch"}
+CPU_BUILDS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
+"""What the tests install, and the package with CUDA that it stands for."""
 
 
 def _setup() -> configparser.RawConfigParser:
@@ -107,6 +109,12 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
         assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
 
 
+def test_builds_for_the_cpu_are_in_the_range_of_what_they_stand_for() -> None:
+    tests = _requirements("test")
+    for build, name in CPU_BUILDS.items():
+        assert tests[build].specifier == _requirements(name)[name].specifier
+
+
 def _imported_packages(path: Path) -> set[str]:
     """The top-level names that a module imports, anywhere in it."""
     names = set()
@@ -122,7 +130,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     imported = set().union(*map(_imported_packages, ROOT.glob("mmnotebook/**/*.py")))
     imported -= {"mmnotebook", *sys.stdlib_module_names}
     distributions = packages_distributions()
-    declared = set(_requirements(*NOTEBOOK_EXTRAS))
+    declared = set(_requirements(*NOTEBOOK_EXTRAS, "huggingface")) | set(CPU_BUILDS)
     undeclared = {
         name
         for name in imported

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mmnotebook.graph.names import is_a
 
 
@@ -30,5 +28,5 @@ def _variables(model: Any) -> int | None:
     found = getattr(model, "variables", None)
     if not found:
         return None
-    arrays = {id(variable): np.asarray(variable) for variable in found}
-    return sum(array.nbytes for array in arrays.values())
+    sizes = {id(variable): int(variable.numpy().nbytes) for variable in found}
+    return sum(sizes.values())

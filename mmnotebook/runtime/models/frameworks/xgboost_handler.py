@@ -45,6 +45,11 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
         called = getattr(model, self._spec.method or "predict")
         booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
         given: Any = arrays.table(batch, booster.feature_names)
+        if given.shape[1] != booster.num_features():
+            # A Booster takes what is too short, and fills it up with missing values.
+            raise ValueError(
+                f"the model has {booster.num_features()} features, the example {given.shape[1]}"
+            )
         if booster is model:
             given = xgboost.DMatrix(given, enable_categorical=True)
         made = called(given, **(inference_args or {}))

@@ -1,0 +1,46 @@
+"""A framework that is not installed is named, with the command that installs it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mmnotebook as mm
+from mmnotebook.errors import ModelError
+from mmnotebook.runtime.models import frameworks
+
+
+@pytest.fixture
+def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that is optional, nothing can be imported."""
+    optional = {module for framework in frameworks.ALL for module in framework.modules}
+    found = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> Any:
+        return None if name in optional else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "install"),
+    [
+        ("net.onnx", {}, "pip install onnx onnxruntime"),
+        ("trees.ubj", {}, "pip install xgboost"),
+        ("net.keras", {}, "pip install tensorflow"),
+        ("org/model", {"framework": "huggingface"}, "pip install transformers"),
+        ("org/model", {"framework": "vllm"}, "pip install openai vllm"),
+        ("123", {"framework": "vertex"}, "pip install google-cloud-aiplatform"),
+    ],
+)
+def test_the_command_that_installs_it(
+    nothing_there: None, tmp_path: Path, target: str, options: dict[str, Any], install: str
+) -> None:
+    if "." in target:
+        (tmp_path / target).write_bytes(b"a model")
+        target = str(tmp_path / target)
+    with pytest.raises(ModelError, match=f"cannot be imported\n.*{install}"):
+        mm.register("m", target, **options)
