@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.typehints import KV
 
 from mmnotebook.analysis.records import Failure
@@ -21,7 +22,7 @@ from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.tracking import weight
 
-BUCKET = 2048
+BUCKET = 8192
 """About how many ids are joined at a time, where their number is known beforehand."""
 
 
@@ -49,10 +50,10 @@ class _Member(NodeFn):
     def blocks(self, block: Block) -> Iterator[Any]:
         if self.combines:  # these need no examples
             block = replace(block, values=inferences(block.values))
-        places: dict[int, list[int]] = {}
-        for place, name in enumerate(block.ids):
-            places.setdefault(zlib.crc32(name.encode()) % self.buckets, []).append(place)
-        for bucket, chosen in places.items():
+        codes = map(zlib.crc32, map(str.encode, block.ids))
+        buckets = np.fromiter(codes, dtype=np.uint32, count=len(block)) % self.buckets
+        for bucket in np.unique(buckets).tolist():
+            chosen = np.flatnonzero(buckets == bucket).tolist()
             yield bucket, (self.place, block.take(chosen))
         if block.failed:
             yield 0, (self.place, Block([], pack([]), failed=block.failed))
@@ -60,14 +61,14 @@ class _Member(NodeFn):
 
 
 class _Join(NodeFn):
-    """The outputs for one id as a dict by node name, in the order of the inputs."""
+    """The outputs for one id as a dict by node name or label, in the order of the inputs."""
 
     enters = leaves = False
     step = "join"
 
     def __init__(self, node: Node, run_id: str) -> None:
         super().__init__(node.name, run_id)
-        self.names = tuple(wire.node for wire in node.inputs)
+        self.names = tuple(wire.key for wire in node.inputs)
         self.missing = dict(node.params).get("missing", "fail")
 
     def blocks(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> Iterator[Block]:
