@@ -11,7 +11,7 @@ from mmnotebook.graph.graph import Graph, Node
 
 __all__ = ["FORMAT", "Identity", "Unknowable", "changes", "digest", "identities"]
 
-FORMAT = "mmnotebook 1"
+FORMAT = "mmnotebook 2"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")
@@ -47,8 +47,8 @@ def identities(
 ) -> dict[str, Identity]:
     """What every node of a graph computes.
 
-    Names do not count, with two exceptions: those of models, which stand in predictions, and those
-    of nodes whose outputs are joined, which are the keys of the dict that the step is given.
+    Names do not count, with two exceptions: those of models, which stand in predictions, and the
+    keys of the dict that a step is given whose inputs are joined, names of nodes as a rule.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
     """The digests of what flows into a node, by where it comes from."""
     parts: dict[str, str] = {}
     for wire in node.inputs:
-        name = wire.node if node.gather == "join" else None
+        name = wire.key if node.gather == "join" else None
         content = digest((found[wire.node].digest, wire.port, wire.select, name))
         parts[f"input {wire.node}" + (f".{wire.port}" if wire.port else "")] = content
     return parts

@@ -29,11 +29,23 @@ class Input:
         Which of its outputs, for a split or a switch.
     select
         A field, or several, of the value that flows; None for the value itself.
+    label
+        The key under which a join gives it; None for the name of its node.
     """
 
     node: str
     port: str | None = None
     select: str | tuple[str, ...] | None = None
+    label: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key under which a join gives it."""
+        return self.node if self.label is None else self.label
+
+    def labelled(self, label: str | None) -> Input:
+        """The same with another label; None and the node's own name are one."""
+        return replace(self, label=None if label == self.node else label)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Node:
         Where its elements come from, () for a source.
     gather
         What several inputs mean: "join" brings the outputs for one element together as a dict
-        by node name, "union" takes each element as it comes; None for a single input.
+        by node name or label, "union" takes each element as it comes; None for a single input.
     """
 
     name: str
@@ -64,6 +76,9 @@ class Node:
     def __post_init__(self) -> None:
         # One form for each meaning, so that equal steps are equal nodes however they were made.
         object.__setattr__(self, "params", steps.canonical(self.kind, dict(self.params)))
+        joins = self.gather == "join"
+        wires = tuple(wire.labelled(wire.label if joins else None) for wire in self.inputs)
+        object.__setattr__(self, "inputs", wires)
 
     @classmethod
     def make(

@@ -48,19 +48,26 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         "name": node.name,
         "kind": node.kind,
         "params": dict(node.params),
-        "inputs": [{"node": w.node, "port": w.port, "select": w.select} for w in node.inputs],
+        "inputs": [_input_to_json(wire) for wire in node.inputs],
         "gather": node.gather,
     }
 
 
+def _input_to_json(wire: Input) -> dict[str, Any]:
+    label = {} if wire.label is None else {"label": wire.label}
+    return {"node": wire.node, "port": wire.port, "select": wire.select, **label}
+
+
 def _node_from_json(item: dict[str, Any]) -> Node:
-    inputs = [
-        Input(_text(wire["node"]), _text_or_none(wire.get("port")), _select(wire.get("select")))
-        for wire in item["inputs"]
-    ]
+    inputs = [_input_from_json(wire) for wire in item["inputs"]]
     name, kind = _text(item["name"]), _text(item["kind"])
     params = tuple(item["params"].items())
     return Node(name, kind, params, tuple(inputs), _gather(item.get("gather")))
+
+
+def _input_from_json(wire: dict[str, Any]) -> Input:
+    port, label = _text_or_none(wire.get("port")), _text_or_none(wire.get("label"))
+    return Input(_text(wire["node"]), port, _select(wire.get("select")), label)
 
 
 def _group_from_json(item: dict[str, Any]) -> Group:

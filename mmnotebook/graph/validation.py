@@ -122,6 +122,10 @@ def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:
         if count > 1:
             name = end if isinstance(end, str) else end[0]
             yield Problem("the same input twice", node=node.name, found=repr(name))
+    named = {(wire.node, wire.key) for wire in node.inputs if node.gather == "join"}
+    for label, count in Counter(key for _, key in named).items():
+        if count > 1:
+            yield Problem("two inputs under one key", node=node.name, found=repr(label))
 
 
 def _arity(node: Node, kind: steps.StepKind) -> Iterator[Problem]:

@@ -177,10 +177,11 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         self.metered.set_environment_vars()
 
     def share_model_across_processes(self) -> bool:
-        return self.metered.share_model_across_processes()
+        # A run in this process has one process to share with; Beam would open a socket for it.
+        return live.find(self.run_id) is None and self.metered.share_model_across_processes()
 
     def model_copies(self) -> int:
-        return self.metered.model_copies()
+        return 1 if live.find(self.run_id) is not None else self.metered.model_copies()
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         self.metered.validate_inference_args(inference_args)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.utils import multi_process_shared
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -134,6 +135,12 @@ def test_other_keys_go_to_the_default(lowering: str) -> None:
     of_key = dict.fromkeys(keys, "two") | {"KEY_1": "one"}
     check(result, of_key)
     assert len(result["keyed"]) == 5
+
+
+def test_the_server_of_beams_lowering_has_a_secret_password() -> None:
+    text = 'data["x"] | keyed({"KEY_1": one, "KEY_2": two}, by="k", lowering="beam")'
+    check(run(text, frame(["KEY_1", "KEY_2"])), OF_KEY)
+    assert multi_process_shared.AUTH_KEY != b"mps" and len(multi_process_shared.AUTH_KEY) == 32
 
 
 def sign(x: Any) -> str:

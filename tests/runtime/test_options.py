@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import psutil
 import pytest
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.testing.util import assert_that, equal_to
@@ -190,6 +191,12 @@ class TestEnvVars:
         assert "a dict of values by name" in refused(env_vars="A")
 
 
+def listening() -> set[int]:
+    """The ports that this process listens on."""
+    open_ = psutil.Process().net_connections()
+    return {one.laddr.port for one in open_ if one.status == psutil.CONN_LISTEN}
+
+
 class TestSharing:
     """What Beam shares between processes is asked for whole batches: a proxy has methods alone."""
 
@@ -210,6 +217,12 @@ class TestSharing:
         assert handler.model_copies() == options.get("model_copies", 1)
         if kind == "torch":
             assert result.models.loc["m", "parameter_bytes"] == 4
+
+    def test_no_socket_is_opened_in_the_notebooks_own_process(self) -> None:
+        before = listening()
+        mm.register("m", toys.Scale(3.0), large_model=True)
+        assert run("m", [[1.0]]).failed.empty
+        assert listening() == before
 
     def test_that_cannot_be(self) -> None:
         assert "True or False" in refused(large_model="yes")

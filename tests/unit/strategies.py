@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -135,6 +135,10 @@ class Sketch:
             st.lists(st.sampled_from(ends), min_size=count[0], max_size=count[1], unique_by=unique)
         )
         wires = [Input(*end, self.draw(selects)) for end in chosen]
+        if gather == "join" and self.draw(st.integers(0, 3)) == 3:
+            count = len(wires)
+            labels = self.draw(st.lists(texts, min_size=count, max_size=count, unique=True))
+            wires = [replace(w, label=label) for w, label in zip(wires, labels, strict=True)]
         given = self.draw(params(kind, joins=gather == "join"))
         self.add(kind, given, wires, gather)
 

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -762,7 +763,7 @@ def same(graph: Graph, salt: str = "", **other: str) -> dict[str, Identity]:
     def named(names: Any) -> dict[str, Identity]:
         return {name: Identity(digest(other.get(name, name) + salt)) for name in names}
 
-    functions = {dict(node.params).get("function") for node in graph} - {None}
+    functions = {name for node in graph for name in node.functions}
     models = {model for node in graph for model in node.models}
     data = {
         node.name: Identity(digest(other.get(node.name, str(node.params) + salt))) for node in graph
@@ -781,7 +782,7 @@ def renamed(graph: Graph) -> Graph:
             f"{node.name}_9",
             node.kind,
             node.params,
-            tuple(Input(f"{w.node}_9", w.port, w.select) for w in node.inputs),
+            tuple(replace(w, node=f"{w.node}_9") for w in node.inputs),
             node.gather,
         )
         for node in graph
@@ -793,7 +794,9 @@ def renamed(graph: Graph) -> Graph:
 def test_the_identity_of_a_node_is_no_matter_of_names_or_order(graph: Graph) -> None:
     found = same(graph)
     assert found == same(Graph(tuple(reversed(graph.nodes)))) and set(found) == set(graph.names)
-    joined = {n for node in graph if node.gather == "join" for n in below(graph, node.name)}
+    joins = [node for node in graph if node.gather == "join"]
+    named = [node.name for node in joins if any(wire.label is None for wire in node.inputs)]
+    joined = {name for one in named for name in below(graph, one)}
     data = {f"{node.name}_9": str(node.params) for node in graph if not node.inputs}
     again = same(renamed(graph), **data)
     for name, identity in found.items():
@@ -817,7 +820,7 @@ def test_an_edit_changes_a_node_and_those_below_it(graph: Graph, data: st.DataOb
     elif node.kind == "cascade":
         params["below"] = 0.123
     elif node.kind == "keyed":
-        params["by"] += "_new"
+        params["default"] = f"{params.get('default', '')}_new"
     else:
         return  # vote, mean and stack say nothing that could be edited
     edited = Node(node.name, node.kind, tuple(params.items()), node.inputs, node.gather)

@@ -141,11 +141,14 @@ class Inlining:
 
     def _node(self, node: Node) -> Node:
         wires: list[Input] = []
+        # What is combined by a function of the user's keeps the keys that this one knows.
+        named = node.gather == "join" and KINDS[node.kind].inputs != "join"
         for wire in node.inputs:
             if wire.node == self._replaced:
-                wires += [self._through(outer, wire, node) for outer in self._flowing()]
+                through = [self._through(outer, wire, node) for outer in self._flowing()]
             else:
-                wires.append(replace(wire, node=self._renamed[wire.node]))
+                through = [replace(wire, node=self._renamed[wire.node])]
+            wires += [one.labelled(wire.key) for one in through] if named else through
         takes = any(wire.node == self._replaced for wire in node.inputs)
         gather = self._gather(node) if takes else node.gather
         return replace(node, name=self._renamed[node.name], inputs=tuple(wires), gather=gather)

@@ -121,7 +121,8 @@ class Layout:
 
     def _list_into(self, node: Node) -> Names:
         names = tuple(wire.node for wire in node.inputs)
-        fits = node.gather == "join" and self._own(names) and self._fit_a_list(names)
+        bare = node.gather == "join" and not any(wire.label for wire in node.inputs)
+        fits = bare and self._own(names) and self._fit_a_list(names)
         return names if fits else ()
 
     def _named_rows(self) -> dict[str, Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmnotebook.graph import steps
@@ -53,6 +53,11 @@ def reference(wire: Input) -> str:
     """`digits["x"]`, `s.train`."""
     port = f".{wire.port}" if wire.port else ""
     return wire.node + port + select(wire)
+
+
+def labelled(pairs: Iterable[tuple[str, str]]) -> str:
+    """`{"key": a, "other": b}`."""
+    return _dict((_text(key), written) for key, written in pairs)
 
 
 def select(wire: Input) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,6 +82,9 @@ class Reader:
             message = "an output is named and nothing follows"
             remedy = "a name stands for whole steps; name the output where it is used"
             self._log.add(last, message, allowed="s.arm | step", remedy=remedy)
+        elif any(wire.label is not None for wire in ends.wires):
+            message = "an output is given a key and nothing follows"
+            self._log.add(last, message, allowed='{"key": a, "other": b} | step')
         else:
             return ends
         return BROKEN
@@ -120,6 +123,8 @@ class Reader:
         elif isinstance(inner, (ast.List, ast.Set)) and inner.elts:
             gather: Gather = "join" if isinstance(inner, ast.List) else "union"
             ends = together([self._expression(item, None) for item in inner.elts], gather)
+        elif isinstance(inner, ast.Dict) and inner.keys:
+            ends = self._labelled(inner, lambda item: self._expression(item, None))
         elif isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.BitOr):
             ends = self._expression(inner, name)
         elif isinstance(inner, ast.Call):
@@ -138,12 +143,31 @@ class Reader:
         elif isinstance(inner, ast.List) and inner.elts:
             members = [self._chain(pieces(item), upstream, None) for item in inner.elts]
             ends = together(members, "join")
+        elif isinstance(inner, ast.Dict) and inner.keys:
+            ends = self._labelled(inner, lambda item: self._chain(pieces(item), upstream, None))
         elif isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.BitOr):
             ends = self._chain(pieces(inner), upstream, name)
         else:
             self._words.not_a_step(inner)
             ends = BROKEN
         return self._selected(node, ends, select)
+
+    def _labelled(self, node: ast.Dict, read: Callable[[ast.expr], Ends]) -> Ends:
+        """`{"key": a, "other": b}`: outputs that are joined under keys of their own."""
+        members = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            ends = read(value)
+            if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+                self._log.add(key or node, "not a key", allowed='{"key": a, "other": b}')
+                ends = BROKEN
+            elif not ends.broken and len(ends.wires) != 1:
+                self._log.add(value, "several outputs under one key", allowed="one output")
+                ends = BROKEN
+            else:
+                wires = tuple(wire.labelled(key.value) for wire in ends.wires)
+                ends = replace(ends, wires=wires)
+            members.append(ends)
+        return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
         """A term without its `[…]`, and what stands in the brackets."""

@@ -9,6 +9,7 @@ from mmnotebook.graph.notation.layout import Layout, Row
 from mmnotebook.graph.notation.phrases import (
     is_bare,
     is_default,
+    labelled,
     reference,
     select,
     shorthand,
@@ -99,6 +100,8 @@ def _list(layout: Layout, names: tuple[str, ...], fields: list[str] | None = Non
 
 def _gathered(layout: Layout, node: Node) -> str:
     """Several inputs by the name of their group, or one by one."""
+    if any(wire.label is not None for wire in node.inputs):
+        return labelled((wire.key, reference(wire)) for wire in node.inputs)
     fields = {wire.select for wire in node.inputs}
     if len(fields) == 1 and all(wire.port is None for wire in node.inputs):
         wanted = (node.gather, tuple(wire.node for wire in node.inputs))

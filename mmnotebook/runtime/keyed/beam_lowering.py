@@ -1,13 +1,14 @@
 """A model per key as Beam's documentation shows it: RunInference with a KeyedModelHandler.
 
-Beam's handler serves every model from a TCP server in this process, on the local interface and
-with a password that is the same everywhere, and writes its address to the folder for temporary
-files. That cannot be turned off; our own lowering does no such thing. The models are let go of when
-the run ends.
+Beam's handler serves every model from a TCP server in this process, on the local interface, and
+writes its address to the folder for temporary files. That cannot be turned off; our own lowering
+does no such thing. Its password is the same everywhere: in a notebook it is made a secret, as
+whoever knows it can run code here. The models are let go of when the run ends.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from apache_beam.ml.inference.base import (
     RunInference,
 )
 from apache_beam.typehints import KV
+from apache_beam.utils import multi_process_shared
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Node
@@ -40,6 +42,9 @@ from mmnotebook.runtime.tracking import Tracker
 
 STEPS = ("beam",)
 """What happens in between is not counted: such a node is finished when the run is."""
+
+
+_KNOWN = b"mps"
 
 
 class _Served:
@@ -128,9 +133,12 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
         self.members, self.rows, self.run_id = members, rows, run_id
 
     def load_model(self) -> Any:
+        run = live.find(self.run_id)
+        if run is None:
+            return super().load_model()
+        _keep_secret()
         manager = super().load_model()
-        if (run := live.find(self.run_id)) is not None:
-            run.loans.append(_Models(manager))
+        run.loans.append(_Models(manager))
         return manager
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
@@ -145,6 +153,12 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
     def set_environment_vars(self) -> None:
         for member in self.members.values():
             member.set_environment_vars()
+
+
+def _keep_secret() -> None:
+    """Give Beam's server a password that no other user of the machine knows."""
+    if multi_process_shared.AUTH_KEY == _KNOWN:
+        multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
 
 
 class _Models:

@@ -12,7 +12,6 @@ from apache_beam.utils.multi_process_shared import MultiProcessShared
 
 from mmnotebook.runtime.inference import BlockHandler
 from mmnotebook.runtime.models.warm import Loan, warm
-from mmnotebook.runtime.running import live
 
 
 class _Shared:
@@ -77,7 +76,7 @@ class ModelSet:
 
     def _borrow(self, name: str) -> Any:
         member = self.members[name]
-        if member.share_model_across_processes() and live.find(member.run_id) is None:
+        if member.share_model_across_processes():
             with member.loading():
                 return _Shared(member, f"{self.owner}-{list(self.members).index(name)}")
         # A limited set shares no model with other nodes.
