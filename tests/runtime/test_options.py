@@ -97,7 +97,6 @@ class TestBatchBounds:
             ({"min_batch_size": 100}, 100),
             ({"min_batch_size": 3, "max_batch_size": 5}, 5),
         ],
-        ids=str,
     )
     def test_batches_are_filled_to_the_upper_one(self, options: Any, size: int) -> None:
         assert mm.register("m", toys.Scale(), **options).batch_size == size
@@ -200,7 +199,7 @@ def listening() -> set[int]:
 class TestSharing:
     """What Beam shares between processes is asked for whole batches: a proxy has methods alone."""
 
-    @pytest.mark.parametrize("options", [{"large_model": True}, {"model_copies": 2}], ids=str)
+    @pytest.mark.parametrize("options", [{"large_model": True}, {"model_copies": 2}], ids=" ".join)
     @pytest.mark.parametrize("kind", ["torch", "sklearn", "beam"])
     def test_shared_models_predict_as_others(self, kind: str, options: dict[str, Any]) -> None:
         target = {
@@ -242,7 +241,7 @@ class TestSharing:
         ({"output": "argmax", "postprocess": "argmax"}, "two names for the same"),
         ({"preprocess": (x for x in "ab").__next__}, "cannot be pickled"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: " ".join(value),
 )
 def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
     assert says in refused(**options)
@@ -258,7 +257,7 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
         {"env_vars": {"A": "1"}},
         {"large_model": True},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_what_changes_predictions_changes_the_identity(options: dict[str, Any]) -> None:
     module = toys.Scale(2.0)

@@ -133,12 +133,9 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
         self.members, self.rows, self.run_id = members, rows, run_id
 
     def load_model(self) -> Any:
-        run = live.find(self.run_id)
-        if run is None:
-            return super().load_model()
-        _keep_secret()
         manager = super().load_model()
-        run.loans.append(_Models(manager))
+        if (run := live.find(self.run_id)) is not None:
+            run.loans.append(_Models(manager))
         return manager
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
@@ -215,6 +212,8 @@ def infer(
     decision: Decision,
 ) -> Any:
     """The predictions for blocks whose arms are keys."""
+    if run_id:
+        _keep_secret()
     routes = Routes.of(node)
     other = "any other key"
     while other in routes.models:
