@@ -16,7 +16,7 @@ from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
-from mmnotebook.errors import GraphError, MMError, ModelError, RunError
+from mmnotebook.errors import MMError, ModelError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.runtime import coders, compiler
 from mmnotebook.runtime.running import measures
@@ -24,7 +24,7 @@ from tests.runtime import toys
 
 TEXT = """
 rows["x"] | [scale, own]
-mean = [scale, own] | mean()
+mean = [scale, own] | mean(missing="use rest")
 arms = rows | split({"a": 0.5, "b": 0.5}, by="user")
 kept = arms.a | filter(is_kept)
 """
@@ -208,13 +208,6 @@ def test_a_function_that_cannot_be_sent() -> None:
 
     error = refused(source_and(Node.make("f", "map", ["data"], function="f")).bind(f=f))
     assert "'f' cannot be sent to a worker" in str(error) and "generators" in str(error)
-
-
-def test_kinds_that_come_later() -> None:
-    node = Node.make("c", "cascade", ["data"], small="a", big="b", below=0.5)
-    error = refused(source_and(node))
-    assert isinstance(error, GraphError)
-    assert "cascade is part of the notation, but this release does not run it yet" in str(error)
 
 
 def test_a_tensor_source_and_a_selected_field_keep_the_coder(graph: Graph) -> None:

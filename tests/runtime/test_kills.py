@@ -54,7 +54,7 @@ start = data | first
 both = start | [map(twice), map(thrice)]
 total = both | map(total)
 four = total | [map(picky), map(wide)]
-last = four | map(last)
+last = four | map(last, missing="use rest")
 parts = start | flat_map(halves)
 ''', data=list(range(count)), first=first, twice=twice, thrice=thrice, halves=halves,
     total=total, picky=picky, wide=wide, last=last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -72,7 +73,8 @@ class Notebook:
         lines, functions = [], {}
         for name, step in self.steps.items():
             above = step.above[0] if len(step.above) == 1 else f"[{', '.join(step.above)}]"
-            lines.append(f"{name} = {above} | {step.kind}(f_{name})")
+            rest = ', missing="use rest"' if len(step.above) > 1 else ""
+            lines.append(f"{name} = {above} | {step.kind}(f_{name}{rest})")
             made = function(f"f_{name}", step.kind, step.version, step.closed, step.read)
             functions[f"f_{name}"] = made
         return mm.pipeline("\n".join(lines), data=list(self.data), **functions)
@@ -212,6 +214,18 @@ def test_another_kernel_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
 
 
 # Models
+
+
+def test_no_element_takes_no_file() -> None:
+    def never(x: int) -> bool:
+        return x > 9
+
+    graph = mm.pipeline("data | filter(never) | map(str)", data=[1, 2], never=never)
+    assert mm.run(graph)["str"].empty
+    stored = Path(os.environ["MMNOTEBOOK_CACHE"]).rglob("*.shard")
+    assert len(list(stored)) == 1, "that of the source"
+    again = mm.run(graph)
+    assert again.nodes["cached"].all() and again["str"].empty
 
 
 def test_weights_batch_size_and_what_comes_out_are_what_a_model_is() -> None:

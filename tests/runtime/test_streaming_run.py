@@ -152,11 +152,16 @@ def test_ctrl_c_stops_the_run_and_keeps_what_was_recorded() -> None:
             threading.Event().wait(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell that starts pytest in the background has it ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt, match="elements of 'events' are recorded") as caught:
-        run("events | double", events=events)
-    thread.join()
+    try:
+        with pytest.raises(KeyboardInterrupt, match="elements of 'events' are recorded") as caught:
+            run("events | double", events=events)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
     assert isinstance(caught.value, RunError) and "go on with these" in str(caught.value)
     result = run("events | double", events=events)
     assert len(result["double"]) > 3

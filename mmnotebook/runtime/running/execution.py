@@ -16,7 +16,7 @@ from mmnotebook.analysis.records import Failure, Machine
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import compiler, events
+from mmnotebook.runtime import assembling, events
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
@@ -117,7 +117,7 @@ class Execution:
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         live.start(self.live)
         try:
-            blocks = compiler.assemble(
+            blocks = assembling.assemble(
                 self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys
             )
             folder = storage.new_folder("run")
