@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
 from typing import Any
 
@@ -22,7 +22,7 @@ _TABLE = (
 )
 
 
-def html_table(frame: pd.DataFrame, *, max_rows: int = 20) -> str:
+def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str] = ()) -> str:
     """A frame as an HTML table that inherits the page's colours.
 
     Parameters
@@ -31,6 +31,8 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20) -> str:
         Any frame; its index is shown when it has a name.
     max_rows
         Rows shown; a line under the table says when there are more.
+    whole
+        Columns of texts that are not cut.
 
     Returns
     -------
@@ -39,8 +41,11 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20) -> str:
     """
     shown = frame.head(max_rows)
     numeric = [_is_numeric(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    columns = [list(map(short, shown.iloc[:, place])) for place in range(frame.shape[1])]
     names = [str(name) for name in frame.columns]
+    columns = [
+        [str(value) if name in whole else short(value) for value in shown.iloc[:, place]]
+        for place, name in enumerate(names)
+    ]
     if frame.index.name is not None:
         numeric = [is_numeric_dtype(frame.index), *numeric]
         columns = [[short(label) for label in shown.index], *columns]

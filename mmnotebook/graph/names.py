@@ -18,7 +18,16 @@ _DATA = {
     ("apache_beam", "PTransform"),
 }
 _PIPELINES = {("mmnotebook", "Graph")}
-_MODELS = {("torch", "Module"), ("sklearn", "BaseEstimator"), ("apache_beam", "ModelHandler")}
+_MODELS = {
+    ("torch", "Module"),
+    ("torch", "ExportedProgram"),
+    ("sklearn", "BaseEstimator"),
+    ("xgboost", "Booster"),
+    ("onnx", "ModelProto"),
+    ("keras", "Model"),
+    ("transformers", "Pipeline"),
+    ("apache_beam", "ModelHandler"),
+}
 
 
 def is_a(value: Any, types: set[tuple[str, str]]) -> bool:

@@ -51,7 +51,8 @@ class Explanation:
     def _repr_html_(self) -> str:
         keyed = self.table["lowering"].notna().any()
         shown = self.table if keyed else self.table[["node", "kind", "reason"]]
-        return f'<div class="mm-explanation">{html_table(shown, max_rows=len(shown))}</div>'
+        table = html_table(shown, max_rows=len(shown), whole=["reason"])
+        return f'<div class="mm-explanation">{table}</div>'
 
 
 def explain(graph: Graph) -> Explanation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,13 +135,14 @@ def test_explain_says_what_will_happen_and_why(rows: pd.DataFrame) -> None:
     together = rows.sort_values("k")
     assert not mm.explain(graph(together, "max_models=2")).table["group"][1]
     assert not mm.explain(graph(rows, "max_models=8")).table["group"][1]
+    assert row["reason"] in html.unescape(said._repr_html_()), "not cut"
 
 
 def test_explain_escapes() -> None:
     data = pd.DataFrame({"<b>": ["x"]})
     graph = mm.pipeline('data | split(a=0.5, b=0.5, by="<b>")', data=data)
-    html = mm.explain(graph)._repr_html_()
-    assert "<b>" not in html and "&lt;b&gt;" in html
+    shown = mm.explain(graph)._repr_html_()
+    assert "<b>" not in shown and "&lt;b&gt;" in shown
 
 
 def test_a_model_that_cannot_load_ends_the_run(rows: pd.DataFrame) -> None:
