@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.analysis.values import array, is_prediction, plain
+from mmnotebook.errors import shown
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, Tensors, Tuples
 
 Array = np.ndarray[Any, Any]
@@ -21,28 +22,74 @@ def vote(outputs: Mapping[str, Any]) -> Any:
     Raises
     ------
     TypeError
-        When a model gave scores in place of one label.
+        When a model gave None, scores or anything else in place of one label.
     """
-    labels = {name: plain(value) for name, value in outputs.items()}
+    labels = _given(outputs)
     for name, label in labels.items():
         if isinstance(label, np.ndarray):
             raise TypeError(
                 f"vote takes one label per model; {name} gave {label.size} numbers: "
                 "register it with output='argmax', or use mean()"
             )
+        if not isinstance(label, Hashable):
+            raise TypeError(
+                f"vote takes one label per model; {name} gave {shown(label)}: "
+                "register it with output=, a function that gives the label"
+            )
     return Counter(labels.values()).most_common(1)[0][0]
 
 
 def mean(outputs: Mapping[str, Any]) -> Any:
-    """The mean of the models' outputs, element by element; all of one shape."""
-    arrays = [np.asarray(plain(value), dtype=float) for value in outputs.values()]
-    np.stack(arrays)  # raises where shapes differ; adding might broadcast
-    return plain(_mean(arrays))
+    """The mean of the models' outputs, element by element; all of one shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a model gave no numbers, or some gave outputs of another shape.
+    """
+    given = _given(outputs)
+    arrays = {name: np.asarray(value) for name, value in given.items()}
+    for name, one in arrays.items():
+        if one.dtype.kind not in "biuf":
+            raise TypeError(f"mean takes numbers; {name} gave {shown(given[name])}; use vote()")
+    _check_shapes(arrays)  # adding might broadcast
+    return plain(_mean([one.astype(float) for one in arrays.values()]))
 
 
 def stack(outputs: Mapping[str, Any]) -> Any:
-    """The models' outputs as one array, models first, in the order of the list."""
-    return np.stack([np.asarray(plain(value)) for value in outputs.values()])
+    """The models' outputs as one array, models first, in the order of the list.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When some gave texts and others numbers, or outputs of another shape.
+    """
+    given = _given(outputs)
+    arrays = {name: np.asarray(value) for name, value in given.items()}
+    _check_shapes(arrays)
+    kinds = {one.dtype.kind for one in arrays.values()}
+    if kinds & set("US") and kinds & set("biufc"):  # numpy would make texts of the numbers
+        found = ", ".join(f"{name} {shown(value)}" for name, value in given.items())
+        raise TypeError(f"stack cannot make one array of texts and numbers: {found}")
+    return np.stack(list(arrays.values()))
+
+
+def _given(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What each model gave; raises for None."""
+    given = {name: plain(value) for name, value in outputs.items()}
+    for name, value in given.items():
+        if value is None:
+            raise TypeError(
+                f"{name} gave None; a model that has nothing to say of an element raises, "
+                "and missing= says what becomes of it"
+            )
+    return given
+
+
+def _check_shapes(arrays: Mapping[str, Array]) -> None:
+    if len({one.shape for one in arrays.values()}) > 1:
+        found = ", ".join(f"{name} {one.shape}" for name, one in arrays.items())
+        raise ValueError(f"all outputs must have the same shape: {found}")
 
 
 def _mean(arrays: Sequence[Array]) -> Array:

@@ -58,6 +58,35 @@ def test_mean_refuses_outputs_of_two_shapes() -> None:
         combining.mean({"a": np.zeros(3), "b": np.zeros(1)})
 
 
+@pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
+def test_none_is_no_output(kind: str) -> None:
+    with pytest.raises(TypeError, match=r"b gave None; .* missing="):
+        COMBINE[kind].one({"a": prediction(1.0), "b": prediction(None)})
+
+
+@pytest.mark.parametrize("label", ["cat", "3", {"label": "cat"}])
+def test_mean_refuses_what_is_no_number(label: Any) -> None:
+    with pytest.raises(TypeError, match=r"mean takes numbers; b gave .*; use vote\(\)"):
+        combining.mean({"a": 1.0, "b": prediction(label)})
+
+
+def test_stack_makes_no_text_of_a_number() -> None:
+    with pytest.raises(TypeError, match=r"texts and numbers: a 1\.0 .*, b 'cat'"):
+        combining.stack({"a": 1.0, "b": "cat"})
+    assert combining.stack({"a": "dog", "b": "cat"}).tolist() == ["dog", "cat"]
+
+
+@pytest.mark.parametrize("kind", ["mean", "stack"])
+def test_outputs_of_two_shapes_are_named(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"same shape: a \(3,\), b \(\)"):
+        COMBINE[kind].one({"a": np.zeros(3), "b": 1.0})
+
+
+def test_vote_refuses_what_cannot_be_counted() -> None:
+    with pytest.raises(TypeError, match=r"one label per model; b gave \['cat'\] \(list\)"):
+        combining.vote({"a": "cat", "b": ["cat"]})
+
+
 # By column as one at a time
 
 NUMBERS = st.one_of(
