@@ -205,9 +205,10 @@ class _WriteShards(PlainFn):
 
     def process(self, element: Any) -> Iterator[str]:
         self._last = element.windowed_value
-        if self.name is not None and not weight(self._last.value):
+        value = self._last.value
+        if self.name is not None and isinstance(value, Block) and not weight(value):
             return  # a node may be finished, and its draft gone, when all that is left is nothing
-        self._writer.add(self._last.value, timed.time_of(self._last))
+        self._writer.add(value, timed.time_of(self._last))
         if self._writer.full:
             yield self._flush()
 
