@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for a terminal; some libraries put them into messages
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -20,7 +23,7 @@ def one_line(error: BaseException, limit: int = 300) -> str:
         said = str(error)
     except Exception:  # noqa: BLE001 - another's exception, which cannot even say what it is
         said = "(its message cannot be shown)"
-    text = " ".join(f"{type(error).__name__}: {said}".split())
+    text = " ".join(f"{type(error).__name__}: {_COLOURS.sub('', said)}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

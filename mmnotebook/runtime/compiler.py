@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from mmnotebook.analysis.records import Failure
+from mmnotebook.errors import RunError, shown
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime.assembling import assemble
 from mmnotebook.runtime.blocks.block import Block
@@ -45,6 +46,9 @@ class Compiled(Mapping[str, "beam.PCollection[Any]"]):
 
     def __len__(self) -> int:
         return len(self._blocks)
+
+    def __repr__(self) -> str:
+        return f"PCollections of {', '.join(self._blocks)}; of failures: .failed"
 
     @cached_property
     def failed(self) -> beam.PCollection[Any]:
@@ -99,6 +103,11 @@ def compile_graph(
     GraphError, ModelError, RunError
         When the graph is not valid, a name stands for nothing, or a source cannot be read.
     """
+    if not isinstance(pipeline, beam.Pipeline):
+        raise RunError(
+            f"pipeline={shown(pipeline)}; allowed: a beam.Pipeline",
+            remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
+        )
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
     return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))

@@ -143,3 +143,15 @@ def test_argmax_takes_one_row_of_scores() -> None:
     assert adapters.argmax([3, 2]) == 0
     with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
         adapters.argmax(np.eye(2))
+
+
+def test_a_record_that_the_module_does_not_take_names_its_arguments() -> None:
+    batch = [{"input": np.ones(2), "label": 1.0}]
+    with pytest.raises(TypeError, match="no argument 'label'; its arguments: input; one field"):
+        adapters.torch_inference(batch, torch.nn.Linear(2, 1), CPU)
+
+
+def test_a_field_that_an_estimator_was_fitted_on_is_named() -> None:
+    model = LinearRegression().fit(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 2.0]}), [0.0, 1.0])
+    with pytest.raises(ValueError, match="fitted on a field 'b'; the example has: a"):
+        adapters.sklearn_inference(model, [{"a": 1.0}])

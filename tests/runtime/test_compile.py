@@ -210,6 +210,16 @@ def test_a_function_that_cannot_be_sent() -> None:
     assert "'f' cannot be sent to a worker" in str(error) and "generators" in str(error)
 
 
+def test_what_is_no_pipeline(graph: Graph) -> None:
+    with pytest.raises(RunError, match=r"pipeline='p' \(str\); allowed: a beam.Pipeline"):
+        mm.compile_graph(graph, "p")  # type: ignore[arg-type]
+
+
+def test_what_was_compiled_shows_its_nodes(graph: Graph) -> None:
+    shown = repr(mm.compile_graph(graph, beam.Pipeline()))
+    assert all(name in shown for name in graph.names) and ".failed" in shown
+
+
 def test_a_tensor_source_and_a_selected_field_keep_the_coder(graph: Graph) -> None:
     pipeline = beam.Pipeline()
     compiled = mm.compile_graph(graph, pipeline)

@@ -92,11 +92,12 @@ class TestExportedPrograms:
         assert len(predictions("net", ROWS)) == 3
         assert "it takes batches of 1" in refused("net", single, batch_size=8)
 
-    def test_what_is_no_program(self, tmp_path: Path) -> None:
+    def test_what_is_no_program(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         path = tmp_path / "net.pt2"
         path.write_bytes(b"PK broken")
         text = refused("net", path)
         assert "cannot be loaded" in text and "torch.export.save" in text
+        assert not caplog.records  # torch's own stack trace
         program = torch.export.export(Net().eval(), (torch.ones(1, 2),))
         assert "forward alone" in refused("net", program, method="encode")
 

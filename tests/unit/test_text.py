@@ -534,7 +534,7 @@ def test_one_problem_with_names(
         ("rows | map(crop, len)", "written with its name: missing=…"),
         ("rows | split(mlp=.5, tree=.5, by=user)", 'by="user"'),
         ("rows | digits", "[digits, other] | step"),
-        ("seven | mlp", "data is a DataFrame, list, numpy array, torch tensor, path or glob"),
+        ("seven | mlp", "path, glob, or a Beam transform"),
         ("rows | mlp.one", "mlp.one | step"),
         ("rows | keyed({'k': mlp}, by=k)", '"k"'),
         ("", "both = data | [model_a, model_b]"),

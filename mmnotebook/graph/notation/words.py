@@ -14,7 +14,7 @@ from mmnotebook.graph.steps import KINDS, StepKind
 
 Step = tuple[str, dict[str, Any]]
 
-DATA = "a DataFrame, list, numpy array, torch tensor, path or glob"
+DATA = "a DataFrame, list, numpy array, torch tensor, path, glob, or a Beam transform that reads"
 _PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -95,10 +96,32 @@ def torch_inference(
         arguments = inference_args or {}
         call = model if method is None else getattr(model, method)
         if isinstance(given, dict):
-            outputs = call(**given, **arguments)
+            try:
+                outputs = call(**given, **arguments)
+            except TypeError as error:
+                refusal = _unknown_field(call, given)
+                if refusal is None:
+                    raise
+                raise refusal from error
         else:
             outputs = call(given, **arguments)
     return rows(outputs, len(batch))
+
+
+def _unknown_field(call: Any, record: Mapping[str, Any]) -> TypeError | None:
+    """The refusal of a record with a field that is no argument of the module's."""
+    try:
+        taken = inspect.signature(getattr(call, "forward", call)).parameters.values()
+    except (TypeError, ValueError):  # of some compiled modules it is not known
+        return None
+    names = [one.name for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    unknown = [name for name in record if name not in names]
+    if not unknown or any(one.kind == one.VAR_KEYWORD for one in taken):
+        return None
+    return TypeError(
+        f"a record's fields are given by name, and the module has no argument {unknown[0]!r}; "
+        f'its arguments: {", ".join(names)}; one field alone: data["x"], or input="x"'
+    )
 
 
 def rows(outputs: Any, count: int) -> Column:
@@ -181,7 +204,16 @@ def _sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
         import pandas as pd
 
         frame = pd.DataFrame(column.rows())
-        return frame if named is None else frame[list(named)]
+        if named is None:
+            return frame
+        missing = [str(name) for name in named if name not in frame]
+        if missing:
+            fields = ", ".join(map(str, frame.columns))
+            message = (
+                f"the estimator was fitted on a field {missing[0]!r}; the example has: {fields}"
+            )
+            raise ValueError(message)
+        return frame[list(named)]
     if isinstance(column[0], str):
         return column.rows()
     if isinstance(column, Arrays):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,7 +134,7 @@ def environment(value: Any) -> dict[str, str]:
 
 def seconds(value: Any) -> float | None:
     """A limit of time."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if value is not None and not (number and math.isfinite(value) and value > 0):
         raise ModelError(f"timeout={value!r}; allowed: seconds, a number above 0")
     return None if value is None else float(value)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,12 +41,24 @@ def from_file(name: str, path: Path) -> ModelSpec:
     import torch
 
     try:
-        program = torch.export.load(path)
+        with _silent():
+            program = torch.export.load(path)
     except Exception as error:
         remedy = "save it with torch.export.save(program, path), with this version of torch"
         raise base.unloadable(name, path, error, remedy) from error
     spec = base.of_file(name, "torch", "exported", path)
     return replace(spec, batch_size=_batch(name, program))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """torch logs the stack trace of what it then raises."""
+    logger = logging.getLogger("torch.export")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def load(path: str) -> Any:
