@@ -128,7 +128,7 @@ class Registry(Mapping[str, ModelSpec]):
         return spec
 
     def rows(self) -> list[dict[str, str]]:
-        """The table: model, framework, what was registered, input, batch, device, output."""
+        """The table: model, framework, what was registered, and how it is used."""
         return [
             {
                 "model": spec.name,
@@ -138,7 +138,8 @@ class Registry(Mapping[str, ModelSpec]):
                 "input": _fields(spec.input),
                 "batch": "handler's own" if spec.batch_size is None else str(spec.batch_size),
                 "device": spec.device,
-                "output": getattr(spec.output, "__name__", spec.output) or "raw",
+                "output": "raw" if spec.output is None else _called(spec.output),
+                "options": _options(spec),
             }
             for spec in self._specs.values()
         ]
@@ -164,6 +165,25 @@ class Registry(Mapping[str, ModelSpec]):
             for row in rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _called(value: Any) -> str:
+    return value if isinstance(value, str) else str(getattr(value, "__name__", type(value).__name__))
+
+
+def _options(spec: ModelSpec) -> str:
+    """What else was given; of dicts the names alone, since a value may be a secret."""
+    single = {
+        "method": spec.method,
+        "preprocess": None if spec.preprocess is None else _called(spec.preprocess),
+        "timeout": None if spec.timeout is None else f"{spec.timeout:g} s",
+        "large_model": spec.large_model or None,
+        "model_copies": spec.model_copies,
+    }
+    words = [f"{option}={value}" for option, value in single.items() if value is not None]
+    dicts = {"inference_args": spec.inference_args, "env_vars": spec.env_vars, "extra": spec.extra}
+    words += [f"{option}: {', '.join(names)}" for option, names in dicts.items() if names]
+    return "; ".join(words)
 
 
 def _fields(selected: str | tuple[str, ...] | None) -> str:

@@ -34,6 +34,9 @@ _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("anywidget", "widgets in a notebook", None),
     ("scikit-learn", "scikit-learn models, the demo's data", "sklearn"),
     ("onnxruntime", "ONNX models", "onnx"),
+    ("xgboost", "XGBoost models", "xgboost"),
+    ("tensorflow", "TensorFlow and Keras models", "tensorflow"),
+    ("transformers", "Hugging Face models", "huggingface"),
     ("pillow", "folders of images", "images"),
     ("nbclient", "python -m mmnotebook demo", "demo"),
     ("nbconvert", "python -m mmnotebook demo", "demo"),
@@ -145,13 +148,19 @@ def _python() -> Check:
 
 def _package(name: str, purpose: str, extra: str | None) -> Check:
     required = extra is None
-    try:
-        found = version(name)
-    except PackageNotFoundError:
+    found = next(filter(None, map(_version, (name, f"{name}-cpu"))), None)
+    if found is None:
         wanted = "mmnotebook" if required else f"mmnotebook[{extra}]"
         remedy = f'python -m pip install "{wanted}"'
         return Check(name, "missing", "–", purpose, remedy, required)
     return Check(name, "ok", found, purpose, required=required)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _cuda() -> Check:

@@ -17,7 +17,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
-from mmnotebook.errors import ModelError
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.models import Registry
 from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.models import identity, patience
 from tests.runtime import toys
@@ -323,3 +324,19 @@ def test_a_deployment_has_the_options_too() -> None:
             equal_to([("0", 2.0), ("1", 4.0), ("2", 6.0)]),
         )
     assert os.environ.pop("MM_TEST_DEPLOYED") == "1"
+
+
+def test_the_registry_shows_what_was_given_and_no_secret(models: Registry) -> None:
+    options: dict[str, Any] = {"env_vars": {"TOKEN": "s3cret"}, "inference_args": {"scale": 2.0}}
+    mm.register("bare", toys.OwnHandler())
+    mm.register("mlp", toys.Scale(), preprocess=abs, timeout=2, model_copies=2, **options)
+    bare, mlp = (row["options"] for row in models.rows())
+    assert bare == ""
+    assert (
+        mlp == "preprocess=abs; timeout=2 s; model_copies=2; inference_args: scale; env_vars: TOKEN"
+    )
+    assert "s3cret" not in repr(models) + models._repr_html_()
+
+
+def test_colours_for_a_terminal_are_no_part_of_an_error() -> None:
+    assert one_line(ValueError("\x1b[1mshape\x1b[0m of 2")) == "ValueError: shape of 2"
