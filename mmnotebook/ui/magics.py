@@ -78,6 +78,8 @@ class MMMagics(Magics):
             output=args.output if args.output == "argmax" else self._named(args.output, "function"),
             inference_args=args.inference_args,
             batch_size=args.batch,
+            min_batch_size=args.min_batch,
+            max_batch_size=args.max_batch,
             timeout=args.timeout,
             device=args.device,
             large_model=args.large,

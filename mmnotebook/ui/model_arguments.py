@@ -48,6 +48,8 @@ _OPTIONS = (
         help="What every call is given beside the batch: a dict in quotes.",
     ),
     argument("--batch", type=arguments.count, metavar="N", help="Elements per call of the model."),
+    argument("--min-batch", type=arguments.count, metavar="N", help="Beam's lower bound of those."),
+    argument("--max-batch", type=arguments.count, metavar="N", help="Beam's upper bound of those."),
     argument(
         "--timeout", type=arguments.seconds, metavar="S", help="Seconds that one call may take."
     ),

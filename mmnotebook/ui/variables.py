@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
@@ -79,13 +80,34 @@ class Variables:
         """The model that a word stands for: a variable, or the path of a file as it stands."""
         if text in self._shell.user_ns:
             return self._shell.user_ns[text]
-        if is_name(text) and not Path(text).exists():
+        if Path(text).expanduser().exists():
+            return text
+        found = self._attribute(text)
+        if found is not None:
+            return found
+        if "(" in text or "[" in text:
+            remedy = "assign it to a variable first, and give its name"
+            raise VariableError(f"{text!r} is no variable and no file", remedy=remedy)
+        if is_name(text):
             remedy = "name a module, an estimator, a Beam handler, or the path of a file"
             return self._find(text, "model", is_target, remedy)
         return text
 
     def function(self, name: str, kind: str) -> Any:
+        """A function or class: a variable, `torch.nn.Linear`, or one of Python's own."""
+        if name not in self._shell.user_ns:
+            found = self._attribute(name) if "." in name else getattr(builtins, name, None)
+            if callable(found):
+                return found
         return self._find(name, kind, is_function, f"define {name} in a cell above")
+
+    def _attribute(self, text: str) -> Any:
+        """What `variable.attribute` stands for; None where it is no such thing."""
+        first, *rest = text.split(".")
+        value = self._shell.user_ns.get(first) if rest else None
+        for attribute in rest:
+            value = getattr(value, attribute, None)
+        return value
 
     def assign(self, name: str, value: Any) -> None:
         self._shell.user_ns[name] = value

@@ -167,6 +167,25 @@ def test_every_option_of_register(notebook: Any) -> None:
     assert spec.env_vars == {"A": "1"}
 
 
+def test_names_in_modules_and_pythons_own_functions(notebook: Any, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(torch.nn.Linear(2, 3).state_dict(), path)
+    notebook.run(
+        f'%mm_model line "{path}" --class torch.nn.Linear --preprocess np.negative --output sum '
+        """--params '{"in_features": 2, "out_features": 3}' --min-batch 2 --max-batch 4"""
+    )
+    spec = mm.registry["line"]
+    assert spec.target is torch.nn.Linear and spec.output is sum and spec.batch_size == 4
+    notebook.run("parts = torch.nn.ModuleDict({'head': net})\n%mm_model head parts.head")
+    assert mm.registry["head"].origin == "Sequential"
+
+
+@pytest.mark.parametrize("target", ["torch.nn.Linear(2,3)", 'parts["head"]'])
+def test_an_expression_is_no_target(notebook: Any, target: str) -> None:
+    _, printed = notebook.fail(f"%mm_model head '{target}'")
+    assert "assign it to a variable first" in printed
+
+
 def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
     notebook.run("%mm_model tree forest --output halve --input a b")
     assert mm.registry["tree"].input == ("a", "b")
