@@ -54,6 +54,8 @@ def _mask(frame: pd.DataFrame, where: str) -> pd.Series:
     """The rows for which the expression is true."""
     if not isinstance(where, str) or not where.strip():
         raise ResultError(f"where= is an expression over the columns, not {where!r}")
+    if not len(frame):  # where there were no elements, the fields that they have are not known
+        return pd.Series([], dtype=bool)
     try:
         answer = frame.eval(where, engine="python", local_dict={}, global_dict={}, target=None)
     except Exception as error:  # an expression raises whatever a cell can

@@ -216,7 +216,7 @@ class Graph:
         import networkx
 
         members = next((g.members for g in self.groups if g.name == name), (name,))
-        if not self._by_name.keys() >= set(members):
+        if not all(member in self.names for member in members):
             raise self.unknown(name)
         network = self.network()
         keep = set(members).union(*(networkx.ancestors(network, member) for member in members))

@@ -105,7 +105,7 @@ class StepKind:
 
 _ID = Param("id", is_text, "the name of a column")
 _FUNCTION = Param("function", is_name, "the name of a function", required=True, names="function")
-_BY = Param("by", is_text, "the name of a field, or a function of the element's record")
+_BY = Param("by", is_text, "the name of a field, or a function of the value")
 _BY_FUNCTION = Param("by_function", is_name, "the name of a function", names="function")
 _MISSING = Param("missing", one_of(*MISSING), '"fail", "skip" or "use rest"', default="fail")
 _KEYS = "no key in two of them"

@@ -193,12 +193,7 @@ def _found(result: Result) -> None:
 
 
 def _check(graph: Any, limit: Any, max_failed: Any) -> None:
-    if isinstance(graph, str):
-        raise RunError(
-            "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
-        )
-    if not isinstance(graph, Graph):
-        raise RunError(f"a graph is run, not {graph!r}", remedy="mm.pipeline(text) makes one")
+    preparing.check_graph(graph)
     if limit is not None and not is_count(limit):
         raise RunError(f"limit={limit!r}; allowed: a whole number from 1, or None for all")
     if not is_fraction(max_failed):

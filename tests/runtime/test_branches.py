@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import mmnotebook as mm
-from mmnotebook.errors import RunError
+from mmnotebook.errors import GraphError, RunError
 from mmnotebook.runtime import routing
 from tests.runtime import toys
 
@@ -106,6 +106,23 @@ class TestSplit:
         text = 'arms = rows | split({"p": 0.5, "q": 0.5}, by="user", pin={"9": "q"})'
         frame = mm.run(mm.pipeline(text, rows=rows))["arms"]
         assert frame["key"].tolist()[9] == "q"
+
+    def test_a_field_that_the_data_has_not_is_told_before_the_run(self) -> None:
+        with pytest.raises(GraphError, match=r"'split'.*'usr'; allowed: 'x', 'user'; .*'user'"):
+            run("rows['x'] | filter(none_of) | split(a=0.5, a2=0.5, by='usr')")
+
+    @pytest.mark.parametrize("rows", [[1.0], [{"user": "u"}, {}]])
+    def test_where_fields_are_not_known_an_element_says_that_it_has_none(self, rows: Any) -> None:
+        graph = mm.pipeline('rows | split({"p": 0.5, "q": 0.5}, by="usr")', rows=rows)
+        failed = mm.run(graph, max_failed=1).failed
+        assert set(failed["error"]) == {"MissingField"}
+        said = "no field 'usr' to go by, neither in the source's element nor in what flows, a "
+        assert failed["message"].str.startswith(said).all()
+
+    def test_a_field_that_a_function_makes(self) -> None:
+        text = 'rows | map(named) | split({"p": 0.5, "q": 0.5}, by="name")'
+        result = mm.run(mm.pipeline(text, rows=ROWS, named=lambda row: {"name": row["user"]}))
+        assert len(result["split"]) == len(ROWS)
 
     def test_a_stored_split_is_read_again_by_arm(self) -> None:
         text = 'arms = rows["x"] | split({"p": 0.5, "q": 0.5})'

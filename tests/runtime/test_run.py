@@ -73,6 +73,8 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
 def test_until_an_unknown_node() -> None:
     with pytest.raises(GraphError, match="did you mean 'first'"):
         mm.run(chain([1]), until="frist")
+    with pytest.raises(GraphError, match=r"no such node; found \['first'\]"):
+        mm.run(chain([1]), until=["first"])
 
 
 def test_a_batch_of_64_with_3_bad_elements() -> None:
@@ -438,6 +440,9 @@ print(len(logging.getLogger().handlers))
 def test_arguments_of_another_kind(graph: Any, options: dict[str, Any], says: str) -> None:
     with pytest.raises(RunError, match=says):
         mm.run(graph, **options)
+    if not options:
+        with pytest.raises(RunError, match=says):
+            mm.explain(graph)
 
 
 def test_a_value_that_cannot_be_stored() -> None:

@@ -22,6 +22,13 @@ def test_the_first_rows_in_source_order() -> None:
     assert len(inspect(mirror_run(30), "mlp")) == 20
 
 
+def test_of_no_elements_where_picks_none() -> None:
+    graph = Graph((Node.make("rows", "source", data="rows"),))
+    assert inspect(
+        result_of(graph, MemoryStore({"rows": []}, pd.DataFrame())), "rows", where="x > 1"
+    ).empty
+
+
 def test_where_picks_rows_before_they_are_counted() -> None:
     frame = inspect(mirror_run(), "tree", n=3, where="prediction != label")
     assert frame["id"].tolist() == ["0", "3", "6"]

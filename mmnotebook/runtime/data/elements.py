@@ -114,7 +114,11 @@ def by_value(key: Key, value: Any, by: str) -> Any:
     names = [*(map(str, value) if isinstance(value, Mapping) else ()), *carried]
     close = nearest(by, names)
     hint = f"; did you mean {close!r}?" if close else ""
-    raise MissingField(f"no field {by!r} to go by; found: {', '.join(names) or 'none'}{hint}")
+    found = f"; found: {', '.join(names)}{hint}" if names else ""
+    raise MissingField(
+        f"no field {by!r} to go by, neither in the source's element nor in what flows, "
+        f"a {type(value).__name__}{found}"
+    )
 
 
 def failure(node: str, element_id: str, error: BaseException) -> Failure:
