@@ -168,7 +168,8 @@ class Registry(Mapping[str, ModelSpec]):
 
 
 def _called(value: Any) -> str:
-    return value if isinstance(value, str) else str(getattr(value, "__name__", type(value).__name__))
+    kind = type(value).__name__
+    return value if isinstance(value, str) else str(getattr(value, "__name__", kind))
 
 
 def _options(spec: ModelSpec) -> str:

@@ -326,6 +326,13 @@ def test_a_deployment_has_the_options_too() -> None:
     assert os.environ.pop("MM_TEST_DEPLOYED") == "1"
 
 
+def test_a_gpu_that_is_not_there_is_the_cpu_for_a_warm_model_too() -> None:
+    mm.register("m", toys.Scale(3.0), device="GPU")
+    for fresh in (False, True):  # the second run does not load the model again
+        result = run("m", [[1.0], [2.0]], fresh=fresh)
+        assert [float(p[0]) for p in result["m"]["prediction"]] == [3.0, 6.0]
+
+
 def test_the_registry_shows_what_was_given_and_no_secret(models: Registry) -> None:
     options: dict[str, Any] = {"env_vars": {"TOKEN": "s3cret"}, "inference_args": {"scale": 2.0}}
     mm.register("bare", toys.OwnHandler())

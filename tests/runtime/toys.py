@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+
+from mmnotebook.graph.models import ModelSpec
 
 
 class Scale(torch.nn.Module):
@@ -87,3 +90,9 @@ def mute(x: Any) -> Any:
 def letters(text: str) -> Any:
     """Gives what cannot be pickled."""
     return (letter for letter in text)
+
+
+def shared(spec: ModelSpec) -> list[Path]:
+    """What others than the user may read of a stored model."""
+    folder = Path(str(spec.path)).parent
+    return [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]

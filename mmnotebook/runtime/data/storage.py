@@ -51,6 +51,12 @@ def create_private(path: Path) -> BinaryIO:
     return os.fdopen(handle, "wb")
 
 
+def make_private(folder: Path) -> None:
+    """Take from others what a library of another's has written into a folder."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 def remove_with(owner: object, folder: Path) -> None:
     """Remove a folder when nothing holds `owner` any more."""
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True).atexit = False

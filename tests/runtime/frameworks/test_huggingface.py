@@ -12,6 +12,7 @@ import transformers
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
+from tests.runtime.toys import shared
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "good", "film", "story"]
 TEXTS = ["a good film", "a bad story", "good", "a story", "bad film a"] * 6
@@ -64,6 +65,7 @@ def test_a_pipeline_gives_what_it_gives_alone(bert: Any, tokenizer: Any, tmp_pat
     mm.register("folder", tmp_path / "bert", task="text-classification", batch_size=1)
     assert (live.framework, live.form) == ("huggingface", "pipeline")
     assert live.fingerprint == mm.register("again", pipeline).fingerprint
+    assert shared(live) == []
     r = mm.run(mm.pipeline("texts | [live, folder]", texts=texts))
 
     expected = pipeline(TEXTS)

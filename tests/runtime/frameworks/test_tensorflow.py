@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
+from tests.runtime.toys import shared
 
 
 class Halves(tf.Module):  # type: ignore[misc]
@@ -56,6 +57,7 @@ def test_every_form_predicts_as_tensorflow_does(
     module = mm.register("module", Halves())
     assert (live.framework, live.form, module.form) == ("tensorflow", "keras", "saved_model")
     assert live.fingerprint == mm.register("again", keras).fingerprint
+    assert shared(live) == shared(module) == []
     r = mm.run(mm.pipeline("rows | [live, file, weights, saved, module]", rows=rows))
 
     expected = np.asarray(keras(pixels))

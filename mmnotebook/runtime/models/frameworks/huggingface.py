@@ -88,7 +88,7 @@ def _stored(name: str, target: Any) -> ModelSpec:
             f"cannot store this {kind} for {name!r} ({one_line(error)})",
             remedy="Hugging Face must be able to save it: it.save_pretrained('folder')",
         ) from error
-    path.chmod(0o700)
+    storage.make_private(path)
     if not is_a(target, _PIPELINE):
         spec = of_file(name, "huggingface", "model", path, origin=kind)
         return replace(spec, params={"class": kind, "model_class": type(target)})

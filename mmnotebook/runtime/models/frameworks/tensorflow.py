@@ -66,6 +66,7 @@ def _save(target: Any, path: Path, keras: bool) -> None:
     import tensorflow as tf
 
     tf.saved_model.save(target, str(path))
+    storage.make_private(path)
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,9 +28,18 @@ class TorchHandler(PytorchModelHandlerTensor):
         super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
-    def load_model(self) -> torch.nn.Module:
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Any:
+        self._fall_back()  # a warm model was not loaded by this handler
+        return super().run_inference(batch, model, inference_args)
+
+    def _fall_back(self) -> None:
         if self._device.type == "cuda" and not torch.cuda.is_available():
             self._device = torch.device("cpu")
+
+    def load_model(self) -> torch.nn.Module:
+        self._fall_back()
         model: torch.nn.Module
         if self._own is None:
             model = super().load_model()
