@@ -9,7 +9,7 @@ from typing import Any
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import frameworks
-from mmnotebook.runtime.models.adapters import WrongOutputsError
+from mmnotebook.runtime.models.adapters import SingleNumberError, WrongOutputsError
 from mmnotebook.runtime.models.delegate import Delegate
 from mmnotebook.runtime.models.patience import CallTimeoutError, within
 
@@ -42,12 +42,18 @@ class SpecHandler(Delegate):
     ) -> Sequence[Any]:
         arguments = self._arguments(inference_args)
 
-        def call() -> Sequence[Any]:
+        def infer(examples: Sequence[Any]) -> Sequence[Any]:
             if self.shares:
-                results = model.infer(batch, arguments)
+                results = model.infer(examples, arguments)
             else:
-                results = self.base.run_inference(batch, model, arguments)
-            return _counted(results, len(batch))
+                results = self.base.run_inference(examples, model, arguments)
+            return _counted(results, len(examples))
+
+        def call() -> Sequence[Any]:
+            try:
+                return infer(batch)
+            except SingleNumberError as error:
+                return _squeezed(infer, batch, error)
 
         name = f"model {self.spec.name!r}"
         try:
@@ -96,6 +102,22 @@ class Served:
         """What the model gives for a batch."""
         results = self._base.run_inference(batch, self._model, inference_args)
         return results if isinstance(results, Column) else list(results)
+
+
+def _squeezed(
+    infer: Callable[[Sequence[Any]], Sequence[Any]], batch: Sequence[Any], error: SingleNumberError
+) -> Sequence[Any]:
+    """The output of a model that squeezes its outputs, for a batch of one.
+
+    One number may as well be of the whole batch; of the example given twice, it is one again.
+    """
+    if len(batch) > 1:
+        raise error
+    try:
+        outputs = infer([batch[0], batch[0]])
+    except SingleNumberError:
+        raise error from None
+    return outputs.part(0, 1) if isinstance(outputs, Column) else outputs[:1]
 
 
 def _counted(results: Iterable[Any], count: int) -> Sequence[Any]:

@@ -12,6 +12,7 @@ import apache_beam as beam
 import numpy as np
 import psutil
 import pytest
+import torch
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.testing.util import assert_that, equal_to
 from sklearn.linear_model import LinearRegression
@@ -273,6 +274,20 @@ def mean_of_all(batch: Any) -> Any:
     return {"scores": batch.mean(), "rows": batch}
 
 
+class Squeezed(torch.nn.Module):
+    """Takes the dimension of the batch out with the others."""
+
+    def forward(self, x: Any) -> Any:
+        return x.squeeze()
+
+
+class Total(torch.nn.Module):
+    """One number for all."""
+
+    def forward(self, x: Any) -> Any:
+        return x.sum()
+
+
 class TestWholeBatches:
     def test_a_single_number_in_a_dict(self) -> None:
         mm.register("m", mean_of_all, framework="python")
@@ -299,6 +314,20 @@ class TestWholeBatches:
             handler.run_inference([[1.0], [1.0, 2.0]], handler.load_model())
         result = run("m", [[1.0], [1.0, 2.0]])  # the model takes either, one at a time
         assert [p.tolist() for p in result["m"]["prediction"]] == [[2.0], [2.0, 4.0]]
+
+    @pytest.mark.parametrize("options", [{}, {"large_model": True}], ids=str)
+    def test_a_model_that_squeezes_gives_its_output_for_a_batch_of_one_too(
+        self, options: dict[str, Any]
+    ) -> None:
+        mm.register("m", Squeezed(), batch_size=2, **options)
+        result = run("m", [[1.0], [2.0], [3.0]])
+        assert [float(p) for p in result["m"]["prediction"]] == [1.0, 2.0, 3.0]
+
+    def test_one_number_for_any_batch_is_no_output(self) -> None:
+        mm.register("m", Total())
+        result = run("m", [[1.0], [2.0]], max_failed=1.0)
+        (message,) = set(result.failed["message"])
+        assert message.startswith("model 'm' gave a single number for a batch of 1;")
 
     def test_a_frame_is_a_record_per_example(self) -> None:
         def frame(batch: Any) -> Any:

@@ -19,6 +19,10 @@ class WrongOutputsError(ValueError):
     """What a model gave for a batch is not one output per example."""
 
 
+class SingleNumberError(WrongOutputsError):
+    """A model gave one number for a whole batch."""
+
+
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
 
@@ -142,7 +146,7 @@ def rows(outputs: Any, count: int) -> Column:
     if hasattr(outputs, "detach"):
         outputs = outputs.detach().cpu()
     if getattr(outputs, "shape", None) == ():
-        raise WrongOutputsError(f"gave a single number for a batch of {count}")
+        raise SingleNumberError(f"gave a single number for a batch of {count}")
     if hasattr(outputs, "detach"):
         return _counted(_tensors(outputs), count)
     if isinstance(outputs, np.ndarray) and outputs.dtype.kind in "biufcmM":

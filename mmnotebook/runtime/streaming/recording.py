@@ -135,7 +135,7 @@ def recall(
             recorded.keep(transform, error.recording)
             raise
         recorded.keep(transform, found)
-    return found, f"{how}: {len(found):,} elements, {found.ended}"
+    return found, f"{how}: {len(found):,} element{'s' * (len(found) != 1)}, {found.ended}"
 
 
 def record(
