@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
-from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.graph.names import Names, notebook_names, role_of
 from mmnotebook.graph.notation.log import Log, listed
 from mmnotebook.graph.notation.reader import Reader
 from mmnotebook.graph.notation.writer import to_text
@@ -70,7 +70,11 @@ def _check_text(text: object) -> None:
 
 
 def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
-    used = {name for node in graph for name in (*node.data, *node.functions, *node.models)}
+    bound = {name for node in graph for name in (*node.data, *node.functions)}
+    models = {name for node in graph for name in node.models}
+    hidden = [name for name in given if name in models - bound and name in registry]
+    _refuse_hidden([name for name in hidden if role_of(given[name]) in ("data", "function")])
+    used = bound | models
     every = used.union(graph.pipelines)
     unused = [
         Problem(
@@ -84,3 +88,12 @@ def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
     ]
     if unused:
         raise GraphError(unused, remedy="leave it out, or write it in the text")
+
+
+def _refuse_hidden(names: Sequence[str]) -> None:
+    """Raises GraphError for what was given and is not used, as a model has its name."""
+    if names:
+        message = "given, but the text means the registered model of this name"
+        problems = [Problem(message, found=repr(name)) for name in names]
+        remedy = "give it another name; a function is also written map(f), data source(d)"
+        raise GraphError(problems, remedy=remedy)

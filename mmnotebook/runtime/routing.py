@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import nearest, shown
@@ -22,8 +25,15 @@ def _key(salt: str) -> bytes:
 
 
 def token(value: Any) -> str:
-    """What of a field's value is hashed: numbers that are equal give one text."""
+    """What of a field's value is hashed: numbers and times that are equal give one text.
+
+    Never a repr of pandas or numpy, which another version may write in another way.
+    """
     value = plain(value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime.date):
+        return str(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else repr(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -71,6 +73,14 @@ def test_every_fraction_has_an_arm(weights: list[int], part: float) -> None:
     chosen = int(routing.arm(part, arms).removeprefix("arm"))
     assert part < ends[chosen] or chosen == len(arms) - 1
     assert chosen == 0 or part >= ends[chosen - 1]
+
+
+def test_equal_times_go_the_same_way() -> None:
+    time = datetime.datetime(2020, 1, 2, 3, 4, 5)
+    kinds = [time, pd.Timestamp(time), np.datetime64(time), np.datetime64(time, "ns")]
+    assert {routing.token(kind) for kind in kinds} == {"2020-01-02 03:04:05"}
+    assert routing.token(time.date()) == "2020-01-02"
+    assert routing.token(np.datetime64("NaT")) == "None"
 
 
 @given(st.integers(-(2**53), 2**53))

@@ -625,6 +625,16 @@ def test_pipeline_refuses_what_the_text_does_not_use() -> None:
     assert (crop_.found, row.found, row.nearest) == ("'crop'", "'row'", "rows")
 
 
+@pytest.mark.usefixtures("mlp")
+def test_pipeline_refuses_what_a_registered_model_hides() -> None:
+    with pytest.raises(GraphError, match=r"'mlp'(?s:.*)map\(f\)"):
+        pipeline("rows | mlp", rows=[1], mlp=crop)
+    assert pipeline("rows | map(mlp)", rows=[1], mlp=crop)["mlp"].functions == ("mlp",)
+    with pytest.raises(GraphError, match=r"is written source\(mlp\)"):
+        pipeline("mlp | crop", mlp=[1], crop=crop)
+    assert pipeline("source(mlp) | crop", mlp=[1], crop=crop)["mlp"].data == ("mlp",)
+
+
 def test_pipeline_looks_in_no_notebook_outside_of_one() -> None:
     assert notebook_names() == {}
     with pytest.raises(GraphError, match="nothing has this name"):

@@ -65,6 +65,8 @@ class Words:
             self._log.add(node, message, allowed=listed(self._nodes), remedy=remedy)
         elif role in ("model", "unregistered"):
             message, remedy = "a model cannot start a line; what feeds it?", f"data | {name}"
+            if self._names is not None and self._names.is_data(name):
+                remedy = f"the data of that name is written source({name})"
             self._log.add(node, message, allowed=self._heads(), remedy=remedy)
         elif role == "function":
             message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
