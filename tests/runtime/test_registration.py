@@ -92,6 +92,9 @@ class TestLiveObjects:
 
 
 class TestRefusedObjects:
+    def test_live_weights_want_their_module(self) -> None:
+        assert "net.load_state_dict(weights)" in refused("m", torch.nn.Linear(1, 1).state_dict())
+
     def test_a_class(self) -> None:
         text = refused("m", toys.Scale)
         assert "the class Scale" in text and "make one: Scale(...)" in text

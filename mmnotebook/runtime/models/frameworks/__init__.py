@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, shown
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.models.frameworks import (
     beam,
     huggingface,
@@ -94,4 +96,6 @@ def _remedy(target: Any) -> str:
             "a function needs no registration: use its name as a step, rows | f; "
             'one that takes a whole batch is registered with framework="python"'
         )
+    if isinstance(target, Mapping) and any(is_a(v, {("torch", "Tensor")}) for v in target.values()):
+        return "a state dict has no module: net.load_state_dict(weights), and register net"
     return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
