@@ -33,14 +33,14 @@ class PlainFn(beam.DoFn):
 _INSPECT = "_inspect_"
 
 
-def _arguments(kind: type[PlainFn], method: str) -> tuple[list[str], list[Any]]:
+def _arguments(kind: Any, method: str) -> tuple[list[str], list[Any]]:
     """The names of a method's arguments, and those of their defaults that there are."""
     names, defaults = _found(kind, method)
     return list(names), list(defaults)
 
 
 @functools.cache
-def _found(kind: type[PlainFn], method: str) -> tuple[Sequence[str], Sequence[Any]]:
+def _found(kind: Any, method: str) -> tuple[Sequence[str], Sequence[Any]]:
     names, defaults = get_function_args_defaults(getattr(kind, method))
     return names[1:], defaults
 
