@@ -66,6 +66,8 @@ class _Assembly:
         self.stored, self.made, self.keys = stored, made, keys
         self._names = {node.name for node in made}
         self.most = prepared.most()
+        recorded = {node: made.usual() for node, made in prepared.recordings.items()}
+        self.windowings = windows.of_nodes(prepared.graph, recorded)
         self._arms: dict[str, Arms] = {}
         combine: dict[str, Step] = dict.fromkeys(COMBINE, self._combine)
         self._steps: dict[str, Step] = {
@@ -88,9 +90,7 @@ class _Assembly:
     def _read(self, name: str) -> Arms:
         wires = (wire for node in self.made for wire in node.inputs if wire.node == name)
         arms = dict.fromkeys(wire.port for wire in wires if wire.port)
-        recorded = {node: made.usual() for node, made in self.prepared.recordings.items()}
-        windowing = windows.of_nodes(self.prepared.graph, recorded)[name]
-        arguments = (self.run_id, list(arms), self.prepared.carried, windowing)
+        arguments = (self.run_id, list(arms), self.prepared.carried, self.windowings[name])
         return reading.stored(name, self.pipeline, self.stored[name], *arguments)
 
     def _made(self, node: Node) -> Arms:

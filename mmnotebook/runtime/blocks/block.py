@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmnotebook.analysis.records import Failure
-from mmnotebook.runtime.blocks.columns import Column, size_of
+from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Key
 
@@ -106,20 +106,6 @@ class Block:
             fields if any(fields or ()) else None,
             list(failed),
         )
-
-
-def blocks_of(elements: Iterable[tuple[Key, Any]]) -> Iterator[Block]:
-    """Blocks of (key, value) pairs, none too big."""
-    rows: list[tuple[Key, Any]] = []
-    size = 0
-    for element in elements:
-        rows.append(element)
-        size += size_of(element[1])
-        if len(rows) >= ROWS or size >= BYTES:
-            yield Block.of(rows)
-            rows, size = [], 0
-    if rows:
-        yield Block.of(rows)
 
 
 def in_parts(block: Block) -> Iterator[Block]:
