@@ -1,0 +1,131 @@
+// What Python says to the canvas, and what the canvas says to Python.
+
+/** Of a node, in canvas units; the same as SIZE in graph/editing/document.py. */
+export const SIZE = { width: 168, height: 56 } as const;
+
+export type Gather = "join" | "union" | null;
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** One input of a node: the output `port` of `node`. */
+export interface Input {
+  node: string;
+  port: string | null;
+  select: string | string[] | null;
+  label?: string | null;
+}
+
+/** A node as the file format has it. */
+export interface GraphNode {
+  name: string;
+  kind: string;
+  params: { [name: string]: Json };
+  inputs: Input[];
+  gather: Gather;
+}
+
+export interface SceneNode extends GraphNode {
+  /** What stands on it: its name, and under it what it does ("model mlp · torch", "split 0.9 / 0.1"). */
+  title: string;
+  detail: string;
+  x: number;
+  y: number;
+  /** Its outputs: [null] for the only one, the arms of a split or a switch, [] where nothing may follow. */
+  outputs: (string | null)[];
+  /** Are inputs taken at all? */
+  takes: boolean;
+  problems: string[];
+}
+
+export interface Group {
+  name: string;
+  members: string[];
+  gather: Gather;
+}
+
+export interface Problem {
+  message: string;
+  node: string | null;
+  line: number | null;
+  column: number | null;
+}
+
+export interface Scene {
+  revision: number;
+  name: string | null;
+  nodes: SceneNode[];
+  groups: Group[];
+  /** The pipeline's text as it is to be shown: canonical, or what was typed while that is wrong. */
+  text: string;
+  /** What is wrong with the typed text; the nodes then are those of the last text that was right. */
+  textProblems: Problem[];
+  problems: Problem[];
+  /** What undo and redo would do, null for nothing. */
+  undo: string | null;
+  redo: string | null;
+  /** Of each view the number of the last command that has been handled. */
+  seen: { [view: string]: number };
+}
+
+export interface Kind {
+  name: string;
+  summary: string;
+  inputs: "none" | "any" | "join";
+  ends: boolean;
+}
+
+export interface PaletteItem {
+  /** What is added: a step of this kind with these parameters, or a template. */
+  kind?: string;
+  template?: string;
+  params?: { [name: string]: Json };
+  title: string;
+  detail: string;
+}
+
+export interface PaletteSection {
+  /** "Models", "Data", "Functions", "Steps", "Templates". */
+  title: string;
+  items: PaletteItem[];
+  /** What to say when there are none. */
+  empty: string;
+}
+
+export type RunState = "idle" | "preparing" | "running" | "done" | "failed" | "stopped";
+
+export interface NodeStatus {
+  state: "waiting" | "running" | "done" | "cached" | "failed" | "stale";
+  elementsIn: number | null;
+  elementsOut: number | null;
+  failed: number;
+  /** Of its elements where known, for a bar. */
+  total: number | null;
+  seconds: number | null;
+}
+
+export interface Status {
+  state: RunState;
+  /** One line: "3 of 5 nodes · 1,200 elements", or the error. */
+  line: string;
+  nodes: { [name: string]: NodeStatus };
+  /** Elements along each wire. */
+  wires: { source: string; port: string | null; target: string; count: number }[];
+}
+
+export type End = [source: string, port: string | null];
+export type WireId = [source: string, port: string | null, target: string];
+
+export type Command =
+  | { op: "add"; kind: string; params?: { [name: string]: Json }; at?: [number, number] | null; after?: End | null }
+  | { op: "template"; name: string; at?: [number, number] | null; fill?: { [role: string]: Json } }
+  | { op: "connect"; source: string; port: string | null; target: string; old?: End }
+  | { op: "disconnect"; wires: WireId[] }
+  | { op: "remove"; nodes: string[]; wires: WireId[] }
+  | { op: "move"; places: { [name: string]: [number, number] } }
+  | { op: "arrange"; nodes?: string[] | null }
+  | { op: "rename"; old: string; new: string }
+  | { op: "group"; name: string; nodes: string[]; gather: Gather }
+  | { op: "ungroup"; name: string }
+  | { op: "paste"; clip: string; at?: [number, number] | null }
+  | { op: "text"; text: string; gesture?: string }
+  | { op: "undo" | "redo" | "stop" | "refresh" | "register" | "example" }
+  | { op: "run"; until: string | null; limit: number | null; fresh: boolean };
