@@ -1,0 +1,5 @@
+import type { Command, Scene } from "./scene";
+
+export function applied(scene: Scene, _command: Command): Scene {
+  return scene;
+}
