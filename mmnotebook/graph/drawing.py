@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
-from typing import Any
 
 from mmnotebook.graph.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.notation.phrases import select, step
 from mmnotebook.graph.steps import KINDS
+from mmnotebook.graph.wording import does
 
 Counts = Mapping[Edge, int]
 
@@ -102,7 +102,7 @@ def _place(graph: Graph, counts: Counts) -> Placed:
         node.name: 2 * _PAD
         + max(
             _wide(_cut(node.name, _LONG_NAME), _NAME, bold=True),
-            _wide(_cut(_does(node), _LONG_DETAIL), _SMALL),
+            _wide(_cut(does(node), _LONG_DETAIL), _SMALL),
         )
         for node in graph
     }
@@ -118,14 +118,14 @@ def _place(graph: Graph, counts: Counts) -> Placed:
 def _node(graph: Graph, node: Node, placed: Placed) -> str:
     box = placed.boxes[node.name]
     tint = _TINTS[_FAMILIES[node.kind]]
-    name, does = _cut(node.name, _LONG_NAME), _cut(_does(node), _LONG_DETAIL)
+    name, detail = _cut(node.name, _LONG_NAME), _cut(does(node), _LONG_DETAIL)
     return (
         f"<g><title>{_safe(_tooltip(graph, node))}</title>"
         f'<rect x="{box.left:.1f}" y="{box.middle - _HEIGHT / 2:.1f}" rx="8" '
         f'width="{box.right - box.left:.1f}" height="{_HEIGHT}" fill="{tint}" '
         f'fill-opacity=".16" stroke="{tint}" stroke-opacity=".75"/>'
-        + _label(box.left + _PAD, box.middle - (3 if does else -4.5), name, _NAME, weight=600)
-        + (_label(box.left + _PAD, box.middle + 13, does, _SMALL, opacity=0.75) if does else "")
+        + _label(box.left + _PAD, box.middle - (3 if detail else -4.5), name, _NAME, weight=600)
+        + (_label(box.left + _PAD, box.middle + 13, detail, _SMALL, opacity=0.75) if detail else "")
         + "</g>"
     )
 
@@ -187,30 +187,6 @@ def _label(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" '
         f'text-anchor="{anchor}" fill="currentColor" fill-opacity="{opacity}">{_safe(text)}</text>'
     )
-
-
-def _does(node: Node) -> str:
-    """What a node does, in short, without what its name says already."""
-    given = dict(node.params)
-    if node.kind == "split":
-        arms = ", ".join(f"{arm} {weight:.4g}" for arm, weight in given["arms"])
-        does = f"split {arms}" + (f" by {_key(given)}" if _key(given) else "")
-    elif node.kind == "switch":
-        does = f"switch {given['function']}: {', '.join(given['arms'])}"
-    elif node.kind == "cascade":
-        does = f"{given['small']} → {given['big']} below {given['below']:g}"
-    elif node.kind == "keyed":
-        count = len(node.models)
-        does = f"{count} model{'' if count == 1 else 's'} by {_key(given)}"
-    else:
-        first = next((str(value) for value in given.values()), node.name)
-        does = node.kind if first == node.name else f"{node.kind} {first}"
-    return "" if does == node.name else does.removeprefix(f"{node.name} ")
-
-
-def _key(given: Mapping[str, Any]) -> str | None:
-    """What a split or a keyed step goes by: a field or a function."""
-    return given.get("by") or given.get("by_function")
 
 
 def _tooltip(graph: Graph, node: Node) -> str:
