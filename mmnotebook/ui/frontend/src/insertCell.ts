@@ -1,5 +1,117 @@
+// Text into a new cell below the widget's own, where the notebook can be reached; else at hand.
+
 export type Inserted = "inserted" | "copied" | "shown";
 
-export async function insertCell(_root: HTMLElement, _text: string): Promise<Inserted> {
+const BUTTON = '[data-command="notebook:insert-cell-below"]';
+const WAIT_MS = 3000;
+
+/** A cell below the widget's with `text`; where there is none, the clipboard; else a dialog. */
+export async function insertCell(root: HTMLElement, text: string): Promise<Inserted> {
+  const cell = await newCellBelow(root);
+  if (cell !== null && (await fill(cell, text))) {
+    cell.scrollIntoView({ block: "nearest" });
+    return "inserted";
+  }
+  if (await copied(text)) return "copied";
+  show(root, text);
   return "shown";
+}
+
+/** The text on the clipboard; false where that is not allowed. */
+export async function copied(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false; // no permission, or a page that is not secure has no clipboard at all
+  }
+}
+
+async function newCellBelow(root: HTMLElement): Promise<HTMLElement | null> {
+  const cell = root.closest<HTMLElement>(".jp-Cell");
+  const notebook = cell?.closest<HTMLElement>(".jp-Notebook");
+  if (!cell || !notebook) return null;
+  const focused = document.activeElement;
+  const cells = new Set(notebook.querySelectorAll(".jp-Cell"));
+  if (!(await activated(cell))) return null;
+  // The notebook's own toolbar, or that of the cell where the window is too narrow for it.
+  const panel = notebook.closest(".jp-NotebookPanel");
+  const button = panel?.querySelector(`.jp-NotebookPanel-toolbar ${BUTTON}`);
+  const pressed = button ?? cell.querySelector(`.jp-cell-toolbar ${BUTTON}`);
+  if (pressed) press(pressed);
+  else keyB(cell);
+  const made = await until(() => {
+    const active = notebook.querySelector<HTMLElement>(".jp-CodeCell.jp-mod-active");
+    return active !== null && !cells.has(active) ? active : null;
+  });
+  if (focused instanceof HTMLElement && root.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  }
+  return made;
+}
+
+/** Commands act on the active cell; a cell gets active when the focus comes into it. */
+async function activated(cell: HTMLElement): Promise<boolean> {
+  const isActive = () => (cell.classList.contains("jp-mod-active") ? true : null);
+  if (!isActive()) cell.focus({ preventScroll: true });
+  return (await until(isActive)) !== null;
+}
+
+/** Toolbars differ in whether they act on the button's going down or on the click. */
+function press(button: Element): void {
+  const about = { bubbles: true, cancelable: true, composed: true, button: 0, view: window };
+  for (const name of ["mousedown", "mouseup", "click"]) {
+    button.dispatchEvent(new MouseEvent(name, about));
+  }
+}
+
+function keyB(cell: HTMLElement): void {
+  cell.focus({ preventScroll: true });
+  const about = { key: "b", code: "KeyB", keyCode: 66, bubbles: true, cancelable: true };
+  cell.dispatchEvent(new KeyboardEvent("keydown", about));
+}
+
+/** The text in a cell's empty editor, as pasting would bring it there. */
+async function fill(cell: HTMLElement, text: string): Promise<boolean> {
+  const content = await until(() => cell.querySelector<HTMLElement>(".cm-content"));
+  if (content === null || content.textContent !== "") return false;
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", text);
+  const about = { clipboardData, bubbles: true, cancelable: true };
+  content.dispatchEvent(new ClipboardEvent("paste", about));
+  const first = text.split("\n", 1)[0] ?? "";
+  return (await until(() => (content.textContent?.includes(first) ? content : null))) !== null;
+}
+
+/** What `find` gives as soon as it gives something; null when it takes too long. */
+async function until<T>(find: () => T | null): Promise<T | null> {
+  const end = performance.now() + WAIT_MS;
+  for (;;) {
+    const found = find();
+    if (found !== null || performance.now() > end) return found;
+    await new Promise((resume) => setTimeout(resume, 20));
+  }
+}
+
+function show(root: HTMLElement, text: string): void {
+  const dialog = document.createElement("dialog");
+  dialog.className = "mm-dialog";
+  dialog.setAttribute("aria-label", "The pipeline as a cell");
+  const says = document.createElement("p");
+  says.textContent = "Copy this into a cell of the notebook:";
+  const area = document.createElement("textarea");
+  area.readOnly = true;
+  area.value = text;
+  area.rows = Math.min(16, text.split("\n").length + 1);
+  area.setAttribute("aria-label", "The cell's text");
+  const close = document.createElement("button");
+  close.className = "mm-button";
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
+  dialog.append(says, area, close);
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  dialog.addEventListener("close", () => dialog.remove());
+  root.append(dialog);
+  dialog.showModal();
+  area.select();
 }
