@@ -10,7 +10,9 @@ import shutil
 import tempfile
 import time
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -19,6 +21,7 @@ _LOCK = ".lock"
 _GRACE = 60.0
 """Seconds after which a folder that has no lock will not get one any more."""
 _session: tuple[int, Path, IO[bytes]] | None = None
+_passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 
 
 def session_folder() -> Path:
@@ -42,7 +45,23 @@ def session_folder() -> Path:
 
 def new_folder(kind: str) -> Path:
     """A new, empty, private folder below this process's."""
-    return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=session_folder()))
+    folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=session_folder()))
+    if (passing := _passing.get()) is not None:
+        passing.append(folder)
+    return folder
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """What `new_folder` makes inside, in this thread, is removed at the end."""
+    folders: list[Path] = []
+    before = _passing.set(folders)
+    try:
+        yield
+    finally:
+        _passing.reset(before)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def create_private(path: Path) -> BinaryIO:

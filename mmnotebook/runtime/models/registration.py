@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,24 +101,63 @@ def register(
     ModelError
         When the target cannot work, with the reason and the remedy.
     """
+    return _add(
+        spec_of(
+            name,
+            target,
+            framework=framework,
+            model_class=model_class,
+            model_params=model_params,
+            method=method,
+            input=input,
+            preprocess=preprocess,
+            output=output,
+            postprocess=postprocess,
+            inference_args=inference_args,
+            batch_size=batch_size,
+            min_batch_size=min_batch_size,
+            max_batch_size=max_batch_size,
+            timeout=timeout,
+            device=device,
+            large_model=large_model,
+            model_copies=model_copies,
+            env_vars=env_vars,
+            **extra,
+        )
+    )
+
+
+def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
+    """The spec that `register` adds for the same arguments; nothing is added.
+
+    A live object is stored in a private file, which the caller removes. Raises as `register` does.
+    """
+    take = functools.partial(_taken, options)
     settings.check_name(name)
     given = {
-        "input": settings.fields(input),
-        "preprocess": settings.function("preprocess", preprocess),
-        "output": settings.output(output, postprocess),
-        "inference_args": settings.named("inference_args", inference_args),
-        "timeout": settings.seconds(timeout),
-        "device": settings.device(device),
-        "large_model": settings.truth("large_model", large_model),
-        "model_copies": settings.count("model_copies", model_copies),
-        "env_vars": settings.environment(env_vars),
+        "input": settings.fields(take("input")),
+        "preprocess": settings.function("preprocess", take("preprocess")),
+        "output": settings.output(take("output"), take("postprocess")),
+        "inference_args": settings.named("inference_args", take("inference_args")),
+        "timeout": settings.seconds(take("timeout")),
+        "device": settings.device(take("device", "CPU")),
+        "large_model": settings.truth("large_model", take("large_model", False)),
+        "model_copies": settings.count("model_copies", take("model_copies")),
+        "env_vars": settings.environment(take("env_vars")),
     }
-    batch = settings.batch(batch_size, min_batch_size, max_batch_size, DEFAULT_BATCH)
-    options = Options(model_class, dict(model_params or {}), method, extra)
-    spec = _store(name, target, framework, options, given["device"])
-    spec = _in_batches(replace(spec, **given, method=method, extra=dict(extra)), batch)
+    bounds = (take("batch_size"), take("min_batch_size"), take("max_batch_size"))
+    batch = settings.batch(*bounds, DEFAULT_BATCH)
+    framework, method = take("framework"), take("method")
+    made = (take("model_class"), dict(take("model_params") or {}))
+    spec = _store(name, target, framework, Options(*made, method, options), given["device"])
+    spec = _in_batches(replace(spec, **given, method=method, extra=dict(options)), batch)
     _check_arguments(spec)
-    return _add(spec)
+    return spec
+
+
+def _taken(options: dict[str, Any], name: str, default: Any = None) -> Any:
+    """An option that every framework has, taken out: those that are left are a framework's own."""
+    return options.pop(name, default)
 
 
 def _store(
