@@ -1,0 +1,51 @@
+// What the palette offers: finding it, and the command that adds it. Pure.
+
+import type { Command, End, PaletteItem, PaletteSection, Scene } from "./scene";
+
+/** What a dragged item is called between the palette and the canvas; its data is JSON. */
+export const DRAGGED = "application/x-mmnotebook";
+
+/** The items in which every word of the query is found, and the sections that have some. */
+export function filtered(sections: readonly PaletteSection[], query: string): PaletteSection[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return [...sections];
+  return sections
+    .map((section) => ({
+      ...section,
+      items: section.items.filter((item) => {
+        const text = [section.title, item.title, item.detail, item.kind ?? ""].join(" ");
+        return words.every((word) => text.toLowerCase().includes(word));
+      }),
+    }))
+    .filter((section) => section.items.length > 0);
+}
+
+/** Where a new step is connected from: the only selected node's first output that is free. */
+export function freeOutput(scene: Pick<Scene, "nodes">, selection: readonly string[]): End | null {
+  const [name] = selection;
+  const node = scene.nodes.find((other) => other.name === name);
+  if (selection.length !== 1 || node === undefined) return null;
+  // One output feeds as many as one likes; of several arms the next is the one without a wire.
+  if (node.outputs.length === 1) return [node.name, node.outputs[0] ?? null];
+  const wires = scene.nodes.flatMap((other) => other.inputs);
+  const free = node.outputs.find(
+    (port) => !wires.some((wire) => wire.node === node.name && wire.port === port),
+  );
+  return free === undefined ? null : [node.name, free];
+}
+
+/** The command that adds an item: where it was dropped, or after what is selected. */
+export function adding(
+  item: PaletteItem,
+  scene: Pick<Scene, "nodes">,
+  selection: readonly string[],
+  at: [number, number] | null = null,
+): Command {
+  if (item.template !== undefined) {
+    return { op: "template", name: item.template, at, ...(item.params && { fill: item.params }) };
+  }
+  const kind = item.kind ?? "";
+  const starts = kind === "source" || kind === "read";
+  const after = at === null && !starts ? freeOutput(scene, selection) : null;
+  return { op: "add", kind, params: item.params ?? {}, at, after };
+}
