@@ -1,0 +1,288 @@
+// Between the widget's traits in Python and the components here.
+import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
+
+import { applied } from "./operations";
+import type {
+  Command,
+  Kind,
+  PaletteSection,
+  Problem,
+  Scene,
+  SceneNode,
+  Status,
+  WireId,
+} from "./scene";
+
+/** The widget's model, as anywidget gives it. */
+export interface Model {
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, handler: (...given: any[]) => void): void;
+  off(event: string, handler: (...given: any[]) => void): void;
+  send(content: unknown): void;
+}
+
+export type Level = "info" | "error";
+export type FromPython = { type: "said"; text: string; level: Level } | { type: "cell"; text: string };
+export type ToPython = { type: "insert"; name: string | null } | { type: "focus_panel" };
+
+/** How this view stands; nothing of it is Python's. */
+export interface View {
+  /** What the next run is given. */
+  limit: number | null;
+  fresh: boolean;
+  /** null: shown when there are many nodes. */
+  minimap: boolean | null;
+  palette: boolean;
+  text: boolean;
+  problems: boolean;
+  help: boolean;
+}
+
+/** What the canvas can be asked to do. */
+export interface CanvasHandle {
+  fit(): void;
+  zoom(factor: number): void;
+  /** Bring nodes to the middle. */
+  reveal(names: readonly string[]): void;
+  /** The middle of what is seen, in canvas units. */
+  middle(): [number, number];
+  /** The keyboard's focus onto a node, onto the one that had it last when none is named. */
+  focus(name?: string): void;
+  /** The node that has the keyboard's focus. */
+  focused(): string | null;
+  walk(to: "left" | "right" | "up" | "down", extend: boolean): void;
+  nudge(x: number, y: number): void;
+  /** Begin to connect by keyboard. */
+  connect(): void;
+  connecting: Record<"next" | "previous" | "accept" | "disconnect" | "leave", () => void>;
+}
+
+export interface Told {
+  text: string;
+  level: Level;
+  /** Told anew each time, the same words too. */
+  number: number;
+}
+
+interface State {
+  scene: Scene;
+  kinds: Kind[];
+  palette: PaletteSection[];
+  status: Status;
+  selection: string[];
+  /** The selected wires: of this view alone. */
+  wires: WireId[];
+  height: number;
+  busy: boolean;
+  view: View;
+  /** The latest line to be shown as a toast. */
+  said: Told | null;
+  /** The latest line for screen readers. */
+  told: Told | null;
+}
+
+export interface Builder extends State {
+  send(command: Command): void;
+  select(names: readonly string[], wires?: readonly WireId[]): void;
+  ask(message: ToPython): void;
+  /** Listen to Python's messages; call what it gives to end that. */
+  onMessage(handler: (message: FromPython) => void): () => void;
+  resize(height: number): void;
+  adjust(view: Partial<View>): void;
+  /** A toast, told to screen readers too. */
+  say(text: string, level?: Level): void;
+  /** A line for screen readers alone. */
+  tell(text: string): void;
+  /** The state as it is at this moment: for handlers that outlive a rendering. */
+  now(): Builder;
+  canvas: { current: CanvasHandle | null };
+  root: { current: HTMLElement | null };
+}
+
+const EMPTY: Scene = {
+  revision: 0,
+  name: null,
+  nodes: [],
+  groups: [],
+  text: "",
+  textProblems: [],
+  problems: [],
+  undo: null,
+  redo: null,
+  seen: {},
+};
+const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
+const TRAITS = ["scene", "kinds", "palette", "status", "selection", "height", "busy"] as const;
+
+const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
+/** The new values, and the old object wherever nothing has changed: what is drawn of it stays. */
+export function steady<T>(before: readonly T[], after: readonly T[], key: (value: T) => string): T[] {
+  const old = new Map(before.map((value) => [key(value), value]));
+  return after.map((value) => {
+    const was = old.get(key(value));
+    return was !== undefined && same(was, value) ? was : value;
+  });
+}
+
+function steadyScene(before: Scene, after: Partial<Scene>): Scene {
+  const next = { ...EMPTY, ...after };
+  const byName = (node: SceneNode) => node.name;
+  const byText = (problem: Problem) => JSON.stringify(problem);
+  return {
+    ...next,
+    nodes: steady(before.nodes, next.nodes, byName),
+    problems: steady(before.problems, next.problems, byText),
+  };
+}
+
+function steadyStatus(before: Status, after: Partial<Status>): Status {
+  const next = { ...IDLE, ...after };
+  const nodes = Object.entries(next.nodes).map(([name, status]) => {
+    const was = before.nodes[name];
+    return [name, was !== undefined && same(was, status) ? was : status];
+  });
+  return { ...next, nodes: Object.fromEntries(nodes) };
+}
+
+/** The state of one view of the widget, and what can be done with it. */
+export class Bridge {
+  readonly id = `view-${Math.random().toString(36).slice(2, 10)}`;
+  private readonly model: Model;
+  private readonly listeners = new Set<() => void>();
+  private pending: { number: number; command: Command }[] = [];
+  private sent = 0;
+  private words = 0;
+  /** The scene as Python has it. */
+  private known: Scene;
+  private builder: Builder;
+
+  constructor(model: Model) {
+    this.model = model;
+    this.known = steadyScene(EMPTY, model.get("scene") ?? {});
+    this.builder = {
+      scene: this.known,
+      kinds: model.get("kinds") ?? [],
+      palette: model.get("palette") ?? [],
+      status: steadyStatus(IDLE, model.get("status") ?? {}),
+      selection: model.get("selection") ?? [],
+      wires: [],
+      height: model.get("height") ?? 440,
+      busy: model.get("busy") ?? false,
+      view: {
+        limit: null,
+        fresh: false,
+        minimap: null,
+        palette: true,
+        text: true,
+        problems: true,
+        help: false,
+      },
+      said: null,
+      told: null,
+      send: this.send,
+      select: this.select,
+      ask: (message) => this.model.send(message),
+      onMessage: this.onMessage,
+      resize: (height) => this.write("height", height),
+      adjust: (view) => this.change({ view: { ...this.builder.view, ...view } }),
+      say: this.say,
+      tell: (text) => this.change({ told: this.line(text, "info") }),
+      now: () => this.builder,
+      canvas: { current: null },
+      root: { current: null },
+    };
+  }
+
+  readonly snapshot = (): Builder => this.builder;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Listen to the model; call what it gives to end that. */
+  readonly listen = (): (() => void) => {
+    const handlers = TRAITS.map((name) => [`change:${name}`, () => this.read(name)] as const);
+    for (const [event, handler] of handlers) this.model.on(event, handler);
+    const end = this.onMessage((message) => {
+      if (message.type === "said") this.say(message.text, message.level);
+    });
+    return () => {
+      end();
+      for (const [event, handler] of handlers) this.model.off(event, handler);
+    };
+  };
+
+  private readonly onMessage = (handler: (message: FromPython) => void): (() => void) => {
+    const heard = (message: unknown) => handler(message as FromPython);
+    this.model.on("msg:custom", heard);
+    return () => this.model.off("msg:custom", heard);
+  };
+
+  private read(name: (typeof TRAITS)[number]): void {
+    const value = this.model.get(name);
+    if (name === "scene") this.receive(value);
+    else if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
+    else if (!same(this.builder[name], value)) this.change({ [name]: value });
+  }
+
+  private receive(value: Partial<Scene>): void {
+    this.known = steadyScene(this.known, value);
+    const seen = this.known.seen[this.id] ?? 0;
+    this.pending = this.pending.filter(({ number }) => number > seen);
+    const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
+    this.change({ scene: steadyScene(this.builder.scene, scene) });
+  }
+
+  private readonly send = (command: Command): void => {
+    this.sent += 1;
+    this.pending.push({ number: this.sent, command });
+    const scene = applied(this.builder.scene, command);
+    if (scene !== this.builder.scene) this.change({ scene: steadyScene(this.builder.scene, scene) });
+    this.model.send({ type: "command", view: this.id, number: this.sent, command });
+  };
+
+  private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
+    if (!same(wires, this.builder.wires)) this.change({ wires: [...wires] });
+    if (!same(names, this.builder.selection)) this.write("selection", [...names]);
+  };
+
+  private write(name: "selection" | "height", value: string[] | number): void {
+    this.change({ [name]: value });
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  private readonly say = (text: string, level: Level = "info"): void => {
+    const line = this.line(text, level);
+    this.change({ said: line, told: line });
+  };
+
+  private line(text: string, level: Level): Told {
+    this.words += 1;
+    return { text, level, number: this.words };
+  }
+
+  private change(values: Partial<State>): void {
+    this.builder = { ...this.builder, ...values };
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** The builder of one view of a widget's model. */
+export function useBridge(model: Model): Builder {
+  const bridge = useMemo(() => new Bridge(model), [model]);
+  useEffect(() => bridge.listen(), [bridge]);
+  return useSyncExternalStore(bridge.subscribe, bridge.snapshot);
+}
+
+export const BridgeContext = createContext<Builder | null>(null);
+
+export function useBuilder(): Builder {
+  const builder = useContext(BridgeContext);
+  if (builder === null) throw new Error("useBuilder stands outside of BridgeContext");
+  return builder;
+}
