@@ -100,7 +100,7 @@ class Matcher:
         if magic == "mm_model":
             yield from _as("model", registry)
             yield from self._of(is_target, "variable")
-        elif magic == "mm_run":
+        elif magic in ("mm_run", "mm_builder"):
             yield from self._of(is_graph, "graph")
         elif magic == "mm_inspect":
             yield from self._nodes()

@@ -5,22 +5,26 @@ from __future__ import annotations
 from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.ui.completion import IDENTIFIER, Matcher
-from mmnotebook.ui.magics import MMMagics
+from mmnotebook.ui.looking import LookingMagics
+from mmnotebook.ui.magics import MakingMagics
+
+_MAGICS = (MakingMagics, LookingMagics)
 
 
 def load(ip: InteractiveShell) -> None:
     """Register the magics and the completion, each once however often it is called."""
     unload(ip)
-    ip.register_magics(MMMagics)
+    ip.register_magics(*_MAGICS)
     ip.Completer.custom_matchers.append(Matcher(ip).complete)
 
 
 def unload(ip: InteractiveShell) -> None:
     """Take the magics and the completion out again."""
-    for kind, names in MMMagics.magics.items():
-        for name in names:
-            ip.magics_manager.magics[kind].pop(name, None)
-    ip.magics_manager.registry.pop(MMMagics.__name__, None)
+    for magics in _MAGICS:
+        for kind, names in magics.magics.items():
+            for name in names:
+                ip.magics_manager.magics[kind].pop(name, None)
+        ip.magics_manager.registry.pop(magics.__name__, None)
     completer = ip.Completer
     completer.custom_matchers = [m for m in completer.custom_matchers if not _is_ours(m)]
 

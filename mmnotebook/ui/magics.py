@@ -1,8 +1,9 @@
-"""The `%mm_…` magics: each parses its line, makes one call of the Python API, stores and shows."""
+"""The `%mm_…` magics that make and run; each parses its line, makes one call, stores and shows."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -13,11 +14,9 @@ from IPython.display import display
 import mmnotebook as mm
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui import arguments
-from mmnotebook.ui.figures import picture
 from mmnotebook.ui.model_arguments import model_arguments
 from mmnotebook.ui.variables import Variables
 
-_RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
 _ASSIGN = argument(
     "--result", "-o", type=arguments.variable_name, help="The variable the result is assigned to."
 )
@@ -31,8 +30,8 @@ _HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 
 @magics_class
-class MMMagics(Magics):
-    """The magics of mmnotebook."""
+class MakingMagics(Magics):
+    """`%mm_model`, `%mm_pipeline`, `%mm_run` and `%mm_builder`."""
 
     @property
     def variables(self) -> Variables:
@@ -195,77 +194,34 @@ class MMMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("node", metavar="NODE", help="The node whose output is shown.")
-    @argument("-n", type=arguments.count, default=20, help="How many rows; 20.")
-    @argument("--where", "-w", metavar="EXPR", help="Which rows: an expression in quotes.")
-    @_RESULT
+    @argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        type=arguments.variable_name,
+        default="pipeline",
+        help="The variable of the graph; 'pipeline' when left out.",
+    )
     @line_magic
-    def mm_inspect(self, line: str) -> None:
-        """Show what came out of a node, one row per element.
+    def mm_builder(self, line: str) -> None:
+        """Open the visual builder on a graph; the variable follows what is built.
 
-        In Python: mm.inspect(result, node, n=20, where="...").
+        A NAME that is no variable yet begins with an empty canvas. The variable is assigned after
+        every change that leaves nothing wrong with the graph. Executed again, it shows the same
+        builder, with its places and what can be undone.
+
+        In Python: mm.Builder(graph).
 
         Examples::
 
-          %mm_inspect mlp -n 5
-          %mm_inspect mlp --where "prediction != label"
+          %mm_builder
+          %mm_builder digits_ab
         """
-        args = arguments.parse(self.mm_inspect, arguments.words(line))
-        result = self.variables.result(args.result)
-        display(mm.inspect(result, args.node, n=args.n, where=args.where))
+        args = arguments.parse(self.mm_builder, arguments.words(line))
+        graph = self.variables.graph(args.name) if args.name in self.variables.own() else None
+        from mmnotebook.ui.builder.opening import opened
 
-    @no_var_expand
-    @magic_arguments()
-    @argument("id", metavar="ID", help="The id of an element, in quotes when it has spaces.")
-    @_RESULT
-    @line_magic
-    def mm_trace(self, line: str) -> None:
-        """Follow one element through every node that it met.
-
-        In Python: mm.trace(result, id).
-
-        Examples::
-
-          %mm_trace 17
-        """
-        args = arguments.parse(self.mm_trace, arguments.words(line))
-        display(mm.trace(self.variables.result(args.result), args.id))
-
-    @no_var_expand
-    @magic_arguments()
-    @argument("plots", nargs="+", choices=("latency", "memory"), help="What to plot.")
-    @_RESULT
-    @line_magic
-    def mm_plot(self, line: str) -> None:
-        """Plot the models of a result: how long each took per batch, how much memory it holds.
-
-        In Python: mm.plot.latency(result), mm.plot.memory(result).
-
-        Examples::
-
-          %mm_plot latency memory
-          %mm_plot latency -r r
-        """
-        args = arguments.parse(self.mm_plot, arguments.words(line))
-        result = self.variables.result(args.result)
-        for name in args.plots:
-            data, metadata = picture(getattr(mm.plot, name), result, name)
-            display(data, metadata=metadata, raw=True)
-
-    @no_var_expand
-    @magic_arguments()
-    @line_magic
-    def mm_doctor(self, line: str) -> None:
-        """Show what works here, what is missing, and how to get it.
-
-        In Python: mm.doctor().
-
-        Examples::
-
-          %mm_doctor
-        """
-        arguments.parse(self.mm_doctor, arguments.words(line))
-        display(mm.doctor())
+        display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 
     def _named(self, name: str | None, kind: str) -> Any:
         return None if name is None else self.variables.function(name, kind)

@@ -1,0 +1,1 @@
+"""The visual builder: canvas, palette, panel, text and runs in one widget."""

@@ -1,0 +1,49 @@
+"""The canvas: one anywidget, of typed traits and no algorithm."""
+
+from __future__ import annotations
+
+import anywidget
+import traitlets
+
+from mmnotebook.ui.bundle import bundle
+
+
+class Canvas(anywidget.AnyWidget):
+    """What the browser shows of an `Editor`; `frontend/src/scene.ts` has the forms of its values.
+
+    Attributes
+    ----------
+    scene
+        Nodes, wires, text and problems, a new dict for each change.
+    kinds
+        The step kinds.
+    palette
+        What can be added.
+    status
+        The state of the run, its counts by node and by wire.
+    selection
+        The names of the selected nodes; both ways.
+    height
+        Of the canvas, in px; both ways.
+    busy
+        Is Python at work on something that was asked for?
+    """
+
+    _esm = bundle("builder.js")
+    _css = bundle("builder.css")
+
+    scene = traitlets.Dict().tag(sync=True)
+    kinds = traitlets.List().tag(sync=True)
+    palette = traitlets.List().tag(sync=True)
+    status = traitlets.Dict().tag(sync=True)
+    selection = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    height = traitlets.Int(440).tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
+
+    def say(self, text: str, level: str = "info") -> None:
+        """Show a line for a while, and tell it to screen readers."""
+        self.send({"type": "said", "text": text, "level": level})
+
+    def insert_cell(self, text: str) -> None:
+        """Put a cell of this text below the one that shows the canvas."""
+        self.send({"type": "cell", "text": text})

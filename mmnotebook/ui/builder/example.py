@@ -1,0 +1,93 @@
+"""Data and two models to begin with: scikit-learn's digits and two quick classifiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from mmnotebook.errors import MMError
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import notebook_names
+
+_MODELS = ("logistic", "tree")
+
+
+@dataclass(frozen=True)
+class Example:
+    """What was put into the notebook.
+
+    Attributes
+    ----------
+    fill
+        The names by the roles that templates have.
+    said
+        What was done, in words.
+    """
+
+    fill: dict[str, Any]
+    said: str
+
+
+def load() -> Example:
+    """Put the variable `digits` into the notebook and register the models `logistic` and `tree`.
+
+    What has one of these names already stays: the new ones are then called `digits_example` and
+    so on.
+
+    Raises
+    ------
+    MMError
+        When scikit-learn is not installed.
+    """
+    if find_spec("sklearn") is None:
+        remedy = 'python -m pip install "mmnotebook[sklearn]"'
+        raise MMError("the example needs scikit-learn", remedy=remedy)
+    frame, models = _trained()
+    data = _assign(frame)
+    names = [_register(name, model) for name, model in zip(_MODELS, models, strict=True)]
+    said = f"{data}: {len(frame):,} pictures of digits; {' and '.join(names)} are registered"
+    return Example({"data": data, "models": names}, said)
+
+
+def _trained() -> tuple[Any, list[Any]]:
+    import numpy as np
+    import pandas as pd
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.tree import DecisionTreeClassifier
+
+    bunch = load_digits()
+    train = np.arange(len(bunch.target)) % 2 == 0
+    models = [LogisticRegression(C=0.01, max_iter=200), DecisionTreeClassifier(random_state=0)]
+    for model in models:
+        model.fit(bunch.data[train], bunch.target[train])
+    rest = ~train
+    frame = pd.DataFrame({"x": list(bunch.data[rest]), "label": bunch.target[rest]})
+    return frame, models
+
+
+def _assign(frame: Any) -> str:
+    from IPython.core.getipython import get_ipython
+
+    known = notebook_names()
+    name = "digits"
+    if name in known and not _is_ours(known[name]):
+        name = "digits_example"
+    shell = get_ipython()
+    if shell is not None:
+        frame.attrs["mmnotebook"] = "example"
+        shell.user_ns[name] = frame
+    return name
+
+
+def _is_ours(value: Any) -> bool:
+    return getattr(value, "attrs", {}).get("mmnotebook") == "example"
+
+
+def _register(name: str, model: Any) -> str:
+    from mmnotebook.runtime.models.registration import register
+
+    if name in registry and registry[name].origin != type(model).__name__:
+        name = f"{name}_example"
+    return register(name, model, input="x").name

@@ -1,0 +1,33 @@
+"""The builders that `%mm_builder` has opened, by the variable that each one edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from mmnotebook.graph.graph import Graph
+from mmnotebook.ui.builder.builder import Builder
+
+_open: WeakValueDictionary[str, Builder] = WeakValueDictionary()
+
+
+def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> Builder:
+    """The builder of a variable: the one that was opened before, as long as that has its graph.
+
+    Parameters
+    ----------
+    name
+        The variable's.
+    graph
+        What it holds, None when there is no such variable.
+    changed
+        Is given the graph after every change that leaves nothing wrong with it.
+    """
+    before = _open.get(name)
+    if before is not None and (graph is None or before.last_good == graph):
+        return before
+    if before is not None:
+        before.close()
+    builder = Builder(graph, name=name, changed=changed)
+    _open[name] = builder
+    return builder

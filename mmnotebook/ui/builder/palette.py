@@ -1,0 +1,92 @@
+"""The palette: what can be added to a graph, as the notebook has it now."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from mmnotebook.graph.editing.templates import TEMPLATES
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.steps import KINDS
+
+Json = dict[str, Any]
+_STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack")
+_FUNCTIONS = ("map", "flat_map", "filter")
+_MOST = 200
+
+
+def sections(names: Names) -> list[Json]:
+    """Models, data, functions, steps and templates, each with what to say when there are none."""
+    return [
+        _section("Templates", _templates(), ""),
+        _section("Data", _data(names), "no DataFrame, list or array in this notebook yet"),
+        _section("Models", _models(names), "no model is registered yet"),
+        _section("Functions", _functions(names), "no function is defined in this notebook yet"),
+        _section("Steps", _steps(), ""),
+    ]
+
+
+def _section(title: str, items: Iterator[Json], empty: str) -> Json:
+    shown = [item for _, item in zip(range(_MOST), items, strict=False)]
+    return {"title": title, "items": shown, "empty": empty}
+
+
+def _templates() -> Iterator[Json]:
+    for template in TEMPLATES.values():
+        yield {"template": template.name, "title": template.title, "detail": template.summary}
+
+
+def _models(names: Names) -> Iterator[Json]:
+    for name, spec in names.models.items():
+        yield _item("model", {"model": name}, name, f"{spec.framework} · {spec.origin}")
+
+
+def _data(names: Names) -> Iterator[Json]:
+    for name in names.known("data"):
+        yield _item("source", {"data": name}, name, _size(names.object(name)))
+
+
+def _size(value: Any) -> str:
+    """A DataFrame, an array and a tensor by shape, a list by length; anything else by its type."""
+    kind = type(value).__name__
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"{kind} · {' × '.join(f'{n:,}' for n in shape)}"
+    if isinstance(value, list):
+        return f"list · {len(value):,}"
+    return value[:40] if isinstance(value, str) else kind
+
+
+def _functions(names: Names) -> Iterator[Json]:
+    for name in names.known("function"):
+        value = names.object(name)
+        if is_users_own(value):
+            said = (value.__doc__ or "").strip().split("\n")[0]
+            yield _item("map", {"function": name}, name, said or "map")
+
+
+def is_users_own(value: Any) -> bool:
+    """Is it a function of the notebook or of a module of the user's, and of no library?"""
+    if not isinstance(value, FunctionType):
+        return False
+    if value.__module__ == "__main__":
+        return True
+    file = getattr(sys.modules.get(value.__module__), "__file__", None)
+    if file is None:
+        return False
+    places = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
+    own = Path(__file__).resolve().parents[2]
+    return not any(Path(file).resolve().is_relative_to(place) for place in [*places, own])
+
+
+def _steps() -> Iterator[Json]:
+    for name in (*_FUNCTIONS, *_STEPS, "write"):
+        yield _item(name, {}, name, KINDS[name].summary)
+
+
+def _item(kind: str, params: Json, title: str, detail: str) -> Json:
+    return {"kind": kind, "params": params, "title": title, "detail": detail}

@@ -1,0 +1,122 @@
+"""Runs of the graph in the builder: one at a time, in the background, told as it goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError, one_line
+from mmnotebook.graph.graph import Graph
+from mmnotebook.ui.builder import status
+
+PACE = 0.15
+"""Seconds from one telling to the next."""
+
+
+class Runner:
+    """Runs graphs in a thread of its own.
+
+    Parameters
+    ----------
+    tell
+        Is given the status for the canvas, again and again.
+    ended
+        Is given the result at the end of a run that has one, also when it failed.
+
+    Attributes
+    ----------
+    graph
+        What runs or ran last, None before the first run.
+    """
+
+    def __init__(
+        self, tell: Callable[[dict[str, Any]], None], ended: Callable[[Result], None]
+    ) -> None:
+        self.graph: Graph | None = None
+        self._tell, self._ended = tell, ended
+        self._running: Any = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def going(self) -> bool:
+        """Does a run go on?"""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, graph: Graph, *, limit: int | None = None, fresh: bool = False) -> None:
+        """Let it run; nothing happens while another run goes on."""
+        with self._lock:
+            if self.going:
+                return
+            self.graph, self._running, self._stopped = graph, None, False
+            self._tell(status.PREPARING)
+            work = (graph, limit, fresh)
+            self._thread = threading.Thread(
+                target=self._run, args=work, name="mmnotebook-builder", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the run at its next element; what its nodes have finished is kept."""
+        with self._lock:
+            self._stopped = True
+            if self._running is not None:
+                self._running.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until no run goes on; False when one still does after so many seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self.going
+
+    def _run(self, graph: Graph, limit: int | None, fresh: bool) -> None:
+        from mmnotebook.runtime.running.progress import Progress
+
+        progress = Progress()
+        try:
+            self._ran(graph, progress, limit, fresh)
+        except MMError as error:
+            self._failed(graph, progress, error)
+        except Exception as error:  # noqa: BLE001 - a thread's end, which would be seen by nobody
+            self._failed(graph, progress, MMError(one_line(error)))
+
+    def _ran(self, graph: Graph, progress: Any, limit: int | None, fresh: bool) -> None:
+        from mmnotebook.runtime import session
+
+        due = 0.0
+
+        def heard(event: Any) -> None:
+            nonlocal due
+            progress(event)
+            if time.monotonic() >= due:
+                due = time.monotonic() + PACE
+                self._tell(status.during(graph, progress))
+
+        how: dict[str, Any] = {"wait": False, "progress": False, "subscribers": [heard]}
+        running = session.run(graph, limit=limit, fresh=fresh, **how)
+        with self._lock:
+            self._running = running
+            if self._stopped:
+                running.cancel()
+        result = running.result()
+        self._ended(result)
+        self._tell(status.after(result, progress.line()))
+
+    def _failed(self, graph: Graph, progress: Any, error: MMError) -> None:
+        stopped = isinstance(error, KeyboardInterrupt)
+        result = getattr(error, "result", None)
+        if result is not None:
+            self._ended(result)
+        line = progress.line() if stopped else _said(error)
+        state = "stopped" if stopped else "failed"
+        self._tell({**status.during(graph, progress), "state": state, "line": line})
+
+
+def _said(error: MMError) -> str:
+    """An error on one line, with what can be done about it."""
+    said = " ".join(error.message.split())
+    return said if error.remedy is None else f"{said} → {error.remedy}"

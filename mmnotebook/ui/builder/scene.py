@@ -1,0 +1,73 @@
+"""What the canvas shows, as JSON: the nodes of a document, the kinds of steps, the problems."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mmnotebook.errors import Problem
+from mmnotebook.graph.editing.document import Document
+from mmnotebook.graph.graph import Node
+from mmnotebook.graph.steps import KINDS
+from mmnotebook.graph.wording import does
+
+Json = dict[str, Any]
+
+
+def nodes(document: Document, problems: Iterable[Problem]) -> list[Json]:
+    """The nodes where they stand, each with what is wrong with it."""
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for problem in problems:
+        wrong[problem.node or ""].append(said(problem))
+    stored = json.loads(document.graph.to_json())["nodes"]
+    return [
+        {**item, **_shown(document, node), "problems": wrong[node.name]}
+        for item, node in zip(stored, document.graph, strict=True)
+    ]
+
+
+def _shown(document: Document, node: Node) -> Json:
+    kind = KINDS.get(node.kind)
+    x, y = document.places[node.name]
+    return {
+        "title": node.name,
+        "detail": does(node) or node.kind,
+        "x": x,
+        "y": y,
+        "outputs": [] if kind is None or kind.ends else list(node.arms or (None,)),
+        "takes": kind is not None and kind.inputs != "none",
+    }
+
+
+def groups(document: Document) -> list[Json]:
+    """The names that stand for several nodes."""
+    return [
+        {"name": group.name, "members": list(group.members), "gather": group.gather}
+        for group in document.graph.groups
+    ]
+
+
+def said(problem: Problem) -> str:
+    """A problem in words, without its place, which is where they are shown."""
+    return str(Problem(problem.message, None, None, None, *_facts(problem)))
+
+
+def _facts(problem: Problem) -> tuple[str | None, str | None, str | None]:
+    return problem.found, problem.allowed, problem.nearest
+
+
+def listed(problems: Sequence[Problem]) -> list[Json]:
+    """Problems for the list that selects their nodes."""
+    return [
+        {"message": said(p), "node": p.node, "line": p.line, "column": p.column} for p in problems
+    ]
+
+
+def kinds() -> list[Json]:
+    """The closed set of step kinds."""
+    return [
+        {"name": kind.name, "summary": kind.summary, "inputs": kind.inputs, "ends": kind.ends}
+        for kind in KINDS.values()
+    ]

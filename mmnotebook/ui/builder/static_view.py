@@ -1,0 +1,68 @@
+"""The builder as it reads without a kernel: the drawn graph, its text, and what the run gave."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.tables import html_table
+from mmnotebook.errors import Problem
+from mmnotebook.graph import drawing
+from mmnotebook.graph.graph import Graph
+from mmnotebook.ui.figures import picture
+
+_PRE = (
+    "margin:.4em 0;padding:.6em .8em;border-radius:6px;overflow-x:auto;white-space:pre;"
+    "background:rgba(128,128,128,.12);color:inherit;font-size:90%"
+)
+
+
+def bundle(
+    graph: Graph, text: str, problems: list[Problem], result: Result | None
+) -> dict[str, str]:
+    """`text/html` and `text/plain` of the graph as it stands."""
+    wrong = "".join(f"\nproblem: {problem}" for problem in problems)
+    return {
+        "text/plain": (text or "(empty graph)") + wrong,
+        "text/html": _html(graph, text, problems, result),
+    }
+
+
+def _html(graph: Graph, text: str, problems: list[Problem], result: Result | None) -> str:
+    ran = result is not None and result.graph == graph
+    counts = result.counts() if result is not None and ran else None
+    parts = [drawing.html(graph, counts)]
+    if text:
+        parts.append(f'<pre style="{_PRE}">{escape(text)}</pre>')
+    if problems:
+        items = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems)
+        parts.append(f"<div><b>Problems</b><ul>{items}</ul></div>")
+    if result is not None and ran:
+        parts += _ran(result)
+    return f'<div class="mm-static">{"".join(parts)}</div>'
+
+
+def _ran(result: Result) -> list[str]:
+    """The tables of a run, and the plots of its models."""
+    from mmnotebook.analysis import plots
+
+    nodes = result.nodes[["kind", "elements_in", "elements_out", "failed"]]
+    parts = [html_table(nodes, max_rows=len(nodes))]
+    if len(result.failed):
+        parts.append("<div><b>First failures</b></div>")
+        parts.append(html_table(result.failed.drop(columns="traceback"), max_rows=3))
+    if result.sketches:
+        parts.append(html_table(result.models.reset_index(), max_rows=len(result.models)))
+        parts += [_image(*picture(plot, result, plot.__name__)) for plot in _plots(plots)]
+    return parts
+
+
+def _plots(plots: Any) -> tuple[Any, ...]:
+    return (plots.latency, plots.memory)
+
+
+def _image(data: dict[str, str], metadata: dict[str, Any]) -> str:
+    alt, width = escape(metadata["image/png"]["alt"]), metadata["image/png"]["width"]
+    source = f"data:image/png;base64,{data['image/png']}"
+    return f'<img style="max-width:100%" width="{width}" alt="{alt}" src="{source}"/>'

@@ -1,0 +1,110 @@
+"""How a run stands, as the canvas shows it: the state of each node, the counts of each wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmnotebook.analysis.results import Result
+from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.runtime.running.progress import NodeProgress, Progress
+
+Json = dict[str, Any]
+IDLE: Json = {"state": "idle", "line": "", "nodes": {}, "wires": []}
+PREPARING: Json = {"state": "preparing", "line": "preparing the run", "nodes": {}, "wires": []}
+_STATES = {"starting": "preparing", "running": "running", "done": "done", "interrupted": "stopped"}
+
+
+def during(graph: Graph, progress: Progress) -> Json:
+    """A run that goes on, or was stopped, as far as its events tell."""
+    expected = progress.expected()
+    line = progress.error or progress.line()
+    if progress.state == "running":
+        line = progress.now() or progress.so_far()
+    return {
+        "state": _STATES.get(progress.state, "failed"),
+        "line": line,
+        "nodes": {
+            name: _node(graph, progress, node, expected.get(name))
+            for name, node in progress.nodes.items()
+        },
+        "wires": list(_flowing(graph, progress)),
+    }
+
+
+def _node(graph: Graph, progress: Progress, node: NodeProgress, total: int | None) -> Json:
+    states = {"stopped": "waiting"}
+    feeding = [progress.nodes.get(wire.node) for wire in graph[node.name].inputs]
+    single = feeding[0] if len(feeding) == 1 else None
+    return {
+        "state": states.get(node.state, node.state),
+        "elementsIn": None if single is None else single.elements,
+        "elementsOut": node.elements,
+        "failed": node.failed,
+        "total": total,
+        "seconds": None,
+    }
+
+
+def _flowing(graph: Graph, progress: Progress) -> Iterator[Json]:
+    """Of a wire from a node with one output: what that has given so far."""
+    for node in graph:
+        for wire in node.inputs:
+            before = progress.nodes.get(wire.node)
+            if before is not None and wire.port is None and node.name in progress.nodes:
+                yield _wire(wire, node, before.elements)
+
+
+def _wire(wire: Input, node: Node, count: int) -> Json:
+    return {"source": wire.node, "port": wire.port, "target": node.name, "count": count}
+
+
+def after(result: Result, line: str, state: str = "done") -> Json:
+    """A run that is over, by its result."""
+    nodes = {
+        name: {
+            "state": "cached" if measure.cached else "done",
+            "elementsIn": measure.elements_in,
+            "elementsOut": measure.elements_out,
+            "failed": measure.failed,
+            "total": None,
+            "seconds": measure.seconds,
+        }
+        for name, measure in result.measures.items()
+    }
+    return {"state": state, "line": line, "nodes": nodes, "wires": list(_flowed(result))}
+
+
+def _flowed(result: Result) -> Iterator[Json]:
+    arms = {(str(node), str(arm)): int(n) for (node, arm), n in result.arms["elements"].items()}
+    counts = result.counts()
+    for node in result.graph:
+        for wire in node.inputs:
+            ends = (wire.node, node.name)
+            count = counts.get(ends) if wire.port is None else arms.get((wire.node, wire.port))
+            if count is not None:
+                yield _wire(wire, node, count)
+
+
+def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
+    """The status for a graph that was edited since: what is not as it ran is stale."""
+    if ran is None:
+        return status
+    same = unchanged(ran, now)
+    nodes = {
+        name: {**shown, "state": shown["state"] if name in same else "stale"}
+        for name, shown in status["nodes"].items()
+        if name in now
+    }
+    wires = [wire for wire in status["wires"] if {wire["source"], wire["target"]} <= same]
+    return {**status, "nodes": nodes, "wires": wires}
+
+
+def unchanged(ran: Graph, now: Graph) -> set[str]:
+    """The nodes that are what they were when they ran, with all that flows into them."""
+    same: set[str] = set()
+    for node in now.order():
+        fed = all(wire.node in same for wire in node.inputs)
+        if fed and node.name in ran and ran[node.name] == node:
+            same.add(node.name)
+    return same

@@ -1,0 +1,99 @@
+"""The `%mm_…` magics that look at a result, and at this machine."""
+
+from __future__ import annotations
+
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display
+
+import mmnotebook as mm
+from mmnotebook.ui import arguments
+from mmnotebook.ui.figures import picture
+from mmnotebook.ui.variables import Variables
+
+_RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
+
+
+@magics_class
+class LookingMagics(Magics):
+    """`%mm_inspect`, `%mm_trace`, `%mm_plot` and `%mm_doctor`."""
+
+    @property
+    def variables(self) -> Variables:
+        """The notebook's variables."""
+        assert self.shell is not None
+        return Variables(self.shell)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("node", metavar="NODE", help="The node whose output is shown.")
+    @argument("-n", type=arguments.count, default=20, help="How many rows; 20.")
+    @argument("--where", "-w", metavar="EXPR", help="Which rows: an expression in quotes.")
+    @_RESULT
+    @line_magic
+    def mm_inspect(self, line: str) -> None:
+        """Show what came out of a node, one row per element.
+
+        In Python: mm.inspect(result, node, n=20, where="...").
+
+        Examples::
+
+          %mm_inspect mlp -n 5
+          %mm_inspect mlp --where "prediction != label"
+        """
+        args = arguments.parse(self.mm_inspect, arguments.words(line))
+        result = self.variables.result(args.result)
+        display(mm.inspect(result, args.node, n=args.n, where=args.where))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("id", metavar="ID", help="The id of an element, in quotes when it has spaces.")
+    @_RESULT
+    @line_magic
+    def mm_trace(self, line: str) -> None:
+        """Follow one element through every node that it met.
+
+        In Python: mm.trace(result, id).
+
+        Examples::
+
+          %mm_trace 17
+        """
+        args = arguments.parse(self.mm_trace, arguments.words(line))
+        display(mm.trace(self.variables.result(args.result), args.id))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("plots", nargs="+", choices=("latency", "memory"), help="What to plot.")
+    @_RESULT
+    @line_magic
+    def mm_plot(self, line: str) -> None:
+        """Plot the models of a result: how long each took per batch, how much memory it holds.
+
+        In Python: mm.plot.latency(result), mm.plot.memory(result).
+
+        Examples::
+
+          %mm_plot latency memory
+          %mm_plot latency -r r
+        """
+        args = arguments.parse(self.mm_plot, arguments.words(line))
+        result = self.variables.result(args.result)
+        for name in args.plots:
+            data, metadata = picture(getattr(mm.plot, name), result, name)
+            display(data, metadata=metadata, raw=True)
+
+    @no_var_expand
+    @magic_arguments()
+    @line_magic
+    def mm_doctor(self, line: str) -> None:
+        """Show what works here, what is missing, and how to get it.
+
+        In Python: mm.doctor().
+
+        Examples::
+
+          %mm_doctor
+        """
+        arguments.parse(self.mm_doctor, arguments.words(line))
+        display(mm.doctor())
