@@ -241,10 +241,11 @@ def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
         mean of the loads), parameter_bytes, resident_bytes, device_bytes. What is not known, a
         percentile of too few calls for one, is missing.
     """
-    return _table({name: _model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
+    return _table({name: model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
 
 
-def _model_row(measure: ModelMeasure) -> list[Any]:
+def model_row(measure: ModelMeasure) -> list[Any]:
+    """What a model's row holds, in the order of `MODEL_COLUMNS`; None for what is not known."""
     derived: dict[str, float | None] = {
         name: quantile(measure.buckets, q) for name, q in PERCENTILES.items()
     }

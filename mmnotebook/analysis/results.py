@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +42,8 @@ class Result:
     ----------
     measures, sketches
         `nodes` and `models` as they were given.
+    finished
+        When the run was over, local time.
     arms
         DataFrame of how many elements took each arm of a split or a switch, or were answered by
         each model of a cascade or a keyed step: index (node, arm), columns elements, share and
@@ -63,6 +66,7 @@ class Result:
         self.seconds = seconds
         self.machine = machine
         self.why = dict(why or {})
+        self.finished = datetime.now().astimezone()
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
         self._frames: dict[str, pd.DataFrame] = {}

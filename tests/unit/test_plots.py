@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mmnotebook.analysis import plots
-from mmnotebook.analysis.metrics import ModelMeasure
+from mmnotebook.analysis import axes, plots
+from mmnotebook.analysis.metrics import ModelMeasure, bucket_ms
 from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import ResultError
@@ -115,11 +115,11 @@ def test_latency_of_a_model_that_was_not_called() -> None:
 
 def test_latency_counts_every_call_once() -> None:
     measure = calls(5000)
-    edges, counts = plots._histogram(measure.buckets)
+    edges, counts = axes.histogram(measure.buckets)
     assert counts.sum() == 5000 and len(edges) == len(counts) + 1
     assert (np.diff(edges) > 0).all()
-    assert edges[0] <= 1.01 * min(map(plots.bucket_ms, measure.buckets))
-    assert edges[-1] >= 0.99 * max(map(plots.bucket_ms, measure.buckets))
+    assert edges[0] <= 1.01 * min(map(bucket_ms, measure.buckets))
+    assert edges[-1] >= 0.99 * max(map(bucket_ms, measure.buckets))
 
 
 def test_memory_draws_what_was_measured_and_names_what_was_not() -> None:
@@ -164,7 +164,7 @@ def test_memory_draws_the_free_memory_where_it_is_near() -> None:
     ],
 )
 def test_sizes_in_words(size: int, text: str) -> None:
-    assert plots._bytes(size) == text
+    assert axes.in_bytes(size) == text
 
 
 @pytest.mark.parametrize("plot", [plots.latency, plots.memory])
@@ -197,7 +197,7 @@ def contrast(colour: str, ground: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("colour", [plots.BLUE, plots.ORANGE, plots.GREEN])
+@pytest.mark.parametrize("colour", axes.COLOURS)
 @pytest.mark.parametrize("ground", ["white", "black", "#111111"])
 def test_colours_stand_out_on_light_and_dark(colour: str, ground: str) -> None:
     assert contrast(colour, ground) >= 3

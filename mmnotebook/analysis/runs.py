@@ -1,0 +1,167 @@
+"""`Run`: what is kept of a run to compare it with others, and what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mmnotebook.analysis.axes import in_digits
+from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.analysis.records import Machine
+from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.tables import short
+from mmnotebook.errors import ResultError
+from mmnotebook.graph.graph import Graph, Node
+
+MOST_RUNS = 4
+"""How many runs are compared at a time."""
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """What is kept of a run to compare it with others: its graph and what was measured.
+
+    It holds no elements, and of the graph none of the objects bound to it.
+
+    Attributes
+    ----------
+    number
+        From 1, in the order in which the runs were added.
+    label
+        What the user calls it, None without a name.
+    finished
+        When it ended, local time.
+    graph
+        What ran, without bindings.
+    nodes, models
+        What was measured; a node that is not here did not run.
+    seconds
+        Time of the whole run.
+    machine
+        The machine's memory when it began.
+    changes
+        What is not as in the run before, in words; () when nothing changed.
+    """
+
+    number: int
+    label: str | None
+    finished: datetime
+    graph: Graph
+    nodes: dict[str, NodeMeasure]
+    models: dict[str, ModelMeasure]
+    seconds: float
+    machine: Machine
+    changes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, result: Result, number: int, label: str | None = None, before: Run | None = None
+    ) -> Run:
+        """What is kept of a result; `before` is the run that it is compared with."""
+        made = cls(
+            number,
+            label,
+            result.finished,
+            Graph(result.graph.nodes, result.graph.groups),
+            dict(result.measures),
+            dict(result.sketches),
+            result.seconds,
+            result.machine,
+            (),
+        )
+        changes = ("first run",) if before is None else _changes(before, made, result.why)
+        return replace(made, changes=tuple(changes))
+
+    @property
+    def name(self) -> str:
+        return f"run {self.number}"
+
+    @property
+    def elements(self) -> int:
+        """Elements that came out of the sources."""
+        sources = (node.name for node in self.graph if not node.inputs)
+        return sum(self.nodes[name].elements_out or 0 for name in sources if name in self.nodes)
+
+    @property
+    def cached(self) -> int:
+        """How many nodes were taken from the cache."""
+        return sum(node.cached for node in self.nodes.values())
+
+    def is_cached(self, model: str) -> bool | None:
+        """Was all that a model did taken from the cache? None where a part of it was."""
+        nodes = [node.name for node in self.graph if model in node.models]
+        found = {self.nodes[name].cached for name in nodes if name in self.nodes}
+        return None if len(found) > 1 else found == {True}
+
+    def __str__(self) -> str:
+        """`run 3 · 14:02:11 · 1,200 elements · 2.1 s`"""
+        parts = [self.name, *([self.label] if self.label else []), f"{self.finished:%H:%M:%S}"]
+        return " · ".join([*parts, f"{self.elements:,} elements", f"{in_digits(self.seconds)} s"])
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def runs_of(results: Sequence[Result | Run]) -> list[Run]:
+    """At most four runs, what is a result numbered by its place.
+
+    Raises
+    ------
+    ResultError
+        When one is neither, or there are none or too many.
+    """
+    runs: list[Run] = []
+    for place, one in enumerate(results, 1):
+        if not isinstance(one, (Result, Run)):
+            raise not_a_result(one)
+        runs.append(one if isinstance(one, Run) else Run.of(one, place))
+    if not 1 <= len(runs) <= MOST_RUNS:
+        raise ResultError(f"{len(runs)} runs; allowed: 1 to {MOST_RUNS} at a time")
+    return runs
+
+
+def not_a_result(value: object) -> ResultError:
+    """The error for what is not the result of a run."""
+    return ResultError(
+        f"a run is compared by its Result, not by {type(value).__name__} {short(value)!r}",
+        remedy="pass what mm.run(graph) returned",
+    )
+
+
+def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
+    old, new = before.graph, after.graph
+    if not set(old.names) & set(new.names):
+        yield "another pipeline"
+        return
+    added = [name for name in new.names if name not in old]
+    removed = [name for name in old.names if name not in new]
+    if added:
+        yield f"added {', '.join(added)}"
+    if removed:
+        yield f"removed {', '.join(removed)}"
+    both = [name for name in new.names if name in old]
+    for name in both:
+        if old[name] != new[name]:
+            yield f"changed {name}: {'; '.join(_node_changes(old[name], new[name]))}"
+        elif why.get(name, "").startswith("its "):  # the same step by name, another by content
+            yield f"changed {name}: {why[name]}"
+    if set(old.groups) != set(new.groups):
+        yield "changed names of several steps"
+    stopped = [name for name in both if name in before.nodes and name not in after.nodes]
+    if stopped:
+        yield f"not run {', '.join(stopped)}"
+    if before.elements != after.elements:
+        yield f"{before.elements:,} → {after.elements:,} elements"
+
+
+def _node_changes(old: Node, new: Node) -> Iterator[str]:
+    if old.kind != new.kind:
+        yield f"{old.kind} → {new.kind}"
+    else:
+        given, now = dict(old.params), dict(new.params)
+        for name in dict.fromkeys([*given, *now]):
+            if given.get(name) != now.get(name):
+                yield f"{name} {short(given.get(name))} → {short(now.get(name))}"
+    if (old.inputs, old.gather) != (new.inputs, new.gather):
+        yield "its inputs"
