@@ -1,10 +1,142 @@
-import type { Scene } from "./scene";
+// Which wires can be, and what they make of the node that they feed: the twin of
+// graph/editing/connecting.py. Both are held to the cases in tests/cases/connections.json.
 
+import type { Gather, Input, Scene, SceneNode } from "./scene";
+
+type Nodes = Pick<Scene, "nodes">;
+type End = Pick<Input, "node" | "port">;
+/** By fork, the arms through one of which an element has come. */
+type Arms = Map<string, Set<string>>;
+
+const JOINS = new Set(["vote", "mean", "stack"]);
+const LONGEST = 79;
+const SHOWN = 5;
+
+/** Why this wire cannot be, in under 80 characters; null when it can. */
 export function refusal(
-  _scene: Pick<Scene, "nodes">,
-  _source: string,
-  _port: string | null,
-  _target: string,
+  scene: Nodes,
+  source: string,
+  port: string | null,
+  target: string,
 ): string | null {
+  const why = refused(new Map(scene.nodes.map((node) => [node.name, node])), source, port, target);
+  const characters = Array.from(why ?? "");
+  return characters.length <= LONGEST ? why : `${characters.slice(0, LONGEST - 1).join("")}…`;
+}
+
+function refused(
+  nodes: Map<string, SceneNode>,
+  source: string,
+  port: string | null,
+  target: string,
+): string | null {
+  const from = nodes.get(source);
+  const into = nodes.get(target);
+  if (from === undefined) return `there is no step ${source}`;
+  if (into === undefined) return `there is no step ${target}`;
+  if (!into.takes) {
+    const what = into.kind === "source" ? "is data" : "reads files";
+    return `${target} ${what}: nothing flows into it`;
+  }
+  if (source === target) return `${target} cannot feed itself`;
+  const circle = circleOf(nodes, source, target);
+  if (circle !== null) return `this would go in a circle: ${circle.join(" → ")}`;
+  if (into.inputs.some((wire) => wire.node === source && wire.port === port)) {
+    return `${target} has this input already`;
+  }
+  if (from.outputs.length === 0) return `nothing can follow ${source}`;
+  return noOutput(from, port) ?? noJoin(nodes, into, { node: source, port });
+}
+
+function noOutput(node: SceneNode, port: string | null): string | null {
+  const arms = node.outputs.filter((arm) => arm !== null);
+  if (arms.length > 0 && port === null) return `${node.name} has several outputs: ${arms.join(", ")}`;
+  if (port !== null && !arms.includes(port)) return `${node.name} has no output ${port}`;
   return null;
+}
+
+/** Why this wire cannot be joined with the inputs that there are. */
+function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): string | null {
+  if (gatherOf(nodes, into, [...into.inputs, wire]) !== "join") return null;
+  const others = into.inputs.map((other) => other.node);
+  const all = [...others, wire.node];
+  const twice = others.find((name) => all.filter((other) => other === name).length > 1);
+  if (twice !== undefined) return `${into.name} joins ${twice} already, one output of each step`;
+  if (into.inputs.some((other) => (other.label ?? other.node) === wire.node)) {
+    return `${into.name} has an input under the key ${wire.node} already`;
+  }
+  return null;
+}
+
+/** The shortest way from `target` to `source` and back, cut in the middle; null for none. */
+function circleOf(nodes: Map<string, SceneNode>, source: string, target: string): string[] | null {
+  const feeds = new Map<string, string[]>([...nodes.keys()].map((name) => [name, []]));
+  for (const node of nodes.values()) {
+    for (const wire of node.inputs) feeds.get(wire.node)?.push(node.name);
+  }
+  const came = new Map<string, string>();
+  const queue = [target];
+  for (let at = 0; at < queue.length && !came.has(source); at += 1) {
+    const here = queue[at] as string;
+    for (const name of feeds.get(here) ?? []) {
+      if (came.has(name)) continue;
+      came.set(name, here);
+      queue.push(name);
+    }
+  }
+  if (!came.has(source)) return null;
+  const way = [source];
+  while (came.get(way[0] as string) !== target) way.unshift(came.get(way[0] as string) as string);
+  way.unshift(target);
+  const middle = way.length < SHOWN ? way : [...way.slice(0, 2), "…", way.at(-1) as string];
+  return [...middle, target];
+}
+
+/**
+ * How a node's inputs come together when one of them is new.
+ *
+ * A second input decides it: outputs behind different arms of one fork are united, as no element
+ * comes twice, all others are joined; what it was for two is what it is for more.
+ */
+export function gatherOf(
+  nodes: ReadonlyMap<string, SceneNode>,
+  node: SceneNode,
+  inputs: readonly End[],
+): Gather {
+  if (JOINS.has(node.kind)) return "join";
+  const [one, other] = inputs;
+  if (one === undefined || other === undefined) return null;
+  if (inputs.length > 2 && node.gather !== null) return node.gather;
+  const found = new Map<string, Arms>();
+  return areApart(armsOf(nodes, one, found), armsOf(nodes, other, found)) ? "union" : "join";
+}
+
+/** How the inputs that are left come together. */
+export function gatherLeft(node: SceneNode, kept: readonly Input[]): Gather {
+  if (kept.length > 1) return node.gather;
+  return kept.length > 0 && JOINS.has(node.kind) ? "join" : null;
+}
+
+/** The arms of every fork through one of which each element of an output has come. */
+function armsOf(nodes: ReadonlyMap<string, SceneNode>, end: End, found: Map<string, Arms>): Arms {
+  let arms = found.get(end.node);
+  if (arms === undefined) {
+    found.set(end.node, new Map()); // what a circle goes back to says nothing
+    const ways = (nodes.get(end.node)?.inputs ?? []).map((wire) => armsOf(nodes, wire, found));
+    arms = new Map(
+      [...(ways[0]?.keys() ?? [])]
+        .filter((fork) => ways.every((way) => way.has(fork)))
+        .map((fork) => [fork, new Set(ways.flatMap((way) => [...(way.get(fork) ?? [])]))]),
+    );
+    found.set(end.node, arms);
+  }
+  return end.port === null ? arms : new Map(arms).set(end.node, new Set([end.port]));
+}
+
+/** Is there a fork that sends each element to at most one of the two? */
+function areApart(one: Arms, other: Arms): boolean {
+  return [...one].some(([fork, arms]) => {
+    const there = other.get(fork);
+    return there !== undefined && ![...arms].some((arm) => there.has(arm));
+  });
 }
