@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmnotebook.runtime.models.warm import warm as models
     from mmnotebook.runtime.session import Running, run
     from mmnotebook.runtime.store.cache import cache
+    from mmnotebook.ui.builder.builder import Builder
     from mmnotebook.ui.doctor import DoctorReport, doctor
 
     last: Result | None
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Builder",
     "DoctorReport",
     "Explanation",
     "Forecast",
@@ -84,6 +86,7 @@ _HOMES = {
     "runtime.session": ("Running", "run"),
     "runtime.store.cache": ("cache",),
     "runtime.models.warm": ("unload",),
+    "ui.builder.builder": ("Builder",),
     "ui.doctor": ("DoctorReport", "doctor"),
 }
 _MODULES = {"events": "runtime.events", "plot": "analysis.plots"}

@@ -1,0 +1,226 @@
+"""The parts of the builder, and what passes between them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipywidgets import Layout
+
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import GraphError, MMError, Problem, one_line
+from mmnotebook.graph.editing import texts
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.ui.builder import example, palette, scene, static_view, status
+from mmnotebook.ui.builder.canvas import Canvas
+from mmnotebook.ui.builder.editor import Editor
+from mmnotebook.ui.builder.panel import Panel
+from mmnotebook.ui.builder.registering import RegisterForm
+from mmnotebook.ui.builder.running import Runner
+from mmnotebook.ui.builder.showing import StaticOutput
+from mmnotebook.ui.dashboard import Dashboard
+from mmnotebook.ui.inspector import Inspector
+
+Command = Mapping[str, Any]
+NAME = "pipeline"
+
+
+class Studio:
+    """Canvas, panel, form, inspector and dashboard around one `Editor` and one `Runner`.
+
+    Parameters
+    ----------
+    graph
+        What is edited at first.
+    name
+        What the graph is called in a cell that is inserted; None for `NAME`.
+    changed
+        Is given the graph after every change that leaves nothing wrong with it.
+
+    Attributes
+    ----------
+    result
+        What the latest run gave, None before the first.
+    last_good
+        The latest graph with nothing wrong, None before the first.
+    """
+
+    def __init__(
+        self, graph: Graph, name: str | None, changed: Callable[[Graph], None] | None
+    ) -> None:
+        self.name = name or NAME
+        self.result: Result | None = None
+        self.last_good: Graph | None = graph if len(graph) else None
+        self._changed = changed
+        self._status = status.IDLE
+        self.editor = Editor(graph, self._names)
+        self.runner = Runner(self._tell, self._ended)
+        self.static = StaticOutput(self.view)
+        self.canvas = Canvas(kinds=scene.kinds(), layout=Layout(flex="1 1 auto", min_width="0"))
+        self.panel = Panel(self.do, self._names)
+        self.form = RegisterForm(notebook_names, self._registered)
+        self.inspector, self.dashboard = Inspector(), Dashboard()
+        self.canvas.on_msg(self._heard)
+        self.canvas.observe(self._selected, "selection")
+        self._palette()
+        self._show()
+        _events("register", self._palette)
+
+    def close(self) -> None:
+        """Stop the run that goes on, and look no more at what the cells do."""
+        self.runner.stop()
+        _events("unregister", self._palette)
+
+    def do(self, command: Command) -> str | None:
+        """Do what a command says; what stands against it, in words, when it cannot be done."""
+        refused = self.editor.apply(command)
+        self._show()
+        return refused
+
+    def run(self, until: str | None, limit: int | None, fresh: bool) -> None:
+        """Run the graph, or what `until` needs of it; GraphError when something is wrong there."""
+        graph = self.editor.graph
+        part = graph if until is None else graph.upto(until)
+        wrong = [*self.editor.wrong, *texts.problems(part, self._names())]
+        if not len(part):
+            wrong.append(Problem("there is nothing to run", allowed="data | step"))
+        if wrong:
+            self.editor.select([wrong[0].node] if wrong[0].node else [])
+            self.canvas.selection = list(self.editor.selection)
+            raise GraphError(wrong)
+        self.runner.start(part, limit=limit, fresh=fresh)
+
+    def cell(self, name: str | None) -> str:
+        """The cell that makes the graph; GraphError when something is wrong with it."""
+        wrong = [*self.editor.wrong, *self.editor.problems()]
+        if wrong:
+            raise GraphError(wrong)
+        return f"%%mm_pipeline {name or self.name}\n{self.editor.text}"
+
+    def view(self) -> dict[str, str]:
+        """How all this reads without a kernel."""
+        with self.editor.lock:
+            graph, text = self.editor.graph, self.editor.text
+            return static_view.bundle(graph, text, self.editor.problems(), self.result)
+
+    def _names(self) -> Names:
+        return Names(models=registry, given=self.editor.bindings, notebook=notebook_names())
+
+    # What the canvas says.
+
+    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        self.canvas.busy = True
+        try:
+            self._answer(content)
+        except MMError as error:
+            self.canvas.say(str(error), "error")
+        except Exception as error:  # noqa: BLE001 - it would end in the kernel's log, unseen
+            self.canvas.say(one_line(error), "error")
+        finally:
+            self.canvas.busy = False
+
+    def _answer(self, content: dict[str, Any]) -> None:
+        kind = content.get("type")
+        if kind == "command":
+            self.editor.seen[str(content["view"])] = int(content["number"])
+            try:
+                self._ask(content["command"])
+            finally:
+                self._show()
+        elif kind == "insert":
+            self.canvas.insert_cell(self.cell(content.get("name")))
+        elif kind == "focus_panel":
+            self.panel.focus()
+
+    def _ask(self, command: Command) -> None:
+        """Do what a view asks for; a refusal is shown there."""
+        op = command.get("op")
+        if op == "run":
+            self.run(command.get("until"), command.get("limit"), bool(command.get("fresh")))
+        elif op == "stop":
+            self.runner.stop()
+        elif op == "refresh":
+            self._palette()
+        elif op == "register":
+            self.form.open()
+        elif op == "example":
+            self._example()
+        elif (refused := self.editor.apply(command)) is not None:
+            self.canvas.say(refused, "error")
+
+    def _example(self) -> None:
+        made = example.load()
+        self._palette()
+        if not len(self.editor.graph):
+            self.editor.apply({"op": "template", "name": "ab_split", "fill": made.fill})
+        self.canvas.say(made.said)
+
+    def _selected(self, change: Any) -> None:
+        self.editor.select(change["new"])
+        self._show_selection()
+
+    def _registered(self, name: str) -> None:
+        self._palette()
+        self._show()
+        self.canvas.say(f"{name} is registered; it stands in the palette now")
+
+    # What is shown.
+
+    def _show(self) -> None:
+        """Show the document as it stands, everywhere."""
+        editor = self.editor
+        with editor.lock, self.canvas.hold_sync():
+            self.canvas.scene = editor.scene(self.name)
+            self.canvas.selection = list(editor.selection)
+            self.canvas.status = status.as_of(self._status, self.runner.graph, editor.graph)
+        self._show_selection()
+        self.static.renew()
+        self._hand_on()
+
+    def _show_selection(self) -> None:
+        selection = self.editor.selection
+        self.panel.show(self.editor.document, selection, self.editor.problems())
+        if len(selection) == 1 and self.result is not None and selection[0] in self.result:
+            self.inspector.show(self.result, selection[0])
+
+    def _hand_on(self) -> None:
+        """Give the graph to whoever follows it, once nothing is wrong with it."""
+        graph = self.editor.graph
+        if self.editor.wrong or graph == self.last_good or self.editor.problems():
+            return
+        self.last_good = graph
+        if self._changed is not None:
+            try:
+                self._changed(graph)
+            except Exception as error:  # noqa: BLE001 - it must not keep the canvas from changing
+                self.canvas.say(one_line(error), "error")
+
+    def _palette(self, *_: Any) -> None:
+        self.canvas.palette = palette.sections(self._names())
+
+    def _tell(self, shown: dict[str, Any]) -> None:
+        self._status = shown
+        self.canvas.status = status.as_of(shown, self.runner.graph, self.editor.graph)
+        if shown["state"] not in ("preparing", "running"):
+            self.static.renew()
+
+    def _ended(self, result: Result) -> None:
+        self.result = result
+        self.dashboard.add(result)
+        last = list(result.keys())[-1:]
+        for node in [name for name in self.editor.selection if name in result][:1] or last:
+            self.inspector.show(result, node)
+
+
+def _events(what: str, do: Callable[..., None]) -> None:
+    """Register or unregister what is done after every cell, where there are cells."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    if shell is not None:
+        with suppress(ValueError):  # it is not registered any more
+            getattr(shell.events, what)("post_run_cell", do)
