@@ -14,7 +14,7 @@ from mmnotebook.graph.graph import Graph
 Key = str | tuple[str, str, int]
 Edge = tuple[str, str]
 
-_SPACE = 18.0
+SPACE = 18.0
 _PASSING = 18.0
 _SWEEPS = 8
 
@@ -188,7 +188,7 @@ def _spread(column: Sequence[Key], wanted: Sequence[float], height: float) -> di
     for above, key in zip([None, *column], column, strict=False):
         if above is not None:
             passing = isinstance(above, tuple) + isinstance(key, tuple)
-            offset += (height + _SPACE, height / 2 + _SPACE, _PASSING)[passing]
+            offset += (height + SPACE, height / 2 + SPACE, _PASSING)[passing]
         offsets.append(offset)
     pools: list[tuple[float, int]] = []
     for target, shift in zip(wanted, offsets, strict=True):

@@ -13,24 +13,36 @@ FORMAT = 1
 
 def to_json(graph: Graph) -> str:
     """JSON text; names only, the objects bound to them are not in it."""
-    return json.dumps(
-        {
-            "mmnotebook": FORMAT,
-            "nodes": [_node_to_json(node) for node in graph.nodes],
-            "groups": [
-                {"name": g.name, "members": list(g.members), "gather": g.gather}
-                for g in graph.groups
-            ],
-        },
-        indent=1,
-        ensure_ascii=False,
-    )
+    return json.dumps(to_data(graph), indent=1, ensure_ascii=False)
+
+
+def to_data(graph: Graph) -> dict[str, Any]:
+    """What stands in the JSON text."""
+    return {
+        "mmnotebook": FORMAT,
+        "nodes": [_node_to_json(node) for node in graph.nodes],
+        "groups": [
+            {"name": g.name, "members": list(g.members), "gather": g.gather} for g in graph.groups
+        ],
+    }
 
 
 def from_json(text: str) -> Graph:
     """The graph that `to_json` wrote; GraphError when it is not such JSON or not valid."""
+    return of_data(loaded(text)).validate()
+
+
+def loaded(text: str) -> Any:
+    """What stands in a JSON text; GraphError when it is none."""
     try:
-        data = json.loads(text)
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _no_json(error) from error
+
+
+def of_data(data: Any) -> Graph:
+    """The graph that `to_data` gave, unchecked; GraphError when it is not such data."""
+    try:
         version = data["mmnotebook"]
         if version != FORMAT:
             problem = Problem("unknown format", found=repr(version), allowed=str(FORMAT))
@@ -38,9 +50,13 @@ def from_json(text: str) -> Graph:
         nodes = tuple(_node_from_json(item) for item in data["nodes"])
         groups = tuple(_group_from_json(item) for item in data["groups"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        problem = Problem(f"not a graph's JSON ({type(error).__name__}: {error})")
-        raise GraphError([problem], remedy="write it with graph.to_json()") from error
-    return Graph(nodes, groups).validate()
+        raise _no_json(error) from error
+    return Graph(nodes, groups)
+
+
+def _no_json(error: Exception) -> GraphError:
+    problem = Problem(f"not a graph's JSON ({type(error).__name__}: {error})")
+    return GraphError([problem], remedy="write it with graph.to_json()")
 
 
 def _node_to_json(node: Node) -> dict[str, Any]:

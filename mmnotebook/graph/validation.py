@@ -12,14 +12,27 @@ from mmnotebook.graph import checks, steps
 from mmnotebook.graph.graph import Graph, Input, Node
 
 
+class Gap(Problem):
+    """Something that is not there yet, or not yet as its step needs it: no fault of what is."""
+
+
 def problems(graph: Graph) -> list[Problem]:
     """Every problem of a graph, in the order of its nodes; [] for a valid one."""
-    found = [
+    return _all(graph) or list(_cycle(graph))
+
+
+def faults(graph: Graph) -> list[Problem]:
+    """What is wrong with a graph, complete or not: the problems that are no gaps."""
+    found = [problem for problem in _all(graph) if not isinstance(problem, Gap)]
+    return found or list(_cycle(graph))
+
+
+def _all(graph: Graph) -> list[Problem]:
+    return [
         *_names(graph),
         *(problem for node in graph.nodes for problem in _node(graph, node)),
         *_groups(graph),
     ]
-    return found or list(_cycle(graph))
 
 
 def parameter_problems(node: Node) -> list[Problem]:
@@ -77,9 +90,7 @@ def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
             )
     for param in kind.params:
         if param.required and param.name not in given:
-            yield Problem(
-                f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed
-            )
+            yield Gap(f"{kind.name} needs {param.name!r}", node=node.name, allowed=param.allowed)
     for problem in [
         *value_problems(kind, given),
         *_one_of_several(kind, given),
@@ -93,7 +104,7 @@ def _one_of_several(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[
     if kind.needs_one and not any(name in given for name in kind.needs_one):
         named = kind.needs_one[0]
         allowed = next(param.allowed for param in kind.params if param.name == named)
-        yield Problem(f"{kind.name} needs {named!r}", allowed=allowed)
+        yield Gap(f"{kind.name} needs {named!r}", allowed=allowed)
     if "by" in given and "by_function" in given:
         yield Problem("'by' is a field and a function at once", allowed="one of them")
 
@@ -129,21 +140,23 @@ def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:
 
 
 def _arity(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
-    def wrong(message: str, allowed: str) -> Problem:
+    def wrong(message: str, allowed: str, sort: type[Problem] = Gap) -> Problem:
         inputs = ", ".join(wire.node for wire in node.inputs) or "no input"
-        return Problem(message, node=node.name, found=inputs, allowed=allowed)
+        return sort(message, node=node.name, found=inputs, allowed=allowed)
 
     if node.gather not in (None, "join", "union"):
         yield Problem("no such way to gather", node=node.name, found=repr(node.gather))
     elif kind.inputs == "none":
         if node.inputs or node.gather:
-            yield wrong(f"a {kind.name} starts a line; nothing flows into it", "no input")
+            message = f"a {kind.name} starts a line; nothing flows into it"
+            yield wrong(message, "no input", Problem)
     elif not node.inputs:
         yield wrong(f"nothing flows into this {kind.name} step", "data | step")
     elif kind.inputs == "join" and node.gather != "join":
         yield wrong(f"{kind.name} combines several outputs", f"[a, b] | {kind.name}()")
     elif node.gather is None and len(node.inputs) > 1:
-        yield wrong("several inputs, and not said how they come together", "join or union")
+        message = "several inputs, and not said how they come together"
+        yield wrong(message, "join or union", Problem)
     elif node.gather == "union" and len(node.inputs) < 2:
         yield wrong("a union has two inputs or more", "{a, b} | step")
     yield from _missing(node, kind)
@@ -155,7 +168,7 @@ def _missing(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
     if gives and node.gather != "join" and kind.inputs != "join":
         how = f'missing="{node["missing"]}"'
         allowed = f"[a, b] | {kind.name}(…, {how}), or {kind.name} without 'missing'"
-        yield Problem(
+        yield Gap(
             "'missing' says what to do when one of several joined outputs is not there, "
             "and nothing is joined here",
             node=node.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from mmnotebook.graph import validation
+from mmnotebook.graph.exclusive import apart, arms_by_node
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.notation.phrases import is_default, select
 from mmnotebook.graph.notation.terms import Ends
@@ -207,26 +208,9 @@ class Inlining:
             return Ends(wires)
         if self._cover is not None:
             return Ends(wires, self._cover.gather)
-        forks = [self._arms_of(node.name) for node in self._order if node.arms]
-        apart = [
-            any(arms[one] and arms[other] and arms[one].isdisjoint(arms[other]) for arms in forks)
-            for one, other in combinations(last, 2)
-        ]
-        return Ends(wires, "union" if all(apart) else "join", any(apart) and not all(apart))
-
-    def _arms_of(self, fork: str) -> dict[str, frozenset[str | None]]:
-        """By node, the arms of a fork by which its elements come; none where they may pass it by.
-
-        Of two nodes without an arm in common, an element reaches only one.
-        """
-        arms: dict[str, frozenset[str | None]] = {}
-        for step in self._order:
-            ways = [
-                frozenset([wire.port]) if wire.node == fork else arms[wire.node]
-                for wire in step.inputs
-            ]
-            arms[step.name] = frozenset().union(*ways) if all(ways) else frozenset()
-        return arms
+        arms = arms_by_node(self._order)
+        ways = [apart(arms[one], arms[other]) for one, other in combinations(last, 2)]
+        return Ends(wires, "union" if all(ways) else "join", any(ways) and not all(ways))
 
 
 def _fields(wire: Input) -> str:

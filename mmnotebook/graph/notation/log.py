@@ -27,13 +27,29 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_LISTED]) + more or "none"
 
 
+def is_gap(node: ast.AST) -> bool:
+    """Is it `...`, for what is not there yet?"""
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
 @dataclass
 class Log:
-    """The problems of one text, with their places."""
+    """The problems of one text, with their places.
+
+    Attributes
+    ----------
+    text
+        What is read.
+    problems, remedies
+        What is wrong with it, and what to do.
+    incomplete
+        May the text say `...` for what is not there yet?
+    """
 
     text: str
     problems: list[Problem] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
+    incomplete: bool = False
 
     def __post_init__(self) -> None:
         self.source = textwrap.dedent(self.text)
@@ -76,6 +92,13 @@ class Log:
         if remedy is not None and remedy not in self.remedies:
             self.remedies.append(remedy)
 
+    def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
+        """May `...` stand here? Where it may not, that is a problem."""
+        if not self.incomplete:
+            message = "'...' stands for what is not there yet"
+            self.add(node, message, allowed=allowed, remedy=remedy)
+        return self.incomplete
+
     def raise_all(self) -> None:
         """GraphError with every problem, in the text's order; nothing when there is none."""
         if self.problems:
@@ -103,7 +126,7 @@ class Log:
             self._refuse(f"not a pipeline's text ({error})", 1, 1)
         except (RecursionError, MemoryError):
             self._refuse("nested too deeply", 1, 1)
-        if not tree.body:
+        if not tree.body and not self.incomplete:
             problem = Problem("there is no pipeline in this text", allowed="data | step | step")
             raise GraphError([problem], remedy=_EXAMPLE)
         return tree

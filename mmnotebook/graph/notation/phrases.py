@@ -19,7 +19,7 @@ def is_bare(node: Node) -> bool:
 
 def is_bare_model(node: Node) -> bool:
     """Is it a model of which only the name is said?"""
-    return node.kind == "model" and len(node.params) == 1
+    return node.kind == "model" and [name for name, _ in node.params] == ["model"]
 
 
 def is_default(node: Node) -> bool:
@@ -31,7 +31,7 @@ def step(node: Node) -> str:
     """`mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
     if is_bare_model(node):
         return str(node["model"])
-    return call(node.kind, [_argument(name, value) for name, value in node.params])
+    return call(node.kind, [_argument(name, value) for name, value in _parameters(node)])
 
 
 def call(name: str, arguments: Sequence[str]) -> str:
@@ -40,7 +40,7 @@ def call(name: str, arguments: Sequence[str]) -> str:
 
 def shorthand(fork: Node, models: Sequence[str]) -> str:
     """`split(a=0.9, b=0.1)` or `switch(route, cheap=a, costly=b)`."""
-    given = dict(fork.params)
+    given = dict(_parameters(fork))
     arms = given.pop("arms")
     if fork.kind == "switch":
         written = [f"{arm}={model}" for arm, model in zip(arms, models, strict=True)]
@@ -69,6 +69,17 @@ def select(wire: Input) -> str:
     return f"[[{', '.join(map(_text, wire.select))}]]"
 
 
+def _parameters(node: Node) -> tuple[tuple[str, Any], ...]:
+    """Its parameters, `...` for those that it needs and that are not there yet."""
+    kind, given = steps.KINDS.get(node.kind), dict(node.params)
+    if kind is None:
+        return node.params
+    open_ = [param.name for param in kind.params if param.required and param.name not in given]
+    if not any(name in given for name in kind.needs_one):
+        open_ += kind.needs_one[:1]
+    return steps.canonical(node.kind, {**given, **dict.fromkeys(open_, ...)})
+
+
 def _argument(name: str, value: Any) -> str:
     written = _value(name, value)
     keyword = "by" if name == "by_function" else name
@@ -76,6 +87,8 @@ def _argument(name: str, value: Any) -> str:
 
 
 def _value(name: str, value: Any) -> str:
+    if value is ...:
+        return "..."
     if name in _NAMES:
         return str(value)
     if name == "arms":

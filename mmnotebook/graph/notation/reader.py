@@ -11,7 +11,7 @@ from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.draft import Draft
-from mmnotebook.graph.notation.log import Log, listed
+from mmnotebook.graph.notation.log import Log, is_gap, listed
 from mmnotebook.graph.notation.terms import BROKEN, Ends, field_of, pieces, together
 from mmnotebook.graph.notation.words import Words
 
@@ -85,6 +85,8 @@ class Reader:
         elif any(wire.label is not None for wire in ends.wires):
             message = "an output is given a key and nothing follows"
             self._log.add(last, message, allowed='{"key": a, "other": b} | step')
+        elif not ends.wires:
+            self._log.add(last, "nothing stands here", allowed="... | step")
         else:
             return ends
         return BROKEN
@@ -129,6 +131,10 @@ class Reader:
             ends = self._expression(inner, name)
         elif isinstance(inner, ast.Call):
             ends = self._call(inner, None, name)
+        elif is_gap(inner):
+            allowed = self._words.heads()
+            open_ = self._log.takes_gap(inner, allowed, "write what flows in: data | step")
+            ends = Ends() if open_ else BROKEN
         else:
             self._words.not_a_head(inner)
             ends = BROKEN

@@ -47,7 +47,7 @@ def together(parts: Sequence[Ends], gather: Gather) -> Ends:
     """What a list, or a set, of pieces ends in."""
     wires = tuple(wire for part in parts for wire in part.wires)
     mixed = any(part.mixed or part.gather not in (None, gather) for part in parts)
-    return Ends(wires, gather, mixed, any(part.broken for part in parts))
+    return Ends(wires, gather if wires else None, mixed, any(part.broken for part in parts))
 
 
 def field_of(brackets: ast.expr) -> str | tuple[str, ...] | None:

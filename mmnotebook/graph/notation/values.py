@@ -9,7 +9,7 @@ from typing import Any
 
 from mmnotebook.graph import validation
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation.log import LAMBDA, Log, listed
+from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.steps import Param, StepKind
 
 _BIGGEST = 2**63
@@ -58,12 +58,20 @@ class Values:
                 if name in given:
                     raise self.refuse(node, f"{name!r} of {kind.name} is given twice")
                 given.add(name)
+                if is_gap(node):
+                    self._left_open(node, param)
+                    continue
                 values[name] = self._value(node, param)
             except NotRead:
                 broken = True
         if broken:
             self.check(call, kind, values)
         return None if broken else values
+
+    def _left_open(self, node: ast.expr, param: Param) -> None:
+        """Raises NotRead where every value must be there."""
+        if not self._log.takes_gap(node, param.allowed, f"write {param.allowed}"):
+            raise NotRead
 
     def check(self, call: ast.Call, kind: StepKind, values: Mapping[str, Any]) -> None:
         """Log what is wrong with the values that a call of which no node is made has."""

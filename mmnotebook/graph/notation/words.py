@@ -8,7 +8,7 @@ from typing import Any
 
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation.log import LAMBDA, Log, listed
+from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.notation.values import NotRead, Values
 from mmnotebook.graph.steps import KINDS, StepKind
 
@@ -67,10 +67,10 @@ class Words:
             message, remedy = "a model cannot start a line; what feeds it?", f"data | {name}"
             if self._names is not None and self._names.is_data(name):
                 remedy = f"the data of that name is written source({name})"
-            self._log.add(node, message, allowed=self._heads(), remedy=remedy)
+            self._log.add(node, message, allowed=self.heads(), remedy=remedy)
         elif role == "function":
             message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
-            self._log.add(node, message, allowed=self._heads(), remedy=remedy)
+            self._log.add(node, message, allowed=self.heads(), remedy=remedy)
         elif role is None and self._names is not None:
             self._unknown_data(node, self._names)
         else:
@@ -87,13 +87,14 @@ class Words:
         self._log.add(
             node,
             message,
-            allowed=self._heads(),
+            allowed=self.heads(),
             candidates=known,
             name=node.id,
             remedy=remedy,
         )
 
-    def _heads(self) -> str:
+    def heads(self) -> str:
+        """What may start a line, in words."""
         data = self._names.known("data", "pipeline") if self._names else ()
         return listed([*self._nodes, *data])
 
@@ -232,6 +233,8 @@ class Words:
             message, remedy = "a lambda cannot be a step", LAMBDA
         elif isinstance(node, ast.Set):
             remedy = "a list fans out: data | [a, b]; a set at the start of a line unites"
+        elif is_gap(node):
+            remedy = "'...' stands where a line starts, and in parentheses"
         elif isinstance(node, ast.Attribute):
             message, remedy = "an output can only start a line", f"{self._log.found(node)} | step"
         allowed = "a model, a function, a list of steps, or " + listed(KINDS)

@@ -15,10 +15,13 @@ from mmnotebook.graph.notation.phrases import (
     shorthand,
     step,
 )
+from mmnotebook.graph.steps import KINDS
 
 
 def to_text(graph: Graph) -> str:
     """Canonical text, which parses back to an equal graph; "" for an empty one.
+
+    What is not there yet is written `...`; `editing.texts.read` takes that.
 
     Lines stand in the order of the graph's nodes; a group's own line stands right after the last
     of its members.
@@ -88,6 +91,8 @@ def _fed_by(layout: Layout, node: Node, parts: list[str]) -> Input | None:
         parts.append(_list(layout, names, [select(wire) for wire in node.inputs]))
         return layout.graph[names[0]].inputs[0]
     if node.gather is None:
+        if not node.inputs and KINDS[node.kind].inputs != "none":
+            parts.append("...")
         return node.inputs[0] if node.inputs else None
     parts.append(_gathered(layout, node))
     return None

@@ -1,0 +1,115 @@
+"""What is edited: a graph, which may be incomplete, and the places of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.graph import validation
+from mmnotebook.graph.editing.placing import SIZE, Place, arranged
+from mmnotebook.graph.graph import Graph, Group, Node
+
+__all__ = ["SIZE", "Document", "Edit", "Place", "freed", "refused"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A graph on a canvas.
+
+    Attributes
+    ----------
+    graph
+        It may be incomplete: steps that nothing flows into, parameters that are not given.
+        `validation.problems` says where.
+    places
+        The top-left corner of every node, in canvas units (pixels at zoom 1).
+    """
+
+    graph: Graph
+    places: Mapping[str, Place]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Document:
+        """The graph, arranged.
+
+        Raises
+        ------
+        GraphError
+            When the graph is wrong in another way than that something is not there yet.
+        """
+        found = validation.faults(graph)
+        if found:
+            raise GraphError(found)
+        return cls(graph, arranged(graph))
+
+    def node(self, name: str) -> Node:
+        """A node by its name; GraphError when it is not there."""
+        return self.graph[name]
+
+    @property
+    def taken(self) -> set[str]:
+        """The names of nodes and groups."""
+        return {*self.graph.names, *(group.name for group in self.graph.groups)}
+
+    def changed(self, *nodes: Node) -> Document:
+        """With these nodes in place of those of their names."""
+        new = {node.name: node for node in nodes}
+        kept = tuple(new.get(node.name, node) for node in self.graph)
+        return self.wired(replace(self.graph, nodes=kept))
+
+    def wired(self, graph: Graph) -> Document:
+        """With this graph of the same node names."""
+        return replace(self, graph=graph)
+
+    def placed(self, places: Mapping[str, Place]) -> Document:
+        """With these places, beside those of the other nodes."""
+        return replace(self, places={**self.places, **places})
+
+    def grown(
+        self, nodes: Iterable[Node], places: Mapping[str, Place], groups: Iterable[Group] = ()
+    ) -> Document:
+        """With more nodes."""
+        graph = self.graph
+        more = replace(graph, nodes=(*graph, *nodes), groups=(*graph.groups, *groups))
+        return Document(more, {**self.places, **places})
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A document after a change.
+
+    Attributes
+    ----------
+    document
+        What it is then.
+    label
+        The change in words, for undo: "connect digits to mlp".
+    selection
+        The nodes that are selected after it, None to leave the selection.
+    merges
+        Edits in a row that have this in common are one for undo; None for an edit of its own.
+    """
+
+    document: Document
+    label: str
+    selection: tuple[str, ...] | None = None
+    merges: Hashable = None
+
+
+def refused(
+    why: str, node: str | None = None, *, remedy: str | None = None, known: Iterable[str] = ()
+) -> GraphError:
+    """The error of a change that cannot be; `known` are the names that `node` may be meant as."""
+    close = nearest(node, known) if node is not None else None
+    return GraphError([Problem(why, nearest=close)], remedy=remedy)
+
+
+def freed(wanted: str, taken: Iterable[str]) -> str:
+    """The name, with `_2` or more behind it where it is taken."""
+    names = set(taken)
+    count, free = 1, wanted
+    while free in names:
+        count += 1
+        free = f"{wanted}_{count}"
+    return free

@@ -1,0 +1,98 @@
+"""Where nodes stand on a canvas: arranged in layers, or on a free place near what feeds them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from mmnotebook.graph.drawing_layout import SPACE, place
+from mmnotebook.graph.graph import Graph, Node
+
+Place = tuple[float, float]
+
+SIZE = (168.0, 56.0)
+"""Width and height of a node, in canvas units: pixels at zoom 1."""
+GAP = (72.0, 28.0)
+"""The least room between columns, where wires are labelled, and between rows."""
+STEP = (SIZE[0] + GAP[0], SIZE[1] + GAP[1])
+
+
+def arranged(graph: Graph) -> dict[str, Place]:
+    """The top-left corner of each node, laid out in layers from left to right, from (0, 0)."""
+    if not graph.nodes:
+        return {}
+    widths = dict.fromkeys(graph.names, SIZE[0])
+    gaps = {(wire.node, node.name): GAP[0] for node in graph for wire in node.inputs}
+    boxes = place(graph, widths, STEP[1] - SPACE, gaps).boxes
+    top = min(box.middle for box in boxes.values())
+    return {name: (boxes[name].left, boxes[name].middle - top) for name in graph.names}
+
+
+def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:
+    """A block of nodes, moved down as little as it takes to touch none of those that stand."""
+    width, height = STEP[0] - GAP[0] / 2, STEP[1]
+    blocked = sorted(
+        (there[1] - y - height, there[1] - y + height)
+        for x, y in block.values()
+        for there in taken
+        if abs(there[0] - x) < width
+    )
+    shift = 0.0
+    for start, stop in blocked:
+        if start < shift < stop:
+            shift = stop
+    return {name: (x, y + shift) for name, (x, y) in block.items()}
+
+
+def free(wanted: Place, taken: Collection[Place]) -> Place:
+    """The place that is wanted for one node, or the next free one below it."""
+    return shifted({"": wanted}, taken)[""]
+
+
+def at_corner(block: Mapping[str, Place], corner: Place) -> dict[str, Place]:
+    """The block moved so that its top-left corner is there."""
+    left, top = (min(place[axis] for place in block.values()) for axis in (0, 1))
+    return {name: (x - left + corner[0], y - top + corner[1]) for name, (x, y) in block.items()}
+
+
+def below(places: Mapping[str, Place]) -> Place:
+    """The place under all nodes."""
+    if not places:
+        return 0.0, 0.0
+    left = min(x for x, _ in places.values())
+    return left, max(y for _, y in places.values()) + STEP[1]
+
+
+def after(place: Place) -> Place:
+    """The place to the right of a node."""
+    return place[0] + STEP[0], place[1]
+
+
+def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
+    """Places for all nodes of a graph: those given stay, the others come near what feeds them."""
+    kept = {name: places[name] for name in graph.names if name in places}
+    if not kept:
+        return arranged(graph)
+    fed = defaultdict(list)
+    for node in graph:
+        for wire in node.inputs:
+            fed[wire.node].append(node.name)
+    for node in graph.order():
+        if node.name not in kept:
+            kept[node.name] = free(_wanted(node, fed[node.name], kept), kept.values())
+    return {name: kept[name] for name in graph.names}
+
+
+def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
+    """Right of what feeds a node, else left of what it feeds, else under all."""
+    before = [places[wire.node] for wire in node.inputs]
+    if before:
+        return max(x for x, _ in before) + STEP[0], _mean(before)
+    behind = [places[name] for name in fed if name in places]
+    if behind:
+        return min(x for x, _ in behind) - STEP[0], _mean(behind)
+    return below(places)
+
+
+def _mean(places: Collection[Place]) -> float:
+    return sum(y for _, y in places) / len(places)
