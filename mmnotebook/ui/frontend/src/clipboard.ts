@@ -1,5 +1,27 @@
+// Copies of nodes as text: the twin of graph/editing/clips.py.
+
 import type { Scene } from "./scene";
 
-export function clipOf(_scene: Scene, _names: readonly string[]): string {
-  return "";
+const FORMAT = 1;
+
+/** Nodes as the file format has them, with their places; groups when all their members are there. */
+export function clipOf(
+  scene: Pick<Scene, "nodes" | "groups">,
+  names: readonly string[],
+): string {
+  const wanted = new Set(names);
+  const nodes = scene.nodes.filter((node) => wanted.has(node.name));
+  const clip = {
+    mmnotebook: FORMAT,
+    nodes: nodes.map(({ name, kind, params, inputs, gather }) => ({
+      name,
+      kind,
+      params,
+      inputs,
+      gather,
+    })),
+    groups: scene.groups.filter(({ members }) => members.every((name) => wanted.has(name))),
+    places: Object.fromEntries(nodes.map(({ name, x, y }) => [name, [x, y]])),
+  };
+  return JSON.stringify(clip, null, 1);
 }

@@ -12,9 +12,9 @@ export function applied(scene: Scene, command: Command): Scene {
     case "connect":
       return connected(scene, command);
     case "disconnect":
-      return withoutWires(scene, command.wires);
+      return removed(scene, [], command.wires);
     case "remove":
-      return withoutNodes(withoutWires(scene, command.wires), command.nodes);
+      return removed(scene, command.nodes, command.wires);
     case "rename":
       return renamed(scene, command.old, command.new);
     case "text":
@@ -48,10 +48,24 @@ function connected(scene: Scene, command: Command & { op: "connect" }): Scene {
   return changed(scene, (node) => (node === into ? fed(node, inputs, gather) : node));
 }
 
-function withoutWires(scene: Scene, wires: readonly WireId[]): Scene {
-  const gone = new Set(wires.map((wire) => JSON.stringify(wire)));
-  return cut(scene, (wire, node) => gone.has(JSON.stringify([wire.node, wire.port, node.name])));
+/** Nothing goes where something that is to go is not there: Python refuses that as a whole. */
+function removed(scene: Scene, names: readonly string[], wires: readonly WireId[]): Scene {
+  const there = new Set(scene.nodes.map((node) => node.name));
+  const wired = new Set(
+    scene.nodes.flatMap((node) => node.inputs.map((wire) => idOf([wire.node, wire.port, node.name]))),
+  );
+  if (!names.every((name) => there.has(name)) || !wires.every((wire) => wired.has(idOf(wire)))) {
+    return scene;
+  }
+  return withoutNodes(withoutWires(scene, wires), names);
 }
+
+function withoutWires(scene: Scene, wires: readonly WireId[]): Scene {
+  const gone = new Set(wires.map(idOf));
+  return cut(scene, (wire, node) => gone.has(idOf([wire.node, wire.port, node.name])));
+}
+
+const idOf = (wire: WireId): string => JSON.stringify(wire);
 
 function withoutNodes(scene: Scene, names: readonly string[]): Scene {
   if (names.length === 0) return scene;
@@ -59,28 +73,51 @@ function withoutNodes(scene: Scene, names: readonly string[]): Scene {
   const left = { ...scene, nodes: scene.nodes.filter((node) => !gone.has(node.name)) };
   const groups = scene.groups
     .map((group) => ({ ...group, members: group.members.filter((name) => !gone.has(name)) }))
-    .filter((group) => group.members.length > 1);
+    .filter((group) => group.members.length > 0);
   return { ...cut(left, (wire) => gone.has(wire.node)), groups };
 }
 
 function renamed(scene: Scene, old: string, name: string): Scene {
   const taken = [...scene.nodes, ...scene.groups].some((each) => each.name === name);
-  if (taken || !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) return scene;
+  if (taken || !isName(name) || scene.nodes.some((node) => clashes(node, old, name))) return scene;
   const said = (each: string) => (each === old ? name : each);
   const groups = scene.groups.map((group) => ({
     ...group,
     name: said(group.name),
     members: group.members.map(said),
   }));
-  const nodes = scene.nodes.map((node) => {
-    const isIt = node.name === old;
-    const takes = node.inputs.some((wire) => wire.node === old);
-    const inputs = takes ? node.inputs.map((w) => ({ ...w, node: said(w.node) })) : node.inputs;
-    if (takes) node = fed(node, inputs, node.gather);
-    return isIt ? { ...node, name, title: name } : node;
+  const nodes = changed(scene, (node) => {
+    const isFed = node.inputs.some((wire) => wire.node === old);
+    const inputs = node.inputs.map((wire) => ({ ...wire, node: said(wire.node) }));
+    const follows = isFed ? fed(node, inputs, node.gather) : node;
+    return node.name === old ? { ...follows, name, title: name } : follows;
   });
-  return { ...scene, nodes, groups };
+  return { ...nodes, groups };
 }
+
+/** Would a join have two inputs under the new name? */
+function clashes(node: SceneNode, old: string, name: string): boolean {
+  const keyOf = (wire: Input) => wire.label ?? wire.node;
+  return (
+    node.gather === "join" &&
+    node.inputs.some((wire) => wire.node === old && keyOf(wire) === old) &&
+    node.inputs.some((wire) => wire.node !== old && keyOf(wire) === name)
+  );
+}
+
+const KEYWORDS = new Set(
+  (
+    "False None True and as assert async await break class continue def del elif else except " +
+    "finally for from global if import in is lambda nonlocal not or pass raise return try while " +
+    "with yield"
+  ).split(" "),
+);
+
+/** An identifier of Python's. */
+const isName = (name: string): boolean =>
+  /^[\p{L}_][\p{L}\p{N}\p{M}_]*$/u.test(name) &&
+  name === name.normalize("NFKC") &&
+  !KEYWORDS.has(name);
 
 /** Without the wires that are cut. */
 function cut(scene: Scene, isCut: (wire: Input, node: SceneNode) => boolean): Scene {

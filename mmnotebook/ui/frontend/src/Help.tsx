@@ -1,0 +1,115 @@
+// The keys, from the table that the keyboard goes by.
+
+import { memo, useEffect, useId, useRef } from "react";
+
+import { ACTIONS, type Action } from "./actions";
+import { useBuilder } from "./bridge";
+import { Icon } from "./icons";
+
+const GROUPS: [Action["group"], string][] = [
+  ["Run", "Run"],
+  ["Edit", "Edit"],
+  ["Wires", "Wires"],
+  ["Walk", "Nodes"],
+  ["View", "View"],
+];
+
+/** What is done with the mouse. */
+const GESTURES: [string, string][] = [
+  ["Drag from the palette", "Add a step where it is dropped"],
+  ["Drag from an output to a node", "Connect; onto the empty canvas: add what comes next"],
+  ["Drag a wire's end", "Plug it in elsewhere"],
+  ["Shift+drag, Ctrl+click", "Select several"],
+  ["Ctrl+wheel", "Zoom"],
+];
+
+export const Help = memo(function Help() {
+  const { view, adjust } = useBuilder();
+  return view.help ? <HelpDialog onClose={() => adjust({ help: false })} /> : null;
+});
+
+function HelpDialog({ onClose }: { onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  // A modal dialog keeps the focus inside, closes on Escape and gives the focus back.
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      className="mm-dialog mm-help"
+      aria-labelledby={id}
+      onClose={onClose}
+      onKeyDown={(event) => event.stopPropagation()}
+      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+    >
+      <header>
+        <h2 id={id}>Keys</h2>
+        <button
+          type="button"
+          className="mm-tool"
+          title="Close (Escape)"
+          aria-label="Close"
+          onClick={() => dialog.current?.close()}
+        >
+          <Icon name="close" />
+        </button>
+      </header>
+      <div className="mm-help-groups" tabIndex={0} role="group" aria-label="Keys by group">
+        {GROUPS.map(([group, title]) => (
+          <Group key={group} title={title} actions={ACTIONS.filter((each) => each.group === group)} />
+        ))}
+        <section>
+          <h3>Mouse</h3>
+          <dl>
+            {GESTURES.map(([how, what]) => (
+              <div key={how}>
+                <dt>{how}</dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      </div>
+    </dialog>
+  );
+}
+
+function Group({ title, actions }: { title: string; actions: readonly Action[] }) {
+  const rows = shownTogether(actions.filter(({ keys }) => keys.length > 0));
+  if (rows.length === 0) return null;
+  return (
+    <section>
+      <h3>{title}</h3>
+      <dl>
+        {rows.map(({ title: does, keys }) => (
+          <div key={does}>
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+/** One row for the four ways: "Move left", "Move right"… is "Move", with all their keys. */
+export function shownTogether(
+  actions: readonly Pick<Action, "id" | "title" | "keys">[],
+): { title: string; keys: string[] }[] {
+  const rows = new Map<string, { title: string; keys: string[] }>();
+  for (const { id, title, keys } of actions) {
+    const name = id.replace(/_(left|right|up|down)$/, "");
+    const does = name === id ? title : title.replace(/ (left|right|up|down)( |$)/, "$2").trim();
+    const row = rows.get(name) ?? { title: does, keys: [] };
+    rows.set(name, { ...row, keys: [...row.keys, ...keys] });
+  }
+  return [...rows.values()];
+}

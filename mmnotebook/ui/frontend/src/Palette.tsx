@@ -1,0 +1,198 @@
+// What can be added: models, data, functions, steps and templates.
+
+import { memo, useState, type DragEvent, type KeyboardEvent } from "react";
+
+import { action, perform } from "./actions";
+import { type Builder, useBuilder } from "./bridge";
+import { Icon } from "./icons";
+import { adding, DRAGGED, filtered } from "./items";
+import { KindIcon, kindClass } from "./kinds";
+import type { PaletteItem, PaletteSection } from "./scene";
+
+const ROWS = "[data-row]";
+
+export const Palette = memo(function Palette() {
+  const builder = useBuilder();
+  const [query, setQuery] = useState("");
+  const [folded, setFolded] = useState<readonly string[]>([]);
+  const [stop, setStop] = useState("");
+  const found = filtered(builder.palette, query);
+  const toggle = (title: string) =>
+    setFolded((old) => (old.includes(title) ? old.filter((t) => t !== title) : [...old, title]));
+  const rows = found.flatMap((each) => [each.title, ...each.items.map((item) => keyOf(each, item))]);
+  const { title: again } = action("refresh");
+  return (
+    <nav
+      className="mm-palette"
+      aria-label="Palette"
+      onKeyDown={(event) => {
+        walk(event);
+        if (event.key !== "Escape") return;
+        if (query === "") builder.canvas.current?.focus();
+        setQuery("");
+      }}
+      onFocus={(event) => {
+        const row = event.target.closest<HTMLElement>(ROWS)?.dataset.row;
+        if (row !== undefined) setStop(row);
+      }}
+    >
+      <div className="mm-palette-head">
+        <div className="mm-search">
+          <Icon name="search" />
+          <input
+            type="search"
+            placeholder="Search"
+            title="Search what can be added (A)"
+            aria-label="Search what can be added"
+            aria-keyshortcuts="A"
+            value={query}
+            onChange={(event) => setQuery(event.target.value)}
+          />
+        </div>
+        <button
+          type="button"
+          className="mm-tool"
+          title={again}
+          aria-label={again}
+          onClick={() => perform(builder.now(), "refresh")}
+        >
+          <Icon name="refresh" />
+        </button>
+      </div>
+      <div className="mm-palette-list">
+        {found.map((section) => (
+          <Section
+            key={section.title}
+            section={section}
+            // What is searched for is shown, folded or not.
+            isOpen={query.trim() !== "" || !folded.includes(section.title)}
+            onToggle={() => toggle(section.title)}
+            stop={rows.includes(stop) ? stop : (rows[0] ?? "")}
+            isWhole={query.trim() === ""}
+            now={builder.now}
+          />
+        ))}
+        {found.length === 0 && <p className="mm-palette-empty">Nothing is called that.</p>}
+      </div>
+    </nav>
+  );
+});
+
+const keyOf = (section: PaletteSection, item: PaletteItem): string =>
+  `${section.title}/${item.kind ?? item.template}/${item.title}`;
+
+interface SectionProps {
+  section: PaletteSection;
+  isOpen: boolean;
+  onToggle: () => void;
+  stop: string;
+  /** Is all of it shown, and not only what was searched for? */
+  isWhole: boolean;
+  now: () => Builder;
+}
+
+function Section({ section, isOpen, onToggle, stop, isWhole, now }: SectionProps) {
+  const { title, items, empty } = section;
+  return (
+    <section aria-label={title}>
+      <button
+        type="button"
+        className="mm-section"
+        data-row={title}
+        tabIndex={stop === title ? 0 : -1}
+        aria-expanded={isOpen}
+        onClick={onToggle}
+      >
+        <Icon name="chevron" />
+        <span>{title}</span>
+        <span className="mm-count">{items.length || ""}</span>
+      </button>
+      {isOpen && (
+        <>
+          {items.map((item) => {
+            const row = keyOf(section, item);
+            return <Item key={row} row={row} item={item} isStop={stop === row} now={now} />;
+          })}
+          {items.length === 0 && empty !== "" && <p className="mm-palette-empty">{empty}</p>}
+          {title === "Models" && isWhole && (
+            <button
+              type="button"
+              className="mm-item mm-item-new"
+              data-row="Models/new"
+              tabIndex={-1}
+              onClick={() => perform(now(), "register")}
+            >
+              <Icon name="plus" />
+              <span className="mm-item-title">New model…</span>
+            </button>
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+interface ItemProps {
+  item: PaletteItem;
+  row: string;
+  isStop: boolean;
+  now: () => Builder;
+}
+
+const Item = memo(function Item({ item, row, isStop, now }: ItemProps) {
+  const add = () => {
+    const { send, scene, selection, tell } = now();
+    const command = adding(item, scene, selection);
+    send(command);
+    const from = command.op === "add" ? command.after : null;
+    tell(`${item.title} added${from ? `, after ${from.filter((end) => end !== null).join(" ")}` : ""}`);
+  };
+  const drag = (event: DragEvent) => {
+    event.dataTransfer.setData(DRAGGED, JSON.stringify(item));
+    event.dataTransfer.effectAllowed = "copy";
+  };
+  return (
+    <button
+      type="button"
+      className={`mm-item ${item.kind === undefined ? "mm-kind-other" : kindClass(item.kind)}`}
+      data-row={row}
+      tabIndex={isStop ? 0 : -1}
+      draggable
+      title={item.detail === "" ? item.title : `${item.title}: ${item.detail}`}
+      aria-label={`Add ${item.title}${item.detail === "" ? "" : `, ${item.detail}`}`}
+      onDragStart={drag}
+      onClick={add}
+    >
+      {item.kind === undefined ? <Icon name="template" /> : <KindIcon kind={item.kind} />}
+      <span className="mm-item-title">{item.title}</span>
+      <span className="mm-item-detail">{item.detail}</span>
+    </button>
+  );
+});
+
+/** Up and down walk through what is shown, from the search field too. */
+function walk(event: KeyboardEvent<HTMLElement>): void {
+  if (!(event.target instanceof HTMLElement)) return;
+  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>(ROWS)];
+  const at = rows.indexOf(event.target);
+  const isSearch = event.target instanceof HTMLInputElement;
+  if (at < 0 && !isSearch) return;
+  if (event.key === "Enter" && isSearch) rows.find((row) => row.matches(".mm-item"))?.click();
+  if (at >= 0) fold(event, event.target);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, ...(isSearch ? {} : ENDS) }[event.key];
+  if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const search = event.currentTarget.querySelector<HTMLElement>("input");
+  (to === -1 || (isSearch && to < 0) ? search : rows.at(Math.min(to, rows.length - 1)))?.focus();
+}
+
+const ENDS = { Home: 0, End: Number.MAX_SAFE_INTEGER };
+
+/** Left and right fold a section away and unfold it. */
+function fold(event: KeyboardEvent, row: HTMLElement): void {
+  const open = row.getAttribute("aria-expanded");
+  const wants = { ArrowLeft: "true", ArrowRight: "false" }[event.key];
+  if (open === null || wants !== open) return;
+  event.preventDefault();
+  row.click();
+}

@@ -1,0 +1,64 @@
+// Everything that is wrong, and the way to where it is.
+
+import { memo } from "react";
+
+import { type Builder, useBuilder } from "./bridge";
+import { Icon } from "./icons";
+import { offsetAt } from "./marks";
+import type { Problem } from "./scene";
+
+export const Problems = memo(function Problems() {
+  const builder = useBuilder();
+  const { problems, textProblems } = builder.scene;
+  const all = [...textProblems, ...problems];
+  return (
+    <section className="mm-problems" aria-label="Problems">
+      <header className="mm-pane-head">
+        <h3>Problems</h3>
+        {all.length > 0 && <span className="mm-pane-count">{all.length}</span>}
+      </header>
+      {all.length === 0 && (
+        <p className="mm-problems-none">
+          <Icon name="good" />
+          No problems
+        </p>
+      )}
+      <ul>
+        {all.map((problem, index) => (
+          <li key={index}>
+            <button type="button" className="mm-problem" onClick={() => show(builder.now(), problem)}>
+              <Icon name="problem" />
+              <span>
+                <strong>{whereOf(problem)}</strong> {problem.message}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+});
+
+function whereOf({ node, line }: Problem): string {
+  if (node !== null) return node;
+  return line === null ? "" : `line ${line}`;
+}
+
+/** Select the node and bring it to the middle, or put the caret there. */
+function show(builder: Builder, problem: Problem): void {
+  const { node, line, column } = problem;
+  if (node !== null && builder.scene.nodes.some((each) => each.name === node)) {
+    builder.select([node]);
+    builder.canvas.current?.reveal([node]);
+    builder.canvas.current?.focus(node);
+    return;
+  }
+  builder.adjust({ text: true });
+  requestAnimationFrame(() => {
+    const area = builder.root.current?.querySelector<HTMLTextAreaElement>(".mm-text textarea");
+    if (!area) return;
+    const at = line === null ? area.value.length : offsetAt(area.value, line, column ?? 1);
+    area.focus();
+    area.setSelectionRange(at, at);
+  });
+}

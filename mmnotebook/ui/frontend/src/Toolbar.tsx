@@ -1,0 +1,199 @@
+// What can be done, as buttons: one stop for Tab, the arrow keys walk along it.
+
+import { memo, useState, type FocusEvent, type KeyboardEvent, type ReactNode } from "react";
+
+import { action, isRunning, perform, showsMinimap, type ActionId } from "./actions";
+import { type Builder, useBuilder } from "./bridge";
+import { Icon, type IconName } from "./icons";
+
+const TOOLS = "[data-tool]";
+
+interface ToolProps {
+  id: ActionId;
+  icon: IconName;
+  /** What it is called beside its picture, for the few that say it. */
+  text?: string;
+  title?: string;
+  pressed?: boolean;
+  /** What it is for the arrow keys, where it takes another's place. */
+  place?: string;
+  isStop: boolean;
+}
+
+function Tool({ id, icon, text, title, pressed, place, isStop }: ToolProps) {
+  const builder = useBuilder();
+  const { title: named, keys, enabled } = action(id);
+  const words = title ?? named;
+  const hint = keys.length > 0 ? `${words} (${keys.join(" or ")})` : words;
+  return (
+    <button
+      type="button"
+      className={`mm-tool mm-tool-${id}${text === undefined ? "" : " mm-tool-named"}`}
+      data-tool={place ?? id}
+      tabIndex={isStop ? 0 : -1}
+      title={hint}
+      aria-label={words}
+      aria-keyshortcuts={keys.map(shortcut).join(" ") || undefined}
+      aria-pressed={pressed}
+      // Not `disabled`: the focus would be lost where an action comes to its end.
+      aria-disabled={!enabled(builder)}
+      onClick={() => perform(builder.now(), id)}
+    >
+      <Icon name={icon} />
+      {text !== undefined && <span>{text}</span>}
+    </button>
+  );
+}
+
+/** As aria-keyshortcuts has it. */
+const shortcut = (key: string) => key.replace("Ctrl", "Control").replace("−", "-");
+
+const ofUndo = (word: string, what: string | null) => (what === null ? word : `${word}: ${what}`);
+
+export const Toolbar = memo(function Toolbar() {
+  const builder = useBuilder();
+  const { scene, view } = builder;
+  const [stop, setStop] = useState("run");
+  const tool = (id: ActionId, icon: IconName, about: Partial<ToolProps> = {}) => (
+    <Tool key={id} id={id} icon={icon} isStop={stop === (about.place ?? id)} {...about} />
+  );
+  const remember = (event: FocusEvent<HTMLElement>) => {
+    const name = event.target.closest<HTMLElement>(TOOLS)?.dataset.tool;
+    if (name !== undefined) setStop(name);
+  };
+  return (
+    <div
+      className="mm-toolbar"
+      role="toolbar"
+      aria-label="Tools"
+      onFocus={remember}
+      onKeyDown={walk}
+    >
+      <Part label="Run">
+        {isRunning(builder)
+          ? tool("stop", "stop", { text: "Stop", place: "run" })
+          : tool("run", "run", { text: "Run" })}
+        {tool("run_to_here", "runTo")}
+        <Limit />
+        <Fresh isStop={stop === "fresh"} />
+      </Part>
+      <Part label="History">
+        {tool("undo", "undo", { title: ofUndo("Undo", scene.undo) })}
+        {tool("redo", "redo", { title: ofUndo("Redo", scene.redo) })}
+      </Part>
+      <Part label="Edit">
+        {tool("copy", "copy")}
+        {tool("paste", "paste")}
+        {tool("duplicate", "duplicate")}
+        {tool("delete", "remove")}
+      </Part>
+      <Part label="View">
+        {tool("arrange", "arrange")}
+        {tool("fit", "fit")}
+        {tool("zoom_out", "zoomOut")}
+        {tool("zoom_in", "zoomIn")}
+        {tool("minimap", "minimap", { pressed: showsMinimap(builder) })}
+        {tool("palette", "palette", { pressed: view.palette })}
+      </Part>
+      <Part label="Notebook">
+        {tool("register", "model", { text: "New model…" })}
+        {tool("insert", "cell", { text: "Insert as cell" })}
+        {tool("help", "help")}
+      </Part>
+      <StatusLine />
+    </div>
+  );
+});
+
+function Part({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="mm-tools" role="group" aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
+/** The arrow keys, Home and End go to another tool; in the field they are the field's own. */
+function walk(event: KeyboardEvent<HTMLElement>): void {
+  if (!(event.target instanceof HTMLElement) || !event.target.matches(TOOLS)) return;
+  const tools = [...event.currentTarget.querySelectorAll<HTMLElement>(TOOLS)];
+  const at = tools.indexOf(event.target);
+  const to = {
+    ArrowLeft: at - 1,
+    ArrowRight: at + 1,
+    Home: 0,
+    End: tools.length - 1,
+  }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  tools.at(to % tools.length)?.focus();
+}
+
+/** How many elements a run takes. */
+function Limit() {
+  const { view, adjust } = useBuilder();
+  const [typed, setTyped] = useState(view.limit === null ? "" : String(view.limit));
+  const change = (text: string) => {
+    setTyped(text);
+    const number = Number(text);
+    if (text.trim() === "") adjust({ limit: null });
+    else if (Number.isInteger(number) && number > 0) adjust({ limit: number });
+  };
+  const isWrong = typed.trim() !== "" && !/^0*[1-9][0-9]*$/.test(typed.trim());
+  return (
+    <label className="mm-limit" title="How many elements of each source a run takes; empty: all">
+      <span>Limit</span>
+      <input
+        inputMode="numeric"
+        placeholder="all"
+        value={typed}
+        size={5}
+        aria-invalid={isWrong}
+        onChange={(event) => change(event.target.value)}
+        onBlur={() => isWrong && setTyped(view.limit === null ? "" : String(view.limit))}
+      />
+    </label>
+  );
+}
+
+function Fresh({ isStop }: { isStop: boolean }) {
+  const { view, now } = useBuilder();
+  return (
+    <button
+      type="button"
+      className="mm-tool mm-tool-fresh"
+      data-tool="fresh"
+      tabIndex={isStop ? 0 : -1}
+      aria-pressed={view.fresh}
+      aria-label="Fresh: compute everything anew"
+      title="Fresh: the next runs compute everything anew, nothing is taken from the cache"
+      onClick={() => now().adjust({ fresh: !now().view.fresh })}
+    >
+      <Icon name="fresh" />
+    </button>
+  );
+}
+
+const STATES: Record<Builder["status"]["state"], string> = {
+  idle: "not run yet",
+  preparing: "preparing",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  stopped: "stopped",
+};
+
+const StatusLine = memo(function StatusLine() {
+  const builder = useBuilder();
+  const { status, busy } = builder;
+  const line = status.line || STATES[status.state];
+  // What counts up is not read out; what has come of it is.
+  const live = isRunning(builder) ? "off" : "polite";
+  return (
+    <div className={`mm-status mm-status-${status.state}`} aria-live={live} title={line}>
+      {busy && <span className="mm-spinner" role="img" aria-label="working" />}
+      <span className="mm-status-dot" aria-hidden="true" />
+      <span className="mm-status-line">{line}</span>
+    </div>
+  );
+});
