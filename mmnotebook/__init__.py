@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from mmnotebook.analysis import plots as plot
-    from mmnotebook.analysis.inspection import inspect, trace
+    from mmnotebook.analysis.inspection import trace
     from mmnotebook.analysis.memory import Forecast, forecast
     from mmnotebook.analysis.results import Result
     from mmnotebook.errors import GraphError, MMError, ModelError, RunError, StorageError
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from mmnotebook.runtime.session import Running, run
     from mmnotebook.runtime.store.cache import cache
     from mmnotebook.ui.builder.builder import Builder
+    from mmnotebook.ui.dashboard import dashboard
     from mmnotebook.ui.doctor import DoctorReport, doctor
+    from mmnotebook.ui.inspector.inspecting import inspect
 
     last: Result | None
 
@@ -55,6 +57,7 @@ __all__ = [
     "StorageError",
     "cache",
     "compile_graph",
+    "dashboard",
     "doctor",
     "events",
     "explain",
@@ -78,7 +81,7 @@ _HOMES = {
     "graph.models": ("ModelSpec", "registry"),
     "graph.text": ("parse", "pipeline", "to_text"),
     "analysis.results": ("Result",),
-    "analysis.inspection": ("inspect", "trace"),
+    "analysis.inspection": ("trace",),
     "analysis.memory": ("Forecast", "forecast"),
     "runtime.models.registration": ("register",),
     "runtime.compiler": ("compile_graph",),
@@ -87,7 +90,9 @@ _HOMES = {
     "runtime.store.cache": ("cache",),
     "runtime.models.warm": ("unload",),
     "ui.builder.builder": ("Builder",),
+    "ui.dashboard": ("dashboard",),
     "ui.doctor": ("DoctorReport", "doctor"),
+    "ui.inspector.inspecting": ("inspect",),
 }
 _MODULES = {"events": "runtime.events", "plot": "analysis.plots"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -46,12 +46,12 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
         raise ResultError(f"n is a number of rows, 1 or more, not {n!r}")
     frame = result[node]
     if where is not None:
-        frame = frame[_mask(frame, where)].reset_index(drop=True)
+        frame = frame[matching(frame, where)].reset_index(drop=True)
     return frame.head(int(n))
 
 
-def _mask(frame: pd.DataFrame, where: str) -> pd.Series:
-    """The rows for which the expression is true."""
+def matching(frame: pd.DataFrame, where: str) -> pd.Series:
+    """For each row of a frame, is the expression true? See `inspect`, whose errors are its own."""
     if not isinstance(where, str) or not where.strip():
         raise ResultError(f"where= is an expression over the columns, not {where!r}")
     if not len(frame):  # where there were no elements, the fields that they have are not known
@@ -120,6 +120,22 @@ def _names(where: str) -> list[str]:
 
 def _holds_many(values: pd.Series) -> bool:
     return bool(values.dtype == object and any(np.ndim(value) > 0 for value in values.head(100)))
+
+
+def members(result: Result, name: str) -> tuple[str, ...]:
+    """The nodes that a name for several stands for, and the node itself for any other name."""
+    groups = {group.name: group.members for group in result.graph.groups}
+    return groups.get(name, (name,))
+
+
+def failures(result: Result, name: str) -> pd.DataFrame:
+    """What failed in a node, or in those that a name stands for; the columns of `result.failed`.
+
+    The column `node` is left out where there is one node alone. Index from 0.
+    """
+    nodes = members(result, name)
+    failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
+    return failed if nodes != (name,) else failed.drop(columns="node")
 
 
 def trace(result: Result, id: object) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def test_names_do_not_hide_the_subpackages() -> None:
         "import mmnotebook as mm\n"
         "for name in mm.__all__: getattr(mm, name)\n"
         "import mmnotebook.graph.graph, mmnotebook.analysis.inspection\n"
-        "print(mm.graph.graph.Graph is mm.Graph, mm.analysis.inspection.inspect is mm.inspect)"
+        "print(mm.graph.graph.Graph is mm.Graph, mm.analysis.inspection.trace is mm.trace)"
     )
     assert out.split() == ["True", "True"]
 

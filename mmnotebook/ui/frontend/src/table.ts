@@ -1,0 +1,328 @@
+// A page of cells: sorted by its headers, walked with the arrow keys, each row opened by a click.
+import type { AnyModel, RenderProps } from "@anywidget/types";
+import "./table.css";
+
+export interface Cell {
+  text: string;
+  kind?: "text" | "number" | "missing" | "image" | "vector";
+  more?: string;
+  title?: string;
+  image?: string;
+  size?: [width: number, height: number];
+  bars?: number[];
+  zero?: number;
+}
+
+export interface Column {
+  name: string;
+  numeric: boolean;
+}
+
+export type Sort = { column: number; ascending: boolean } | Record<string, never>;
+type Pager = { text: string; back: boolean; forward: boolean } | Record<string, never>;
+
+interface Traits {
+  label: string;
+  columns: Column[];
+  rows: Cell[][];
+  sort: Sort;
+  sortable: boolean;
+  selected: number[];
+  pager: Pager;
+  opens: string;
+  empty: string;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const PNG = /^data:image\/png;base64,[A-Za-z0-9+/=]+$/;
+const PAGER = [
+  ["first", "First page", "«"],
+  ["previous", "Previous page", "‹"],
+  ["next", "Next page", "›"],
+  ["last", "Last page", "»"],
+] as const;
+
+/** What a click on a header asks for: ascending, then descending, then as it was. */
+export function nextSort(sort: Sort, column: number): Sort {
+  if (sort.column !== column) return { column, ascending: true };
+  return sort.ascending ? { column, ascending: false } : {};
+}
+
+/** The heights of bars (0 to 100, on a line at `zero`) as an SVG path in a box of 100 by 100. */
+export function barsPath(bars: readonly number[], zero: number): string {
+  const width = 100 / bars.length;
+  return bars
+    .map((height, place) => {
+      const left = (place * width).toFixed(2);
+      const right = ((place + 0.8) * width).toFixed(2);
+      return `M${left} ${100 - zero}V${100 - height}H${right}V${100 - zero}Z`;
+    })
+    .join("");
+}
+
+function element<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  className = "",
+  text = "",
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function picture(cell: Cell): HTMLImageElement {
+  const image = element("img", "mm-table-image");
+  image.src = cell.image!;
+  image.alt = cell.text;
+  [image.width, image.height] = cell.size ?? [0, 0];
+  return image;
+}
+
+function drawnBars(cell: Cell): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 100 100");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("class", "mm-table-bars");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", barsPath(cell.bars!, cell.zero ?? 0));
+  svg.append(path);
+  return svg;
+}
+
+/** The text, or the text with all of it behind it. */
+function words(cell: Cell): HTMLElement {
+  if (!cell.more) return element("span", "mm-table-text", cell.text);
+  const folded = element("details");
+  folded.append(element("summary", "mm-table-text", cell.text), element("pre", "", cell.more));
+  return folded;
+}
+
+function drawnCell(cell: Cell, numeric: boolean): HTMLTableCellElement {
+  const place = element("td", `mm-cell-${cell.kind ?? "text"}${cell.more ? " mm-cell-long" : ""}`);
+  if (numeric) place.classList.add("mm-table-right");
+  if (cell.title) place.title = cell.title;
+  const isPicture = cell.image !== undefined && PNG.test(cell.image);
+  if (isPicture) place.append(picture(cell));
+  if (cell.bars) place.append(drawnBars(cell));
+  if (!isPicture || cell.kind !== "image") place.append(words(cell));
+  return place;
+}
+
+/** Plain keys are the table's own: JupyterLab would cut cells and make new ones of them. */
+function keepPlainKeys(event: KeyboardEvent): void {
+  const isCommand = event.ctrlKey || event.metaKey || event.altKey;
+  if (!isCommand && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
+}
+
+class View {
+  private readonly root = element("div", "mm-inspector-table");
+  private readonly table = element("table");
+  private readonly head = element("thead");
+  private readonly body = element("tbody");
+  private readonly empty = element("p", "mm-table-empty");
+  private readonly pager = element("div", "mm-table-pager");
+  private readonly where = element("span", "mm-table-where");
+  private readonly buttons = new Map<string, HTMLButtonElement>();
+  /** The row that Tab comes to. */
+  private current = 0;
+
+  constructor(
+    private readonly model: AnyModel<Traits>,
+    el: HTMLElement,
+  ) {
+    const scroll = element("div", "mm-table-scroll");
+    this.table.append(this.head, this.body);
+    scroll.append(this.table, this.empty);
+    this.makePager();
+    this.root.append(scroll, this.pager);
+    this.root.addEventListener("keydown", keepPlainKeys);
+    this.body.addEventListener("keydown", (event) => this.onKey(event));
+    this.body.addEventListener("click", (event) => this.onClick(event));
+    el.append(this.root);
+    this.drawHead();
+    this.drawBody();
+    this.drawPager();
+  }
+
+  private makePager(): void {
+    this.where.setAttribute("role", "status");
+    this.pager.setAttribute("role", "group");
+    this.pager.setAttribute("aria-label", "Pages");
+    for (const [to, label, sign] of PAGER) {
+      const button = element("button", "", sign);
+      button.type = "button";
+      button.title = label;
+      button.setAttribute("aria-label", label);
+      button.addEventListener("click", () => {
+        if (button.getAttribute("aria-disabled") !== "true") this.model.send({ type: "page", to });
+      });
+      this.buttons.set(to, button);
+    }
+    const button = (to: string): HTMLButtonElement => this.buttons.get(to)!;
+    this.pager.append(button("first"), button("previous"), this.where, button("next"), button("last"));
+  }
+
+  drawHead(): void {
+    const row = element("tr");
+    this.model.get("columns").forEach((column, place) => {
+      const cell = element("th", column.numeric ? "mm-table-right" : "");
+      cell.scope = "col";
+      cell.append(this.model.get("sortable") ? this.sorter(column, place) : column.name);
+      row.append(cell);
+    });
+    this.head.replaceChildren(row);
+    this.table.setAttribute("aria-label", this.model.get("label"));
+    this.drawSort();
+  }
+
+  private sorter(column: Column, place: number): HTMLButtonElement {
+    const button = element("button", "mm-table-sorter", column.name);
+    button.type = "button";
+    button.title = `Sort by ${column.name}`;
+    const sign = element("span", "mm-table-sign");
+    sign.setAttribute("aria-hidden", "true");
+    button.append(sign);
+    button.addEventListener("click", () => {
+      this.model.set("sort", nextSort(this.model.get("sort"), place));
+      this.model.save_changes();
+    });
+    return button;
+  }
+
+  drawSort(): void {
+    const sort = this.model.get("sort");
+    [...this.head.querySelectorAll("th")].forEach((cell, place) => {
+      const by = sort.column === place;
+      const way = sort.ascending ? "ascending" : "descending";
+      cell.setAttribute("aria-sort", by ? way : "none");
+      const sign = cell.querySelector(".mm-table-sign");
+      if (sign) sign.textContent = by ? (sort.ascending ? "▲" : "▼") : "";
+    });
+  }
+
+  drawBody(): void {
+    const rows = this.model.get("rows");
+    const columns = this.model.get("columns");
+    const hadFocus = this.body.contains(this.body.ownerDocument.activeElement);
+    this.current = Math.max(0, Math.min(this.current, rows.length - 1));
+    this.body.replaceChildren(
+      ...rows.map((cells) => {
+        const row = element("tr");
+        row.append(...cells.map((cell, place) => drawnCell(cell, !!columns[place]?.numeric)));
+        if (this.model.get("opens")) row.title = this.model.get("opens");
+        return row;
+      }),
+    );
+    this.empty.textContent = this.model.get("empty");
+    this.empty.hidden = rows.length > 0;
+    this.table.hidden = !columns.length;
+    this.rove();
+    this.drawSelected();
+    if (hadFocus) this.rows()[this.current]?.focus();
+  }
+
+  private rows(): HTMLTableRowElement[] {
+    return [...this.body.rows];
+  }
+
+  /** One row alone is met by Tab; the arrow keys go on from it. */
+  private rove(): void {
+    this.rows().forEach((row, place) => (row.tabIndex = place === this.current ? 0 : -1));
+  }
+
+  drawSelected(): void {
+    const selected = this.model.get("selected");
+    this.rows().forEach((row, place) => {
+      const marked = selected.includes(place);
+      row.classList.toggle("mm-table-selected", marked);
+      if (marked) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    });
+  }
+
+  drawPager(): void {
+    const pager = this.model.get("pager");
+    this.pager.hidden = !("text" in pager);
+    this.where.textContent = pager.text ?? "";
+    for (const [to, button] of this.buttons) {
+      // Not `disabled`: that would take the focus away from whoever goes to the last page.
+      const can = to === "first" || to === "previous" ? pager.back : pager.forward;
+      button.setAttribute("aria-disabled", String(!can));
+    }
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const rows = this.rows();
+    const at = rows.findIndex((row) => row === event.target);
+    if (at < 0) return; // in a folded text
+    const last = rows.length - 1;
+    const to: { [key: string]: number } = {
+      ArrowDown: Math.min(at + 1, last),
+      ArrowUp: Math.max(at - 1, 0),
+      Home: 0,
+      End: last,
+    };
+    if (event.key === "Enter" || event.key === " ") this.open(at);
+    else if (event.key in to) this.focus(to[event.key]!);
+    else return;
+    event.preventDefault();
+  }
+
+  private focus(place: number): void {
+    this.current = place;
+    this.rove();
+    this.rows()[place]?.focus();
+  }
+
+  private onClick(event: MouseEvent): void {
+    const target = event.target as Element;
+    const row = target.closest("tr");
+    // Who unfolds a text, or marks some of it, does not want the row.
+    if (!row || target.closest("details") || getSelection()?.toString()) return;
+    const place = this.rows().indexOf(row);
+    this.focus(place);
+    this.open(place);
+  }
+
+  private open(row: number): void {
+    if (this.model.get("opens")) this.model.send({ type: "open", row });
+  }
+
+  /** Bring the table into sight, once it is laid out. */
+  reveal(): void {
+    requestAnimationFrame(() => this.root.scrollIntoView({ block: "nearest" }));
+  }
+
+  remove(): void {
+    this.root.remove();
+  }
+}
+
+export default {
+  render({ model, el }: RenderProps<Traits>) {
+    const view = new View(model, el);
+    const drawing: { [event: string]: () => void } = {
+      "change:columns": () => view.drawHead(),
+      "change:label": () => view.drawHead(),
+      "change:rows": () => view.drawBody(),
+      "change:empty": () => view.drawBody(),
+      "change:opens": () => view.drawBody(),
+      "change:sort": () => view.drawSort(),
+      "change:selected": () => view.drawSelected(),
+      "change:pager": () => view.drawPager(),
+    };
+    const heard = (message: { type: string }): void => {
+      if (message.type === "reveal") view.reveal();
+    };
+    for (const [event, draw] of Object.entries(drawing)) model.on(event, draw);
+    model.on("msg:custom", heard);
+    return () => {
+      for (const [event, draw] of Object.entries(drawing)) model.off(event, draw);
+      model.off("msg:custom", heard);
+      view.remove();
+    };
+  },
+};

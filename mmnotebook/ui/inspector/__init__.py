@@ -1,0 +1,22 @@
+"""The inspector: the elements of a node as a table to look through, and the trace of each.
+
+`Inspector` is imported when it is first asked for: what stands in this folder beside it needs no
+widgets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmnotebook.ui.inspector.widget import Inspector
+
+__all__ = ["Inspector"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Inspector":
+        from mmnotebook.ui.inspector.widget import Inspector
+
+        return Inspector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,185 @@
+"""Values as the cells of a table: a line of text, and a picture or bars where they say more."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+
+from mmnotebook.analysis.tables import MISSING, short
+from mmnotebook.analysis.values import array, is_prediction, plain
+from mmnotebook.ui.inspector import pictures
+from mmnotebook.ui.inspector.pictures import Array
+
+SIDE = 96
+"""Pixels of a picture, at most, in height and width."""
+_ENLARGED = 56  # pixels on the screen that a smaller picture is drawn with, at least
+_WHOLE = 20_000  # characters
+_FIRST = 4
+_BYTES = 24
+
+Kind = Literal["text", "number", "missing", "image", "vector"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell; all of it is plain text or numbers, never HTML.
+
+    Attributes
+    ----------
+    text
+        One line.
+    kind
+        What it is; a number stands to the right.
+    more
+        The whole text, where `text` is a part of it.
+    title
+        Shape, type and range of an array.
+    image
+        A `data:image/png` URI; stands alone in a cell of the kind image, before the text in others.
+    size
+        (width, height) of the picture on the screen, in pixels.
+    bars, zero
+        Heights of bars and of the line that they stand on, 0 to 100.
+    """
+
+    text: str
+    kind: Kind = "text"
+    more: str = ""
+    title: str = ""
+    image: str = ""
+    size: tuple[int, ...] = ()
+    bars: tuple[int, ...] = ()
+    zero: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For the browser, without what is empty."""
+        return {name: value for name, value in asdict(self).items() if value or name == "text"}
+
+
+def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
+    """Any value as a cell; this never raises.
+
+    Parameters
+    ----------
+    value
+        Arrays and tensors of numbers and PIL images are shown as pictures where they are images,
+        vectors as bars, other things as text.
+    side
+        Pixels of a picture, at most; 0 for text alone.
+    square
+        Is a vector whose length is a square number shown as an image?
+    """
+    try:
+        return _cell(value, side, square)
+    except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
+        return Cell(clean(f"<a {type(value).__name__} that cannot be shown>"))
+
+
+def folded(summary: str, more: str) -> Cell:
+    """A short text behind which there is a long one; missing when that is empty."""
+    return Cell(clean(summary), more=clean(more[-_WHOLE:])) if more else Cell(MISSING, "missing")
+
+
+def clean(text: str) -> str:
+    """The text without what UTF-8 cannot carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _cell(value: Any, side: int, square: bool) -> Cell:
+    if is_prediction(value):
+        value = value.inference
+    if _is_pil(value):
+        return _of_pil(value, side)
+    if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
+        value = plain(value)
+    if hasattr(value, "detach"):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return _of_array(array(value), dtype, side, square)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return _of_array(value, str(value.dtype), side, square)
+    if isinstance(value, str):
+        return _of_text(value)
+    if isinstance(value, (bytes, bytearray)):
+        more = "…" if len(value) > _BYTES else ""
+        return Cell(f"{len(value):,} bytes {bytes(value[:_BYTES])!r}{more}")
+    text = clean(short(value))
+    if text == MISSING:
+        return Cell(text, "missing")
+    if isinstance(value, date):
+        return Cell(str(value))
+    if isinstance(value, dict) and side:
+        return replace(_first_image(value, side, square), text=text, kind="text", title="")
+    return Cell(text, "number" if _is_number(value) else "text")
+
+
+def _first_image(record: dict[Any, Any], side: int, square: bool) -> Cell:
+    """The first of a record's fields that is a picture."""
+    cells = (cell(item, side=side, square=square) for item in record.values())
+    return next((found for found in cells if found.kind == "image"), Cell(""))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _of_text(value: str) -> Cell:
+    text = short(value)
+    return Cell(clean(text), more=clean(value[:_WHOLE]) if text != value else "")
+
+
+def _is_pil(value: Any) -> bool:
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(value, module.Image)
+
+
+def _of_pil(value: Any, side: int) -> Cell:
+    width, height = value.size
+    text = f"image {width} × {height}, {value.mode}"
+    if not side:
+        return Cell(text, "image", title=text)
+    has_alpha = "A" in value.getbands() or "transparency" in value.info
+    mode = "RGBA" if has_alpha else "L" if value.mode in ("1", "L") else "RGB"
+    if value.mode.startswith(("I", "F")):  # more than a byte per pixel
+        return _pictured(text, text, np.asarray(value), side)
+    value = value.convert(mode)
+    value.thumbnail((side, side))  # in place, of a copy
+    return _pictured(text, text, np.asarray(value), side)
+
+
+def _of_array(numbers: Array, dtype: str, side: int, square: bool) -> Cell:
+    image = pictures.as_image(numbers, square=square)
+    low, high = pictures.span(numbers)
+    title = f"{dtype} {numbers.shape}, {short(low)} to {short(high)}"
+    if image is not None:
+        text = f"{dtype} {' × '.join(map(str, numbers.shape))}"
+        return _pictured(text, title, image, side) if side else Cell(text, "image", title=title)
+    drawn = pictures.bars(numbers) if side else None
+    first = short(plain(numbers.ravel()[:_FIRST]).tolist())
+    text = _most_likely(numbers) or f"{dtype} {numbers.shape} {first}"
+    if drawn is None:
+        return Cell(text, "vector", title=title)
+    return Cell(text, "vector", title=title, bars=tuple(drawn[0]), zero=drawn[1])
+
+
+def _most_likely(numbers: Array) -> str | None:
+    """Where a vector of probabilities is greatest, None for another array."""
+    if numbers.ndim != 1 or numbers.dtype.kind != "f" or len(numbers) < 2:
+        return None
+    numbers = numbers.astype(np.float64)
+    if not (np.isfinite(numbers).all() and numbers.min() >= 0 and numbers.max() <= 1):
+        return None
+    if abs(numbers.sum() - 1) > 1e-3:
+        return None
+    return f"argmax {int(numbers.argmax())}, {numbers.max():.3g} of {len(numbers)}"
+
+
+def _pictured(text: str, title: str, image: Array, side: int) -> Cell:
+    pixels = pictures.thumbnail(image, side)
+    height, width = pixels.shape[:2]
+    times = max(1, _ENLARGED // max(height, width))
+    size = (width * times, height * times)
+    return Cell(text, "image", title=title, image=pictures.data_uri(pixels), size=size)

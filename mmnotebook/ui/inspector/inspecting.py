@@ -1,0 +1,123 @@
+"""`mm.inspect`: the first rows of a node, a DataFrame that a notebook shows as the inspector."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from mmnotebook.analysis import inspection
+from mmnotebook.analysis.inspection import failures
+from mmnotebook.analysis.results import Result
+
+
+class _Asked(NamedTuple):
+    """What was asked of which result, and what the answer was."""
+
+    result: Result
+    node: str
+    where: str | None
+    n: int
+    answer: pd.DataFrame
+
+
+class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
+    """Rows of a node. A plain DataFrame in all but how a notebook shows it.
+
+    What is made of it (slices, copies, pickles, sums) is a plain DataFrame, and it is shown as one
+    once something in it has been changed.
+    """
+
+    # pandas' word for attributes that are no columns and are not handed on.
+    _internal_names = (*pd.DataFrame._internal_names, "_asked")
+    _internal_names_set = frozenset(_internal_names)
+    _asked: _Asked | None = None
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        plain: type[pd.DataFrame] = pd.DataFrame
+        return plain
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return pd.DataFrame(self).__reduce_ex__(protocol)
+
+    def _repr_html_(self) -> str | None:
+        asked = self._asked
+        if asked is None or not _same(self, asked.answer):
+            html: str | None = super()._repr_html_()
+            return html
+        from mmnotebook.ui.inspector import static_view
+        from mmnotebook.ui.inspector.pages import Rows
+
+        rows, failed = Rows(asked.result[asked.node]), Rows(failures(asked.result, asked.node))
+        return static_view.page(rows, failed, where=asked.where, size=asked.n)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        html = self._repr_html_()
+        shown = {"text/plain": repr(self)} | ({} if html is None else {"text/html": html})
+        asked = self._asked
+        if asked is None or not _has_kernel() or not _same(self, asked.answer):
+            return shown
+        from mmnotebook.ui.inspector.widget import Inspector
+
+        widget = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
+        return {**widget._repr_mimebundle_(), **shown}
+
+
+def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
+    """The first rows of a node, in source order; in a notebook, a table to look through.
+
+    Parameters
+    ----------
+    result
+        What a run gave.
+    node
+        A node, or a name for several.
+    n
+        How many rows at most, 1 or more; in the table, how many a page has.
+    where
+        Which rows: a pandas query expression over the columns, such as
+        "prediction != label" or "`petal width` > 2 and key == 'de'". It sees the columns and
+        nothing else. A row for which the answer is missing is left out.
+
+    Returns
+    -------
+    DataFrame
+        See `Result.__getitem__` for its columns. As the last expression of a cell it is shown as
+        the inspector: all of the node's elements with search, sorting and pages, those that
+        failed, and the way of each through the graph.
+
+    Raises
+    ------
+    ResultError
+        When `n` is no number of rows, or `where` cannot be answered.
+    GraphError, RunError
+        When the graph has no such node, or it did not run.
+    """
+    answer = inspection.inspect(result, node, n, where)
+    shown = InspectedFrame(answer.copy())
+    shown._asked = _Asked(result, node, where, int(n), answer)
+    return shown
+
+
+def _has_kernel() -> bool:
+    """Is this a notebook, which can show widgets?"""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Are they equal, and what is no scalar in them identical?"""
+    if one.shape != other.shape or not (one.columns.equals(other.columns)):
+        return False
+    return one.index.equals(other.index) and all(
+        _same_column(one.iloc[:, place], other.iloc[:, place]) for place in range(one.shape[1])
+    )
+
+
+def _same_column(one: pd.Series, other: pd.Series) -> bool:
+    if one.dtype != object or other.dtype != object:
+        return bool(one.equals(other))
+    return all(left is right for left, right in zip(one, other, strict=True))

@@ -1,0 +1,179 @@
+"""The rows of a frame in pages: filtered, sorted, sampled. All of it pure, and of the whole frame.
+
+Only the cells of one page are made; the text of the others is looked through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+from mmnotebook.analysis.inspection import matching
+from mmnotebook.analysis.values import plain
+from mmnotebook.ui.inspector.cells import Cell, cell, clean, folded
+
+_COLUMNS = 100  # shown at most; the middle ones of more are left out
+_NUMBERS = re.compile(r"([0-9]{1,18})")
+
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows of a frame are wanted, in what order.
+
+    Attributes
+    ----------
+    search
+        Text that stands anywhere in a row, in capitals or not; "" for every row.
+    where
+        An expression as for `mm.inspect`; "" for every row.
+    sort
+        The place of a column, and whether it ascends; None for the order of the sources.
+    seed
+        Of a random sample, in place of all rows; None for no sample.
+    start
+        The first row of the page.
+    """
+
+    search: str = ""
+    where: str = ""
+    sort: tuple[int, bool] | None = None
+    seed: int | None = None
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is shown: its place in the frame, its name, and whether it has numbers."""
+
+    place: int
+    name: str
+    numeric: bool
+
+
+class Rows:
+    """The rows of a node, or of its failures.
+
+    Parameters
+    ----------
+    frame
+        With a column `id`. The text in a column `traceback` is folded away.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are shown."""
+        count = self.frame.shape[1]
+        half = _COLUMNS // 2
+        shown = range(count) if count <= _COLUMNS else [*range(half), *range(count - half, count)]
+        return tuple(
+            Column(place, clean(str(self.frame.columns[place])), _is_numeric(self._values(place)))
+            for place in shown
+        )
+
+    def _values(self, place: int) -> pd.Series:
+        return self.frame.iloc[:, place]
+
+    def found(self, query: Query) -> Places:
+        """The places of the rows that the query is about, before a sample, in source order.
+
+        Raises
+        ------
+        ResultError
+            When its `where` cannot be answered.
+        """
+        keep = np.ones(len(self.frame), dtype=bool)
+        if query.where.strip():
+            keep &= matching(self.frame, query.where).to_numpy()
+        needle = query.search.strip().casefold()
+        if needle:
+            keep &= np.fromiter((needle in text for text in self._texts), bool, len(self.frame))
+        return np.flatnonzero(keep)
+
+    def ordered(self, found: Places, query: Query, size: int) -> Places:
+        """What was found, or a sample of `size` of it, in the order that the query names."""
+        if query.seed is not None and len(found) > size:
+            drawn = np.random.default_rng(query.seed).choice(len(found), size, replace=False)
+            found = found[np.sort(drawn)]
+        if query.sort is None:
+            return found
+        place, ascending = query.sort
+        return found[_order(self._values(place).iloc[found], ascending)]
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Of each row all that is shown, and numbers as they are typed."""
+        columns = [map(_searched, self._values(place)) for place in range(self.frame.shape[1])]
+        return ["\n".join(texts) for texts in zip(*columns, strict=True)]
+
+    def ids(self, places: Sequence[int]) -> list[str]:
+        """The ids of the elements in these rows."""
+        return [str(id) for id in self.frame["id"].iloc[list(places)]]
+
+    def cells(self, places: Sequence[int], *, square: bool = False) -> list[list[Cell]]:
+        """The cells of the rows at these places, row by row."""
+        rows = self.frame.iloc[list(places)]
+        columns = [
+            [
+                folded(_last_line(value), value)
+                if column.name == "traceback"
+                else cell(value, square=square)
+                for value in rows.iloc[:, column.place]
+            ]
+            for column in self.columns
+        ]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return bool(is_numeric_dtype(values) and not is_bool_dtype(values))
+
+
+def _last_line(text: Any) -> str:
+    lines = str(text).strip().splitlines() or [""]
+    return lines[-1][:80]
+
+
+def _searched(value: Any) -> str:
+    shown = cell(value, side=0)
+    typed = f" {value!s}" if shown.kind == "number" else ""
+    return (shown.more or shown.text + typed).casefold()
+
+
+def _order(values: pd.Series, ascending: bool) -> Places:
+    """The places that sort the values; what is missing comes last, whichever way."""
+    values = values.reset_index(drop=True)
+    if is_numeric_dtype(values) or is_datetime64_any_dtype(values):
+        placed = values.sort_values(ascending=ascending, kind="stable", na_position="last")
+        places: Places = placed.index.to_numpy(dtype=np.intp)
+        return places
+    missing = values.isna().to_numpy()
+    keys = {place: _key(values.iat[place]) for place in np.flatnonzero(~missing).tolist()}
+    known = sorted(keys, key=keys.__getitem__, reverse=not ascending)
+    return np.array([*known, *np.flatnonzero(missing).tolist()], dtype=np.intp)
+
+
+def _key(value: Any) -> tuple[int, Any]:
+    """What a value is sorted by: numbers first, then texts, 9 before 10, then all else as text."""
+    value = plain(value) if isinstance(value, np.generic) else value
+    if isinstance(value, (bool, int, float)):
+        return 0, value
+    text = value if isinstance(value, str) else cell(value, side=0).text
+    parts = _NUMBERS.split(text.casefold())  # text and digits by turns
+    pieces = tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
+    return 1 + (not isinstance(value, str)), pieces

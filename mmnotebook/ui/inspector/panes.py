@@ -1,0 +1,198 @@
+"""One frame to look through: search, conditions, sorting, a sample and pages, about one table."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import pandas as pd
+from ipywidgets import HTML, Button, HBox, Layout, Text, ToggleButton, VBox
+
+from mmnotebook.errors import ResultError
+from mmnotebook.ui.inspector.pages import Places, Query, Rows
+from mmnotebook.ui.inspector.table import Table
+
+_LIVE = 20_000  # rows; more are not searched with every key
+_ERROR = (
+    "line-height:1.4;white-space:pre-wrap;padding:2px 8px;color:inherit;border-left:3px solid "
+    "var(--jp-error-color1,var(--vscode-errorForeground,#d32f2f))"
+)
+
+
+class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The rows of a frame with a column `id`.
+
+    Parameters
+    ----------
+    opened
+        Is told the id of a row that is clicked.
+    label
+        What the rows are, for screen readers: "Elements".
+    where, size
+        An expression as for `mm.inspect`, and the rows of a page.
+    simple
+        Without a condition, a sample and pictures.
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[str], None],
+        label: str,
+        *,
+        where: str = "",
+        size: int = 20,
+        simple: bool = False,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._opened, self._size = opened, size
+        self._rows = Rows(pd.DataFrame({"id": []}))
+        self._query, self._marked = Query(where=where), ""
+        self._shown: list[int] = []
+        self.table = Table(label=label, opens="Show its way through the graph")
+        self.search = _field("Search", "any text, in any column", "160px")
+        self.where = _field("Where", "prediction != label", "200px")
+        self.where.value, self.where.continuous_update = where, False
+        self.sample = _button("Sample", "Random rows; press again for others", "random")
+        self.first = _button("First rows", "The rows from the first one on, in pages", "")
+        self.pictures = ToggleButton(
+            description="As images",
+            tooltip="Show vectors whose length is a square number as images",
+            layout=Layout(width="auto"),
+        )
+        self.problem = HTML(layout=Layout(display="none"))
+        fields = [self.search, self.where, self.sample, self.first, self.pictures]
+        controls = HBox(fields[:1] if simple else fields, layout=Layout(flex_flow="row wrap"))
+        super().__init__([controls, self.problem, self.table])
+        self._listen()
+
+    def _listen(self) -> None:
+        self.search.observe(lambda change: self._ask(search=change["new"], start=0), "value")
+        self.where.observe(lambda change: self._ask(where=change["new"], start=0), "value")
+        self.sample.on_click(lambda _: self._ask(seed=_next(self._query.seed), start=0))
+        self.first.on_click(lambda _: self._ask(seed=None, start=0))
+        self.pictures.observe(lambda _: self._ask(), "value")
+        self.table.observe(lambda change: self._sorted(change["new"]), "sort")
+        self.table.on_msg(lambda _, content, __: self._heard(content))
+
+    def show(self, frame: pd.DataFrame, *, keep: bool = False) -> None:
+        """Show another frame; `keep` what is searched and sorted for."""
+        with self._lock:
+            alike = [*map(str, frame.columns)] == [*map(str, self._rows.frame.columns)]
+            query = replace(self._query, start=0) if keep else Query()
+            self._query = query if alike else replace(query, sort=None)
+            self._rows = Rows(frame)
+            self.search.continuous_update = len(frame) <= _LIVE
+            self.search.value, self.where.value = query.search, query.where
+            self._draw()
+
+    def mark(self, id: str | None) -> None:
+        """Mark the rows of an element."""
+        with self._lock:
+            self._marked = "" if id is None else id
+            self.table.selected = self._places_of_marked()
+
+    @property
+    def query(self) -> Query:
+        """What is shown."""
+        return self._query
+
+    def _ask(self, **changes: Any) -> None:
+        with self._lock:
+            self._query = replace(self._query, **changes)
+            self._draw()
+
+    def _sorted(self, sort: dict[str, Any]) -> None:
+        by = None
+        if sort and 0 <= sort.get("column", -1) < len(self._rows.columns):
+            by = (self._rows.columns[sort["column"]].place, bool(sort.get("ascending")))
+        if by != self._query.sort:
+            self._ask(sort=by, start=0)
+
+    def _draw(self) -> None:
+        found = self._found()
+        ordered = self._rows.ordered(found, self._query, self._size)
+        start = min(self._query.start, max(0, len(ordered) - 1) // self._size * self._size)
+        self._query = replace(self._query, start=start)
+        self._shown = ordered[start : start + self._size].tolist()
+        cells = self._rows.cells(self._shown, square=self.pictures.value)
+        self.first.disabled = self._query.seed is None
+        with self.table.hold_sync():
+            self.table.columns = [
+                {"name": column.name, "numeric": column.numeric} for column in self._rows.columns
+            ]
+            self.table.rows = [[cell.as_json() for cell in row] for row in cells]
+            self.table.sort = self._sort()
+            self.table.selected = self._places_of_marked()
+            self.table.pager = self._pager(found, ordered)
+            self.table.empty = "No row matches" if len(self._rows) else "No rows"
+
+    def _found(self) -> Places:
+        """The rows that match, those of the search alone where the condition cannot be answered."""
+        try:
+            found = self._rows.found(self._query)
+        except ResultError as error:
+            remedy = f"\n→ {error.remedy}" if error.remedy else ""
+            text = escape(f"{error.message}{remedy}")
+            self.problem.value = f'<div role="alert" style="{_ERROR}">{text}</div>'
+            self.problem.layout.display = None
+            return self._rows.found(replace(self._query, where=""))
+        self.problem.value, self.problem.layout.display = "", "none"
+        return found
+
+    def _sort(self) -> dict[str, Any]:
+        if self._query.sort is None:
+            return {}
+        place, ascending = self._query.sort
+        places = [column.place for column in self._rows.columns]
+        return {"column": places.index(place), "ascending": ascending}
+
+    def _pager(self, found: Places, ordered: Places) -> dict[str, Any]:
+        start, count = self._query.start, len(ordered)
+        last = min(start + self._size, count)
+        of = f"{len(found):,}"
+        if len(found) < len(self._rows):
+            of += f" found, {len(self._rows):,} in all"
+        text = f"{start + 1:,}–{last:,} of {of}" if count else f"0 of {of}"
+        if self._query.seed is not None:
+            text = f"a sample of {count:,} of {of}, seed {self._query.seed}"
+        return {"text": text, "back": start > 0, "forward": last < count}
+
+    def _places_of_marked(self) -> list[int]:
+        ids = self._rows.ids(self._shown)
+        return [place for place, id in enumerate(ids) if id == self._marked]
+
+    def _heard(self, content: dict[str, Any]) -> None:
+        if content.get("type") == "open":
+            with self._lock:
+                ids = self._rows.ids(self._shown)
+            for id in ids[content["row"] :][:1]:  # the page may have been turned meanwhile
+                self._opened(id)
+        elif content.get("type") == "page":
+            self.turn(content["to"])
+
+    def turn(self, to: str) -> None:
+        """Go to the "first", "previous", "next" or "last" page."""
+        start, size = self._query.start, self._size
+        most = max(0, len(self._rows))
+        places = {"first": 0, "previous": max(0, start - size), "next": start + size, "last": most}
+        self._ask(start=places[to])
+
+
+def _next(seed: int | None) -> int:
+    return 0 if seed is None else seed + 1
+
+
+def _field(label: str, placeholder: str, width: str) -> Text:
+    return Text(
+        description=label,
+        placeholder=placeholder,
+        layout=Layout(width="auto", flex=f"1 1 {width}", min_width=width, max_width="360px"),
+        style={"description_width": "initial"},
+    )
+
+
+def _button(text: str, tooltip: str, icon: str) -> Button:
+    return Button(description=text, tooltip=tooltip, icon=icon, layout=Layout(width="auto"))

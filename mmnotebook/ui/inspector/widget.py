@@ -1,0 +1,192 @@
+"""`Inspector`: what flows out of each node of a run, as tables, and the way of each element."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import pandas as pd
+import traitlets
+from ipywidgets import HTML, Dropdown, HBox, Layout, Tab, VBox
+
+from mmnotebook.analysis.inspection import failures, members
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError
+from mmnotebook.ui.inspector import static_view
+from mmnotebook.ui.inspector.pages import Rows
+from mmnotebook.ui.inspector.panes import Pane
+from mmnotebook.ui.inspector.trace import Trace
+
+_NONE = pd.DataFrame({"id": []})
+_NOTHING = "Nothing to show yet: run the pipeline."
+
+
+class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The elements of a node, those that failed in it, and each one's way through the graph.
+
+    Parameters
+    ----------
+    result
+        What a run gave; None to begin with nothing, see `show`.
+    node
+        A node, or a name for several; the last of the run when left out.
+    where
+        Which rows, as for `mm.inspect`.
+    n
+        Rows of a page, 100 at most.
+    on_node
+        Is told the node of a row of a trace that is chosen; without it the inspector goes there.
+
+    Attributes
+    ----------
+    selected
+        The id of the element whose way is shown, None for none; can be set.
+    node
+        The node that is shown.
+    """
+
+    selected = traitlets.Unicode(None, allow_none=True)
+
+    def __init__(
+        self,
+        result: Result | None = None,
+        node: str | None = None,
+        *,
+        where: str = "",
+        n: int = 20,
+        on_node: Callable[[str], None] | None = None,
+    ) -> None:
+        self.on_node = on_node
+        self.node: str | None = None
+        self._result: Result | None = None
+        self._lock, self._quiet = threading.RLock(), False
+        self._size = min(n, static_view.MOST)
+        self._nodes = Dropdown(
+            description="Node",
+            layout=Layout(width="auto", max_width="320px"),
+            style={"description_width": "initial"},
+        )
+        self._counts = HTML(_NOTHING)
+        self.elements = Pane(self._open, "Elements", where=where, size=self._size)
+        self.failures = Pane(self._open, "Failures", size=self._size, simple=True)
+        self.tabs = Tab([self.elements, self.failures])
+        self.trace = Trace(self._choose, self._close)
+        head = HBox([self._nodes, self._counts], layout=Layout(flex_flow="row wrap"))
+        super().__init__([head, self.tabs, self.trace], layout=Layout(width="100%"))
+        self.add_class("mm-inspector")
+        self._nodes.observe(self._picked, "value")
+        self.observe(lambda _: self._follow(), "selected")
+        self.elements.pictures.observe(lambda _: self._follow(), "value")
+        self._show(None, None) if result is None else self.show(result, node)
+
+    def show(self, result: Result, node: str | None = None) -> None:
+        """Show a node of a run; what is searched for stays while the node is the same.
+
+        Parameters
+        ----------
+        result
+            What a run gave.
+        node
+            A node, or a name for several; when left out the one that was shown, or the last.
+
+        Raises
+        ------
+        GraphError, RunError
+            When the graph has no such node, or it did not run.
+        """
+        with self._lock:
+            names = _names(result)
+            if node is None:
+                node = self.node if self.node in names else names[-1] if names else None
+            if result is self._result and node == self.node:
+                return
+            frame = None if node is None else result[node]
+            self._result = result
+            self._show(node, frame)
+
+    def _show(self, node: str | None, frame: pd.DataFrame | None) -> None:
+        keep = self.node in (None, node)
+        self.node = node
+        self._fill(node)
+        failed = _NONE if self._result is None or node is None else failures(self._result, node)
+        frame = _NONE if frame is None else frame
+        self.elements.show(frame, keep=keep)
+        self.failures.show(failed, keep=keep)
+        self.tabs.titles = (f"Elements ({len(frame):,})", f"Failed ({len(failed):,})")
+        self._counts.value = _counted(self._result, node)
+        self._follow()
+
+    def _fill(self, node: str | None) -> None:
+        """Offer the nodes of the run."""
+        self._quiet = True
+        self._nodes.options = _names(self._result) if self._result is not None else ()
+        self._nodes.value = node
+        self._quiet = False
+
+    def _picked(self, change: dict[str, Any]) -> None:
+        with self._lock:
+            if not self._quiet and self._result is not None and change["new"] is not None:
+                self.show(self._result, change["new"])
+
+    def _open(self, id: str) -> None:
+        self.selected = id
+
+    def _close(self) -> None:
+        self.selected = None
+
+    def _choose(self, node: str) -> None:
+        if self.on_node is not None:
+            self.on_node(node)
+        elif self._result is not None:
+            self.show(self._result, node)
+
+    def _follow(self) -> None:
+        """Show the way of the selected element."""
+        with self._lock:
+            for pane in (self.elements, self.failures):
+                pane.mark(self.selected)
+            if self._result is None or self.selected is None:
+                self.trace.hide()
+                return
+            square = self.elements.pictures.value
+            try:
+                self.trace.show(self._result, self.selected, self.node or "", square=square)
+            except MMError as error:  # set by hand, to what is none
+                self.trace.refuse(error.message)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return {**shown, **self.static()}
+
+    def static(self) -> dict[str, str]:
+        """`text/html` and `text/plain` of the first rows, as they read without a kernel."""
+        if self._result is None or self.node is None:
+            return {"text/plain": _NOTHING, "text/html": f"<div>{_NOTHING}</div>"}
+        rows, failed = Rows(self._result[self.node]), Rows(failures(self._result, self.node))
+        plain = f"{self.node}: {len(rows):,} elements, {len(failed):,} failed"
+        html = static_view.page(rows, failed, where=None, size=self._size)
+        return {"text/plain": plain, "text/html": f"<div>{escape(plain)}</div>{html}"}
+
+
+def _names(result: Result) -> list[str]:
+    """The nodes that ran, and the names for several."""
+    return [*result, *(group.name for group in result.graph.groups if group.name in result)]
+
+
+def _counted(result: Result | None, node: str | None) -> str:
+    """What kind of step it is, and how many elements came and went."""
+    if result is None or node is None:
+        return _NOTHING
+    nodes = members(result, node)
+    if nodes != (node,):
+        return f"stands for {escape(', '.join(nodes))}"
+    measure = result.measures[node]
+    counts = [
+        (measure.elements_in, "in"),
+        (measure.elements_out, "out"),
+        (measure.failed, "failed"),
+    ]
+    parts = [f"{count:,} {what}" for count, what in counts if count is not None]
+    return " · ".join([measure.kind, *parts, *(["from the cache"] if measure.cached else [])])
