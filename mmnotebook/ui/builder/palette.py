@@ -16,6 +16,7 @@ from mmnotebook.graph.steps import KINDS
 Json = dict[str, Any]
 _STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack")
 _FUNCTIONS = ("map", "flat_map", "filter")
+_MODELS = {"ensemble": 3, "keyed": 8}
 _MOST = 200
 
 
@@ -46,8 +47,30 @@ def _models(names: Names) -> Iterator[Json]:
 
 
 def _data(names: Names) -> Iterator[Json]:
-    for name in names.known("data"):
+    for name in data_names(names):
         yield _item("source", {"data": name}, name, _size(names.object(name)))
+
+
+def data_names(names: Names) -> Iterator[str]:
+    """The variables that hold data; of the texts among them, those that lead to files."""
+    for name in names.known("data"):
+        value = names.object(name)
+        if not isinstance(value, str) or _leads_to_files(value):
+            yield name
+
+
+def _leads_to_files(text: str) -> bool:
+    try:
+        return any(mark in text for mark in "*?[") or Path(text).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long for a path, no such home, a null byte
+        return False
+
+
+def filling(names: Names, template: str) -> Json:
+    """What a template is filled with where that is plain: the only data, the first models."""
+    data = list(data_names(names))
+    found: Json = {"models": list(names.models)[: _MODELS.get(template, 2)]}
+    return {**found, "data": data[0]} if len(data) == 1 else found
 
 
 def _size(value: Any) -> str:

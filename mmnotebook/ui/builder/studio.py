@@ -150,7 +150,14 @@ class Studio:
             self.form.open()
         elif op == "example":
             self._example()
-        elif (refused := self.editor.apply(command)) is not None:
+        else:
+            self._edit(command)
+
+    def _edit(self, command: Command) -> None:
+        if command.get("op") == "template" and not command.get("fill"):
+            command = {**command, "fill": palette.filling(self._names(), str(command["name"]))}
+        refused = self.editor.apply(command)
+        if refused is not None:
             self.canvas.say(refused, "error")
 
     def _example(self) -> None:
