@@ -35,8 +35,8 @@ export interface View {
   /** null: shown when there are many nodes. */
   minimap: boolean | null;
   palette: boolean;
+  /** The text and the problems, below the canvas. */
   text: boolean;
-  problems: boolean;
   help: boolean;
 }
 
@@ -46,6 +46,8 @@ export interface CanvasHandle {
   zoom(factor: number): void;
   /** Bring nodes to the middle. */
   reveal(names: readonly string[]): void;
+  /** Bring a node into sight that is not wholly seen. */
+  show(name: string): void;
   /** The middle of what is seen, in canvas units. */
   middle(): [number, number];
   /** The keyboard's focus onto a node, onto the one that had it last when none is named. */
@@ -56,6 +58,7 @@ export interface CanvasHandle {
   nudge(x: number, y: number): void;
   /** Begin to connect by keyboard. */
   connect(): void;
+  isConnecting(): boolean;
   connecting: Record<"next" | "previous" | "accept" | "disconnect" | "leave", () => void>;
 }
 
@@ -177,7 +180,6 @@ export class Bridge {
         minimap: null,
         palette: true,
         text: true,
-        problems: true,
         help: false,
       },
       said: null,

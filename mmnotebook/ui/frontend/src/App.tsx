@@ -1,0 +1,207 @@
+// The builder: tools above, the palette and the canvas, below them the text and the problems.
+import { useEffect, useRef, useState } from "react";
+import type { ClipboardEvent, KeyboardEvent, PointerEvent } from "react";
+
+import { clip, paste, perform, remove } from "./actions";
+import { BridgeContext, useBridge } from "./bridge";
+import type { Builder, Model } from "./bridge";
+import { Canvas } from "./Canvas";
+import { Help } from "./Help";
+import { insertCell } from "./insertCell";
+import { actionOf, passes } from "./keyboard";
+import type { Where } from "./keyboard";
+import { Palette } from "./Palette";
+import { Problems } from "./Problems";
+import { TextPane } from "./TextPane";
+import { Toasts } from "./Toasts";
+import { Toolbar } from "./Toolbar";
+
+const LEAST = 220;
+const MOST = 1600;
+const STEP = 40;
+/** Left to the browser, which then says copy, cut or paste: those need no leave to the clipboard. */
+const CLIPBOARD = new Set(["copy", "cut", "paste"]);
+const INSERTED = {
+  inserted: "inserted as a cell below",
+  copied: "copied: paste it into a cell",
+  shown: null,
+};
+
+export function App({ model }: { model: Model }) {
+  const builder = useBridge(model);
+  const { view, height, root } = builder;
+
+  useEffect(
+    () =>
+      builder.onMessage((message) => {
+        if (message.type !== "cell" || root.current === null) return;
+        void insertCell(root.current, message.text).then((how) => {
+          const said = INSERTED[how];
+          if (said !== null) builder.say(said);
+        });
+      }),
+    [builder.onMessage],
+  );
+
+  return (
+    <BridgeContext value={builder}>
+      <div
+        className="mm-builder"
+        ref={(element) => {
+          root.current = element;
+        }}
+        onKeyDown={(event) => onKeyDown(builder, event)}
+        onCopy={(event) => onCopy(builder, event)}
+        onCut={(event) => onCopy(builder, event)}
+        onPaste={(event) => onPaste(builder, event)}
+      >
+        <Toolbar />
+        <div className="mm-main" style={{ height }}>
+          {view.palette && (
+            <div className="mm-side">
+              <Palette />
+            </div>
+          )}
+          <div className="mm-middle">
+            <Canvas />
+            <Toasts />
+          </div>
+        </div>
+        <div className="mm-divide">
+          <Grip builder={builder} />
+          <Fold builder={builder} />
+        </div>
+        {view.text && (
+          <div className="mm-below">
+            <div className="mm-below-text">
+              <TextPane />
+            </div>
+            <div className="mm-below-problems">
+              <Problems />
+            </div>
+          </div>
+        )}
+        <Help />
+        <Live builder={builder} />
+      </div>
+    </BridgeContext>
+  );
+}
+
+/** Folds away what is below the canvas. */
+function Fold({ builder }: { builder: Builder }) {
+  const isOpen = builder.view.text;
+  const title = `${isOpen ? "Hide" : "Show"} the text and the problems`;
+  return (
+    <button
+      type="button"
+      className="mm-fold"
+      aria-expanded={isOpen}
+      aria-label={title}
+      title={title}
+      onClick={() => builder.adjust({ text: !isOpen })}
+    >
+      <svg viewBox="0 0 16 16" width="11" height="11" aria-hidden="true">
+        <path d={isOpen ? "M3 5.5 8 10.5l5-5" : "M3 10.5 8 5.5l5 5"} />
+      </svg>
+    </button>
+  );
+}
+
+/** The canvas's lower edge: dragged, or moved by the arrow keys. */
+function Grip({ builder }: { builder: Builder }) {
+  const start = useRef<{ y: number; height: number } | null>(null);
+  const { height } = builder;
+  const set = (to: number) => builder.resize(Math.round(Math.max(LEAST, Math.min(MOST, to))));
+  function onPointerDown(event: PointerEvent<HTMLDivElement>): void {
+    event.currentTarget.setPointerCapture(event.pointerId);
+    start.current = { y: event.clientY, height };
+  }
+  function onPointerMove(event: PointerEvent): void {
+    if (start.current !== null) set(start.current.height + event.clientY - start.current.y);
+  }
+  function onKeyDown(event: KeyboardEvent): void {
+    const by = { ArrowUp: -STEP, ArrowDown: STEP }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    set(height + by);
+  }
+  return (
+    <div
+      className="mm-grip"
+      role="separator"
+      aria-orientation="horizontal"
+      aria-label="Height of the canvas"
+      aria-valuenow={height}
+      aria-valuemin={LEAST}
+      aria-valuemax={MOST}
+      tabIndex={0}
+      onPointerDown={onPointerDown}
+      onPointerMove={onPointerMove}
+      onPointerUp={() => {
+        start.current = null;
+      }}
+      onPointerCancel={() => {
+        start.current = null;
+      }}
+      onKeyDown={onKeyDown}
+    />
+  );
+}
+
+/** What screen readers are told; two places by turns, so that the same words are told again. */
+function Live({ builder }: { builder: Builder }) {
+  const { told } = builder;
+  const [lines, setLines] = useState(["", ""]);
+  useEffect(() => {
+    if (told !== null) setLines(told.number % 2 === 0 ? [told.text, ""] : ["", told.text]);
+  }, [told]);
+  return (
+    <div className="mm-hidden mm-live" role="status" aria-live="polite">
+      <span>{lines[0]}</span>
+      <span>{lines[1]}</span>
+    </div>
+  );
+}
+
+const FIELD = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
+
+function whereOf(builder: Builder, target: EventTarget): Where {
+  const element = target instanceof Element ? target : null;
+  const connecting = builder.canvas.current?.isConnecting() ?? false;
+  if (element?.closest(FIELD)) return { at: "field", connecting };
+  const isControl = !element?.closest(".mm-canvas") || element.closest("button") !== null;
+  return { at: isControl ? "control" : "canvas", connecting };
+}
+
+function onKeyDown(builder: Builder, event: KeyboardEvent): void {
+  const id = event.defaultPrevented ? null : actionOf(event, whereOf(builder, event.target));
+  if (id === null) {
+    if (!passes(event)) event.stopPropagation();
+    return;
+  }
+  event.stopPropagation();
+  if (CLIPBOARD.has(id)) return;
+  event.preventDefault();
+  perform(builder, id);
+}
+
+const isOwn = (builder: Builder, event: ClipboardEvent) =>
+  whereOf(builder, event.target).at !== "field" && (getSelection()?.isCollapsed ?? true);
+
+function onCopy(builder: Builder, event: ClipboardEvent): void {
+  if (!isOwn(builder, event)) return;
+  const text = clip(builder);
+  if (text === null) return;
+  event.clipboardData.setData("text/plain", text);
+  event.preventDefault();
+  event.stopPropagation();
+  if (event.type === "cut") remove(builder);
+}
+
+function onPaste(builder: Builder, event: ClipboardEvent): void {
+  if (!isOwn(builder, event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  paste(builder, event.clipboardData.getData("text/plain"));
+}

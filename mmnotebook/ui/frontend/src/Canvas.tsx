@@ -1,0 +1,144 @@
+// The canvas: nodes and wires by React Flow, from the scene and back as commands.
+import {
+  Background,
+  BackgroundVariant,
+  MiniMap,
+  ReactFlow,
+  ReactFlowProvider,
+  SelectionMode,
+} from "@xyflow/react";
+import type { EdgeTypes, NodeTypes } from "@xyflow/react";
+import { useId, useMemo, useRef } from "react";
+
+import { AddMenu } from "./AddMenu";
+import { showsMinimap } from "./actions";
+import { useBuilder } from "./bridge";
+import { useHandle } from "./canvasHandle";
+import { edge, Flow, wireKey } from "./flow";
+import type { StepNodeType, WireType } from "./flow";
+import { useBoxing, useChanges, useDropping } from "./gestures";
+import { useKeyPlug } from "./keyPlug";
+import { kindClass } from "./kinds";
+import { PlugContext } from "./plugContext";
+import { usePlugging } from "./plugGesture";
+import { PlugLine, Reason } from "./PlugLine";
+import { Start } from "./Start";
+import { StepNode } from "./StepNode";
+import { Wire } from "./Wire";
+
+const NODES: NodeTypes = { step: StepNode };
+const EDGES: EdgeTypes = { wire: Wire };
+const NO_ATTRIBUTION = { hideAttribution: true };
+
+export function Canvas() {
+  return (
+    <ReactFlowProvider>
+      <Surface />
+    </ReactFlowProvider>
+  );
+}
+
+function Surface() {
+  const builder = useBuilder();
+  const { scene, status, selection, wires } = builder;
+  const area = useRef<HTMLDivElement>(null);
+  const help = useId();
+
+  const changes = useChanges();
+  const plugging = usePlugging(area);
+  const keys = useKeyPlug();
+  const { tab, within, focusEvents, viewportMoved } = useHandle(area, keys);
+  const boxing = useBoxing(area);
+  const dropping = useDropping();
+
+  const flow = useMemo(() => new Flow(), []);
+  const chosen = useMemo(() => new Set(selection), [selection]);
+  const chosenWires = useMemo(() => new Set(wires.map(wireKey)), [wires]);
+  const nodes = useMemo(
+    () => flow.nodesOf(scene, status, { selection: chosen, tab, moved: changes.moved }),
+    [flow, scene, status, chosen, tab, changes.moved],
+  );
+  const drawn = useMemo(
+    () => flow.edgesOf(scene, status, chosenWires),
+    [flow, scene, status, chosenWires],
+  );
+  const edges = useMemo(() => {
+    if (keys.offered === null) return drawn;
+    const data = { count: null, select: null, flowing: false, offered: true };
+    return [...drawn, { ...edge(keys.offered, false, data), id: "offered" }];
+  }, [drawn, keys.offered]);
+
+  const plug = plugging.plug ?? keys.plug;
+  return (
+    <PlugContext value={plug}>
+      <div
+        ref={area}
+        className={plug === null ? "mm-canvas" : "mm-canvas mm-plugging"}
+        style={{ height: "100%" }}
+        role="application"
+        aria-label={`Pipeline canvas, ${scene.nodes.length} nodes`}
+        aria-describedby={help}
+        tabIndex={within ? -1 : 0}
+        {...focusEvents}
+        {...dropping}
+      >
+        <p id={help} className="mm-hidden">
+          Arrow keys walk along the wires, Enter opens a node, C connects, A adds, question mark
+          lists all keys.
+        </p>
+        <ReactFlow<StepNodeType, WireType>
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODES}
+          edgeTypes={EDGES}
+          {...changes.events}
+          {...plugging.events}
+          {...boxing}
+          onMoveStart={viewportMoved}
+          onNodeDoubleClick={() => builder.ask({ type: "focus_panel" })}
+          connectionLineComponent={PlugLine}
+          connectionRadius={24}
+          reconnectRadius={10}
+          connectOnClick={false}
+          selectionMode={SelectionMode.Partial}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          disableKeyboardA11y
+          deleteKeyCode={null}
+          selectionKeyCode={null}
+          multiSelectionKeyCode={null}
+          panActivationKeyCode={null}
+          zoomActivationKeyCode={null}
+          zoomOnScroll={false}
+          zoomOnDoubleClick={false}
+          preventScrolling={false}
+          minZoom={0.1}
+          maxZoom={2.5}
+          nodeDragThreshold={2}
+          elevateNodesOnSelect
+          onlyRenderVisibleElements
+          proOptions={NO_ATTRIBUTION}
+        >
+          <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} />
+          {showsMinimap(builder) && (
+            <MiniMap<StepNodeType>
+              pannable
+              ariaLabel="Overview"
+              nodeClassName={(node) => kindClass(node.data.step.kind)}
+              nodeBorderRadius={16}
+            />
+          )}
+          <Reason />
+        </ReactFlow>
+        <Start />
+        {keys.prompt !== null && (
+          <div className="mm-prompt" aria-hidden="true">
+            <span>{keys.prompt}</span>
+            <kbd>↑ ↓</kbd> choose <kbd>Enter</kbd> {keys.verb} <kbd>Esc</kbd> leave
+          </div>
+        )}
+        {plugging.next !== null && <AddMenu next={plugging.next} close={plugging.endNext} />}
+      </div>
+    </PlugContext>
+  );
+}

@@ -1,0 +1,41 @@
+// What an empty canvas says: how to begin.
+import { useBuilder } from "./bridge";
+import { adding } from "./items";
+
+export function Start() {
+  const builder = useBuilder();
+  const { palette, scene } = builder;
+  if (scene.nodes.length > 0) return null;
+  const templates = palette.flatMap((section) =>
+    section.items.filter((item) => item.template !== undefined),
+  );
+  return (
+    <div className="mm-start">
+      <div className="mm-start-card">
+        <p className="mm-start-title">Nothing here yet</p>
+        <p>
+          Drag data, models and steps here{templates.length > 0 ? ", or start with a pattern:" : "."}
+        </p>
+        <div className="mm-start-templates">
+          {templates.map((item) => (
+            <button
+              key={item.template}
+              type="button"
+              title={item.detail}
+              onClick={() => builder.send(adding(item, scene, []))}
+            >
+              {item.title}
+            </button>
+          ))}
+        </div>
+        <button
+          type="button"
+          className="mm-start-example"
+          onClick={() => builder.send({ op: "example" })}
+        >
+          Load an example
+        </button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,108 @@
+// A step on the canvas: its card, its ports, how its run went.
+import { Handle, Position } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
+import { memo, useContext } from "react";
+
+import { grouped, handleOf, summary } from "./flow";
+import type { Output, StepNodeType } from "./flow";
+import { KindIcon, kindClass } from "./kinds";
+import { PlugContext } from "./plugContext";
+import type { Plug } from "./plugging";
+import type { NodeStatus } from "./scene";
+
+export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeType>) {
+  const { step, outputs, status, running } = data;
+  const plug = useContext(PlugContext);
+  const state = status?.state ?? "idle";
+  const classes = ["mm-step", kindClass(step.kind), `mm-is-${state}`, plugClass(plug, step.name)];
+  if (selected) classes.push("mm-selected");
+  if (step.problems.length > 0) classes.push("mm-wrong");
+  return (
+    <div className={classes.filter(Boolean).join(" ")} data-kind={step.kind}>
+      {step.takes && <Handle id="in" type="target" position={Position.Left} />}
+      <span className="mm-step-tile">
+        <KindIcon kind={step.kind} />
+      </span>
+      <span className="mm-step-words">
+        <span className="mm-step-title" title={step.title}>
+          {step.title}
+        </span>
+        <span className="mm-step-detail" title={step.detail}>
+          {step.detail}
+        </span>
+      </span>
+      {outputs.map((output) => (
+        <Out key={output.port ?? ""} output={output} labelled={outputs.length > 1 || output.lost} />
+      ))}
+      {step.problems.length > 0 && <Badge problems={step.problems} />}
+      {status !== null && running && <Bar status={status} />}
+      {status !== null && <Footer status={status} />}
+    </div>
+  );
+});
+
+function Out({ output, labelled }: { output: Output; labelled: boolean }) {
+  const { port, y, lost } = output;
+  return (
+    <>
+      <Handle
+        id={handleOf(port)}
+        type="source"
+        position={Position.Right}
+        style={{ top: y }}
+        className={lost ? "mm-lost" : ""}
+        isConnectableStart={!lost}
+      />
+      {labelled && (
+        <span className="mm-arm" style={{ top: y }} title={lost ? `no output ${port}` : undefined}>
+          {port ?? "output"}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Badge({ problems }: { problems: string[] }) {
+  return (
+    <span className="mm-badge" aria-hidden="true">
+      {problems.length}
+      <span className="mm-badge-words">
+        {problems.map((problem) => (
+          <span key={problem}>{problem}</span>
+        ))}
+      </span>
+    </span>
+  );
+}
+
+/** How far a node has come; a bar that wanders while nobody knows of how many. */
+function Bar({ status }: { status: NodeStatus }) {
+  const { state, elementsOut, elementsIn, total } = status;
+  if (state !== "running" && state !== "done" && state !== "cached") return null;
+  const done = elementsOut ?? elementsIn ?? 0;
+  const over = state !== "running";
+  const part = over ? 1 : total === null || total === 0 ? null : Math.min(1, done / total);
+  return (
+    <span className={part === null ? "mm-bar mm-wanders" : "mm-bar"}>
+      <span style={part === null ? undefined : { transform: `scaleX(${part})` }} />
+    </span>
+  );
+}
+
+function Footer({ status }: { status: NodeStatus }) {
+  const said = summary(status);
+  return (
+    <span className="mm-footer">
+      <span className="mm-dot" />
+      {said}
+      {status.failed > 0 && <span className="mm-failed">{grouped(status.failed)} failed</span>}
+    </span>
+  );
+}
+
+function plugClass(plug: Plug | null, name: string): string {
+  if (plug === null) return "";
+  if (plug.from.node === name) return "mm-plug-from";
+  if (plug.candidate === name) return "mm-plug-candidate";
+  return plug.refusals.get(name) === null ? "mm-plug-open" : "mm-plug-refused";
+}

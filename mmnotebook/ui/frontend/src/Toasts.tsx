@@ -1,0 +1,47 @@
+// Lines that are shown for a while: what Python says, and why something could not be done.
+import { useEffect, useState } from "react";
+
+import { useBuilder } from "./bridge";
+import type { Told } from "./bridge";
+
+const SHOWN_MS = { info: 5000, error: 12000 };
+const MOST = 3;
+
+export function Toasts() {
+  const { said } = useBuilder();
+  const [shown, setShown] = useState<Told[]>([]);
+  const end = (toast: Told) => setShown((before) => before.filter((other) => other !== toast));
+
+  useEffect(() => {
+    if (said !== null) setShown((before) => [...before, said].slice(-MOST));
+  }, [said]);
+
+  return (
+    <div className="mm-toasts">
+      {shown.map((toast) => (
+        <Toast key={toast.number} toast={toast} end={() => end(toast)} />
+      ))}
+    </div>
+  );
+}
+
+function Toast({ toast, end }: { toast: Told; end: () => void }) {
+  const [isHeld, setHeld] = useState(false);
+  useEffect(() => {
+    if (isHeld) return;
+    const timer = setTimeout(end, SHOWN_MS[toast.level]);
+    return () => clearTimeout(timer);
+  }, [isHeld, toast.number]);
+  return (
+    <div
+      className={`mm-toast mm-toast-${toast.level}`}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+    >
+      <span>{toast.text}</span>
+      <button type="button" aria-label="Close this message" onClick={end}>
+        ×
+      </button>
+    </div>
+  );
+}

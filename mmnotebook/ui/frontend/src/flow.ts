@@ -1,0 +1,282 @@
+// The scene as React Flow takes it. What has not changed stays the same object, so that only what
+// has changed is drawn anew. Pure.
+import type { Edge, Node, NodeHandle } from "@xyflow/react";
+
+import { kindTitle } from "./kinds";
+import { SIZE } from "./scene";
+import type { NodeStatus, Scene, SceneNode, Status, WireId } from "./scene";
+
+export interface Output {
+  port: string | null;
+  /** Of the handle's middle, from the card's top. */
+  y: number;
+  /** A wire comes from it, and the step has it no more. */
+  lost: boolean;
+}
+
+export interface StepData extends Record<string, unknown> {
+  step: SceneNode;
+  outputs: Output[];
+  status: NodeStatus | null;
+  /** Does a run go on? */
+  running: boolean;
+}
+
+export interface WireData extends Record<string, unknown> {
+  count: number | null;
+  select: string | null;
+  flowing: boolean;
+  /** A wire that is only offered. */
+  offered: boolean;
+}
+
+export type StepNodeType = Node<StepData, "step">;
+export type WireType = Edge<WireData, "wire">;
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export const GRID = 8;
+/** Of a handle's side. */
+export const HANDLE = 12;
+const PITCH = 24;
+const ROOM = 2; // outputs that a card of the usual height has room for
+
+export const wireKey = (wire: WireId): string => JSON.stringify(wire);
+export const wireOf = (key: string): WireId => JSON.parse(key) as WireId;
+export const handleOf = (port: string | null): string => (port === null ? "out" : `out:${port}`);
+export const portOf = (handle: string | null | undefined): string | null =>
+  handle?.startsWith("out:") ? handle.slice(4) : null;
+
+export const wiresOf = (scene: Pick<Scene, "nodes">): WireId[] =>
+  scene.nodes.flatMap((node) =>
+    node.inputs.map((input): WireId => [input.node, input.port, node.name]),
+  );
+
+export function heightOf(outputs: number): number {
+  return SIZE.height + Math.max(0, outputs - ROOM) * PITCH;
+}
+
+/** A node's outputs with their places; those too that wires come from and that are there no more. */
+export function outputsOf(node: SceneNode, used: ReadonlySet<string | null>): Output[] {
+  const lost = [...used].filter((port) => !node.outputs.includes(port));
+  const all = [...node.outputs, ...lost];
+  const pitch = all.length === 2 ? PITCH - 2 : PITCH;
+  const middle = heightOf(all.length) / 2;
+  return all.map((port, place) => ({
+    port,
+    y: middle + (place - (all.length - 1) / 2) * pitch,
+    lost: lost.includes(port),
+  }));
+}
+
+export function usedPorts(scene: Pick<Scene, "nodes">): Map<string, Set<string | null>> {
+  const used = new Map<string, Set<string | null>>();
+  for (const [source, port] of wiresOf(scene)) {
+    const ports = used.get(source) ?? new Set();
+    used.set(source, ports.add(port));
+  }
+  return used;
+}
+
+const NONE: ReadonlySet<string | null> = new Set();
+
+/** The node that covers a point. */
+export function nodeAt(scene: Pick<Scene, "nodes">, { x, y }: Point): SceneNode | null {
+  const covers = (node: SceneNode) => {
+    const height = heightOf(node.outputs.length);
+    const margin = HANDLE;
+    return (
+      x >= node.x - margin &&
+      x <= node.x + SIZE.width + margin &&
+      y >= node.y &&
+      y <= node.y + height
+    );
+  };
+  return scene.nodes.find(covers) ?? null;
+}
+
+/** All that a screen reader tells of a node. */
+export function spoken(step: SceneNode, status: NodeStatus | null): string {
+  const counted = status === null ? "" : summary(status);
+  const failed = status !== null && status.failed > 0 ? `${grouped(status.failed)} failed` : "";
+  const many = step.problems.length;
+  const wrong = many === 0 ? "" : `${many} problem${many > 1 ? "s" : ""}: ${step.problems.join("; ")}`;
+  const kind = step.detail.startsWith(kindTitle(step.kind)) ? "" : kindTitle(step.kind);
+  return [step.title, kind, step.detail, counted, failed, wrong].filter((s) => s !== "").join(", ");
+}
+
+export const grouped = (count: number): string => count.toLocaleString("en-US");
+
+/** "1,200 · 0.4 s · cached": what a node's run came to. */
+export function summary(status: NodeStatus): string {
+  const { state, elementsOut, elementsIn, seconds } = status;
+  const count = elementsOut ?? elementsIn;
+  const parts = [
+    count === null ? null : grouped(count),
+    seconds === null ? null : duration(seconds),
+    { waiting: "waiting", running: null, done: null, cached: "cached", failed: "failed", stale: "edited since" }[
+      state
+    ],
+  ];
+  return parts.filter((part) => part !== null).join(" · ");
+}
+
+function duration(seconds: number): string {
+  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+interface Marks {
+  selection: ReadonlySet<string>;
+  /** The one that Tab comes to. */
+  tab: string | null;
+  /** Where dragged nodes are meanwhile. */
+  moved: ReadonlyMap<string, Point>;
+}
+
+/** Nodes and wires for React Flow, from one scene to the next. */
+export class Flow {
+  private nodes = new Map<string, StepNodeType>();
+  private edges = new Map<string, WireType>();
+
+  nodesOf(scene: Pick<Scene, "nodes">, status: Status, marks: Marks): StepNodeType[] {
+    const used = usedPorts(scene);
+    const running = status.state === "running" || status.state === "preparing";
+    const made = scene.nodes.map((step) => {
+      const data = {
+        step,
+        outputs: outputsOf(step, used.get(step.name) ?? NONE),
+        status: status.nodes[step.name] ?? null,
+        running,
+      };
+      const { name, x, y } = step;
+      const made = node(data, marks.moved.get(name) ?? { x, y }, marks.selection.has(name), marks.tab === name);
+      const was = this.nodes.get(name);
+      return was !== undefined && isSameNode(was, made) ? was : made;
+    });
+    this.nodes = new Map(made.map((node) => [node.id, node]));
+    return made;
+  }
+
+  edgesOf(scene: Pick<Scene, "nodes">, status: Status, selected: ReadonlySet<string>): WireType[] {
+    const counts = new Map(status.wires.map((wire) => [wireKey([wire.source, wire.port, wire.target]), wire.count]));
+    const there = new Set(scene.nodes.map((node) => node.name));
+    const made = scene.nodes.flatMap((target) =>
+      target.inputs
+        .filter((input) => there.has(input.node))
+        .map((input) => {
+          const wire: WireId = [input.node, input.port, target.name];
+          const key = wireKey(wire);
+          const state = status.nodes[input.node]?.state;
+          const made = edge(wire, selected.has(key), {
+            count: counts.get(key) ?? null,
+            select: selectText(input.select),
+            flowing: status.state === "running" && state === "running",
+            offered: false,
+          });
+          const was = this.edges.get(key);
+          return was !== undefined && isSameEdge(was, made) ? was : made;
+        }),
+    );
+    this.edges = new Map(made.map((edge) => [edge.id, edge]));
+    return made;
+  }
+}
+
+function node(data: StepData, position: Point, selected: boolean, tab: boolean): StepNodeType {
+  const { step, outputs } = data;
+  const height = heightOf(outputs.length);
+  return {
+    id: step.name,
+    type: "step",
+    position,
+    data,
+    selected,
+    width: SIZE.width,
+    height,
+    measured: { width: SIZE.width, height },
+    handles: handles(step, outputs, height),
+    ariaRole: "group",
+    ariaLabel: spoken(step, data.status) + (selected ? ", selected" : ""),
+    domAttributes: { tabIndex: tab ? 0 : -1, "aria-roledescription": "step" },
+  };
+}
+
+/** Where wires end: known before a node has been drawn, or when it is out of sight. */
+function handles(step: SceneNode, outputs: Output[], height: number): NodeHandle[] {
+  const half = HANDLE / 2;
+  const size = { width: HANDLE, height: HANDLE };
+  const input: NodeHandle[] = step.takes
+    ? [{ id: "in", type: "target", position: "left" as never, x: -half, y: height / 2 - half, ...size }]
+    : [];
+  const out = outputs.map(
+    ({ port, y }): NodeHandle => ({
+      id: handleOf(port),
+      type: "source",
+      position: "right" as never,
+      x: SIZE.width - half,
+      y: y - half,
+      ...size,
+    }),
+  );
+  return [...input, ...out];
+}
+
+export function edge([source, port, target]: WireId, selected: boolean, data: WireData): WireType {
+  const from = port === null ? source : `${source} ${port}`;
+  return {
+    id: wireKey([source, port, target]),
+    type: "wire",
+    source,
+    target,
+    sourceHandle: handleOf(port),
+    targetHandle: "in",
+    selected,
+    data,
+    ariaLabel: `wire from ${from} to ${target}`,
+    reconnectable: !data.offered,
+    selectable: !data.offered,
+  };
+}
+
+function isSameNode(was: StepNodeType, is: StepNodeType): boolean {
+  return (
+    was.data.step === is.data.step &&
+    was.data.status === is.data.status &&
+    was.data.running === is.data.running &&
+    was.selected === is.selected &&
+    was.position.x === is.position.x &&
+    was.position.y === is.position.y &&
+    was.domAttributes?.tabIndex === is.domAttributes?.tabIndex &&
+    was.data.outputs.length === is.data.outputs.length &&
+    was.data.outputs.every((output, i) => {
+      const other = is.data.outputs[i];
+      return other !== undefined && output.port === other.port && output.lost === other.lost;
+    })
+  );
+}
+
+function isSameEdge(was: WireType, is: WireType): boolean {
+  const [one, other] = [was.data, is.data];
+  return (
+    was.selected === is.selected &&
+    one?.count === other?.count &&
+    one?.select === other?.select &&
+    one?.flowing === other?.flowing
+  );
+}
+
+function selectText(select: string | string[] | null): string | null {
+  return select === null ? null : JSON.stringify(select);
+}
+
+/** A place on the grid. */
+export const onGrid = ({ x, y }: Point): [number, number] => [
+  Math.round(x / GRID) * GRID,
+  Math.round(y / GRID) * GRID,
+];
+

@@ -1,0 +1,19 @@
+// The widget's entry: draws the builder of a model into an element.
+import "@xyflow/react/dist/base.css";
+import "./theme.css";
+import "./layout.css";
+import "./canvas.css";
+import "./panes.css";
+
+import { createRoot } from "react-dom/client";
+
+import { App } from "./App";
+import type { Model } from "./bridge";
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const root = createRoot(el);
+  root.render(<App model={model} />);
+  return () => root.unmount();
+}
+
+export default { render };

@@ -1,0 +1,61 @@
+// A wire that is being made: where it begins, where it may end and why not. Pure.
+import { refusal } from "./connecting";
+import { wireKey } from "./flow";
+import { applied } from "./operations";
+import type { Command, Scene, SceneNode, WireId } from "./scene";
+
+/** The end of a wire that stays where it is. */
+export interface Fixed {
+  node: string;
+  port: string | null;
+  /** An output of `node`, or its input? */
+  type: "source" | "target";
+}
+
+export interface Plug {
+  from: Fixed;
+  /** The wire that is re-plugged. */
+  old: WireId | null;
+  /** By node why it cannot be the other end; null where it can. */
+  refusals: ReadonlyMap<string, string | null>;
+  /** The one that is offered by keyboard. */
+  candidate: string | null;
+}
+
+export function plug(scene: Scene, from: Fixed, old: WireId | null): Plug {
+  const without = old === null ? scene : applied(scene, { op: "disconnect", wires: [old] });
+  const refusals = new Map(scene.nodes.map((node) => [node.name, refused(without, from, node)]));
+  return { from, old, refusals, candidate: null };
+}
+
+function refused(scene: Scene, from: Fixed, other: SceneNode): string | null {
+  if (from.type === "source") return refusal(scene, from.node, from.port, other.name);
+  if (other.outputs.length === 0) return refusal(scene, other.name, null, from.node);
+  const reasons = other.outputs.map((port) => refusal(scene, other.name, port, from.node));
+  return reasons.includes(null) ? null : (reasons[0] ?? null);
+}
+
+/** May this very wire be made? */
+export function allows(scene: Scene, { old }: Plug, [source, port, target]: WireId): boolean {
+  const without = old === null ? scene : applied(scene, { op: "disconnect", wires: [old] });
+  return refusal(without, source, port, target) === null;
+}
+
+/** The wire from the fixed end to another node; null where that cannot be. */
+export function wireTo(scene: Scene, { from, old }: Plug, other: SceneNode): WireId | null {
+  if (from.type === "source") return [from.node, from.port, other.name];
+  const without = old === null ? scene : applied(scene, { op: "disconnect", wires: [old] });
+  const free = other.outputs.find((port) => refusal(without, other.name, port, from.node) === null);
+  return free === undefined ? null : [other.name, free, from.node];
+}
+
+/** The commands that make a wire, in the place of the old one when it is re-plugged. */
+export function commandsFor([source, port, target]: WireId, old: WireId | null): Command[] {
+  if (old === null) return [{ op: "connect", source, port, target }];
+  if (wireKey(old) === wireKey([source, port, target])) return [];
+  if (old[2] === target) return [{ op: "connect", source, port, target, old: [old[0], old[1]] }];
+  return [
+    { op: "disconnect", wires: [old] },
+    { op: "connect", source, port, target },
+  ];
+}
