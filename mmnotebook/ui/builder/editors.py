@@ -1,0 +1,232 @@
+"""The editor of a step's parameter, one for each kind of value."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from ipywidgets import Combobox, Dropdown, FloatSlider, Layout, Text
+
+from mmnotebook.errors import nearest
+from mmnotebook.graph import checks, steps
+from mmnotebook.graph.steps import Param
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.fields import Context, Wrong
+from mmnotebook.ui.builder.parameter import WORDS, Editor, One, Values
+
+_CHOICES: tuple[Any, ...] = (*steps.MISSING, *steps.LOWERINGS, True, False)
+_NOTHING = ""
+
+
+class TextEditor(One):
+    """A text, such as a path."""
+
+    def _controls(self) -> Sequence[Any]:
+        self.text = style.field(self._kind(), self.title, tooltip=self.param.allowed)
+        self.text.placeholder = self._hint() or self.param.allowed
+        self.text.observe(self._changed, "value")
+        return [self.text]
+
+    def _kind(self) -> type[Any]:
+        return Text  # type: ignore[no-any-return]
+
+    def _put(self, value: Any) -> None:
+        self.text.value = "" if value is None else str(value)
+
+    def _take(self) -> Any:
+        return self.text.value or None
+
+
+class FieldEditor(TextEditor):
+    """The name of a field; those of the data are offered."""
+
+    def _kind(self) -> type[Any]:
+        return Combobox  # type: ignore[no-any-return]
+
+    def _offer(self, context: Context) -> None:
+        offer(self.text, context.fields())
+
+
+class FunctionEditor(TextEditor):
+    """The name of a function; those of the notebook are offered, Python's own can be typed."""
+
+    def _kind(self) -> type[Any]:
+        return Combobox  # type: ignore[no-any-return]
+
+    def _offer(self, context: Context) -> None:
+        self._context = context
+        offer(self.text, context.functions())
+
+    def _take(self) -> Any:
+        return a_function(self.text.value.strip(), self._context)
+
+
+class NumberEditor(TextEditor):
+    """A number from 0 to 1, typed or pulled."""
+
+    def _controls(self) -> Sequence[Any]:
+        self.slider = FloatSlider(
+            0.5, min=0, max=1, step=0.01, readout=False, tooltip=f"{self.param.name}, 0 to 1"
+        )
+        self.slider.layout = Layout(width="auto", margin="0 8px")
+        self.slider.observe(self._pulled, "value")
+        return [*super()._controls(), self.slider]
+
+    def _put(self, value: Any) -> None:
+        self.text.value = "" if value is None else f"{value:.12g}"
+        self._follow(value)
+
+    def _follow(self, value: Any) -> None:
+        if checks.is_fraction(value):
+            self.slider.value = value
+
+    def _pulled(self, change: Any) -> None:
+        if self._setting != threading.get_ident():
+            self.text.value = f"{change['new']:.12g}"
+
+    def _take(self) -> Any:
+        value = number(self.text.value, self.param)
+        with self._quietly():
+            self._follow(value)
+        return value
+
+
+class CountEditor(TextEditor):
+    """A whole number from 1."""
+
+    def _take(self) -> Any:
+        text = self.text.value.strip()
+        if text and not text.isdecimal():
+            raise Wrong(f"{self.param.name}: {self.param.allowed}")
+        return int(text) if text else None
+
+
+class ChoiceEditor(One):
+    """One of a few values."""
+
+    def _controls(self) -> Sequence[Any]:
+        self.choice = style.field(Dropdown, self.title, tooltip=self.param.allowed)
+        self.choice.options = self._choices()
+        self.choice.observe(self._changed, "value")
+        return [self.choice]
+
+    def _choices(self) -> list[tuple[str, Any]]:
+        allowed = [value for value in _CHOICES if self.param.check(value)]
+        return [(str(WORDS.get(value, value)), value) for value in dict.fromkeys(allowed)]
+
+    def _put(self, value: Any) -> None:
+        value = self.param.default if value is None else value
+        choose(self.choice, self._choices(), value, "not allowed")
+
+    def _take(self) -> Any:
+        return self.choice.value
+
+
+class NameEditor(One):
+    """The name of a model, or of data: one of those that there are."""
+
+    def _controls(self) -> Sequence[Any]:
+        self.choice = style.field(Dropdown, self.title, tooltip=self.param.allowed)
+        self._listed: list[str] = []
+        self._put(None)
+        self.choice.observe(self._changed, "value")
+        return [self.choice]
+
+    def _offer(self, context: Context) -> None:
+        self._listed = context.models() if self.param.names == "model" else context.data()
+        self._put(self.choice.value or None)
+
+    def _put(self, value: Any) -> None:
+        marked = "not registered" if self.param.names == "model" else "not in the notebook"
+        nothing = "choose …" if self.required else "none"
+        options = [(nothing, _NOTHING), *((name, name) for name in self._listed)]
+        choose(self.choice, options, _NOTHING if value is None else value, marked)
+
+    def _take(self) -> Any:
+        return self.choice.value or None
+
+
+class ByEditor(Editor):
+    """What elements go by: a field, or a function of the value."""
+
+    _FIELD, _FUNCTION = "a field", "a function"
+
+    def _controls(self) -> Sequence[Any]:
+        self.mode = style.field(Dropdown, self.title, options=[self._FIELD, self._FUNCTION])
+        self.mode.tooltip = "by a field, or by a function of the value"
+        self.text = Combobox(tooltip=self.params[0].allowed, layout=Layout(**style.WIDE))
+        self.text.observe(self._changed, "value")
+        self.mode.observe(self._switched, "value")
+        return [self.mode, self.text]
+
+    def _offer(self, context: Context) -> None:
+        self._context = context
+        self._suggest()
+
+    def _suggest(self) -> None:
+        function = self.mode.value == self._FUNCTION
+        self.text.placeholder = "name of a function" if function else "name of a field"
+        offer(self.text, self._context.functions() if function else self._context.fields())
+
+    def _switched(self, *_: Any) -> None:
+        """A field's name is none of a function: the other begins empty, and nothing is sent."""
+        if self._setting == threading.get_ident():
+            return
+        with self._quietly():
+            self._suggest()
+            self.text.value = ""
+        self._say(f"type or choose the {self.text.placeholder}")
+
+    def _write(self, values: Values) -> None:
+        field, function = (values[param.name] for param in self.params)
+        if field is not None or function is not None:
+            self.mode.value = self._FIELD if function is None else self._FUNCTION
+        self.text.value = function or field or ""
+        self._suggest()
+
+    def _read(self) -> Values:
+        field, function = self.params
+        text = self.text.value
+        if self.mode.value == self._FIELD:
+            return {field.name: text or None, function.name: None}
+        return {field.name: None, function.name: a_function(text.strip(), self._context)}
+
+
+def offer(box: Combobox, names: Sequence[str]) -> None:
+    """Suggest these names; the view is told only of what changes."""
+    if box.options != tuple(names):
+        box.options = tuple(names)
+
+
+def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, marked: str) -> None:
+    """Let it be one of the options; a value that is none of them is added, with that mark."""
+    known = list(options)
+    if all(value != other or type(value) is not type(other) for _, other in known):
+        known.append((f"{value} ({marked})", value))
+    with dropdown.hold_sync():
+        if list(dropdown.options) != known:
+            dropdown.options = known
+        if dropdown.value != value:
+            dropdown.value = value
+
+
+def number(text: str, param: Param) -> float | None:
+    """A number as one types it, None for nothing."""
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise Wrong(f"{param.name}: {param.allowed}") from None
+
+
+def a_function(name: str, context: Context) -> str | None:
+    """A name that stands for a function, None for nothing."""
+    if not name or context.names.function(name) is not None:
+        return name or None
+    known = context.functions()
+    close = nearest(name, known)
+    listed = ", ".join(known[:5]) or "none"
+    meant = f"did you mean {close!r}?" if close else f"those of the notebook: {listed}"
+    raise Wrong(f"no function is named {name!r}; {meant}")

@@ -1,0 +1,174 @@
+"""What can be offered: fields, functions, models and data; and names as one types them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.graph.steps import names_of
+
+_PASSING = ("filter", "split", "switch")
+"""The steps that give what they take."""
+_FRAME = {("pandas", "DataFrame")}
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
+
+
+class Wrong(Exception):
+    """What stands in a control is no value yet; says why."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known where a node is edited: the graph, the node, and what names stand for."""
+
+    graph: Graph
+    node: Node
+    names: Names
+
+    def models(self) -> list[str]:
+        return list(self.names.models)
+
+    def data(self) -> list[str]:
+        return list(self.names.known("data"))
+
+    def functions(self) -> list[str]:
+        """The functions of the notebook, its own before those that it imported."""
+        known = list(self.names.known("function"))
+        return sorted(known, key=lambda name: not _own(self.names.object(name)))
+
+    def fields(self) -> list[str]:
+        """The fields of all data that the node's elements come from; of its own for a source."""
+        found: dict[str, None] = {}
+        for name in self._sources():
+            found.update(dict.fromkeys(fields_of(self.names, name)))
+        return list(found)
+
+    def _sources(self) -> list[str]:
+        if self.node.name not in self.graph:
+            return []
+        above = self.graph.upto(self.node.name)
+        return [name for node in above for name in node.data]
+
+    def flowing(self, wire: Input) -> list[str]:
+        """The fields of what comes along a wire, as far as they are known."""
+        return list(dict.fromkeys(self._through(wire.node, set())))
+
+    def _through(self, name: str, seen: set[str]) -> list[str]:
+        if name not in self.graph or name in seen:
+            return []
+        node = self.graph[name]
+        if node.kind == "source":
+            return [f for data in node.data for f in fields_of(self.names, data)]
+        wires = node.inputs if node.kind in _PASSING and node.gather != "join" else ()
+        whole = [wire.node for wire in wires if wire.select is None]
+        return [field for above in whole for field in self._through(above, {*seen, name})]
+
+
+def fields_of(names: Names, data: str) -> list[str]:
+    """The columns of a DataFrame, or the keys of the first record of a list; [] otherwise."""
+    if not isinstance(data, str) or not names.is_data(data):
+        return []
+    return record_fields(names.object(data))
+
+
+def record_fields(value: Any) -> list[str]:
+    """The fields of data's elements, as far as they are seen without reading anything."""
+    if is_a(value, _FRAME):
+        return [str(column) for column in value.columns]
+    first = value[0] if isinstance(value, list) and value else None
+    return [str(key) for key in first] if isinstance(first, Mapping) else []
+
+
+def _own(value: Any) -> bool:
+    return isinstance(value, FunctionType) and value.__module__ == "__main__"
+
+
+def models_of(graph: Graph) -> list[str]:
+    """The models that a graph names, each once."""
+    return list(dict.fromkeys(m for n in graph for m in names_of(n.kind, dict(n.params), "model")))
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names beside each other, as `parted` reads them."""
+    return ", ".join(map(_quoted, names))
+
+
+def _quoted(name: str) -> str:
+    plain = name and name == name.strip() and name.isprintable()
+    if plain and not set(name) & {",", '"'}:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parted(text: str) -> tuple[str, ...]:
+    """Names with commas between them; quotes hold one together that has a comma in it.
+
+    Raises
+    ------
+    Wrong
+        When quotes do not come in pairs, or nothing stands between two commas.
+    """
+    parts: list[str] = []
+    place = 0 if text.strip() else None
+    while place is not None:
+        found = _PART.match(text, place)
+        if found is None:
+            raise Wrong('quotes come in pairs: a, "b, c"')
+        quoted, plain, comma = found.groups()
+        if quoted is None and not plain.strip():
+            raise Wrong("a name on both sides of a comma")
+        parts.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        place = found.end() if comma else None
+    return tuple(parts)
+
+
+def select_text(select: Any) -> str:
+    """The selected field, or fields, of a wire as one types them."""
+    if select is None:
+        return ""
+    if isinstance(select, str):
+        return joined([select])
+    names = joined(select)
+    return names + "," if len(select) == 1 else names
+
+
+def read_select(text: str) -> str | tuple[str, ...] | None:
+    """One field, several, or None for the whole value; `a,` is one field as a row of its own."""
+    alone = text.rstrip().endswith(",")
+    names = parted(text.rstrip().removesuffix(","))
+    if not names:
+        if alone:
+            raise Wrong("the name of a field, or names with commas between them")
+        return None
+    if "" in names or len(set(names)) < len(names):
+        raise Wrong("the name of a field, each once")
+    return names[0] if len(names) == 1 and not alone else names
+
+
+def could_be_models(variables: Mapping[str, Any]) -> list[str]:
+    """The variables that hold what can be registered, such as a torch module."""
+    return [name for name, value in variables.items() if _could_be(name, value)]
+
+
+def _could_be(name: str, value: Any) -> bool:
+    if name.startswith("_") or isinstance(value, type):
+        return False
+    return role_of(value) == "unregistered" or (
+        role_of(value) is None and callable(getattr(type(value), "predict", None))
+    )
+
+
+def classes(variables: Mapping[str, Any]) -> list[str]:
+    """The classes among the variables, torch modules before the others."""
+    found = [n for n, value in variables.items() if isinstance(value, type) and n[0] != "_"]
+    return sorted(found, key=lambda name: not _is_module(variables[name]))
+
+
+def _is_module(kind: type) -> bool:
+    names = {(base.__module__.split(".")[0], base.__name__) for base in kind.__mro__}
+    return ("torch", "Module") in names

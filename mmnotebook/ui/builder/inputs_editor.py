@@ -1,0 +1,165 @@
+"""The inputs of a node: what is selected of each, what it is called, and how they come together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, Combobox, Dropdown, HBox, Layout, Text, VBox
+
+from mmnotebook.graph.graph import Input
+from mmnotebook.graph.steps import KINDS
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.editors import offer
+from mmnotebook.ui.builder.fields import Context, Wrong, read_select, select_text
+from mmnotebook.ui.builder.style import button, put, show_if
+
+Edit = Callable[[dict[str, Any]], "str | None"]
+_GATHERS = [
+    ("join: the outputs for one element together", "join"),
+    ("union: each element as it comes", "union"),
+]
+
+
+class _Quiet(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Controls that can be set without that being the user's doing."""
+
+    _setting: int | None = None
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self._setting = self._setting, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._setting = before
+
+    @property
+    def _by_user(self) -> bool:
+        return self._setting != threading.get_ident()
+
+
+class WireEditor(_Quiet):
+    """One input: the fields that are selected of it, its label in a join, and a way to cut it."""
+
+    def __init__(self, edit: Edit) -> None:
+        self._ask = edit
+        self._wire: Input | None = None
+        self._target = ""
+        self._name = HTML(layout=Layout(flex="1 1 0", min_width="0"))
+        self.cut = button("", "disconnect this input", "chain-broken", width="34px")
+        self.select = style.field(Combobox, "field, or fields", continuous_update=False)
+        self.select.placeholder = "the whole value"
+        self.label = style.field(Text, "called in the join", continuous_update=False)
+        self._line = style.note()
+        self.cut.on_click(self._disconnect)
+        self.select.observe(self._changed, "value")
+        self.label.observe(self._changed, "value")
+        parts = [HBox([self._name, self.cut]), self.select, self.label, self._line]
+        super().__init__(parts, layout=Layout(width="100%"))
+
+    @property
+    def message(self) -> str:
+        """What is said beneath the controls, as HTML."""
+        return str(self._line.value)
+
+    def show(self, wire: Input, context: Context) -> None:
+        """Show a wire; one that is the same as before leaves the controls alone."""
+        end = wire.node if wire.port is None else f"{wire.node}.{wire.port}"
+        with self._quietly():
+            style.put(self._name, f"<b>{escape(end)}</b> →")
+            put(self.cut, f"disconnect {end}", "tooltip")
+            offer(self.select, context.flowing(wire))
+            show_if(self.label, context.node.gather == "join")
+            put(self.label, wire.node, "placeholder")
+            if wire != self._wire:
+                self._write(wire)
+        self._wire, self._target = wire, context.node.name
+
+    def _write(self, wire: Input) -> None:
+        before = self._wire
+        if before is None or before.select != wire.select:
+            put(self.select, select_text(wire.select))
+        put(self.label, wire.label or "")
+        style.put(self._line, "")
+
+    def _changed(self, *_: Any) -> None:
+        wire = self._wire
+        if wire is None or not self._by_user:
+            return
+        try:
+            select = read_select(self.select.value)
+        except Wrong as wrong:
+            style.put(self._line, style.error(str(wrong)))
+            return
+        label = self.label.value.strip() or None
+        new = Input(wire.node, wire.port, select, label).labelled(label)
+        style.put(self._line, "")
+        if new == wire:
+            return
+        end = {"source": wire.node, "port": wire.port, "target": self._target}
+        chosen = list(select) if isinstance(select, tuple) else select
+        self._tell(self._ask({"op": "wire", **end, "select": chosen, "label": new.label}))
+
+    def _disconnect(self, _: Any) -> None:
+        if self._wire is not None:
+            end = [self._wire.node, self._wire.port, self._target]
+            self._tell(self._ask({"op": "disconnect", "wires": [end]}))
+
+    def _tell(self, refused: str | None) -> None:
+        if refused is not None:
+            style.put(self._line, style.error(refused))
+
+
+class InputsEditor(_Quiet):
+    """All inputs of a node, and how several come together."""
+
+    def __init__(self, edit: Edit) -> None:
+        self._ask = edit
+        self._target = ""
+        self.wires: dict[tuple[str, str | None], WireEditor] = {}
+        self._title = HTML("<h4>Inputs</h4>")
+        self.gather = style.field(Dropdown, "several inputs are", options=_GATHERS)
+        self.gather.observe(self._gathered, "value")
+        self._rows = VBox()
+        self._line = style.note()
+        super().__init__([self._title, self._rows, self.gather, self._line])
+
+    @property
+    def message(self) -> str:
+        """What is said beneath the controls, as HTML."""
+        return str(self._line.value)
+
+    def show(self, context: Context) -> None:
+        """Show the inputs of the node; wires that were there keep their controls."""
+        node, kind = context.node, KINDS[context.node.kind]
+        with self._quietly():
+            show_if(self, kind.inputs != "none")
+            several = len(node.inputs) > 1 and kind.inputs != "join"
+            show_if(self.gather, several)
+            if node.gather is not None:
+                put(self.gather, node.gather)
+            style.put(self._line, "" if node.inputs else style.hint("nothing flows into it yet"))
+            self._show_wires(context)
+        self._target = node.name
+
+    def _show_wires(self, context: Context) -> None:
+        wanted = {(wire.node, wire.port): wire for wire in context.node.inputs}
+        self.wires = {end: self.wires.get(end) or WireEditor(self._ask) for end in wanted}
+        for end, editor in self.wires.items():
+            editor.show(wanted[end], context)
+        rows = tuple(self.wires.values())
+        if self._rows.children != rows:
+            self._rows.children = rows
+
+    def _gathered(self, change: Any) -> None:
+        if not self._by_user:
+            return
+        refused = self._ask({"op": "gather", "node": self._target, "gather": change["new"]})
+        if refused is not None:
+            with self._quietly():
+                put(self.gather, change["old"])
+            style.put(self._line, style.error(refused))

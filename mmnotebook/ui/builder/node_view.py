@@ -1,0 +1,185 @@
+"""One node in the panel: its name, its parameters, its inputs and what is wrong with it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, Layout, Text, VBox
+
+from mmnotebook.errors import Problem
+from mmnotebook.graph import checks
+from mmnotebook.graph.steps import Param, StepKind
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.editors import (
+    ByEditor,
+    ChoiceEditor,
+    CountEditor,
+    FieldEditor,
+    FunctionEditor,
+    NameEditor,
+    NumberEditor,
+    TextEditor,
+)
+from mmnotebook.ui.builder.fields import Context
+from mmnotebook.ui.builder.inputs_editor import InputsEditor
+from mmnotebook.ui.builder.parameter import Editor, Send, Values
+from mmnotebook.ui.builder.rows import ArmsEditor, MappingEditor, WeightsEditor
+
+Edit = Callable[[dict[str, Any]], "str | None"]
+_PAUSE = 1.5
+"""Seconds without typing after which an edit is one of its own for undo."""
+_numbers = itertools.count(1)
+_BY_CHECK: dict[Any, type[Editor]] = {
+    checks.is_fraction: NumberEditor,
+    checks.is_count: CountEditor,
+    checks.is_weights: WeightsEditor,
+    checks.is_arms: ArmsEditor,
+    checks.is_mapping: MappingEditor,
+}
+_BY_NAME: dict[str, type[Editor]] = {"by": ByEditor, "id": FieldEditor}
+_BY_ROLE: dict[str, type[Editor]] = {
+    "model": NameEditor,
+    "data": NameEditor,
+    "function": FunctionEditor,
+}
+
+
+def editor_of(param: Param) -> type[Editor]:
+    """The kind of editor that a parameter gets, by what its value is."""
+    if param.check in _BY_CHECK:
+        return _BY_CHECK[param.check]
+    if param.names is not None:
+        return _BY_ROLE[param.names]
+    if param.check is checks.is_text:
+        return _BY_NAME.get(param.name, TextEditor)
+    return ChoiceEditor
+
+
+def editors_of(kind: StepKind, send: Send) -> dict[str, Editor]:
+    """An editor by the name of each parameter; a field and a function to go by have one."""
+    made: dict[str, Editor] = {}
+    for param in kind.params:
+        if param.name == "by_function":
+            made[param.name] = made["by"]
+            continue
+        both = tuple(p for p in kind.params if p.name in ("by", "by_function"))
+        params = both if param.name == "by" else (param,)
+        needed = param.required or param.name in kind.needs_one
+        made[param.name] = editor_of(param)(params, needed, send)
+    return made
+
+
+class Gestures:
+    """Names for edits of one parameter in a row: they are one for undo."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, float, str] = (None, 0.0, "")
+
+    def of(self, target: object) -> str:
+        """The gesture that an edit of `target` belongs to."""
+        before, when, name = self._last
+        now = time.monotonic()
+        if before != target or now - when > _PAUSE:
+            name = f"panel {next(_numbers)}"
+        self._last = (target, now, name)
+        return name
+
+
+class NodeView(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The controls of one node; as long as it is of one kind they stay the same."""
+
+    def __init__(self, kind: StepKind, edit: Edit) -> None:
+        self.kind = kind
+        self.node = ""
+        self._edit = edit
+        self._gestures = Gestures()
+        self._shown: str | None = None
+        self._sent: str | None = None
+        self._setting: int | None = None
+        self.title = HTML(_title(kind))
+        self.name = style.field(Text, "name", continuous_update=False)
+        self.name.observe(self._renamed, "value")
+        self._line = style.note()
+        self.problems = style.note()
+        self.editors = editors_of(kind, self._configure)
+        self.inputs = InputsEditor(edit)
+        self.remove = style.button("Delete", "delete this step and its wires", "trash")
+        self.remove.on_click(lambda _: self._remove())
+        params = list(dict.fromkeys(self.editors.values()))
+        top = [self.title, self.name, self._line, self.problems]
+        parts = [*top, *params, self.inputs, self.remove]
+        super().__init__(parts, layout=Layout(width="100%"))
+
+    @property
+    def message(self) -> str:
+        """What is said beneath the name, as HTML."""
+        return str(self._line.value)
+
+    def show(self, context: Context, problems: Iterable[Problem]) -> None:
+        """Show the node as it is now."""
+        node = context.node
+        self.node = node.name
+        if node.name not in (self._shown, self._sent):
+            self._setting = threading.get_ident()
+            style.put(self.name, node.name)
+            self._setting = None
+            style.put(self._line, "")
+        self._shown = node.name
+        own = [replace(p, node=None) for p in problems if p.node == node.name]
+        style.put(self.problems, style.problems(own))
+        values = dict(node.params)
+        for editor in dict.fromkeys(self.editors.values()):
+            editor.show(values, context)
+        self.inputs.show(context)
+
+    def reach(self) -> None:
+        """Give the first parameter, or the name, the keyboard."""
+        first = next(iter(self.editors.values()), None)
+        if first is None:
+            self.name.focus()
+        else:
+            first.reach()
+
+    def _configure(self, editor: Editor, values: Values) -> str | None:
+        gesture = self._gestures.of(editor)
+        command = {"op": "configure", "node": self.node, "params": values, "gesture": gesture}
+        return self._edit(command)
+
+    def _renamed(self, change: Any) -> None:
+        new = change["new"].strip()
+        if self._setting == threading.get_ident() or new == self.node:
+            return
+        if not checks.is_name(new):
+            wrong = f"{new!r} is no name: letters, digits and _, no digit first, no word of Python"
+            style.put(self._line, style.error(wrong))
+            return
+        style.put(self._line, "")
+        self._sent = new
+        refused = self._edit({"op": "rename", "old": self.node, "new": new})
+        self._sent = None
+        if refused is not None:
+            style.put(self._line, style.error(refused))
+
+    def _remove(self) -> None:
+        refused = self._edit({"op": "remove", "nodes": [self.node], "wires": []})
+        if refused is not None:
+            style.put(self._line, style.error(refused))
+
+
+def _title(kind: StepKind) -> str:
+    return f'<div><span class="mm-kind">{escape(kind.name)}</span></div>{style.hint(kind.summary)}'
+
+
+def rows_of(context: Context, problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    """A node as a table: its kind, its parameters, its inputs and its problems."""
+    node = context.node
+    rows = [("kind", node.kind), *((name, str(value)) for name, value in node.params)]
+    inputs = ", ".join(wire.node for wire in node.inputs)
+    rows += [("inputs", inputs)] if inputs else []
+    return [*rows, *(("problem", str(p)) for p in problems if p.node == node.name)]

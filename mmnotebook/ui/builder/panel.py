@@ -1,0 +1,212 @@
+"""The property panel: what is selected on the canvas, and what can be changed of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, Dropdown, HBox, Layout, Text, VBox
+
+from mmnotebook.errors import Problem
+from mmnotebook.graph import checks
+from mmnotebook.graph.editing.document import Document
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.steps import KINDS
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.fields import Context, models_of
+from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
+
+_LISTED = 8
+_GATHERS = [("joined: one dict by name", "join"), ("united: each as it comes", "union")]
+
+
+class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Shows the selected node, the selected nodes, or the graph.
+
+    Parameters
+    ----------
+    edit
+        Applies a command; returns what stands against it, in words, None when it is done.
+    names
+        Gives what names stand for now.
+    """
+
+    def __init__(self, edit: Edit, names: Callable[[], Names]) -> None:
+        self._edit, self._names = edit, names
+        self._lock = threading.RLock()
+        self._graph = Graph()
+        self._selection: tuple[str, ...] = ()
+        self._problems: Sequence[Problem] = ()
+        self.node: NodeView | None = None
+        self.several = SeveralView(edit)
+        self.summary = style.note()
+        self._sheet = style.sheet()
+        super().__init__([self._sheet, self.summary], layout=Layout(width="100%"))
+        self.add_class(style.CLASS)
+
+    def show(
+        self, document: Document, selection: Sequence[str], problems: Sequence[Problem]
+    ) -> None:
+        """Show what is selected; controls that show it already are left alone.
+
+        Parameters
+        ----------
+        selection
+            The names of nodes; those that are not there are left out.
+        problems
+            All problems of the graph.
+        """
+        with self._lock:
+            before, self._graph = self._graph, document.graph
+            self._problems = problems
+            self._selection = tuple(name for name in selection if name in document.graph)
+            if len(self._selection) == 1:
+                self._show_node(self._selection[0], before)
+                return
+            self.node = None
+            if self._selection:
+                self.several.show(self._graph, self._selection)
+                self._put(self.several)
+            else:
+                style.put(self.summary, _summary(self._graph, self._names(), problems))
+                self._put(self.summary)
+
+    def focus(self) -> None:
+        """Give the first control of what is selected the keyboard."""
+        with self._lock:
+            if self.node is not None:
+                self.node.reach()
+            elif self._selection:
+                self.several.name.focus()
+
+    def _show_node(self, name: str, before: Graph) -> None:
+        node = self._graph[name]
+        if node.kind not in KINDS:
+            self.node = None
+            style.put(self.summary, style.problems(p for p in self._problems if p.node == name))
+            self._put(self.summary)
+            return
+        view = self.node
+        if view is None or view.kind.name != node.kind or not self._same(view.node, name, before):
+            view = NodeView(KINDS[node.kind], self._edit)
+        view.show(Context(self._graph, node, self._names()), self._problems)
+        self.node = view
+        self._put(view)
+
+    def _same(self, shown: str, name: str, before: Graph) -> bool:
+        """Is it the node that is shown, be it under a new name?"""
+        return shown == name or (shown not in self._graph and name not in before)
+
+    def _put(self, view: Any) -> None:
+        children = (self._sheet, view)
+        style.put(self, children, "children")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        shown = super()._repr_mimebundle_(**kwargs)
+        with self._lock:
+            title, rows = self._static()
+        return style.bundle(shown, title, rows)
+
+    def _static(self) -> tuple[str, list[tuple[str, str]]]:
+        if len(self._selection) == 1:
+            node = self._graph[self._selection[0]]
+            return node.name, rows_of(Context(self._graph, node, self._names()), self._problems)
+        if self._selection:
+            return f"{len(self._selection)} steps are selected", [
+                ("steps", _listed(self._selection))
+            ]
+        rows = [("problem", str(problem)) for problem in self._problems]
+        return f"{len(self._graph)} steps", rows
+
+
+class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Several selected nodes: a name for them together, or delete them."""
+
+    def __init__(self, edit: Edit) -> None:
+        self._edit = edit
+        self._nodes: tuple[str, ...] = ()
+        self._group: str | None = None
+        self._title = HTML()
+        self.name = style.field(Text, "name them together")
+        self.gather = style.field(Dropdown, "a step after them gets them", options=_GATHERS)
+        self.together = style.button("Name", "give the selected steps a name together", "tag")
+        self.apart = style.button("Remove the name", "take their common name away", "times")
+        self.remove = style.button("Delete", "delete the selected steps and their wires", "trash")
+        self._line = style.note()
+        self.name.observe(lambda _: self._check(), "value")
+        self.together.on_click(lambda _: self._name_them())
+        self.apart.on_click(lambda _: self._ask({"op": "ungroup", "name": self._group}))
+        self.remove.on_click(lambda _: self._remove())
+        buttons = HBox([self.together, self.apart, self.remove])
+        buttons.layout.flex_flow = "row wrap"
+        super().__init__([self._title, self.name, self.gather, self._line, buttons])
+
+    @property
+    def message(self) -> str:
+        """What is said beneath the name, as HTML."""
+        return str(self._line.value)
+
+    def show(self, graph: Graph, nodes: tuple[str, ...]) -> None:
+        """Show these nodes; a name that is being typed stays while they are the same."""
+        groups = (g for g in graph.groups if set(g.members) == set(nodes))
+        group = next(groups, None)
+        self._group = None if group is None else group.name
+        named = "" if group is None else f", together called <b>{escape(group.name)}</b>"
+        listed = style.hint(_listed(nodes))
+        style.put(self._title, f"<h3>{len(nodes)} steps are selected{named}</h3>{listed}")
+        style.show_if(self.apart, group is not None)
+        for control in (self.name, self.gather, self.together):
+            style.show_if(control, group is None)
+        if nodes != self._nodes:
+            self._nodes = nodes
+            style.put(self.name, "")
+            style.put(self._line, "")
+
+    def _check(self) -> bool:
+        name = self.name.value.strip()
+        good = checks.is_name(name)
+        wrong = f"{name!r} is no name: letters, digits and _, no digit first"
+        style.put(self._line, style.error(wrong) if name and not good else "")
+        return good
+
+    def _name_them(self) -> None:
+        if self._check():
+            nodes, gather = list(self._nodes), self.gather.value
+            name = self.name.value.strip()
+            self._ask({"op": "group", "name": name, "nodes": nodes, "gather": gather})
+        elif not self.name.value.strip():
+            style.put(self._line, style.error("type a name first"))
+
+    def _remove(self) -> None:
+        self._ask({"op": "remove", "nodes": list(self._nodes), "wires": []})
+
+    def _ask(self, command: dict[str, Any]) -> None:
+        refused = self._edit(command)
+        style.put(self._line, "" if refused is None else style.error(refused))
+
+
+def _summary(graph: Graph, names: Names, problems: Sequence[Problem]) -> str:
+    """The graph as a whole: steps, models, problems."""
+    if not len(graph):
+        return style.hint("The canvas is empty: drag data, models and steps onto it.")
+    models = models_of(graph)
+    unknown = {name for name in models if name not in names.models}
+    listed = ", ".join(f"{name} (not registered)" if name in unknown else name for name in models)
+    count = len(problems)
+    state = "No problems: it can run." if not count else f"{count} problem{'s' * (count != 1)}:"
+    more = [f"and {count - _LISTED} more"] if count > _LISTED else []
+    return (
+        f"<h3>{len(graph)} step{'s' * (len(graph) != 1)}</h3>"
+        f"{style.hint(f'models: {listed}' if listed else 'no models yet')}"
+        f'<div class="mm-summary">{state}</div>'
+        f"{style.problems([*problems[:_LISTED], *more])}"
+        f"{style.hint('Select a step to see and change what it does.')}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -1,0 +1,163 @@
+"""What every editor of a parameter does: show, check while one types, and send what is valid."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ipywidgets import Layout, VBox
+
+from mmnotebook.graph import checks, steps
+from mmnotebook.graph.steps import Param
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.fields import Context, Wrong
+
+Values = dict[str, Any]
+Send = Callable[["Editor", Values], "str | None"]
+"""Gives the values of an editor on; what stands against them, in words."""
+
+WORDS = {True: "yes", False: "no"}
+
+
+class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Controls for a value, or several that take each other's place, and what is wrong with it.
+
+    Nothing is sent until it is valid; what is being typed stays while the value in the document
+    is the one that it was.
+
+    Parameters
+    ----------
+    params
+        The parameters that it gives values to.
+    required
+        Must one of them be given?
+    """
+
+    def __init__(self, params: tuple[Param, ...], required: bool, send: Send) -> None:
+        self.params, self.required = params, required
+        self._give = send
+        self._known: Values | None = None
+        self._sent: Values | None = None
+        self._setting: int | None = None
+        self._line = style.note()
+        super().__init__([*self._controls(), self._line], layout=Layout(width="100%"))
+        self._say("")
+
+    @property
+    def title(self) -> str:
+        return self.params[0].name + (" *" if self.required else "")
+
+    @property
+    def message(self) -> str:
+        """What is said beneath the controls, as HTML."""
+        return str(self._line.value)
+
+    def show(self, values: Mapping[str, Any], context: Context) -> None:
+        """Show what the document has; controls that show it already are left alone."""
+        given = {param.name: values.get(param.name) for param in self.params}
+        with self._quietly():
+            self._offer(context)
+            if given not in (self._known, self._sent):
+                self._write(given)
+                self._say("")
+            self._known = given
+
+    def reach(self) -> None:
+        """Give the first control the keyboard."""
+        self.children[0].focus()
+
+    # What a kind of editor is.
+
+    def _controls(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def _offer(self, context: Context) -> None:
+        """Take over what can be chosen."""
+
+    def _write(self, values: Values) -> None:
+        raise NotImplementedError
+
+    def _read(self) -> Values:
+        """What the controls say; raises Wrong when that is no value yet."""
+        raise NotImplementedError
+
+    # What every editor does.
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Controls set here, in this thread, are not the user's doing."""
+        before, self._setting = self._setting, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._setting = before
+
+    def _changed(self, *_: Any) -> None:
+        if self._setting == threading.get_ident():
+            return
+        try:
+            values = self._checked(self._read())
+        except Wrong as wrong:
+            self._say(str(wrong), wrong=True)
+            return
+        self._say("")
+        if values == self._known:
+            return
+        self._sent = values
+        refused = self._give(self, values)
+        self._sent = None
+        if refused is not None:
+            self._say(refused, wrong=True)
+
+    def _checked(self, values: Values) -> Values:
+        """The values as a node would have them; raises Wrong for one that it cannot have."""
+        if self.required and all(value is None for value in values.values()):
+            raise Wrong(f"needed: {self.params[0].allowed}")
+        kept = {}
+        for param in self.params:
+            value = values[param.name]
+            if value is not None:
+                value = canonical(param, value)
+            if value is not None and not param.check(value):
+                closer = param.why(value) if param.why is not None else None
+                raise Wrong(closer or f"{param.name}: {param.allowed}")
+            kept[param.name] = value
+        return kept
+
+    def _say(self, text: str, wrong: bool = False) -> None:
+        style.put(self._line, style.error(text) if wrong else style.hint(text or self._hint()))
+
+    def _hint(self) -> str:
+        default = self.params[0].default
+        return "" if default is None else f"default: {WORDS.get(default, default)}"
+
+
+def canonical(param: Param, value: Any) -> Any:
+    """A value in the form in which a node holds it; None for one that says the default."""
+    value = steps.frozen(value)
+    if param.check is checks.is_mapping:
+        value = checks.once_each(value)
+    same = type(value) is type(param.default) and value == param.default
+    return None if same and not param.required else value
+
+
+class One(Editor):
+    """An editor of one parameter."""
+
+    @property
+    def param(self) -> Param:
+        return self.params[0]
+
+    def _write(self, values: Values) -> None:
+        self._put(values[self.param.name])
+
+    def _read(self) -> Values:
+        return {self.param.name: self._take()}
+
+    def _put(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _take(self) -> Any:
+        raise NotImplementedError
