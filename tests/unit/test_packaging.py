@@ -173,8 +173,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
+    ignored = ignore_patterns("__pycache__", "node_modules", ".*")
     for folder in ("mmnotebook", "notebooks", "tests"):
-        copytree(ROOT / folder, source / folder, ignore=ignore_patterns("__pycache__", ".*"))
+        copytree(ROOT / folder, source / folder, ignore=ignored)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     command += ["--quiet", "--wheel-dir", str(target), str(source)]
     subprocess.run(command, check=True, timeout=200)
@@ -193,6 +194,13 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: list[str]) -> 
 def test_the_wheel_holds_the_tutorials(wheel: list[str]) -> None:
     shipped = {Path(name).name for name in wheel if name.endswith(".ipynb")}
     assert shipped == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} != set()
+
+
+def test_the_wheel_holds_the_bundles_and_not_their_sources(wheel: list[str]) -> None:
+    shipped = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("mmnotebook/ui/static/*")}
+    assert {name for name in wheel if name.startswith("mmnotebook/ui/static/")} == shipped
+    assert "mmnotebook/ui/static/builder.js" in shipped
+    assert [name for name in wheel if "frontend" in name] == []
 
 
 def _imported_by(statement: str) -> set[str]:

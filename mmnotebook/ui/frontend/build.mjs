@@ -1,14 +1,14 @@
 // The bundles under ../static, built from the sources here: `npm ci --ignore-scripts && npm run build`.
 // With --tests: the tests, bundled to .tests/ for Node's own test runner.
 import { build } from "esbuild";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(ROOT, "../static");
 const LICENSES = "THIRD_PARTY_LICENSES.txt";
-const ENTRIES = ["src/index.tsx", "src/table.ts"];
+const ENTRIES = { builder: "src/index.tsx", table: "src/table.ts" };
 
 /** The folders of the packages that a bundle holds, below this folder; sorted. */
 function packagesOf(metafile) {
@@ -31,11 +31,9 @@ function licenseOf(folder) {
 }
 
 async function bundles() {
-  const entries = ENTRIES.filter((path) => existsSync(join(ROOT, path)));
-  const outputs = { "src/index.tsx": "builder", "src/table.ts": "table" };
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: entries.map((path) => ({ in: path, out: outputs[path] })),
+    entryPoints: ENTRIES,
     outdir: STATIC,
     bundle: true,
     format: "esm",
