@@ -126,6 +126,11 @@ def in_digits(value: float) -> str:
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
+def in_seconds(seconds: float) -> str:
+    """`2.1 s`; below a second in ms."""
+    return f"{in_digits(seconds)} s" if seconds >= 1 else f"{in_digits(seconds * 1000)} ms"
+
+
 def height(rows: float, captions: int) -> float:
     """How high a figure is, in inches, for so many rows and lines of captions."""
     return 0.9 + 0.8 * max(rows, 1) + 0.2 * captions

@@ -108,33 +108,38 @@ def _said(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
 
 
 def time_bars(ax: Axes, runs: Sequence[Run], steps: Sequence[str]) -> None:
-    """A row for each step with a bar for each run, in seconds."""
+    """A row for each step with a bar for each run, in seconds, or in ms where all are short."""
     rows = named_rows(ax, steps, none="no steps in these runs")
+    seconds = [run.nodes[s].seconds or 0 for run in runs for s in steps if s in run.nodes]
+    longest = max(seconds, default=0)
+    per_second, unit = (1, "s") if longest >= 1 else (1000, "ms")
     height = _BARS / len(runs)
     for step, row in rows.items():
         top = row + BAND / 2 + _BARS / 2
         for place, run in enumerate(runs):
-            y = top - (place + 0.5) * height
-            _time_bar(ax, y, height * 0.85, run.nodes.get(step), COLOURS[place])
-    seconds = [run.nodes[s].seconds or 0 for run in runs for s in steps if s in run.nodes]
-    ax.set_xlim(0, 1.35 * max(seconds, default=0) or 1)
-    ax.set_xlabel("seconds")
+            node, y = run.nodes.get(step), top - (place + 0.5) * height
+            took = None if node is None or node.seconds is None else node.seconds * per_second
+            if took is not None:
+                cached = node is not None and node.cached
+                _time_bar(ax, y, took, 0.85 * height, COLOURS[place], cached)
+            _at_end(ax, took or 0, y, _time(node, took, unit))
+    ax.set_xlim(0, 1.35 * longest * per_second or 1)
+    ax.set_xlabel(unit)
     _time_legend(ax, runs)
 
 
-def _time_bar(ax: Axes, y: float, height: float, node: NodeMeasure | None, color: str) -> None:
-    seconds = None if node is None else node.seconds
-    if node is None:
-        text = "not in this run"
-    elif seconds is None:
-        text = "not measured"
-    elif node.cached:
-        ax.barh(y, seconds, height, fill=False, edgecolor=color, linestyle="--")
-        text = f"from the cache, took {in_digits(seconds)} s"
+def _time_bar(ax: Axes, y: float, took: float, height: float, color: str, outline: bool) -> None:
+    if outline:
+        ax.barh(y, took, height, fill=False, edgecolor=color, linestyle="--")
     else:
-        ax.barh(y, seconds, height, color=color)
-        text = f"{in_digits(seconds)} s"
-    _at_end(ax, seconds or 0, y, text)
+        ax.barh(y, took, height, color=color)
+
+
+def _time(node: NodeMeasure | None, took: float | None, unit: str) -> str:
+    if node is None:
+        return "not in this run"
+    said = "not measured" if took is None else f"{in_digits(took)} {unit}"
+    return f"from the cache, took {said}" if node.cached else said
 
 
 def _time_legend(ax: Axes, runs: Sequence[Run]) -> None:

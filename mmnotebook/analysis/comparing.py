@@ -175,3 +175,19 @@ def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
 def steps_of(runs: Sequence[Run]) -> list[str]:
     """The nodes that ran in any of the runs, each run's in its order."""
     return list(dict.fromkeys(name for run in runs for name in run.nodes))
+
+
+def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
+    """The nodes that ran; when they are more than `most`, those that took longest."""
+    names = steps_of(runs)
+    spent = {
+        name: max(run.nodes[name].seconds or 0 for run in runs if name in run.nodes)
+        for name in names
+    }
+    kept = set(sorted(names, key=lambda name: -spent[name])[:most])
+    return [name for name in names if name in kept]
+
+
+def time_rows(runs: Sequence[Run]) -> float:
+    """How high a plot of the steps' times is, in rows of a plot of models."""
+    return len(longest_steps(runs)) * max(0.5, 0.3 * len(runs))

@@ -6,12 +6,20 @@ here changes matplotlib's settings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmnotebook.analysis.axes import COLOURS, band, latency_axis, named_rows, new_axes
 from mmnotebook.analysis.bars import memory_bars, time_bars
-from mmnotebook.analysis.comparing import longest, model_rows, models_of, steps_of, where_from
+from mmnotebook.analysis.comparing import (
+    longest,
+    longest_steps,
+    model_rows,
+    models_of,
+    steps_of,
+    time_rows,
+    where_from,
+)
 from mmnotebook.analysis.metrics import ModelMeasure
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.runs import Run, runs_of
@@ -117,7 +125,8 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
         band(ax, row, run.models[model], color=color, mark=text, said=said)
     measures = [run.models[model] for run, model in rows.values()]
     latency_axis(ax, [key for measure in measures for key in measure.buckets], mark=text)
-    ax.set_title(f"Latency per batch{_left_out(known)}", loc="left")
+    ax.set_title("Latency per batch", loc="left")
+    _say_left_out(ax, "models that were called", len(longest(known)), len(models_of(known)))
     return ax
 
 
@@ -144,7 +153,8 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     free = [run.machine.free_bytes for run in known if run.machine.free_bytes is not None]
     measures = {label: run.models[model] for label, (run, model) in rows.items()}
     memory_bars(ax, measures, min(free, default=None), none=NO_MODELS)
-    ax.set_title(f"Memory{_left_out(known)}", loc="left")
+    ax.set_title("Memory", loc="left")
+    _say_left_out(ax, "models that were called", len(longest(known)), len(models_of(known)))
     return ax
 
 
@@ -167,10 +177,11 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
         When one is no Result, or there are none or more than four.
     """
     known = runs_of(runs)
-    steps = steps_of(known)
-    ax = new_axes(ax, len(steps) * len(known) / 2, captions=1)
+    steps = longest_steps(known)
+    ax = new_axes(ax, time_rows(known), captions=1)
     time_bars(ax, known, steps)
     ax.set_title("Time per step", loc="left")
+    _say_left_out(ax, "steps that took", len(steps), len(steps_of(known)))
     return ax
 
 
@@ -180,7 +191,7 @@ def _cached(run: Run, model: str) -> str:
     return "" if cached is False else f"{where_from(run, model)}: "
 
 
-def _left_out(runs: Sequence[Run]) -> str:
-    """How many models are drawn, where that is not all."""
-    drawn, there = len(longest(runs)), len(models_of(runs))
-    return "" if drawn == there else f" · the {drawn} of {there} models that were called longest"
+def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:
+    """A line under the axis where not all are drawn."""
+    if drawn < there:
+        ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {there} {what} longest".strip())

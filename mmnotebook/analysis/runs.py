@@ -1,12 +1,13 @@
-"""`Run`: what is kept of a run to compare it with others, and what changed between two."""
+"""`Run`: what is kept of a run to compare it with others; `RunList`: those of a session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
-from mmnotebook.analysis.axes import in_digits
+from mmnotebook.analysis.axes import in_seconds
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
@@ -16,6 +17,11 @@ from mmnotebook.graph.graph import Graph, Node
 
 MOST_RUNS = 4
 """How many runs are compared at a time."""
+
+KEPT = 50
+"""How many runs are kept; the oldest leave."""
+
+_ROLES = ("data", "model", "function", "file", "files")
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,7 +103,7 @@ class Run:
     def __str__(self) -> str:
         """`run 3 · 14:02:11 · 1,200 elements · 2.1 s`"""
         parts = [self.name, *([self.label] if self.label else []), f"{self.finished:%H:%M:%S}"]
-        return " · ".join([*parts, f"{self.elements:,} elements", f"{in_digits(self.seconds)} s"])
+        return " · ".join([*parts, f"{self.elements:,} elements", in_seconds(self.seconds)])
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -129,6 +135,57 @@ def not_a_result(value: object) -> ResultError:
     )
 
 
+class RunList:
+    """The runs of a session, the latest last, and those of them that are chosen.
+
+    Attributes
+    ----------
+    runs
+        By number.
+    chosen
+        At most four numbers, the earliest first.
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[int, Run] = {}
+        self.chosen: tuple[int, ...] = ()
+        self._seen: WeakKeyDictionary[Result, int] = WeakKeyDictionary()
+
+    def add(self, result: Result, label: str | None = None) -> Run:
+        """Keep a run; one that is kept already stays, with the new label if there is one.
+
+        A new run is chosen in place of the latest before it where that one was chosen, and where
+        none was.
+
+        Raises
+        ------
+        ResultError
+            When `result` is no Result.
+        """
+        if not isinstance(result, Result):
+            raise not_a_result(result)
+        number = self._seen.get(result, 0)
+        if number in self.runs:
+            if label is not None:
+                self.runs[number] = replace(self.runs[number], label=label)
+            return self.runs[number]
+        latest = max(self.runs, default=0)
+        run = Run.of(result, latest + 1, label, self.runs.get(latest))
+        self.runs[run.number] = run
+        self._seen[result] = run.number
+        while len(self.runs) > KEPT:
+            del self.runs[min(self.runs)]
+        moved = [run.number if number == latest else number for number in self.chosen]
+        self.choose(moved)
+        if not self.chosen:
+            self.choose([run.number])
+        return run
+
+    def choose(self, numbers: Iterable[int]) -> None:
+        """Choose runs; of more than four the latest, and none that has left."""
+        self.chosen = tuple(sorted({*numbers} & self.runs.keys())[-MOST_RUNS:])
+
+
 def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
     old, new = before.graph, after.graph
     if not set(old.names) & set(new.names):
@@ -141,17 +198,20 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
     if removed:
         yield f"removed {', '.join(removed)}"
     both = [name for name in new.names if name in old]
+    resized = before.elements != after.elements
+    # The same step by its graph, another by content; data of another length is said below.
+    known = tuple(f"its {role} " for role in _ROLES if not (resized and role == "data"))
     for name in both:
         if old[name] != new[name]:
             yield f"changed {name}: {'; '.join(_node_changes(old[name], new[name]))}"
-        elif why.get(name, "").startswith("its "):  # the same step by name, another by content
-            yield f"changed {name}: {why[name]}"
+        elif why.get(name, "").startswith(known):
+            yield f"{name}: {why[name]}"
     if set(old.groups) != set(new.groups):
         yield "changed names of several steps"
     stopped = [name for name in both if name in before.nodes and name not in after.nodes]
     if stopped:
-        yield f"not run {', '.join(stopped)}"
-    if before.elements != after.elements:
+        yield f"not run: {', '.join(stopped)}"
+    if resized:
         yield f"{before.elements:,} → {after.elements:,} elements"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -50,14 +50,24 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str
         numeric = [is_numeric_dtype(frame.index), *numeric]
         columns = [[short(label) for label in shown.index], *columns]
         names = [str(frame.index.name), *names]
-    head = _row("th", names, numeric)
-    body = "".join(_row("td", cells, numeric) for cells in zip(*columns, strict=True))
     cut = ""
     if len(shown) < len(frame):
         cut = f'<div style="opacity:.75">{len(shown):,} of {len(frame):,} rows</div>'
+    return text_table(names, zip(*columns, strict=True), numeric, cut)
+
+
+def text_table(
+    names: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool], below: str = ""
+) -> str:
+    """Texts as an HTML table; `right` says of each column whether its cells end in one line.
+
+    Everything is escaped but `below`, HTML that stands under the table.
+    """
+    head = _row("th", names, right)
+    body = "".join(_row("td", cells, right) for cells in rows)
     return (
         '<div class="mm-table" style="overflow-x:auto">'
-        f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{body}</tbody></table>{cut}</div>'
+        f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{body}</tbody></table>{below}</div>'
     )
 
 

@@ -1,0 +1,215 @@
+"""`Dashboard`: the runs of a session, chosen and compared in a notebook."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ipywidgets import HTML, Checkbox, Label, Layout, Tab, ToggleButtons, VBox
+
+import mmnotebook as mm
+from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.runs import MOST_RUNS, Run, RunList
+from mmnotebook.errors import ResultError
+from mmnotebook.ui.dashboard import views
+
+_PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
+    "Models": views.models_html,
+    "Latency": lambda runs, base: views.latency_html(runs),
+    "Memory": lambda runs, base: views.memory_html(runs),
+    "Steps": lambda runs, base: views.steps_html(runs),
+    "Runs": lambda runs, base: views.runs_html(runs),
+}
+_DRAWN = 20
+"""How many pages are kept drawn."""
+
+_STYLE = """<style>
+.mm-dashboard { --mm-text: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); }
+.mm-dashboard .mm-runs { border: 1px solid rgba(128,128,128,.35); border-radius: 4px;
+  padding: 2px 6px; }
+.mm-dashboard .mm-runs .widget-checkbox input { margin-top: 0; vertical-align: middle; }
+.mm-dashboard :is(.widget-html-content, .widget-label, .widget-label-basic),
+.mm-dashboard .jupyter-widgets.jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab {
+  color: var(--mm-text); }
+.mm-dashboard :is(.widget-html, .widget-html-content) { min-width: 0; max-width: 100%; }
+.mm-dashboard .widget-html-content { line-height: 1.4; white-space: normal; width: 100%; }
+</style>"""
+
+
+class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
+    """The models and steps of runs: tables, latencies, memory and times, up to four side by side.
+
+    Of a run it keeps what was measured, and none of its elements.
+
+    Parameters
+    ----------
+    results
+        What runs gave, the latest last; the last four are chosen.
+
+    Raises
+    ------
+    ResultError
+        When one of them is no Result.
+    """
+
+    def __init__(self, *results: Result) -> None:
+        self._list = RunList()
+        self._lock = threading.RLock()
+        self._setting = False
+        self._boxes: dict[int, Checkbox] = {}
+        self._drawn: dict[tuple[Any, ...], str] = {}
+        self._choices = VBox(layout=Layout(max_height="132px", overflow="auto", width="100%"))
+        self._choices.add_class("mm-runs")
+        self._baseline = ToggleButtons(description="Baseline", style={"button_width": "auto"})
+        self._pages = [HTML(layout=Layout(width="auto")) for _ in _PAGES]
+        self._tabs = Tab(self._pages, titles=tuple(_PAGES), layout=Layout(width="100%"))
+        title = Label(f"Runs, the latest first; up to {MOST_RUNS} are shown side by side")
+        parts = [HTML(_STYLE), title, self._choices, self._baseline, self._tabs]
+        super().__init__(parts, layout=Layout(width="100%"))
+        self.add_class("mm-dashboard")
+        for result in results:
+            self._list.add(result)
+        self._list.choose(self._list.runs)
+        self._show()
+        self._baseline.observe(self._turned, "value")
+        self._tabs.observe(self._turned, "selected_index")
+
+    def add(self, result: Result, label: str | None = None) -> None:
+        """List another run, which is shown in place of the latest where that one is shown.
+
+        A result that is listed already stays where it is, with the new label if there is one.
+
+        Parameters
+        ----------
+        result
+            What a run gave.
+        label
+            What to call it beside its number.
+
+        Raises
+        ------
+        ResultError
+            When `result` is no Result.
+        """
+        with self._lock:
+            self._list.add(result, label)
+            self._show()
+
+    def choose(self, *numbers: int) -> None:
+        """Show the runs of these numbers side by side; of more than four the latest."""
+        with self._lock:
+            self._list.choose(numbers)
+            self._show()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that are listed, the latest last."""
+        return tuple(self._list.runs.values())
+
+    @property
+    def chosen(self) -> tuple[Run, ...]:
+        """The runs that are shown, the earliest first."""
+        return tuple(self._list.runs[number] for number in self._list.chosen)
+
+    @property
+    def baseline(self) -> Run | None:
+        """The run that the others are divided by; None when none is shown."""
+        chosen = self.chosen
+        return next((run for run in chosen if run.number == self._baseline.value), None)
+
+    def _show(self) -> None:
+        """Bring the controls and the page in line with the list."""
+        self._setting = True
+        try:
+            self._show_choices()
+            self._show_baseline()
+        finally:
+            self._setting = False
+        self._show_page()
+
+    def _show_choices(self) -> None:
+        runs, full = self._list.runs, len(self._list.chosen) == MOST_RUNS
+        for number in self._boxes.keys() - runs.keys():
+            self._boxes.pop(number).close()
+        for number, run in runs.items():
+            box = self._boxes.get(number)
+            if box is None:
+                box = self._boxes[number] = _box()
+                box.observe(self._ticked, "value")
+            box.description = box.tooltip = f"{run} – {views.changes(run)}"
+            box.value = number in self._list.chosen
+            box.disabled = full and not box.value
+        boxes = tuple(self._boxes[number] for number in reversed(runs))
+        if boxes != self._choices.children:
+            self._choices.children = boxes
+
+    def _show_baseline(self) -> None:
+        options = [(run.name, run.number) for run in self.chosen]
+        if options != list(self._baseline.options):
+            base = self.baseline or next(iter(self.chosen), None)
+            self._baseline.options = options
+            self._baseline.value = base and base.number
+        self._baseline.layout.display = None if len(options) > 1 else "none"
+
+    def _show_page(self) -> None:
+        place = self._tabs.selected_index or 0
+        self._pages[place].value = self._page(list(_PAGES)[place])
+
+    def _page(self, name: str) -> str:
+        """A page as HTML, drawn once for what it shows."""
+        runs, base = (self.runs if name == "Runs" else self.chosen), self.baseline
+        key = (name, *map(str, runs), base and base.number)
+        if key not in self._drawn:
+            if len(self._drawn) > _DRAWN:
+                self._drawn.clear()
+            self._drawn[key] = _PAGES[name](runs, base)
+        return self._drawn[key]
+
+    def _ticked(self, change: Any) -> None:
+        if not self._setting:
+            with self._lock:
+                self._list.choose([number for number, box in self._boxes.items() if box.value])
+                self._show()
+
+    def _turned(self, change: Any) -> None:
+        if not self._setting:
+            with self._lock:
+                self._show_page()
+
+    def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
+        with self._lock:
+            pages = "".join(
+                f"<div><b>{name}</b></div>{self._page(name)}"
+                for name in ("Runs", "Models", "Latency", "Memory", "Steps")
+            )
+            said = views.text(self.chosen, self.baseline)
+        static = {"text/html": f'<div class="mm-static">{pages}</div>', "text/plain": said}
+        return {**(super()._repr_mimebundle_(**how) or {}), **static}
+
+
+def _box() -> Checkbox:
+    return Checkbox(indent=False, layout=Layout(width="auto", flex="0 0 auto"))
+
+
+def dashboard(*results: Result) -> Dashboard:
+    """The models and steps of runs side by side, in a notebook.
+
+    Parameters
+    ----------
+    results
+        What runs gave; the latest run without any.
+
+    Returns
+    -------
+    Dashboard
+        Takes further runs with `.add(result)`.
+
+    Raises
+    ------
+    ResultError
+        When one of them is no Result, or none is given and nothing has been run yet.
+    """
+    if not results and mm.last is None:
+        raise ResultError("nothing has been run yet", remedy="mm.run(graph) runs one")
+    return Dashboard(*(results or (mm.last,)))

@@ -1,0 +1,239 @@
+"""What the dashboard shows of runs, as HTML and text: tables, and plots as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from mmnotebook.analysis import comparing, plots
+from mmnotebook.analysis.axes import height, in_bytes, in_digits, in_seconds, percentiles
+from mmnotebook.analysis.runs import Run
+from mmnotebook.analysis.tables import MISSING, text_table
+from mmnotebook.ui.figures import png_image
+
+Table = tuple[list[str], list[list[str]], list[bool]]
+"""The columns' names, the rows, and of each column whether it stands at the right."""
+
+_MOST_MODELS = 50
+_WIDE = 4
+"""Up to so many models are columns."""
+
+_NONE = "no run is chosen"
+_FEW = f"{MISSING} (8 of 100): there were 8 calls, and the percentile takes 100."
+_CACHED = (
+    "From the cache: the model was not called in this run; its figures were measured in the run "
+    "that computed what the cache holds."
+)
+
+
+def models(runs: Sequence[Run], base: Run | None = None) -> Table:
+    """One run's measures, a few models as columns and many as rows; several runs side by side."""
+    names = comparing.longest(runs, _MOST_MODELS * len(runs))
+    if len(runs) == 1:
+        return _one_run(runs[0], names)
+    base = runs[0] if base is None else base
+    ratios = comparing.compare(runs, runs.index(base))
+    head, right = ["model", "measure"], [False, False]
+    for run in runs:
+        head += [f"{run.name} (baseline)"] if run is base else [run.name, f"÷ {base.name}"]
+        right += [True] if run is base else [True, True]
+    rows = []
+    for model in names:
+        rows.append([model, "calls", *_calls(runs, model, base)])
+        for measure, title in comparing.TITLES.items():
+            cells = ["", title]
+            for run in runs:
+                cells.append(comparing.said(run, model, measure))
+                if run is not base:
+                    ratio = ratios.at[(model, measure), f"{run.name} ÷ {base.name}"]
+                    cells.append(_ratio(ratio))
+            rows.append(cells)
+    return head, rows, right
+
+
+def _ratio(value: float) -> str:
+    if value != value:
+        return MISSING
+    return f"{value:.2f}×" if 0.1 <= value < 100 else f"{in_digits(value)}×"
+
+
+def _one_run(run: Run, names: Sequence[str]) -> Table:
+    head = ["model", "calls", *comparing.TITLES.values()]
+    rows = [
+        [
+            name,
+            comparing.where_from(run, name),
+            *(comparing.said(run, name, measure) for measure in comparing.TITLES),
+        ]
+        for name in names
+    ]
+    if len(rows) > _WIDE:
+        return head, rows, [False, False, *[True] * len(comparing.TITLES)]
+    turned = [list(cells) for cells in zip(head, *rows, strict=True)]
+    return ["measure", *turned[0][1:]], turned[1:], [False, *[True] * len(rows)]
+
+
+def _calls(runs: Sequence[Run], model: str, base: Run) -> list[str]:
+    cells = []
+    for run in runs:
+        there = model in run.models
+        cells.append(comparing.where_from(run, model) if there else f"{MISSING} (not in this run)")
+        cells += [] if run is base else [""]
+    return cells
+
+
+def steps(runs: Sequence[Run]) -> Table:
+    """A row per step with its seconds in each run."""
+    head = ["step", "kind", *(run.name for run in runs)]
+    rows = []
+    for step in comparing.steps_of(runs):
+        kind = next(run.nodes[step].kind for run in runs if step in run.nodes)
+        rows.append([step, kind, *(_seconds(run, step) for run in runs)])
+    return head, rows, [False, False, *[True] * len(runs)]
+
+
+def _seconds(run: Run, step: str) -> str:
+    node = run.nodes.get(step)
+    if node is None:
+        return f"{MISSING} (not in this run)"
+    took = f"{MISSING} (not measured)" if node.seconds is None else in_seconds(node.seconds)
+    return f"from the cache, took {took}" if node.cached else took
+
+
+def listed(runs: Sequence[Run]) -> Table:
+    """A row per run: when, how much, how fast, and what changed."""
+    head = ["run", "ended", "elements", "time", "elements/s", "steps", "models", "failed"]
+    rows = [
+        [
+            run.name if run.label is None else f"{run.name} · {run.label}",
+            f"{run.finished:%H:%M:%S}",
+            f"{run.elements:,}",
+            in_seconds(run.seconds),
+            rate(run),
+            _steps(run),
+            f"{len(run.models):,}",
+            f"{sum(node.failed for node in run.nodes.values()):,}",
+            changes(run),
+        ]
+        for run in runs
+    ]
+    return [*head, "what changed"], rows, [False, False, *[True] * 6, False]
+
+
+def _steps(run: Run) -> str:
+    count = f"{len(run.nodes):,}"
+    return f"{count}, {run.cached:,} from the cache" if run.cached else count
+
+
+def rate(run: Run) -> str:
+    """Elements of the sources per second of the run, where all of it was computed."""
+    if run.cached:
+        return f"{MISSING} (from the cache)"
+    return in_digits(run.elements / run.seconds) if run.seconds else f"{MISSING} (not measured)"
+
+
+def changes(run: Run) -> str:
+    return "; ".join(run.changes) or "nothing changed"
+
+
+def html(table: Table, notes: Sequence[str] = ()) -> str:
+    """A table with notes under it."""
+    names, rows, right = table
+    said = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in notes)
+    return text_table(names, rows, right) + said
+
+
+def runs_html(runs: Sequence[Run]) -> str:
+    return html(listed(runs[::-1])) if runs else _paragraph("no runs yet")
+
+
+def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
+    """The table of the models, with what its dashes and its figures from the cache mean."""
+    if not runs:
+        return _paragraph(_NONE)
+    there = comparing.models_of(runs)
+    if not there:
+        return _paragraph(plots.NO_MODELS)
+    table = models(runs, base)
+    cells = [cell for row in table[1] for cell in row]
+    notes = [_FEW] if any(c.startswith(MISSING) and " of " in c for c in cells) else []
+    notes += [_CACHED] if any("from the cache" in cell for cell in cells) else []
+    if len(there) > _MOST_MODELS:
+        notes.append(f"The {_MOST_MODELS} of {len(there):,} models that were called longest.")
+    return html(table, notes)
+
+
+def latency_html(runs: Sequence[Run]) -> str:
+    rows = comparing.model_rows(runs) if runs else {}
+    said = [
+        f"{model} in {run.name}: {percentiles(run.models[model].buckets) if known else 'no calls'}"
+        for run, model in rows.values()
+        for known in [run.models[model].buckets]
+    ]
+    return _picture(plots.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
+
+
+def memory_html(runs: Sequence[Run]) -> str:
+    rows = comparing.model_rows(runs) if runs else {}
+    said = [f"{model} in {run.name}: {_memory(run, model)}" for run, model in rows.values()]
+    return _picture(plots.memory_of_runs, runs, len(rows), 3, "Memory", said)
+
+
+def _memory(run: Run, model: str) -> str:
+    known = run.models[model]
+    sizes = {"parameters": known.parameter_bytes, "device memory": known.device_bytes}
+    return ", ".join(
+        f"{name} {'not measured' if size is None else in_bytes(size)}"
+        for name, size in sizes.items()
+    )
+
+
+def steps_html(runs: Sequence[Run]) -> str:
+    if not runs:
+        return _paragraph(_NONE)
+    names = comparing.longest_steps(runs)
+    said = [f"{name} in {run.name}: {_seconds(run, name)}" for name in names for run in runs]
+    rows = comparing.time_rows(runs)
+    return _picture(plots.time_of_runs, runs, rows, 1, "Time per step", said) + html(steps(runs))
+
+
+def _picture(
+    plot: Callable[..., Any],
+    runs: Sequence[Run],
+    rows: float,
+    captions: int,
+    name: str,
+    said: Sequence[str],
+) -> str:
+    """A plot as an image that says in words what it shows."""
+    if not runs:
+        return _paragraph(_NONE)
+    if not said:
+        return _paragraph(plots.NO_MODELS)
+    alt = f"{name}. {'; '.join(said)}"
+    return png_image(lambda ax: plot(*runs, ax=ax), height(rows, captions), alt)
+
+
+def _paragraph(text: str) -> str:
+    return f'<div style="margin:.6em 0;opacity:.8">{escape(text[:1].upper() + text[1:])}.</div>'
+
+
+def text(runs: Sequence[Run], base: Run | None = None) -> str:
+    """The runs, and the table of their models, as aligned text."""
+    if not runs:
+        return "no runs yet"
+    lines = [f"{run} · {changes(run)}" for run in runs]
+    if not comparing.models_of(runs):
+        return "\n".join([*lines, plots.NO_MODELS])
+    names, rows, right = models(runs, base)
+    cells = [names, *rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(names))]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if at_right else cell.ljust(width)
+            for cell, width, at_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([*lines, "", *aligned])
