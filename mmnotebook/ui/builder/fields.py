@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -14,6 +15,9 @@ from mmnotebook.graph.steps import names_of
 
 _PASSING = ("filter", "split", "switch")
 """The steps that give what they take."""
+ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".keras")
+"""Of the files in the working folder that are offered."""
+_MOST_FILES = 100
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
 
@@ -163,6 +167,11 @@ def _could_be(name: str, value: Any) -> bool:
     )
 
 
+def is_function(value: Any) -> bool:
+    """Is it a function, and no class?"""
+    return role_of(value) == "function" and not isinstance(value, type)
+
+
 def classes(variables: Mapping[str, Any]) -> list[str]:
     """The classes among the variables, torch modules before the others."""
     found = [n for n, value in variables.items() if isinstance(value, type) and n[0] != "_"]
@@ -172,3 +181,12 @@ def classes(variables: Mapping[str, Any]) -> list[str]:
 def _is_module(kind: type) -> bool:
     names = {(base.__module__.split(".")[0], base.__name__) for base in kind.__mro__}
     return ("torch", "Module") in names
+
+
+def files() -> list[str]:
+    """The files in the working folder that could be models."""
+    try:
+        found = sorted(p.name for p in Path.cwd().iterdir() if p.suffix.lower() in ENDINGS)
+    except OSError:
+        return []
+    return found[:_MOST_FILES]

@@ -1,0 +1,59 @@
+"""The example that a model is tried on: the first element of data, or a typed one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ipywidgets import Dropdown, Layout, Text, VBox
+
+from mmnotebook.ui.builder import style
+from mmnotebook.ui.builder.editors import choose
+from mmnotebook.ui.builder.fields import Wrong
+
+
+class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Chooses the example; `changed` is called after every change by the user."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._known: Sequence[str] = ()
+        self.data = style.field(Dropdown, "try it on", options=[("a typed example", "")])
+        self.typed = style.field(Text, "example", placeholder='[0.1, 0.2], {"x": 1.0} or "text"')
+        self._line = style.note()
+        for control in (self.data, self.typed):
+            control.observe(lambda _: changed(), "value")
+        super().__init__([self.data, self.typed, self._line], layout=Layout(width="100%"))
+
+    @property
+    def message(self) -> str:
+        """What is said beneath it, as HTML."""
+        return str(self._line.value)
+
+    def refresh(self, names: Sequence[str]) -> None:
+        """Offer these data variables; the first is chosen when there was none."""
+        options = [*((f"the first of {name}", name) for name in names), ("a typed example", "")]
+        known = self.data.value if self.data.value in names else ""
+        fresh = not self._known and not self.typed.value.strip()
+        self._known = names
+        choose(self.data, options, names[0] if names and fresh else known, "not there")
+
+    def check(self) -> str | None:
+        """Say what is wrong with it; None for nothing."""
+        style.show_if(self.typed, not self.data.value)
+        try:
+            if not self.data.value:
+                self.literal()
+        except Wrong as wrong:
+            filled = bool(self.typed.value.strip())
+            style.put(self._line, style.error(str(wrong)) if filled else "")
+            return str(wrong)
+        style.put(self._line, "")
+        return None
+
+    def literal(self) -> Any:
+        """The example that was typed."""
+        try:
+            return ast.literal_eval(self.typed.value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            raise Wrong("a number, a text in quotes, a list or a dict of such") from None

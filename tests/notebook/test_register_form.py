@@ -1,0 +1,323 @@
+"""The form that registers a model, driven as a browser drives it, with real models."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.tree import DecisionTreeClassifier
+
+import mmnotebook as mm
+from mmnotebook.graph.models import Registry
+from mmnotebook.ui.builder.model_fields import ARGMAX, FILE, FUNCTION
+from mmnotebook.ui.builder.registering import RegisterForm
+
+SECONDS = 60
+
+
+class Net(torch.nn.Module):
+    """One layer."""
+
+    def __init__(self, hidden: int = 8) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(64, hidden), torch.nn.Linear(hidden, 10))
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.layers(x)
+
+
+class Gate(torch.nn.Module):
+    """Does not answer before it may."""
+
+    started, release = threading.Event(), threading.Event()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.started.set()
+        assert self.release.wait(SECONDS)
+        return x
+
+
+def highest(scores: Any) -> int:
+    return int(scores.argmax())
+
+
+class Form:
+    """A form over some variables, and what it registered."""
+
+    def __init__(self, **variables: Any) -> None:
+        self.variables = variables
+        self.names: list[str] = []
+        self.form = RegisterForm(lambda: self.variables, self.names.append)
+        self.form.open()
+        self.fields, self.example = self.form.fields, self.form.example
+
+    def fill(self, **values: Any) -> Form:
+        for name, value in values.items():
+            getattr(self.fields, name).value = value
+        return self
+
+    def file(self, path: object, **values: Any) -> Form:
+        return self.fill(source=FILE, path=str(path), **values)
+
+    def typed(self, text: str) -> Form:
+        self.example.data.value = ""
+        self.example.typed.value = text
+        return self
+
+    def press(self, button: str) -> str:
+        getattr(self.form, button).click()
+        assert self.form.wait(SECONDS)
+        return self.form.message
+
+
+@pytest.fixture(scope="module")
+def digits() -> pd.DataFrame:
+    data = load_digits()
+    pixels = data.data[:100].astype(np.float32)
+    return pd.DataFrame({"x": list(pixels), "label": data.target[:100]})
+
+
+@pytest.fixture
+def form(digits: pd.DataFrame) -> Iterator[Form]:
+    torch.manual_seed(0)
+    yield Form(digits=digits, net=Net(), Net=Net, highest=highest, torch=torch, number=3)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.pt"
+    torch.save(Net(16).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def tree(digits: pd.DataFrame, tmp_path: Path) -> Path:
+    model = DecisionTreeClassifier(max_depth=4).fit(np.stack(list(digits["x"])), digits["label"])
+    path = tmp_path / "tree.joblib"
+    joblib.dump(model, path)
+    return path
+
+
+class TestRegister:
+    def test_a_module_in_a_variable(self, form: Form, models: Registry) -> None:
+        form.fill(name="mlp", variable="net", input="x", batch="16", output=ARGMAX)
+        said = form.press("register")
+        spec = models["mlp"]
+        assert (spec.framework, spec.origin, spec.input) == ("torch", "Net", "x")
+        assert (spec.batch_size, spec.output, spec.device) == (16, "argmax", "CPU")
+        assert form.names == ["mlp"] and "registered: mlp: torch Net" in said
+
+    def test_a_state_dict_with_its_class(self, form: Form, weights: Path, models: Registry) -> None:
+        form.file(weights, name="mlp", model_class="Net", model_params='{"hidden": 16}')
+        form.press("register")
+        spec = models["mlp"]
+        assert (spec.form, spec.target, spec.params) == ("state_dict", Net, {"hidden": 16})
+        assert spec.batch_size == 64
+
+    def test_a_joblib_file_and_what_it_runs(
+        self, form: Form, tree: Path, models: Registry, digits: pd.DataFrame
+    ) -> None:
+        form.file(tree, name="tree", input="x").press("register")
+        assert models["tree"].form == "joblib"
+        result = mm.run(mm.pipeline("digits | tree", digits=digits.head(5)))
+        assert len(result["tree"]) == 5
+
+    def test_with_a_function_of_the_output_and_several_fields(
+        self, form: Form, models: Registry
+    ) -> None:
+        form.fill(name="m", variable="net", output=FUNCTION, function="highest", input="a, b")
+        form.press("register")
+        assert models["m"].output is highest and models["m"].input == ("a", "b")
+
+    def test_one_of_the_name_is_replaced_after_it_was_said(
+        self, form: Form, models: Registry
+    ) -> None:
+        mm.register("mlp", Net())
+        form.fill(name="mlp")
+        assert "in place of mlp: torch Net" in form.fields.message("name")
+        form.fill(variable="net", output=ARGMAX).press("register")
+        assert models["mlp"].output == "argmax"
+
+    def test_what_register_refuses_is_shown(self, form: Form, weights: Path) -> None:
+        said = form.file(weights, name="mlp").press("register")
+        assert "weights without the module" in said and "→" in said and form.names == []
+        assert not form.form.register.disabled
+
+    def test_a_form_that_is_not_filled_is_not_loaded(self, form: Form, models: Registry) -> None:
+        assert form.form.register.disabled and form.form.try_it.disabled
+        assert "name: " in form.press("register")
+        form.fill(name="mlp")
+        assert "variable: choose the variable" in form.press("register")
+        assert not models
+
+
+class TestTry:
+    def test_a_module_on_the_first_element(
+        self, form: Form, digits: pd.DataFrame, models: Registry
+    ) -> None:
+        form.fill(variable="net", input="x", batch="16")
+        assert form.example.data.value == "digits"
+        assert not form.form.try_it.disabled and form.form.register.disabled
+        last = mm.last
+        said = form.press("try_it")
+        size = sum(p.nbytes for p in form.variables["net"].parameters())
+        assert "It works" in said and "float32 (10,)" in said
+        assert f"{size:,} bytes" in said and "16 elements per call" in said
+        assert not models and mm.last is last
+
+    def test_a_state_dict_on_a_typed_example(self, form: Form, weights: Path) -> None:
+        form.file(weights, model_class="Net", model_params='{"hidden": 16}', output=ARGMAX)
+        assert "It works" in form.typed(str([0.5] * 64)).press("try_it")
+
+    def test_a_joblib_file(self, form: Form, tree: Path) -> None:
+        assert "It works" in form.file(tree, input="x").press("try_it")
+
+    def test_a_wrong_class(self, form: Form, weights: Path) -> None:
+        form.file(weights, model_class="torch.nn.Linear", input="x")
+        form.fill(model_params='{"in_features": 64, "out_features": 10}')
+        said = form.press("try_it")
+        assert "does not fit Linear" in said and "mm-error" in said
+
+    def test_a_missing_file(self, form: Form, tmp_path: Path) -> None:
+        form.file(tmp_path / "no.pt")
+        assert "there is no such file" in form.fields.message("path")
+        assert form.form.try_it.disabled
+        assert "file: there is no such file" in form.press("try_it")
+
+    def test_a_model_that_raises(self, form: Form) -> None:
+        said = form.fill(variable="net").typed("[1.0, 2.0]").press("try_it")
+        assert "fails on the example: RuntimeError: mat1 and mat2" in said and "→" in said
+
+    def test_a_file_that_went_away_and_data_that_cannot_be_read(
+        self, form: Form, tree: Path
+    ) -> None:
+        form.variables["gone"] = "no/such/*.csv"
+        form.form.refresh()
+        form.file(tree)
+        form.example.data.value = "gone"
+        assert "no file matches" in form.press("try_it")
+        tree.unlink()
+        assert "there is no such file" in form.press("try_it")
+
+    def test_the_kernel_goes_on_while_a_model_is_loading(self, form: Form) -> None:
+        form.variables["gate"] = Gate()
+        form.form.refresh()
+        form.fill(variable="gate").typed("[1.0]")
+        form.form.try_it.click()
+        assert Gate.started.wait(SECONDS)
+        assert 'role="status"' in form.form.message and "loading" in form.form.message
+        assert form.form.try_it.disabled and form.form.register.disabled
+        form.fill(batch="8")
+        form.form.register.click()
+        assert form.form.register.disabled, "one thing at a time"
+        Gate.release.set()
+        assert form.form.wait(SECONDS)
+        assert "It works" in form.form.message and not form.form.try_it.disabled
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        ("field", "value", "says"),
+        [
+            ("name", "a b", "a Python identifier"),
+            ("name", "map", "the name of a step"),
+            ("batch", "0", "a whole number from 1"),
+            ("batch", "many", "a whole number from 1"),
+            ("input", "a,,b", "both sides of a comma"),
+        ],
+    )
+    def test_are_checked_as_one_types(self, form: Form, field: str, value: str, says: str) -> None:
+        form.fill(**{field: value})
+        assert says in form.fields.message(field) and 'role="alert"' in form.fields.message(field)
+        form.fill(**{field: ""})
+        assert form.fields.message(field) == ""
+
+    def test_of_a_class_and_its_arguments(self, form: Form, weights: Path) -> None:
+        form.file(weights, model_class="Ne")
+        assert "no class is named" in form.fields.message("model_class")
+        form.fill(model_class="number")
+        assert "it is a int" in form.fields.message("model_class")
+        form.fill(model_class="torch.nn.Linear", model_params="{3}")
+        assert "is not a dict of names" in form.fields.message("model_params")
+        form.fill(output=FUNCTION, function="<i>")
+        assert "&lt;i&gt;" in form.fields.message("function")
+
+    def test_a_gpu_for_what_has_none(self, form: Form) -> None:
+        form.fill(framework="sklearn", device="GPU")
+        assert "sklearn runs on the CPU" in form.fields.message("device")
+        form.fill(framework="torch")
+        assert form.fields.message("device") == ""
+
+    def test_offer_what_there_is(
+        self, form: Form, tree: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tree.parent)
+        form.form.refresh()
+        assert [value for _, value in form.fields.variable.options] == ["", "net"]
+        assert form.fields.path.options == ("tree.joblib",)
+        assert form.fields.model_class.options == ("Net",)
+        assert "highest" in form.fields.function.options
+        assert form.fields.input.options == ("x", "label")
+        assert "torch" in form.fields.framework.options
+
+    def test_files_that_can_run_code_are_marked_and_not_opened(
+        self, form: Form, tmp_path: Path
+    ) -> None:
+        path, trace = tmp_path / "evil.pkl", tmp_path / "trace"
+        path.write_bytes(pickle.dumps(Evil(trace)))
+        form.file(path, name="evil")
+        assert "can run code" in form.fields.message("path")
+        assert not trace.exists()
+        form.file(tmp_path / "evil.pt")
+        assert "did you mean" not in form.fields.message("path")
+
+    def test_a_variable_that_is_gone(self, form: Form) -> None:
+        form.fill(variable="net")
+        del form.variables["net"]
+        form.fill(batch="8")
+        assert "not in the notebook any more" in form.fields.message("variable")
+        form.form.refresh()
+        assert form.fields.variable.value == ""
+
+    def test_typed_examples(self, form: Form) -> None:
+        form.typed("[1, 2")
+        assert "a number, a text in quotes" in form.example.message
+        form.typed('{"x": [1.5]}')
+        assert form.example.message == "" and form.example.literal() == {"x": [1.5]}
+
+
+class Evil:
+    """A pickle that would leave a trace if anyone loaded it."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.trace,)
+
+
+def test_it_opens_and_closes() -> None:
+    form = RegisterForm(dict, lambda name: None)
+    assert form.comm is not None and form.layout.display == "none"
+    form.open()
+    assert form.layout.display is None
+    form.close_it.click()
+    assert form.layout.display == "none"
+
+
+def test_the_static_view(models: Registry) -> None:
+    form = RegisterForm(dict, lambda name: None)
+    assert form._repr_mimebundle_()["text/plain"] == "A form that registers models"
+    mm.register("mlp", Net())
+    bundle = form._repr_mimebundle_()
+    assert "mlp: torch Net" in bundle["text/plain"] and "torch Net" in bundle["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
