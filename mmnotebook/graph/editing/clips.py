@@ -63,13 +63,15 @@ def _read(clip: str) -> tuple[Graph, Mapping[str, placing.Place]]:
 
 def _called(part: Graph, document: Document) -> dict[str, str]:
     """The names that nodes and groups of a part have in the document: free ones."""
-    keys = {wire.key for node in part for wire in node.inputs}
     names = (*part.names, *(group.name for group in part.groups))
-    taken, called = document.taken, {}
+    keys = (wire.key for node in part for wire in node.inputs)
+    there = document.taken
+    taken = there.union(names, keys)
+    called = dict(zip(names, names, strict=True))
     for name in names:
-        others = taken.union(keys - {name}) if name in taken else taken
-        called[name] = freed(name, {*others, *(other for other in names if other != name)})
-        taken = {*taken, called[name]}
+        if name in there:
+            called[name] = freed(name, taken)
+            taken.add(called[name])
     return called
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mmnotebook.errors import GraphError, Problem, nearest
@@ -105,11 +105,10 @@ def refused(
     return GraphError([Problem(why, nearest=close)], remedy=remedy)
 
 
-def freed(wanted: str, taken: Iterable[str]) -> str:
+def freed(wanted: str, taken: Collection[str]) -> str:
     """The name, with `_2` or more behind it where it is taken."""
-    names = set(taken)
     count, free = 1, wanted
-    while free in names:
+    while free in taken:
         count += 1
         free = f"{wanted}_{count}"
     return free

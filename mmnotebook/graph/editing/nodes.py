@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mmnotebook.errors import GraphError
 from mmnotebook.graph import steps
 from mmnotebook.graph.editing import connecting, fields, naming, placing, wires
 from mmnotebook.graph.editing.document import Document, Edit, freed, refused
 from mmnotebook.graph.editing.fields import Command, End
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.steps import KINDS
-from mmnotebook.graph.validation import value_problems
+from mmnotebook.graph.validation import Gap, parameter_problems
 
 FIRST: Mapping[str, Mapping[str, Any]] = {
     "split": {"arms": (("a", 0.5), ("b", 0.5))},
@@ -39,27 +40,27 @@ def _continued(document: Document, start: End | None, name: str) -> Document:
     return document.wired(connecting.connected(document.graph, Input(*start), name))
 
 
-def made(kind: str, params: Mapping[str, Any], taken: Iterable[str]) -> Node:
+def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
     """A new node of these parameters, under its free name; GraphError when they cannot be."""
     if kind not in KINDS:
         raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS)
     given = {**FIRST.get(kind, {}), **params}
-    given = {name: steps.frozen(value) for name, value in given.items() if value is not None}
-    check(kind, given)
-    return Node(freed(steps.default_name(kind, given), taken), kind, tuple(given.items()))
+    given = canonical(kind, given)
+    name = freed(steps.default_name(kind, given), taken)
+    return checked(Node(name, kind, tuple(given.items())))
 
 
-def check(kind: str, given: Mapping[str, Any]) -> None:
-    """Raises GraphError when a parameter is unknown or its value is none that it can have."""
-    from mmnotebook.errors import GraphError
+def canonical(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a node holds them; None is one that is not given."""
+    return dict(steps.canonical(kind, {k: v for k, v in given.items() if v is not None}))
 
-    known = [param.name for param in KINDS[kind].params]
-    for name in given:
-        if name not in known:
-            raise refused(f"{kind} has no parameter {name!r}", name, known=known)
-    wrong = list(value_problems(KINDS[kind], given))
+
+def checked(node: Node) -> Node:
+    """The node; GraphError when a parameter is unknown or its value is none that it can have."""
+    wrong = [found for found in parameter_problems(node) if not isinstance(found, Gap)]
     if wrong:
         raise GraphError(wrong)
+    return node
 
 
 def remove(document: Document, command: Command) -> Edit:
@@ -105,7 +106,8 @@ def configure(document: Document, command: Command) -> Edit:
     new = configured(old, params)
     wanted = steps.default_name(new.kind, dict(new.params))
     if naming.is_default(old) and wanted != steps.default_name(old.kind, dict(old.params)):
-        new = replace(new, name=freed(wanted, document.taken - {name}))
+        keys = (wire.label for node in document.graph for wire in node.inputs if wire.label)
+        new = replace(new, name=freed(wanted, document.taken.union(keys) - {name}))
     outputs = dict(zip(old.arms or (None,), new.arms or (None,), strict=False))
     graph = document.graph
     if old.arms != new.arms:
@@ -121,7 +123,7 @@ def configure(document: Document, command: Command) -> Edit:
 
 def configured(node: Node, params: Mapping[str, Any]) -> Node:
     """The node with other parameters; None is one that is not given."""
-    given = {**dict(node.params), **{key: steps.frozen(value) for key, value in params.items()}}
+    given = {**dict(node.params), **params}
     other = {"by": "by_function", "by_function": "by"}
     for key, value in params.items():
         if value is not None and key in other and params.get(other[key]) is None:
@@ -130,9 +132,8 @@ def configured(node: Node, params: Mapping[str, Any]) -> Node:
         arms = steps.arm_names(node.kind, {"arms": given["arms"]})
         moved = dict(zip(node.arms, arms, strict=False))
         given["pin"] = tuple((ids, moved[arm]) for ids, arm in given["pin"] if arm in moved) or None
-    check(node.kind, {key: given[key] for key in params if given[key] is not None})
-    pairs = ((key, value) for key, value in given.items() if value is not None)
-    return replace(node, params=tuple(pairs))
+    given = canonical(node.kind, given)
+    return checked(replace(node, params=tuple(given.items())))
 
 
 def _replugged(graph: Graph, fork: str, outputs: Mapping[str | None, str | None]) -> Graph:
