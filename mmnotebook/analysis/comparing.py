@@ -80,6 +80,12 @@ def where_from(run: Run, model: str) -> str:
     return _CALLS[run.is_cached(model)]
 
 
+def cached_note(run: Run, model: str) -> str:
+    """What stands before the figures of a model that was not called in this run."""
+    cached = run.is_cached(model)
+    return "" if cached is False else f"{_CALLS[cached]}: "
+
+
 def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
     """The models of several runs side by side.
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from mmnotebook.analysis.axes import COLOURS, band, latency_axis, named_rows, new_axes
 from mmnotebook.analysis.bars import memory_bars, time_bars
 from mmnotebook.analysis.comparing import (
+    cached_note,
     longest,
     longest_steps,
     model_rows,
     models_of,
     steps_of,
     time_rows,
-    where_from,
 )
 from mmnotebook.analysis.metrics import ModelMeasure
 from mmnotebook.analysis.results import Result
@@ -121,7 +121,7 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     text = ax.xaxis.label.get_color()
     for label, row in named_rows(ax, rows, none=NO_MODELS).items():
         run, model = rows[label]
-        color, said = COLOURS[known.index(run)], _cached(run, model)
+        color, said = COLOURS[known.index(run)], cached_note(run, model)
         band(ax, row, run.models[model], color=color, mark=text, said=said)
     measures = [run.models[model] for run, model in rows.values()]
     latency_axis(ax, [key for measure in measures for key in measure.buckets], mark=text)
@@ -183,12 +183,6 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     ax.set_title("Time per step", loc="left")
     _say_left_out(ax, "steps that took", len(steps), len(steps_of(known)))
     return ax
-
-
-def _cached(run: Run, model: str) -> str:
-    """What is said before the percentiles of a model that was not called in this run."""
-    cached = run.is_cached(model)
-    return "" if cached is False else f"{where_from(run, model)}: "
 
 
 def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:

@@ -166,12 +166,13 @@ def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
 
 def latency_html(runs: Sequence[Run]) -> str:
     rows = comparing.model_rows(runs) if runs else {}
-    said = [
-        f"{model} in {run.name}: {percentiles(run.models[model].buckets) if known else 'no calls'}"
-        for run, model in rows.values()
-        for known in [run.models[model].buckets]
-    ]
+    said = [f"{model} in {run.name}: {_latency(run, model)}" for run, model in rows.values()]
     return _picture(plots.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
+
+
+def _latency(run: Run, model: str) -> str:
+    buckets = run.models[model].buckets
+    return comparing.cached_note(run, model) + (percentiles(buckets) if buckets else "no calls")
 
 
 def memory_html(runs: Sequence[Run]) -> str:
