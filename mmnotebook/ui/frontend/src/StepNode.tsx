@@ -10,6 +10,9 @@ import { PlugContext } from "./plugContext";
 import type { Plug } from "./plugging";
 import type { NodeStatus } from "./scene";
 
+/** The card's, in px: what is placed in it is placed within that. */
+const BORDER = 1;
+
 export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeType>) {
   const { step, outputs, status, running } = data;
   const plug = useContext(PlugContext);
@@ -49,12 +52,12 @@ function Out({ output, labelled }: { output: Output; labelled: boolean }) {
         id={handleOf(port)}
         type="source"
         position={Position.Right}
-        style={{ top: y }}
+        style={{ top: y - BORDER }}
         className={lost ? "mm-lost" : ""}
         isConnectableStart={!lost}
       />
       {labelled && (
-        <span className="mm-arm" style={{ top: y }} title={lost ? `no output ${port}` : undefined}>
+        <span className="mm-arm" style={{ top: y - BORDER }} title={lost ? `no output ${port}` : undefined}>
           {port ?? "output"}
         </span>
       )}

@@ -4,8 +4,8 @@ import { useEffect, useState } from "react";
 import { useBuilder } from "./bridge";
 import type { Told } from "./bridge";
 
-const SHOWN_MS = { info: 5000, error: 12000 };
-const MOST = 3;
+const SHOWN_MS = { info: 4500, error: 12000 };
+const MOST = 2;
 
 export function Toasts() {
   const { said } = useBuilder();
@@ -13,7 +13,9 @@ export function Toasts() {
   const end = (toast: Told) => setShown((before) => before.filter((other) => other !== toast));
 
   useEffect(() => {
-    if (said !== null) setShown((before) => [...before, said].slice(-MOST));
+    if (said === null) return;
+    const { text } = said;
+    setShown((before) => [...before.filter((toast) => toast.text !== text), said].slice(-MOST));
   }, [said]);
 
   return (

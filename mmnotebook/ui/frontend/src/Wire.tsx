@@ -19,6 +19,8 @@ export const Wire = memo(function Wire(props: EdgeProps<WireType>) {
     sourcePosition,
     targetPosition,
   });
+  // On the side from which the wire does not come.
+  const beside = sourceY > targetY ? -7 : 14;
   const classes = ["mm-wire", flowing && "mm-flowing", offered && "mm-offered", selected && "mm-selected"];
   return (
     <g className={classes.filter(Boolean).join(" ")}>
@@ -29,7 +31,7 @@ export const Wire = memo(function Wire(props: EdgeProps<WireType>) {
         </text>
       )}
       {select !== null && (
-        <text className="mm-wire-select" x={targetX - 8} y={targetY + 14}>
+        <text className="mm-wire-select" x={targetX - 9} y={targetY + beside}>
           <title>{select}</title>
           {select.length > LONGEST ? `${select.slice(0, LONGEST - 1)}…` : select}
         </text>

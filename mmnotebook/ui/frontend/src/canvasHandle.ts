@@ -143,6 +143,11 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
     return () => observer.disconnect();
   }, [area, flow]);
 
+  // The focus stays on the canvas when the node that had it is gone.
+  useEffect(() => {
+    if (within && roving !== null && !there.has(roving)) go(tab);
+  }, [scene.nodes]);
+
   // What comes in must be seen.
   const known = useRef<ReadonlySet<string>>(new Set());
   useEffect(() => {

@@ -110,16 +110,22 @@ export function spoken(step: SceneNode, status: NodeStatus | null): string {
 
 export const grouped = (count: number): string => count.toLocaleString("en-US");
 
-/** "1,200 · 0.4 s · cached": what a node's run came to. */
-export function summary(status: NodeStatus): string {
-  const { state, elementsOut, elementsIn, seconds } = status;
+const STATES: { [state in NodeStatus["state"]]: string | null } = {
+  waiting: "waiting",
+  running: null,
+  done: null,
+  cached: "cached",
+  failed: "failed",
+  stale: "edited since",
+};
+
+/** "1,200 · 0.4 s · cached": what a node's run came to; `failed` elements are told beside it. */
+export function summary({ state, elementsOut, elementsIn, seconds, failed }: NodeStatus): string {
   const count = elementsOut ?? elementsIn;
   const parts = [
-    count === null ? null : grouped(count),
+    count === null || state === "waiting" ? null : grouped(count),
     seconds === null ? null : duration(seconds),
-    { waiting: "waiting", running: null, done: null, cached: "cached", failed: "failed", stale: "edited since" }[
-      state
-    ],
+    state === "failed" && failed > 0 ? null : STATES[state],
   ];
   return parts.filter((part) => part !== null).join(" · ");
 }

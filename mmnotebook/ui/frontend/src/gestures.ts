@@ -17,6 +17,7 @@ const NOTHING: ReadonlyMap<string, Point> = new Map();
 /** Moves and selections. `moved`: where dragged nodes are until they are let go. */
 export function useChanges() {
   const { now } = useBuilder();
+  const store = useStoreApi();
   const [moved, setMoved] = useState(NOTHING);
 
   const events = useMemo(() => {
@@ -40,6 +41,7 @@ export function useChanges() {
         if (selected !== null) builder.select(selected, builder.wires);
       },
       onEdgesChange(changes: EdgeChange<WireType>[]) {
+        if (store.getState().userSelectionActive) return; // a box is for nodes
         const builder = now();
         const selected = selectedAfter(builder.wires.map(wireKey), changes);
         if (selected !== null) builder.select(builder.selection, selected.map(wireOf));
@@ -48,7 +50,7 @@ export function useChanges() {
         drop(dragged),
       onSelectionDragStop: (_event: unknown, dragged: StepNodeType[]) => drop(dragged),
     };
-  }, [now]);
+  }, [now, store]);
   return { moved, events };
 }
 
