@@ -100,16 +100,21 @@ function Group({ title, actions }: { title: string; actions: readonly Action[] }
   );
 }
 
-/** One row for the four ways: "Move left", "Move right"… is "Move", with all their keys. */
+const WAYS = { left: "←", right: "→", up: "↑", down: "↓" };
+
+/** One row for the four ways: "Move left", "Move right"… is "Move that way" with ← → ↑ ↓. */
 export function shownTogether(
   actions: readonly Pick<Action, "id" | "title" | "keys">[],
 ): { title: string; keys: string[] }[] {
   const rows = new Map<string, { title: string; keys: string[] }>();
   for (const { id, title, keys } of actions) {
-    const name = id.replace(/_(left|right|up|down)$/, "");
-    const does = name === id ? title : title.replace(/ (left|right|up|down)( |$)/, "$2").trim();
-    const row = rows.get(name) ?? { title: does, keys: [] };
-    rows.set(name, { ...row, keys: [...row.keys, ...keys] });
+    const [, name, way] = /^(.*)_(left|right|up|down)$/.exec(id) ?? [];
+    if (name === undefined || way === undefined) rows.set(id, { title, keys });
+    else {
+      const arrow = WAYS[way as keyof typeof WAYS];
+      const four = keys.map((key) => key.replace(arrow, Object.values(WAYS).join(" ")));
+      rows.set(name, { title: title.replace(new RegExp(`\\b${way}\\b`), "that way"), keys: four });
+    }
   }
   return [...rows.values()];
 }

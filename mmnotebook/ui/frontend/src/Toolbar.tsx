@@ -161,7 +161,7 @@ function Fresh({ isStop }: { isStop: boolean }) {
   return (
     <button
       type="button"
-      className="mm-tool mm-tool-fresh"
+      className="mm-tool mm-tool-named"
       data-tool="fresh"
       tabIndex={isStop ? 0 : -1}
       aria-pressed={view.fresh}
@@ -170,6 +170,7 @@ function Fresh({ isStop }: { isStop: boolean }) {
       onClick={() => now().adjust({ fresh: !now().view.fresh })}
     >
       <Icon name="fresh" />
+      <span>Fresh</span>
     </button>
   );
 }
