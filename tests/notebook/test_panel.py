@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ipywidgets import HTML
 
-from mmnotebook.errors import Problem
+from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.editing import commands
 from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec
@@ -63,36 +64,26 @@ class Session:
     def edit(self, command: dict[str, Any]) -> str | None:
         json.dumps(command)
         self.commands.append(command)
-        if self.refusal is None:
-            self.apply(command)
+        refused = self.refusal or self.apply(command)
         self.show()
-        return self.refusal
+        return refused
 
-    def apply(self, command: dict[str, Any]) -> None:
-        if command["op"] == "configure":
-            node = self.graph[command["node"]]
-            given = {**dict(node.params), **command["params"]}
-            kept = tuple((name, value) for name, value in given.items() if value is not None)
-            self.change(node.name, replace(node, params=kept))
-        elif command["op"] == "rename":
-            node = self.graph[command["old"]]
-            self.change(node.name, replace(node, name=command["new"]))
-        elif command["op"] == "wire":
-            node = self.graph[command["target"]]
-            end = (command["source"], command["port"])
-            select = command["select"]
-            select = tuple(select) if isinstance(select, list) else select
-            wires = tuple(
-                Input(*end, select, command["label"]) if (w.node, w.port) == end else w
-                for w in node.inputs
-            )
-            self.change(node.name, replace(node, inputs=wires))
+    def apply(self, command: dict[str, Any]) -> str | None:
+        try:
+            edit = commands.apply(self.document, command, NAMES)
+        except GraphError as error:
+            return error.message
+        self.document = edit.document
+        if edit.selection is not None:
+            self.selection = list(edit.selection)
+        self.selection = [name for name in self.selection if name in self.graph]
+        return None
 
     def change(self, name: str, node: Node) -> None:
         nodes = tuple(node if other.name == name else other for other in self.graph)
         self.selection = [node.name if one == name else one for one in self.selection]
         graph = replace(self.graph, nodes=nodes)
-        self.document = Document(graph, dict.fromkeys(graph.names, (0.0, 0.0)))
+        self.document = replace(self.document, graph=graph)
 
     @property
     def graph(self) -> Graph:
@@ -418,12 +409,6 @@ class TestName:
         node = Node.make("mlp", "model", ["digits"], model="mlp")
         made = Session(SOURCE, node)
         view = made.select("mlp")
-
-        def follow(command: dict[str, Any]) -> None:
-            new = command["params"]["model"]
-            made.change("mlp", Node.make(new, "model", ["digits"], model=new))
-
-        made.apply = follow  # type: ignore[method-assign]
         view.editors["model"].choice.value = "tree"
         assert made.panel.node is view and view.name.value == "tree"
 
