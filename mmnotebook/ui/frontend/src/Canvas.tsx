@@ -6,6 +6,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   SelectionMode,
+  useStore,
 } from "@xyflow/react";
 import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
@@ -28,6 +29,7 @@ import { Wire } from "./Wire";
 
 const NODES: NodeTypes = { step: StepNode };
 const EDGES: EdgeTypes = { wire: Wire };
+const FAR = 0.4; // the zoom below which small words are left out
 const NO_ATTRIBUTION = { hideAttribution: true };
 
 export function Canvas() {
@@ -69,12 +71,13 @@ function Surface() {
   }, [drawn, keys.offered]);
 
   const plug = plugging.plug ?? keys.plug;
+  const isFar = useStore((state) => state.transform[2] < FAR);
+  const classes = ["mm-canvas", plug !== null && "mm-plugging", isFar && "mm-far"];
   return (
     <PlugContext value={plug}>
       <div
         ref={area}
-        className={plug === null ? "mm-canvas" : "mm-canvas mm-plugging"}
-        style={{ height: "100%" }}
+        className={classes.filter(Boolean).join(" ")}
         role="application"
         aria-label={`Pipeline canvas, ${scene.nodes.length} nodes`}
         aria-describedby={help}

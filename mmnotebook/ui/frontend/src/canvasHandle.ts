@@ -9,7 +9,8 @@ import { useBuilder } from "./bridge";
 import { heightOf } from "./flow";
 import type { KeyPlug } from "./keyPlug";
 import { SIZE } from "./scene";
-import { first, neighbour } from "./walking";
+import type { SceneNode } from "./scene";
+import { closest, first, neighbour } from "./walking";
 
 const FIT = { padding: 0.12, maxZoom: 1 };
 const MARGIN = 16;
@@ -143,10 +144,17 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
     return () => observer.disconnect();
   }, [area, flow]);
 
-  // The focus stays on the canvas when the node that had it is gone.
+  // The focus stays on the canvas when the node that had it is gone: it goes to the nearest.
+  const last = useRef<SceneNode | null>(null);
   useEffect(() => {
-    if (within && roving !== null && !there.has(roving)) go(tab);
-  }, [scene.nodes]);
+    const held = scene.nodes.find((node) => node.name === roving);
+    if (held !== undefined) last.current = held;
+    else if (within && last.current !== null) {
+      const from = last.current;
+      last.current = null;
+      go(selection.find(isThere) ?? closest(scene, from));
+    }
+  }, [scene.nodes, roving, within]);
 
   // What comes in must be seen.
   const known = useRef<ReadonlySet<string>>(new Set());

@@ -30,6 +30,11 @@ function nearest(nodes: readonly SceneNode[], far: (node: SceneNode) => number):
   return best?.name ?? null;
 }
 
+/** The node that is nearest to a place. */
+export function closest({ nodes }: Nodes, { x, y }: { x: number; y: number }): string | null {
+  return nearest(nodes, (node) => Math.hypot(node.x - x, node.y - y));
+}
+
 /** The node to begin with: the uppermost of the leftmost. */
 export function first({ nodes }: Nodes): string | null {
   return nearest(nodes, (node) => node.x + node.y / 1000);
