@@ -16,7 +16,7 @@ from mmnotebook.ui.inspector.pictures import Array
 
 SIDE = 96
 """Pixels of a picture, at most, in height and width."""
-_ENLARGED = 56  # pixels on the screen that a smaller picture is drawn with, at least
+_ENLARGED = 56  # pixels on the screen that a smaller picture is drawn with, about
 _WHOLE = 20_000  # characters
 _FIRST = 4
 _BYTES = 24
@@ -81,12 +81,17 @@ def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
 
 def folded(summary: str, more: str) -> Cell:
     """A short text behind which there is a long one; missing when that is empty."""
-    return Cell(clean(summary), more=clean(more[-_WHOLE:])) if more else Cell(MISSING, "missing")
+    return Cell(line(summary), more=clean(more[-_WHOLE:])) if more else Cell(MISSING, "missing")
 
 
 def clean(text: str) -> str:
     """The text without what UTF-8 cannot carry."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def line(text: str) -> str:
+    """The text on one line."""
+    return " ".join(clean(text).split())
 
 
 def _cell(value: Any, side: int, square: bool) -> Cell:
@@ -106,7 +111,7 @@ def _cell(value: Any, side: int, square: bool) -> Cell:
     if isinstance(value, (bytes, bytearray)):
         more = "…" if len(value) > _BYTES else ""
         return Cell(f"{len(value):,} bytes {bytes(value[:_BYTES])!r}{more}")
-    text = clean(short(value))
+    text = line(short(value))
     if text == MISSING:
         return Cell(text, "missing")
     if isinstance(value, date):
@@ -128,7 +133,7 @@ def _is_number(value: Any) -> bool:
 
 def _of_text(value: str) -> Cell:
     text = short(value)
-    return Cell(clean(text), more=clean(value[:_WHOLE]) if text != value else "")
+    return Cell(line(text), more=clean(value[:_WHOLE]) if text != value else "")
 
 
 def _is_pil(value: Any) -> bool:
@@ -180,6 +185,6 @@ def _most_likely(numbers: Array) -> str | None:
 def _pictured(text: str, title: str, image: Array, side: int) -> Cell:
     pixels = pictures.thumbnail(image, side)
     height, width = pixels.shape[:2]
-    times = max(1, _ENLARGED // max(height, width))
+    times = max(1, round(_ENLARGED / max(height, width)))
     size = (width * times, height * times)
     return Cell(text, "image", title=title, image=pictures.data_uri(pixels), size=size)

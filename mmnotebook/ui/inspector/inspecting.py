@@ -40,7 +40,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         return plain
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return pd.DataFrame(self).__reduce_ex__(protocol)
+        return pd.DataFrame, (pd.DataFrame(self),)
 
     def _repr_html_(self) -> str | None:
         asked = self._asked

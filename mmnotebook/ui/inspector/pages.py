@@ -18,7 +18,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 
 from mmnotebook.analysis.inspection import matching
 from mmnotebook.analysis.values import plain
-from mmnotebook.ui.inspector.cells import Cell, cell, clean, folded
+from mmnotebook.ui.inspector.cells import Cell, cell, folded, line
 
 _COLUMNS = 100  # shown at most; the middle ones of more are left out
 _NUMBERS = re.compile(r"([0-9]{1,18})")
@@ -82,7 +82,7 @@ class Rows:
         half = _COLUMNS // 2
         shown = range(count) if count <= _COLUMNS else [*range(half), *range(count - half, count)]
         return tuple(
-            Column(place, clean(str(self.frame.columns[place])), _is_numeric(self._values(place)))
+            Column(place, line(str(self.frame.columns[place])), _is_numeric(self._values(place)))
             for place in shown
         )
 
