@@ -13,6 +13,8 @@ from mmnotebook.graph.graph import Graph
 # A box, by its node's name, or the place where an edge passes a layer: (from, to, layer).
 Key = str | tuple[str, str, int]
 Edge = tuple[str, str]
+# The heights between two boxes, a box and an edge that passes it, and two such edges.
+Rows = tuple[float, float, float]
 
 SPACE = 18.0
 _PASSING = 18.0
@@ -49,7 +51,11 @@ class Placed:
 
 
 def place(
-    graph: Graph, widths: Mapping[str, float], height: float, gaps: Mapping[Edge, float]
+    graph: Graph,
+    widths: Mapping[str, float],
+    height: float,
+    gaps: Mapping[Edge, float],
+    passing: float | None = None,
 ) -> Placed:
     """Lay a graph out.
 
@@ -63,6 +69,9 @@ def place(
         Of every box.
     gaps
         The room that each edge wants between the box it leaves and the next layer.
+    passing
+        The height between the middle of a box and an edge that passes it; None for as much as
+        the boxes have between them.
     """
     layer = _layers(graph)
     ways = {edge: _way(edge, layer) for edge in gaps}
@@ -70,7 +79,10 @@ def place(
     columns = _columns(graph, layer, ways)
     before, after = _neighbours(links)
     columns = _untangled(columns, before, after)
-    middles = _middles(columns, before, after, height)
+    beside = height / 2 + SPACE if passing is None else passing
+    middles = _middles(columns, before, after, (height + SPACE, beside, _PASSING))
+    top = min(middles.values()) - height / 2
+    middles = {key: middle - top for key, middle in middles.items()}
     every = _boxes(columns, layer, widths, gaps, middles)
     boxes = {key: box for key, box in every.items() if isinstance(key, str)}
     bottom = max(box.middle for box in every.values()) + height / 2
@@ -161,24 +173,23 @@ def _middles(
     columns: Sequence[Sequence[Key]],
     before: Mapping[Key, list[Key]],
     after: Mapping[Key, list[Key]],
-    height: float,
+    rows: Rows,
 ) -> dict[Key, float]:
     """Heights at which neighbours are level, as far as boxes leave room for each other."""
     middles: dict[Key, float] = {}
     for column in columns:
-        middles.update(_spread(column, [0.0] * len(column), height))
+        middles.update(_spread(column, [0.0] * len(column), rows))
     for sweep in range(_SWEEPS):
         beside = after if sweep % 2 else before
         for column in reversed(columns) if sweep % 2 else columns:
             wanted = [
                 _mean([middles[k] for k in beside.get(key, ())], middles[key]) for key in column
             ]
-            middles.update(_spread(column, wanted, height))
-    top = min(middles.values()) - height / 2
-    return {key: middle - top for key, middle in middles.items()}
+            middles.update(_spread(column, wanted, rows))
+    return middles
 
 
-def _spread(column: Sequence[Key], wanted: Sequence[float], height: float) -> dict[Key, float]:
+def _spread(column: Sequence[Key], wanted: Sequence[float], rows: Rows) -> dict[Key, float]:
     """The heights nearest to those wanted, in the least squares, that keep order and distance.
 
     Without the distances this is isotonic regression: neighbours that want to pass each other
@@ -187,8 +198,7 @@ def _spread(column: Sequence[Key], wanted: Sequence[float], height: float) -> di
     offsets, offset = [], 0.0
     for above, key in zip([None, *column], column, strict=False):
         if above is not None:
-            passing = isinstance(above, tuple) + isinstance(key, tuple)
-            offset += (height + SPACE, height / 2 + SPACE, _PASSING)[passing]
+            offset += rows[isinstance(above, tuple) + isinstance(key, tuple)]
         offsets.append(offset)
     pools: list[tuple[float, int]] = []
     for target, shift in zip(wanted, offsets, strict=True):

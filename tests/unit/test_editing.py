@@ -63,6 +63,13 @@ def test_a_document_is_arranged_from_left_to_right_with_room_for_labels() -> Non
     assert Document.of(Graph()).places == {}
 
 
+def test_a_wire_that_passes_steps_has_a_row_of_its_own() -> None:
+    places = made("a = rows | m1\nb = a | m2\n[rows, b] | map(f)").places
+    middle = places["rows"][1] + SIZE[1] / 2
+    assert places["rows"][1] == places["f"][1]
+    assert all(abs(middle - places[n][1] - SIZE[1] / 2) > SIZE[1] / 2 + 8 for n in "ab")
+
+
 @pytest.mark.parametrize(
     "node",
     [
@@ -176,6 +183,13 @@ def test_a_template_is_added_with_what_is_given(
     assert edit.label == f"add {TEMPLATES[name].title}"
     assert edit.selection and "rows" not in edit.selection
     assert sum(node.kind == "source" for node in edit.document.graph) == 1
+
+
+def test_a_template_stands_right_of_the_data_that_is_there() -> None:
+    fill = {"data": "rows", "models": ["a", "b"]}
+    document = after("rows | mlp", "template", name="ab_split", fill=fill)
+    assert document.places["split"] == (240, 84)
+    assert after("other", "template", name="mirror", fill=fill).places["rows"][1] >= 84
 
 
 def test_templates_that_are_filled_are_complete() -> None:
@@ -458,6 +472,12 @@ def test_one_gesture_is_one_edit() -> None:
         assert history.document.graph["m"]["model"] == model
     history.undo()
     assert history.document == first
+    history = History(made("digits | mlp"))
+    for model in ("n", "ne", "net"):  # the name follows
+        name = history.document.graph.names[1]
+        done(history, "configure", node=name, params={"model": model}, gesture="4")
+    assert "net" in history.document.graph
+    assert history.undo() is not None and history.undoable is None
 
 
 def test_what_changes_nothing_is_not_remembered_and_memory_ends() -> None:
@@ -486,6 +506,16 @@ def test_typed_text_keeps_places_and_puts_new_steps_near_what_feeds_them() -> No
     assert typed.places["crop"] == (840, 400)
     assert typed.places["tree"][1] > 400
     assert typed.graph["tree"].inputs == ()
+
+
+def test_a_step_typed_between_two_stands_between_them() -> None:
+    command = {"op": "text", "text": "rows | map(crop) | mlp"}
+    wide = apply(made("rows | mlp"), {"op": "move", "places": {"mlp": [480, 0]}}).document
+    assert apply(wide, command).document.places["crop"] == (240, 0)
+    x, y = apply(made("rows | mlp"), command).document.places["crop"]
+    assert 0 < x < 240 and y >= SIZE[1] + 28
+    first = apply(made("... | mlp"), {"op": "text", "text": "rows | mlp"}).document
+    assert first.places == {"rows": (-240, 0), "mlp": (0, 0)}
 
 
 def test_incomplete_text_is_read_with_what_is_missing() -> None:

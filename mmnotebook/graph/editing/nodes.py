@@ -25,9 +25,9 @@ FIRST: Mapping[str, Mapping[str, Any]] = {
 def add(document: Document, command: Command) -> Edit:
     kind, start = fields.text(command, "kind"), fields.end(command, "after")
     node = made(kind, fields.fields(command, "params"), document.taken)
-    where, near = fields.place(command, "at"), start and document.places.get(start[0])
+    where = fields.place(command, "at")
     if where is None:
-        where = placing.after(near) if near else placing.below(document.places)
+        where = placing.beside(start[0] if start else None, document.places)
     spot = placing.free(where, document.places.values())
     grown = document.grown([node], {node.name: spot})
     return Edit(_continued(grown, start, node.name), f"add {node.name}", (node.name,))
@@ -115,8 +115,9 @@ def configure(document: Document, command: Command) -> Edit:
     document = naming.renamed(
         document.wired(graph).changed(replace(new, name=name)), name, new.name
     )
-    about = (name, *sorted(params), str(command.get("gesture")))
-    merges = ("configure", *about) if command.get("gesture") else None
+    gesture = command.get("gesture")
+    target = document.graph.names.index(new.name)  # which its name need not be
+    merges = ("configure", target, gesture) if isinstance(gesture, str) else None
     selection = (new.name,) if new.name != name else None
     return Edit(document, f"configure {new.name}", selection, merges)
 

@@ -23,7 +23,8 @@ def arranged(graph: Graph) -> dict[str, Place]:
         return {}
     widths = dict.fromkeys(graph.names, SIZE[0])
     gaps = {(wire.node, node.name): GAP[0] for node in graph for wire in node.inputs}
-    boxes = place(graph, widths, STEP[1] - SPACE, gaps).boxes
+    # Wires are drawn from node to node: they need a row of their own to pass others.
+    boxes = place(graph, widths, STEP[1] - SPACE, gaps, passing=STEP[1]).boxes
     top = min(box.middle for box in boxes.values())
     return {name: (boxes[name].left, boxes[name].middle - top) for name in graph.names}
 
@@ -63,9 +64,11 @@ def below(places: Mapping[str, Place]) -> Place:
     return left, max(y for _, y in places.values()) + STEP[1]
 
 
-def after(place: Place) -> Place:
-    """The place to the right of a node."""
-    return place[0] + STEP[0], place[1]
+def beside(name: str | None, places: Mapping[str, Place]) -> Place:
+    """The place to the right of a node; under all where there is no such node."""
+    if name is None or name not in places:
+        return below(places)
+    return places[name][0] + STEP[0], places[name][1]
 
 
 def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
@@ -84,11 +87,13 @@ def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
 
 
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
-    """Right of what feeds a node, else left of what it feeds, else under all."""
+    """Right of what feeds a node, before what it feeds; under all where there is neither."""
     before = [places[wire.node] for wire in node.inputs]
-    if before:
-        return max(x for x, _ in before) + STEP[0], _mean(before)
     behind = [places[name] for name in fed if name in places]
+    if before:
+        left = max(x for x, _ in before)
+        between = [(left + x) / 2 for x, _ in behind if x > left]
+        return min([left + STEP[0], *between]), _mean(before)
     if behind:
         return min(x for x, _ in behind) - STEP[0], _mean(behind)
     return below(places)

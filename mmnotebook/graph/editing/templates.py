@@ -95,10 +95,11 @@ def template(document: Document, command: Command) -> Edit:
     if name not in TEMPLATES:
         raise refused(f"there is no template {name!r}", name, known=TEMPLATES)
     fill, sketch = _fill(fields.fields(command, "fill")), _Sketch(document)
-    _MAKERS[name](sketch, sketch.source(fill.data), fill)
+    data = sketch.source(fill.data)
+    _MAKERS[name](sketch, data, fill)
     new = tuple(node.name for node in sketch.nodes)
     block = placing.arranged(nodes.part(Graph(tuple(sketch.nodes)), new))
-    corner = fields.place(command, "at") or placing.below(document.places)
+    corner = fields.place(command, "at") or placing.beside(data.node, document.places)
     block = placing.shifted(placing.at_corner(block, corner), document.places.values())
     return Edit(document.grown(sketch.nodes, block), f"add {TEMPLATES[name].title}", new)
 
