@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ipywidgets import HBox, Layout, Tab, VBox
+from ipywidgets import HBox, Layout, VBox
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, Problem
@@ -55,8 +55,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio = studio = Studio(_graph(graph), name, changed)
         side = VBox([studio.panel, studio.form], layout=Layout(flex="0 0 270px", width="270px"))
         above = HBox([studio.canvas, side], layout=Layout(width="100%"))
-        below = Tab([studio.inspector, studio.dashboard], titles=("Elements", "Metrics"))
-        super().__init__([above, below], layout=Layout(width="100%"))
+        super().__init__([above, studio.below], layout=Layout(width="100%"))
         self.add_class("mm-studio")
 
     @property
@@ -169,7 +168,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"Builder({self.text!r})"
 
 
-def _graph(given: Graph | str | None) -> Graph:
+def _graph(given: Any) -> Graph:
     if given is None:
         return Graph()
     if isinstance(given, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anywidget
 import traitlets
 
@@ -33,8 +35,8 @@ class Canvas(anywidget.AnyWidget):
     _css = bundle("builder.css")
 
     scene = traitlets.Dict().tag(sync=True)
-    kinds = traitlets.List().tag(sync=True)
-    palette = traitlets.List().tag(sync=True)
+    kinds: Any = traitlets.List().tag(sync=True)
+    palette: Any = traitlets.List().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     selection = traitlets.List(traitlets.Unicode()).tag(sync=True)
     height = traitlets.Int(440).tag(sync=True)

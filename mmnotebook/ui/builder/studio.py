@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from ipywidgets import Layout
+from ipywidgets import Layout, Tab
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, Problem, one_line
@@ -63,6 +64,8 @@ class Studio:
         self.panel = Panel(self.do, self._names)
         self.form = RegisterForm(notebook_names, self._registered)
         self.inspector, self.dashboard = Inspector(), Dashboard()
+        self.below = Tab([self.inspector, self.dashboard], titles=("Elements", "Metrics"))
+        self.below.layout.display = "none"  # until there is something to look at
         self.canvas.on_msg(self._heard)
         self.canvas.observe(self._selected, "selection")
         self._palette()
@@ -190,10 +193,16 @@ class Studio:
         self._hand_on()
 
     def _show_selection(self) -> None:
+        editor = self.editor
+        self.panel.show(editor.document, editor.selection, editor.problems())
+        for name in self._single():
+            if self.result is not None and name in self.result:
+                self.inspector.show(self.result, name)
+
+    def _single(self) -> tuple[str, ...]:
+        """The selected node when it is only one."""
         selection = self.editor.selection
-        self.panel.show(self.editor.document, selection, self.editor.problems())
-        if len(selection) == 1 and self.result is not None and selection[0] in self.result:
-            self.inspector.show(self.result, selection[0])
+        return selection if len(selection) == 1 else ()
 
     def _hand_on(self) -> None:
         """Give the graph to whoever follows it, once nothing is wrong with it."""
@@ -218,10 +227,11 @@ class Studio:
 
     def _ended(self, result: Result) -> None:
         self.result = result
+        self.below.layout.display = None
         self.dashboard.add(result)
-        last = list(result.keys())[-1:]
-        for node in [name for name in self.editor.selection if name in result][:1] or last:
-            self.inspector.show(result, node)
+        shown = [*list(result.keys())[-1:], *(name for name in self._single() if name in result)]
+        if shown:
+            self.inspector.show(result, shown[-1])
 
 
 def _events(what: str, do: Callable[..., None]) -> None:
