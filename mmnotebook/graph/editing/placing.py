@@ -32,12 +32,8 @@ def arranged(graph: Graph) -> dict[str, Place]:
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:
     """A block of nodes, moved down as little as it takes to touch none of those that stand."""
     width, height = STEP[0] - GAP[0] / 2, STEP[1]
-    blocked = sorted(
-        (there[1] - y - height, there[1] - y + height)
-        for x, y in block.values()
-        for there in taken
-        if abs(there[0] - x) < width
-    )
+    apart = {b - y for x, y in block.values() for a, b in taken if -width < a - x < width}
+    blocked = sorted((down - height, down + height) for down in apart)
     shift = 0.0
     for start, stop in blocked:
         if start < shift < stop:

@@ -115,7 +115,7 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
             if name not in names.models:
                 message = "no model is registered under this name"
                 if names.role(name) == "unregistered":
-                    message = f"register it first: %mm_model {name} {name}"
+                    message = f"a model that is not registered: %mm_model {name} {name}"
                 close = nearest(name, names.known("model"))
                 yield Problem(message, node.name, found=repr(name), nearest=close)
         for name in node.functions:
