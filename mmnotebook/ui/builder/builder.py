@@ -152,7 +152,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def close(self) -> None:
         """Close the widget; the graph stays."""
-        self._studio.close()
+        if hasattr(self, "_studio"):  # not after a refused __init__, which Widget.__del__ closes
+            self._studio.close()
         super().close()
 
     def _ipython_display_(self) -> None:

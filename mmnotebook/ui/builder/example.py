@@ -55,11 +55,14 @@ def _trained() -> tuple[Any, list[Any]]:
     import pandas as pd
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
     from sklearn.tree import DecisionTreeClassifier
 
     bunch = load_digits()
     train = np.arange(len(bunch.target)) % 2 == 0
-    models = [LogisticRegression(C=0.01, max_iter=200), DecisionTreeClassifier(random_state=0)]
+    scaled = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=1000))
+    models = [scaled, DecisionTreeClassifier(random_state=0)]
     for model in models:
         model.fit(bunch.data[train], bunch.target[train])
     rest = ~train

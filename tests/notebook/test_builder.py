@@ -1,0 +1,258 @@
+"""The builder in a notebook, driven by the messages that its canvas sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mmnotebook as mm
+from mmnotebook.errors import GraphError
+from mmnotebook.ui.builder.builder import Builder
+from mmnotebook.ui.builder.canvas import Canvas
+from tests.notebook.conftest import Notebook
+
+
+class View:
+    """What a browser's view of a canvas does and sees."""
+
+    def __init__(self, builder: Builder, name: str = "view") -> None:
+        self.canvas: Canvas = builder.children[0].children[0]
+        self.name, self.number = name, 0
+        self.messages: list[dict[str, Any]] = []
+        self.canvas.send = lambda content, buffers=None: self.messages.append(content)
+
+    def tell(self, **content: Any) -> None:
+        self.canvas._handle_custom_msg(content, [])
+
+    def send(self, op: str, **fields: Any) -> None:
+        self.number += 1
+        command = {"op": op, **fields}
+        self.tell(type="command", view=self.name, number=self.number, command=command)
+
+    @property
+    def scene(self) -> dict[str, Any]:
+        return dict(self.canvas.scene)
+
+    def items(self, section: str) -> list[str]:
+        found = next(part for part in self.canvas.palette if part["title"] == section)
+        return [item["title"] for item in found["items"]]
+
+    def said(self) -> str:
+        return str(self.messages[-1]["text"])
+
+
+@pytest.fixture(autouse=True)
+def registered(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
+    notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
+    yield
+    for name in list(mm.registry):
+        mm.registry.remove(name)
+
+
+@pytest.fixture
+def builder() -> Iterator[Builder]:
+    made = mm.Builder()
+    yield made
+    made.close()
+
+
+def ab(view: View) -> None:
+    view.send("add", kind="source", params={"data": "digits"}, at=None)
+    view.send("add", kind="split", after=["digits", None])
+    for arm, model in (("a", "mlp"), ("b", "tree")):
+        view.send("add", kind="model", params={"model": model}, after=["split", arm])
+
+
+def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
+    view = View(builder)
+    ab(view)
+    assert builder.problems == []
+    assert [node["name"] for node in view.scene["nodes"]] == ["digits", "split", "mlp", "tree"]
+    assert view.scene["seen"] == {"view": 4}
+    assert mm.pipeline(builder.text) == builder.graph
+    view.send("run", until=None, limit=50, fresh=False)
+    result = builder.wait(60)
+    assert result is mm.last
+    assert len(result["mlp"]) + len(result["tree"]) == 50
+    assert view.canvas.status["state"] == "done"
+    assert view.canvas.status["nodes"]["mlp"]["elementsOut"] == len(result["mlp"])
+
+
+def test_every_change_can_be_undone_and_done_again(builder: Builder) -> None:
+    view = View(builder)
+    ab(view)
+    built = builder.graph
+    view.send("move", places={"mlp": [10, 400]})
+    view.send("rename", old="mlp", new="net")
+    for _ in range(6):
+        assert view.scene["undo"]
+        view.send("undo")
+    assert (len(builder.graph), view.scene["undo"]) == (0, None)
+    for _ in range(6):
+        view.send("redo")
+    assert view.scene["redo"] is None
+    builder.undo()
+    assert builder.graph == built
+    moved = next(node for node in view.scene["nodes"] if node["name"] == "mlp")
+    assert (moved["x"], moved["y"]) == (10, 400)
+
+
+def test_text_and_canvas_follow_each_other(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | [mlp, tree]")
+    view.send("move", places={"mlp": [300, 300]})
+    view.send("text", text="digits | [mlp, tree] | vote()")
+    places = {node["name"]: (node["x"], node["y"]) for node in view.scene["nodes"]}
+    assert places["mlp"] == (300, 300)
+    assert set(places) == {"digits", "mlp", "tree", "vote"}
+    view.send("remove", nodes=["vote"], wires=[])
+    assert builder.text == "digits | [mlp, tree]"
+
+
+def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+    view.send("text", text="digits | mpl")
+    assert view.scene["text"] == "digits | mpl"
+    (problem,) = view.scene["textProblems"]
+    assert (problem["line"], problem["column"]) == (1, 10)
+    assert "mlp" in problem["message"]
+    assert "mlp" in builder.graph
+    view.send("run", until=None, limit=None, fresh=False)
+    assert "mpl" in view.said()
+    assert builder.result is None
+    view.send("undo")
+    assert builder.text == "digits | mlp"
+
+
+def test_what_is_refused_is_said_and_changes_nothing(builder: Builder) -> None:
+    view = View(builder)
+    ab(view)
+    before = view.scene["nodes"]
+    view.send("connect", source="mlp", port=None, target="split")
+    assert "circle" in view.said()
+    assert view.scene["nodes"] == before
+    assert view.scene["seen"] == {"view": 5}
+    for wrong in (
+        {"op": "nonsense"},
+        {"op": "connect"},
+        {"op": "add", "kind": "nonsense"},
+        {"op": "move", "places": {"nobody": [1, 2]}},
+        {"op": "move", "places": 7},
+        {},
+    ):
+        count = len(view.messages)
+        view.tell(type="command", view="view", number=9, command=wrong)
+        assert len(view.messages) == count + 1, wrong
+        assert view.messages[-1]["level"] == "error"
+    assert view.scene["nodes"] == before
+    with pytest.raises(GraphError, match="circle"):
+        builder.edit("connect", source="mlp", port=None, target="split")
+
+
+def test_a_run_of_what_is_wrong_is_refused_at_its_node(builder: Builder) -> None:
+    view = View(builder)
+    view.send("run", until=None, limit=None, fresh=False)
+    assert "nothing to run" in view.said()
+    view.send("add", kind="model", params={"model": "mlp"})
+    view.send("add", kind="source", params={"data": "digits"})
+    view.send("run", until=None, limit=None, fresh=False)
+    assert "nothing flows into" in view.said()
+    assert view.canvas.selection == ["mlp"]
+    view.send("run", until="digits", limit=5, fresh=False)
+    assert len(builder.wait(60)["digits"]) == 5
+
+
+def test_the_palette_is_the_notebooks(builder: Builder, notebook: Notebook) -> None:
+    view = View(builder)
+    assert view.items("Data") == ["digits"]
+    assert view.items("Models") == ["mlp", "tree"]
+    assert view.items("Functions") == ["halve"]
+    notebook.run("def double(value):\n    return value * 2\nnumbers = [1, 2]\nword = 'no path'")
+    assert view.items("Functions") == ["halve", "double"]
+    assert view.items("Data") == ["digits", "numbers"]
+
+
+def test_a_template_is_filled_with_what_there_is(builder: Builder) -> None:
+    view = View(builder)
+    view.send("template", name="ab_split", at=None)
+    assert builder.text == "digits | split(mlp=0.5, tree=0.5)"
+    assert builder.problems == []
+
+
+def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) -> None:
+    view = View(builder)
+    view.send("example")
+    assert builder.text == "digits_example | split(logistic=0.5, tree_example=0.5)"
+    assert len(notebook.variables["digits_example"]) == 898
+    view.send("run", until=None, limit=100, fresh=False)
+    assert len(builder.wait(60).models) == 2
+    text = builder.text
+    view.send("example")
+    assert builder.text == text
+
+
+def test_the_magic_lets_a_variable_follow(notebook: Notebook) -> None:
+    notebook.run("import mmnotebook as mm\nab = mm.pipeline('digits | mlp')")
+    notebook.run("%mm_builder ab")
+    from mmnotebook.ui.builder import opening
+
+    builder = opening._open["ab"]
+    builder.edit("template", name="mirror", fill={"data": "digits", "models": ["mlp", "tree"]})
+    assert notebook.variables["ab"] == builder.graph
+    incomplete = builder.graph
+    builder.edit("add", kind="map")
+    assert notebook.variables["ab"] == incomplete
+    notebook.run("%mm_builder ab")
+    assert opening._open["ab"] is builder
+    notebook.run("ab = mm.pipeline('digits | tree')\n%mm_builder ab")
+    assert opening._open["ab"] is not builder
+    assert opening._open["ab"].text == "digits | tree"
+    error, _ = notebook.fail("%mm_builder digits")
+    assert "'digits' is no pipeline" in str(error)
+
+
+def test_a_cell_makes_the_same_graph(builder: Builder, notebook: Notebook) -> None:
+    view = View(builder)
+    with pytest.raises(GraphError):
+        view.send("add", kind="map")
+        builder.cell()
+    view.tell(type="insert", name=None)
+    assert view.messages[-1]["level"] == "error"
+    view.send("undo")
+    view.send("text", text="digits | [mlp, tree]")
+    view.tell(type="insert", name="made")
+    assert view.messages[-1]["type"] == "cell"
+    notebook.run(view.said())
+    assert notebook.variables["made"] == builder.graph
+
+
+def test_given_objects_stay_bound(builder: Builder) -> None:
+    given = mm.Builder(mm.pipeline("rows | plus", rows=[1, 2], plus=lambda x: x + 1))
+    assert given.problems == []
+    given.edit("text", text="rows | plus | plus")
+    assert given.problems == []
+    given.run()
+    assert list(given.wait(60)["plus_2"]["value"]) == [3, 4]
+    given.close()
+
+
+def test_what_cannot_be_edited_is_said() -> None:
+    with pytest.raises(GraphError, match="a builder edits a graph"):
+        mm.Builder(7)
+    with pytest.raises(GraphError):
+        mm.Builder("digits |")
+
+
+def test_without_a_kernel_it_is_shown_as_it_stands(notebook: Notebook) -> None:
+    shown = notebook.run("import mmnotebook as mm\nmm.Builder('digits | [mlp, tree]')")
+    (output,) = shown.outputs
+    assert set(output.data) == {"text/plain", "text/html"}
+    assert "digits | [mlp, tree]" in output.data["text/plain"]
+    assert "<svg" in output.data["text/html"]
