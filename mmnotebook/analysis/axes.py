@@ -164,7 +164,9 @@ def named_rows(
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+    """A name that is not too long; of names that are, the ends tell more than the middle."""
+    half = _NAME // 2
+    return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def note(ax: Axes, row: float, text: str) -> None:

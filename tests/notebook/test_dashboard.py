@@ -99,6 +99,17 @@ def test_runs_stand_side_by_side_with_ratios(results: list[mm.Result]) -> None:
     assert {row[1]: row[2:] for row in rows[:15]}["predictions"] == ["200", "4.00×", "50"]
 
 
+def test_the_baseline_is_the_earliest_until_one_is_picked(results: list[mm.Result]) -> None:
+    board = Dashboard(*results)
+    board.choose(3)
+    board._boxes[2].value = True
+    assert board.baseline is not None and board.baseline.number == 2
+    board._baseline.value = 3
+    board._boxes[1].value = True
+    assert board.baseline.number == 3
+    assert "÷ run 3" in page(board, "Models")
+
+
 def test_a_run_from_the_cache_shows_what_was_measured_and_says_so(
     results: list[mm.Result],
 ) -> None:

@@ -57,6 +57,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._list = RunList()
         self._lock = threading.RLock()
         self._setting = False
+        self._picked: int | None = None  # as baseline; the earliest that is shown without it
         self._boxes: dict[int, Checkbox] = {}
         self._drawn: dict[tuple[Any, ...], str] = {}
         self._choices = VBox(layout=Layout(max_height="132px", overflow="auto", width="100%"))
@@ -72,8 +73,8 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
             self._list.add(result)
         self._list.choose(self._list.runs)
         self._show()
-        self._baseline.observe(self._turned, "value")
-        self._tabs.observe(self._turned, "selected_index")
+        self._baseline.observe(self._pick, "value")
+        self._tabs.observe(self._turn, "selected_index")
 
     def add(self, result: Result, label: str | None = None) -> None:
         """List another run, which is shown in place of the latest where that one is shown.
@@ -136,7 +137,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
             box = self._boxes.get(number)
             if box is None:
                 box = self._boxes[number] = _box()
-                box.observe(self._ticked, "value")
+                box.observe(self._tick, "value")
             box.description = box.tooltip = f"{run} – {views.changes(run)}"
             box.value = number in self._list.chosen
             box.disabled = full and not box.value
@@ -147,9 +148,11 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     def _show_baseline(self) -> None:
         options = [(run.name, run.number) for run in self.chosen]
         if options != list(self._baseline.options):
-            base = self.baseline or next(iter(self.chosen), None)
             self._baseline.options = options
-            self._baseline.value = base and base.number
+            chosen = self._list.chosen
+            self._baseline.value = (
+                self._picked if self._picked in chosen else min(chosen, default=None)
+            )
         self._baseline.layout.display = None if len(options) > 1 else "none"
 
     def _show_page(self) -> None:
@@ -166,16 +169,21 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
             self._drawn[key] = _PAGES[name](runs, base)
         return self._drawn[key]
 
-    def _ticked(self, change: Any) -> None:
-        if not self._setting:
-            with self._lock:
+    def _tick(self, change: Any) -> None:
+        with self._lock:
+            if not self._setting:
                 self._list.choose([number for number, box in self._boxes.items() if box.value])
                 self._show()
 
-    def _turned(self, change: Any) -> None:
-        if not self._setting:
-            with self._lock:
+    def _pick(self, change: Any) -> None:
+        with self._lock:
+            if not self._setting:
+                self._picked = change["new"]
                 self._show_page()
+
+    def _turn(self, change: Any) -> None:
+        with self._lock:
+            self._show_page()
 
     def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
         with self._lock:

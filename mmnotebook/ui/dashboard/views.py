@@ -138,14 +138,14 @@ def changes(run: Run) -> str:
 
 
 def html(table: Table, notes: Sequence[str] = ()) -> str:
-    """A table with notes under it."""
+    """A table, its cells unbroken, with notes under it."""
     names, rows, right = table
     said = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in notes)
-    return text_table(names, rows, right) + said
+    return f'<div style="white-space:nowrap">{text_table(names, rows, right)}</div>{said}'
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    return html(listed(runs[::-1])) if runs else _paragraph("no runs yet")
+    return text_table(*listed(runs[::-1])) if runs else _paragraph("no runs yet")
 
 
 def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
