@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ipywidgets import HTML
+from ipywidgets.widgets.widget import _instances
 
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.editing import commands
@@ -244,6 +245,12 @@ class TestWhatIsNotValid:
         made, view = session("read", path="a.csv", id="user")
         view.editors["id"].text.value = ""
         assert made.commands[-1]["params"] == {"id": None} and "id" not in made.params
+
+    @pytest.mark.parametrize(("kind", "param"), EVERY, ids=lambda value: value.name)
+    def test_in_the_document_is_said(self, kind: Any, param: Param) -> None:
+        made, view = session(kind.name, **{param.name: 3.5})
+        assert f"{param.name}: 3.5" in view.editors[param.name].message
+        assert not made.commands
 
 
 class TestNamesThatAreOffered:
@@ -572,6 +579,28 @@ class TestManners:
             for control in controls:
                 words = control.description or control.tooltip
                 assert words or isinstance(control, HTML), control
+
+    def test_what_is_not_shown_any_more_is_closed(self) -> None:
+        arms = (("a", 0.5), ("b", 0.5))
+        nodes = [Node.make(f"s{n}", "split", ["digits"], arms=arms) for n in range(20)]
+        made = Session(SOURCE, *nodes)
+        for node in nodes:
+            made.select(node.name)
+        before = len(_instances)
+        for node in nodes:
+            rows: Any = made.select(node.name).editors["pin"]
+            rows.add.click()
+            rows.rows[0].children[-1].click()
+        made.select("s19")
+        assert len(_instances) == before
+
+    def test_what_was_still_on_its_way_goes_to_its_own_node(self) -> None:
+        made = Session(SOURCE, *(Node.make(n, "read", path=n) for n in ("a", "b")))
+        first = made.select("a")
+        made.select("b")
+        first.editors["path"].text.value = "late.csv"
+        assert [dict(made.graph[n].params)["path"] for n in ("a", "b")] == ["late.csv", "b"]
+        assert made.panel.node is not first
 
     def test_edits_from_two_threads(self) -> None:
         made, view = session("keyed", max_models=1)

@@ -24,7 +24,7 @@ class TextEditor(One):
 
     def _controls(self) -> Sequence[Any]:
         self.text = style.field(self._kind(), self.title, tooltip=self.param.allowed)
-        self.text.placeholder = self._hint() or self.param.allowed
+        self.text.placeholder = self.param.allowed
         self.text.observe(self._changed, "value")
         return [self.text]
 
@@ -66,10 +66,8 @@ class NumberEditor(TextEditor):
     """A number from 0 to 1, typed or pulled."""
 
     def _controls(self) -> Sequence[Any]:
-        self.slider = FloatSlider(
-            0.5, min=0, max=1, step=0.01, readout=False, tooltip=f"{self.param.name}, 0 to 1"
-        )
-        self.slider.layout = Layout(width="auto", margin="0 8px")
+        self.slider = FloatSlider(0.5, min=0, max=1, step=0.01, readout=False, layout=_slider())
+        self.slider.tooltip = f"{self.param.name}, 0 to 1"
         self.slider.observe(self._pulled, "value")
         return [*super()._controls(), self.slider]
 
@@ -230,3 +228,7 @@ def a_function(name: str, context: Context) -> str | None:
     listed = ", ".join(known[:5]) or "none"
     meant = f"did you mean {close!r}?" if close else f"those of the notebook: {listed}"
     raise Wrong(f"no function is named {name!r}; {meant}")
+
+
+def _slider() -> Layout:
+    return Layout(width="auto", margin="0 8px")

@@ -148,12 +148,15 @@ class InputsEditor(_Quiet):
 
     def _show_wires(self, context: Context) -> None:
         wanted = {(wire.node, wire.port): wire for wire in context.node.inputs}
+        gone = [editor for end, editor in self.wires.items() if end not in wanted]
         self.wires = {end: self.wires.get(end) or WireEditor(self._ask) for end in wanted}
         for end, editor in self.wires.items():
             editor.show(wanted[end], context)
         rows = tuple(self.wires.values())
         if self._rows.children != rows:
             self._rows.children = rows
+        for editor in gone:
+            style.discard(editor)
 
     def _gathered(self, change: Any) -> None:
         if not self._by_user:

@@ -189,12 +189,10 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             close = nearest(text, files())
             raise Wrong("there is no such file" + (f"; did you mean {close!r}?" if close else ""))
         if path.suffix.lower() in CAN_RUN_CODE:
-            return style.warning(
-                "Such a file can run code when it is loaded: only if you trust it."
-            )
-        return style.hint(
-            "a folder" if path.is_dir() else f"a file of {path.stat().st_size:,} bytes"
-        )
+            return style.warning(_TRUST)
+        if path.is_dir():
+            return style.hint("a folder")
+        return style.hint(f"a file of {path.stat().st_size:,} bytes")
 
     def _framework(self) -> str | None:
         return None if self.framework.value == AUTO else str(self.framework.value)

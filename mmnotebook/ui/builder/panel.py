@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -20,6 +21,8 @@ from mmnotebook.ui.builder.fields import Context, models_of
 from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
 
 _LISTED = 8
+_KEPT = 4
+"""Views of nodes. The last that was typed into one may still be on its way when it is hidden."""
 _GATHERS = [("joined: one dict by name", "join"), ("united: each as it comes", "union")]
 
 
@@ -41,6 +44,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._selection: tuple[str, ...] = ()
         self._problems: Sequence[Problem] = ()
         self.node: NodeView | None = None
+        self._views: deque[NodeView] = deque()
         self.several = SeveralView(edit)
         self.summary = style.note()
         self._sheet = style.sheet()
@@ -92,9 +96,12 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         view = self.node
         if view is None or view.kind.name != node.kind or not self._same(view.node, name, before):
             view = NodeView(KINDS[node.kind], self._edit)
+            self._views.append(view)
         view.show(Context(self._graph, node, self._names()), self._problems)
         self.node = view
         self._put(view)
+        while len(self._views) > _KEPT:
+            style.discard(self._views.popleft())
 
     def _same(self, shown: str, name: str, before: Graph) -> bool:
         """Is it the node that is shown, be it under a new name?"""

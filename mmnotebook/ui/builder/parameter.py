@@ -60,8 +60,9 @@ class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self._quietly():
             self._offer(context)
             if given not in (self._known, self._sent):
-                self._write(given)
-                self._say("")
+                wrong = {p.name: given[p.name] for p in self.params if not _fits(p, given[p.name])}
+                self._write({**given, **dict.fromkeys(wrong)})
+                self._say("; ".join(f"{name}: {v!r}" for name, v in wrong.items()), bool(wrong))
             self._known = given
 
     def reach(self) -> None:
@@ -132,6 +133,10 @@ class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _hint(self) -> str:
         default = self.params[0].default
         return "" if default is None else f"default: {WORDS.get(default, default)}"
+
+
+def _fits(param: Param, value: Any) -> bool:
+    return value is None or param.check(value)
 
 
 def canonical(param: Param, value: Any) -> Any:

@@ -15,7 +15,6 @@ from mmnotebook.ui.builder.fields import Context, Wrong, joined, parted
 from mmnotebook.ui.builder.parameter import One
 from mmnotebook.ui.builder.style import button, put
 
-_FREE = Layout(flex="1 1 0", min_width="0", width="auto")
 _LEAST_ARMS = 2
 
 
@@ -61,10 +60,13 @@ class RowsEditor(One):
         """As many rows as that; those that stay are the same controls."""
         if count == len(self.rows):
             return
+        gone = self.rows[count:]
         del self.rows[count:]
         while len(self.rows) < count:
             self.rows.append(self._made(len(self.rows)))
         self._box.children = tuple(self.rows)
+        for row in gone:
+            style.discard(row)
 
     def _made(self, place: int) -> Any:
         controls = list(self._row(place))
@@ -84,6 +86,7 @@ class RowsEditor(One):
     def _removed(self, row: Any) -> None:
         self.rows = [other for other in self.rows if other is not row]
         self._box.children = tuple(self.rows)
+        style.discard(row)
         self._changed()
 
     def reach(self) -> None:
@@ -112,7 +115,7 @@ class ArmsEditor(RowsEditor):
     _add_words = "Add arm"
 
     def _row(self, place: int) -> Sequence[Any]:
-        return [Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_FREE)]
+        return [Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_free())]
 
     def _fill(self, row: Any, value: Any) -> None:
         put(row.children[0], value)
@@ -140,10 +143,9 @@ class WeightsEditor(RowsEditor):
         return [self.even, self.normalise]
 
     def _row(self, place: int) -> Sequence[Any]:
-        name = Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_FREE)
-        part = FloatText(0.0, step=0.05, tooltip=f"fraction of arm {place + 1}")
-        part.layout = Layout(width="76px")
-        return [name, part]
+        name = Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_free())
+        says = f"fraction of arm {place + 1}"
+        return [name, FloatText(0.0, step=0.05, tooltip=says, layout=Layout(width="76px"))]
 
     def _fill(self, row: Any, value: Any) -> None:
         put(row.children[0], value[0])
@@ -212,9 +214,9 @@ class MappingEditor(RowsEditor):
             self._point(row.children[1], row.children[1].value)
 
     def _row(self, place: int) -> Sequence[Any]:
-        keys = Text(tooltip=f"row {place + 1}: keys, with commas between them", layout=_FREE)
+        keys = Text(tooltip=f"row {place + 1}: keys, with commas between them", layout=_free())
         keys.placeholder = "key, key"
-        target = Dropdown(tooltip=f"row {place + 1}: what these keys choose", layout=_FREE)
+        target = Dropdown(tooltip=f"row {place + 1}: what these keys choose", layout=_free())
         self._point(target, "")
         return [keys, target]
 
@@ -242,3 +244,8 @@ def _keys_of(text: str) -> tuple[str, ...] | None:
         return parted(text)
     except Wrong:
         return None
+
+
+def _free() -> Layout:
+    """Of a control that takes what room there is."""
+    return Layout(flex="1 1 0", min_width="0", width="auto")

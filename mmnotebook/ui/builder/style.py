@@ -17,8 +17,12 @@ _CSS = """
 .mm-panel .widget-inline-hbox.mm-field{flex-flow:column;height:auto;width:auto}
 .mm-panel .mm-field>.widget-label{width:auto;max-width:none;text-align:left;line-height:20px;
   font-weight:600;height:auto}
-.mm-panel .mm-field>input,.mm-panel .mm-field>select,.mm-panel .mm-field>textarea
-  {width:100%;min-width:0}
+.mm-panel .widget-inline-hbox.mm-field{margin-top:5px}
+.mm-panel .mm-field>input,.mm-panel .mm-field>select{width:100%;min-width:0;flex:0 0 auto;
+  height:var(--jp-widgets-inline-height,28px)}
+body[data-jp-theme-light="false"] .mm-panel{--jp-widgets-dropdown-arrow:url("data:image/svg+xml,
+%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath fill='%23ccc'
+ d='M5.2 5.9L9 9.7l3.8-3.8 1.2 1.2-4.9 5-4.9-5z'/%3E%3C/svg%3E")}
 .mm-panel .widget-text,.mm-panel .widget-dropdown,.mm-panel .widget-combobox{min-width:0}
 .mm-panel .widget-html,.mm-panel .widget-html-content{height:auto;min-height:0;line-height:1.35}
 .mm-panel .mm-hint,.mm-panel .mm-summary{color:inherit;opacity:.78;font-size:12px}
@@ -75,6 +79,16 @@ def put(control: Any, value: Any, trait: str = "value") -> None:
 def show_if(control: Any, shown: bool) -> None:
     """Show a control, or hide it."""
     put(control.layout, None if shown else "none", "display")
+
+
+def discard(widget: Any) -> None:
+    """Close a widget and all that is in it: until then kernel and browser both keep it."""
+    for child in getattr(widget, "children", ()):
+        discard(child)
+    parts = [getattr(widget, name, None) for name in ("layout", "style")]
+    for part in (widget, *parts):
+        if part is not None:
+            part.close()
 
 
 def note() -> HTML:
