@@ -1,7 +1,9 @@
 // What can be done by key, button and menu: one table for the toolbar, the keyboard and the help.
 import type { Builder } from "./bridge";
 import { clipOf } from "./clipboard";
+import { onGrid } from "./flow";
 import { SIZE } from "./scene";
+import type { Scene } from "./scene";
 
 export type ActionId =
   | "run"
@@ -89,7 +91,16 @@ export function clip(builder: Builder): string | null {
 export function paste(builder: Builder, text: string): void {
   if (text === "") return;
   const [x, y] = builder.canvas.current?.middle() ?? [0, 0];
-  builder.send({ op: "paste", clip: text, at: [x - SIZE.width / 2, y - SIZE.height / 2] });
+  const at = onGrid({ x: x - SIZE.width / 2, y: y - SIZE.height / 2 });
+  builder.send({ op: "paste", clip: text, at: beside(builder.scene, at) });
+}
+
+/** The place, or beside it while a node stands on that: what is pasted twice is seen twice. */
+export function beside({ nodes }: Pick<Scene, "nodes">, [x, y]: [number, number]): [number, number] {
+  const isTaken = nodes.some(
+    (node) => Math.abs(node.x - x) < COPIED_BY / 2 && Math.abs(node.y - y) < COPIED_BY / 2,
+  );
+  return isTaken ? beside({ nodes }, [x + COPIED_BY, y + COPIED_BY]) : [x, y];
 }
 
 async function copy(builder: Builder): Promise<void> {
@@ -120,7 +131,8 @@ function duplicate(builder: Builder): void {
     Math.min(...nodes.map((node) => node.x)) + COPIED_BY,
     Math.min(...nodes.map((node) => node.y)) + COPIED_BY * 2,
   ];
-  builder.send({ op: "paste", clip: clipOf(builder.scene, [...names]), at });
+  const text = clipOf(builder.scene, [...names]);
+  builder.send({ op: "paste", clip: text, at: beside(builder.scene, at) });
 }
 
 export function remove(builder: Builder): void {

@@ -37,14 +37,14 @@ interface Option {
   connected: boolean;
 }
 
-/** Where a wire from there may go, or goes already: the nearest first, those behind last. */
+/** Where a wire from there may go, or goes already: the nearest to the right first. */
 export function optionsOf(scene: Scene, source: string, port: string | null): Option[] {
   const from = scene.nodes.find((node) => node.name === source);
   if (from === undefined) return [];
   const there = new Set(wiresOf(scene).map(wireKey));
   const { refusals } = plugOf(scene, { node: source, port, type: "source" }, null);
   const far = (node: SceneNode) =>
-    Math.hypot(node.x - from.x, node.y - from.y) + (node.x < from.x ? 1e6 : 0);
+    Math.hypot(node.x - from.x, node.y - from.y) + (node.x <= from.x ? 1e6 : 0);
   return scene.nodes
     .map((node) => ({ node, connected: there.has(wireKey([source, port, node.name])) }))
     .filter(({ node, connected }) => connected || refusals.get(node.name) === null)

@@ -1,0 +1,115 @@
+// Between Python and the components: what is shown until Python has answered.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Bridge, type Model } from "../src/bridge";
+import { node, sceneOf } from "./scenes";
+
+class FakeModel implements Model {
+  readonly sent: { type: string; view: string; number: number }[] = [];
+  readonly handlers = new Map<string, Set<(...given: unknown[]) => void>>();
+  saved = 0;
+  constructor(readonly values: { [name: string]: unknown }) {}
+
+  get(name: string): unknown {
+    return this.values[name];
+  }
+  set(name: string, value: unknown): void {
+    this.values[name] = value;
+    this.tell(`change:${name}`);
+  }
+  save_changes(): void {
+    this.saved += 1;
+  }
+  on(event: string, handler: (...given: unknown[]) => void): void {
+    this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
+  }
+  off(event: string, handler: (...given: unknown[]) => void): void {
+    this.handlers.get(event)?.delete(handler);
+  }
+  send(content: unknown): void {
+    this.sent.push(content as (typeof this.sent)[number]);
+  }
+  tell(event: string, ...given: unknown[]): void {
+    for (const handler of this.handlers.get(event) ?? []) handler(...given);
+  }
+}
+
+const scene = () =>
+  sceneOf({ nodes: [node("rows", "source"), node("mlp", "model")], groups: [] }, { mlp: [240, 0] });
+
+function opened() {
+  const model = new FakeModel({ scene: scene(), selection: [], height: 440 });
+  const bridge = new Bridge(model);
+  return { model, bridge, end: bridge.listen() };
+}
+
+const placeOf = (bridge: Bridge) => bridge.snapshot().scene.nodes[1]?.x;
+
+test("a command shows at once, and stays until Python has it", () => {
+  const { model, bridge } = opened();
+  bridge.snapshot().send({ op: "move", places: { mlp: [300, 0] } });
+  assert.equal(placeOf(bridge), 300);
+  bridge.snapshot().send({ op: "move", places: { mlp: [320, 0] } });
+  const moved = sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [300, 0] });
+  // Python has handled the first one only.
+  model.set("scene", { ...moved, seen: { [bridge.id]: 1 } });
+  assert.equal(placeOf(bridge), 320);
+  model.set("scene", { ...moved, seen: { [bridge.id]: 2 } });
+  assert.equal(placeOf(bridge), 300);
+  assert.deepEqual(model.sent.map(({ number }) => number), [1, 2]);
+});
+
+test("what was refused goes back, and another view's answers are not this one's", () => {
+  const { model, bridge } = opened();
+  bridge.snapshot().send({ op: "connect", source: "rows", port: null, target: "mlp" });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  model.set("scene", { ...scene(), seen: { another: 9 } });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  model.set("scene", { ...scene(), seen: { [bridge.id]: 1 } });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 0);
+});
+
+test("nodes that have not changed stay the same objects from scene to scene", () => {
+  const { model, bridge } = opened();
+  const before = bridge.snapshot().scene.nodes;
+  model.set("scene", sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [999, 0] }));
+  const after = bridge.snapshot().scene.nodes;
+  assert.equal(after[0], before[0]);
+  assert.notEqual(after[1], before[1]);
+});
+
+test("a selection is written once, and its echo changes nothing", () => {
+  const { model, bridge } = opened();
+  let changes = 0;
+  bridge.snapshot().select(["mlp"]);
+  assert.deepEqual(model.get("selection"), ["mlp"]);
+  bridge.subscribe(() => {
+    changes += 1;
+  });
+  model.set("selection", ["mlp"]);
+  bridge.snapshot().select(["mlp"]);
+  assert.deepEqual([model.saved, changes], [1, 0]);
+  model.set("selection", ["rows"]);
+  assert.deepEqual(bridge.snapshot().selection, ["rows"]);
+  assert.equal(model.saved, 1);
+});
+
+test("what Python says is shown, and told anew when it says the same", () => {
+  const { model, bridge } = opened();
+  const says = { type: "said", text: "no", level: "error" };
+  model.tell("msg:custom", says);
+  const first = bridge.snapshot().said;
+  model.tell("msg:custom", says);
+  assert.equal(first?.text, "no");
+  assert.notEqual(bridge.snapshot().told?.number, first?.number);
+});
+
+test("every subscription has its end", () => {
+  const { model, bridge, end } = opened();
+  const stop = bridge.snapshot().onMessage(() => undefined);
+  stop();
+  end();
+  assert.equal([...model.handlers.values()].reduce((n, handlers) => n + handlers.size, 0), 0);
+});
