@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.editing.templates import TEMPLATES
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import KINDS
-from tests.unit.strategies import graphs, names, params, selects, several, texts
+from tests.unit.strategies import VALID, graphs, mutated, names, params, selects, several, texts
 
 kinds = st.sampled_from(sorted(KINDS))
 spots = st.none() | st.tuples(st.integers(-400, 400), st.integers(-400, 400))
@@ -32,6 +33,16 @@ def incomplete(draw: st.DrawFn, moves: int = 5) -> Graph:
         gone = draw(st.sets(st.sampled_from(open_))) if open_ and draw(st.booleans()) else ()
         nodes.append(replace(node, params=tuple(p for p in node.params if p[0] not in gone)))
     return replace(graph, nodes=tuple(nodes))
+
+
+@st.composite
+def gapped(draw: st.DrawFn) -> str:
+    """A text that is nearly a pipeline's, with `...` in place of some names and values."""
+    text = draw(st.sampled_from(VALID) | mutated())
+    pieces = re.split(r"(\w+)", text)
+    for place in draw(st.sets(st.integers(0, len(pieces) // 2), max_size=2)):
+        pieces[min(2 * place + 1, len(pieces) - 1)] = "..."
+    return "".join(pieces)
 
 
 def jsonable(value: Any) -> Any:

@@ -19,8 +19,8 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.steps import KINDS
 from mmnotebook.graph.text import parse
 from mmnotebook.graph.validation import Gap, faults, problems
-from tests.unit.editing_strategies import commands, incomplete
-from tests.unit.strategies import bound_names, resolves
+from tests.unit.editing_strategies import commands, gapped, incomplete
+from tests.unit.strategies import bound_names, mutated, resolves, soup
 
 thorough = settings(
     max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
@@ -91,6 +91,19 @@ def test_text_reads_back_where_its_names_stand_for_nothing_any_more(graph: Graph
     text = texts.written(graph)
     assert texts.read(text, bound_names(graph), graph).graph == graph
     assert texts.read(text, bound_names(Graph()), graph).graph == graph
+
+
+@thorough
+@given(gapped() | mutated() | soup)
+def test_any_text_is_a_document_that_can_be_written_or_says_why_not(text: str) -> None:
+    reading = texts.read(text, None)
+    if reading.graph is None:
+        wrong = [problem for problem in reading.problems if not isinstance(problem, Gap)]
+        assert wrong and all(str(problem) for problem in wrong)
+        with pytest.raises(GraphError):
+            parse(text)
+    else:
+        check(Document.of(reading.graph))
 
 
 @thorough
