@@ -1,21 +1,23 @@
 // The pipeline's text, live both ways: what is typed goes to Python, what Python has is shown.
 
-import { memo, useEffect, useId, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useId, useMemo, useState } from "react";
 
-import { type Builder, useBuilder } from "./bridge";
+import { useBuilder } from "./bridge";
 import { Icon } from "./icons";
 import { copied } from "./insertCell";
 import { pieces } from "./marks";
 import type { Problem } from "./scene";
+import { Typing } from "./typing";
 
-const WAIT_MS = 300;
 const ROWS = { least: 4, most: 12 };
 
 export const TextPane = memo(function TextPane() {
   const builder = useBuilder();
   const { name, text, textProblems } = builder.scene;
-  const typing = useTyping(builder);
-  const shown = typing.draft ?? text;
+  const [draft, setDraft] = useState<string | null>(null);
+  const typing = useMemo(() => new Typing(builder.send, setDraft), [builder.send]);
+  useEffect(() => typing.flush, [typing]);
+  const shown = draft ?? text;
   return (
     <section className="mm-text" aria-label="Pipeline text">
       <header className="mm-pane-head">
@@ -33,43 +35,6 @@ export const TextPane = memo(function TextPane() {
     </section>
   );
 });
-
-/**
- * What is typed and not Python's yet.
- *
- * As long as the text has the focus it is the user's: Python's answer, which may be written in
- * another way, neither replaces it nor moves the caret. It is sent when the typing rests.
- */
-function useTyping({ now }: Builder) {
-  const [draft, setDraft] = useState<string | null>(null);
-  const waiting = useRef<{ text: string; timer: number } | null>(null);
-  const gesture = useRef("");
-  const typing = useMemo(() => {
-    const flush = () => {
-      if (waiting.current === null) return;
-      clearTimeout(waiting.current.timer);
-      now().send({ op: "text", text: waiting.current.text, gesture: gesture.current });
-      waiting.current = null;
-    };
-    return {
-      flush,
-      begin: () => {
-        gesture.current = `text-${Math.random().toString(36).slice(2)}`;
-      },
-      type: (text: string) => {
-        if (waiting.current !== null) clearTimeout(waiting.current.timer);
-        waiting.current = { text, timer: window.setTimeout(flush, WAIT_MS) };
-        setDraft(text);
-      },
-      end: () => {
-        flush();
-        setDraft(null);
-      },
-    };
-  }, [now]);
-  useEffect(() => typing.flush, [typing]);
-  return { draft, ...typing };
-}
 
 interface EditorProps {
   text: string;
