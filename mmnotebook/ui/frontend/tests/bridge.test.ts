@@ -1,128 +1,115 @@
-// The canvas shows what a command makes of the scene at once, and Python's scene when it has come.
+// Between Python and the components: what is shown until Python has answered.
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 
 import { Bridge, type Model } from "../src/bridge";
-import type { Scene } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 
-const SCENE = sceneOf(
-  {
-    nodes: [node("digits", "source"), node("mlp", "model", [["digits", null]]), node("tree", "model")],
-    groups: [],
-  },
-  { digits: [0, 0], mlp: [240, 0], tree: [240, 84] },
-);
+class FakeModel implements Model {
+  readonly sent: { type: string; view: string; number: number }[] = [];
+  readonly handlers = new Map<string, Set<(...given: unknown[]) => void>>();
+  saved = 0;
+  constructor(readonly values: { [name: string]: unknown }) {}
 
-/** A widget's model without a kernel behind it. */
-class Fake implements Model {
-  readonly sent: any[] = [];
-  readonly handlers = new Map<string, Set<(...given: any[]) => void>>();
-  private readonly traits: { [name: string]: unknown } = { scene: SCENE, selection: [], height: 400 };
-  get = (name: string) => this.traits[name];
-  set = (name: string, value: unknown) => {
-    this.traits[name] = value;
-    this.fire(`change:${name}`);
-  };
-  save_changes = () => {};
-  on = (event: string, handler: (...given: any[]) => void) => {
-    this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
-  };
-  off = (event: string, handler: (...given: any[]) => void) => {
-    this.handlers.get(event)?.delete(handler);
-  };
-  send = (content: unknown) => this.sent.push(content);
-  fire(event: string, ...given: unknown[]) {
-    for (const handler of this.handlers.get(event) ?? []) handler(...given);
+  get(name: string): unknown {
+    return this.values[name];
   }
-  /** Python's scene, with the last number of this view's commands that it has handled. */
-  answers(scene: Partial<Scene>, view: string, seen: number) {
-    this.set("scene", { ...SCENE, ...scene, seen: { [view]: seen } });
+  set(name: string, value: unknown): void {
+    this.values[name] = value;
+    this.tell(`change:${name}`);
+  }
+  save_changes(): void {
+    this.saved += 1;
+  }
+  on(event: string, handler: (...given: unknown[]) => void): void {
+    this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
+  }
+  off(event: string, handler: (...given: unknown[]) => void): void {
+    this.handlers.get(event)?.delete(handler);
+  }
+  send(content: unknown): void {
+    this.sent.push(content as (typeof this.sent)[number]);
+  }
+  tell(event: string, ...given: unknown[]): void {
+    for (const handler of this.handlers.get(event) ?? []) handler(...given);
   }
 }
 
-let model: Fake;
-let bridge: Bridge;
-let end: () => void;
+const scene = () =>
+  sceneOf({ nodes: [node("rows", "source"), node("mlp", "model")], groups: [] }, { mlp: [240, 0] });
 
-beforeEach(() => {
-  model = new Fake();
-  bridge = new Bridge(model);
-  end = bridge.listen();
+function opened() {
+  const model = new FakeModel({ scene: scene(), selection: [], height: 440 });
+  const bridge = new Bridge(model);
+  return { model, bridge, end: bridge.listen() };
+}
+
+const placeOf = (bridge: Bridge) => bridge.snapshot().scene.nodes[1]?.x;
+
+test("a command shows at once, and stays until Python has it", () => {
+  const { model, bridge } = opened();
+  bridge.snapshot().send({ op: "move", places: { mlp: [300, 0] } });
+  assert.equal(placeOf(bridge), 300);
+  bridge.snapshot().send({ op: "move", places: { mlp: [320, 0] } });
+  const moved = sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [300, 0] });
+  // Python has handled the first one only.
+  model.set("scene", { ...moved, seen: { [bridge.id]: 1 } });
+  assert.equal(placeOf(bridge), 320);
+  model.set("scene", { ...moved, seen: { [bridge.id]: 2 } });
+  assert.equal(placeOf(bridge), 300);
+  assert.deepEqual(model.sent.map(({ number }) => number), [1, 2]);
 });
 
-const builder = () => bridge.snapshot();
-const place = (name: string) => {
-  const found = builder().scene.nodes.find((each) => each.name === name);
-  return [found?.x, found?.y];
-};
-
-test("a command is numbered, sent and shown at once", () => {
-  builder().send({ op: "move", places: { mlp: [8, 16] } });
-  builder().send({ op: "undo" });
-  assert.deepEqual(place("mlp"), [8, 16]);
-  assert.deepEqual(model.sent.map((message) => message.number), [1, 2]);
-  assert.deepEqual(model.sent[0], {
-    type: "command",
-    view: bridge.id,
-    number: 1,
-    command: { op: "move", places: { mlp: [8, 16] } },
-  });
+test("what was refused goes back, and another view's answers are not this one's", () => {
+  const { model, bridge } = opened();
+  bridge.snapshot().send({ op: "connect", source: "rows", port: null, target: "mlp" });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  model.set("scene", { ...scene(), seen: { another: 9 } });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  model.set("scene", { ...scene(), seen: { [bridge.id]: 1 } });
+  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 0);
 });
 
-test("what Python has not handled yet stays shown over its older scenes", () => {
-  builder().send({ op: "move", places: { mlp: [8, 16] } });
-  builder().send({ op: "move", places: { tree: [24, 32] } });
-  model.answers({ revision: 2 }, bridge.id, 1);
-  assert.deepEqual(place("mlp"), [240, 0], "the first is handled: as Python has it");
-  assert.deepEqual(place("tree"), [24, 32]);
-  model.answers({ revision: 3 }, bridge.id, 2);
-  assert.deepEqual(place("tree"), [240, 84]);
+test("nodes that have not changed stay the same objects from scene to scene", () => {
+  const { model, bridge } = opened();
+  const before = bridge.snapshot().scene.nodes;
+  model.set("scene", sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [999, 0] }));
+  const after = bridge.snapshot().scene.nodes;
+  assert.equal(after[0], before[0]);
+  assert.notEqual(after[1], before[1]);
 });
 
-test("what Python refuses is gone when it has answered", () => {
-  builder().send({ op: "connect", source: "digits", port: null, target: "tree" });
-  assert.equal(builder().scene.nodes[2]?.inputs.length, 1);
-  model.answers({}, bridge.id, 1);
-  assert.equal(builder().scene.nodes[2]?.inputs.length, 0);
-});
-
-test("another view's commands are not waited for", () => {
-  builder().send({ op: "move", places: { mlp: [8, 16] } });
-  model.answers({}, "view-other", 7);
-  assert.deepEqual(place("mlp"), [8, 16]);
-});
-
-test("nodes that have not changed stay the same objects", () => {
-  const before = builder().scene.nodes;
-  const nodes = structuredClone(SCENE.nodes).map((each) => ({ ...each }));
-  nodes[1] = { ...nodes[1]!, detail: "another" };
-  model.answers({ nodes }, bridge.id, 0);
-  const after = builder().scene.nodes;
-  assert.deepEqual(after.map((each, index) => each === before[index]), [true, false, true]);
-});
-
-test("the selection goes both ways and is not echoed", () => {
-  let writes = 0;
-  model.on("change:selection", () => (writes += 1));
-  builder().select(["mlp"]);
-  builder().select(["mlp"]);
-  assert.equal(writes, 1);
+test("a selection is written once, and its echo changes nothing", () => {
+  const { model, bridge } = opened();
+  let changes = 0;
+  bridge.snapshot().select(["mlp"]);
   assert.deepEqual(model.get("selection"), ["mlp"]);
-  model.set("selection", ["tree"]);
-  assert.deepEqual(builder().selection, ["tree"]);
+  bridge.subscribe(() => {
+    changes += 1;
+  });
+  model.set("selection", ["mlp"]);
+  bridge.snapshot().select(["mlp"]);
+  assert.deepEqual([model.saved, changes], [1, 0]);
+  model.set("selection", ["rows"]);
+  assert.deepEqual(bridge.snapshot().selection, ["rows"]);
+  assert.equal(model.saved, 1);
 });
 
-test("what Python says is shown and told, the same words again too", () => {
-  model.fire("msg:custom", { type: "said", text: "no", level: "error" });
-  const first = builder().said;
-  model.fire("msg:custom", { type: "said", text: "no", level: "error" });
-  assert.equal(builder().told?.text, "no");
-  assert.notEqual(builder().said?.number, first?.number);
+test("what Python says is shown, and told anew when it says the same", () => {
+  const { model, bridge } = opened();
+  const says = { type: "said", text: "no", level: "error" };
+  model.tell("msg:custom", says);
+  const first = bridge.snapshot().said;
+  model.tell("msg:custom", says);
+  assert.equal(first?.text, "no");
+  assert.notEqual(bridge.snapshot().told?.number, first?.number);
 });
 
 test("every subscription has its end", () => {
+  const { model, bridge, end } = opened();
+  const stop = bridge.snapshot().onMessage(() => undefined);
+  stop();
   end();
-  assert.equal([...model.handlers.values()].reduce((sum, each) => sum + each.size, 0), 0);
+  assert.equal([...model.handlers.values()].reduce((n, handlers) => n + handlers.size, 0), 0);
 });
