@@ -256,3 +256,18 @@ def test_without_a_kernel_it_is_shown_as_it_stands(notebook: Notebook) -> None:
     assert set(output.data) == {"text/plain", "text/html"}
     assert "digits | [mlp, tree]" in output.data["text/plain"]
     assert "<svg" in output.data["text/html"]
+
+
+def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp | halve")
+    removed = mm.registry.remove("mlp")
+    notebook.run("1")
+    assert "mlp" in str(builder.problems[0])
+    assert view.scene["problems"][0]["node"] == "mlp"
+    mm.registry.add(removed)
+    notebook.run("1")
+    assert (builder.problems, view.scene["problems"]) == ([], [])
+    notebook.run("%mm_pipeline digits | tree --run --limit 9")
+    (run,) = builder.children[1].children[1].runs
+    assert run.graph == mm.last.graph

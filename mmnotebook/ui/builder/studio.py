@@ -9,6 +9,7 @@ from typing import Any
 
 from ipywidgets import Layout, Tab
 
+import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, Problem, one_line
 from mmnotebook.graph.editing import texts
@@ -56,6 +57,7 @@ class Studio:
         self.result: Result | None = None
         self.last_good: Graph | None = graph if len(graph) else None
         self._changed = changed
+        self._known = mm.last
         self._status = status.IDLE
         self.editor = Editor(graph, self._names)
         self.runner = Runner(self._tell, self._ended)
@@ -70,12 +72,12 @@ class Studio:
         self.canvas.observe(self._selected, "selection")
         self._palette()
         self._show()
-        _events("register", self._palette)
+        _events("register", self._after_cell)
 
     def close(self) -> None:
         """Stop the run that goes on, and look no more at what the cells do."""
         self.runner.stop()
-        _events("unregister", self._palette)
+        _events("unregister", self._after_cell)
 
     def do(self, command: Command) -> str | None:
         """Do what a command says; what stands against it, in words, when it cannot be done."""
@@ -216,7 +218,17 @@ class Studio:
             except Exception as error:  # noqa: BLE001 - it must not keep the canvas from changing
                 self.canvas.say(one_line(error), "error")
 
-    def _palette(self, *_: Any) -> None:
+    def _after_cell(self, *_: Any) -> None:
+        """Take in what a cell has changed: names, and a run of its own."""
+        self._palette()
+        self._show()
+        result = mm.last
+        if result is not None and result is not self._known:
+            self._known = result
+            self.below.layout.display = None
+            self.dashboard.add(result)
+
+    def _palette(self) -> None:
         self.canvas.palette = palette.sections(self._names())
 
     def _tell(self, shown: dict[str, Any]) -> None:
@@ -226,7 +238,7 @@ class Studio:
             self.static.renew()
 
     def _ended(self, result: Result) -> None:
-        self.result = result
+        self.result = self._known = result
         self.below.layout.display = None
         self.dashboard.add(result)
         shown = [*list(result.keys())[-1:], *(name for name in self._single() if name in result)]
