@@ -45,12 +45,17 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
     const { kind = "", params = {} } = item;
     builder.send({ op: "add", kind, params, at: [x, y], after: next.after });
     builder.tell(`${item.title} added after ${next.after[0]}`);
+    leave();
+  }
+
+  function leave(): void {
     close();
+    builder.canvas.current?.focus(next.after[0]);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
     event.stopPropagation();
-    if (event.key === "Escape") close();
+    if (event.key === "Escape") leave();
     else if (event.key === "ArrowDown") setActive(Math.min(active + 1, items.length - 1));
     else if (event.key === "ArrowUp") setActive(Math.max(active - 1, 0));
     else if (event.key === "Enter" && items[active] !== undefined) add(items[active]);

@@ -49,7 +49,7 @@ function Surface() {
   const changes = useChanges();
   const plugging = usePlugging(area);
   const keys = useKeyPlug();
-  const { tab, within, focusEvents, viewportMoved } = useHandle(area, keys);
+  const { tab, within, focusEvents, viewportEvents } = useHandle(area, keys, plugging.cancel);
   const boxing = useBoxing(area);
   const dropping = useDropping();
 
@@ -97,7 +97,7 @@ function Surface() {
           {...changes.events}
           {...plugging.events}
           {...boxing}
-          onMoveStart={viewportMoved}
+          {...viewportEvents}
           onNodeDoubleClick={() => builder.ask({ type: "focus_panel" })}
           connectionLineComponent={PlugLine}
           connectionRadius={24}

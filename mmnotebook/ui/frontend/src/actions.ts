@@ -289,11 +289,11 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "deselect",
-    title: "Select nothing",
+    title: "Select nothing; give up a wire",
     keys: ["Escape"],
     group: "Edit",
     enabled: always,
-    run: (builder) => builder.select([]),
+    run: (builder) => builder.canvas.current?.cancel() || builder.select([]),
   },
   {
     id: "connect",

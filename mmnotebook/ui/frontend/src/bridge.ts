@@ -56,6 +56,8 @@ export interface CanvasHandle {
   focused(): string | null;
   walk(to: "left" | "right" | "up" | "down", extend: boolean): void;
   nudge(x: number, y: number): void;
+  /** Give up the wire that is being dragged; false when there is none. */
+  cancel(): boolean;
   /** Begin to connect by keyboard. */
   connect(): void;
   isConnecting(): boolean;
@@ -228,7 +230,11 @@ export class Bridge {
     const value = this.model.get(name);
     if (name === "scene") this.receive(value);
     else if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
-    else if (!same(this.builder[name], value)) this.change({ [name]: value });
+    else if (!same(this.builder[name], value)) {
+      this.change({ [name]: value });
+      // Selected elsewhere: by Python, or in another view.
+      if (name === "selection" && value.length === 1) this.builder.canvas.current?.show(value[0]);
+    }
   }
 
   private receive(value: Partial<Scene>): void {

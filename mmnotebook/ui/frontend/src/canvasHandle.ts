@@ -19,7 +19,11 @@ const FRAMES = 30; // to wait for a node that comes into sight
 const smoothly = (): number =>
   window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180;
 
-export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug) {
+export function useHandle(
+  area: RefObject<HTMLDivElement | null>,
+  keys: KeyPlug,
+  cancel: () => boolean,
+) {
   const builder = useBuilder();
   const { scene, selection, canvas } = builder;
   const flow = useReactFlow();
@@ -27,6 +31,7 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
   const [roving, setRoving] = useState<string | null>(null);
   const [within, setWithin] = useState(false);
   const isMoved = useRef(false);
+  const isKeeping = useRef(false);
 
   const there = new Set(scene.nodes.map((node) => node.name));
   const isThere = (name: string | null | undefined): name is string => there.has(name ?? "");
@@ -124,6 +129,7 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
       focused,
       walk,
       nudge,
+      cancel,
       connect: keys.begin,
       isConnecting: () => keys.isOn,
       connecting: keys,
@@ -156,6 +162,26 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
     }
   }, [scene.nodes, roving, within]);
 
+  // It follows a selection that was made elsewhere: what was pasted or added is what keys act on.
+  const followed = useRef<readonly string[] | null>(null);
+  useEffect(() => {
+    const [only, ...more] = selection;
+    const isHere = focused() !== null || area.current?.matches(":focus");
+    if (followed.current === selection || more.length > 0 || !isThere(only)) return;
+    followed.current = selection;
+    if (isHere && focused() !== only) go(only);
+  }, [scene.nodes, selection]);
+
+  /** A node that leaves the sight is drawn no more: the canvas keeps the focus for it. */
+  function keepFocus(): void {
+    const root = area.current?.getRootNode() as Document | ShadowRoot | undefined;
+    const active = root?.activeElement ?? null;
+    if (!within || (active !== null && active !== document.body)) return;
+    isKeeping.current = true;
+    area.current?.focus({ preventScroll: true });
+    isKeeping.current = false;
+  }
+
   // What comes in must be seen.
   const known = useRef<ReadonlySet<string>>(new Set());
   useEffect(() => {
@@ -169,8 +195,11 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
   return {
     tab,
     within,
-    viewportMoved: (event: unknown) => {
-      if (event !== null) isMoved.current = true;
+    viewportEvents: {
+      onMoveStart(event: unknown) {
+        if (event !== null) isMoved.current = true;
+      },
+      onMove: () => void requestAnimationFrame(keepFocus),
     },
     focusEvents: {
       onFocus(event: FocusEvent<HTMLDivElement>) {
@@ -178,10 +207,11 @@ export function useHandle(area: RefObject<HTMLDivElement | null>, keys: KeyPlug)
         const name = (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node");
         if (name?.dataset["id"]) setRoving(name.dataset["id"]);
         const isEntered = event.target === event.currentTarget && event.target.matches(":focus-visible");
-        if (isEntered && tab !== null) go(tab);
+        if (isEntered && tab !== null && !isKeeping.current) go(tab);
       },
       onBlur(event: FocusEvent<HTMLDivElement>) {
-        if (event.currentTarget.contains(event.relatedTarget)) return;
+        const isGone = event.relatedTarget === null && !event.target.isConnected;
+        if (isGone || event.currentTarget.contains(event.relatedTarget)) return;
         setWithin(false);
         if (keys.isOn) keys.leave();
       },

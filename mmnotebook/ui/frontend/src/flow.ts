@@ -177,11 +177,11 @@ export class Flow {
         .map((input) => {
           const wire: WireId = [input.node, input.port, target.name];
           const key = wireKey(wire);
-          const state = status.nodes[input.node]?.state;
+          const ends = [status.nodes[input.node]?.state, status.nodes[target.name]?.state];
           const made = edge(wire, selected.has(key), {
             count: counts.get(key) ?? null,
             select: selectText(input.select),
-            flowing: status.state === "running" && state === "running",
+            flowing: status.state === "running" && ends.includes("running"),
             offered: false,
           });
           const was = this.edges.get(key);

@@ -1,5 +1,5 @@
 // Wires by pointer: from a port to a port or a card, re-plugged by an end, or let go over nothing.
-import { useReactFlow } from "@xyflow/react";
+import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { Connection, Edge, FinalConnectionState, OnConnectStartParams } from "@xyflow/react";
 import { useMemo, useRef, useState } from "react";
 import type { RefObject } from "react";
@@ -23,6 +23,7 @@ const wireFrom = ({ source, sourceHandle, target }: Connection | Edge): WireId =
 export function usePlugging(area: RefObject<HTMLDivElement | null>) {
   const { now } = useBuilder();
   const { screenToFlowPosition } = useReactFlow();
+  const store = useStoreApi();
   const [plug, setPlug] = useState<Plug | null>(null);
   const [next, setNext] = useState<Next | null>(null);
   const current = useRef<Plug | null>(null);
@@ -62,7 +63,9 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
         const from = { node: nodeId, port: portOf(handleId), type: handleType };
         show(plugOf(now().scene, from, old.current));
       },
-      onConnect: (connection: Connection) => make(wireFrom(connection)),
+      onConnect: (connection: Connection) => {
+        if (current.current !== null) make(wireFrom(connection));
+      },
       onConnectEnd(event: MouseEvent | TouchEvent, state: FinalConnectionState) {
         const made = current.current;
         show(null);
@@ -73,7 +76,9 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
       onReconnectStart(_event: unknown, edge: WireType) {
         old.current = wireOf(edge.id);
       },
-      onReconnect: (_edge: WireType, connection: Connection) => make(wireFrom(connection)),
+      onReconnect: (_edge: WireType, connection: Connection) => {
+        if (current.current !== null) make(wireFrom(connection));
+      },
       onReconnectEnd() {
         old.current = null;
       },
@@ -83,7 +88,16 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
       },
     };
   }, [area, now, screenToFlowPosition]);
-  return { plug, next, endNext: () => setNext(null), events };
+
+  /** Escape in the middle of a drag: React Flow ends it at the pointer's next move. */
+  function cancel(): boolean {
+    if (current.current === null) return false;
+    current.current = null;
+    setPlug(null);
+    store.getState().cancelConnection();
+    return true;
+  }
+  return { plug, next, endNext: () => setNext(null), cancel, events };
 }
 
 /** Where the menu opens: at the pointer, and within the canvas. */

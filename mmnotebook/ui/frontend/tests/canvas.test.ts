@@ -70,7 +70,7 @@ test("one node is what Tab comes to", () => {
   assert.deepEqual(tabs.map((each) => each.id), ["mlp"]);
 });
 
-test("wires carry their counts, and flow while the node before them runs", () => {
+test("wires carry their counts, and flow while a node at one of their ends runs", () => {
   const running: Status = {
     state: "running",
     line: "",
@@ -83,7 +83,7 @@ test("wires carry their counts, and flow while the node before them runs", () =>
   assert.equal(wire?.data?.count, 1200);
   assert.deepEqual(
     wires.filter((each) => each.data?.flowing).map((each) => each.target),
-    ["mlp", "tree"],
+    ["split", "mlp", "tree"],
   );
 });
 
