@@ -202,7 +202,7 @@ def _tooltip(graph: Graph, node: Node) -> str:
 
 def _mapping(node: Node) -> list[str]:
     """`KEY_1 → m1`, a line for each of the first mappings."""
-    pairs = node["models"]
+    pairs = node["models"] or ()
     lines = [f"{_cut(', '.join(keys), _LONG_NAME)} → {model}" for keys, model in pairs[:_MAPPINGS]]
     if len(pairs) > _MAPPINGS:
         lines.append(f"and {len(pairs) - _MAPPINGS} more")

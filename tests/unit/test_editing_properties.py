@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from itertools import combinations
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mmnotebook.errors import GraphError
+from mmnotebook.graph.drawing import html, svg
 from mmnotebook.graph.editing import texts
 from mmnotebook.graph.editing.commands import apply
 from mmnotebook.graph.editing.connecting import refusal
@@ -91,6 +94,13 @@ def test_text_reads_back_where_its_names_stand_for_nothing_any_more(graph: Graph
     text = texts.written(graph)
     assert texts.read(text, bound_names(graph), graph).graph == graph
     assert texts.read(text, bound_names(Graph()), graph).graph == graph
+
+
+@thorough
+@given(incomplete())
+def test_an_incomplete_graph_is_drawn_with_every_step(graph: Graph) -> None:
+    ElementTree.fromstring(svg(graph))
+    assert all(escape(name) in html(graph) for name in graph.names)
 
 
 @thorough
