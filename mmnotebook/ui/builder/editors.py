@@ -66,8 +66,9 @@ class NumberEditor(TextEditor):
     """A number from 0 to 1, typed or pulled."""
 
     def _controls(self) -> Sequence[Any]:
-        self.slider = FloatSlider(0.5, min=0, max=1, step=0.01, readout=False, layout=_slider())
-        self.slider.tooltip = f"{self.param.name}, 0 to 1"
+        words = f"{self.param.name}, pulled"
+        traits = {"min": 0, "max": 1, "step": 0.01, "readout": False, "layout": _slider()}
+        self.slider = style.named(FloatSlider, words, 0.5, **traits)
         self.slider.observe(self._pulled, "value")
         return [*super()._controls(), self.slider]
 
@@ -153,7 +154,8 @@ class ByEditor(Editor):
     def _controls(self) -> Sequence[Any]:
         self.mode = style.field(Dropdown, self.title, options=[self._FIELD, self._FUNCTION])
         self.mode.tooltip = "by a field, or by a function of the value"
-        self.text = Combobox(tooltip=self.params[0].allowed, layout=Layout(**style.WIDE))
+        words = self.params[0].allowed
+        self.text = style.named(Combobox, words, layout=Layout(**style.WIDE))
         self.text.observe(self._changed, "value")
         self.mode.observe(self._switched, "value")
         return [self.mode, self.text]

@@ -14,6 +14,7 @@ from ipywidgets import HTML, Layout, Text, VBox
 
 from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
+from mmnotebook.graph.graph import Node
 from mmnotebook.graph.steps import Param, StepKind
 from mmnotebook.ui.builder import style
 from mmnotebook.ui.builder.editors import (
@@ -176,9 +177,8 @@ def _title(kind: StepKind) -> str:
     return f'<div><span class="mm-kind">{escape(kind.name)}</span></div>{style.hint(kind.summary)}'
 
 
-def rows_of(context: Context, problems: Sequence[Problem]) -> list[tuple[str, str]]:
+def rows_of(node: Node, problems: Sequence[Problem]) -> list[tuple[str, str]]:
     """A node as a table: its kind, its parameters, its inputs and its problems."""
-    node = context.node
     rows = [("kind", node.kind), *((name, str(value)) for name, value in node.params)]
     inputs = ", ".join(wire.node for wire in node.inputs)
     rows += [("inputs", inputs)] if inputs else []

@@ -63,19 +63,20 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         problems
             All problems of the graph.
         """
+        names = self._names()  # before the lock: whoever gives them may hold one of its own
         with self._lock:
             before, self._graph = self._graph, document.graph
             self._problems = problems
             self._selection = tuple(name for name in selection if name in document.graph)
             if len(self._selection) == 1:
-                self._show_node(self._selection[0], before)
+                self._show_node(self._selection[0], before, names)
                 return
             self.node = None
             if self._selection:
                 self.several.show(self._graph, self._selection)
                 self._put(self.several)
             else:
-                style.put(self.summary, _summary(self._graph, self._names(), problems))
+                style.put(self.summary, _summary(self._graph, names, problems))
                 self._put(self.summary)
 
     def focus(self) -> None:
@@ -86,7 +87,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
             elif self._selection:
                 self.several.name.focus()
 
-    def _show_node(self, name: str, before: Graph) -> None:
+    def _show_node(self, name: str, before: Graph, names: Names) -> None:
         node = self._graph[name]
         if node.kind not in KINDS:
             self.node = None
@@ -97,7 +98,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if view is None or view.kind.name != node.kind or not self._same(view.node, name, before):
             view = NodeView(KINDS[node.kind], self._edit)
             self._views.append(view)
-        view.show(Context(self._graph, node, self._names()), self._problems)
+        view.show(Context(self._graph, node, names), self._problems)
         self.node = view
         self._put(view)
         while len(self._views) > _KEPT:
@@ -120,7 +121,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _static(self) -> tuple[str, list[tuple[str, str]]]:
         if len(self._selection) == 1:
             node = self._graph[self._selection[0]]
-            return node.name, rows_of(Context(self._graph, node, self._names()), self._problems)
+            return node.name, rows_of(node, self._problems)
         if self._selection:
             return f"{len(self._selection)} steps are selected", [
                 ("steps", _listed(self._selection))

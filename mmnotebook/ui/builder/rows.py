@@ -13,7 +13,7 @@ from mmnotebook.ui.builder import style
 from mmnotebook.ui.builder.editors import choose
 from mmnotebook.ui.builder.fields import Context, Wrong, joined, parted
 from mmnotebook.ui.builder.parameter import One
-from mmnotebook.ui.builder.style import button, put
+from mmnotebook.ui.builder.style import button, named, put
 
 _LEAST_ARMS = 2
 
@@ -115,7 +115,7 @@ class ArmsEditor(RowsEditor):
     _add_words = "Add arm"
 
     def _row(self, place: int) -> Sequence[Any]:
-        return [Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_free())]
+        return [named(Text, f"name of arm {place + 1}", self._new_arm(), layout=_free())]
 
     def _fill(self, row: Any, value: Any) -> None:
         put(row.children[0], value)
@@ -143,9 +143,10 @@ class WeightsEditor(RowsEditor):
         return [self.even, self.normalise]
 
     def _row(self, place: int) -> Sequence[Any]:
-        name = Text(self._new_arm(), tooltip=f"name of arm {place + 1}", layout=_free())
-        says = f"fraction of arm {place + 1}"
-        return [name, FloatText(0.0, step=0.05, tooltip=says, layout=Layout(width="76px"))]
+        name = named(Text, f"name of arm {place + 1}", self._new_arm(), layout=_free())
+        layout = Layout(width="76px")
+        part = named(FloatText, f"fraction of arm {place + 1}", 0.0, step=0.05, layout=layout)
+        return [name, part]
 
     def _fill(self, row: Any, value: Any) -> None:
         put(row.children[0], value[0])
@@ -214,9 +215,11 @@ class MappingEditor(RowsEditor):
             self._point(row.children[1], row.children[1].value)
 
     def _row(self, place: int) -> Sequence[Any]:
-        keys = Text(tooltip=f"row {place + 1}: keys, with commas between them", layout=_free())
+        words = f"row {place + 1}: keys, with commas between them"
+        keys = named(Text, words, layout=_free())
         keys.placeholder = "key, key"
-        target = Dropdown(tooltip=f"row {place + 1}: what these keys choose", layout=_free())
+        words = f"row {place + 1}: what these keys choose"
+        target = named(Dropdown, words, layout=_free())
         self._point(target, "")
         return [keys, target]
 

@@ -17,6 +17,9 @@ _CSS = """
 .mm-panel .widget-inline-hbox.mm-field{flex-flow:column;height:auto;width:auto}
 .mm-panel .mm-field>.widget-label{width:auto;max-width:none;text-align:left;line-height:20px;
   font-weight:600;height:auto}
+.mm-panel .mm-named{position:relative}
+.mm-panel .mm-named>.widget-label{position:absolute;width:1px;height:1px;overflow:hidden;
+  clip-path:inset(50%);white-space:nowrap}
 .mm-panel .widget-inline-hbox.mm-field{margin-top:5px}
 .mm-panel .mm-field>input,.mm-panel .mm-field>select{width:100%;min-width:0;flex:0 0 auto;
   height:var(--jp-widgets-inline-height,28px)}
@@ -57,6 +60,11 @@ def field(kind: type[Any], description: str, **traits: Any) -> Any:
     made = kind(description=description, layout=Layout(**WIDE), **traits)
     made.add_class("mm-field")
     return made
+
+
+def named(kind: type[Any], words: str, *values: Any, **traits: Any) -> Any:
+    """A control in a row; its label is for screen readers alone."""
+    return kind(*values, description=words, tooltip=words, **traits).add_class("mm-named")
 
 
 def row(*children: Any) -> Box:
