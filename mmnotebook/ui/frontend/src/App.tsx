@@ -175,9 +175,10 @@ function whereOf(builder: Builder, target: EventTarget): Where {
 }
 
 function onKeyDown(builder: Builder, event: KeyboardEvent): void {
-  const id = event.defaultPrevented ? null : actionOf(event, whereOf(builder, event.target));
+  const where = whereOf(builder, event.target);
+  const id = event.defaultPrevented ? null : actionOf(event, where);
   if (id === null) {
-    if (!passes(event)) event.stopPropagation();
+    if (!passes(event, where.at)) event.stopPropagation();
     return;
   }
   event.stopPropagation();

@@ -86,8 +86,12 @@ export function actionOf(pressed: Pressed, where: Where): ActionId | null {
   return (pressed.shiftKey ? WITH_SHIFT[key] : PLAIN[key]) ?? null;
 }
 
+/** With Ctrl these are a field's own too; the notebook would undo something of its own for it. */
+const EDITS = /^([acvxyz]|enter|backspace|delete|home|end|arrow.*)$/;
+
 /** May the notebook around the widget see this key? Its own shortcuts must not act on plain ones. */
-export function passes(pressed: Pressed): boolean {
+export function passes(pressed: Pressed, at: Where["at"]): boolean {
   const isPlain = !pressed.ctrlKey && !pressed.metaKey && !pressed.altKey;
+  if (at === "field") return !isPlain && !EDITS.test(pressed.key.toLowerCase());
   return !isPlain || (pressed.shiftKey && pressed.key === "Enter");
 }

@@ -89,11 +89,23 @@ test("while connecting, keys choose, accept and leave", () => {
 });
 
 test("the notebook around sees no plain key, so that d d deletes no cell", () => {
-  for (const keys of ["d", "x", "b", "Enter", "Escape", "ArrowUp"]) {
-    assert.equal(passes(pressed(keys)), false, keys);
+  for (const at of ["canvas", "control", "field"] as const) {
+    for (const keys of ["d", "x", "b", "Enter", "Escape", "ArrowUp"]) {
+      assert.equal(passes(pressed(keys), at), false, keys);
+    }
+    for (const keys of ["Ctrl+s", "Meta+s"]) {
+      assert.equal(passes(pressed(keys), at), true, keys);
+    }
   }
-  for (const keys of ["Ctrl+s", "Meta+s", "Shift+Enter", "Ctrl+Enter", "Alt+Enter"]) {
-    assert.equal(passes(pressed(keys)), true, keys);
+  for (const keys of ["Shift+Enter", "Ctrl+Enter", "Alt+Enter"]) {
+    assert.equal(passes(pressed(keys), "canvas"), true, keys);
+  }
+});
+
+test("what edits a field is not the notebook's to undo, select or run", () => {
+  const edits = ["Ctrl+z", "Ctrl+Shift+z", "Meta+z", "Ctrl+y", "Ctrl+a", "Ctrl+Backspace"];
+  for (const keys of [...edits, "Ctrl+ArrowLeft", "Ctrl+Enter", "Shift+Enter"]) {
+    assert.equal(passes(pressed(keys), "field"), false, keys);
   }
 });
 
