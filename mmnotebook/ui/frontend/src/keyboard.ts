@@ -86,8 +86,8 @@ export function actionOf(pressed: Pressed, where: Where): ActionId | null {
   return (pressed.shiftKey ? WITH_SHIFT[key] : PLAIN[key]) ?? null;
 }
 
-/** With Ctrl these are a field's own too; the notebook would undo something of its own for it. */
-const EDITS = /^([acvxyz]|enter|backspace|delete|home|end|arrow.*)$/;
+/** With Ctrl these are a field's own too, and Ctrl itself: the notebook would keep its undo back. */
+const EDITS = /^([acvxyz]|enter|backspace|delete|home|end|arrow.*|control|meta|alt)$/;
 
 /** May the notebook around the widget see this key? Its own shortcuts must not act on plain ones. */
 export function passes(pressed: Pressed, at: Where["at"]): boolean {

@@ -104,7 +104,7 @@ test("the notebook around sees no plain key, so that d d deletes no cell", () =>
 
 test("what edits a field is not the notebook's to undo, select or run", () => {
   const edits = ["Ctrl+z", "Ctrl+Shift+z", "Meta+z", "Ctrl+y", "Ctrl+a", "Ctrl+Backspace"];
-  for (const keys of [...edits, "Ctrl+ArrowLeft", "Ctrl+Enter", "Shift+Enter"]) {
+  for (const keys of [...edits, "Ctrl+ArrowLeft", "Ctrl+Enter", "Shift+Enter", "Ctrl+Control"]) {
     assert.equal(passes(pressed(keys), "field"), false, keys);
   }
 });
