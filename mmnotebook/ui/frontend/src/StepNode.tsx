@@ -13,7 +13,7 @@ import type { NodeStatus } from "./scene";
 /** The card's, in px: what is placed in it is placed within that. */
 const BORDER = 1;
 
-export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeType>) {
+function Card({ data, selected }: NodeProps<StepNodeType>) {
   const { step, outputs, status, running } = data;
   const plug = useContext(PlugContext);
   const state = status?.state ?? "idle";
@@ -42,7 +42,13 @@ export const StepNode = memo(function StepNode({ data, selected }: NodeProps<Ste
       {status !== null && <Footer status={status} />}
     </div>
   );
-});
+}
+
+/** Where it stands is React Flow's: a card is not drawn anew for being moved. */
+export const StepNode = memo(
+  Card,
+  (before, after) => before.data === after.data && before.selected === after.selected,
+);
 
 function Out({ output, labelled }: { output: Output; labelled: boolean }) {
   const { port, y, lost } = output;

@@ -153,15 +153,16 @@ export class Flow {
     const used = usedPorts(scene);
     const running = status.state === "running" || status.state === "preparing";
     const made = scene.nodes.map((step) => {
-      const data = {
+      const { name, x, y } = step;
+      const was = this.nodes.get(name);
+      const data = steadyData(was?.data, {
         step,
         outputs: outputsOf(step, used.get(step.name) ?? NONE),
         status: status.nodes[step.name] ?? null,
         running,
-      };
-      const { name, x, y } = step;
-      const made = node(data, marks.moved.get(name) ?? { x, y }, marks.selection.has(name), marks.tab === name);
-      const was = this.nodes.get(name);
+      });
+      const position = marks.moved.get(name) ?? { x, y };
+      const made = node(data, position, marks.selection.has(name), marks.tab === name);
       return was !== undefined && isSameNode(was, made) ? was : made;
     });
     this.nodes = new Map(made.map((node) => [node.id, node]));
@@ -249,20 +250,28 @@ export function edge([source, port, target]: WireId, selected: boolean, data: Wi
   };
 }
 
+/** A card is drawn anew when its data is another object: not when it is only moved. */
+function steadyData(was: StepData | undefined, is: StepData): StepData {
+  const isSame =
+    was !== undefined &&
+    was.step === is.step &&
+    was.status === is.status &&
+    was.running === is.running &&
+    was.outputs.length === is.outputs.length &&
+    was.outputs.every((output, i) => {
+      const other = is.outputs[i];
+      return output.port === other?.port && output.lost === other.lost;
+    });
+  return isSame ? was : is;
+}
+
 function isSameNode(was: StepNodeType, is: StepNodeType): boolean {
   return (
-    was.data.step === is.data.step &&
-    was.data.status === is.data.status &&
-    was.data.running === is.data.running &&
+    was.data === is.data &&
     was.selected === is.selected &&
     was.position.x === is.position.x &&
     was.position.y === is.position.y &&
-    was.domAttributes?.tabIndex === is.domAttributes?.tabIndex &&
-    was.data.outputs.length === is.data.outputs.length &&
-    was.data.outputs.every((output, i) => {
-      const other = is.data.outputs[i];
-      return other !== undefined && output.port === other.port && output.lost === other.lost;
-    })
+    was.domAttributes?.tabIndex === is.domAttributes?.tabIndex
   );
 }
 

@@ -64,6 +64,16 @@ test("nodes and wires that have not changed stay the same objects", () => {
   assert.ok(flow.edgesOf({ ...one, nodes }, IDLE, new Set()).every((each, i) => each === wires[i]));
 });
 
+test("a card is not drawn anew for being dragged or selected by another", () => {
+  const flow = new Flow();
+  const before = flow.nodesOf(scene(), IDLE, marks());
+  const one = { ...scene(), nodes: before.map((each) => each.data.step) };
+  const moved = new Map([["mlp", { x: 7, y: 7 }]]);
+  const after = flow.nodesOf(one, IDLE, { ...marks(["tree"]), moved });
+  assert.deepEqual(after[2]?.position, { x: 7, y: 7 });
+  assert.ok(after.every((each, i) => each.data === before[i]?.data));
+});
+
 test("one node is what Tab comes to", () => {
   const nodes = new Flow().nodesOf(scene(), IDLE, marks([], "mlp"));
   const tabs = nodes.filter((each) => each.domAttributes?.tabIndex === 0);
