@@ -53,7 +53,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         changed: Callable[[Graph], None] | None = None,
     ) -> None:
         self._studio = studio = Studio(_graph(graph), name, changed)
-        side = VBox([studio.panel, studio.form], layout=Layout(flex="0 0 270px", width="270px"))
+        side = VBox([studio.form, studio.panel], layout=Layout(flex="0 0 270px", width="270px"))
         above = HBox([studio.canvas, side], layout=Layout(width="100%"))
         super().__init__([above, studio.below], layout=Layout(width="100%"))
         self.add_class("mm-studio")
