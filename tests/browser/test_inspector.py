@@ -134,20 +134,25 @@ def test_with_the_keyboard(notebook: Notebook, cell: Locator) -> None:
     expect(cell.get_by_role("status").first).to_have_text("6–10 of 148")
 
 
-def test_a_saved_notebook_shows_it_where_it_was_not_run(
-    lab: Lab, notebook: Notebook, tmp_path: Path
+def test_a_saved_notebook_shows_it_without_its_kernel(
+    lab: Lab, notebook: Notebook, cell: Locator, tmp_path: Path
 ) -> None:
+    static = ".mm-inspect"
+    expect(cell.locator(static)).to_be_hidden()
     notebook.save()
     saved = json.loads((lab.root / "inspector.ipynb").read_text(encoding="utf-8"))
     saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
     (lab.root / "foreign.ipynb").write_text(json.dumps(saved), encoding="utf-8")
-    foreign = lab.open(notebook.page, "foreign.ipynb")
-    shown = foreign.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
-    expect(shown).to_contain_text("5 of 148 rows")
-    pictures = shown.locator("img")
-    assert pictures.count() >= 5
-    assert pictures.first.evaluate("image => image.naturalWidth") == 8
-    foreign.page.screenshot(path=tmp_path / "foreign.png")
-    for theme in (LIGHT, DARK):
-        foreign.change_theme(theme)
-        assert foreign.unreadable() == {}, theme
+    notebook.page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
+    for name in ("inspector", "foreign"):
+        again = lab.open(notebook.page, f"{name}.ipynb")
+        shown = again.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+        expect(shown).to_contain_text("5 of 148 rows")
+        expect(shown.get_by_text("displaying widget")).to_be_hidden()
+        pictures = shown.locator("img")
+        expect(pictures).to_have_count(10)
+        assert pictures.first.evaluate("image => image.naturalWidth") == 8
+        again.page.screenshot(path=tmp_path / f"{name}.png")
+        for theme in (LIGHT, DARK):
+            again.change_theme(theme)
+            assert again.unreadable() == {}, theme

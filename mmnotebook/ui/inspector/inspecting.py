@@ -56,13 +56,33 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         html = self._repr_html_()
         shown = {"text/plain": repr(self)} | ({} if html is None else {"text/html": html})
+        widget = self._widget()
+        return ({} if widget is None else widget._repr_mimebundle_()) | shown
+
+    def _ipython_display_(self) -> None:
+        """The widget, and the static view in an output of its own.
+
+        JupyterLab shows an error for a widget whose kernel is gone, whatever else that output has.
+        """
+        widget = self._widget()
+        if widget is None:
+            raise NotImplementedError  # IPython goes on to the other ways
+        from IPython.display import display
+
+        from mmnotebook.ui.inspector.static_view import STYLE
+
+        view = "application/vnd.jupyter.widget-view+json"
+        display({view: widget._repr_mimebundle_()[view]}, raw=True)
+        display({"text/plain": repr(self), "text/html": f"{STYLE}{self._repr_html_()}"}, raw=True)
+
+    def _widget(self) -> Any:
+        """The inspector, None where it cannot be shown or would show something else."""
         asked = self._asked
         if asked is None or not _has_kernel() or not _same(self, asked.answer):
-            return shown
+            return None
         from mmnotebook.ui.inspector.widget import Inspector
 
-        widget = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
-        return {**widget._repr_mimebundle_(), **shown}
+        return Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
 
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:

@@ -11,6 +11,13 @@ from mmnotebook.ui.inspector.pages import Column, Places, Query, Rows
 
 MOST = 100
 """Rows of a page, at most."""
+STYLE = """<style>
+.jp-OutputArea-child:has(.mm-inspector)+.jp-OutputArea-child:has(.mm-inspect),
+.jp-OutputArea-child:has(>.jupyter-widgets):not(:has(>.jupyter-widgets *)):has(+* .mm-inspect)
+{display:none}
+</style>
+"""
+"""In an output below that of the widget: while the widget lives it alone is seen, then this one."""
 _FAILURES = 3
 _LINE = "1px solid rgba(128,128,128,.35)"
 _PAD = f"padding:.25em .7em;border-bottom:{_LINE};vertical-align:middle;text-align:"
@@ -48,7 +55,7 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
         f'<th style="{_PAD}{side}">{escape(column.name)}</th>'
         for column, side in zip(columns, sides, strict=True)
     )
-    body = "".join(
+    body = "\n".join(
         "<tr style='background:none'>"
         + "".join(
             f'<td style="{_PAD}{side}">{_cell(cell)}</td>'
