@@ -224,12 +224,13 @@ def test_a_wire_carries_a_field_and_a_key() -> None:
 
 def test_a_plugged_wire_must_leave_keys_that_differ() -> None:
     text = JOINED + "\nk = rows | m3"
-    fields = {"source": "k", "port": None, "target": "mean", "old": ["b", None]}
+    fields = {"source": "k", "port": None, "target": "mean", "old": ["b", None, "mean"]}
     assert "key k already" in refusal(text, "connect", **fields).message
-    fields["old"] = ["a", None]
+    fields["old"] = ["a", None, "mean"]
     assert "[k, b] | mean()" in text_after(text, "connect", **fields)
     assert after(text, "connect", **fields).graph["mean"].inputs[0] == Input("k")
-    assert "no wire" in refusal(text, "connect", **{**fields, "old": ["rows", None]}).message
+    fields["old"] = ["rows", None, "mean"]
+    assert "no wire" in refusal(text, "connect", **fields).message
 
 
 def test_several_inputs_are_joined_or_united() -> None:

@@ -52,6 +52,12 @@ def end(command: Command, field: str) -> End | None:
     return None if value is None else _checked(command, field, value, _end)
 
 
+def wire(command: Command, field: str) -> Wire | None:
+    """[source, port, target]."""
+    value = command.get(field)
+    return None if value is None else _checked(command, field, value, _wire)
+
+
 def wires(command: Command, field: str) -> tuple[Wire, ...]:
     """[[source, port, target], …]; none where the field is not there."""
     found = _checked(command, field, command.get(field) or [], _list)

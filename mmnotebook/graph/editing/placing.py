@@ -17,16 +17,28 @@ GAP = (72.0, 28.0)
 STEP = (SIZE[0] + GAP[0], SIZE[1] + GAP[1])
 
 
+ROOM, PITCH = 3, 14.0
+"""Outputs that a card of that height has room for, and what it grows by for each one more."""
+
+
+def height_of(node: Node) -> float:
+    """The height of a node's card."""
+    return SIZE[1] + PITCH * max(0, len(node.arms) - ROOM)
+
+
 def arranged(graph: Graph) -> dict[str, Place]:
     """The top-left corner of each node, laid out in layers from left to right, from (0, 0)."""
     if not graph.nodes:
         return {}
+    heights = {node.name: height_of(node) for node in graph}
+    row = max(heights.values()) + GAP[1]
     widths = dict.fromkeys(graph.names, SIZE[0])
     gaps = {(wire.node, node.name): GAP[0] for node in graph for wire in node.inputs}
     # Wires are drawn from node to node: they need a row of their own to pass others.
-    boxes = place(graph, widths, STEP[1] - SPACE, gaps, passing=STEP[1]).boxes
-    top = min(box.middle for box in boxes.values())
-    return {name: (boxes[name].left, boxes[name].middle - top) for name in graph.names}
+    boxes = place(graph, widths, row - SPACE, gaps, passing=row).boxes
+    tops = {name: boxes[name].middle - height / 2 for name, height in heights.items()}
+    first = min(tops.values())
+    return {name: (boxes[name].left, top - first) for name, top in tops.items()}
 
 
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:

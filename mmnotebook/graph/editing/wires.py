@@ -15,17 +15,22 @@ from mmnotebook.graph.steps import KINDS
 
 def connect(document: Document, command: Command) -> Edit:
     source, target = fields.text(command, "source"), fields.text(command, "target")
-    port, old = fields.text_or_none(command, "port"), fields.end(command, "old")
+    port, old = fields.text_or_none(command, "port"), fields.wire(command, "old")
     label = f"connect {shown(source, port)} to {target}"
     graph, place, wire = document.graph, None, Input(source, port)
+    without = graph
     if old is not None:
-        place = _place_of(document, (*old, target))
-        wire = replace(document.node(target).inputs[place], node=source, port=port)
-        graph = connecting.disconnected(graph, [(*old, target)])
-    why = connecting.refusal(graph, source, port, target)
+        there = _place_of(document, old)
+        wire = replace(document.node(old[2]).inputs[there], node=source, port=port)
+        without = connecting.disconnected(graph, [old])
+        if old[2] == target:
+            place = there
+        else:
+            graph, wire = without, replace(wire, label=None)
+    why = connecting.refusal(without, source, port, target)
     if why is not None:
         raise refused(why)
-    wired = connecting.connected(document.graph, wire, target, place)
+    wired = connecting.connected(graph, wire, target, place)
     _check_keys(wired[target])
     return Edit(document.wired(wired), label)
 

@@ -122,7 +122,7 @@ class Editor:
             return {
                 "revision": self._revision,
                 "name": name,
-                "nodes": scene.nodes(self.document, problems),
+                "nodes": scene.nodes(self.document, problems, self.names()),
                 "groups": scene.groups(self.document),
                 "text": self.text,
                 "textProblems": scene.listed(self._wrong),

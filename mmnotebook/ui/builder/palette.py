@@ -48,7 +48,7 @@ def _models(names: Names) -> Iterator[Json]:
 
 def _data(names: Names) -> Iterator[Json]:
     for name in data_names(names):
-        yield _item("source", {"data": name}, name, _size(names.object(name)))
+        yield _item("source", {"data": name}, name, size_of(names.object(name)))
 
 
 def data_names(names: Names) -> Iterator[str]:
@@ -73,7 +73,7 @@ def filling(names: Names, template: str) -> Json:
     return {**found, "data": data[0]} if len(data) == 1 else found
 
 
-def _size(value: Any) -> str:
+def size_of(value: Any) -> str:
     """A DataFrame, an array and a tensor by shape, a list by length; anything else by its type."""
     kind = type(value).__name__
     shape = getattr(value, "shape", None)

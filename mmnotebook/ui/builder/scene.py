@@ -10,35 +10,48 @@ from typing import Any
 from mmnotebook.errors import Problem
 from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Node
+from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
 from mmnotebook.graph.wording import does
+from mmnotebook.ui.builder.palette import size_of
 
 Json = dict[str, Any]
 
 
-def nodes(document: Document, problems: Iterable[Problem]) -> list[Json]:
-    """The nodes where they stand, each with what is wrong with it."""
+def nodes(document: Document, problems: Iterable[Problem], names: Names) -> list[Json]:
+    """The nodes where they stand, each with what it does and what is wrong with it."""
     wrong: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
         wrong[problem.node or ""].append(said(problem))
     stored = json.loads(document.graph.to_json())["nodes"]
     return [
-        {**item, **_shown(document, node), "problems": wrong[node.name]}
+        {**item, **_shown(document, node, names), "problems": wrong[node.name]}
         for item, node in zip(stored, document.graph, strict=True)
     ]
 
 
-def _shown(document: Document, node: Node) -> Json:
+def _shown(document: Document, node: Node, names: Names) -> Json:
     kind = KINDS.get(node.kind)
     x, y = document.places[node.name]
     return {
         "title": node.name,
-        "detail": does(node) or node.kind,
+        "detail": does(node) or _about(node, names) or node.kind,
         "x": x,
         "y": y,
         "outputs": [] if kind is None or kind.ends else list(node.arms or (None,)),
         "takes": kind is not None and kind.inputs != "none",
     }
+
+
+def _about(node: Node, names: Names) -> str | None:
+    """What its name stands for, of a node that is called like what it reads, runs or calls."""
+    if node.kind == "model":
+        spec = names.models.get(node.name)
+        return None if spec is None else f"{spec.framework} · {spec.origin}"
+    if node.kind == "source" and names.is_data(node.name):
+        return size_of(names.object(node.name))
+    kind = KINDS.get(node.kind)
+    return kind.summary if kind is not None and node.kind == node.name else None
 
 
 def groups(document: Document) -> list[Json]:

@@ -41,8 +41,10 @@ export interface Point {
 export const GRID = 8;
 /** Of a handle's side. */
 export const HANDLE = 12;
-const PITCH = 24;
-const ROOM = 2; // outputs that a card of the usual height has room for
+// The same as in graph/editing/placing.py, which leaves room for it.
+const ROOM = 3; // outputs that a card of the usual height has room for
+const PITCH = 14; // what it grows by for each one more
+const EDGE = 10; // above the first of several outputs and below the last
 
 export const wireKey = (wire: WireId): string => JSON.stringify(wire);
 export const wireOf = (key: string): WireId => JSON.parse(key) as WireId;
@@ -63,8 +65,9 @@ export function heightOf(outputs: number): number {
 export function outputsOf(node: SceneNode, used: ReadonlySet<string | null>): Output[] {
   const lost = [...used].filter((port) => !node.outputs.includes(port));
   const all = [...node.outputs, ...lost];
-  const pitch = all.length === 2 ? PITCH - 2 : PITCH;
-  const middle = heightOf(all.length) / 2;
+  const height = heightOf(all.length);
+  const pitch = all.length === 2 ? 22 : (height - 2 * EDGE) / Math.max(1, all.length - 1);
+  const middle = height / 2;
   return all.map((port, place) => ({
     port,
     y: middle + (place - (all.length - 1) / 2) * pitch,

@@ -32,21 +32,29 @@ function moved(scene: Scene, places: { [name: string]: [number, number] }): Scen
 }
 
 function connected(scene: Scene, command: Command & { op: "connect" }): Scene {
-  const { source, port, target, old } = command;
+  const { source, port, target } = command;
+  const old = command.old ?? null;
   const into = scene.nodes.find((node) => node.name === target);
-  if (into === undefined) return scene;
-  const place = old ? into.inputs.findIndex((w) => w.node === old[0] && w.port === old[1]) : -1;
-  if (old !== undefined && place < 0) return scene;
-  const free = old === undefined ? scene : withoutWires(scene, [[...old, target]]);
+  const was = old && inputOf(scene, old);
+  if (into === undefined || (old !== null && !was)) return scene;
+  const free = old === null ? scene : withoutWires(scene, [old]);
   if (refusal(free, source, port, target) !== null) return scene;
-  const kept = into.inputs[place] ?? { select: null };
-  const wire: Input = { ...kept, node: source, port };
-  const inputs = into.inputs.map((each, index) => (index === place ? wire : each));
-  if (place < 0) inputs.push(wire);
+  const stays = old !== null && old[2] === target;
+  const wire: Input = { ...(was ?? { select: null }), node: source, port };
+  if (!stays) delete wire.label;
+  const inputs = into.inputs.map((each) => (stays && each === was ? wire : each));
+  if (!stays) inputs.push(wire);
   const nodes = new Map(scene.nodes.map((node) => [node.name, node]));
   const gather = gatherOf(nodes, into, inputs);
-  return changed(scene, (node) => (node === into ? fed(node, inputs, gather) : node));
+  return changed(stays ? scene : free, (node) =>
+    node.name === target ? fed(node, inputs, gather) : node,
+  );
 }
+
+const inputOf = (scene: Scene, [source, port, target]: WireId): Input | undefined =>
+  scene.nodes
+    .find((node) => node.name === target)
+    ?.inputs.find((wire) => wire.node === source && wire.port === port);
 
 /** Nothing goes where something that is to go is not there: Python refuses that as a whole. */
 function removed(scene: Scene, names: readonly string[], wires: readonly WireId[]): Scene {

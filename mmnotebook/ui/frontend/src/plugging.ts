@@ -53,9 +53,5 @@ export function wireTo(scene: Scene, { from, old }: Plug, other: SceneNode): Wir
 export function commandsFor([source, port, target]: WireId, old: WireId | null): Command[] {
   if (old === null) return [{ op: "connect", source, port, target }];
   if (wireKey(old) === wireKey([source, port, target])) return [];
-  if (old[2] === target) return [{ op: "connect", source, port, target, old: [old[0], old[1]] }];
-  return [
-    { op: "disconnect", wires: [old] },
-    { op: "connect", source, port, target },
-  ];
+  return [{ op: "connect", source, port, target, old }];
 }

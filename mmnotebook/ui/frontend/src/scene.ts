@@ -117,7 +117,7 @@ export type WireId = [source: string, port: string | null, target: string];
 export type Command =
   | { op: "add"; kind: string; params?: { [name: string]: Json }; at?: [number, number] | null; after?: End | null }
   | { op: "template"; name: string; at?: [number, number] | null; fill?: { [role: string]: Json } }
-  | { op: "connect"; source: string; port: string | null; target: string; old?: End }
+  | { op: "connect"; source: string; port: string | null; target: string; old?: WireId }
   | { op: "disconnect"; wires: WireId[] }
   | { op: "remove"; nodes: string[]; wires: WireId[] }
   | { op: "move"; places: { [name: string]: [number, number] } }

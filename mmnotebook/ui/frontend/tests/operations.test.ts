@@ -36,7 +36,7 @@ test("what Python refuses leaves the scene as it is", () => {
     { op: "connect", source: "digits", port: null, target: "mlp" },
     { op: "connect", source: "gone", port: null, target: "mlp" },
     { op: "connect", source: "mlp", port: null, target: "gone" },
-    { op: "connect", source: "mlp", port: null, target: "tree", old: ["vote", null] },
+    { op: "connect", source: "mlp", port: null, target: "tree", old: ["vote", null, "tree"] },
     { op: "disconnect", wires: [["digits", null, "vote"]] },
     { op: "remove", nodes: ["mlp", "gone"], wires: [] },
     { op: "remove", nodes: ["mlp"], wires: [["digits", "a", "mlp"]] },
