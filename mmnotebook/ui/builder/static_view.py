@@ -10,8 +10,10 @@ from mmnotebook.analysis.tables import html_table
 from mmnotebook.errors import Problem
 from mmnotebook.graph import drawing
 from mmnotebook.graph.graph import Graph
+from mmnotebook.ui.beside import style
 from mmnotebook.ui.figures import picture
 
+_STYLE = style("mm-builder", "mm-static")
 _PRE = (
     "margin:.4em 0;padding:.6em .8em;border-radius:6px;overflow-x:auto;white-space:pre;"
     "background:rgba(128,128,128,.12);color:inherit;font-size:90%"
@@ -40,7 +42,7 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
         parts.append(f"<div><b>Problems</b><ul>{items}</ul></div>")
     if result is not None and ran:
         parts += _ran(result)
-    return f'<div class="mm-static">{"".join(parts)}</div>'
+    return f'{_STYLE}<div class="mm-static">{"".join(parts)}</div>'
 
 
 def _ran(result: Result) -> list[str]:

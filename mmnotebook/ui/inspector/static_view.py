@@ -6,18 +6,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from mmnotebook.analysis.tables import html_table
+from mmnotebook.ui.beside import style
 from mmnotebook.ui.inspector.cells import Cell
 from mmnotebook.ui.inspector.pages import Column, Places, Query, Rows
 
 MOST = 100
 """Rows of a page, at most."""
-STYLE = """<style>
-.jp-OutputArea-child:has(.mm-inspector)+.jp-OutputArea-child:has(.mm-inspect),
-.jp-OutputArea-child:has(>.jupyter-widgets):not(:has(>.jupyter-widgets *)):has(+* .mm-inspect)
-{display:none}
-</style>
-"""
-"""In an output below that of the widget: while the widget lives it alone is seen, then this one."""
+STYLE = style("mm-inspector", "mm-inspect")
 _FAILURES = 3
 _LINE = "1px solid rgba(128,128,128,.35)"
 _PAD = f"padding:.25em .7em;border-bottom:{_LINE};vertical-align:middle;text-align:"
