@@ -258,6 +258,29 @@ def test_without_a_kernel_it_is_shown_as_it_stands(notebook: Notebook) -> None:
     assert "<svg" in output.data["text/html"]
 
 
+def test_elements_of_the_selected_node_are_shown_and_a_trace_leads_to_others(
+    builder: Builder,
+) -> None:
+    view = View(builder)
+    inspector = builder.children[1].children[0]
+    view.send("text", text="digits | [mlp, tree]")
+    assert builder.children[1].layout.display == "none"
+    view.send("run", until=None, limit=20, fresh=False)
+    builder.wait(60)
+    assert builder.children[1].layout.display is None
+    view.canvas.selection = ["mlp"]
+    assert inspector.node == "mlp"
+    inspector.on_node("tree")
+    assert (inspector.node, view.canvas.selection, builder.selection) == (
+        "tree",
+        ["tree"],
+        ("tree",),
+    )
+    view.send("remove", nodes=["mlp"], wires=[])
+    inspector.on_node("mlp")
+    assert (inspector.node, view.canvas.selection) == ("mlp", [])
+
+
 def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> None:
     view = View(builder)
     view.send("text", text="digits | mlp | halve")

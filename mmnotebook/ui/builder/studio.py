@@ -68,6 +68,7 @@ class Studio:
         self.inspector, self.dashboard = Inspector(), Dashboard()
         self.below = Tab([self.inspector, self.dashboard], titles=("Elements", "Metrics"))
         self.below.layout.display = "none"  # until there is something to look at
+        self.inspector.on_node = self._go
         self.canvas.on_msg(self._heard)
         self.canvas.observe(self._selected, "selection")
         self._palette()
@@ -93,8 +94,7 @@ class Studio:
         if not len(part):
             wrong.append(Problem("there is nothing to run", allowed="data | step"))
         if wrong:
-            self.editor.select([wrong[0].node] if wrong[0].node else [])
-            self.canvas.selection = list(self.editor.selection)
+            self._select([wrong[0].node] if wrong[0].node else [])
             raise GraphError(wrong)
         self.runner.start(part, limit=limit, fresh=fresh)
 
@@ -175,6 +175,16 @@ class Studio:
     def _selected(self, change: Any) -> None:
         self.editor.select(change["new"])
         self._show_selection()
+
+    def _select(self, names: list[str]) -> None:
+        self.editor.select(names)
+        self.canvas.selection = list(self.editor.selection)
+
+    def _go(self, node: str) -> None:
+        """Select the node of a row of a trace, and show its elements, also when it is gone."""
+        self._select([node])
+        if self.result is not None:
+            self.inspector.show(self.result, node)
 
     def _registered(self, name: str) -> None:
         self._palette()
