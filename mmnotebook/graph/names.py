@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
+
+from mmnotebook.here import shell
 
 Role = Literal["model", "function", "pipeline", "data", "unregistered"]
 
@@ -118,9 +119,8 @@ class Names:
 
 def notebook_names() -> Mapping[str, Any]:
     """The variables of the notebook that this runs in, without IPython's own; {} outside of one."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return {} if shell is None else variables_of(shell)
+    running = shell()
+    return {} if running is None else variables_of(running)
 
 
 def variables_of(shell: Any) -> dict[str, Any]:

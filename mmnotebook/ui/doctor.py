@@ -15,6 +15,7 @@ from typing import Literal
 
 from mmnotebook import cache_folder
 from mmnotebook.errors import StorageError, one_line
+from mmnotebook.here import has_kernel, shell
 
 State = Literal["ok", "missing", "note"]
 
@@ -224,16 +225,10 @@ def _cache() -> Check:
 
 def _surroundings() -> Check:
     """Where this runs: a notebook's kernel, a terminal's IPython, or plain Python."""
-    shell = None
-    if "IPython" in sys.modules:
-        from IPython.core.getipython import get_ipython
-
-        shell = get_ipython()
-    if shell is None:
+    if shell() is None:
         remedy = "in a notebook: %load_ext mmnotebook"
         return Check("here", "note", "plain Python", "where the magics work", remedy)
-    kernel = getattr(shell, "kernel", None) is not None
-    found = "a Jupyter kernel" if kernel else "IPython in a terminal"
+    found = "a Jupyter kernel" if has_kernel() else "IPython in a terminal"
     return Check("here", "ok", found, "where the magics work")
 
 

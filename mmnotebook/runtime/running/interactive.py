@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 
 from mmnotebook.errors import RunError
+from mmnotebook.here import shell
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.running import logs
 
@@ -89,8 +89,7 @@ def _environment() -> Any:
 
 
 def _hidden_display() -> contextlib.AbstractContextManager[Any]:
-    module = sys.modules.get("IPython")
-    if module is None or module.get_ipython() is None:
+    if shell() is None:
         return contextlib.nullcontext()
     from IPython.utils.capture import capture_output
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from mmnotebook.analysis.tables import html_table
+from mmnotebook.here import has_kernel
 from mmnotebook.runtime import events
 from mmnotebook.runtime.running.progress import Progress
 
@@ -26,9 +27,7 @@ _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
 
 def subscriber(progress: Progress, *, background: bool) -> events.Subscriber:
     """A display for where we are, of a `progress` that is told of each event before it."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:
+    if has_kernel():
         return NotebookDisplay(progress, background=background)
     # The user is at the prompt while a run goes on in the background.
     live = sys.stderr.isatty() and not background

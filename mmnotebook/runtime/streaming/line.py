@@ -7,6 +7,8 @@ import time
 from html import escape
 from typing import Any
 
+from mmnotebook.here import has_kernel
+
 PACE = 0.2
 """Seconds from one rewriting to the next."""
 _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
@@ -22,10 +24,8 @@ class Line:
     """
 
     def __init__(self, visible: bool) -> None:
-        module = sys.modules.get("IPython")
-        shell = module.get_ipython() if module is not None else None
         self._handle: Any = None
-        if visible and shell is not None and getattr(shell, "kernel", None) is not None:
+        if visible and has_kernel():
             from IPython.display import DisplayHandle
 
             self._handle = DisplayHandle()

@@ -11,7 +11,7 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.text import pipeline
-from mmnotebook.ui.builder.showing import in_a_notebook
+from mmnotebook.here import has_kernel
 from mmnotebook.ui.builder.studio import Studio
 
 _HINT = "(the visual builder; execute this cell to open it)"
@@ -159,7 +159,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        if in_a_notebook():
+        if has_kernel():
             display({**self._repr_mimebundle_(), "text/plain": _HINT}, raw=True)
             self._studio.static.display()
         else:

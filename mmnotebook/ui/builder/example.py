@@ -9,6 +9,7 @@ from typing import Any
 from mmnotebook.errors import MMError
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import notebook_names
+from mmnotebook.here import shell
 
 _MODELS = ("logistic", "tree")
 
@@ -71,16 +72,13 @@ def _trained() -> tuple[Any, list[Any]]:
 
 
 def _assign(frame: Any) -> str:
-    from IPython.core.getipython import get_ipython
-
     known = notebook_names()
     name = "digits"
     if name in known and not _is_ours(known[name]):
         name = "digits_example"
-    shell = get_ipython()
-    if shell is not None:
+    if (running := shell()) is not None:
         frame.attrs["mmnotebook"] = "example"
-        shell.user_ns[name] = frame
+        running.user_ns[name] = frame
     return name
 
 

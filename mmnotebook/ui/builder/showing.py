@@ -6,7 +6,6 @@ widget's style sheet hides it.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -58,10 +57,3 @@ class StaticOutput:
         if shown != self._shown:
             self._shown = shown
             self._handle.update(shown, raw=True)
-
-
-def in_a_notebook() -> bool:
-    """Is there a frontend that widgets are shown in?"""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    return shell is not None and getattr(shell, "kernel", None) is not None

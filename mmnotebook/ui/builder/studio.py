@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -16,6 +15,7 @@ from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.here import shell
 from mmnotebook.ui.builder import example, palette, scene, static_view, status
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
@@ -258,8 +258,6 @@ class Studio:
 
 def _events(what: str, do: Callable[..., None]) -> None:
     """Register or unregister what is done after every cell, where there are cells."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    if shell is not None:
+    if (running := shell()) is not None:
         with suppress(ValueError):  # it is not registered any more
-            getattr(shell.events, what)("post_run_cell", do)
+            getattr(running.events, what)("post_run_cell", do)

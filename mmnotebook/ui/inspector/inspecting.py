@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from mmnotebook.analysis import inspection
 from mmnotebook.analysis.inspection import failures
 from mmnotebook.analysis.results import Result
+from mmnotebook.here import has_kernel
 
 
 class _Asked(NamedTuple):
@@ -78,7 +78,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     def _widget(self) -> Any:
         """The inspector, None where it cannot be shown or would show something else."""
         asked = self._asked
-        if asked is None or not _has_kernel() or not _same(self, asked.answer):
+        if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
         from mmnotebook.ui.inspector.widget import Inspector
 
@@ -119,13 +119,6 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     shown = InspectedFrame(answer.copy())
     shown._asked = _Asked(result, node, where, int(n), answer)
     return shown
-
-
-def _has_kernel() -> bool:
-    """Is this a notebook, which can show widgets?"""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    return getattr(shell, "kernel", None) is not None
 
 
 def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:

@@ -8,10 +8,11 @@ import type { Builder, Model } from "./bridge";
 import { Canvas } from "./Canvas";
 import { Help } from "./Help";
 import { insertCell } from "./insertCell";
-import { actionOf, passes } from "./keyboard";
+import { actionOf, FIELD, passes } from "./keyboard";
 import type { Where } from "./keyboard";
 import { Palette } from "./Palette";
 import { Problems } from "./Problems";
+import { useStudio } from "./studio";
 import { TextPane } from "./TextPane";
 import { Toasts } from "./Toasts";
 import { Toolbar } from "./Toolbar";
@@ -30,6 +31,7 @@ const INSERTED = {
 export function App({ model }: { model: Model }) {
   const builder = useBridge(model);
   const { view, height, root } = builder;
+  useStudio(builder);
 
   useEffect(
     () =>
@@ -163,8 +165,6 @@ function Live({ builder }: { builder: Builder }) {
     </div>
   );
 }
-
-const FIELD = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
 
 function whereOf(builder: Builder, target: EventTarget): Where {
   const element = target instanceof Element ? target : null;

@@ -16,6 +16,9 @@ export interface Where {
   connecting: boolean;
 }
 
+/** What is typed into. */
+export const FIELD = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
+
 const WAYS: { [key: string]: Way } = {
   ArrowLeft: "left",
   ArrowRight: "right",
