@@ -18,7 +18,6 @@ SHOTS = ROOT / "test-results"
 SECONDS = 30
 _STEPS = 12  # of a drag: a real hand's pointer does not jump
 _POLL_MS = 50
-_GOING = re.compile("preparing|running")
 
 # Nothing on the canvas moves any more, neither by itself nor with the page.
 _AT_REST = """async root => {
@@ -42,6 +41,12 @@ _EXECUTE = """async code => {
     const user_expressions = {value: code};
     const future = kernel.requestExecute({code: "", store_history: false, user_expressions});
     return (await future.done).content.user_expressions.value;
+}"""
+_RUN_CELL = """async ([index, source]) => {
+    const notebook = window.mmPanel.content;
+    notebook.activeCellIndex = index;
+    notebook.activeCell.model.sharedModel.setSource(source);
+    await window.jupyterapp.commands.execute("notebook:run-cell");
 }"""
 _WATCH_STATES = """status => {
     const states = window.mmStates = [];
@@ -195,7 +200,7 @@ class Studio:
 
     def centre(self, of: Locator) -> tuple[float, float]:
         box = of.bounding_box()
-        assert box is not None, f""not in sight""
+        assert box is not None, "not in sight"
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     @contextmanager
@@ -284,3 +289,10 @@ def open_studio(lab: Lab, page: Page, name: str, sources: Sequence[str], **how: 
     notebook.run_all()
     assert not notebook.errors(), notebook.errors()
     return Studio(page, notebook, **how)
+
+
+def run_cell(notebook: Notebook, index: int, source: str) -> None:
+    """Put this into a cell and run it."""
+    notebook.page.evaluate(_RUN_CELL, [index, source])
+    notebook.wait_for_idle()
+    assert not notebook.errors(), notebook.errors()
