@@ -310,7 +310,7 @@ export const ACTIONS: readonly Action[] = [
   connecting("leave"),
   {
     id: "open",
-    title: "Open the node's properties",
+    title: "Open the node's properties; Escape comes back",
     keys: ["Enter"],
     group: "Edit",
     enabled: some,
