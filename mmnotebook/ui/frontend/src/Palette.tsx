@@ -28,7 +28,8 @@ export const Palette = memo(function Palette() {
       onKeyDown={(event) => {
         walk(event);
         if (event.key !== "Escape") return;
-        if (query === "") builder.canvas.current?.focus();
+        const isTyped = event.target instanceof HTMLInputElement && query !== "";
+        if (!isTyped) builder.canvas.current?.focus();
         setQuery("");
       }}
       onFocus={(event) => {
