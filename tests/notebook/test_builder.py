@@ -186,6 +186,17 @@ def test_a_template_is_filled_with_what_there_is(builder: Builder) -> None:
     assert builder.problems == []
 
 
+def test_a_template_takes_the_only_frame_of_many_data(builder: Builder, notebook: Notebook) -> None:
+    notebook.run("numbers, more = [1, 2], [3, 4]")
+    view = View(builder)
+    view.send("template", name="mirror", at=None)
+    assert builder.text == "digits | [mlp, tree]"
+    notebook.run("other = digits.copy()")
+    view.send("undo")
+    view.send("template", name="mirror", at=None)
+    assert builder.text == "source(...) | [mlp, tree]"
+
+
 def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) -> None:
     view = View(builder)
     view.send("example")

@@ -67,10 +67,15 @@ def _leads_to_files(text: str) -> bool:
 
 
 def filling(names: Names, template: str) -> Json:
-    """What a template is filled with where that is plain: the only data, the first models."""
+    """What a template is filled with where that is plain: the only data, the first models.
+
+    Beside arrays and lists, which notebooks have many of, the only DataFrame is the data.
+    """
     data = list(data_names(names))
+    frames = [name for name in data if type(names.object(name)).__name__ == "DataFrame"]
     found: Json = {"models": list(names.models)[: _MODELS.get(template, 2)]}
-    return {**found, "data": data[0]} if len(data) == 1 else found
+    plain = next((several for several in (data, frames) if len(several) == 1), None)
+    return {**found, "data": plain[0]} if plain else found
 
 
 def size_of(value: Any) -> str:

@@ -2,7 +2,7 @@
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { EdgeChange, NodeChange } from "@xyflow/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { DragEvent, RefObject } from "react";
+import type { DragEvent, MouseEvent, RefObject } from "react";
 import { flushSync } from "react-dom";
 
 import { useBuilder } from "./bridge";
@@ -45,6 +45,11 @@ export function useChanges() {
         const builder = now();
         const selected = selectedAfter(builder.wires.map(wireKey), changes);
         if (selected !== null) builder.select(builder.selection, selected.map(wireOf));
+      },
+      // React Flow leaves several selected as they are when one of them is clicked.
+      onNodeClick(event: MouseEvent, { id }: StepNodeType) {
+        const adds = event.ctrlKey || event.metaKey || event.shiftKey;
+        if (!adds && now().selection.length > 1) now().select([id]);
       },
       onNodeDragStop: (_event: unknown, _node: StepNodeType, dragged: StepNodeType[]) =>
         drop(dragged),
