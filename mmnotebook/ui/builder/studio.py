@@ -140,6 +140,8 @@ class Studio:
         elif kind == "insert":
             self.canvas.insert_cell(self.cell(content.get("name")))
         elif kind == "focus_panel":
+            # The trait of a view comes later than its messages while the kernel is at work.
+            self.canvas.selection = list(content["nodes"])
             self.panel.focus()
 
     def _ask(self, command: Command) -> None:

@@ -30,6 +30,8 @@ import { Wire } from "./Wire";
 const NODES: NodeTypes = { step: StepNode };
 const EDGES: EdgeTypes = { wire: Wire };
 const FAR = 0.4; // the zoom below which small words are left out
+/** React Flow calls itself an application, which the canvas around it is already. */
+const unsaid = (element: HTMLElement | null) => element?.setAttribute("role", "none");
 const NO_ATTRIBUTION = { hideAttribution: true };
 
 export function Canvas() {
@@ -90,6 +92,7 @@ function Surface() {
           lists all keys.
         </p>
         <ReactFlow<StepNodeType, WireType>
+          ref={unsaid}
           nodes={nodes}
           edges={edges}
           nodeTypes={NODES}
@@ -98,7 +101,7 @@ function Surface() {
           {...plugging.events}
           {...boxing}
           {...viewportEvents}
-          onNodeDoubleClick={() => builder.ask({ type: "focus_panel" })}
+          onNodeDoubleClick={(_, node) => builder.ask({ type: "focus_panel", nodes: [node.id] })}
           connectionLineComponent={PlugLine}
           connectionRadius={24}
           reconnectRadius={10}

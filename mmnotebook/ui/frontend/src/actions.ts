@@ -161,7 +161,7 @@ function open(builder: Builder): void {
   const names = targets(builder);
   if (names.length === 0) return;
   builder.select(names);
-  builder.ask({ type: "focus_panel" });
+  builder.ask({ type: "focus_panel", nodes: names });
 }
 
 function ways(

@@ -25,7 +25,7 @@ export interface Model {
 
 export type Level = "info" | "error";
 export type FromPython = { type: "said"; text: string; level: Level } | { type: "cell"; text: string };
-export type ToPython = { type: "insert"; name: string | null } | { type: "focus_panel" };
+export type ToPython = { type: "insert"; name: string | null } | { type: "focus_panel"; nodes: string[] };
 
 /** How this view stands; nothing of it is Python's. */
 export interface View {
@@ -46,6 +46,8 @@ export interface CanvasHandle {
   zoom(factor: number): void;
   /** Bring nodes to the middle. */
   reveal(names: readonly string[]): void;
+  /** The view stays as it is, whatever comes in sight of it. */
+  hold(): void;
   /** Bring a node into sight that is not wholly seen. */
   show(name: string): void;
   /** The middle of what is seen, in canvas units. */
