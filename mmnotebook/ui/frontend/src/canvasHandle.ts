@@ -123,6 +123,9 @@ export function useHandle(
         isMoved.current = true;
         void flow.fitView({ ...FIT, nodes, minZoom: 0.5, duration: smoothly() });
       },
+      hold: () => {
+        isMoved.current = true;
+      },
       show,
       middle,
       focus: (name) => go(name ?? tab),
@@ -144,7 +147,8 @@ export function useHandle(
     const element = area.current;
     if (element === null) return;
     const observer = new ResizeObserver(() => {
-      if (!isMoved.current) void flow.fitView(FIT);
+      // Without nodes React Flow would do it later, when the first one comes.
+      if (!isMoved.current && builder.now().scene.nodes.length > 0) void flow.fitView(FIT);
     });
     observer.observe(element);
     return () => observer.disconnect();

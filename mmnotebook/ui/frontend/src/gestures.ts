@@ -116,7 +116,8 @@ export function useDropping() {
       event.stopPropagation();
       const item = JSON.parse(text) as PaletteItem;
       const point = screenToFlowPosition({ x: event.clientX, y: event.clientY });
-      const { scene, send, tell } = now();
+      const { scene, send, tell, canvas } = now();
+      canvas.current?.hold();
       // On a node: after it. Elsewhere: there.
       const over = nodeAt(scene, point);
       const place = onGrid({ x: point.x - SIZE.width / 2, y: point.y - SIZE.height / 2 });

@@ -4,6 +4,7 @@ import "./theme.css";
 import "./layout.css";
 import "./canvas.css";
 import "./panes.css";
+import "./studio.css";
 
 import { createRoot } from "react-dom/client";
 
