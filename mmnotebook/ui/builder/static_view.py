@@ -16,7 +16,8 @@ from mmnotebook.ui.figures import picture
 _STYLE = style("mm-builder", "mm-static")
 _PRE = (
     "margin:.4em 0;padding:.6em .8em;border-radius:6px;overflow-x:auto;white-space:pre;"
-    "background:rgba(128,128,128,.12);color:inherit;font-size:90%"
+    "background:rgba(128,128,128,.12);color:inherit;font-size:90%;"
+    "font-family:var(--jp-code-font-family,monospace)"
 )
 
 
@@ -48,6 +49,8 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
 def _ran(result: Result) -> list[str]:
     """The tables of a run, and the plots of its models."""
     from mmnotebook.analysis import plots
+    from mmnotebook.analysis.runs import Run
+    from mmnotebook.ui.dashboard import views
 
     nodes = result.nodes[["kind", "elements_in", "elements_out", "failed"]]
     parts = [html_table(nodes, max_rows=len(nodes))]
@@ -55,7 +58,7 @@ def _ran(result: Result) -> list[str]:
         parts.append("<div><b>First failures</b></div>")
         parts.append(html_table(result.failed.drop(columns="traceback"), max_rows=3))
     if result.sketches:
-        parts.append(html_table(result.models.reset_index(), max_rows=len(result.models)))
+        parts.append(views.models_html([Run.of(result, 1)]))
         parts += [_image(*picture(plot, result, plot.__name__)) for plot in _plots(plots)]
     return parts
 

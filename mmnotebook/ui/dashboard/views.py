@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -19,8 +20,10 @@ _MOST_MODELS = 50
 _WIDE = 4
 """Up to so many models are columns."""
 
+_SPACE = "\N{NO-BREAK SPACE}"
 _NONE = "no run is chosen"
-_FEW = f"{MISSING} (8 of 100): there were 8 calls, and the percentile takes 100."
+_FEW = re.compile(rf"{MISSING} \(([\d,]+) of ([\d,]+)\)")
+"""A percentile that there are too few calls for, as `comparing.said` has it."""
 _CACHED = (
     "From the cache: the model was not called in this run; its figures were measured in the run "
     "that computed what the cache holds."
@@ -145,7 +148,14 @@ def html(table: Table, notes: Sequence[str] = ()) -> str:
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    return text_table(*listed(runs[::-1])) if runs else _paragraph("no runs yet")
+    """The list of runs; neither "run 2" nor "453 ms" is broken into lines."""
+    if not runs:
+        return _paragraph("no runs yet")
+    names, rows, right = listed(runs[::-1])
+    for row in rows:
+        row[0] = row[0].replace(" ", _SPACE, 1)
+        row[3] = row[3].replace(" ", _SPACE)
+    return text_table(names, rows, right)
 
 
 def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
@@ -157,11 +167,17 @@ def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
         return _paragraph(plots.NO_MODELS)
     table = models(runs, base)
     cells = [cell for row in table[1] for cell in row]
-    notes = [_FEW] if any(c.startswith(MISSING) and " of " in c for c in cells) else []
+    few = next(filter(None, map(_FEW.fullmatch, cells)), None)
+    notes = [] if few is None else [_too_few(*few.groups())]
     notes += [_CACHED] if any("from the cache" in cell for cell in cells) else []
     if len(there) > _MOST_MODELS:
         notes.append(f"The {_MOST_MODELS} of {len(there):,} models that were called longest.")
     return html(table, notes)
+
+
+def _too_few(calls: str, takes: str) -> str:
+    why = f"there were {calls} calls, and the percentile takes {takes}"
+    return f"{MISSING} ({calls} of {takes}): {why}."
 
 
 def latency_html(runs: Sequence[Run]) -> str:
