@@ -11,31 +11,40 @@ export function useStudio({ root, now }: Builder): void {
     const element = root.current;
     if (element === null) return;
     let studio: HTMLElement | null = null;
-    const heard = (event: KeyboardEvent) => {
-      if (!element.contains(event.target as Node)) onKeyDown(now(), event);
+    const outside = (does: typeof onKeyDown) => (event: KeyboardEvent) => {
+      if (!element.contains(event.target as Node)) does(now(), event);
     };
+    const heard = outside(onKeyDown);
+    const captured = outside(onCapture);
     // Only when it is displayed does it stand in what is around it.
     const observer = new ResizeObserver(() => {
       studio ??= element.closest<HTMLElement>(".mm-studio");
       studio?.addEventListener("keydown", heard);
+      studio?.addEventListener("keydown", captured, true);
     });
     observer.observe(element);
     return () => {
       observer.disconnect();
       studio?.removeEventListener("keydown", heard);
+      studio?.removeEventListener("keydown", captured, true);
     };
   }, [root, now]);
 }
 
-function onKeyDown(builder: Builder, event: KeyboardEvent): void {
-  const target = event.target as Element;
-  const at = target.closest(FIELD) === null ? "control" : "field";
-  const id = actionOf(event, { at, connecting: false });
-  const leaves = event.key === "Escape" && target.closest(".mm-panel") !== null;
-  if (leaves) builder.canvas.current?.focus();
-  else if (id === "undo" || id === "redo") perform(builder, id);
-  else if (passes(event, at)) return;
-  else return event.stopPropagation();
+/** From the panel back to the canvas; its fields let no key out. */
+function onCapture(builder: Builder, event: KeyboardEvent): void {
+  if (event.key !== "Escape" || !(event.target as Element).closest(".mm-panel")) return;
   event.preventDefault();
+  event.stopPropagation();
+  builder.canvas.current?.focus();
+}
+
+function onKeyDown(builder: Builder, event: KeyboardEvent): void {
+  const at = (event.target as Element).closest(FIELD) === null ? "control" : "field";
+  const id = actionOf(event, { at, connecting: false });
+  if (id === "undo" || id === "redo") {
+    event.preventDefault();
+    perform(builder, id);
+  } else if (passes(event, at)) return;
   event.stopPropagation();
 }
