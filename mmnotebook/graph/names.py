@@ -33,20 +33,26 @@ _MODELS = {
 
 def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
     """Is one of (top package, class name) among the classes of `value`? Imports nothing."""
-    return any((cls.__module__.split(".")[0], cls.__name__) in types for cls in type(value).__mro__)
+    return any((_package(cls), cls.__name__) in types for cls in type(value).__mro__)
+
+
+def _package(cls: type) -> str:
+    return str(cls.__module__).split(".")[0]
 
 
 def role_of(value: Any) -> Role | None:
     """What an object can be in a pipeline; None for nothing.
 
     "unregistered" is a model that has not been registered: it could be called, but would then be
-    neither batched nor metered.
+    neither batched nor metered. Only the type is looked at: nothing of the object's own is called,
+    which in a proxy may do anything.
     """
-    if is_a(value, _DATA) or isinstance(value, (list, str, PurePath)):
+    kind = type(value)
+    if is_a(value, _DATA) or issubclass(kind, (list, str, PurePath)):
         return "data"
     if is_a(value, _PIPELINES):
         return "pipeline"
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return "function" if callable(value) else None
     if is_a(value, _MODELS):
         return "unregistered"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -18,6 +19,8 @@ _PASSING = ("filter", "split", "switch")
 ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".keras")
 """Of the files in the working folder that are offered."""
 _MOST_FILES = 100
+MOST_FIELDS = 500
+"""That are offered: of the columns of a frame, and of the keys of a record."""
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
 
@@ -83,13 +86,17 @@ def fields_of(names: Names, data: str) -> list[str]:
 def record_fields(value: Any) -> list[str]:
     """The fields of data's elements, as far as they are seen without reading anything."""
     if is_a(value, _FRAME):
-        return [str(column) for column in value.columns]
-    first = value[0] if isinstance(value, list) and value else None
-    return [str(key) for key in first] if isinstance(first, Mapping) else []
+        return [str(column) for column in value.columns[:MOST_FIELDS]]
+    try:
+        first = value[0] if issubclass(type(value), list) and value else None
+        keys = islice(first, MOST_FIELDS) if isinstance(first, Mapping) else ()
+        return [str(key) for key in keys]
+    except Exception:  # noqa: BLE001 - another's list, which does not let itself be looked into
+        return []
 
 
 def _own(value: Any) -> bool:
-    return isinstance(value, FunctionType) and value.__module__ == "__main__"
+    return type(value) is FunctionType and value.__module__ == "__main__"
 
 
 def models_of(graph: Graph) -> list[str]:
@@ -160,7 +167,7 @@ def could_be_models(variables: Mapping[str, Any]) -> list[str]:
 
 
 def _could_be(name: str, value: Any) -> bool:
-    if name.startswith("_") or isinstance(value, type):
+    if name.startswith("_") or issubclass(type(value), type):
         return False
     return role_of(value) == "unregistered" or (
         role_of(value) is None and callable(getattr(type(value), "predict", None))
@@ -169,17 +176,17 @@ def _could_be(name: str, value: Any) -> bool:
 
 def is_function(value: Any) -> bool:
     """Is it a function, and no class?"""
-    return role_of(value) == "function" and not isinstance(value, type)
+    return role_of(value) == "function" and not issubclass(type(value), type)
 
 
 def classes(variables: Mapping[str, Any]) -> list[str]:
     """The classes among the variables, torch modules before the others."""
-    found = [n for n, value in variables.items() if isinstance(value, type) and n[0] != "_"]
+    found = [n for n, value in variables.items() if issubclass(type(value), type) and n[0] != "_"]
     return sorted(found, key=lambda name: not _is_module(variables[name]))
 
 
 def _is_module(kind: type) -> bool:
-    names = {(base.__module__.split(".")[0], base.__name__) for base in kind.__mro__}
+    names = {(str(base.__module__).split(".")[0], base.__name__) for base in kind.__mro__}
     return ("torch", "Module") in names
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -18,6 +19,8 @@ _STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack"
 _FUNCTIONS = ("map", "flat_map", "filter")
 _MODELS = {"ensemble": 3, "keyed": 8}
 _MOST = 200
+_WIDE, _LONG = 40, 200  # characters
+_LONGEST_PATH = 4096
 
 
 def sections(names: Names) -> list[Json]:
@@ -60,6 +63,8 @@ def data_names(names: Names) -> Iterator[str]:
 
 
 def _leads_to_files(text: str) -> bool:
+    if len(text) > _LONGEST_PATH:
+        return False
     try:
         return any(mark in text for mark in "*?[") or Path(text).expanduser().exists()
     except (OSError, RuntimeError, ValueError):  # too long for a path, no such home, a null byte
@@ -81,34 +86,44 @@ def filling(names: Names, template: str) -> Json:
 def size_of(value: Any) -> str:
     """A DataFrame, an array and a tensor by shape, a list by length; anything else by its type."""
     kind = type(value).__name__
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple):
-        return f"{kind} · {' × '.join(f'{n:,}' for n in shape)}"
-    if isinstance(value, list):
-        return f"list · {len(value):,}"
-    return value[:40] if isinstance(value, str) else kind
+    try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple):
+            return f"{kind} · {' × '.join(f'{n:,}' for n in shape)}"
+        if isinstance(value, list):
+            return f"list · {len(value):,}"
+        return value[:_WIDE] if isinstance(value, str) else kind
+    except Exception:  # noqa: BLE001 - another's object, which cannot even say how big it is
+        return kind
 
 
 def _functions(names: Names) -> Iterator[Json]:
     for name in names.known("function"):
         value = names.object(name)
         if is_users_own(value):
-            said = (value.__doc__ or "").strip().split("\n")[0]
-            yield _item("map", {"function": name}, name, said or "map")
+            yield _item("map", {"function": name}, name, _first_line(value.__doc__) or "map")
+
+
+def _first_line(doc: Any) -> str:
+    """Of a function's doc, which can be set to anything."""
+    return doc.strip().split("\n")[0][:_LONG] if isinstance(doc, str) else ""
 
 
 def is_users_own(value: Any) -> bool:
     """Is it a function of the notebook or of a module of the user's, and of no library?"""
-    if not isinstance(value, FunctionType):
+    if type(value) is not FunctionType:
         return False
     if value.__module__ == "__main__":
         return True
-    file = getattr(sys.modules.get(value.__module__), "__file__", None)
-    if file is None:
-        return False
+    file = getattr(sys.modules.get(str(value.__module__)), "__file__", None)
+    return isinstance(file, str) and not _is_in_a_library(file)
+
+
+@cache
+def _is_in_a_library(file: str) -> bool:
     places = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
     own = Path(__file__).resolve().parents[2]
-    return not any(Path(file).resolve().is_relative_to(place) for place in [*places, own])
+    return any(Path(file).resolve().is_relative_to(place) for place in [*places, own])
 
 
 def _steps() -> Iterator[Json]:
