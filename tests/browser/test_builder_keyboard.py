@@ -1,0 +1,262 @@
+"""The builder by the keyboard alone: from an empty canvas to an A/B split that has run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import Lab
+from tests.browser.studio import Studio, open_studio
+
+CELLS = [
+    """import mmnotebook as mm
+import pandas as pd
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+x, y = load_iris(return_X_y=True)
+flowers = pd.DataFrame({"x": list(x), "label": y})
+for name, made in (("line", LogisticRegression(max_iter=500)), ("tree", DecisionTreeClassifier())):
+    mm.register(name, made.fit(x, y), input="x")
+builder = mm.Builder(name="ab")""",
+    "builder",
+    "'another cell'",
+]
+MOST_TABS = 60
+
+# Is something drawn around what has the focus, or around the card or the field that it stands for?
+_FOCUS_IS_SEEN = """() => {
+    const active = document.activeElement;
+    const drawn = (element, pseudo) => {
+        const {outlineStyle, outlineWidth, boxShadow, borderTopWidth, borderTopStyle, content} =
+            getComputedStyle(element, pseudo);
+        if (pseudo) return content !== "none" && borderTopStyle !== "none";
+        return (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
+    };
+    const around = [active, active.querySelector(".mm-step"), active.closest(".mm-editor"),
+                    active.closest(".mm-grip")].filter(Boolean);
+    return around.some(element => drawn(element)) || drawn(active, "::after");
+}"""
+_ACTIVE = """() => {
+    const active = document.activeElement;
+    const label = active.labels?.[0]?.textContent;
+    return active.closest(".react-flow__node")?.dataset.id
+        ?? active.getAttribute("aria-label") ?? label ?? active.textContent.slice(0, 80);
+}"""
+
+
+class Keys:
+    """Presses keys, and sees after each where the focus is."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio, self.page = studio, studio.page
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+
+    def at(self) -> str:
+        """What has the focus: a node's name, or what a control is called."""
+        said: str = self.page.evaluate(_ACTIVE)
+        return said.strip()
+
+    def reach(self, name: str, key: str = "Tab") -> None:
+        """Press a key until the focus is there; it is seen at each step within the builder."""
+        for _ in range(MOST_TABS):
+            self.press(key)
+            self.page.evaluate("() => new Promise(requestAnimationFrame)")
+            if self.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
+                self.seen()
+            if re.match(name, self.at()):
+                return
+        raise AssertionError(
+            f"{MOST_TABS} times {key} do not lead to {name!r}, but to {self.at()!r}"
+        )
+
+    def wait_at(self, name: str) -> None:
+        self.studio.wait_for(self.at, name)
+        self.seen()
+
+    def seen(self) -> None:
+        assert self.page.evaluate(_FOCUS_IS_SEEN), f"the focus on {self.at()!r} is not seen"
+
+    def told(self, text: str) -> None:
+        """Wait for what screen readers are told."""
+        expect(self.studio.root.locator(".mm-live")).to_have_text(re.compile(re.escape(text)))
+
+    def add(self, query: str, title: str) -> None:
+        """Add what the search in the palette finds first."""
+        self.press("a")
+        self.wait_at("Search what can be added")
+        self.press("Control+a")
+        self.type(query)
+        self.press("ArrowDown", "ArrowDown")
+        assert self.at().startswith(f"Add {title}")
+        self.press("Enter")
+        self.told(f"{title} added")
+        self.press("Escape")
+        self.wait_at(title)
+
+
+@pytest.fixture
+def studio(lab: Lab, page: Page) -> Studio:
+    opened = open_studio(lab, page, "keyboard.ipynb", CELLS)
+    # What the notebook itself does for a key that it should not have seen.
+    page.evaluate(
+        """() => {
+            window.mmDone = [];
+            window.jupyterapp.commands.commandExecuted.connect(
+                (_, {id}) => window.mmDone.push(id));
+        }"""
+    )
+    return opened
+
+
+@pytest.fixture
+def keys(studio: Studio) -> Keys:
+    """The keyboard, with the focus on the canvas: from the cell by Tab."""
+    made = Keys(studio)
+    made.press("Escape", "ArrowUp")
+    done(studio.page)
+    made.reach("Run$")
+    made.reach("Pipeline canvas")
+    return made
+
+
+def split(keys: Keys) -> None:
+    """Data, a split of it, and a model at each arm; one wire is drawn by hand."""
+    keys.add("data flowers", "flowers")
+    keys.add("steps split", "split")
+    keys.add("models line", "line")
+    keys.press("Escape")
+    keys.add("models tree", "tree")
+    keys.wait_at("tree")
+
+
+def done(page: Page) -> list[str]:
+    """The notebook's commands since the last time."""
+    found: list[str] = page.evaluate("() => window.mmDone.splice(0)")
+    return found
+
+
+def nameless(studio: Studio) -> list[str]:
+    """What the browser tells screen readers of without a name, of that which can be used."""
+    client = studio.page.context.new_cdp_session(studio.page)
+    whole = client.send("Runtime.evaluate", {"expression": "document.querySelector('.mm-studio')"})
+    about = {"objectId": whole["result"]["objectId"]}
+    nodes: list[dict[str, Any]] = client.send("Accessibility.queryAXTree", about)["nodes"]
+    usable = [node for node in nodes if not node["ignored"] and _is_usable(node)]
+    assert len(usable) > 20
+    return [node["role"]["value"] for node in usable if not node["name"].get("value", "").strip()]
+
+
+def _is_usable(node: dict[str, Any]) -> bool:
+    return any(p["name"] == "focusable" and p["value"]["value"] for p in node["properties"])
+
+
+def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
+    split(keys)
+    keys.press("Escape", "ArrowUp")
+    keys.wait_at("flowers")
+    keys.press("ArrowRight")
+    keys.wait_at("split")
+
+    keys.press("c")
+    keys.told("connect split: output a; Enter chooses, Escape leaves")
+    keys.press("ArrowDown")
+    keys.told("output b")
+    keys.press("Enter", "ArrowDown")
+    keys.told("connect split b to tree (model); Enter connects, Escape leaves")
+    keys.press("Enter")
+    keys.told("split b connected to tree")
+    assert ("split", "b", "tree") in studio.wires()
+    assert keys.at() == "split"
+
+    keys.press("l", "ArrowRight", "ArrowDown")
+    keys.told("nodes arranged")
+    keys.wait_at("tree")
+    studio.settle()
+    x, y = studio.places()["tree"]
+    keys.press("Alt+ArrowDown", "Alt+Shift+ArrowRight")
+    keys.told("tree moved")
+    studio.wait_for(lambda: studio.places()["tree"], [x + 40, y + 8])
+
+    keys.press("ArrowLeft", "Enter")
+    keys.wait_at("name of arm 1")
+    for arm, fraction in enumerate(("0.75", "0.25"), start=1):
+        keys.reach(f"fraction of arm {arm}")
+        keys.press("Control+a")
+        keys.type(fraction)
+    keys.reach("name$", "Shift+Tab")
+    keys.press("Control+a")
+    keys.type("ab")
+    keys.press("Enter")
+    keys.press("Escape")
+    keys.wait_at("ab")
+
+    keys.press("r")
+    expect(studio.root.locator(".mm-status-done")).to_be_visible()
+    counts = studio.python("{name: len(builder.result[name]) for name in ('line', 'tree')}")
+    assert 100 < counts["line"] < 125
+    assert counts["line"] + counts["tree"] == 150
+    wires = {(None, "ab"): 150, ("a", "line"): counts["line"], ("b", "tree"): counts["tree"]}
+    seen = {(port, target): int(count) for (_, port, target), count in studio.wires().items()}
+    assert seen == wires
+    for name, count in counts.items():
+        assert studio.status(name).startswith(f"{count} ")
+    assert nameless(studio) == []
+    studio.screenshot("keyboard")
+    keys.wait_at("ab")
+    undo_and_redo_all(studio, keys)
+    assert done(studio.page) == ["apputils:change-theme"] * 2
+    assert len(studio.notebook.cells()) == len(CELLS)
+
+
+def undo_and_redo_all(studio: Studio, keys: Keys) -> None:
+    built, steps = (studio.text(), studio.places()), 0
+    undo = studio.tool("Undo")
+    while undo.get_attribute("aria-disabled") == "false":
+        said = undo.get_attribute("aria-label") or ""
+        keys.press("Control+z")
+        expect(undo).not_to_have_attribute("aria-label", said)
+        steps += 1
+    assert steps > 8
+    assert (studio.names(), studio.text()) == ([], "")
+    keys.wait_at("Pipeline canvas, 0 nodes")
+    for _ in range(steps):
+        keys.press("Control+Shift+z")
+    studio.wait_for(lambda: (studio.text(), studio.places()), built)
+
+
+def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> None:
+    """Not those that cut and paste cells, make them Markdown, move on or restart the kernel."""
+    keys.press("t")
+    keys.wait_at("Pipeline text")
+    keys.type("flowers | split(line=0.5, tree=0.5)")
+    studio.wait_for(studio.names, ["flowers", "line", "split", "tree"])
+    keys.reach("Run$", "Shift+Tab")
+    keys.press("Enter")
+    expect(studio.root.locator(".mm-status-done")).to_be_visible()
+    keys.reach("flowers")
+    keys.press("ArrowRight")
+    expect(studio.whole.get_by_label("name of arm 1")).to_be_visible()
+    text, passed = studio.text(), []
+    keys.reach("Run$", "Shift+Tab")
+    while studio.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
+        keys.seen()
+        passed.append(keys.at())
+        if studio.page.evaluate("() => !document.activeElement.matches('input, textarea')"):
+            keys.press(*"00vzmiijkob")
+        keys.press("Tab")
+    for name in ("Templates6", "split", "Even", "Delete", "Elements", "Sample", "id"):
+        assert name in passed, passed
+    assert studio.text() == text
+    assert done(studio.page) == []
+    assert len(studio.notebook.cells()) == len(CELLS)
