@@ -75,6 +75,12 @@ def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
     assert builder.problems == []
     assert [node["name"] for node in view.scene["nodes"]] == ["digits", "split", "mlp", "tree"]
     assert view.scene["seen"] == {"view": 4}
+    assert [node["detail"] for node in view.scene["nodes"]] == [
+        "DataFrame · 200 × 2",
+        "a 0.5, b 0.5",
+        "torch · Sequential",
+        "sklearn · RandomForestClassifier",
+    ]
     assert mm.pipeline(builder.text) == builder.graph
     view.send("run", until=None, limit=50, fresh=False)
     result = builder.wait(60)

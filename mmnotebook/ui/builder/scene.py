@@ -35,12 +35,18 @@ def _shown(document: Document, node: Node, names: Names) -> Json:
     x, y = document.places[node.name]
     return {
         "title": node.name,
-        "detail": does(node) or _about(node, names) or node.kind,
+        "detail": _detail(node, names),
         "x": x,
         "y": y,
         "outputs": [] if kind is None or kind.ends else list(node.arms or (None,)),
         "takes": kind is not None and kind.inputs != "none",
     }
+
+
+def _detail(node: Node, names: Names) -> str:
+    """What a node does; where its name says that already, what the name stands for."""
+    words = does(node)
+    return words if words not in ("", node.kind) else _about(node, names) or node.kind
 
 
 def _about(node: Node, names: Names) -> str | None:
