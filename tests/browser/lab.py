@@ -22,10 +22,14 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 _START_S = 90
+# Of each application the module, and where a notebook is opened in it.
+_APPLICATIONS = {
+    "LabApp": ("jupyterlab", "lab"),
+    "JupyterNotebookApp": ("notebook", "notebooks/{}"),
+}
 _OPTIONS = (
     "--no-browser",
     "--allow-root",
-    "--LabApp.expose_app_in_browser=True",
     "--LabApp.extension_manager=readonly",
     "--ServerApp.ip=127.0.0.1",
     "--ServerApp.port_retries=0",
@@ -40,7 +44,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab.
+    """A running JupyterLab, or Jupyter Notebook.
 
     Attributes
     ----------
@@ -50,11 +54,14 @@ class Lab:
         What it asks for.
     root
         The folder that it serves; notebooks go there.
+    app
+        "LabApp" or "JupyterNotebookApp".
     """
 
     address: str
     token: str
     root: Path
+    app: str = "LabApp"
 
     def write(self, name: str, sources: Sequence[str]) -> None:
         """A notebook with these code cells in the served folder."""
@@ -75,13 +82,17 @@ class Lab:
 
     def open(self, page: Page, path: str) -> Notebook:
         """Open a notebook of the served folder and wait until its kernel is ready."""
-        page.goto(f"{self.address}/lab?token={self.token}&reset")
+        place = _APPLICATIONS[self.app][1].format(path)
+        page.goto(f"{self.address}/{place}?token={self.token}&reset")
         page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
         page.evaluate("async () => { await window.jupyterapp.restored; }")
         page.evaluate(
             """async path => {
+                const {commands, shell} = window.jupyterapp;
                 const open = {path, factory: "Notebook"};
-                const panel = await window.jupyterapp.commands.execute("docmanager:open", open);
+                // Jupyter Notebook has opened it, and would open it in another window.
+                const panel = shell.currentWidget?.context?.path === path
+                    ? shell.currentWidget : await commands.execute("docmanager:open", open);
                 await panel.context.ready;
                 await panel.sessionContext.ready;
                 window.mmPanel = panel;
@@ -174,13 +185,14 @@ def chromium_flags() -> list[str]:
 
 
 @contextmanager
-def start_lab(folder: Path) -> Iterator[Lab]:
+def start_lab(folder: Path, app: str = "LabApp") -> Iterator[Lab]:
     """A JupyterLab with a configuration of its own below `folder`, stopped at the end."""
     root = folder / "served"
     root.mkdir()
-    lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), root)
+    lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), root, app)
     log = folder / "lab.log"
-    command = [sys.executable, "-m", "jupyterlab", *_OPTIONS]
+    command = [sys.executable, "-m", _APPLICATIONS[app][0], *_OPTIONS]
+    command += [f"--{app}.expose_app_in_browser=True"]
     command += [f"--ServerApp.port={lab.address.rpartition(':')[2]}"]
     command += [f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={root}"]
     with log.open("wb") as output:
