@@ -27,9 +27,12 @@ export const Palette = memo(function Palette() {
       aria-label="Palette"
       onKeyDown={(event) => {
         walk(event);
+        const isSearch = event.target instanceof HTMLInputElement;
+        // What is found has been added: the next name can be typed.
+        if (event.key === "Enter" && isSearch && found.some((each) => each.items.length > 0))
+          setQuery("");
         if (event.key !== "Escape") return;
-        const isTyped = event.target instanceof HTMLInputElement && query !== "";
-        if (!isTyped) builder.canvas.current?.focus();
+        if (!isSearch || query === "") builder.canvas.current?.focus();
         setQuery("");
       }}
       onFocus={(event) => {
@@ -178,13 +181,22 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
   const at = rows.indexOf(event.target);
   const isSearch = event.target instanceof HTMLInputElement;
   if (at < 0 && !isSearch) return;
-  if (event.key === "Enter" && isSearch) rows.find((row) => row.matches(".mm-item"))?.click();
+  if (event.key === "Enter" && event.target instanceof HTMLInputElement)
+    best(rows, event.target.value)?.click();
   if (at >= 0) fold(event, event.target);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, ...(isSearch ? {} : ENDS) }[event.key];
   if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const search = event.currentTarget.querySelector<HTMLElement>("input");
   (to === -1 || (isSearch && to < 0) ? search : rows.at(Math.min(to, rows.length - 1)))?.focus();
+}
+
+/** The item of that very title, else the first. */
+function best(rows: readonly HTMLElement[], query: string): HTMLElement | undefined {
+  const items = rows.filter((row) => row.matches(".mm-item"));
+  const title = (row: HTMLElement) => row.querySelector(".mm-item-title")?.textContent;
+  const wanted = query.trim().toLowerCase();
+  return items.find((row) => title(row)?.toLowerCase() === wanted) ?? items[0];
 }
 
 const ENDS = { Home: 0, End: Number.MAX_SAFE_INTEGER };
