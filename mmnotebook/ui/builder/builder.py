@@ -13,6 +13,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.text import pipeline
 from mmnotebook.here import has_kernel
 from mmnotebook.ui.builder.studio import Studio
+from mmnotebook.ui.builder.style import discard
 
 _HINT = "(the visual builder; execute this cell to open it)"
 
@@ -54,7 +55,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         self._studio = studio = Studio(_graph(graph), name, changed)
         side = VBox([studio.form, studio.panel], layout=Layout(flex="0 0 270px", width="270px"))
-        above = HBox([studio.canvas, side], layout=Layout(width="100%"))
+        side.add_class("mm-beside")
+        above = HBox([studio.canvas, side], layout=Layout(width="100%")).add_class("mm-upper")
         super().__init__([above, studio.below], layout=Layout(width="100%"))
         self.add_class("mm-studio")
 
@@ -128,6 +130,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         ------
         GraphError
             When something is wrong with what is to run.
+        RunError
+            When a run of this builder goes on.
         """
         self._studio.run(until, limit, fresh)
 
@@ -146,20 +150,35 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Raises
         ------
         GraphError
-            When something is wrong with the graph.
+            When something is wrong with the graph, or it uses objects that were given and are no
+            variables of the notebook.
         """
         return self._studio.cell(name)
 
+    def take(self, graph: Graph) -> None:
+        """Edit this graph from now on; `undo` brings back what was built before.
+
+        What is being built stays when the graph is the latest that had nothing wrong, `last_good`.
+
+        Raises
+        ------
+        GraphError
+            When it is no graph, or one with faults.
+        """
+        self._studio.take(_graph(graph))
+
     def close(self) -> None:
-        """Close the widget; the graph stays."""
+        """Close the widget, and stop its run; the graph stays."""
         if hasattr(self, "_studio"):  # not after a refused __init__, which Widget.__del__ closes
             self._studio.close()
+            for part in (*self.children, self.layout):
+                discard(part)
         super().close()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        if has_kernel():
+        if has_kernel() and self.comm is not None:  # which it has until it is closed
             display({**self._repr_mimebundle_(), "text/plain": _HINT}, raw=True)
             self._studio.static.display()
         else:

@@ -12,6 +12,7 @@ import { actionOf, FIELD, passes } from "./keyboard";
 import type { Where } from "./keyboard";
 import { Palette } from "./Palette";
 import { Problems } from "./Problems";
+import { StatusLine } from "./StatusLine";
 import { useStudio } from "./studio";
 import { TextPane } from "./TextPane";
 import { Toasts } from "./Toasts";
@@ -70,6 +71,7 @@ export function App({ model }: { model: Model }) {
           </div>
         </div>
         <div className="mm-divide">
+          <StatusLine />
           <Grip builder={builder} />
           <Fold builder={builder} />
         </div>

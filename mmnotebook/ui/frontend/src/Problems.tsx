@@ -29,7 +29,7 @@ export const Problems = memo(function Problems() {
             <button type="button" className="mm-problem" onClick={() => show(builder.now(), problem)}>
               <Icon name="problem" />
               <span>
-                <strong>{whereOf(problem)}</strong> {problem.message}
+                <strong>{whereOf(problem)}</strong> {wordsOf(problem)}
               </span>
             </button>
           </li>
@@ -42,6 +42,11 @@ export const Problems = memo(function Problems() {
 function whereOf({ node, line }: Problem): string {
   if (node !== null) return node;
   return line === null ? "" : `line ${line}`;
+}
+
+/** Without the step's kind where that is its name: "source needs 'data'" is told once. */
+export function wordsOf({ node, message }: Problem): string {
+  return node !== null && message.startsWith(`${node} `) ? message.slice(node.length + 1) : message;
 }
 
 /** Select the node and bring it to the middle, or put the caret there. */

@@ -3,7 +3,7 @@
 import { memo, useState, type FocusEvent, type KeyboardEvent, type ReactNode } from "react";
 
 import { action, isRunning, perform, showsMinimap, type ActionId } from "./actions";
-import { type Builder, useBuilder } from "./bridge";
+import { useBuilder } from "./bridge";
 import { Icon, type IconName } from "./icons";
 
 const TOOLS = "[data-tool]";
@@ -100,7 +100,6 @@ export const Toolbar = memo(function Toolbar() {
         {tool("insert", "cell", { text: "Insert as cell" })}
         {tool("help", "help")}
       </Part>
-      <StatusLine />
     </div>
   );
 });
@@ -174,27 +173,3 @@ function Fresh({ isStop }: { isStop: boolean }) {
     </button>
   );
 }
-
-const STATES: Record<Builder["status"]["state"], string> = {
-  idle: "not run yet",
-  preparing: "preparing",
-  running: "running",
-  done: "done",
-  failed: "failed",
-  stopped: "stopped",
-};
-
-const StatusLine = memo(function StatusLine() {
-  const builder = useBuilder();
-  const { status, busy } = builder;
-  const line = status.line || STATES[status.state];
-  // What counts up is not read out; what has come of it is.
-  const live = isRunning(builder) ? "off" : "polite";
-  return (
-    <div className={`mm-status mm-status-${status.state}`} aria-live={live} title={line}>
-      {busy && <span className="mm-spinner" role="img" aria-label="working" />}
-      <span className="mm-status-dot" aria-hidden="true" />
-      <span className="mm-status-line">{line}</span>
-    </div>
-  );
-});

@@ -2,6 +2,7 @@
 import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { applied } from "./operations";
+import { Patience } from "./patience";
 import type {
   Command,
   Kind,
@@ -83,6 +84,8 @@ interface State {
   wires: WireId[];
   height: number;
   busy: boolean;
+  /** How many commands Python has not answered, once that is taking long; else 0. */
+  waiting: number;
   view: View;
   /** The latest line to be shown as a toast. */
   said: Told | null;
@@ -159,7 +162,8 @@ export class Bridge {
   readonly id = `view-${Math.random().toString(36).slice(2, 10)}`;
   private readonly model: Model;
   private readonly listeners = new Set<() => void>();
-  private pending: { number: number; command: Command }[] = [];
+  private pending: { number: number; command: Command; at: number }[] = [];
+  private readonly patience = new Patience(() => this.change({ waiting: this.pending.length }));
   private sent = 0;
   private words = 0;
   /** The scene as Python has it. */
@@ -178,6 +182,7 @@ export class Bridge {
       wires: [],
       height: model.get("height") ?? 440,
       busy: model.get("busy") ?? false,
+      waiting: 0,
       view: {
         limit: null,
         fresh: false,
@@ -218,6 +223,7 @@ export class Bridge {
     });
     return () => {
       end();
+      this.patience.await(null);
       for (const [event, handler] of handlers) this.model.off(event, handler);
     };
   };
@@ -243,13 +249,16 @@ export class Bridge {
     this.known = steadyScene(this.known, value);
     const seen = this.known.seen[this.id] ?? 0;
     this.pending = this.pending.filter(({ number }) => number > seen);
+    this.patience.await(this.pending[0]?.at ?? null);
+    if (this.builder.waiting > 0) this.change({ waiting: this.pending.length });
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
     this.change({ scene: steadyScene(this.builder.scene, scene) });
   }
 
   private readonly send = (command: Command): void => {
     this.sent += 1;
-    this.pending.push({ number: this.sent, command });
+    this.pending.push({ number: this.sent, command, at: Date.now() });
+    this.patience.await(this.pending[0]?.at ?? null);
     const scene = applied(this.builder.scene, command);
     if (scene !== this.builder.scene) this.change({ scene: steadyScene(this.builder.scene, scene) });
     this.model.send({ type: "command", view: this.id, number: this.sent, command });

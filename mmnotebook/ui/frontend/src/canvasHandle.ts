@@ -16,6 +16,11 @@ const FIT = { padding: 0.12, maxZoom: 1 };
 const MARGIN = 16;
 const FRAMES = 30; // to wait for a node that comes into sight
 
+interface Size {
+  width: number;
+  height: number;
+}
+
 const smoothly = (): number =>
   window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180;
 
@@ -39,10 +44,10 @@ export function useHandle(
   const tab = picked.find(isThere) ?? first(scene);
 
   /** Is all of a node in sight? */
-  function isSeen(name: string): boolean {
+  function isSeen(name: string, { width, height }: Size = store.getState()): boolean {
     const node = builder.now().scene.nodes.find((other) => other.name === name);
     if (node === undefined) return true;
-    const { transform, width, height } = store.getState();
+    const { transform } = store.getState();
     const [left, top, zoom] = transform;
     const x = node.x * zoom + left;
     const y = node.y * zoom + top;
@@ -142,13 +147,19 @@ export function useHandle(
     };
   });
 
-  // The first width is not the last one: fit again until the user moves the view.
+  // The first width is not the last one: fit again until the user moves the view, and then too when
+  // it does not show the whole graph any more.
   useEffect(() => {
     const element = area.current;
     if (element === null) return;
+    let size: Size = { width: 0, height: 0 };
+    const isWhole = () => builder.now().scene.nodes.every(({ name }) => isSeen(name, size));
     const observer = new ResizeObserver(() => {
+      const wasWhole = isWhole();
+      size = { width: element.clientWidth, height: element.clientHeight };
       // Without nodes React Flow would do it later, when the first one comes.
-      if (!isMoved.current && builder.now().scene.nodes.length > 0) void flow.fitView(FIT);
+      if (builder.now().scene.nodes.length === 0) return;
+      if (!isMoved.current || (wasWhole && !isWhole())) void flow.fitView(FIT);
     });
     observer.observe(element);
     return () => observer.disconnect();
@@ -192,18 +203,23 @@ export function useHandle(
     const names = scene.nodes.map((node) => node.name);
     const came = names.filter((name) => !known.current.has(name));
     known.current = new Set(names);
-    if (came.length === 0) return;
-    if (!isMoved.current || !came.some(isSeen)) void flow.fitView({ ...FIT, duration: smoothly() });
+    const [only] = came;
+    if (only === undefined) return;
+    if (isMoved.current && came.length === 1) show(only);
+    else if (!isMoved.current || !came.every((name) => isSeen(name))) {
+      void flow.fitView({ ...FIT, duration: smoothly() });
+    }
   }, [scene.nodes]);
 
   return {
     tab,
     within,
     viewportEvents: {
-      onMoveStart(event: unknown) {
+      // A mere click begins a move too, and ends it where it began.
+      onMove(event: unknown) {
         if (event !== null) isMoved.current = true;
+        requestAnimationFrame(keepFocus);
       },
-      onMove: () => void requestAnimationFrame(keepFocus),
     },
     focusEvents: {
       onFocus(event: FocusEvent<HTMLDivElement>) {

@@ -119,6 +119,7 @@ const STATES: { [state in NodeStatus["state"]]: string | null } = {
   done: null,
   cached: "cached",
   failed: "failed",
+  stopped: "not finished",
   stale: "edited since",
 };
 
@@ -126,7 +127,9 @@ const STATES: { [state in NodeStatus["state"]]: string | null } = {
 export function summary({ state, elementsOut, elementsIn, seconds, failed }: NodeStatus): string {
   const count = elementsOut ?? elementsIn;
   const parts = [
-    count === null || state === "waiting" ? null : grouped(count),
+    count === null || state === "waiting" || (state === "stopped" && count === 0)
+      ? null
+      : grouped(count),
     seconds === null ? null : duration(seconds),
     state === "failed" && failed > 0 ? null : STATES[state],
   ];

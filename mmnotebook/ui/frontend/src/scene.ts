@@ -93,7 +93,7 @@ export interface PaletteSection {
 export type RunState = "idle" | "preparing" | "running" | "done" | "failed" | "stopped";
 
 export interface NodeStatus {
-  state: "waiting" | "running" | "done" | "cached" | "failed" | "stale";
+  state: "waiting" | "running" | "done" | "cached" | "failed" | "stopped" | "stale";
   elementsIn: number | null;
   elementsOut: number | null;
   failed: number;

@@ -1,9 +1,10 @@
 // Between Python and the components: what is shown until Python has answered.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import { Bridge, type Model } from "../src/bridge";
+import { LATE_MS } from "../src/patience";
 import { node, sceneOf } from "./scenes";
 
 class FakeModel implements Model {
@@ -112,4 +113,27 @@ test("every subscription has its end", () => {
   stop();
   end();
   assert.equal([...model.handlers.values()].reduce((n, handlers) => n + handlers.size, 0), 0);
+});
+
+test("what Python has not answered for long is counted, until it answers", () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { model, bridge, end } = opened();
+  const answer = (number: number) => model.set("scene", { ...scene(), seen: { [bridge.id]: number } });
+  const { send } = bridge.snapshot();
+  send({ op: "arrange" });
+  mock.timers.tick(LATE_MS - 1);
+  answer(1);
+  mock.timers.tick(LATE_MS);
+  assert.equal(bridge.snapshot().waiting, 0);
+  send({ op: "arrange" });
+  send({ op: "undo" });
+  mock.timers.tick(LATE_MS);
+  assert.equal(bridge.snapshot().waiting, 2);
+  answer(3);
+  assert.equal(bridge.snapshot().waiting, 0);
+  send({ op: "undo" });
+  end();
+  mock.timers.tick(LATE_MS);
+  assert.equal(bridge.snapshot().waiting, 0);
+  mock.timers.reset();
 });

@@ -130,6 +130,8 @@ test("a run's result in one line", () => {
   assert.equal(summary(status({ state: "waiting", elementsIn: 7 })), "waiting");
   assert.equal(summary(status({ state: "failed", elementsOut: 2, failed: 3 })), "2");
   assert.equal(summary(status({ state: "failed" })), "failed");
+  assert.equal(summary(status({ state: "stopped", elementsOut: 885 })), "885 · not finished");
+  assert.equal(summary(status({ state: "stopped", elementsOut: 0 })), "not finished");
 });
 
 test("arrow keys walk along the wires and to neighbours", () => {

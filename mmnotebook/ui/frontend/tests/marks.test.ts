@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { wordsOf } from "../src/Problems";
 import { offsetAt, pieces, placeOf } from "../src/marks";
 import type { Problem } from "../src/scene";
 
@@ -38,4 +39,11 @@ test("a problem at the end of a line marks its last character, in an empty text 
 test("two problems at one place are one mark", () => {
   const marked = pieces("abc", [at(1, 1), at(1, 2), at(1, 1)]);
   assert.deepEqual(marked, [{ text: "abc", wrong: true }]);
+});
+
+test("a problem does not name its step twice", () => {
+  const problem = { message: "source needs 'data'", node: "source", line: null, column: null };
+  assert.equal(wordsOf(problem), "needs 'data'");
+  assert.equal(wordsOf({ ...problem, node: "source_2" }), "source needs 'data'");
+  assert.equal(wordsOf({ ...problem, node: null }), "source needs 'data'");
 });

@@ -1,0 +1,41 @@
+// How the run stands, and whether Python answers.
+
+import { memo } from "react";
+
+import { isRunning } from "./actions";
+import { type Builder, useBuilder } from "./bridge";
+
+const STATES: Record<Builder["status"]["state"], string> = {
+  idle: "not run yet",
+  preparing: "preparing",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  stopped: "stopped",
+};
+const AWAITED =
+  "The kernel is busy with a cell, or it is not running. What was done here is kept, and handled as soon as it answers.";
+
+export const StatusLine = memo(function StatusLine() {
+  const builder = useBuilder();
+  const { status, busy, waiting } = builder;
+  const awaited = waiting === 1 ? "1 action" : `${waiting} actions`;
+  const line =
+    waiting > 0 ? `waiting for the kernel: ${awaited}` : status.line || STATES[status.state];
+  // What counts up is not read out; what has come of it is.
+  const live = isRunning(builder) || waiting > 1 ? "off" : "polite";
+  return (
+    <div
+      className={`mm-status mm-status-${status.state}`}
+      aria-live={live}
+      title={waiting > 0 ? AWAITED : line}
+    >
+      {busy || waiting > 0 ? (
+        <span className="mm-spinner" role="img" aria-label={waiting > 0 ? "waiting" : "working"} />
+      ) : (
+        <span className="mm-status-dot" aria-hidden="true" />
+      )}
+      <span className="mm-status-line">{line}</span>
+    </div>
+  );
+});
