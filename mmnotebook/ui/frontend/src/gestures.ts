@@ -41,9 +41,11 @@ export function useChanges() {
         if (selected !== null) builder.select(selected, builder.wires);
       },
       onEdgesChange(changes: EdgeChange<WireType>[]) {
-        if (store.getState().userSelectionActive) return; // a box is for nodes
         const builder = now();
-        const selected = selectedAfter(builder.wires.map(wireKey), changes);
+        // A box is for nodes: of the wires it only takes away what was selected before.
+        const isBox = store.getState().userSelectionRect !== null;
+        const those = changes.filter((change) => change.type === "select" && !(isBox && change.selected));
+        const selected = selectedAfter(builder.wires.map(wireKey), those);
         if (selected !== null) builder.select(builder.selection, selected.map(wireOf));
       },
       // React Flow leaves several selected as they are when one of them is clicked.
