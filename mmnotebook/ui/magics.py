@@ -208,7 +208,8 @@ class MakingMagics(Magics):
 
         A NAME that is no variable yet begins with an empty canvas. The variable is assigned after
         every change that leaves nothing wrong with the graph. Executed again, it shows the same
-        builder, with its places and what can be undone.
+        builder, with its places and what can be undone; a graph that was assigned to NAME in the
+        meantime is taken, and undo brings back the one before it.
 
         In Python: mm.Builder(graph).
 
@@ -218,7 +219,7 @@ class MakingMagics(Magics):
           %mm_builder digits_ab
         """
         args = arguments.parse(self.mm_builder, arguments.words(line))
-        graph = self.variables.graph(args.name) if args.name in self.variables.own() else None
+        graph = self.variables.graph(args.name) if self.variables.has(args.name) else None
         from mmnotebook.ui.builder.opening import opened
 
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))

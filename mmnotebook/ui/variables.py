@@ -56,6 +56,10 @@ class Variables:
         """What a name in a pipeline's text can stand for."""
         return Names(models=registry, given={}, notebook=self.own())
 
+    def has(self, name: str) -> bool:
+        """Is there a variable of that name, be it a private one or one of IPython's?"""
+        return name in self._shell.user_ns
+
     def of(self, accepts: Accepts) -> list[str]:
         """The names of the variables that `accepts` says yes to."""
         return [name for name, value in self.own().items() if accepts(value)]

@@ -229,8 +229,10 @@ def test_the_magic_lets_a_variable_follow(notebook: Notebook) -> None:
     notebook.run("%mm_builder ab")
     assert opening._open["ab"] is builder
     notebook.run("ab = mm.pipeline('digits | tree')\n%mm_builder ab")
-    assert opening._open["ab"] is not builder
-    assert opening._open["ab"].text == "digits | tree"
+    assert opening._open["ab"] is builder
+    assert builder.text == "digits | tree"
+    builder.undo()
+    assert "map(...)" in builder.text
     error, _ = notebook.fail("%mm_builder digits")
     assert "'digits' is no pipeline" in str(error)
 

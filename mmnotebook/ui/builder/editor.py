@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.graph.editing import commands, texts
-from mmnotebook.graph.editing.document import Document
+from mmnotebook.graph.editing import commands, placing, texts
+from mmnotebook.graph.editing.document import Document, Edit
 from mmnotebook.graph.editing.history import History
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
@@ -17,6 +17,9 @@ from mmnotebook.ui.builder import scene
 
 Command = Mapping[str, Any]
 _TYPING = "what was typed"
+VIEWS, _NAMED = 32, 64
+"""Views whose commands are counted, the latest; each page that is loaded has one. And how long the
+name of a view may be."""
 
 
 class Editor:
@@ -44,10 +47,10 @@ class Editor:
         self.names = names
         self.selection: tuple[str, ...] = ()
         self.seen: dict[str, int] = {}
-        self._bindings = dict(graph.bindings)
         self._history = History(Document.of(graph))
         self._typed: str | None = None
         self._wrong: Sequence[Problem] = ()
+        self._dropped: tuple[Document, str, Sequence[Problem]] | None = None
         self._revision = 0
 
     @property
@@ -56,15 +59,15 @@ class Editor:
 
     @property
     def graph(self) -> Graph:
-        """The document's, with the objects bound to it that were given with the first one."""
+        """The document's, with those of the objects bound to it that it uses."""
         graph = self.document.graph
         used = {name for node in graph for name in (*node.data, *node.functions)}
         return replace(graph, bindings={n: v for n, v in self.bindings.items() if n in used})
 
     @property
-    def bindings(self) -> dict[str, Any]:
+    def bindings(self) -> Mapping[str, Any]:
         """The objects that names stand for, whatever the notebook has under them."""
-        return {**self._bindings, **self.document.graph.bindings}
+        return self.document.graph.bindings
 
     @property
     def wrong(self) -> Sequence[Problem]:
@@ -80,6 +83,14 @@ class Editor:
         """What is wrong with the graph, and the names in it that stand for nothing."""
         return texts.problems(self.graph, self.names())
 
+    def handled(self, view: str, number: int) -> None:
+        """Count a view's command, whatever comes of it."""
+        with self.lock:
+            self.seen.pop(view[:_NAMED], None)
+            self.seen[view[:_NAMED]] = number
+            for name in [*self.seen][:-VIEWS]:
+                del self.seen[name]
+
     def apply(self, command: Command) -> str | None:
         """Do what a command says; what stands against it, in words, when it cannot be done."""
         with self.lock:
@@ -92,33 +103,63 @@ class Editor:
             return None
 
     def _do(self, command: Command) -> None:
-        op = command.get("op")
+        op, before = command.get("op"), self.document
         if op == "undo" and self._typed is not None:
             edit = None
         elif op in ("undo", "redo"):
             edit = self._history.undo() if op == "undo" else self._history.redo()
         else:
-            edit = commands.apply(self.document, command, self.names())
+            edit = commands.apply(before, command, self.names())
             self._history.do(edit)
-        self._correct()
+        self._correct(op, before)
         if edit is not None:
             wanted = self.selection if edit.selection is None else edit.selection
-            self.selection = tuple(name for name in wanted if name in self.graph)
+            self.selection = tuple(name for name in wanted if name in self.document.graph)
 
-    def _correct(self) -> None:
-        """Forget a text that says no graph: the canvas was changed, or the text is right again."""
+    def _correct(self, op: Any, before: Document) -> None:
+        """Forget a text that says no graph when the canvas is changed; undo brings it back."""
+        if self._typed is not None and op not in ("undo", "text"):
+            if self.document.graph == before.graph:
+                return  # steps were moved: it says as much as before
+            self._dropped = before, self._typed, self._wrong
         self._typed, self._wrong = None, ()
+        if op == "undo" and self._dropped is not None and self._dropped[0] is self.document:
+            if before is not self.document:
+                _, self._typed, self._wrong = self._dropped
+            self._dropped = None
+
+    def take(self, graph: Graph) -> None:
+        """Take another graph, with its objects; undo brings back the one before."""
+        with self.lock:
+            before = self.document
+            places = placing.completed(Document.of(graph).graph, before.places)
+            self._history.do(Edit(Document(graph, places), "take the variable's graph"))
+            self._correct("take", before)
+            self.select(self.selection)
+
+    def bind(self, objects: Mapping[str, Any]) -> None:
+        """Let names stand for these objects, in place of those that were given before."""
+        with self.lock:
+            graph = replace(self.document.graph, bindings=objects)
+            self._history.document = replace(self.document, graph=graph)
 
     def select(self, names: Sequence[str]) -> None:
         """Select these nodes, as far as they are there."""
         with self.lock:
-            self.selection = tuple(name for name in names if name in self.graph)
+            self.selection = tuple(name for name in names if name in self.document.graph)
 
-    def scene(self, name: str | None) -> dict[str, Any]:
-        """What the canvas is to show; `name` is the variable's that the graph has."""
+    def scene(self, name: str | None, problems: Sequence[Problem]) -> dict[str, Any]:
+        """What the canvas is to show.
+
+        Parameters
+        ----------
+        name
+            The variable's that the graph has.
+        problems
+            Those of the graph.
+        """
         with self.lock:
             self._revision += 1
-            problems = self.problems()
             return {
                 "revision": self._revision,
                 "name": name,

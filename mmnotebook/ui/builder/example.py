@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from mmnotebook.errors import MMError
-from mmnotebook.graph.models import registry
+from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import notebook_names
 from mmnotebook.here import shell
 
@@ -33,8 +35,8 @@ class Example:
 def load() -> Example:
     """Put the variable `digits` into the notebook and register the models `logistic` and `tree`.
 
-    What has one of these names already stays: the new ones are then called `digits_example` and
-    so on.
+    What the user has under one of these names stays: the new ones are then called `digits_example`
+    and so on.
 
     Raises
     ------
@@ -73,22 +75,33 @@ def _trained() -> tuple[Any, list[Any]]:
 
 def _assign(frame: Any) -> str:
     known = notebook_names()
-    name = "digits"
-    if name in known and not _is_ours(known[name]):
-        name = "digits_example"
+    name = next(name for name in _names("digits") if name not in known or _is_ours(known[name]))
     if (running := shell()) is not None:
         frame.attrs["mmnotebook"] = "example"
         running.user_ns[name] = frame
     return name
 
 
+def _names(wanted: str) -> Iterator[str]:
+    """`digits`, `digits_example`, `digits_example_2`, …"""
+    yield wanted
+    yield f"{wanted}_example"
+    yield from (f"{wanted}_example_{count}" for count in itertools.count(2))
+
+
 def _is_ours(value: Any) -> bool:
-    return getattr(value, "attrs", {}).get("mmnotebook") == "example"
+    attrs = value.attrs if type(value).__name__ == "DataFrame" else {}
+    return bool(attrs.get("mmnotebook") == "example")
 
 
-def _register(name: str, model: Any) -> str:
+_registered: dict[str, ModelSpec] = {}
+"""The models of the example, by name."""
+
+
+def _register(wanted: str, model: Any) -> str:
     from mmnotebook.runtime.models.registration import register
 
-    if name in registry and registry[name].origin != type(model).__name__:
-        name = f"{name}_example"
-    return register(name, model, input="x").name
+    free = (n for n in _names(wanted) if n not in registry or registry[n] is _registered.get(n))
+    name = next(free)
+    _registered[name] = register(name, model, input="x")
+    return name

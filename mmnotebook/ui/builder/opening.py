@@ -12,7 +12,7 @@ _open: WeakValueDictionary[str, Builder] = WeakValueDictionary()
 
 
 def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> Builder:
-    """The builder of a variable: the one that was opened before, as long as that has its graph.
+    """The builder of a variable: the one that was opened before, which takes the variable's graph.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> 
         Is given the graph after every change that leaves nothing wrong with it.
     """
     before = _open.get(name)
-    if before is not None and (graph is None or before.last_good == graph):
+    if before is not None and before.comm is not None:  # it is not closed
+        if graph is not None:
+            before.take(graph)
         return before
-    if before is not None:
-        before.close()
     builder = Builder(graph, name=name, changed=changed)
     _open[name] = builder
     return builder

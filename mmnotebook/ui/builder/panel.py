@@ -87,6 +87,12 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
             elif self._selection:
                 self.several.name.focus()
 
+    def close(self) -> None:
+        """Close it with the views that are hidden."""
+        for view in (*self._views, self.several, self.summary):
+            style.discard(view)
+        super().close()
+
     def _show_node(self, name: str, before: Graph, names: Names) -> None:
         node = self._graph[name]
         if node.kind not in KINDS:

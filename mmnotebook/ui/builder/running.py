@@ -47,11 +47,11 @@ class Runner:
         """Does a run go on?"""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, graph: Graph, *, limit: int | None = None, fresh: bool = False) -> None:
-        """Let it run; nothing happens while another run goes on."""
+    def start(self, graph: Graph, *, limit: int | None = None, fresh: bool = False) -> bool:
+        """Let it run; False, and nothing happens, while another run goes on."""
         with self._lock:
             if self.going:
-                return
+                return False
             self.graph, self._running, self._stopped = graph, None, False
             self._tell(status.PREPARING)
             work = (graph, limit, fresh)
@@ -59,6 +59,7 @@ class Runner:
                 target=self._run, args=work, name="mmnotebook-builder", daemon=True
             )
             self._thread.start()
+            return True
 
     def stop(self) -> None:
         """End the run at its next element; what its nodes have finished is kept."""
@@ -81,7 +82,7 @@ class Runner:
             self._ran(graph, progress, limit, fresh)
         except MMError as error:
             self._failed(graph, progress, error)
-        except Exception as error:  # noqa: BLE001 - a thread's end, which would be seen by nobody
+        except BaseException as error:  # noqa: BLE001 - a thread's end, which nobody would see
             self._failed(graph, progress, MMError(one_line(error)))
 
     def _ran(self, graph: Graph, progress: Any, limit: int | None, fresh: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 CALM = 0.6
@@ -28,32 +29,46 @@ class StaticOutput:
         self._handle: Any = None
         self._shown: dict[str, str] = {}
         self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        self._lock, self._timing = threading.Lock(), threading.Lock()
 
     def display(self) -> None:
         """Show it in the cell that is executed."""
         from IPython.display import DisplayHandle
 
-        self._handle = DisplayHandle()
-        self._shown = self._view()
-        self._handle.display(self._shown, raw=True)
+        with self._lock:
+            self._handle = DisplayHandle()
+            self._shown = self._view()
+            self._handle.display(self._shown, raw=True)
 
     def renew(self) -> None:
         """Rewrite it after the next calm; nothing while it is not displayed."""
         if self._handle is None:
             return
-        with self._lock:
+        with self._timing:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = threading.Timer(CALM, self.rewrite)
+            self._timer = threading.Timer(CALM, self._rewrite)
             self._timer.daemon = True
             self._timer.start()
 
+    def close(self) -> None:
+        """Rewrite it no more; what is shown stays."""
+        with self._timing:
+            self._handle = None
+            if self._timer is not None:
+                self._timer.cancel()
+
     def rewrite(self) -> None:
         """Rewrite it now, when there is something new."""
-        if self._handle is None:
-            return
-        shown = self._view()
-        if shown != self._shown:
-            self._shown = shown
-            self._handle.update(shown, raw=True)
+        with self._lock:  # one at a time: the view that was looked at last is the one that stays
+            handle = self._handle
+            if handle is None:
+                return
+            shown = self._view()
+            if shown != self._shown:
+                self._shown = shown
+                handle.update(shown, raw=True)
+
+    def _rewrite(self) -> None:
+        with suppress(Exception):  # a timer's, which would end as an output of some other cell
+            self.rewrite()

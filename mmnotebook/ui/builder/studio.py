@@ -10,13 +10,12 @@ from ipywidgets import Layout, Tab
 
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import GraphError, MMError, Problem, one_line
+from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
 from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.here import shell
-from mmnotebook.ui.builder import example, palette, scene, static_view, status
+from mmnotebook.ui.builder import cells, example, palette, scene, static_view, status
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
 from mmnotebook.ui.builder.panel import Panel
@@ -59,6 +58,8 @@ class Studio:
         self._changed = changed
         self._known = mm.last
         self._status = status.IDLE
+        self._closed = False
+        self._viewed: tuple[Any, Result | None, dict[str, str]] = (None, None, {})
         self.editor = Editor(graph, self._names)
         self.runner = Runner(self._tell, self._ended)
         self.static = StaticOutput(self.view)
@@ -73,12 +74,14 @@ class Studio:
         self.canvas.observe(self._selected, "selection")
         self._palette()
         self._show()
-        _events("register", self._after_cell)
+        cells.after_each("register", self._after_cell)
 
     def close(self) -> None:
         """Stop the run that goes on, and look no more at what the cells do."""
+        self._closed = True
         self.runner.stop()
-        _events("unregister", self._after_cell)
+        self.static.close()
+        cells.after_each("unregister", self._after_cell)
 
     def do(self, command: Command) -> str | None:
         """Do what a command says; what stands against it, in words, when it cannot be done."""
@@ -96,20 +99,31 @@ class Studio:
         if wrong:
             self._select([wrong[0].node] if wrong[0].node else [])
             raise GraphError(wrong)
-        self.runner.start(part, limit=limit, fresh=fresh)
+        if not self.runner.start(part, limit=limit, fresh=fresh):
+            raise RunError("a run goes on already", remedy="stop it, or wait for its end")
+
+    def take(self, graph: Graph) -> None:
+        """Show the graph that the variable has now; undo brings back what was built."""
+        if graph == self.last_good:
+            self.editor.bind(graph.bindings)
+        else:
+            self.editor.take(graph)
+        self._show()
 
     def cell(self, name: str | None) -> str:
-        """The cell that makes the graph; GraphError when something is wrong with it."""
-        wrong = [*self.editor.wrong, *self.editor.problems()]
-        if wrong:
-            raise GraphError(wrong)
-        return f"%%mm_pipeline {name or self.name}\n{self.editor.text}"
+        """The cell that makes the graph; GraphError when something is wrong with it there."""
+        return cells.text_of(self.editor, name or self.name)
 
     def view(self) -> dict[str, str]:
-        """How all this reads without a kernel."""
-        with self.editor.lock:
-            graph, text = self.editor.graph, self.editor.text
-            return static_view.bundle(graph, text, self.editor.problems(), self.result)
+        """How all this reads without a kernel; made anew only when something has changed."""
+        editor = self.editor
+        with editor.lock:  # for as long as it takes to look, not to draw
+            shown, result = (editor.graph, editor.text, editor.problems()), self.result
+        before, of, made = self._viewed
+        if result is not of or shown != before:
+            made = static_view.bundle(*shown, result)
+            self._viewed = shown, result, made
+        return made
 
     def _names(self) -> Names:
         return Names(models=registry, given=self.editor.bindings, notebook=notebook_names())
@@ -132,7 +146,7 @@ class Studio:
     def _answer(self, content: dict[str, Any]) -> None:
         kind = content.get("type")
         if kind == "command":
-            self.editor.seen[str(content["view"])] = int(content["number"])
+            self.editor.handled(str(content["view"]), int(content["number"]))
             try:
                 self._ask(content["command"])
             finally:
@@ -141,7 +155,7 @@ class Studio:
             self.canvas.insert_cell(self.cell(content.get("name")))
         elif kind == "focus_panel":
             # The trait of a view comes later than its messages while the kernel is at work.
-            self.canvas.selection = list(content["nodes"])
+            self._select(list(content["nodes"]))
             self.panel.focus()
 
     def _ask(self, command: Command) -> None:
@@ -175,11 +189,13 @@ class Studio:
         self.canvas.say(made.said)
 
     def _selected(self, change: Any) -> None:
-        self.editor.select(change["new"])
-        self._show_selection()
+        if tuple(change["new"]) != self.editor.selection:
+            self.editor.select(change["new"])
+            self._show_selection(self.editor.problems())
 
     def _select(self, names: list[str]) -> None:
         self.editor.select(names)
+        self._show_selection(self.editor.problems())
         self.canvas.selection = list(self.editor.selection)
 
     def _go(self, node: str) -> None:
@@ -195,20 +211,28 @@ class Studio:
 
     # What is shown.
 
-    def _show(self) -> None:
-        """Show the document as it stands, everywhere."""
+    def _show(self) -> bool:
+        """Show the document as it stands, everywhere; was there something new?"""
         editor = self.editor
-        with editor.lock, self.canvas.hold_sync():
-            self.canvas.scene = editor.scene(self.name)
-            self.canvas.selection = list(editor.selection)
-            self.canvas.status = status.as_of(self._status, self.runner.graph, editor.graph)
-        self._show_selection()
-        self.static.renew()
-        self._hand_on()
+        with editor.lock:
+            problems, graph = editor.problems(), editor.graph
+            made = editor.scene(self.name, problems)
+            new = {**made, "revision": 0} != {**self.canvas.scene, "revision": 0}
+            with self.canvas.hold_sync():
+                if new:
+                    self.canvas.scene = made
+                self.canvas.selection = list(editor.selection)
+                self.canvas.status = status.as_of(self._status, self.runner.graph, graph)
+            self._show_selection(problems)
+        if new:
+            self.static.renew()
+        self._hand_on(graph, problems)
+        return new
 
-    def _show_selection(self) -> None:
+    def _show_selection(self, problems: list[Problem]) -> None:
         editor = self.editor
-        self.panel.show(editor.document, editor.selection, editor.problems())
+        with editor.lock:  # so that no older document is shown after a newer one
+            self.panel.show(editor.document, editor.selection, problems)
         for name in self._single():
             if self.result is not None and name in self.result:
                 self.inspector.show(self.result, name)
@@ -218,10 +242,9 @@ class Studio:
         selection = self.editor.selection
         return selection if len(selection) == 1 else ()
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, graph: Graph, problems: list[Problem]) -> None:
         """Give the graph to whoever follows it, once nothing is wrong with it."""
-        graph = self.editor.graph
-        if self.editor.wrong or graph == self.last_good or self.editor.problems():
+        if self.editor.wrong or problems or graph == self.last_good:
             return
         self.last_good = graph
         if self._changed is not None:
@@ -232,34 +255,39 @@ class Studio:
 
     def _after_cell(self, *_: Any) -> None:
         """Take in what a cell has changed: names, and a run of its own."""
-        self._palette()
-        self._show()
-        result = mm.last
-        if result is not None and result is not self._known:
-            self._known = result
-            self.below.layout.display = None
-            self.dashboard.add(result)
+        with suppress(Exception):  # what fails here is no matter of the cell that was executed
+            self._palette()
+            self._show()
+            result = mm.last
+            if result is not None and result is not self._known:
+                self._known = result
+                self.below.layout.display = None
+                self.dashboard.add(result)
 
     def _palette(self) -> None:
         self.canvas.palette = palette.sections(self._names())
 
     def _tell(self, shown: dict[str, Any]) -> None:
+        """Show how a run stands; told from its thread."""
+        if self._closed:
+            return
         self._status = shown
-        self.canvas.status = status.as_of(shown, self.runner.graph, self.editor.graph)
+        with self.editor.lock:
+            self.canvas.status = status.as_of(shown, self.runner.graph, self.editor.graph)
         if shown["state"] not in ("preparing", "running"):
+            self.canvas.send_state("status")  # the last word: sent whatever is held elsewhere
             self.static.renew()
 
     def _ended(self, result: Result) -> None:
+        """Show what a run gave; told from its thread."""
         self.result = self._known = result
-        self.below.layout.display = None
-        self.dashboard.add(result)
-        shown = [*list(result.keys())[-1:], *(name for name in self._single() if name in result)]
-        if shown:
-            self.inspector.show(result, shown[-1])
-
-
-def _events(what: str, do: Callable[..., None]) -> None:
-    """Register or unregister what is done after every cell, where there are cells."""
-    if (running := shell()) is not None:
-        with suppress(ValueError):  # it is not registered any more
-            getattr(running.events, what)("post_run_cell", do)
+        if self._closed:
+            return
+        try:
+            self.below.layout.display = None
+            self.dashboard.add(result)
+            last = list(result.keys())[-1:]
+            for name in [*last, *(name for name in self._single() if name in result)][-1:]:
+                self.inspector.show(result, name)
+        except Exception as error:  # noqa: BLE001 - the run itself went as it went
+            self.canvas.say(f"its elements or metrics cannot be shown: {one_line(error)}", "error")

@@ -64,7 +64,9 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         )
         self.problem = HTML(layout=Layout(display="none"))
         fields = [self.search, self.where, self.sample, self.first, self.pictures]
-        controls = HBox(fields[:1] if simple else fields, layout=Layout(flex_flow="row wrap"))
+        for field in fields[1:]:
+            field.layout.display = "none" if simple else None
+        controls = HBox(fields, layout=Layout(flex_flow="row wrap"))
         super().__init__([controls, self.problem, self.table])
         self._listen()
 

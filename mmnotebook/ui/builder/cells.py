@@ -1,0 +1,31 @@
+"""What passes between the builder and the notebook's cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.names import notebook_names
+from mmnotebook.here import shell
+from mmnotebook.ui.builder.editor import Editor
+
+
+def text_of(editor: Editor, name: str) -> str:
+    """The cell that makes the graph; GraphError when something is wrong with it there."""
+    wrong = [*editor.wrong, *editor.problems()]
+    if wrong:
+        raise GraphError(wrong)
+    known = notebook_names()
+    given = ", ".join(name for name in editor.graph.bindings if name not in known)
+    if given:
+        problem = Problem("given to the builder, and no variable of the notebook", found=given)
+        raise GraphError([problem], remedy=f"assign {given} in a cell, then insert this one")
+    return f"%%mm_pipeline {name}\n{editor.text}"
+
+
+def after_each(what: str, do: Callable[..., None]) -> None:
+    """Register or unregister what is done after every cell, where there are cells."""
+    if (running := shell()) is not None:
+        with suppress(ValueError):  # it is not registered any more
+            getattr(running.events, what)("post_run_cell", do)

@@ -1,0 +1,264 @@
+"""The builder among hostile variables, malformed messages and failing parts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from ipywidgets.widgets.widget import _instances
+
+import mmnotebook as mm
+from mmnotebook.errors import GraphError, RunError
+from mmnotebook.ui.builder.builder import Builder
+from mmnotebook.ui.builder.editor import VIEWS
+from tests.notebook.conftest import Notebook
+from tests.notebook.test_builder import View
+
+HOSTILE = """
+class Weird(list):
+    @property
+    def shape(self):
+        raise RuntimeError("no shape")
+    def __len__(self):
+        raise RuntimeError("no length")
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("nothing behind it")
+    def __getattr__(self, name):
+        raise RuntimeError("nothing behind it")
+    def __call__(self):
+        pass
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+class Homeless:
+    pass
+
+def wordy(value):
+    return value
+
+def lost(value):
+    return value
+
+weird, proxy, homeless = Weird([1]), Proxy(), Homeless()
+Homeless.__module__ = None
+wordy.__doc__ = 7
+lost.__module__ = None
+far = "x" * 10_000_000
+null = "a" + chr(0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def registered(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
+    notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
+    yield
+
+
+@pytest.fixture
+def builder() -> Iterator[Builder]:
+    made = mm.Builder()
+    yield made
+    made.close()
+
+
+def test_variables_that_raise_when_looked_at_are_listed_or_left_out(
+    builder: Builder, notebook: Notebook
+) -> None:
+    view = View(builder)
+    shown = notebook.run(HOSTILE)
+    assert "Error" not in shown.stdout + shown.stderr
+    assert view.items("Data") == ["digits", "weird"]
+    assert view.items("Functions") == ["halve", "wordy"]
+    view.send("text", text="weird | mlp | wordy")
+    view.canvas.selection = ["weird"]
+    assert builder.problems == []
+    view.send("register")
+    assert view.messages == []
+
+
+def test_what_fails_after_a_cell_is_not_the_cells(builder: Builder, notebook: Notebook) -> None:
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    builder._studio._palette = fail
+    shown = notebook.run("1")
+    assert "broken" not in shown.stdout + shown.stderr
+
+
+def test_after_a_cell_that_changed_nothing_nothing_is_sent(
+    builder: Builder, notebook: Notebook
+) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+    told: list[str] = []
+    view.canvas.observe(lambda change: told.append(change["name"]))
+    notebook.run("1")
+    assert told == []
+    notebook.run("digits = digits.head(7)")
+    assert told == ["palette", "scene"]
+
+
+def test_views_and_malformed_messages_leave_no_trace(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+    for number in range(3 * VIEWS):
+        command = {"op": "move", "places": {"mlp": [number, 0]}}
+        view.tell(type="command", view=f"v{number}", number=number, command=command)
+    seen = view.scene["seen"]
+    assert len(seen) == VIEWS
+    assert seen[f"v{3 * VIEWS - 1}"] == 3 * VIEWS - 1
+    view.tell(type="command", view="x" * 10_000, number=1, command={"op": "undo"})
+    view.tell(type="command", view={}, number="one", command={"op": "undo"})
+    view.tell(type="command", view="view", number=10, command=7)
+    assert all(len(name) < 100 for name in view.scene["seen"])
+    graph = builder.graph
+    deep = "(" * 5_000
+    for text in (deep, f"digits | {deep}", "digits | map(" + "-" * 50_000, "\0", "\ud800"):
+        view.send("text", text=text)
+        assert view.scene["textProblems"], text[:20]
+    view.send("undo")
+    for clip in ("[" * 100_000, '{"nodes": 7}', "null", '"'):
+        view.send("paste", clip=clip)
+        assert view.messages[-1]["level"] == "error"
+    view.send("move", places={"mlp": [10**400, 0]})
+    assert view.messages[-1]["level"] == "error"
+    assert builder.graph == graph
+
+
+def test_a_text_with_mistakes_survives_a_move_and_comes_back_with_undo(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+    view.send("text", text="digits | mlp | nobody")
+    view.send("move", places={"mlp": [5, 500]})
+    assert view.scene["text"] == "digits | mlp | nobody"
+    view.send("add", kind="model", params={"model": "tree"})
+    assert view.scene["textProblems"] == []
+    assert "nobody" not in view.scene["text"]
+    view.send("undo")
+    assert view.scene["text"] == "digits | mlp | nobody"
+    assert view.scene["textProblems"]
+    view.send("undo")
+    assert view.scene["text"] == "digits | mlp"
+
+
+def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
+    mm.Builder("digits | mlp").close()  # what is made once stays
+    before = len(_instances)
+    hooks = list(notebook.shell.events.callbacks["post_run_cell"])
+    threads = threading.active_count()
+    for _ in range(3):
+        made = mm.Builder("digits | [mlp, tree]")
+        view = View(made)
+        view.canvas.selection = ["mlp"]
+        view.canvas.selection = ["mlp", "tree"]
+        view.send("run", limit=5)
+        made.wait(60)
+        made.close()
+        made.close()
+    assert [type(w).__name__ for w in list(_instances.values())[before:]] == []
+    assert notebook.shell.events.callbacks["post_run_cell"] == hooks
+    assert threading.active_count() <= threads + 1
+
+
+def test_the_builder_of_a_variable_is_never_a_closed_one(notebook: Notebook) -> None:
+    from mmnotebook.ui.builder import opening
+
+    notebook.run("%mm_builder mine")
+    first = opening._open["mine"]
+    notebook.run("%mm_builder mine")
+    assert opening._open["mine"] is first
+    first.close()
+    notebook.run("%mm_builder mine")
+    assert opening._open["mine"] is not first
+    opening._open["mine"].close()
+
+
+def test_a_private_variable_is_opened_and_not_overwritten(notebook: Notebook) -> None:
+    from mmnotebook.ui.builder import opening
+
+    notebook.run("import mmnotebook as mm\n_ab = mm.pipeline('digits | mlp')\n%mm_builder _ab")
+    assert opening._open["_ab"].text == "digits | mlp"
+    opening._open["_ab"].close()
+    error, _ = notebook.fail("%mm_builder Out")
+    assert "'Out' is no pipeline" in str(error)
+    for name in ("1x", "for", "a b", "digits | mlp"):
+        assert isinstance(notebook.fail(f"%mm_builder {name}")[0], UsageError), name
+
+
+def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+    release = threading.Event()
+    studio = builder._studio
+    ended = studio.runner._ended
+    studio.runner._ended = lambda result: (release.wait(60), ended(result))
+    builder.run(limit=5)
+    with pytest.raises(RunError, match="goes on"):
+        builder.run(limit=5)
+    view.send("run", limit=5)
+    assert "goes on" in view.said()
+    release.set()
+    assert builder.wait(60) is not None
+
+
+def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(builder: Builder) -> None:
+    view = View(builder)
+    view.send("text", text="digits | mlp")
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no plot")
+
+    builder._studio.dashboard.add = broken
+    view.send("run", limit=5)
+    builder.wait(60)
+    assert view.canvas.status["state"] == "done"
+    assert "no plot" in view.said()
+
+
+def test_a_step_that_ends_the_interpreter_ends_the_run(
+    builder: Builder, notebook: Notebook
+) -> None:
+    notebook.run("def leave(value):\n    raise SystemExit('away')")
+    view = View(builder)
+    view.send("text", text="digits | leave")
+    view.send("run", limit=5)
+    builder.wait(60)
+    assert view.canvas.status["state"] == "failed"
+
+
+def test_a_cell_needs_what_was_given_in_the_notebook(builder: Builder, notebook: Notebook) -> None:
+    given = mm.Builder(mm.pipeline("rows | halve", rows=[1, 2]))
+    assert given.problems == []
+    with pytest.raises(GraphError, match="rows"):
+        given.cell()
+    notebook.variables["rows"] = [1, 2]
+    assert given.cell("mine") == "%%mm_pipeline mine\nrows | map(halve)"
+    given.close()
+
+
+def test_the_example_takes_nothing_away(builder: Builder, notebook: Notebook) -> None:
+    notebook.run(
+        "from sklearn.pipeline import make_pipeline\n"
+        "mine = make_pipeline(forest)\n%mm_model logistic mine --input y\n"
+        "digits_example = 'my own'"
+    )
+    view = View(builder)
+    view.send("example")
+    view.send("example")
+    assert mm.registry["logistic"].input == "y"
+    assert notebook.variables["digits_example"] == "my own"
+    assert builder.problems == []
+    assert [name for name in notebook.variables if name.startswith("digits_example")] == [
+        "digits_example",
+        "digits_example_2",
+    ]
