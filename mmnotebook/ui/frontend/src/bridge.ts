@@ -239,7 +239,7 @@ export class Bridge {
     if (name === "scene") this.receive(value);
     else if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
     else if (!same(this.builder[name], value)) {
-      this.change({ [name]: value });
+      this.change({ [name]: value, ...(name === "selection" && { wires: [] }) });
       // Selected elsewhere: by Python, or in another view.
       if (name === "selection" && value.length === 1) this.builder.canvas.current?.show(value[0]);
     }

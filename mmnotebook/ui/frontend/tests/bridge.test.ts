@@ -92,8 +92,10 @@ test("a selection is written once, and its echo changes nothing", () => {
   model.set("selection", ["mlp"]);
   bridge.snapshot().select(["mlp"]);
   assert.deepEqual([model.saved, changes], [1, 0]);
+  bridge.snapshot().select(["mlp"], [["rows", null, "mlp"]]);
   model.set("selection", ["rows"]);
   assert.deepEqual(bridge.snapshot().selection, ["rows"]);
+  assert.deepEqual(bridge.snapshot().wires, []);
   assert.equal(model.saved, 1);
 });
 
