@@ -79,6 +79,7 @@ class Studio:
     def __init__(
         self, page: Page, notebook: Notebook, *, builder: str = "builder", view: int = 0
     ) -> None:
+        expect.set_options(timeout=SECONDS * 1000)
         self.page, self.notebook, self.builder = page, notebook, builder
         self.whole = page.locator(".mm-studio").nth(view)
         self.root = page.locator(".mm-builder").nth(view)
