@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -121,6 +123,39 @@ def test_the_palette_adds_after_what_is_selected_and_keeps_the_focus(
     expect(text(builder)).to_have_value("rows | map(double) | map(half)")
     expect(item).to_be_focused()
     expect(builder.get_by_role("status")).to_contain_text("half added, after double")
+
+
+def test_enter_in_the_search_adds_what_has_that_name_and_the_next_can_be_typed(
+    builder: Locator, page: Page
+) -> None:
+    builder.locator(".react-flow__node[data-id=double]").click()
+    page.keyboard.press("a")
+    search = builder.get_by_role("searchbox")
+    expect(search).to_be_focused()
+    search.press_sequentially("half")
+    search.press("Enter")
+    expect(builder.locator(".react-flow__node[data-id=half].selected")).to_be_visible()
+    search.press_sequentially("vote")  # the template for an ensemble says so too, and is above
+    search.press("Enter")
+    expect(search).to_have_value("")
+    expect(text(builder)).to_have_value("rows | map(double) | [map(half)] | vote()")
+    search.press_sequentially("nothing has this name")
+    search.press("Enter")
+    expect(search).to_have_value("nothing has this name")
+    search.press("Escape")
+    search.press("Escape")
+    expect(builder.locator(".react-flow__node[data-id=vote]")).to_be_focused()
+
+
+def test_one_of_several_that_are_selected_is_selected_by_a_click(builder: Locator) -> None:
+    selected = builder.locator(".react-flow__node.selected")
+    node = builder.locator(".react-flow__node[data-id=double]")
+    node.click()
+    node.press("Control+a")
+    expect(selected).to_have_count(2)
+    node.click()
+    expect(selected).to_have_count(1)
+    expect(node).to_have_class(re.compile(r"\bselected\b"))
 
 
 def test_the_help_keeps_the_focus_and_gives_it_back(builder: Locator, page: Page) -> None:
