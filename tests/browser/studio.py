@@ -277,12 +277,14 @@ class Studio:
 
     def screenshot(self, name: str) -> None:
         """Pictures of the page in both themes."""
-        SHOTS.mkdir(exist_ok=True)
         for theme in (DARK, LIGHT):
             self.notebook.change_theme(theme)
             self.settle()
-            word = theme.rpartition(" ")[2].lower()
-            self.page.screenshot(path=SHOTS / f"{name}-{word}.png")
+            self.picture(f"{name}-{theme.rpartition(' ')[2].lower()}")
+
+    def picture(self, name: str) -> None:
+        """A picture of the page as it is at this moment."""
+        self.page.screenshot(path=SHOTS / f"{name}.png")
 
     def unreadable(self) -> dict[str, float]:
         """The texts with less contrast than WCAG 2 AA asks for; what is disabled may have less."""

@@ -189,7 +189,7 @@ def test_a_wrong_wire_is_refused_with_its_reason(opened: Notebook) -> None:
             expect(reason).to_contain_text(words)
             expect(made.root.locator(".mm-plug-refused")).not_to_have_count(0)
             if words == "circle":
-                made.page.screenshot(path="test-results/mouse-refused.png")
+                made.picture("mouse-refused")
         expect(reason).to_have_count(0)
         expect(made.root.locator(".mm-toast").last).to_contain_text(words)
     assert made.wires() == wires
