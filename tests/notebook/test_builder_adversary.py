@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import mmnotebook as mm
 from mmnotebook.errors import GraphError, RunError
 from mmnotebook.ui.builder.builder import Builder
 from mmnotebook.ui.builder.editor import VIEWS
-from tests.notebook.conftest import Notebook
+from tests.notebook.conftest import ROOT, Notebook
 from tests.notebook.test_builder import View
 
 HOSTILE = """
@@ -168,6 +170,13 @@ def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
     assert [type(w).__name__ for w in list(_instances.values())[before:]] == []
     assert notebook.shell.events.callbacks["post_run_cell"] == hooks
     assert threading.active_count() <= threads + 1
+
+
+def test_a_script_that_ends_with_an_open_builder_says_nothing() -> None:
+    script = "import mmnotebook as mm\nprint(mm.Builder())"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("Builder('')\n", "")
 
 
 def test_the_builder_of_a_variable_is_never_a_closed_one(notebook: Notebook) -> None:

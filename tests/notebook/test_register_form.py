@@ -321,3 +321,45 @@ def test_the_static_view(models: Registry) -> None:
     bundle = form._repr_mimebundle_()
     assert "mlp: torch Net" in bundle["text/plain"] and "torch Net" in bundle["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+class Lazy:
+    """A module that loads what is asked for, and cannot."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("not installed")
+
+
+@pytest.mark.parametrize(
+    "path", ["a\0b", "~nobody_here/model.pt", "x" * 5_000], ids=["null", "home", "long"]
+)
+def test_a_path_that_cannot_be_one_is_said(path: str) -> None:
+    made = Form()
+    made.form.fields.source.value = FILE
+    made.form.fields.path.value = path
+    assert "no such file" in made.form.fields.message("path")
+
+
+def test_a_class_that_cannot_be_looked_up_is_said() -> None:
+    made = Form(lazy=Lazy())
+    made.form.fields.source.value = FILE
+    made.form.fields.model_class.value = "lazy.Net"
+    assert "not installed" in made.form.fields.message("model_class")
+
+
+class Leaving:
+    """Ends the interpreter when it is asked."""
+
+    def predict(self, batch: Any) -> Any:
+        raise SystemExit("away")
+
+
+def test_a_model_that_ends_the_interpreter_leaves_the_form_alive() -> None:
+    made = Form(leaving=Leaving(), rows=[1.0])
+    made.form.fields.name.value = "leaving"
+    made.form.fields.variable.value = "leaving"
+    assert not made.form.try_it.disabled
+    made.form.try_it.click()
+    assert made.form.wait(SECONDS)
+    assert "SystemExit" in made.form.message
+    assert not made.form.try_it.disabled

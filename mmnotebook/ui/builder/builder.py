@@ -169,11 +169,13 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def close(self) -> None:
         """Close the widget, and stop its run; the graph stays."""
-        if hasattr(self, "_studio"):  # not after a refused __init__, which Widget.__del__ closes
-            self._studio.close()
-            for part in (*self.children, self.layout):
-                discard(part)
+        self._studio.close()
+        for part in (*self.children, self.layout):
+            discard(part)
         super().close()
+
+    def __del__(self) -> None:
+        """Close nothing: until they are closed widgets are kept, so that this is Python's end."""
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

@@ -190,6 +190,15 @@ def _is_module(kind: type) -> bool:
     return ("torch", "Module") in names
 
 
+def existing(text: str) -> Path | None:
+    """The file or folder that a text leads to, None where it leads to none."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long for a path, no such home, a null byte
+        return None
+
+
 def files() -> list[str]:
     """The files in the working folder that could be models."""
     try:

@@ -6,12 +6,11 @@ import builtins
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from ipywidgets import Combobox, Dropdown, Layout, Text, VBox
 
-from mmnotebook.errors import MMError, nearest
+from mmnotebook.errors import MMError, nearest, one_line
 from mmnotebook.graph.checks import is_count
 from mmnotebook.graph.models import registry
 from mmnotebook.runtime.models import frameworks, settings
@@ -22,6 +21,7 @@ from mmnotebook.ui.builder.fields import (
     Wrong,
     classes,
     could_be_models,
+    existing,
     files,
     is_function,
     parted,
@@ -181,8 +181,8 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         text = self.path.value.strip()
         if not text:
             raise Wrong("the path of a file")
-        path = Path(text).expanduser()
-        if not path.exists():
+        path = existing(text)
+        if path is None:
             framework = self._framework()
             if framework is not None and frameworks.by_name(framework).named:
                 return style.hint("no file: taken as a name that the framework knows")
@@ -290,6 +290,8 @@ def _callable(text: str, variables: Variables, kind: str) -> Any:
         close = nearest(text, variables)
         meant = f"; did you mean {close!r}?" if close else ""
         raise Wrong(f"no {kind} is named {text!r} in the notebook{meant}") from None
+    except Exception as error:  # a module that loads its parts when they are asked for
+        raise Wrong(f"{text!r} cannot be looked up: {one_line(error)}") from error
     if not callable(value):
         raise Wrong(f"{text!r} is no {kind}: it is a {type(value).__name__}")
     return value

@@ -13,6 +13,7 @@ from typing import Any
 from mmnotebook.graph.editing.templates import TEMPLATES
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
+from mmnotebook.ui.builder.fields import existing
 
 Json = dict[str, Any]
 _STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack")
@@ -65,10 +66,7 @@ def data_names(names: Names) -> Iterator[str]:
 def _leads_to_files(text: str) -> bool:
     if len(text) > _LONGEST_PATH:
         return False
-    try:
-        return any(mark in text for mark in "*?[") or Path(text).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):  # too long for a path, no such home, a null byte
-        return False
+    return any(mark in text for mark in "*?[") or existing(text) is not None
 
 
 def filling(names: Names, template: str) -> Json:

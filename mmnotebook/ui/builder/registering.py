@@ -132,7 +132,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             shown = work()
         except MMError as error:
             shown = style.error(str(error))
-        except Exception as error:  # noqa: BLE001 - it would end with the thread, unseen
+        except BaseException as error:  # noqa: BLE001 - it would end with the thread, unseen
             shown = style.error(one_line(error))
         style.put(self._line, shown)
         self._working = False
