@@ -118,9 +118,7 @@ def look_at_what_failed(made: Studio) -> None:
     expect(way.locator("td:first-child")).to_have_text(["digits", "split", "tree"])
     way.locator("summary").click()
     expect(way.locator("pre")).to_contain_text("ValueError")
-    made.screenshot("mouse-failed")
-    made.whole.get_by_role("tab", name="Metrics").click()
-    made.screenshot("mouse-metrics")
+    made.picture("mouse-failed")
 
 
 def test_all_of_it_is_undone_and_done_again(opened: Notebook) -> None:
@@ -171,7 +169,6 @@ def test_text_and_canvas_follow_each_other(opened: Notebook) -> None:
     assert "did you mean 'tree'" in made.problems()[0] or "tree" in made.problems()[0]
     expect(made.area).to_have_attribute("aria-invalid", "true")
     assert made.names() == ["digits", "logistic", "tree"]
-    made.screenshot("mouse-wrong-text")
     made.type_text("digits | tree")
     made.wait_for(made.names, ["digits", "tree"])
     made.wait_for(made.problems, [])
@@ -238,12 +235,18 @@ def box(made: Studio, first: str, last: str) -> None:
 def test_everything_can_be_read(opened: Notebook, theme: str) -> None:
     made = studio(opened, SPLIT)
     opened.change_theme(theme)
-    assert made.unreadable() == {}
+
+    def can_be_read(name: str) -> None:
+        made.settle()
+        made.picture(f"mouse-{name}-{theme.split()[-1].lower()}")
+        assert made.unreadable() == {}
+
+    can_be_read("before")
     assert made.run() == "done"
     made.select("tree")
-    assert made.unreadable() == {}
+    can_be_read("elements")
+    made.whole.get_by_role("tab", name="Metrics").click()
+    can_be_read("metrics")
     made.type_text("digits | tree | nothing")
     made.wait_for(lambda: len(made.problems()), 1)
-    made.add("vote")
-    made.whole.get_by_role("tab", name="Metrics").click()
-    assert made.unreadable() == {}
+    can_be_read("problems")

@@ -156,7 +156,7 @@ def test_three_hundred_nodes_are_moved_and_found(
     made = open_studio(lab, page, "many.ipynb", [CROWD, "builder"])
     assert len(made.scene()["nodes"]) == MANY
     made.settle()
-    made.screenshot("views-300")
+    made.picture("views-300")
     name = made.python("list(builder.graph)[150].name")
     before = {node["name"]: [node["x"], node["y"]] for node in made.scene()["nodes"]}
     page.evaluate(_FRAMES)
