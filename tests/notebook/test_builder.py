@@ -313,3 +313,22 @@ def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> N
     notebook.run("%mm_pipeline digits | tree --run --limit 9")
     (run,) = builder.children[1].children[1].runs
     assert run.graph == mm.last.graph
+
+
+def test_what_failed_in_a_run_that_was_given_up_is_shown(
+    builder: Builder, notebook: Notebook
+) -> None:
+    notebook.run("def never(row):\n    raise ValueError('never')")
+    view, inspector = View(builder), builder.children[1].children[0]
+    view.send("text", text="digits | never | tree")
+    view.send("run", until=None, limit=None, fresh=False)
+    builder.wait(60)
+    assert view.canvas.status["state"] == "failed"
+    assert "never" in view.said()
+    assert (inspector.node, inspector.tabs.selected_index) == ("never", 1)
+    assert len(inspector.failures.table.rows) > 0
+    assert builder.children[1].layout.display is None
+    view.send("text", text="digits | tree")
+    view.send("run", until=None, limit=20, fresh=False)
+    builder.wait(60)
+    assert (inspector.node, inspector.tabs.selected_index) == ("tree", 0)

@@ -10,6 +10,7 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui.builder import status
 from mmnotebook.ui.builder.running import Runner
@@ -35,7 +36,8 @@ class Canvas:
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
         self.results: list[Result] = []
-        self.runner = Runner(self.told.append, self.results.append)
+        self.errors: list[MMError] = []
+        self.runner = Runner(self.told.append, self.results.append, self.errors.append)
 
     def run(self, graph: Graph, **how: Any) -> dict[str, Any]:
         self.runner.start(graph, **how)
@@ -118,9 +120,24 @@ def test_a_run_that_fails_says_where_and_keeps_what_there_is() -> None:
     assert "never" in last["line"]
     assert "→" in last["line"]
     assert last["nodes"]["never"]["state"] == "failed"
-    assert last["nodes"]["plus"]["state"] in ("done", "waiting")
+    assert last["nodes"]["plus"]["state"] in ("done", "stopped")
+    assert "sys.last_value" not in last["line"]
+    (error,) = canvas.errors
+    assert isinstance(error, RunError)
+    assert set(error.failed["node"]) == {"never"}
     again = canvas.run(mm.pipeline("data | plus", data=[1], plus=plus))
     assert again["state"] == "done"
+
+
+def test_what_was_edited_since_is_said() -> None:
+    canvas = Canvas()
+    graph = mm.pipeline("data | plus", data=[1, 2, 3], plus=plus)
+    last = canvas.run(graph)
+    assert status.as_of(last, graph, graph)["line"] == last["line"]
+    more = mm.pipeline("data | plus | picky", data=[1, 2, 3], plus=plus, picky=picky)
+    assert status.as_of(last, graph, more)["line"] == last["line"]
+    other = mm.pipeline("data | picky", data=[1, 2, 3], picky=picky)
+    assert status.as_of(last, graph, other)["line"] == f"{last['line']} · edited since"
 
 
 def test_a_run_that_cannot_begin_says_why() -> None:
@@ -137,6 +154,7 @@ def test_what_is_not_as_it_ran_is_stale() -> None:
     assert status.unchanged(ran, now) == {"data", "three"}
     node = {"state": "done"}
     shown = {
+        **status.IDLE,
         "nodes": dict.fromkeys(ran.names, node),
         "wires": [
             {"source": "data", "port": None, "target": "three", "count": 3},

@@ -25,6 +25,8 @@ class Runner:
         Is given the status for the canvas, again and again.
     ended
         Is given the result at the end of a run that has one, also when it failed.
+    failed
+        Is given what a run has failed with.
 
     Attributes
     ----------
@@ -33,10 +35,13 @@ class Runner:
     """
 
     def __init__(
-        self, tell: Callable[[dict[str, Any]], None], ended: Callable[[Result], None]
+        self,
+        tell: Callable[[dict[str, Any]], None],
+        ended: Callable[[Result], None],
+        failed: Callable[[MMError], None] = lambda error: None,
     ) -> None:
         self.graph: Graph | None = None
-        self._tell, self._ended = tell, ended
+        self._tell, self._ended, self._lost = tell, ended, failed
         self._running: Any = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -112,12 +117,18 @@ class Runner:
         result = getattr(error, "result", None)
         if result is not None:
             self._ended(result)
-        line = progress.line() if stopped else _said(error)
+        line = progress.line() if stopped else said(error)
         state = "stopped" if stopped else "failed"
         self._tell({**status.during(graph, progress), "state": state, "line": line})
+        if not stopped:
+            self._lost(error)
 
 
-def _said(error: MMError) -> str:
+def said(error: MMError) -> str:
     """An error on one line, with what can be done about it."""
-    said = " ".join(error.message.split())
-    return said if error.remedy is None else f"{said} → {error.remedy}"
+    words, remedy = " ".join(error.message.split()), error.remedy
+    if getattr(error, "failed", None) is not None:
+        remedy = (
+            "mend it; those that failed are below. mm.run(…, max_failed=…) lets more of them pass"
+        )
+    return words if remedy is None else f"{words} → {remedy}"

@@ -12,6 +12,7 @@ from mmnotebook.runtime.running.progress import NodeProgress, Progress
 Json = dict[str, Any]
 IDLE: Json = {"state": "idle", "line": "", "nodes": {}, "wires": []}
 PREPARING: Json = {"state": "preparing", "line": "preparing the run", "nodes": {}, "wires": []}
+_EDITED = " · edited since"
 _STATES = {"starting": "preparing", "running": "running", "done": "done", "interrupted": "stopped"}
 
 
@@ -33,7 +34,8 @@ def during(graph: Graph, progress: Progress) -> Json:
 
 
 def _node(graph: Graph, progress: Progress, node: NodeProgress, total: int | None) -> Json:
-    states = {"stopped": "waiting"}
+    over = progress.state not in ("starting", "running")
+    states = {"stopped": "stopped", "waiting": "stopped"} if over else {}
     feeding = [progress.nodes.get(wire.node) for wire in graph[node.name].inputs]
     single = feeding[0] if len(feeding) == 1 else None
     return {
@@ -97,7 +99,10 @@ def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
         if name in now
     }
     wires = [wire for wire in status["wires"] if {wire["source"], wire["target"]} <= same]
-    return {**status, "nodes": nodes, "wires": wires}
+    line = status["line"]
+    if status["state"] in ("done", "failed", "stopped") and len(same) < len(ran):
+        line += _EDITED
+    return {**status, "line": line, "nodes": nodes, "wires": wires}
 
 
 def unchanged(ran: Graph, now: Graph) -> set[str]:

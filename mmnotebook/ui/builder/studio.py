@@ -10,7 +10,7 @@ from ipywidgets import Layout, Tab
 
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
+from mmnotebook.errors import GraphError, MMError, Problem, RunError, RunError, one_line
 from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
@@ -20,7 +20,7 @@ from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
 from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.registering import RegisterForm
-from mmnotebook.ui.builder.running import Runner
+from mmnotebook.ui.builder.running import Runner, said
 from mmnotebook.ui.builder.showing import StaticOutput
 from mmnotebook.ui.dashboard import Dashboard
 from mmnotebook.ui.inspector import Inspector
@@ -61,7 +61,7 @@ class Studio:
         self._closed = False
         self._viewed: tuple[Any, Result | None, dict[str, str]] = (None, None, {})
         self.editor = Editor(graph, self._names)
-        self.runner = Runner(self._tell, self._ended)
+        self.runner = Runner(self._tell, self._ended, self._failed)
         self.static = StaticOutput(self.view)
         self.canvas = Canvas(kinds=scene.kinds(), layout=Layout(flex="1 1 auto", min_width="0"))
         self.panel = Panel(self.do, self._names)
@@ -234,8 +234,7 @@ class Studio:
         with editor.lock:  # so that no older document is shown after a newer one
             self.panel.show(editor.document, editor.selection, problems)
         for name in self._single():
-            if self.result is not None and name in self.result:
-                self.inspector.show(self.result, name)
+            self.inspector.visit(self.result, name)
 
     def _single(self) -> tuple[str, ...]:
         """The selected node when it is only one."""
@@ -263,6 +262,7 @@ class Studio:
                 self._known = result
                 self.below.layout.display = None
                 self.dashboard.add(result)
+            self.static.settle()
 
     def _palette(self) -> None:
         self.canvas.palette = palette.sections(self._names())
@@ -278,6 +278,14 @@ class Studio:
             self.canvas.send_state("status")  # the last word: sent whatever is held elsewhere
             self.static.renew()
 
+    def _failed(self, error: MMError) -> None:
+        """Show what a run has failed with; told from its thread."""
+        if not self._closed:
+            self.canvas.say(said(error), "error")
+        if isinstance(error, RunError) and error.failed is not None and error.result is None:
+            self.below.layout.display = None
+            self.inspector.show_failed(str(error.node), error.failed)
+
     def _ended(self, result: Result) -> None:
         """Show what a run gave; told from its thread."""
         self.result = self._known = result
@@ -286,8 +294,7 @@ class Studio:
         try:
             self.below.layout.display = None
             self.dashboard.add(result)
-            last = list(result.keys())[-1:]
-            for name in [*last, *(name for name in self._single() if name in result)][-1:]:
+            for name in [*result.keys(), *(n for n in self._single() if n in result)][-1:]:
                 self.inspector.show(result, name)
         except Exception as error:  # noqa: BLE001 - the run itself went as it went
             self.canvas.say(f"its elements or metrics cannot be shown: {one_line(error)}", "error")

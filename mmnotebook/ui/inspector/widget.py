@@ -61,6 +61,8 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.on_node = on_node
         self.node: str | None = None
         self._result: Result | None = None
+        self._latest: Result | None = None
+        self._lost: tuple[str, pd.DataFrame] | None = None
         self._lock, self._quiet = threading.RLock(), False
         self._size = min(n, static_view.MOST)
         self._nodes = Dropdown(
@@ -103,25 +105,55 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             if result is self._result and node == self.node:
                 return
             frame = None if node is None else result[node]
+            if self._result is None:
+                self.tabs.selected_index = 0
+            if result is not self._latest:
+                self._latest, self._lost = result, None
             self._result = result
             self._show(node, frame)
+
+    def show_failed(self, node: str, failed: pd.DataFrame) -> None:
+        """Show what failed in the node in which a run without a result was given up.
+
+        Parameters
+        ----------
+        failed
+            The columns of `result.failed`.
+        """
+        with self._lock:
+            self._lost, self._result, self.selected = (node, failed), None, None
+            self._show(node, None)
+            self.tabs.selected_index = 1
+
+    def visit(self, result: Result | None, node: str) -> None:
+        """Show a node where it has something to show: what failed last, or elements of a run."""
+        if self._lost is not None and self._lost[0] == node:
+            self.show_failed(*self._lost)
+        elif result is not None and node in result:
+            self.show(result, node)
 
     def _show(self, node: str | None, frame: pd.DataFrame | None) -> None:
         keep = self.node in (None, node)
         self.node = node
         self._fill(node)
-        failed = _NONE if self._result is None or node is None else failures(self._result, node)
+        failed, counts = _NONE, _counted(self._result, node)
+        if self._result is not None and node is not None:
+            failed = failures(self._result, node)
+        elif self._lost is not None and node is not None:
+            failed = self._lost[1].drop(columns="node")
+            counts = "the run was given up here; these failed until then"
         frame = _NONE if frame is None else frame
         self.elements.show(frame, keep=keep)
         self.failures.show(failed, keep=keep)
         self.tabs.titles = (f"Elements ({len(frame):,})", f"Failed ({len(failed):,})")
-        self._counts.value = _counted(self._result, node)
+        self._counts.value = counts
         self._follow()
 
     def _fill(self, node: str | None) -> None:
         """Offer the nodes of the run."""
         self._quiet = True
-        self._nodes.options = _names(self._result) if self._result is not None else ()
+        lone = () if node is None else (node,)
+        self._nodes.options = lone if self._result is None else _names(self._result)
         self._nodes.value = node
         self._quiet = False
 
