@@ -10,7 +10,7 @@ from ipywidgets import Layout, Tab
 
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import GraphError, MMError, Problem, RunError, RunError, one_line
+from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
 from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
