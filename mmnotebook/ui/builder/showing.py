@@ -51,6 +51,18 @@ class StaticOutput:
             self._timer.daemon = True
             self._timer.start()
 
+    def settle(self) -> None:
+        """Rewrite it now if that is due: at the end of a cell, as long as its outputs are heard.
+
+        What executes a notebook without a frontend hears nothing between the cells.
+        """
+        with self._timing:
+            is_due = self._timer is not None and self._timer.is_alive()
+            if self._timer is not None:
+                self._timer.cancel()
+        if is_due:
+            self.rewrite()
+
     def close(self) -> None:
         """Rewrite it no more; what is shown stays."""
         with self._timing:
