@@ -263,7 +263,6 @@ class Studio:
                 self.below.layout.display = None
                 self.dashboard.add(result)
             self.static.settle()
-            self.static.settle()
 
     def _palette(self) -> None:
         self.canvas.palette = palette.sections(self._names())
