@@ -46,7 +46,7 @@ _MARK_TEXTS = """studio => {
     const isText = node => node.nodeType === Node.TEXT_NODE && node.data.trim();
     for (const element of studio.querySelectorAll("*")) {
         const isUsed = !element.closest(
-            ":disabled, [aria-disabled=true], .mm-hidden, style, textarea, option");
+            ":disabled, [aria-disabled=true], .mm-hidden, .mm-marks, style, textarea, option");
         element.toggleAttribute("data-mm-text", isUsed && [...element.childNodes].some(isText));
     }
 }"""
