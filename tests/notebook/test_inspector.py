@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from mmnotebook.analysis import inspection
 from mmnotebook.errors import GraphError, ResultError
 from mmnotebook.ui.inspector import Inspector
 from mmnotebook.ui.inspector.pages import Query, Rows
+from mmnotebook.ui.inspector.panes import Pane
 from tests.notebook.conftest import ROOT, Kernel
 
 COUNT = 200
@@ -398,3 +400,30 @@ def test_in_a_notebook_it_is_the_widget_with_static_views_beside_it(kernel: Kern
     assert kernel.run("mm.inspect(r, 'abs', n=3).head(2)")["status"] == "ok"
     (plain,) = kernel.of("execute_result")
     assert {*plain["data"]} == {"text/html", "text/plain"}
+
+
+def test_a_page_is_turned_without_sorting_again() -> None:
+    sorted_by: list[str] = []
+
+    class Name(str):
+        def casefold(self) -> str:
+            sorted_by.append(str(self))
+            return super().casefold()
+
+    frame = pd.DataFrame({"id": [Name(number) for number in range(90)]})
+    pane = Pane(lambda id: None, "Elements")
+    pane.show(frame)
+    pane.table.sort = {"column": 0, "ascending": False}
+    assert len(sorted_by) == 90
+    pane.turn("next")
+    assert [row[0]["text"] for row in pane.table.rows[:2]] == ["69", "68"]
+    assert len(sorted_by) == 90
+
+
+@pytest.mark.parametrize(
+    "value", ["Größe \ud800", "a\n b", 1234567, -5, 0.25, 1e30, math.nan, True]
+)
+def test_what_is_shown_is_found(value: Any) -> None:
+    rows = Rows(pd.DataFrame({"id": ["x"], "value": pd.Series([value], dtype=object)}))
+    needle = rows.cells([0])[0][1].text
+    assert len(rows.found(Query(search=needle))) == 1

@@ -17,7 +17,7 @@ from mmnotebook.ui.inspector.pictures import Array
 SIDE = 96
 """Pixels of a picture, at most, in height and width."""
 _ENLARGED = 56  # pixels on the screen that a smaller picture is drawn with, about
-_WHOLE = 20_000  # characters
+WHOLE = 20_000  # characters
 _FIRST = 4
 _BYTES = 24
 
@@ -81,12 +81,12 @@ def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
 
 def folded(summary: str, more: str) -> Cell:
     """A short text behind which there is a long one; missing when that is empty."""
-    return Cell(line(summary), more=clean(more[-_WHOLE:])) if more else Cell(MISSING, "missing")
+    return Cell(line(summary), more=clean(more[-WHOLE:])) if more else Cell(MISSING, "missing")
 
 
 def clean(text: str) -> str:
     """The text without what UTF-8 cannot carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def line(text: str) -> str:
@@ -133,7 +133,7 @@ def _is_number(value: Any) -> bool:
 
 def _of_text(value: str) -> Cell:
     text = short(value)
-    return Cell(line(text), more=clean(value[:_WHOLE]) if text != value else "")
+    return Cell(line(text), more=clean(value[:WHOLE]) if text != value else "")
 
 
 def _is_pil(value: Any) -> bool:

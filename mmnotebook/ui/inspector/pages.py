@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from mmnotebook.analysis.inspection import matching
+from mmnotebook.analysis.tables import short
 from mmnotebook.analysis.values import plain
-from mmnotebook.ui.inspector.cells import Cell, cell, folded, line
+from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
 _COLUMNS = 100  # shown at most; the middle ones of more are left out
 _NUMBERS = re.compile(r"([0-9]{1,18})")
@@ -71,6 +72,7 @@ class Rows:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
+        self._before: tuple[Query, int, Places] | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -106,7 +108,16 @@ class Rows:
         return np.flatnonzero(keep)
 
     def ordered(self, found: Places, query: Query, size: int) -> Places:
-        """What was found, or a sample of `size` of it, in the order that the query names."""
+        """What was found, or a sample of `size` of it, in the order that the query names.
+
+        It is kept for the next page.
+        """
+        asked = replace(query, start=0)
+        if self._before is None or self._before[:2] != (asked, size):
+            self._before = asked, size, self._in_order(found, query, size)
+        return self._before[2]
+
+    def _in_order(self, found: Places, query: Query, size: int) -> Places:
         if query.seed is not None and len(found) > size:
             drawn = np.random.default_rng(query.seed).choice(len(found), size, replace=False)
             found = found[np.sort(drawn)]
@@ -150,6 +161,13 @@ def _last_line(text: Any) -> str:
 
 
 def _searched(value: Any) -> str:
+    """What is looked through; the plain types, of which there may be millions, without a cell."""
+    if type(value) is str:
+        return line(value[:WHOLE]).casefold()
+    if type(value) is int:
+        return f"{value:,} {value}"
+    if type(value) is float:
+        return f"{short(value)} {value}".casefold()
     shown = cell(value, side=0)
     typed = f" {value!s}" if shown.kind == "number" else ""
     return (shown.more or shown.text + typed).casefold()
@@ -162,8 +180,8 @@ def _order(values: pd.Series, ascending: bool) -> Places:
         placed = values.sort_values(ascending=ascending, kind="stable", na_position="last")
         places: Places = placed.index.to_numpy(dtype=np.intp)
         return places
-    missing = values.isna().to_numpy()
-    keys = {place: _key(values.iat[place]) for place in np.flatnonzero(~missing).tolist()}
+    missing, items = values.isna().to_numpy(), values.tolist()
+    keys = {place: _key(items[place]) for place in np.flatnonzero(~missing).tolist()}
     known = sorted(keys, key=keys.__getitem__, reverse=not ascending)
     return np.array([*known, *np.flatnonzero(missing).tolist()], dtype=np.intp)
 
