@@ -10,6 +10,8 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook.errors import GraphError
+from mmnotebook.graph.editing import clips
+from mmnotebook.graph.editing.document import Document
 from mmnotebook.ui.builder.builder import Builder
 from mmnotebook.ui.builder.canvas import Canvas
 from tests.notebook.conftest import Notebook
@@ -332,3 +334,21 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
     view.send("run", until=None, limit=20, fresh=False)
     builder.wait(60)
     assert (inspector.node, inspector.tabs.selected_index) == ("tree", 0)
+
+
+def test_a_selection_that_comes_late_changes_nothing(builder: Builder) -> None:
+    view = View(builder)
+    ab(view)
+    clip = clips.copy(Document.of(builder.graph.upto("split")), ["split"])
+    command = {"op": "paste", "clip": clip}
+    view.tell(type="command", view="view", number=5, command=command, selection=["mlp", "tree"])
+    assert builder.selection == ("split_2",)
+    # Made before that command, kept back while the kernel was at work.
+    view.canvas.set_state({"selection": ["mlp", "tree"], "chosen": ["view", 4]})
+    assert builder.selection == ("split_2",)
+    assert view.canvas.selection == ["split_2"]
+    view.canvas.set_state({"selection": ["mlp"], "chosen": ["view", 5]})
+    assert builder.selection == ("mlp",)
+    command = {"op": "move", "places": {"tree": [0, 400]}}
+    view.tell(type="command", view="view", number=6, command=command, selection=["tree"])
+    assert builder.selection == ("tree",)

@@ -91,6 +91,11 @@ class Editor:
             for name in [*self.seen][:-VIEWS]:
                 del self.seen[name]
 
+    def is_past(self, view: str, number: int) -> bool:
+        """Has a later command of the view been handled than the one of this number?"""
+        with self.lock:
+            return number < self.seen.get(view[:_NAMED], 0)
+
     def apply(self, command: Command) -> str | None:
         """Do what a command says; what stands against it, in words, when it cannot be done."""
         with self.lock:

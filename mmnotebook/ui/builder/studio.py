@@ -148,13 +148,13 @@ class Studio:
         if kind == "command":
             self.editor.handled(str(content["view"]), int(content["number"]))
             try:
+                self.editor.select(content.get("selection", self.editor.selection))
                 self._ask(content["command"])
             finally:
                 self._show()
         elif kind == "insert":
             self.canvas.insert_cell(self.cell(content.get("name")))
         elif kind == "focus_panel":
-            # The trait of a view comes later than its messages while the kernel is at work.
             self._select(list(content["nodes"]))
             self.panel.focus()
 
@@ -189,13 +189,13 @@ class Studio:
         self.canvas.say(made.said)
 
     def _selected(self, change: Any) -> None:
-        if tuple(change["new"]) != self.editor.selection:
-            self.editor.select(change["new"])
-            self._show_selection(self.editor.problems())
+        is_past = self.editor.is_past(*self.canvas.chosen)  # a command that came before was later
+        self._select(list(self.editor.selection) if is_past else change["new"])
 
     def _select(self, names: list[str]) -> None:
-        self.editor.select(names)
-        self._show_selection(self.editor.problems())
+        if tuple(names) != self.editor.selection:
+            self.editor.select(names)
+            self._show_selection(self.editor.problems())
         self.canvas.selection = list(self.editor.selection)
 
     def _go(self, node: str) -> None:

@@ -261,7 +261,9 @@ export class Bridge {
     this.patience.await(this.pending[0]?.at ?? null);
     const scene = applied(this.builder.scene, command);
     if (scene !== this.builder.scene) this.change({ scene: steadyScene(this.builder.scene, scene) });
-    this.model.send({ type: "command", view: this.id, number: this.sent, command });
+    // Traits wait while the kernel is at work, messages do not: what is selected goes with them.
+    const { selection } = this.builder;
+    this.model.send({ type: "command", view: this.id, number: this.sent, command, selection });
   };
 
   private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
@@ -272,6 +274,7 @@ export class Bridge {
   private write(name: "selection" | "height", value: string[] | number): void {
     this.change({ [name]: value });
     this.model.set(name, value);
+    if (name === "selection") this.model.set("chosen", [this.id, this.sent]);
     this.model.save_changes();
   }
 

@@ -86,6 +86,7 @@ test("a selection is written once, and its echo changes nothing", () => {
   let changes = 0;
   bridge.snapshot().select(["mlp"]);
   assert.deepEqual(model.get("selection"), ["mlp"]);
+  assert.deepEqual(model.get("chosen"), [bridge.id, 0]);
   bridge.subscribe(() => {
     changes += 1;
   });
