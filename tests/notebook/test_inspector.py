@@ -7,19 +7,21 @@ import math
 import pickle
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from ipywidgets.widgets.widget import _instances
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
 import mmnotebook as mm
 from mmnotebook.analysis import inspection
 from mmnotebook.errors import GraphError, ResultError
-from mmnotebook.ui.inspector import Inspector
+from mmnotebook.ui.inspector import Inspector, inspecting
 from mmnotebook.ui.inspector.pages import Query, Rows
 from mmnotebook.ui.inspector.panes import Pane
 from tests.notebook.conftest import ROOT, Kernel
@@ -427,3 +429,17 @@ def test_what_is_shown_is_found(value: Any) -> None:
     rows = Rows(pd.DataFrame({"id": ["x"], "value": pd.Series([value], dtype=object)}))
     needle = rows.cells([0])[0][1].text
     assert len(rows.found(Query(search=needle))) == 1
+
+
+def test_of_many_inspectors_the_latest_stay_alive(
+    result: mm.Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspecting, "has_kernel", lambda: True)
+    monkeypatch.setattr(inspecting, "ALIVE", 2)
+    monkeypatch.setattr(inspecting, "_alive", deque())
+    frame = mm.inspect(result, next(iter(result)))
+    first, second = frame._widget(), frame._widget()
+    count = len(_instances)
+    third = frame._widget()
+    assert len(_instances) == count
+    assert [shown.comm is None for shown in (first, second, third)] == [True, False, False]

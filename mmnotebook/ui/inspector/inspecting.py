@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,6 +11,10 @@ from mmnotebook.analysis import inspection
 from mmnotebook.analysis.inspection import failures
 from mmnotebook.analysis.results import Result
 from mmnotebook.here import has_kernel
+
+ALIVE = 32
+"""Inspectors that stay alive, the latest: which of them a page still shows, Python cannot know."""
+_alive: deque[Any] = deque()
 
 
 class _Asked(NamedTuple):
@@ -80,9 +85,14 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         asked = self._asked
         if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
+        from mmnotebook.ui.builder.style import discard
         from mmnotebook.ui.inspector.widget import Inspector
 
-        return Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
+        shown = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
+        _alive.append(shown)
+        while len(_alive) > ALIVE:
+            discard(_alive.popleft())
+        return shown
 
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
