@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,6 +61,10 @@ def shown(nodes: list[dict[str, Any]]) -> dict[str, list[float]]:
     return {node["name"]: [node["x"], node["y"]] for node in nodes}
 
 
+def is_connected(made: Studio, wire: tuple[str, str | None, str]) -> bool:
+    return wire in made.wires()
+
+
 def build(made: Studio) -> Iterator[None]:
     """The A/B split from an empty canvas; stops after each change."""
     for title, x, y in (
@@ -78,7 +83,7 @@ def build(made: Studio) -> Iterator[None]:
         ("split", "b", "tree"),
     ):
         made.connect(*wire)
-        made.wait_for(lambda wire=wire: wire in made.wires(), True)
+        made.wait_for(partial(is_connected, made, wire), True)
         yield
 
 
@@ -137,13 +142,13 @@ def test_all_of_it_is_undone_and_done_again(opened: Notebook) -> None:
 
     for before in reversed(states[:-1]):
         made.undo()
-        made.wait_for(lambda before=before: document(made), before)
+        made.wait_for(partial(document, made), before)
         made.wait_for(made.places, shown(before))
     expect(made.tool("Undo")).to_have_attribute("aria-disabled", "true")
     expect(made.root.get_by_text("Nothing here yet")).to_be_visible()
     for after in states[1:]:
         made.redo()
-        made.wait_for(lambda after=after: document(made), after)
+        made.wait_for(partial(document, made), after)
         made.wait_for(made.places, shown(after))
     expect(made.tool("Redo")).to_have_attribute("aria-disabled", "true")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -151,7 +151,7 @@ def quiet(made: Studio, traffic: Traffic) -> None:
 
 
 def test_three_hundred_nodes_are_moved_and_found(
-    lab: Lab, page: Page, record_property: pytest.RecordProperty
+    lab: Lab, page: Page, record_property: Callable[[str, object], None]
 ) -> None:
     made = open_studio(lab, page, "many.ipynb", [CROWD, "builder"])
     assert len(made.scene()["nodes"]) == MANY
