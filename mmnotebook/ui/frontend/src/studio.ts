@@ -16,16 +16,19 @@ export function useStudio({ root, now }: Builder): void {
     };
     const heard = outside(onKeyDown);
     const captured = outside(onCapture);
+    const left = (event: FocusEvent) => onLeave(now(), event);
     // Only when it is displayed does it stand in what is around it.
     const observer = new ResizeObserver(() => {
       studio ??= element.closest<HTMLElement>(".mm-studio");
       studio?.addEventListener("keydown", heard);
+      studio?.addEventListener("focusout", left);
       studio?.addEventListener("keydown", captured, true);
     });
     observer.observe(element);
     return () => {
       observer.disconnect();
       studio?.removeEventListener("keydown", heard);
+      studio?.removeEventListener("focusout", left);
       studio?.removeEventListener("keydown", captured, true);
     };
   }, [root, now]);
@@ -37,6 +40,15 @@ function onCapture(builder: Builder, event: KeyboardEvent): void {
   event.preventDefault();
   event.stopPropagation();
   builder.canvas.current?.focus();
+}
+
+/** The focus goes on to the canvas from a control that goes away: a form's, a deleted step's. */
+function onLeave(builder: Builder, { target, relatedTarget }: FocusEvent): void {
+  if (!(target instanceof HTMLElement) || relatedTarget !== null) return;
+  requestAnimationFrame(() => {
+    const isGone = !target.isConnected || target.offsetParent === null;
+    if (isGone && document.activeElement === document.body) builder.canvas.current?.focus();
+  });
 }
 
 function onKeyDown(builder: Builder, event: KeyboardEvent): void {
