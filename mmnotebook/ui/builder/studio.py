@@ -282,9 +282,9 @@ class Studio:
         """Show what a run has failed with; told from its thread."""
         if not self._closed:
             self.canvas.say(said(error), "error")
-        if isinstance(error, RunError) and error.failed is not None and error.result is None:
+        if isinstance(error, RunError) and error.failed is not None:
             self.below.layout.display = None
-            self.inspector.show_failed(str(error.node), error.failed)
+            self.inspector.show_failed(str(error.node), error.failed, error.result)
 
     def _ended(self, result: Result) -> None:
         """Show what a run gave; told from its thread."""

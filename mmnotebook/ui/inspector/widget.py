@@ -112,17 +112,22 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._result = result
             self._show(node, frame)
 
-    def show_failed(self, node: str, failed: pd.DataFrame) -> None:
-        """Show what failed in the node in which a run without a result was given up.
+    def show_failed(self, node: str, failed: pd.DataFrame, result: Result | None = None) -> None:
+        """Show what failed in the node in which a run was given up.
 
         Parameters
         ----------
         failed
             The columns of `result.failed`.
+        result
+            What the run gave, None when it was given up before it gave anything.
         """
         with self._lock:
-            self._lost, self._result, self.selected = (node, failed), None, None
-            self._show(node, None)
+            if result is not None and node in result:
+                self.show(result, node)
+            else:
+                self._lost, self._result, self.selected = (node, failed), None, None
+                self._show(node, None)
             self.tabs.selected_index = 1
 
     def visit(self, result: Result | None, node: str) -> None:
