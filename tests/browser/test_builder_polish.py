@@ -1,0 +1,132 @@
+"""What a user meets beside the plain way: a busy kernel, failed runs, little room, lost focus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.lab import Lab
+from tests.browser.studio import Studio, open_studio
+
+SETUP = """
+import time
+from pathlib import Path
+import mmnotebook as mm
+rows = list(range(40))
+def plus(x):
+    return x + 1
+def never(x):
+    raise ValueError("never")
+builder = mm.Builder("rows | plus")
+"""
+
+
+@pytest.fixture(scope="module")
+def studio(lab: Lab, browser: Browser) -> Iterator[Studio]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    yield open_studio(lab, page, "polish.ipynb", [SETUP, "builder", "pass"])
+    context.close()
+
+
+def panel(studio: Studio) -> Locator:
+    return studio.whole.locator(".mm-panel").last
+
+
+def begin(studio: Studio) -> None:
+    studio.type_text("rows | plus")
+    studio.wait_for(studio.names, ["plus", "rows"])
+
+
+def has_focus(studio: Studio) -> bool:
+    inside: bool = studio.canvas.evaluate("canvas => canvas.contains(document.activeElement)")
+    return inside
+
+
+def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) -> None:
+    studio.page.evaluate(
+        """code => {
+            const kernel = window.mmPanel.sessionContext.session.kernel;
+            window.mmBusy = kernel.requestExecute({code});
+        }""",
+        "while not Path('go').exists(): time.sleep(0.02)",
+    )
+    studio.page.wait_for_function('window.mmPanel.sessionContext.session.kernel.status === "busy"')
+    try:
+        studio.add("vote")
+        studio.add("mean")
+        studio.wait_for(studio.state, "waiting for the kernel: 2 actions")
+    finally:
+        (lab.root / "go").touch()
+    studio.wait_for(studio.state, "not run yet")
+    assert studio.names() == ["mean", "plus", "rows", "vote"]
+    studio.undo()
+    studio.undo()
+    studio.wait_for(studio.text, "rows | map(plus)")
+
+
+def test_a_failed_run_says_why_and_shows_what_failed(studio: Studio) -> None:
+    studio.type_text("rows | plus | never")
+    studio.wait_for(studio.names, ["never", "plus", "rows"])
+    assert studio.run() == "failed"
+    assert "ValueError: never" in studio.state()
+    expect(studio.root.locator(".mm-toast-error")).to_contain_text("ValueError: never")
+    elements = studio.whole.locator(".mm-inspector")
+    expect(elements.get_by_role("tab", name=re.compile(r"Failed \([1-9]"))).to_have_attribute(
+        "aria-selected", "true"
+    )
+    assert "waiting" not in "".join(studio.status(name) for name in studio.names())
+    begin(studio)
+    studio.wait_for(lambda: studio.state().endswith("edited since"), True)
+
+
+def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -> None:
+    begin(studio)
+    studio.select("plus")
+    panel(studio).get_by_role("button", name="Delete").click()
+    studio.wait_for(studio.names, ["rows"])
+    studio.wait_for(lambda: has_focus(studio), True)
+
+
+def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
+    begin(studio)
+    beside = studio.whole.locator(".mm-beside")
+    try:
+        for width, below in ((1400, False), (700, True)):
+            studio.page.set_viewport_size({"width": width, "height": 1000})
+            studio.settle()
+            canvas, other = studio.root.bounding_box(), beside.bounding_box()
+            assert canvas is not None
+            assert other is not None
+            assert (other["y"] >= canvas["y"] + canvas["height"]) is below
+            assert all(_is_inside(studio, name) for name in studio.names())
+    finally:
+        studio.page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+def _is_inside(studio: Studio, name: str) -> bool:
+    """Is all of a node in sight, as far as its canvas goes?"""
+    node, canvas = studio.node(name).bounding_box(), studio.canvas.bounding_box()
+    assert node is not None
+    assert canvas is not None
+    return canvas["x"] <= node["x"] and node["x"] + node["width"] <= canvas["x"] + canvas["width"]
+
+
+def test_the_panel_does_not_push_what_is_below(studio: Studio) -> None:
+    def height() -> float:
+        box = studio.whole.locator(".mm-upper").bounding_box()
+        assert box is not None
+        return box["height"]
+
+    begin(studio)
+    studio.select("plus")
+    before = height()
+    studio.type_text(f"rows | split({dict.fromkeys('abcdefgh', 0.125)})")
+    studio.wait_for(studio.names, ["rows", "split"])
+    studio.select("split")
+    expect(panel(studio).get_by_role("button", name="Add arm")).to_be_attached()
+    studio.wait_for(height, before)
