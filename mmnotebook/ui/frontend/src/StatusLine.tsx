@@ -14,7 +14,8 @@ const STATES: Record<Builder["status"]["state"], string> = {
   stopped: "stopped",
 };
 const AWAITED =
-  "The kernel is busy with a cell, or it is not running. What was done here is kept, and handled as soon as it answers.";
+  "The kernel is busy with a cell: what was done here is handled when that ends. " +
+  "If the kernel was restarted, execute this cell again; the text can be copied from below.";
 
 export const StatusLine = memo(function StatusLine() {
   const builder = useBuilder();
