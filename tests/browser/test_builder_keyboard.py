@@ -113,7 +113,8 @@ def studio(lab: Lab, page: Page) -> Studio:
         """() => {
             window.mmDone = [];
             window.jupyterapp.commands.commandExecuted.connect(
-                (_, {id}) => window.mmDone.push(id));
+                // Its router's own, whenever the page's address changes.
+                (_, {id}) => id === "apputils:load-statedb" || window.mmDone.push(id));
         }"""
     )
     return opened

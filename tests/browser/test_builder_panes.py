@@ -35,7 +35,8 @@ def notebook(lab: Lab, page: Page) -> Notebook:
         """() => {
             window.mmDone = [];
             window.jupyterapp.commands.commandExecuted.connect(
-                (_, {id}) => window.mmDone.push(id));
+                // Its router's own, whenever the page's address changes.
+                (_, {id}) => id === "apputils:load-statedb" || window.mmDone.push(id));
         }"""
     )
     opened.run_all()
