@@ -22,10 +22,10 @@ from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS, Param
-from mmnotebook.ui.builder.fields import Wrong, joined, parted, read_select, select_text
+from mmnotebook.ui.builder.controls.fields import Wrong, joined, parted, read_select, select_text
+from mmnotebook.ui.builder.controls.rows import shares
 from mmnotebook.ui.builder.node_view import NodeView
 from mmnotebook.ui.builder.panel import Panel
-from mmnotebook.ui.builder.rows import shares
 
 
 def halve(value: float) -> float:

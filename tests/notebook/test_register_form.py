@@ -18,8 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import mmnotebook as mm
 from mmnotebook.graph.models import Registry
-from mmnotebook.ui.builder.model_fields import ARGMAX, FILE, FUNCTION
-from mmnotebook.ui.builder.registering import RegisterForm
+from mmnotebook.ui.builder.form.model_fields import ARGMAX, FILE, FUNCTION
+from mmnotebook.ui.builder.form.registering import RegisterForm
 
 SECONDS = 60
 

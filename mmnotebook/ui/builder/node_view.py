@@ -16,8 +16,8 @@ from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.steps import Param, StepKind
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.editors import (
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import (
     ByEditor,
     ChoiceEditor,
     CountEditor,
@@ -27,10 +27,10 @@ from mmnotebook.ui.builder.editors import (
     NumberEditor,
     TextEditor,
 )
-from mmnotebook.ui.builder.fields import Context
-from mmnotebook.ui.builder.inputs_editor import InputsEditor
-from mmnotebook.ui.builder.parameter import Editor, Send, Values
-from mmnotebook.ui.builder.rows import ArmsEditor, MappingEditor, WeightsEditor
+from mmnotebook.ui.builder.controls.fields import Context
+from mmnotebook.ui.builder.controls.inputs_editor import InputsEditor
+from mmnotebook.ui.builder.controls.parameter import Editor, Send, Values
+from mmnotebook.ui.builder.controls.rows import ArmsEditor, MappingEditor, WeightsEditor
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 _PAUSE = 1.5

@@ -13,7 +13,7 @@ from typing import Any
 from mmnotebook.graph.editing.templates import TEMPLATES
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
-from mmnotebook.ui.builder.fields import existing
+from mmnotebook.ui.builder.controls.fields import existing
 
 Json = dict[str, Any]
 _STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack")

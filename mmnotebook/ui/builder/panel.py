@@ -16,8 +16,8 @@ from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.fields import Context, models_of
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.fields import Context, models_of
 from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
 
 _LISTED = 8

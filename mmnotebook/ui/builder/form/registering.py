@@ -12,10 +12,10 @@ from ipywidgets import HTML, HBox, Layout, VBox
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.example_fields import ExampleFields
-from mmnotebook.ui.builder.fields import Wrong
-from mmnotebook.ui.builder.model_fields import ModelFields
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.fields import Wrong
+from mmnotebook.ui.builder.form.example_fields import ExampleFields
+from mmnotebook.ui.builder.form.model_fields import ModelFields
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.models.trying import Trial

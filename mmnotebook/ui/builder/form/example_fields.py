@@ -8,9 +8,9 @@ from typing import Any
 
 from ipywidgets import Dropdown, Layout, Text, VBox
 
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.editors import choose
-from mmnotebook.ui.builder.fields import Wrong
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import choose
+from mmnotebook.ui.builder.controls.fields import Wrong
 
 
 class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types

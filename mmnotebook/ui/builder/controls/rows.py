@@ -9,11 +9,11 @@ from typing import Any
 from ipywidgets import Dropdown, FloatText, HBox, Layout, Text
 
 from mmnotebook.graph import checks
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.editors import choose
-from mmnotebook.ui.builder.fields import Context, Wrong, joined, parted
-from mmnotebook.ui.builder.parameter import One
-from mmnotebook.ui.builder.style import button, named, put
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import choose
+from mmnotebook.ui.builder.controls.fields import Context, Wrong, joined, parted
+from mmnotebook.ui.builder.controls.parameter import One
+from mmnotebook.ui.builder.controls.style import button, named, put
 
 _LEAST_ARMS = 2
 

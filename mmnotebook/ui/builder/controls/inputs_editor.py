@@ -12,10 +12,10 @@ from ipywidgets import HTML, Combobox, Dropdown, HBox, Layout, Text, VBox
 
 from mmnotebook.graph.graph import Input
 from mmnotebook.graph.steps import KINDS
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.editors import offer
-from mmnotebook.ui.builder.fields import Context, Wrong, read_select, select_text
-from mmnotebook.ui.builder.style import button, put, show_if
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import offer
+from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
+from mmnotebook.ui.builder.controls.style import button, put, show_if
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 _GATHERS = [

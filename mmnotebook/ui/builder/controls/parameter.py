@@ -11,8 +11,8 @@ from ipywidgets import Layout, VBox
 
 from mmnotebook.graph import checks, steps
 from mmnotebook.graph.steps import Param
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.fields import Context, Wrong
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.fields import Context, Wrong
 
 Values = dict[str, Any]
 Send = Callable[["Editor", Values], "str | None"]

@@ -15,9 +15,9 @@ from mmnotebook.graph.checks import is_count
 from mmnotebook.graph.models import registry
 from mmnotebook.runtime.models import frameworks, settings
 from mmnotebook.ui import arguments
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.editors import choose, offer
-from mmnotebook.ui.builder.fields import (
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import choose, offer
+from mmnotebook.ui.builder.controls.fields import (
     Wrong,
     classes,
     could_be_models,

@@ -11,9 +11,9 @@ from ipywidgets import Combobox, Dropdown, FloatSlider, Layout, Text
 from mmnotebook.errors import nearest
 from mmnotebook.graph import checks, steps
 from mmnotebook.graph.steps import Param
-from mmnotebook.ui.builder import style
-from mmnotebook.ui.builder.fields import Context, Wrong
-from mmnotebook.ui.builder.parameter import WORDS, Editor, One, Values
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.fields import Context, Wrong
+from mmnotebook.ui.builder.controls.parameter import WORDS, Editor, One, Values
 
 _CHOICES: tuple[Any, ...] = (*steps.MISSING, *steps.LOWERINGS, True, False)
 _NOTHING = ""
