@@ -1,7 +1,7 @@
 // What can be done by key, button and menu: one table for the toolbar, the keyboard and the help.
 import type { Builder } from "./bridge";
-import { clipOf } from "./clipboard";
-import { onGrid } from "./flow";
+import { clipOf } from "./graph/clipboard";
+import { onGrid } from "./canvas/flow";
 import { SIZE } from "./scene";
 import type { Scene } from "./scene";
 

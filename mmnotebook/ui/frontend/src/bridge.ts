@@ -1,7 +1,7 @@
 // Between the widget's traits in Python and the components here.
 import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
 
-import { applied } from "./operations";
+import { applied } from "./graph/operations";
 import { Patience } from "./patience";
 import type {
   Command,

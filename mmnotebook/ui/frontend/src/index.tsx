@@ -2,8 +2,8 @@
 import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./layout.css";
-import "./canvas.css";
-import "./panes.css";
+import "./canvas/canvas.css";
+import "./panes/panes.css";
 import "./studio.css";
 
 import { createRoot } from "react-dom/client";

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { beside } from "../src/actions";
-import { following } from "../src/AddMenu";
-import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, summary, wireOf } from "../src/flow";
-import { optionsOf } from "../src/keyPlug";
-import { allows, commandsFor, plug, wireTo } from "../src/plugging";
+import { following } from "../src/canvas/AddMenu";
+import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, summary, wireOf } from "../src/canvas/flow";
+import { optionsOf } from "../src/canvas/keyPlug";
+import { allows, commandsFor, plug, wireTo } from "../src/canvas/plugging";
 import { SIZE, type NodeStatus, type Scene, type Status } from "../src/scene";
-import { closest, first, neighbour } from "../src/walking";
+import { closest, first, neighbour } from "../src/canvas/walking";
 import { node, sceneOf } from "./scenes";
 
 const ARMS = { arms: [["a", 0.5], ["b", 0.5]] };

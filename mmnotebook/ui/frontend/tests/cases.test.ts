@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clipOf } from "../src/clipboard";
-import { refusal } from "../src/connecting";
-import { applied } from "../src/operations";
+import { clipOf } from "../src/graph/clipboard";
+import { refusal } from "../src/graph/connecting";
+import { applied } from "../src/graph/operations";
 import type { Command, Input, Scene } from "../src/scene";
 import connections from "./cases/connections.json";
 import operations from "./cases/operations.json";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { adding, filtered, freeOutput } from "../src/items";
+import { adding, filtered, freeOutput } from "../src/panes/items";
 import type { PaletteSection } from "../src/scene";
 import { node } from "./scenes";
 

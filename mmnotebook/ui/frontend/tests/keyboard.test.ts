@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ACTIONS, action } from "../src/actions";
 import { actionOf, passes, type Pressed, type Where } from "../src/keyboard";
-import { shownTogether } from "../src/Help";
+import { shownTogether } from "../src/panes/Help";
 
 const CANVAS: Where = { at: "canvas", connecting: false };
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { wordsOf } from "../src/Problems";
-import { offsetAt, pieces, placeOf } from "../src/marks";
+import { wordsOf } from "../src/panes/Problems";
+import { offsetAt, pieces, placeOf } from "../src/panes/marks";
 import type { Problem } from "../src/scene";
 
 const at = (line: number | null, column: number | null): Problem => ({

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clipOf } from "../src/clipboard";
-import { applied } from "../src/operations";
+import { clipOf } from "../src/graph/clipboard";
+import { applied } from "../src/graph/operations";
 import type { Command } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barsPath, nextSort, type Sort } from "../src/table";
+import { barsPath, nextSort, type Sort } from "../src/table/table";
 
 test("a header sorts upwards, downwards, and not at all", () => {
   const clicks: Sort[] = [{}];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import type { Command } from "../src/scene";
-import { Typing } from "../src/typing";
+import { Typing } from "../src/panes/typing";
 
 let sent: (Command & { op: "text" })[];
 let shown: (string | null)[];

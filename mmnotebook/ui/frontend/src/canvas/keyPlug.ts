@@ -1,14 +1,14 @@
 // Wires by keyboard: first the output, where there are several, then the node that it goes to.
 import { useMemo, useState } from "react";
 
-import { targets } from "./actions";
-import { useBuilder } from "./bridge";
-import type { Builder } from "./bridge";
+import { targets } from "../actions";
+import { useBuilder } from "../bridge";
+import type { Builder } from "../bridge";
 import { wireKey, wiresOf } from "./flow";
 import { kindTitle } from "./kinds";
 import { plug as plugOf } from "./plugging";
 import type { Plug } from "./plugging";
-import type { Scene, SceneNode, WireId } from "./scene";
+import type { Scene, SceneNode, WireId } from "../scene";
 
 interface Choice {
   source: string;

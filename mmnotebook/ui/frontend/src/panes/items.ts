@@ -1,6 +1,6 @@
 // What the palette offers: finding it, and the command that adds it. Pure.
 
-import type { Command, End, PaletteItem, PaletteSection, Scene } from "./scene";
+import type { Command, End, PaletteItem, PaletteSection, Scene } from "../scene";
 
 /** What a dragged item is called between the palette and the canvas; its data is JSON. */
 export const DRAGGED = "application/x-mmnotebook";

@@ -3,13 +3,13 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { FocusEvent, RefObject } from "react";
 
-import { named, targets } from "./actions";
-import type { Way } from "./actions";
-import { useBuilder } from "./bridge";
+import { named, targets } from "../actions";
+import type { Way } from "../actions";
+import { useBuilder } from "../bridge";
 import { heightOf } from "./flow";
 import type { KeyPlug } from "./keyPlug";
-import { SIZE } from "./scene";
-import type { SceneNode } from "./scene";
+import { SIZE } from "../scene";
+import type { SceneNode } from "../scene";
 import { closest, first, neighbour } from "./walking";
 
 const FIT = { padding: 0.12, maxZoom: 1 };

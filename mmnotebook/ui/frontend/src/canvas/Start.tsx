@@ -1,6 +1,6 @@
 // What an empty canvas says: how to begin.
-import { useBuilder } from "./bridge";
-import { adding } from "./items";
+import { useBuilder } from "../bridge";
+import { adding } from "../panes/items";
 
 export function Start() {
   const builder = useBuilder();

@@ -1,6 +1,6 @@
 // Copies of nodes as text: the twin of graph/editing/clips.py.
 
-import type { Scene } from "./scene";
+import type { Scene } from "../scene";
 
 const FORMAT = 1;
 

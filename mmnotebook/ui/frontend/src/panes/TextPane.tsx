@@ -2,11 +2,11 @@
 
 import { memo, useEffect, useId, useMemo, useState } from "react";
 
-import { useBuilder } from "./bridge";
+import { useBuilder } from "../bridge";
 import { Icon } from "./icons";
 import { copied } from "./insertCell";
 import { pieces } from "./marks";
-import type { Problem } from "./scene";
+import type { Problem } from "../scene";
 import { Typing } from "./typing";
 
 const ROWS = { least: 4, most: 12 };

@@ -5,12 +5,12 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import type { DragEvent, MouseEvent, RefObject } from "react";
 import { flushSync } from "react-dom";
 
-import { useBuilder } from "./bridge";
+import { useBuilder } from "../bridge";
 import { nodeAt, onGrid, wireKey, wireOf } from "./flow";
 import type { Point, StepNodeType, WireType } from "./flow";
-import { adding, DRAGGED } from "./items";
-import { SIZE } from "./scene";
-import type { PaletteItem } from "./scene";
+import { adding, DRAGGED } from "../panes/items";
+import { SIZE } from "../scene";
+import type { PaletteItem } from "../scene";
 
 const NOTHING: ReadonlyMap<string, Point> = new Map();
 

@@ -1,6 +1,6 @@
 // What is typed into the text and not Python's yet.
 
-import type { Command } from "./scene";
+import type { Command } from "../scene";
 
 const WAIT_MS = 300;
 

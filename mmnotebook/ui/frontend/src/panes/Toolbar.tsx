@@ -2,8 +2,8 @@
 
 import { memo, useState, type FocusEvent, type KeyboardEvent, type ReactNode } from "react";
 
-import { action, isRunning, perform, showsMinimap, type ActionId } from "./actions";
-import { useBuilder } from "./bridge";
+import { action, isRunning, perform, showsMinimap, type ActionId } from "../actions";
+import { useBuilder } from "../bridge";
 import { Icon, type IconName } from "./icons";
 
 const TOOLS = "[data-tool]";

@@ -2,7 +2,7 @@
 // graph/editing/. Both are held to the cases in tests/cases/operations.json.
 
 import { gatherLeft, gatherOf, refusal } from "./connecting";
-import type { Command, Gather, Input, Scene, SceneNode, WireId } from "./scene";
+import type { Command, Gather, Input, Scene, SceneNode, WireId } from "../scene";
 
 /** The scene after a command; the same scene where Python alone knows what comes of it. */
 export function applied(scene: Scene, command: Command): Scene {

@@ -5,12 +5,12 @@ import { useMemo, useRef, useState } from "react";
 import type { RefObject } from "react";
 
 import type { Next } from "./AddMenu";
-import { useBuilder } from "./bridge";
+import { useBuilder } from "../bridge";
 import { nodeAt, portOf, wireOf } from "./flow";
 import type { Point, WireType } from "./flow";
 import { allows, commandsFor, plug as plugOf, wireTo } from "./plugging";
 import type { Plug } from "./plugging";
-import type { WireId } from "./scene";
+import type { WireId } from "../scene";
 
 const MENU = { width: 264, height: 300 };
 

@@ -1,6 +1,6 @@
 // From node to node by arrow keys: along the wires, and to neighbours by place. Pure.
-import type { Way } from "./actions";
-import type { Scene, SceneNode } from "./scene";
+import type { Way } from "../actions";
+import type { Scene, SceneNode } from "../scene";
 
 type Nodes = Pick<Scene, "nodes">;
 

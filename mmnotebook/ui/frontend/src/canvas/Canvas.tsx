@@ -12,8 +12,8 @@ import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
 
 import { AddMenu } from "./AddMenu";
-import { showsMinimap } from "./actions";
-import { useBuilder } from "./bridge";
+import { showsMinimap } from "../actions";
+import { useBuilder } from "../bridge";
 import { useHandle } from "./canvasHandle";
 import { edge, Flow, wireKey } from "./flow";
 import type { StepNodeType, WireType } from "./flow";

@@ -2,8 +2,8 @@
 
 import { memo } from "react";
 
-import { isRunning } from "./actions";
-import { type Builder, useBuilder } from "./bridge";
+import { isRunning } from "../actions";
+import { type Builder, useBuilder } from "../bridge";
 
 const STATES: Record<Builder["status"]["state"], string> = {
   idle: "not run yet",

@@ -1,6 +1,6 @@
 // Where problems stand in a text. Pure; lines and columns count from 1 and in characters, as Python's.
 
-import type { Problem } from "./scene";
+import type { Problem } from "../scene";
 
 /** The place of a line and column as a textarea counts it. */
 export function offsetAt(text: string, line: number, column: number): number {

@@ -8,7 +8,7 @@ import type { Output, StepNodeType } from "./flow";
 import { KindIcon, kindClass } from "./kinds";
 import { PlugContext } from "./plugContext";
 import type { Plug } from "./plugging";
-import type { NodeStatus } from "./scene";
+import type { NodeStatus } from "../scene";
 
 /** The card's, in px: what is placed in it is placed within that. */
 const BORDER = 1;

@@ -2,10 +2,10 @@
 
 import { memo } from "react";
 
-import { type Builder, useBuilder } from "./bridge";
+import { type Builder, useBuilder } from "../bridge";
 import { Icon } from "./icons";
 import { offsetAt } from "./marks";
-import type { Problem } from "./scene";
+import type { Problem } from "../scene";
 
 export const Problems = memo(function Problems() {
   const builder = useBuilder();

@@ -3,8 +3,8 @@
 import type { Edge, Node, NodeHandle } from "@xyflow/react";
 
 import { kindTitle } from "./kinds";
-import { SIZE } from "./scene";
-import type { NodeStatus, Scene, SceneNode, Status, WireId } from "./scene";
+import { SIZE } from "../scene";
+import type { NodeStatus, Scene, SceneNode, Status, WireId } from "../scene";
 
 export interface Output {
   port: string | null;

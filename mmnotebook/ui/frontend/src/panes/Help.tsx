@@ -2,8 +2,8 @@
 
 import { memo, useEffect, useId, useRef } from "react";
 
-import { ACTIONS, type Action } from "./actions";
-import { useBuilder } from "./bridge";
+import { ACTIONS, type Action } from "../actions";
+import { useBuilder } from "../bridge";
 import { Icon } from "./icons";
 
 const GROUPS: [Action["group"], string][] = [

@@ -2,13 +2,13 @@
 import { useMemo, useState } from "react";
 import type { KeyboardEvent } from "react";
 
-import { useBuilder } from "./bridge";
+import { useBuilder } from "../bridge";
 import { onGrid } from "./flow";
 import type { Point } from "./flow";
-import { filtered } from "./items";
+import { filtered } from "../panes/items";
 import { KindIcon, kindClass } from "./kinds";
-import { SIZE } from "./scene";
-import type { End, Kind, PaletteItem, PaletteSection } from "./scene";
+import { SIZE } from "../scene";
+import type { End, Kind, PaletteItem, PaletteSection } from "../scene";
 
 export interface Next {
   after: End;

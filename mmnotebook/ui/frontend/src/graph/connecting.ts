@@ -1,7 +1,7 @@
 // Which wires can be, and what they make of the node that they feed: the twin of
 // graph/editing/connecting.py. Both are held to the cases in tests/cases/connections.json.
 
-import type { Gather, Input, Scene, SceneNode } from "./scene";
+import type { Gather, Input, Scene, SceneNode } from "../scene";
 
 type Nodes = Pick<Scene, "nodes">;
 type End = Pick<Input, "node" | "port">;

@@ -2,12 +2,12 @@
 
 import { memo, useState, type DragEvent, type KeyboardEvent } from "react";
 
-import { action, perform } from "./actions";
-import { type Builder, useBuilder } from "./bridge";
+import { action, perform } from "../actions";
+import { type Builder, useBuilder } from "../bridge";
 import { Icon } from "./icons";
 import { adding, DRAGGED, filtered } from "./items";
-import { KindIcon, kindClass } from "./kinds";
-import type { PaletteItem, PaletteSection } from "./scene";
+import { KindIcon, kindClass } from "../canvas/kinds";
+import type { PaletteItem, PaletteSection } from "../scene";
 
 const ROWS = "[data-row]";
 

@@ -1,8 +1,8 @@
 // Lines that are shown for a while: what Python says, and why something could not be done.
 import { useEffect, useState } from "react";
 
-import { useBuilder } from "./bridge";
-import type { Told } from "./bridge";
+import { useBuilder } from "../bridge";
+import type { Told } from "../bridge";
 
 const SHOWN_MS = { info: 4500, error: 12000 };
 const MOST = 2;

@@ -3,11 +3,11 @@ import { getBezierPath, useStore, ViewportPortal } from "@xyflow/react";
 import type { ConnectionLineComponentProps } from "@xyflow/react";
 import { useContext } from "react";
 
-import { useBuilder } from "./bridge";
+import { useBuilder } from "../bridge";
 import { heightOf, nodeAt } from "./flow";
 import type { Point, StepNodeType } from "./flow";
 import { PlugContext } from "./plugContext";
-import type { SceneNode } from "./scene";
+import type { SceneNode } from "../scene";
 
 export function PlugLine(props: ConnectionLineComponentProps<StepNodeType>) {
   const { fromX, fromY, fromPosition, toPosition, connectionStatus } = props;
