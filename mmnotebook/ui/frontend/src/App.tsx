@@ -2,7 +2,8 @@
 import { useEffect, useRef, useState } from "react";
 import type { ClipboardEvent, KeyboardEvent, PointerEvent } from "react";
 
-import { clip, paste, perform, remove } from "./actions";
+import { perform } from "./actions";
+import { clip, paste, remove } from "./deeds";
 import { BridgeContext, useBridge } from "./bridge";
 import type { Builder, Model } from "./bridge";
 import { Canvas } from "./canvas/Canvas";

@@ -1,5 +1,5 @@
 // From a key to what it does. Pure: it knows no document.
-import type { ActionId, Way } from "./actions";
+import type { ActionId, Way } from "./action";
 
 export interface Pressed {
   key: string;

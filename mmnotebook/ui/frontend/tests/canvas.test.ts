@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { beside } from "../src/actions";
+import { beside } from "../src/deeds";
 import { following } from "../src/canvas/AddMenu";
 import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, summary, wireOf } from "../src/canvas/flow";
 import { optionsOf } from "../src/canvas/keyPlug";

@@ -12,7 +12,7 @@ import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
 
 import { AddMenu } from "./AddMenu";
-import { showsMinimap } from "../actions";
+import { showsMinimap } from "../deeds";
 import { useBuilder } from "../bridge";
 import { useHandle } from "./canvasHandle";
 import { edge, Flow, wireKey } from "./flow";

@@ -3,8 +3,8 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { FocusEvent, RefObject } from "react";
 
-import { named, targets } from "../actions";
-import type { Way } from "../actions";
+import { named, targets } from "../deeds";
+import type { Way } from "../action";
 import { useBuilder } from "../bridge";
 import { heightOf } from "./flow";
 import type { KeyPlug } from "./keyPlug";

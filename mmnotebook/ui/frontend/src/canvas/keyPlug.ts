@@ -1,7 +1,7 @@
 // Wires by keyboard: first the output, where there are several, then the node that it goes to.
 import { useMemo, useState } from "react";
 
-import { targets } from "../actions";
+import { targets } from "../deeds";
 import { useBuilder } from "../bridge";
 import type { Builder } from "../bridge";
 import { wireKey, wiresOf } from "./flow";

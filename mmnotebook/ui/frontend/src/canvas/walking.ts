@@ -1,5 +1,5 @@
 // From node to node by arrow keys: along the wires, and to neighbours by place. Pure.
-import type { Way } from "../actions";
+import type { Way } from "../action";
 import type { Scene, SceneNode } from "../scene";
 
 type Nodes = Pick<Scene, "nodes">;

@@ -2,7 +2,8 @@
 
 import { memo, useEffect, useId, useRef } from "react";
 
-import { ACTIONS, type Action } from "../actions";
+import { ACTIONS } from "../actions";
+import type { Action } from "../action";
 import { useBuilder } from "../bridge";
 import { Icon } from "./icons";
 

@@ -2,7 +2,7 @@
 
 import { memo } from "react";
 
-import { isRunning } from "../actions";
+import { isRunning } from "../deeds";
 import { type Builder, useBuilder } from "../bridge";
 
 const STATES: Record<Builder["status"]["state"], string> = {

@@ -2,7 +2,9 @@
 
 import { memo, useState, type FocusEvent, type KeyboardEvent, type ReactNode } from "react";
 
-import { action, isRunning, perform, showsMinimap, type ActionId } from "../actions";
+import { action, perform } from "../actions";
+import type { ActionId } from "../action";
+import { isRunning, showsMinimap } from "../deeds";
 import { useBuilder } from "../bridge";
 import { Icon, type IconName } from "./icons";
 
