@@ -12,8 +12,8 @@ from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.text import pipeline
 from mmnotebook.here import has_kernel
-from mmnotebook.ui.builder.controls.style import discard
 from mmnotebook.ui.builder.studio import Studio
+from mmnotebook.ui.closing import discard
 
 _HINT = "(the visual builder; execute this cell to open it)"
 

@@ -19,6 +19,7 @@ from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, models_of
 from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
+from mmnotebook.ui.closing import discard
 
 _LISTED = 8
 _KEPT = 4
@@ -90,7 +91,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def close(self) -> None:
         """Close it with the views that are hidden."""
         for view in (*self._views, self.several, self.summary):
-            style.discard(view)
+            discard(view)
         super().close()
 
     def _show_node(self, name: str, before: Graph, names: Names) -> None:
@@ -108,7 +109,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.node = view
         self._put(view)
         while len(self._views) > _KEPT:
-            style.discard(self._views.popleft())
+            discard(self._views.popleft())
 
     def _same(self, shown: str, name: str, before: Graph) -> bool:
         """Is it the node that is shown, be it under a new name?"""

@@ -85,7 +85,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         asked = self._asked
         if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
-        from mmnotebook.ui.builder.controls.style import discard
+        from mmnotebook.ui.closing import discard
         from mmnotebook.ui.inspector.widget import Inspector
 
         shown = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)

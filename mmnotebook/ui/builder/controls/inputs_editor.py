@@ -16,6 +16,7 @@ from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
 from mmnotebook.ui.builder.controls.style import button, put, show_if
+from mmnotebook.ui.closing import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 _GATHERS = [
@@ -156,7 +157,7 @@ class InputsEditor(_Quiet):
         if self._rows.children != rows:
             self._rows.children = rows
         for editor in gone:
-            style.discard(editor)
+            discard(editor)
 
     def _gathered(self, change: Any) -> None:
         if not self._by_user:

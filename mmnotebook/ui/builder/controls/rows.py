@@ -14,6 +14,7 @@ from mmnotebook.ui.builder.controls.editors import choose
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, joined, parted
 from mmnotebook.ui.builder.controls.parameter import One
 from mmnotebook.ui.builder.controls.style import button, named, put
+from mmnotebook.ui.closing import discard
 
 _LEAST_ARMS = 2
 
@@ -66,7 +67,7 @@ class RowsEditor(One):
             self.rows.append(self._made(len(self.rows)))
         self._box.children = tuple(self.rows)
         for row in gone:
-            style.discard(row)
+            discard(row)
 
     def _made(self, place: int) -> Any:
         controls = list(self._row(place))
@@ -86,7 +87,7 @@ class RowsEditor(One):
     def _removed(self, row: Any) -> None:
         self.rows = [other for other in self.rows if other is not row]
         self._box.children = tuple(self.rows)
-        style.discard(row)
+        discard(row)
         self._changed()
 
     def reach(self) -> None:

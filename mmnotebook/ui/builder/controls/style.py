@@ -89,16 +89,6 @@ def show_if(control: Any, shown: bool) -> None:
     put(control.layout, None if shown else "none", "display")
 
 
-def discard(widget: Any) -> None:
-    """Close a widget and all that is in it: until then kernel and browser both keep it."""
-    for child in getattr(widget, "children", ()):
-        discard(child)
-    parts = [getattr(widget, name, None) for name in ("layout", "style")]
-    for part in (widget, *parts):
-        if part is not None:
-            part.close()
-
-
 def note() -> HTML:
     """A line of text for `error`, `hint` and the like; nothing at first."""
     return HTML("", layout=Layout(**WIDE))

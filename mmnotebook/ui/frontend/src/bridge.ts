@@ -7,12 +7,11 @@ import type {
   Command,
   Kind,
   PaletteSection,
-  Problem,
   Scene,
-  SceneNode,
   Status,
   WireId,
 } from "./scene";
+import { EMPTY, IDLE, same, steadyScene, steadyStatus } from "./steady";
 
 /** The widget's model, as anywidget gives it. */
 export interface Model {
@@ -111,51 +110,7 @@ export interface Builder extends State {
   root: { current: HTMLElement | null };
 }
 
-const EMPTY: Scene = {
-  revision: 0,
-  name: null,
-  nodes: [],
-  groups: [],
-  text: "",
-  textProblems: [],
-  problems: [],
-  undo: null,
-  redo: null,
-  seen: {},
-};
-const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 const TRAITS = ["scene", "kinds", "palette", "status", "selection", "height", "busy"] as const;
-
-const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
-
-/** The new values, and the old object wherever nothing has changed: what is drawn of it stays. */
-export function steady<T>(before: readonly T[], after: readonly T[], key: (value: T) => string): T[] {
-  const old = new Map(before.map((value) => [key(value), value]));
-  return after.map((value) => {
-    const was = old.get(key(value));
-    return was !== undefined && same(was, value) ? was : value;
-  });
-}
-
-function steadyScene(before: Scene, after: Partial<Scene>): Scene {
-  const next = { ...EMPTY, ...after };
-  const byName = (node: SceneNode) => node.name;
-  const byText = (problem: Problem) => JSON.stringify(problem);
-  return {
-    ...next,
-    nodes: steady(before.nodes, next.nodes, byName),
-    problems: steady(before.problems, next.problems, byText),
-  };
-}
-
-function steadyStatus(before: Status, after: Partial<Status>): Status {
-  const next = { ...IDLE, ...after };
-  const nodes = Object.entries(next.nodes).map(([name, status]) => {
-    const was = before.nodes[name];
-    return [name, was !== undefined && same(was, status) ? was : status];
-  });
-  return { ...next, nodes: Object.fromEntries(nodes) };
-}
 
 /** The state of one view of the widget, and what can be done with it. */
 export class Bridge {

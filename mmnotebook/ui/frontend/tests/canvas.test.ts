@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 import { beside } from "../src/deeds";
 import { following } from "../src/canvas/AddMenu";
-import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, summary, wireOf } from "../src/canvas/flow";
+import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, wireOf } from "../src/canvas/flow";
+import { summary } from "../src/canvas/words";
 import { optionsOf } from "../src/canvas/keyPlug";
 import { allows, commandsFor, plug, wireTo } from "../src/canvas/plugging";
 import { SIZE, type NodeStatus, type Scene, type Status } from "../src/scene";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barsPath, nextSort, type Sort } from "../src/table/table";
+import { barsPath } from "../src/table/cells";
+import { nextSort, type Sort } from "../src/table/table";
 
 test("a header sorts upwards, downwards, and not at all", () => {
   const clicks: Sort[] = [{}];

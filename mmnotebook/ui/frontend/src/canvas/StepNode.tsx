@@ -3,7 +3,8 @@ import { Handle, Position } from "@xyflow/react";
 import type { NodeProps } from "@xyflow/react";
 import { memo, useContext } from "react";
 
-import { grouped, handleOf, summary } from "./flow";
+import { handleOf } from "./flow";
+import { grouped, summary } from "./words";
 import type { Output, StepNodeType } from "./flow";
 import { KindIcon, kindClass } from "./kinds";
 import { PlugContext } from "./plugContext";

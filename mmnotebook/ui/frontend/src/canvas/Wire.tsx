@@ -3,7 +3,7 @@ import { BaseEdge, getBezierPath } from "@xyflow/react";
 import type { EdgeProps } from "@xyflow/react";
 import { memo } from "react";
 
-import { grouped } from "./flow";
+import { grouped } from "./words";
 import type { WireType } from "./flow";
 
 const LONGEST = 14;

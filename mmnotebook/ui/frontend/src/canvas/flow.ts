@@ -2,8 +2,8 @@
 // has changed is drawn anew. Pure.
 import type { Edge, Node, NodeHandle } from "@xyflow/react";
 
-import { kindTitle } from "./kinds";
 import { SIZE } from "../scene";
+import { spoken } from "./words";
 import type { NodeStatus, Scene, SceneNode, Status, WireId } from "../scene";
 
 export interface Output {
@@ -99,47 +99,6 @@ export function nodeAt(scene: Pick<Scene, "nodes">, { x, y }: Point): SceneNode 
     );
   };
   return scene.nodes.find(covers) ?? null;
-}
-
-/** All that a screen reader tells of a node. */
-export function spoken(step: SceneNode, status: NodeStatus | null): string {
-  const counted = status === null ? "" : summary(status);
-  const failed = status !== null && status.failed > 0 ? `${grouped(status.failed)} failed` : "";
-  const many = step.problems.length;
-  const wrong = many === 0 ? "" : `${many} problem${many > 1 ? "s" : ""}: ${step.problems.join("; ")}`;
-  const kind = step.detail.startsWith(kindTitle(step.kind)) ? "" : kindTitle(step.kind);
-  return [step.title, kind, step.detail, counted, failed, wrong].filter((s) => s !== "").join(", ");
-}
-
-export const grouped = (count: number): string => count.toLocaleString("en-US");
-
-const STATES: { [state in NodeStatus["state"]]: string | null } = {
-  waiting: "waiting",
-  running: null,
-  done: null,
-  cached: "cached",
-  failed: "failed",
-  stopped: "not finished",
-  stale: "edited since",
-};
-
-/** "1,200 · 0.4 s · cached": what a node's run came to; `failed` elements are told beside it. */
-export function summary({ state, elementsOut, elementsIn, seconds, failed }: NodeStatus): string {
-  const count = elementsOut ?? elementsIn;
-  const parts = [
-    count === null || state === "waiting" || (state === "stopped" && count === 0)
-      ? null
-      : grouped(count),
-    seconds === null ? null : duration(seconds),
-    state === "failed" && failed > 0 ? null : STATES[state],
-  ];
-  return parts.filter((part) => part !== null).join(" · ");
-}
-
-function duration(seconds: number): string {
-  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
 interface Marks {

@@ -1,0 +1,15 @@
+"""The end of widgets: what is not closed stays, in the kernel and in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def discard(widget: Any) -> None:
+    """Close a widget and all that is in it: until then kernel and browser both keep it."""
+    for child in getattr(widget, "children", ()):
+        discard(child)
+    parts = [getattr(widget, name, None) for name in ("layout", "style")]
+    for part in (widget, *parts):
+        if part is not None:
+            part.close()
