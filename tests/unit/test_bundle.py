@@ -70,7 +70,7 @@ def test_the_tests_in_typescript_pass(frontend: Path) -> None:
 def _bundled(frontend: Path, folder: Path) -> set[Path]:
     """The folders of the packages of which something is in a bundle, as esbuild says."""
     meta = folder / "meta.json"
-    sources = [f"src/{name}" for name in ("index.tsx", "table.ts")]
+    sources = [f"src/{name}" for name in ("index.tsx", "table/table.ts")]
     command = [frontend / "node_modules/.bin/esbuild", *sources, "--bundle", "--format=esm"]
     command += ["--jsx=automatic", f"--outdir={folder}", f"--metafile={meta}"]
     subprocess.run(command, cwd=frontend, check=True, capture_output=True, timeout=60)
