@@ -132,6 +132,10 @@ def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder)
     assert (problem["line"], problem["column"]) == (1, 10)
     assert "mlp" in problem["message"]
     assert "mlp" in builder.graph
+    view.canvas.selection = []
+    summary = builder.children[0].children[1].children[1].summary.value
+    assert "1 problem" in summary
+    assert "mpl" in summary
     view.send("run", until=None, limit=None, fresh=False)
     assert "mpl" in view.said()
     assert builder.result is None

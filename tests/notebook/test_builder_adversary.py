@@ -227,7 +227,7 @@ def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(builder: Bui
     def broken(*_: Any) -> None:
         raise RuntimeError("no plot")
 
-    builder._studio.dashboard.add = broken
+    builder._studio.tables.dashboard.add = broken
     view.send("run", limit=5)
     builder.wait(60)
     assert view.canvas.status["state"] == "done"

@@ -57,7 +57,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         side = VBox([studio.form, studio.panel], layout=Layout(flex="0 0 270px", width="270px"))
         side.add_class("mm-beside")
         above = HBox([studio.canvas, side], layout=Layout(width="100%")).add_class("mm-upper")
-        super().__init__([above, studio.below], layout=Layout(width="100%"))
+        super().__init__([above, studio.tables.tab], layout=Layout(width="100%"))
         self.add_class("mm-studio")
 
     @property
@@ -83,7 +83,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def result(self) -> Result | None:
         """What the latest run gave, None before the first."""
-        return self._studio.result
+        return self._studio.tables.result
 
     @property
     def selection(self) -> tuple[str, ...]:

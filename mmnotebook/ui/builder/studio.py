@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ipywidgets import Layout, Tab
+from ipywidgets import Layout
 
-import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
 from mmnotebook.graph.editing import texts
@@ -22,8 +21,7 @@ from mmnotebook.ui.builder.form.registering import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.running import Runner, said
 from mmnotebook.ui.builder.showing import StaticOutput
-from mmnotebook.ui.dashboard import Dashboard
-from mmnotebook.ui.inspector import Inspector
+from mmnotebook.ui.builder.tables import Tables
 
 Command = Mapping[str, Any]
 NAME = "pipeline"
@@ -43,8 +41,6 @@ class Studio:
 
     Attributes
     ----------
-    result
-        What the latest run gave, None before the first.
     last_good
         The latest graph with nothing wrong, None before the first.
     """
@@ -53,10 +49,8 @@ class Studio:
         self, graph: Graph, name: str | None, changed: Callable[[Graph], None] | None
     ) -> None:
         self.name = name or NAME
-        self.result: Result | None = None
         self.last_good: Graph | None = graph if len(graph) else None
         self._changed = changed
-        self._known = mm.last
         self._status = status.IDLE
         self._closed = False
         self._viewed: tuple[Any, Result | None, dict[str, str]] = (None, None, {})
@@ -66,10 +60,7 @@ class Studio:
         self.canvas = Canvas(kinds=scene.kinds(), layout=Layout(flex="1 1 auto", min_width="0"))
         self.panel = Panel(self.do, self._names)
         self.form = RegisterForm(notebook_names, self._registered)
-        self.inspector, self.dashboard = Inspector(), Dashboard()
-        self.below = Tab([self.inspector, self.dashboard], titles=("Elements", "Metrics"))
-        self.below.layout.display = "none"  # until there is something to look at
-        self.inspector.on_node = self._go
+        self.tables = Tables(self._go)
         self.canvas.on_msg(self._heard)
         self.canvas.observe(self._selected, "selection")
         self._palette()
@@ -118,7 +109,7 @@ class Studio:
         """How all this reads without a kernel; made anew only when something has changed."""
         editor = self.editor
         with editor.lock:  # for as long as it takes to look, not to draw
-            shown, result = (editor.graph, editor.text, editor.problems()), self.result
+            shown, result = (editor.graph, editor.text, editor.problems()), self.tables.result
         before, of, made = self._viewed
         if result is not of or shown != before:
             made = static_view.bundle(*shown, result)
@@ -201,8 +192,7 @@ class Studio:
     def _go(self, node: str) -> None:
         """Select the node of a row of a trace, and show its elements, also when it is gone."""
         self._select([node])
-        if self.result is not None:
-            self.inspector.show(self.result, node)
+        self.tables.show(node)
 
     def _registered(self, name: str) -> None:
         self._palette()
@@ -232,9 +222,9 @@ class Studio:
     def _show_selection(self, problems: list[Problem]) -> None:
         editor = self.editor
         with editor.lock:  # so that no older document is shown after a newer one
-            self.panel.show(editor.document, editor.selection, problems)
+            self.panel.show(editor.document, editor.selection, [*editor.wrong, *problems])
         for name in self._single():
-            self.inspector.visit(self.result, name)
+            self.tables.visit(name)
 
     def _single(self) -> tuple[str, ...]:
         """The selected node when it is only one."""
@@ -257,11 +247,7 @@ class Studio:
         with suppress(Exception):  # what fails here is no matter of the cell that was executed
             self._palette()
             self._show()
-            result = mm.last
-            if result is not None and result is not self._known:
-                self._known = result
-                self.below.layout.display = None
-                self.dashboard.add(result)
+            self.tables.take_latest()
             self.static.settle()
 
     def _palette(self) -> None:
@@ -282,19 +268,16 @@ class Studio:
         """Show what a run has failed with; told from its thread."""
         if not self._closed:
             self.canvas.say(said(error), "error")
-        if isinstance(error, RunError) and error.failed is not None:
-            self.below.layout.display = None
-            self.inspector.show_failed(str(error.node), error.failed, error.result)
+            self._shown(lambda: self.tables.failed(error))
 
     def _ended(self, result: Result) -> None:
         """Show what a run gave; told from its thread."""
-        self.result = self._known = result
-        if self._closed:
-            return
+        self.tables.result = result
+        if not self._closed:
+            self._shown(lambda: self.tables.ended(result, self._single()))
+
+    def _shown(self, show: Callable[[], None]) -> None:
         try:
-            self.below.layout.display = None
-            self.dashboard.add(result)
-            for name in [*result.keys(), *(n for n in self._single() if n in result)][-1:]:
-                self.inspector.show(result, name)
+            show()
         except Exception as error:  # noqa: BLE001 - the run itself went as it went
             self.canvas.say(f"its elements or metrics cannot be shown: {one_line(error)}", "error")
