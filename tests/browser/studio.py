@@ -191,7 +191,7 @@ class Studio:
 
     def item(self, title: str) -> Locator:
         """What the palette offers under this title."""
-        return self.palette.get_by_role("button", name=re.compile(rf"^Add {re.escape(title)}(,|$)"))
+        return self.palette.get_by_role("button", name=re.compile(rf"^Add {_pattern(title)}(,|$)"))
 
     def add(self, title: str) -> None:
         """Add from the palette by a click."""
@@ -291,6 +291,11 @@ class Studio:
         self.whole.evaluate(_MARK_TEXTS)
         found = self.notebook.contrasts("[data-mm-text]")
         return {text: round(value, 1) for text, value in found.items() if value < 4.5}
+
+
+def _pattern(title: str) -> str:
+    """As Playwright's selectors need it: they stand between slashes."""
+    return re.escape(title).replace("/", r"\/")
 
 
 def open_studio(lab: Lab, page: Page, name: str, sources: Sequence[str], **how: Any) -> Studio:
