@@ -1,0 +1,108 @@
+"""By clicks alone, from a notebook without data or models: the example; a model from a file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import joblib
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
+
+from tests.browser.lab import Lab
+from tests.browser.studio import SECONDS, Studio, open_studio
+
+OPEN = "%load_ext mmnotebook\n%mm_builder ab"
+
+
+class Form:
+    """The form for a model, as it stands in a page."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.whole = studio.whole.locator(".mm-panel", has_text="Register a model")
+
+    def field(self, label: str) -> Locator:
+        return self.whole.get_by_label(re.compile(rf"^{label}"))
+
+    def fill(self, label: str, text: str) -> None:
+        self.field(label).fill(text)
+        self.field(label).press("Tab")
+
+    def press(self, name: str) -> None:
+        button = self.whole.get_by_role("button", name=name)
+        expect(button).to_be_enabled()
+        button.click()
+
+    def expect(self, words: str) -> None:
+        expect(self.whole).to_contain_text(words, timeout=SECONDS * 1000)
+
+
+@pytest.fixture
+def studio(lab: Lab, page: Page) -> Studio:
+    made = open_studio(lab, page, "clicks.ipynb", [OPEN], builder="get_ipython()")
+    page.set_viewport_size({"width": 1440, "height": 1300})
+    return made
+
+
+def text_of(studio: Studio) -> Any:
+    return studio.python("ab.to_text() if 'ab' in globals() else ''")
+
+
+def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
+    studio.root.get_by_role("button", name="Load an example").click()
+    studio.wait_for(studio.names, ["digits", "logistic", "split", "tree"])
+    assert studio.run() == "done"
+    studio.wait_for(lambda: studio.wires()[("digits", None, "split")], "898")
+    studio.whole.get_by_role("tab", name="Metrics").click()
+    for tab in ("Latency", "Memory"):
+        studio.whole.get_by_role("tab", name=tab).click()
+        plot = studio.whole.locator("img[alt]:visible").first
+        expect(plot).to_be_visible()
+        studio.wait_for(lambda plot=plot: plot.evaluate("i => i.naturalWidth > 300"), True)
+    studio.picture("clicks-metrics")
+    assert text_of(studio) == "digits | split(logistic=0.5, tree=0.5)"
+
+
+def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio) -> None:
+    data = load_iris()
+    model = DecisionTreeClassifier(random_state=0).fit(data.data, data.target)
+    joblib.dump(model, lab.root / "forest.joblib")
+    pd.DataFrame(data.data, columns=list("abcd")).to_parquet(lab.root / "flowers.parquet")
+    form = Form(studio)
+    studio.tool("New model…").click()
+    expect(form.field("name")).to_be_focused()
+    form.fill("name", "two words")
+    form.expect("two words")
+    expect(form.whole.get_by_role("button", name="Register")).to_be_disabled()
+    form.fill("name", "forest")
+    form.field("the model is").select_option("a file")
+    form.fill("file", "missing.joblib")
+    form.expect("no such file")
+    form.fill("file", "forest.joblib")
+    form.expect("can run code when")
+    form.fill("input", "a, b, c, d")
+    form.field("example").fill('{"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}')
+    form.press("Try it")
+    form.expect("loaded in")
+    studio.picture("clicks-form")
+    form.press("Register")
+    expect(studio.item("forest")).to_be_visible(timeout=SECONDS * 1000)
+    form.press("Close")
+    expect(form.whole).to_be_hidden()
+    studio.add("read")
+    studio.wait_for(studio.names, ["read"])
+    path = studio.whole.get_by_label(re.compile("^path"))
+    path.fill("flowers.parquet")
+    path.press("Tab")
+    studio.wait_for(lambda: "flowers.parquet" in studio.text(), True)
+    studio.add("forest")
+    studio.wait_for(studio.names, ["forest", "read"])
+    studio.wait_for(lambda: list(studio.wires()), [("read", None, "forest")])
+    assert studio.run() == "done"
+    studio.wait_for(lambda: studio.wires()[("read", None, "forest")], "150")
+    studio.picture("clicks-file")
+    assert text_of(studio) == 'read("flowers.parquet") | forest'
