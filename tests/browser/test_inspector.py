@@ -88,6 +88,7 @@ def test_with_the_mouse(notebook: Notebook, cell: Locator, tmp_path: Path) -> No
     expect(cell.get_by_role("alert")).to_contain_text("did you mean 'label'")
     shot(notebook, tmp_path, "where")
     cell.get_by_role("tab", name="Failed (52)").click()
+    expect(cell.get_by_role("textbox", name="Where")).to_be_hidden()  # that of the other tab
     cell.get_by_role("textbox", name="Search").last.fill("12")
     expect(rows(cell).first.locator("td").first).to_have_text("12")
     rows(cell).first.locator("td").first.click()

@@ -84,7 +84,8 @@ class TestNothingStays:
         before, last, loaded = private_files(), mm.last, len(warm.table)
         try_model(mlp, np.zeros(64, dtype=np.float32))
         assert not models
-        assert (private_files(), mm.last, len(warm.table)) == (before, last, loaded)
+        assert (mm.last, len(warm.table)) == (last, loaded)
+        assert private_files() <= before  # what other tests have left may go at any time
         assert not list(cache_folder.iterdir())
 
     def test_of_one_that_fails(self, models: Registry) -> None:
