@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from mmnotebook.graph.editing.templates import TEMPLATES
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls.fields import existing
@@ -47,7 +48,13 @@ def _templates() -> Iterator[Json]:
 
 def _models(names: Names) -> Iterator[Json]:
     for name, spec in names.models.items():
-        yield _item("model", {"model": name}, name, f"{spec.framework} · {spec.origin}")
+        yield _item("model", {"model": name}, name, origin_of(spec))
+
+
+def origin_of(spec: ModelSpec) -> str:
+    """What a model was registered from; of a file the name alone, which is what has room."""
+    path = Path(spec.origin)
+    return f"{spec.framework} · {path.name if path.is_absolute() else spec.origin}"
 
 
 def _data(names: Names) -> Iterator[Json]:

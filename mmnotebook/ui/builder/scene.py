@@ -13,7 +13,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS
 from mmnotebook.graph.wording import does
-from mmnotebook.ui.builder.palette import size_of
+from mmnotebook.ui.builder.palette import origin_of, size_of
 
 Json = dict[str, Any]
 
@@ -53,7 +53,7 @@ def _about(node: Node, names: Names) -> str | None:
     """What its name stands for, of a node that is called like what it reads, runs or calls."""
     if node.kind == "model":
         spec = names.models.get(node.name)
-        return None if spec is None else f"{spec.framework} · {spec.origin}"
+        return None if spec is None else origin_of(spec)
     if node.kind == "source" and names.is_data(node.name):
         return size_of(names.object(node.name))
     kind = KINDS.get(node.kind)
