@@ -42,8 +42,10 @@ class Form:
 
 
 @pytest.fixture
-def studio(lab: Lab, page: Page) -> Studio:
-    made = open_studio(lab, page, "clicks.ipynb", [OPEN], builder="get_ipython()")
+def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
+    # A kernel goes on living, with its variables, for the path that it was started for.
+    name = f"{request.node.name}.ipynb"
+    made = open_studio(lab, page, name, [OPEN], builder="get_ipython()")
     page.set_viewport_size({"width": 1440, "height": 1300})
     return made
 
