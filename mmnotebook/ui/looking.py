@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 import mmnotebook as mm
 from mmnotebook.ui import arguments
 from mmnotebook.ui.figures import picture
-from mmnotebook.ui.variables import Variables
+from mmnotebook.ui.variables import NotebookMagics
 
 _RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
 
 
 @magics_class
-class LookingMagics(Magics):
+class LookingMagics(NotebookMagics):
     """`%mm_inspect`, `%mm_trace`, `%mm_plot` and `%mm_doctor`."""
-
-    @property
-    def variables(self) -> Variables:
-        """The notebook's variables."""
-        assert self.shell is not None
-        return Variables(self.shell)
 
     @no_var_expand
     @magic_arguments()

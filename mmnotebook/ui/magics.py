@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, kwds, magic_arguments
 from IPython.display import display
 
@@ -15,7 +15,7 @@ import mmnotebook as mm
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui import arguments
 from mmnotebook.ui.model_arguments import model_arguments
-from mmnotebook.ui.variables import Variables
+from mmnotebook.ui.variables import NotebookMagics
 
 _ASSIGN = argument(
     "--result", "-o", type=arguments.variable_name, help="The variable the result is assigned to."
@@ -30,14 +30,8 @@ _HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 
 @magics_class
-class MakingMagics(Magics):
+class MakingMagics(NotebookMagics):
     """`%mm_model`, `%mm_pipeline`, `%mm_run` and `%mm_builder`."""
-
-    @property
-    def variables(self) -> Variables:
-        """The notebook's variables."""
-        assert self.shell is not None
-        return Variables(self.shell)
 
     @no_var_expand
     @magic_arguments()

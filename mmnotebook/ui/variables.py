@@ -9,6 +9,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics
 
 import mmnotebook as mm
 from mmnotebook.errors import MMError, nearest
@@ -139,3 +140,13 @@ class Variables:
         if close := nearest(name, known):
             said += f"; did you mean {close!r}?"
         raise VariableError(said, remedy=remedy)
+
+
+class NotebookMagics(Magics):
+    """Magics whose words are names of variables."""
+
+    @property
+    def variables(self) -> Variables:
+        """The notebook's variables."""
+        assert self.shell is not None
+        return Variables(self.shell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -14,6 +14,11 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from traitlets.config import Config
+
+import mmnotebook as mm
+
+if TYPE_CHECKING:
+    from mmnotebook.ui.builder.builder import Builder
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -153,3 +158,23 @@ def notebook(shell: InteractiveShell) -> Iterator[Notebook]:
     for name in set(shell.user_ns) - set(before):
         del shell.user_ns[name]
     shell.user_ns.update(before)
+
+
+@pytest.fixture
+def two_models(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The models `mlp` and `tree`, which read `x`, and a cache of the test's own."""
+    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
+    notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
+    yield
+    for name in list(mm.registry):
+        mm.registry.remove(name)
+
+
+@pytest.fixture
+def builder() -> Iterator[Builder]:
+    """A builder with an empty canvas."""
+    made = mm.Builder()
+    yield made
+    made.close()

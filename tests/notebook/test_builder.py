@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +13,8 @@ from mmnotebook.graph.editing.document import Document
 from mmnotebook.ui.builder.builder import Builder
 from mmnotebook.ui.builder.canvas import Canvas
 from tests.notebook.conftest import Notebook
+
+pytestmark = pytest.mark.usefixtures("two_models")
 
 
 class View:
@@ -44,24 +44,6 @@ class View:
 
     def said(self) -> str:
         return str(self.messages[-1]["text"])
-
-
-@pytest.fixture(autouse=True)
-def registered(
-    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
-    notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
-    yield
-    for name in list(mm.registry):
-        mm.registry.remove(name)
-
-
-@pytest.fixture
-def builder() -> Iterator[Builder]:
-    made = mm.Builder()
-    yield made
-    made.close()
 
 
 def ab(view: View) -> None:

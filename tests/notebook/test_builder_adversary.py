@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,20 +55,7 @@ null = "a" + chr(0)
 """
 
 
-@pytest.fixture(autouse=True)
-def registered(
-    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
-    notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
-    yield
-
-
-@pytest.fixture
-def builder() -> Iterator[Builder]:
-    made = mm.Builder()
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("two_models")
 
 
 def test_variables_that_raise_when_looked_at_are_listed_or_left_out(
