@@ -165,6 +165,22 @@ class Notebook:
         found = self.contrasts("svg text, td, th, p")
         return {text: round(value, 1) for text, value in found.items() if value < 4.5}
 
+    def watch_commands(self) -> None:
+        """Keep from now on what JupyterLab does, but for what its router does by itself."""
+        self.page.evaluate(
+            """() => {
+                window.mmDone = [];
+                const own = id => id.startsWith("router:") || id === "apputils:load-statedb";
+                window.jupyterapp.commands.commandExecuted.connect(
+                    (_, {id}) => own(id) || window.mmDone.push(id));
+            }"""
+        )
+
+    def commands(self) -> list[str]:
+        """What JupyterLab has done since it was last asked."""
+        found: list[str] = self.page.evaluate("() => window.mmDone.splice(0)")
+        return found
+
     def save(self) -> None:
         """Write the notebook with its outputs to the served folder."""
         self.page.evaluate("async () => { await window.mmPanel.context.save(); }")

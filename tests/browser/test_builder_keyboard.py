@@ -108,15 +108,7 @@ class Keys:
 @pytest.fixture
 def studio(lab: Lab, page: Page) -> Studio:
     opened = open_studio(lab, page, "keyboard.ipynb", CELLS)
-    # What the notebook itself does for a key that it should not have seen.
-    page.evaluate(
-        """() => {
-            window.mmDone = [];
-            window.jupyterapp.commands.commandExecuted.connect(
-                // Its router's own, whenever the page's address changes.
-                (_, {id}) => id === "apputils:load-statedb" || window.mmDone.push(id));
-        }"""
-    )
+    opened.notebook.watch_commands()  # what it does for a key that it should not have seen
     return opened
 
 
@@ -125,7 +117,7 @@ def keys(studio: Studio) -> Keys:
     """The keyboard, with the focus on the canvas: from the cell by Tab."""
     made = Keys(studio)
     made.press("Escape", "ArrowUp")
-    done(studio.page)
+    studio.notebook.commands()
     made.reach("Run$")
     made.reach("Pipeline canvas")
     return made
@@ -139,12 +131,6 @@ def split(keys: Keys) -> None:
     keys.press("Escape")
     keys.add("models tree", "tree")
     keys.wait_at("tree")
-
-
-def done(page: Page) -> list[str]:
-    """The notebook's commands since the last time."""
-    found: list[str] = page.evaluate("() => window.mmDone.splice(0)")
-    return found
 
 
 def nameless(studio: Studio) -> list[str]:
@@ -216,7 +202,7 @@ def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
     studio.screenshot("keyboard")
     keys.wait_at("ab")
     undo_and_redo_all(studio, keys)
-    assert done(studio.page) == ["apputils:change-theme"] * 2
+    assert studio.notebook.commands() == ["apputils:change-theme"] * 2
     assert len(studio.notebook.cells()) == len(CELLS)
 
 
@@ -259,5 +245,5 @@ def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> N
     for name in ("Templates6", "split", "Even", "Delete", "Elements", "Sample", "id"):
         assert name in passed, passed
     assert studio.text() == text
-    assert done(studio.page) == []
+    assert studio.notebook.commands() == []
     assert len(studio.notebook.cells()) == len(CELLS)

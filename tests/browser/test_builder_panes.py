@@ -30,15 +30,7 @@ builder""",
 def notebook(lab: Lab, page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
     opened = lab.open(page, "panes.ipynb")
-    # What the notebook itself does for a key that it should not have seen.
-    page.evaluate(
-        """() => {
-            window.mmDone = [];
-            window.jupyterapp.commands.commandExecuted.connect(
-                // Its router's own, whenever the page's address changes.
-                (_, {id}) => id === "apputils:load-statedb" || window.mmDone.push(id));
-        }"""
-    )
+    opened.watch_commands()  # what it does for a key that it should not have seen
     opened.run_all()
     assert opened.errors() == []
     return opened
@@ -59,12 +51,6 @@ def text(builder: Locator) -> Locator:
     return builder.get_by_role("textbox", name="Pipeline text")
 
 
-def done(page: Page) -> list[str]:
-    """The notebook's commands since the last time."""
-    found: list[str] = page.evaluate("() => window.mmDone.splice(0)")
-    return found
-
-
 def test_what_is_typed_is_on_the_canvas_and_stays_as_typed_until_it_is_left(
     builder: Locator, page: Page
 ) -> None:
@@ -83,7 +69,7 @@ def test_keys_in_the_text_are_the_texts(builder: Locator, page: Page) -> None:
     field = text(builder)
     field.press("Control+End")
     field.press_sequentially("x")
-    done(page)
+    Notebook(page).commands()
     field.press("Control+z")
     expect(field).to_have_value("rows | map(double)")
     field.press("Enter")
@@ -91,7 +77,7 @@ def test_keys_in_the_text_are_the_texts(builder: Locator, page: Page) -> None:
     for keys in ("Control+a", "Shift+Enter", "Backspace", "Escape"):
         field.press(keys)
     expect(field).to_have_value("")
-    assert done(page) == []
+    assert Notebook(page).commands() == []
 
 
 def test_a_problem_leads_to_its_place(builder: Locator, page: Page) -> None:
@@ -164,12 +150,12 @@ def test_the_help_keeps_the_focus_and_gives_it_back(builder: Locator, page: Page
     opener.click()
     dialog = page.get_by_role("dialog", name="Keys")
     expect(dialog).to_be_visible()
-    done(page)
+    Notebook(page).commands()
     page.keyboard.press("d")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(opener).to_be_focused()
-    assert done(page) == []
+    assert Notebook(page).commands() == []
 
 
 def test_the_text_goes_into_a_cell_below(builder: Locator, notebook: Notebook, page: Page) -> None:
