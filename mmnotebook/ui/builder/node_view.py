@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
 
-from ipywidgets import HTML, Layout, Text, VBox
+from ipywidgets import HTML, Layout, Text
 
 from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
@@ -30,6 +29,7 @@ from mmnotebook.ui.builder.controls.editors import (
 from mmnotebook.ui.builder.controls.fields import Context
 from mmnotebook.ui.builder.controls.inputs_editor import InputsEditor
 from mmnotebook.ui.builder.controls.parameter import Editor, Send, Values
+from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.rows import ArmsEditor, MappingEditor, WeightsEditor
 
 Edit = Callable[[dict[str, Any]], "str | None"]
@@ -92,7 +92,7 @@ class Gestures:
         return name
 
 
-class NodeView(VBox):  # type: ignore[misc]  # ipywidgets has no types
+class NodeView(Quiet):
     """The controls of one node; as long as it is of one kind they stay the same."""
 
     def __init__(self, kind: StepKind, edit: Edit) -> None:
@@ -102,7 +102,6 @@ class NodeView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._gestures = Gestures()
         self._shown: str | None = None
         self._sent: str | None = None
-        self._setting: int | None = None
         self.title = HTML(_title(kind))
         self.name = style.field(Text, "name", continuous_update=False)
         self.name.observe(self._renamed, "value")
@@ -127,9 +126,8 @@ class NodeView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         node = context.node
         self.node = node.name
         if node.name not in (self._shown, self._sent):
-            self._setting = threading.get_ident()
-            style.put(self.name, node.name)
-            self._setting = None
+            with self._quietly():
+                style.put(self.name, node.name)
             style.put(self._line, "")
         self._shown = node.name
         own = [replace(p, node=None) for p in problems if p.node == node.name]
@@ -154,7 +152,7 @@ class NodeView(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _renamed(self, change: Any) -> None:
         new = change["new"].strip()
-        if self._setting == threading.get_ident() or new == self.node:
+        if not self._by_user or new == self.node:
             return
         if not checks.is_name(new):
             wrong = f"{new!r} is no name: letters, digits and _, no digit first, no word of Python"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +80,7 @@ class NumberEditor(TextEditor):
             self.slider.value = value
 
     def _pulled(self, change: Any) -> None:
-        if self._setting != threading.get_ident():
+        if self._by_user:
             self.text.value = f"{change['new']:.12g}"
 
     def _take(self) -> Any:
@@ -171,7 +170,7 @@ class ByEditor(Editor):
 
     def _switched(self, *_: Any) -> None:
         """A field's name is none of a function: the other begins empty, and nothing is sent."""
-        if self._setting == threading.get_ident():
+        if not self._by_user:
             return
         with self._quietly():
             self._suggest()

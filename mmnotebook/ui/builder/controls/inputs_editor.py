@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -15,6 +13,7 @@ from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
+from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.style import button, put, show_if
 from mmnotebook.ui.closing import discard
 
@@ -25,25 +24,7 @@ _GATHERS = [
 ]
 
 
-class _Quiet(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Controls that can be set without that being the user's doing."""
-
-    _setting: int | None = None
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        before, self._setting = self._setting, threading.get_ident()
-        try:
-            yield
-        finally:
-            self._setting = before
-
-    @property
-    def _by_user(self) -> bool:
-        return self._setting != threading.get_ident()
-
-
-class WireEditor(_Quiet):
+class WireEditor(Quiet):
     """One input: the fields that are selected of it, its label in a join, and a way to cut it."""
 
     def __init__(self, edit: Edit) -> None:
@@ -115,7 +96,7 @@ class WireEditor(_Quiet):
             style.put(self._line, style.error(refused))
 
 
-class InputsEditor(_Quiet):
+class InputsEditor(Quiet):
     """All inputs of a node, and how several come together."""
 
     def __init__(self, edit: Edit) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ipywidgets import Layout, VBox
+from ipywidgets import Layout
 
 from mmnotebook.graph import checks, steps
 from mmnotebook.graph.steps import Param
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, Wrong
+from mmnotebook.ui.builder.controls.quiet import Quiet
 
 Values = dict[str, Any]
 Send = Callable[["Editor", Values], "str | None"]
@@ -21,7 +20,7 @@ Send = Callable[["Editor", Values], "str | None"]
 WORDS = {True: "yes", False: "no"}
 
 
-class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Editor(Quiet):
     """Controls for a value, or several that take each other's place, and what is wrong with it.
 
     Nothing is sent until it is valid; what is being typed stays while the value in the document
@@ -40,7 +39,6 @@ class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._give = send
         self._known: Values | None = None
         self._sent: Values | None = None
-        self._setting: int | None = None
         self._line = style.note()
         super().__init__([*self._controls(), self._line], layout=Layout(width="100%"))
         self._say("")
@@ -86,17 +84,8 @@ class Editor(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     # What every editor does.
 
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Controls set here, in this thread, are not the user's doing."""
-        before, self._setting = self._setting, threading.get_ident()
-        try:
-            yield
-        finally:
-            self._setting = before
-
     def _changed(self, *_: Any) -> None:
-        if self._setting == threading.get_ident():
+        if not self._by_user:
             return
         try:
             values = self._checked(self._read())
