@@ -58,7 +58,7 @@ def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
     ab(view)
     assert builder.problems == []
     assert [node["name"] for node in view.scene["nodes"]] == ["digits", "split", "mlp", "tree"]
-    assert view.scene["seen"] == {"view": 4}
+    assert view.canvas.seen == {"view": 4}
     assert [node["detail"] for node in view.scene["nodes"]] == [
         "DataFrame · 200 × 2",
         "a 0.5, b 0.5",
@@ -114,7 +114,7 @@ def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder)
     assert (problem["line"], problem["column"]) == (1, 10)
     assert "mlp" in problem["message"]
     assert "mlp" in builder.graph
-    view.canvas.selection = []
+    view.send("select", nodes=[])
     summary = builder.children[0].children[1].children[1].summary.value
     assert "1 problem" in summary
     assert "mpl" in summary
@@ -132,7 +132,7 @@ def test_what_is_refused_is_said_and_changes_nothing(builder: Builder) -> None:
     view.send("connect", source="mlp", port=None, target="split")
     assert "circle" in view.said()
     assert view.scene["nodes"] == before
-    assert view.scene["seen"] == {"view": 5}
+    assert view.canvas.seen == {"view": 5}
     for wrong in (
         {"op": "nonsense"},
         {"op": "connect"},
@@ -275,7 +275,7 @@ def test_elements_of_the_selected_node_are_shown_and_a_trace_leads_to_others(
     view.send("run", until=None, limit=20, fresh=False)
     builder.wait(60)
     assert builder.children[1].layout.display is None
-    view.canvas.selection = ["mlp"]
+    view.send("select", nodes=["mlp"])
     assert inspector.node == "mlp"
     inspector.on_node("tree")
     assert (inspector.node, view.canvas.selection, builder.selection) == (
@@ -322,19 +322,17 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
     assert (inspector.node, inspector.tabs.selected_index) == ("tree", 0)
 
 
-def test_a_selection_that_comes_late_changes_nothing(builder: Builder) -> None:
+def test_a_selection_is_a_command_among_the_others(builder: Builder) -> None:
     view = View(builder)
     ab(view)
     clip = clips.copy(Document.of(builder.graph.upto("split")), ["split"])
     command = {"op": "paste", "clip": clip}
-    view.tell(type="command", view="view", number=5, command=command, selection=["mlp", "tree"])
+    view.tell(type="command", view="view", number=5, command=command)
     assert builder.selection == ("split_2",)
-    # Made before that command, kept back while the kernel was at work.
-    view.canvas.set_state({"selection": ["mlp", "tree"], "chosen": ["view", 4]})
-    assert builder.selection == ("split_2",)
-    assert view.canvas.selection == ["split_2"]
-    view.canvas.set_state({"selection": ["mlp"], "chosen": ["view", 5]})
-    assert builder.selection == ("mlp",)
-    command = {"op": "move", "places": {"tree": [0, 400]}}
-    view.tell(type="command", view="view", number=6, command=command, selection=["tree"])
+    select = {"op": "select", "nodes": ["tree", "gone"]}
+    view.tell(type="command", view="view", number=6, command=select)
     assert builder.selection == ("tree",)
+    assert (view.canvas.selection, view.canvas.seen) == (["tree"], {"view": 6})
+    command = {"op": "move", "places": {"tree": [0, 400]}}
+    view.tell(type="command", view="view", number=7, command=command)
+    assert (builder.selection, view.canvas.seen) == (("tree",), {"view": 7})

@@ -67,7 +67,7 @@ def test_variables_that_raise_when_looked_at_are_listed_or_left_out(
     assert view.items("Data") == ["digits", "weird"]
     assert view.items("Functions") == ["halve", "wordy"]
     view.send("text", text="weird | mlp | wordy")
-    view.canvas.selection = ["weird"]
+    view.send("select", nodes=["weird"])
     assert builder.problems == []
     view.send("register")
     assert view.messages == []
@@ -101,13 +101,13 @@ def test_views_and_malformed_messages_leave_no_trace(builder: Builder) -> None:
     for number in range(3 * VIEWS):
         command = {"op": "move", "places": {"mlp": [number, 0]}}
         view.tell(type="command", view=f"v{number}", number=number, command=command)
-    seen = view.scene["seen"]
+    seen = view.canvas.seen
     assert len(seen) == VIEWS
     assert seen[f"v{3 * VIEWS - 1}"] == 3 * VIEWS - 1
     view.tell(type="command", view="x" * 10_000, number=1, command={"op": "undo"})
     view.tell(type="command", view={}, number="one", command={"op": "undo"})
     view.tell(type="command", view="view", number=10, command=7)
-    assert all(len(name) < 100 for name in view.scene["seen"])
+    assert all(len(name) < 100 for name in view.canvas.seen)
     graph = builder.graph
     deep = "(" * 5_000
     for text in (deep, f"digits | {deep}", "digits | map(" + "-" * 50_000, "\0", "\ud800"):
@@ -146,8 +146,8 @@ def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
     for _ in range(3):
         made = mm.Builder("digits | [mlp, tree]")
         view = View(made)
-        view.canvas.selection = ["mlp"]
-        view.canvas.selection = ["mlp", "tree"]
+        view.send("select", nodes=["mlp"])
+        view.send("select", nodes=["mlp", "tree"])
         view.send("run", limit=5)
         made.wait(60)
         made.close()

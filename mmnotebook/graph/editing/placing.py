@@ -15,10 +15,10 @@ SIZE = (168.0, 56.0)
 GAP = (72.0, 28.0)
 """The least room between columns, where wires are labelled, and between rows."""
 STEP = (SIZE[0] + GAP[0], SIZE[1] + GAP[1])
-
-
 ROOM, PITCH = 3, 14.0
 """Outputs that a card of that height has room for, and what it grows by for each one more."""
+_LETTER, _NAME = 6.0, 62.0
+"""The room for a letter of an output's name, and the most for all of it."""
 
 
 def height_of(node: Node) -> float:
@@ -33,12 +33,17 @@ def arranged(graph: Graph) -> dict[str, Place]:
     heights = {node.name: height_of(node) for node in graph}
     row = max(heights.values()) + GAP[1]
     widths = dict.fromkeys(graph.names, SIZE[0])
-    gaps = {(wire.node, node.name): GAP[0] for node in graph for wire in node.inputs}
+    gaps = {(wire.node, node.name): _gap(wire.port) for node in graph for wire in node.inputs}
     # Wires are drawn from node to node: they need a row of their own to pass others.
     boxes = place(graph, widths, row - SPACE, gaps, passing=row).boxes
     tops = {name: boxes[name].middle - height / 2 for name, height in heights.items()}
     first = min(tops.values())
     return {name: (boxes[name].left, top - first) for name, top in tops.items()}
+
+
+def _gap(port: str | None) -> float:
+    """The room for a wire: from an output with a name it goes straight for as long as that is."""
+    return GAP[0] + (0.0 if port is None else min(_NAME, _LETTER * len(port)))
 
 
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:

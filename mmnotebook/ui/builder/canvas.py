@@ -24,9 +24,9 @@ class Canvas(anywidget.AnyWidget):
     status
         The state of the run, its counts by node and by wire.
     selection
-        The names of the selected nodes; both ways.
-    chosen
-        Where `selection` was set last: the view, and the number of its latest command until then.
+        The names of the selected nodes.
+    seen
+        By view, the number of its last command that was handled.
     height
         Of the canvas, in px; both ways.
     busy
@@ -41,9 +41,7 @@ class Canvas(anywidget.AnyWidget):
     palette: Any = traitlets.List().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     selection = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    chosen = traitlets.Tuple(traitlets.Unicode(), traitlets.Int(), default_value=("", 0)).tag(
-        sync=True
-    )
+    seen = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(440).tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)
 

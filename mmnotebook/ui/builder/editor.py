@@ -91,11 +91,6 @@ class Editor:
             for name in [*self.seen][:-VIEWS]:
                 del self.seen[name]
 
-    def is_past(self, view: str, number: int) -> bool:
-        """Has a later command of the view been handled than the one of this number?"""
-        with self.lock:
-            return number < self.seen.get(view[:_NAMED], 0)
-
     def apply(self, command: Command) -> str | None:
         """Do what a command says; what stands against it, in words, when it cannot be done."""
         with self.lock:
@@ -175,5 +170,4 @@ class Editor:
                 "problems": scene.listed(problems),
                 "undo": self._history.undoable if self._typed is None else _TYPING,
                 "redo": self._history.redoable,
-                "seen": dict(self.seen),
             }

@@ -62,7 +62,6 @@ class Studio:
         self.form = RegisterForm(notebook_names, self._registered)
         self.tables = Tables(self._go)
         self.canvas.on_msg(self._heard)
-        self.canvas.observe(self._selected, "selection")
         self._palette()
         self._show()
         cells.after_each("register", self._after_cell)
@@ -124,7 +123,6 @@ class Studio:
     def _heard(self, _: Any, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
-        self.canvas.busy = True
         try:
             self._answer(content)
         except MMError as error:
@@ -138,11 +136,7 @@ class Studio:
         kind = content.get("type")
         if kind == "command":
             self.editor.handled(str(content["view"]), int(content["number"]))
-            try:
-                self.editor.select(content.get("selection", self.editor.selection))
-                self._ask(content["command"])
-            finally:
-                self._show()
+            self._ask(content["command"])
         elif kind == "insert":
             self.canvas.insert_cell(self.cell(content.get("name")))
         elif kind == "focus_panel":
@@ -150,6 +144,17 @@ class Studio:
             self.panel.focus()
 
     def _ask(self, command: Command) -> None:
+        """Do what a view asks for, and show what came of it."""
+        if command.get("op") == "select":
+            self._select(list(command["nodes"]))
+            return
+        self.canvas.busy = True
+        try:
+            self._do(command)
+        finally:
+            self._show()
+
+    def _do(self, command: Command) -> None:
         """Do what a view asks for; a refusal is shown there."""
         op = command.get("op")
         if op == "run":
@@ -179,15 +184,17 @@ class Studio:
             self.editor.apply({"op": "template", "name": "ab_split", "fill": made.fill})
         self.canvas.say(made.said)
 
-    def _selected(self, change: Any) -> None:
-        is_past = self.editor.is_past(*self.canvas.chosen)  # a command that came before was later
-        self._select(list(self.editor.selection) if is_past else change["new"])
-
     def _select(self, names: list[str]) -> None:
         if tuple(names) != self.editor.selection:
             self.editor.select(names)
             self._show_selection(self.editor.problems())
-        self.canvas.selection = list(self.editor.selection)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        """Tell the canvas what is selected, and how far its commands were handled."""
+        with self.canvas.hold_sync():
+            self.canvas.selection = list(self.editor.selection)
+            self.canvas.seen = dict(self.editor.seen)
 
     def _go(self, node: str) -> None:
         """Select the node of a row of a trace, and show its elements, also when it is gone."""
@@ -211,7 +218,7 @@ class Studio:
             with self.canvas.hold_sync():
                 if new:
                     self.canvas.scene = made
-                self.canvas.selection = list(editor.selection)
+                self._show_chosen()
                 self.canvas.status = status.as_of(self._status, self.runner.graph, graph)
             self._show_selection(problems)
         if new:

@@ -8,6 +8,7 @@ import type {
   Kind,
   PaletteSection,
   Scene,
+  Seen,
   Status,
   WireId,
 } from "./scene";
@@ -110,7 +111,10 @@ export interface Builder extends State {
   root: { current: HTMLElement | null };
 }
 
-const TRAITS = ["scene", "kinds", "palette", "status", "selection", "height", "busy"] as const;
+const selectedAfter = (before: string[], { command }: { command: Command }): string[] =>
+  command.op === "select" ? command.nodes : before;
+
+const TRAITS = ["scene", "kinds", "palette", "status", "selection", "height", "busy", "seen"] as const;
 
 /** The state of one view of the widget, and what can be done with it. */
 export class Bridge {
@@ -118,22 +122,24 @@ export class Bridge {
   private readonly model: Model;
   private readonly listeners = new Set<() => void>();
   private pending: { number: number; command: Command; at: number }[] = [];
-  private readonly patience = new Patience(() => this.change({ waiting: this.pending.length }));
+  private readonly patience = new Patience(() => this.change({ waiting: this.changes().length }));
   private sent = 0;
   private words = 0;
-  /** The scene as Python has it. */
+  /** The scene and the selection as Python has them. */
   private known: Scene;
+  private selected: string[];
   private builder: Builder;
 
   constructor(model: Model) {
     this.model = model;
     this.known = steadyScene(EMPTY, model.get("scene") ?? {});
+    this.selected = model.get("selection") ?? [];
     this.builder = {
       scene: this.known,
       kinds: model.get("kinds") ?? [],
       palette: model.get("palette") ?? [],
       status: steadyStatus(IDLE, model.get("status") ?? {}),
-      selection: model.get("selection") ?? [],
+      selection: this.selected,
       wires: [],
       height: model.get("height") ?? 440,
       busy: model.get("busy") ?? false,
@@ -152,7 +158,7 @@ export class Bridge {
       select: this.select,
       ask: (message) => this.model.send(message),
       onMessage: this.onMessage,
-      resize: (height) => this.write("height", height),
+      resize: this.resize,
       adjust: (view) => this.change({ view: { ...this.builder.view, ...view } }),
       say: this.say,
       tell: (text) => this.change({ told: this.line(text, "info") }),
@@ -191,46 +197,57 @@ export class Bridge {
 
   private read(name: (typeof TRAITS)[number]): void {
     const value = this.model.get(name);
-    if (name === "scene") this.receive(value);
+    if (name === "scene" || name === "selection" || name === "seen") this.receive();
     else if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
-    else if (!same(this.builder[name], value)) {
-      this.change({ [name]: value, ...(name === "selection" && { wires: [] }) });
-      // Selected elsewhere: by Python, or in another view.
-      if (name === "selection" && value.length === 1) this.builder.canvas.current?.show(value[0]);
-    }
+    else if (!same(this.builder[name], value)) this.change({ [name]: value });
   }
 
-  private receive(value: Partial<Scene>): void {
-    this.known = steadyScene(this.known, value);
-    const seen = this.known.seen[this.id] ?? 0;
-    this.pending = this.pending.filter(({ number }) => number > seen);
-    this.patience.await(this.pending[0]?.at ?? null);
-    if (this.builder.waiting > 0) this.change({ waiting: this.pending.length });
+  /** Show what Python has, and over it what it has not handled yet of what was done here. */
+  private receive(): void {
+    const seen: Seen = this.model.get("seen") ?? {};
+    this.pending = this.pending.filter(({ number }) => number > (seen[this.id] ?? 0));
+    this.await();
+    if (this.builder.waiting > 0) this.change({ waiting: this.changes().length });
+    this.known = steadyScene(this.known, this.model.get("scene") ?? {});
+    this.selected = this.model.get("selection") ?? [];
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
     this.change({ scene: steadyScene(this.builder.scene, scene) });
+    const selection = this.pending.reduce(selectedAfter, this.selected);
+    if (same(selection, this.builder.selection)) return;
+    this.change({ selection, wires: [] });
+    // Selected elsewhere: by Python, or in another view.
+    const [only, ...more] = selection;
+    if (only !== undefined && more.length === 0) this.builder.canvas.current?.show(only);
   }
 
   private readonly send = (command: Command): void => {
     this.sent += 1;
     this.pending.push({ number: this.sent, command, at: Date.now() });
-    this.patience.await(this.pending[0]?.at ?? null);
+    this.await();
     const scene = applied(this.builder.scene, command);
     if (scene !== this.builder.scene) this.change({ scene: steadyScene(this.builder.scene, scene) });
-    // Traits wait while the kernel is at work, messages do not: what is selected goes with them.
-    const { selection } = this.builder;
-    this.model.send({ type: "command", view: this.id, number: this.sent, command, selection });
+    this.model.send({ type: "command", view: this.id, number: this.sent, command });
   };
 
+  /** A command like all others: traits wait while the kernel is at work, messages come in order. */
   private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
     if (!same(wires, this.builder.wires)) this.change({ wires: [...wires] });
-    if (!same(names, this.builder.selection)) this.write("selection", [...names]);
+    if (same(names, this.builder.selection)) return;
+    this.change({ selection: [...names] });
+    this.send({ op: "select", nodes: [...names] });
   };
 
-  private write(name: "selection" | "height", value: string[] | number): void {
-    this.change({ [name]: value });
-    this.model.set(name, value);
-    if (name === "selection") this.model.set("chosen", [this.id, this.sent]);
+  private readonly resize = (height: number): void => {
+    this.change({ height });
+    this.model.set("height", height);
     this.model.save_changes();
+  };
+
+  /** What was done here and Python has not handled, but for what was only selected. */
+  private readonly changes = () => this.pending.filter(({ command }) => command.op !== "select");
+
+  private await(): void {
+    this.patience.await(this.changes()[0]?.at ?? null);
   }
 
   private readonly say = (text: string, level: Level = "info"): void => {

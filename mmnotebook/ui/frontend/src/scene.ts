@@ -62,8 +62,6 @@ export interface Scene {
   /** What undo and redo would do, null for nothing. */
   undo: string | null;
   redo: string | null;
-  /** Of each view the number of the last command that has been handled. */
-  seen: { [view: string]: number };
 }
 
 export interface Kind {
@@ -111,6 +109,9 @@ export interface Status {
   wires: { source: string; port: string | null; target: string; count: number }[];
 }
 
+/** Of each view the number of the last command that Python has handled. */
+export type Seen = { [view: string]: number };
+
 export type End = [source: string, port: string | null];
 export type WireId = [source: string, port: string | null, target: string];
 
@@ -127,5 +128,6 @@ export type Command =
   | { op: "ungroup"; name: string }
   | { op: "paste"; clip: string; at?: [number, number] | null }
   | { op: "text"; text: string; gesture?: string }
+  | { op: "select"; nodes: string[] }
   | { op: "undo" | "redo" | "stop" | "refresh" | "register" | "example" }
   | { op: "run"; until: string | null; limit: number | null; fresh: boolean };

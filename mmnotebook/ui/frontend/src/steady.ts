@@ -11,7 +11,6 @@ export const EMPTY: Scene = {
   problems: [],
   undo: null,
   redo: null,
-  seen: {},
 };
 export const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 

@@ -5,10 +5,11 @@ import { mock, test } from "node:test";
 
 import { Bridge, type Model } from "../src/bridge";
 import { LATE_MS } from "../src/patience";
+import type { Command } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 
 class FakeModel implements Model {
-  readonly sent: { type: string; view: string; number: number }[] = [];
+  readonly sent: { type: string; view: string; number: number; command: Command }[] = [];
   readonly handlers = new Map<string, Set<(...given: unknown[]) => void>>();
   saved = 0;
   constructor(readonly values: { [name: string]: unknown }) {}
@@ -31,6 +32,11 @@ class FakeModel implements Model {
   }
   send(content: unknown): void {
     this.sent.push(content as (typeof this.sent)[number]);
+  }
+  /** As a message from Python does: all of it is there when the first handler is called. */
+  update(values: { [name: string]: unknown }): void {
+    Object.assign(this.values, values);
+    for (const name of Object.keys(values)) this.tell(`change:${name}`);
   }
   tell(event: string, ...given: unknown[]): void {
     for (const handler of this.handlers.get(event) ?? []) handler(...given);
@@ -55,9 +61,9 @@ test("a command shows at once, and stays until Python has it", () => {
   bridge.snapshot().send({ op: "move", places: { mlp: [320, 0] } });
   const moved = sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [300, 0] });
   // Python has handled the first one only.
-  model.set("scene", { ...moved, seen: { [bridge.id]: 1 } });
+  model.update({ scene: moved, seen: { [bridge.id]: 1 } });
   assert.equal(placeOf(bridge), 320);
-  model.set("scene", { ...moved, seen: { [bridge.id]: 2 } });
+  model.set("seen", { [bridge.id]: 2 });
   assert.equal(placeOf(bridge), 300);
   assert.deepEqual(model.sent.map(({ number }) => number), [1, 2]);
 });
@@ -66,9 +72,9 @@ test("what was refused goes back, and another view's answers are not this one's"
   const { model, bridge } = opened();
   bridge.snapshot().send({ op: "connect", source: "rows", port: null, target: "mlp" });
   assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
-  model.set("scene", { ...scene(), seen: { another: 9 } });
+  model.update({ scene: scene(), seen: { another: 9 } });
   assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
-  model.set("scene", { ...scene(), seen: { [bridge.id]: 1 } });
+  model.update({ scene: scene(), seen: { [bridge.id]: 1 } });
   assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 0);
 });
 
@@ -81,23 +87,37 @@ test("nodes that have not changed stay the same objects from scene to scene", ()
   assert.notEqual(after[1], before[1]);
 });
 
-test("a selection is written once, and its echo changes nothing", () => {
+test("a selection is told once, and what Python selects takes the wires away", () => {
   const { model, bridge } = opened();
-  let changes = 0;
   bridge.snapshot().select(["mlp"]);
-  assert.deepEqual(model.get("selection"), ["mlp"]);
-  assert.deepEqual(model.get("chosen"), [bridge.id, 0]);
-  bridge.subscribe(() => {
-    changes += 1;
-  });
-  model.set("selection", ["mlp"]);
   bridge.snapshot().select(["mlp"]);
-  assert.deepEqual([model.saved, changes], [1, 0]);
+  assert.deepEqual(model.sent.map(({ command }) => command), [{ op: "select", nodes: ["mlp"] }]);
+  model.update({ selection: ["mlp"], seen: { [bridge.id]: 1 } });
   bridge.snapshot().select(["mlp"], [["rows", null, "mlp"]]);
+  assert.equal(bridge.snapshot().wires.length, 1);
   model.set("selection", ["rows"]);
   assert.deepEqual(bridge.snapshot().selection, ["rows"]);
   assert.deepEqual(bridge.snapshot().wires, []);
-  assert.equal(model.saved, 1);
+  assert.equal(model.sent.length, 1);
+});
+
+test("what was selected here stays while Python is behind, and what it selects later counts", () => {
+  const { model, bridge } = opened();
+  const { select, send } = bridge.snapshot();
+  select(["rows"]);
+  send({ op: "arrange" });
+  select(["mlp"]);
+  model.update({ selection: ["rows"], seen: { [bridge.id]: 1 } });
+  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  model.update({ scene: scene(), selection: ["rows"], seen: { [bridge.id]: 2 } });
+  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  model.update({ selection: ["mlp"], seen: { [bridge.id]: 3 } });
+  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  // A step that is added is selected by Python; until then it is the one before.
+  send({ op: "add", kind: "vote" });
+  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  model.update({ scene: scene(), selection: ["rows"], seen: { [bridge.id]: 4 } });
+  assert.deepEqual(bridge.snapshot().selection, ["rows"]);
 });
 
 test("what Python says is shown, and told anew when it says the same", () => {
@@ -121,8 +141,8 @@ test("every subscription has its end", () => {
 test("what Python has not answered for long is counted, until it answers", () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const { model, bridge, end } = opened();
-  const answer = (number: number) => model.set("scene", { ...scene(), seen: { [bridge.id]: number } });
-  const { send } = bridge.snapshot();
+  const answer = (number: number) => model.set("seen", { [bridge.id]: number });
+  const { send, select } = bridge.snapshot();
   send({ op: "arrange" });
   mock.timers.tick(LATE_MS - 1);
   answer(1);
@@ -130,9 +150,10 @@ test("what Python has not answered for long is counted, until it answers", () =>
   assert.equal(bridge.snapshot().waiting, 0);
   send({ op: "arrange" });
   send({ op: "undo" });
+  select(["mlp"]);
   mock.timers.tick(LATE_MS);
   assert.equal(bridge.snapshot().waiting, 2);
-  answer(3);
+  answer(4);
   assert.equal(bridge.snapshot().waiting, 0);
   send({ op: "undo" });
   end();

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { beside } from "../src/deeds";
 import { following } from "../src/canvas/AddMenu";
 import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, wireOf } from "../src/canvas/flow";
+import { drawn, straight } from "../src/canvas/wirePath";
 import { summary } from "../src/canvas/words";
 import { optionsOf } from "../src/canvas/keyPlug";
 import { allows, commandsFor, plug, wireTo } from "../src/canvas/plugging";
@@ -218,4 +219,23 @@ test("places are on the grid, and what is pasted does not hide what it was copie
   const [x, y] = beside(scene(), [240, 100]);
   assert.ok(x > 240 && y > 100);
   assert.deepEqual(beside(scene(), [2000, 0]), [2000, 0]);
+});
+
+test("a wire goes straight under the name of its arm, as far as there is room, then it bends", () => {
+  const ends = {
+    sourceX: 100,
+    sourceY: 50,
+    targetX: 220,
+    targetY: 90,
+    sourcePosition: "right" as never,
+    targetPosition: "left" as never,
+  };
+  assert.equal(straight(null, 120), 0);
+  assert.equal(straight("ab", 120), 21);
+  assert.equal(straight("a name that is cut", 120), 71);
+  assert.equal(straight("a name that is cut", 60), 24);
+  assert.equal(straight("ab", -40), 0);
+  assert.match(drawn(ends, "ab").path, /^M100,50 L121,50 C.* 220,90$/);
+  assert.match(drawn(ends, null).path, /^M100,50 C.* 220,90$/);
+  assert.deepEqual(drawn(ends, null).middle, { x: 160, y: 64 });
 });

@@ -46,6 +46,5 @@ export function sceneOf(graph: GraphJson, places: { [name: string]: [number, num
     problems: [],
     undo: null,
     redo: null,
-    seen: {},
   };
 }
