@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.lab import Lab, chromium_flags, start_lab
+from tests.browser.lab import SECONDS, Lab, chromium_flags, start_lab
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,7 @@ def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.fail("the browser tests need Chromium: apt-get install chromium fonts-dejavu-core")
+    expect.set_options(timeout=SECONDS * 1000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=executable, args=chromium_flags(), headless=True

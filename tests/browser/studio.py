@@ -12,10 +12,9 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Position, expect
 
-from tests.browser.lab import DARK, LIGHT, ROOT, Lab, Notebook
+from tests.browser.lab import DARK, LIGHT, ROOT, SECONDS, Lab, Notebook
 
 SHOTS = ROOT / "test-results"
-SECONDS = 30
 _STEPS = 12  # of a drag: a real hand's pointer does not jump
 _POLL_MS = 50
 
@@ -79,7 +78,6 @@ class Studio:
     def __init__(
         self, page: Page, notebook: Notebook, *, builder: str = "builder", view: int = 0
     ) -> None:
-        expect.set_options(timeout=SECONDS * 1000)
         self.page, self.notebook, self.builder = page, notebook, builder
         self.whole = page.locator(".mm-studio").nth(view)
         self.root = page.locator(".mm-builder").nth(view)

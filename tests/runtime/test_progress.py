@@ -254,6 +254,18 @@ def test_notes_stay_in_a_terminal(monkeypatch: pytest.MonkeyPatch, live: bool) -
     assert ("rows" in sent) == live
 
 
+def test_what_comes_too_soon_is_shown_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_display, "PATIENCE", 0.02)
+    progress, stream = Progress(), io.StringIO()
+    display = TerminalDisplay(progress, stream, live=True)
+    for event in (started("rows"), events.RunProgressed(counts(rows=7))):
+        progress(event)
+        display(event)  # nothing comes after these: what goes on takes long
+    until(lambda: "rows 7" in stream.getvalue())
+    display(events.RunFinished("done", ()))
+    assert stream.getvalue().endswith("\r")
+
+
 def test_nothing_is_shown_of_a_run_that_is_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     display = TerminalDisplay(Progress(), stream, live=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from html import escape
 from typing import Any, TextIO
 
@@ -13,6 +12,7 @@ import pandas as pd
 from mmnotebook.analysis.tables import html_table
 from mmnotebook.here import has_kernel
 from mmnotebook.runtime import events
+from mmnotebook.runtime.running.pace import Paced
 from mmnotebook.runtime.running.progress import Progress
 
 PATIENCE = 0.2
@@ -48,19 +48,22 @@ class NotebookDisplay:
         self._progress, self._background = progress, background
         self._handle: Any = DisplayHandle()
         self._shown = _NOTHING
-        self._due = time.monotonic() + PATIENCE
+        self._paced = Paced(self._show, PACE, first=PATIENCE)
         self._handle.display(_NOTHING, raw=True)
 
     def __call__(self, event: events.Event) -> None:
         if isinstance(event, events.RunFinished):
             self._end()
-        elif time.monotonic() >= self._due:
-            self._due = time.monotonic() + PACE
-            self._rewrite(during(self._progress))
+        else:
+            self._paced.changed()
+
+    def _show(self) -> None:
+        self._rewrite(during(self._progress))
 
     def _end(self) -> None:
         from IPython.display import display
 
+        self._paced.end()
         if self._background:
             self._rewrite(after(self._progress, with_error=True))
         else:
@@ -78,7 +81,7 @@ class TerminalDisplay:
 
     def __init__(self, progress: Progress, stream: TextIO, *, live: bool) -> None:
         self._progress, self._stream, self._live = progress, stream, live
-        self._due = time.monotonic() + PATIENCE
+        self._paced = Paced(lambda: self._write(self._line()), PACE, first=PATIENCE)
         self._width = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -87,10 +90,10 @@ class TerminalDisplay:
             self._stream.write(event.text + "\n")
             self._stream.flush()
         elif isinstance(event, events.RunFinished):
+            self._paced.end()
             self._write("")
-        elif self._live and time.monotonic() >= self._due:
-            self._due = time.monotonic() + PACE
-            self._write(self._line())
+        elif self._live:
+            self._paced.changed()
 
     def _line(self) -> str:
         parts = (self._progress.now(), self._progress.so_far())

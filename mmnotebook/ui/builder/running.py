@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -92,23 +91,24 @@ class Runner:
 
     def _ran(self, graph: Graph, progress: Any, limit: int | None, fresh: bool) -> None:
         from mmnotebook.runtime import session
+        from mmnotebook.runtime.running.pace import Paced
 
-        due = 0.0
+        paced = Paced(lambda: self._tell(status.during(graph, progress)), PACE)
 
         def heard(event: Any) -> None:
-            nonlocal due
             progress(event)
-            if time.monotonic() >= due:
-                due = time.monotonic() + PACE
-                self._tell(status.during(graph, progress))
+            paced.changed()
 
         how: dict[str, Any] = {"wait": False, "progress": False, "subscribers": [heard]}
-        running = session.run(graph, limit=limit, fresh=fresh, **how)
-        with self._lock:
-            self._running = running
-            if self._stopped:
-                running.cancel()
-        result = running.result()
+        try:
+            running = session.run(graph, limit=limit, fresh=fresh, **how)
+            with self._lock:
+                self._running = running
+                if self._stopped:
+                    running.cancel()
+            result = running.result()
+        finally:
+            paced.end()
         self._ended(result)
         self._tell(status.after(result, progress.line()))
 

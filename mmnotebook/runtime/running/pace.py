@@ -1,0 +1,58 @@
+"""Shows how something stands, not too often, and never an older state than the latest for long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Paced:
+    """Has something shown at most once in so many seconds, and once more after the last change.
+
+    Parameters
+    ----------
+    show
+        Shows how things stand. It may be called from a thread of its own, never by two at a time.
+    seconds
+        From one showing to the next.
+    first
+        Until the first one.
+    """
+
+    def __init__(self, show: Callable[[], None], seconds: float, first: float = 0.0) -> None:
+        self._show, self._seconds = show, seconds
+        self._due = time.monotonic() + first
+        self._lock = threading.RLock()
+        self._timer: threading.Timer | None = None
+        self._over = False
+
+    def changed(self) -> None:
+        """There is something new: show it now, or as soon as it is time."""
+        with self._lock:
+            if self._over or self._timer is not None:
+                return
+            wait = self._due - time.monotonic()
+            if wait <= 0:
+                self._now()
+                return
+            self._timer = threading.Timer(wait, self._late)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Show nothing any more; what is just being shown is over when this returns."""
+        with self._lock:
+            self._over = True
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _late(self) -> None:
+        with self._lock:
+            self._timer = None
+            if not self._over:
+                self._now()
+
+    def _now(self) -> None:
+        self._due = time.monotonic() + self._seconds
+        self._show()
