@@ -169,9 +169,12 @@ def _reason(known: ModelMeasure, measure: str) -> str:
 
 
 def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
-    """The rows of a plot over models and runs: by label, the run and the model."""
+    """The rows of a plot over models and runs: by label, the run and the model.
+
+    The run is named where there are several.
+    """
     return {
-        f"{model}\n{run.name}": (run, model)
+        f"{model}\n{run.name}" if len(runs) > 1 else model: (run, model)
         for model in longest(runs)
         for run in runs
         if model in run.models

@@ -82,18 +82,31 @@ def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> 
 
 
 def html(graph: Graph, counts: Counts | None = None) -> str:
-    """The drawing as part of a page: it takes the page's text colour and scrolls when wide.
+    """The drawing as part of a page: it takes the page's text colour and scrolls when wide."""
+    image = b64encode(svg(graph, counts).encode()).decode()
+    source = f"data:image/svg+xml;base64,{image}"
+    return inline_or_image(svg(graph, counts, standalone=False), source, _summary(graph))
+
+
+def inline_or_image(inline: str, source: str, alt: str) -> str:
+    """An inline SVG, and where it is not shown an image in its place.
 
     Of a notebook that is not trusted, JupyterLab shows neither style sheets nor the tags of an
-    inline SVG, only its text; the style sheet's absence puts an image in its place.
+    inline SVG, only its text; the style sheet's absence puts the image in its place.
+
+    Parameters
+    ----------
+    inline
+        The SVG.
+    source
+        The image's `src`.
+    alt
+        The image in words.
     """
-    image = b64encode(svg(graph, counts).encode()).decode()
     return (
         f"<div>{_INLINE_STYLE}"
-        '<div class="mm-inline" style="display:none;overflow-x:auto;max-width:100%">'
-        f"{svg(graph, counts, standalone=False)}</div>"
-        f'<img class="mm-image" style="max-width:100%" alt="{_safe(_summary(graph))}" '
-        f'src="data:image/svg+xml;base64,{image}"/></div>'
+        f'<div class="mm-inline" style="display:none;overflow-x:auto;max-width:100%">{inline}</div>'
+        f'<img class="mm-image" style="max-width:100%" alt="{_safe(alt)}" src="{source}"/></div>'
     )
 
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.browser.lab import Lab
-from tests.browser.studio import SECONDS, Studio, open_studio
+from tests.browser.studio import Studio, open_studio
 
 OPEN = "%load_ext mmnotebook\n%mm_builder ab"
 
@@ -38,7 +38,7 @@ class Form:
         button.click()
 
     def expect(self, words: str) -> None:
-        expect(self.whole).to_contain_text(words, timeout=SECONDS * 1000)
+        expect(self.whole).to_contain_text(words)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
     studio.whole.get_by_role("tab", name="Metrics").click()
     for tab in ("Latency", "Memory"):
         studio.whole.get_by_role("tab", name=tab).click()
-        plot = studio.whole.locator("img[alt]:visible").first
+        plot = studio.whole.locator("svg[aria-label]:visible").last
         expect(plot).to_be_visible()
         studio.wait_for(lambda plot=plot: plot.evaluate("i => i.naturalWidth > 300"), True)
     studio.picture("clicks-metrics")
@@ -92,7 +92,7 @@ def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio
     form.expect("loaded in")
     studio.picture("clicks-form")
     form.press("Register")
-    expect(studio.item("forest")).to_be_visible(timeout=SECONDS * 1000)
+    expect(studio.item("forest")).to_be_visible()
     form.press("Close")
     expect(form.whole).to_be_hidden()
     studio.add("read")

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.browser.lab import Lab
-from tests.browser.studio import SECONDS, open_studio
+from tests.browser.studio import open_studio
 from tests.browser.test_builder_form import OPEN, Form
 
 TORCH = """import torch
@@ -55,14 +55,14 @@ def register(form: Form, name: str, file: str, fields: str) -> None:
     form.fill("input", fields)
     form.press("Register")
     form.expect(f"registered: {name}")
-    expect(form.studio.item(name)).to_be_visible(timeout=SECONDS * 1000)
+    expect(form.studio.item(name)).to_be_visible()
 
 
 def fails(form: Form, what: str, remedy: str) -> None:
     """Try it: one line says what is wrong, the next what can be done about it."""
     form.press("Try it")
     alert = form.whole.get_by_role("alert")
-    expect(alert).to_contain_text(what, timeout=SECONDS * 1000)
+    expect(alert).to_contain_text(what)
     lines = alert.inner_text().splitlines()
     assert len(lines) == 2, lines
     assert lines[1].startswith(f"→ {remedy}"), lines

@@ -67,7 +67,7 @@ def save(lab: Lab, studio: Studio, counts: list[int]) -> Path:
     def shown() -> bool:
         outputs = studio.notebook.cells()[1]["outputs"]
         html = "".join(outputs[-1]["data"]["text/html"])
-        return f"· {counts[1]}" in html and html.count("<img") >= 2
+        return f"· {counts[1]}" in html and html.count("<img") == 3
 
     studio.wait_for(shown, True)
     expect(static(studio.page)).to_be_hidden()
@@ -82,9 +82,10 @@ def check_static(page: Page, counts: list[int]) -> None:
     view = static(page)
     expect(view).to_have_count(1)
     expect(view).to_be_visible()
-    # What is not trusted has its drawing as a picture.
-    expect(view.locator(":is(svg, .mm-image):visible")).to_have_count(1)
-    picture = view.locator(".mm-image").get_attribute("src") or ""
+    # What is not trusted has its drawings as pictures.
+    shown = view.locator(":is(svg, .mm-image):visible")
+    expect(shown).to_have_count(3)
+    picture = view.locator(".mm-image").first.get_attribute("src") or ""
     drawn = [b64decode(picture.partition(",")[2]).decode()]
     if view.locator("svg").count():
         drawn.append(" ".join(view.locator("svg text").all_text_contents()))
@@ -96,11 +97,10 @@ def check_static(page: Page, counts: list[int]) -> None:
     for name in COUNTS:
         expect(tables.first).to_contain_text(name)
     expect(tables.last).to_contain_text("p50")
-    plots = view.locator("img:not(.mm-image):visible")
-    expect(plots).to_have_count(2)
-    for plot in plots.all():
-        assert plot.evaluate("image => image.naturalWidth") > 200
-        assert plot.get_attribute("alt")
+    for plot, name in zip(shown.all()[1:], ("Latency per batch", "Memory"), strict=True):
+        assert (plot.bounding_box() or {})["width"] > 200
+        said = plot.get_attribute("alt") or plot.get_attribute("aria-label")
+        assert said is not None and said.startswith(f"{name}. ")
 
 
 def test_an_export_shows_all_offline_and_without_a_script(

@@ -227,7 +227,10 @@ def test_what_stays_in_a_saved_notebook(results: list[mm.Result]) -> None:
     bundle = board._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     html = bundle["text/html"]
-    images = re.findall('<img alt="([^"]*)" src="data:image/png;base64,', html)
+    images = re.findall(
+        '<img class="mm-image"[^>]* alt="([^"]*)" src="data:image/png;base64,', html
+    )
+    assert images == re.findall('<svg[^>]* role="img" aria-label="([^"]*)"', html)
     assert [alt.split(".")[0] for alt in images] == ["Latency per batch", "Memory", "Time per step"]
     assert "tree in run 4: p50" in images[0] and "parameters 2.6 kB" in images[1]
     assert "<script" not in html and "http" not in html

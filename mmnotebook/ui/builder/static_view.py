@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.tables import html_table
@@ -11,7 +10,6 @@ from mmnotebook.errors import Problem
 from mmnotebook.graph import drawing
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui.beside import style
-from mmnotebook.ui.figures import picture
 
 _STYLE = style("mm-builder", "mm-static")
 _PRE = (
@@ -48,7 +46,6 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
 
 def _ran(result: Result) -> list[str]:
     """The tables of a run, and the plots of its models."""
-    from mmnotebook.analysis import plots
     from mmnotebook.analysis.runs import Run
     from mmnotebook.ui.dashboard import views
 
@@ -58,16 +55,7 @@ def _ran(result: Result) -> list[str]:
         parts.append("<div><b>First failures</b></div>")
         parts.append(html_table(result.failed.drop(columns="traceback"), max_rows=3))
     if result.sketches:
-        parts.append(views.models_html([Run.of(result, 1)]))
-        parts += [_image(*picture(plot, result, plot.__name__)) for plot in _plots(plots)]
+        runs = [Run.of(result, 1)]
+        parts.append(views.models_html(runs))
+        parts += [views.latency_html(runs), views.memory_html(runs)]
     return parts
-
-
-def _plots(plots: Any) -> tuple[Any, ...]:
-    return (plots.latency, plots.memory)
-
-
-def _image(data: dict[str, str], metadata: dict[str, Any]) -> str:
-    alt, width = escape(metadata["image/png"]["alt"]), metadata["image/png"]["width"]
-    source = f"data:image/png;base64,{data['image/png']}"
-    return f'<img style="max-width:100%" width="{width}" alt="{alt}" src="{source}"/>'

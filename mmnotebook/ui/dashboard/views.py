@@ -11,7 +11,7 @@ from mmnotebook.analysis import comparing, plots
 from mmnotebook.analysis.axes import height, in_bytes, in_digits, in_seconds, percentiles
 from mmnotebook.analysis.runs import Run
 from mmnotebook.analysis.tables import MISSING, text_table
-from mmnotebook.ui.figures import png_image
+from mmnotebook.ui.figures import plot_html
 
 Table = tuple[list[str], list[list[str]], list[bool]]
 """The columns' names, the rows, and of each column whether it stands at the right."""
@@ -223,13 +223,13 @@ def _picture(
     name: str,
     said: Sequence[str],
 ) -> str:
-    """A plot as an image that says in words what it shows."""
+    """A plot that says in words what it shows."""
     if not runs:
         return _paragraph(_NONE)
     if not said:
         return _paragraph(plots.NO_MODELS)
     alt = f"{name}. {'; '.join(said)}"
-    return png_image(lambda ax: plot(*runs, ax=ax), height(rows, captions), alt)
+    return plot_html(lambda ax: plot(*runs, ax=ax), height(rows, captions), alt)
 
 
 def _paragraph(text: str) -> str:
