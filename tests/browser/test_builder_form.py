@@ -64,7 +64,7 @@ def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
         studio.whole.get_by_role("tab", name=tab).click()
         plot = studio.whole.locator("svg[aria-label]:visible").last
         expect(plot).to_be_visible()
-        studio.wait_for(lambda plot=plot: plot.evaluate("i => i.naturalWidth > 300"), True)
+        assert (plot.bounding_box() or {})["width"] > 300
     studio.picture("clicks-metrics")
     assert text_of(studio) == "digits | split(logistic=0.5, tree=0.5)"
 

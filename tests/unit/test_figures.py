@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import matplotlib
+import matplotlib.style
 import pytest
 
 from mmnotebook.ui.figures import plot_html
