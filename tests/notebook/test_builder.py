@@ -322,6 +322,25 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
     assert (inspector.node, inspector.tabs.selected_index) == ("tree", 0)
 
 
+def test_more_may_fail_where_the_panel_says_so(builder: Builder, notebook: Notebook) -> None:
+    notebook.run("def picky(row):\n    assert row['label'] > 2\n    return row")
+    view, panel = View(builder), builder.children[0].children[1].children[1]
+    assert panel.may_fail not in panel.children  # an empty canvas
+    view.send("text", text="digits | picky | tree")
+    assert panel.may_fail in panel.children and panel.max_failed == 0.1
+    view.send("run", until=None, limit=None, fresh=False)
+    builder.wait(60)
+    assert view.canvas.status["state"] == "failed"
+    assert "With no step selected, the panel lets more fail" in view.said()
+    panel.may_fail.value = 100
+    view.send("run", until=None, limit=None, fresh=False)
+    assert builder.wait(60).nodes["failed"]["picky"] > 20
+    assert view.canvas.status["state"] == "done"
+    builder.run(max_failed=0.01)
+    builder.wait(60)
+    assert view.canvas.status["state"] == "failed"
+
+
 def test_a_selection_is_a_command_among_the_others(builder: Builder) -> None:
     view = View(builder)
     ab(view)

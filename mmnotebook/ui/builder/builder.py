@@ -113,7 +113,12 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
             raise GraphError([Problem(refused)])
 
     def run(
-        self, *, until: str | None = None, limit: int | None = None, fresh: bool = False
+        self,
+        *,
+        until: str | None = None,
+        limit: int | None = None,
+        fresh: bool = False,
+        max_failed: float | None = None,
     ) -> None:
         """Run the graph in the background; `wait` waits for it.
 
@@ -125,6 +130,9 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
             Take only the first `limit` elements of each source.
         fresh
             Compute every node, whatever is in the cache.
+        max_failed
+            The share of a node's elements, from 0 to 1, that may fail before the run counts as
+            failed; None for what the panel says, 0.1 at first.
 
         Raises
         ------
@@ -133,7 +141,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         RunError
             When a run of this builder goes on.
         """
-        self._studio.run(until, limit, fresh)
+        most = {} if max_failed is None else {"max_failed": max_failed}
+        self._studio.run(until, limit=limit, fresh=fresh, **most)
 
     def stop(self) -> None:
         """Stop the run that goes on; what its nodes have finished is kept."""

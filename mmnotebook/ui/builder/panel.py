@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from ipywidgets import HTML, Dropdown, HBox, Layout, Text, VBox
+from ipywidgets import HTML, BoundedFloatText, Dropdown, HBox, Layout, Text, VBox
 
 from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
@@ -48,6 +48,10 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._views: deque[NodeView] = deque()
         self.several = SeveralView(edit)
         self.summary = style.note()
+        self.may_fail = style.field(
+            BoundedFloatText, "of a step's elements may fail, in %", value=10.0, max=100.0, step=1.0
+        )
+        self.may_fail.tooltip = "A run in which more of them fail is given up"
         self._sheet = style.sheet()
         super().__init__([self._sheet, self.summary], layout=Layout(width="100%"))
         self.add_class(style.CLASS)
@@ -78,7 +82,12 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._put(self.several)
             else:
                 style.put(self.summary, _summary(self._graph, names, problems))
-                self._put(self.summary)
+                self._put(self.summary, *([self.may_fail] if len(self._graph) else []))
+
+    @property
+    def max_failed(self) -> float:
+        """The share of a step's elements, from 0 to 1, that may fail before a run is given up."""
+        return float(self.may_fail.value) / 100
 
     def focus(self) -> None:
         """Give the first control of what is selected the keyboard."""
@@ -90,7 +99,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def close(self) -> None:
         """Close it with the views that are hidden."""
-        for view in (*self._views, self.several, self.summary):
+        for view in (*self._views, self.several, self.summary, self.may_fail):
             discard(view)
         super().close()
 
@@ -115,8 +124,8 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Is it the node that is shown, be it under a new name?"""
         return shown == name or (shown not in self._graph and name not in before)
 
-    def _put(self, view: Any) -> None:
-        children = (self._sheet, view)
+    def _put(self, *views: Any) -> None:
+        children = (self._sheet, *views)
         style.put(self, children, "children")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmnotebook.analysis.results import Result
@@ -51,16 +51,15 @@ class Runner:
         """Does a run go on?"""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, graph: Graph, *, limit: int | None = None, fresh: bool = False) -> bool:
-        """Let it run; False, and nothing happens, while another run goes on."""
+    def start(self, graph: Graph, **how: Any) -> bool:
+        """Let it run, as by `mm.run`; False, and nothing happens, while another run goes on."""
         with self._lock:
             if self.going:
                 return False
             self.graph, self._running, self._stopped = graph, None, False
             self._tell(status.PREPARING)
-            work = (graph, limit, fresh)
             self._thread = threading.Thread(
-                target=self._run, args=work, name="mmnotebook-builder", daemon=True
+                target=self._run, args=(graph, how), name="mmnotebook-builder", daemon=True
             )
             self._thread.start()
             return True
@@ -78,18 +77,18 @@ class Runner:
             self._thread.join(timeout)
         return not self.going
 
-    def _run(self, graph: Graph, limit: int | None, fresh: bool) -> None:
+    def _run(self, graph: Graph, how: Mapping[str, Any]) -> None:
         from mmnotebook.runtime.running.progress import Progress
 
         progress = Progress()
         try:
-            self._ran(graph, progress, limit, fresh)
+            self._ran(graph, progress, how)
         except MMError as error:
             self._failed(graph, progress, error)
         except BaseException as error:  # noqa: BLE001 - a thread's end, which nobody would see
             self._failed(graph, progress, MMError(one_line(error)))
 
-    def _ran(self, graph: Graph, progress: Any, limit: int | None, fresh: bool) -> None:
+    def _ran(self, graph: Graph, progress: Any, how: Mapping[str, Any]) -> None:
         from mmnotebook.runtime import session
         from mmnotebook.runtime.running.pace import Paced
 
@@ -99,9 +98,8 @@ class Runner:
             progress(event)
             paced.changed()
 
-        how: dict[str, Any] = {"wait": False, "progress": False, "subscribers": [heard]}
         try:
-            running = session.run(graph, limit=limit, fresh=fresh, **how)
+            running = session.run(graph, wait=False, progress=False, subscribers=[heard], **how)
             with self._lock:
                 self._running = running
                 if self._stopped:
@@ -129,6 +127,6 @@ def said(error: MMError) -> str:
     words, remedy = " ".join(error.message.split()), error.remedy
     if getattr(error, "failed", None) is not None:
         remedy = (
-            "mend it; those that failed are below. mm.run(…, max_failed=…) lets more of them pass"
+            "mend it; those that failed are below. With no step selected, the panel lets more fail"
         )
     return words if remedy is None else f"{words} → {remedy}"

@@ -79,8 +79,11 @@ class Studio:
         self._show()
         return refused
 
-    def run(self, until: str | None, limit: int | None, fresh: bool) -> None:
-        """Run the graph, or what `until` needs of it; GraphError when something is wrong there."""
+    def run(self, until: str | None, **how: Any) -> None:
+        """Run the graph, or what `until` needs of it; GraphError when something is wrong there.
+
+        `how` is given to `mm.run`; `max_failed` is the panel's where it is not in there.
+        """
         graph = self.editor.graph
         part = graph if until is None else graph.upto(until)
         wrong = [*self.editor.wrong, *texts.problems(part, self._names())]
@@ -89,7 +92,7 @@ class Studio:
         if wrong:
             self._select([wrong[0].node] if wrong[0].node else [])
             raise GraphError(wrong)
-        if not self.runner.start(part, limit=limit, fresh=fresh):
+        if not self.runner.start(part, **{"max_failed": self.panel.max_failed, **how}):
             raise RunError("a run goes on already", remedy="stop it, or wait for its end")
 
     def take(self, graph: Graph) -> None:
@@ -158,7 +161,8 @@ class Studio:
         """Do what a view asks for; a refusal is shown there."""
         op = command.get("op")
         if op == "run":
-            self.run(command.get("until"), command.get("limit"), bool(command.get("fresh")))
+            how = {"limit": command.get("limit"), "fresh": bool(command.get("fresh"))}
+            self.run(command.get("until"), **how)
         elif op == "stop":
             self.runner.stop()
         elif op == "refresh":
