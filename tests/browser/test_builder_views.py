@@ -69,7 +69,7 @@ class Traffic:
 
     def updates(self, trait: str) -> int:
         """How often the kernel has said what a trait is now."""
-        pattern = re.compile(rf'"method": ?"update", ?"state": ?\{{[^{{]*"{trait}":')
+        pattern = re.compile(rf'"method": ?"update", ?"state": ?\{{.*"{trait}":')
         return sum(pattern.search(text) is not None for text in self.received)
 
 
