@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.lab import DARK, LIGHT, Lab, Notebook
+from tests.browser.studio import run_cell
 
 CELLS = [
     """import mmnotebook as mm
@@ -26,19 +28,30 @@ builder""",
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """One for all of these tests."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
 def notebook(lab: Lab, page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
     opened = lab.open(page, "panes.ipynb")
     opened.watch_commands()  # what it does for a key that it should not have seen
-    opened.run_all()
-    assert opened.errors() == []
     return opened
 
 
 @pytest.fixture
 def builder(notebook: Notebook) -> Locator:
+    """A new one."""
+    run_cell(notebook, 0, CELLS[0])
     found = notebook.page.locator(".mm-builder")
+    expect(found).to_have_count(1)
+    expect(text(found)).to_have_value("rows | map(double)")
     expect(steps(found)).to_have_count(2)
     return found
 
@@ -158,18 +171,6 @@ def test_the_help_keeps_the_focus_and_gives_it_back(builder: Locator, page: Page
     assert Notebook(page).commands() == []
 
 
-def test_the_text_goes_into_a_cell_below(builder: Locator, notebook: Notebook, page: Page) -> None:
-    page.locator(".jp-Cell").nth(1).click()
-    builder.get_by_role("button", name="Insert as cell").click()
-    page.wait_for_function("() => window.mmPanel.content.model.cells.length === 3")
-    expect(page.locator(".jp-Cell").nth(1)).to_contain_text("rows | map(double)")
-    sources = [cell["source"] for cell in notebook.cells()]
-    assert sources[0] == CELLS[0]
-    assert sources[1].startswith("%%mm_pipeline ")
-    assert sources[1].endswith("\nrows | map(double)")
-    assert sources[2] == CELLS[1]
-
-
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_the_panes_are_readable(builder: Locator, notebook: Notebook, theme: str) -> None:
     notebook.change_theme(theme)
@@ -182,3 +183,15 @@ def test_the_panes_are_readable(builder: Locator, notebook: Notebook, theme: str
     found = notebook.contrasts(panes)
     assert len(found) > 20
     assert {words: worst for words, worst in found.items() if worst < 4.5} == {}
+
+
+def test_the_text_goes_into_a_cell_below(builder: Locator, notebook: Notebook, page: Page) -> None:
+    page.locator(".jp-Cell").nth(1).click()
+    builder.get_by_role("button", name="Insert as cell").click()
+    page.wait_for_function("() => window.mmPanel.content.model.cells.length === 3")
+    expect(page.locator(".jp-Cell").nth(1)).to_contain_text("rows | map(double)")
+    sources = [cell["source"] for cell in notebook.cells()]
+    assert sources[0] == CELLS[0]
+    assert sources[1].startswith("%%mm_pipeline ")
+    assert sources[1].endswith("\nrows | map(double)")
+    assert sources[2] == CELLS[1]
