@@ -30,6 +30,7 @@ graph = mm.pipeline('top = digits["image"] | inked | mean')
 result = mm.run(graph, max_failed=0.5, progress=False)""",
     'mm.inspect(result, "inked", n=5)',
     "'another cell'",
+    "mm.dashboard(result)",
 ]
 
 
@@ -140,6 +141,9 @@ def test_a_saved_notebook_shows_it_without_its_kernel(
 ) -> None:
     static = ".mm-inspect"
     expect(cell.locator(static)).to_be_hidden()
+    board = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(3)
+    expect(board.locator(".mm-dashboard")).to_be_visible()
+    expect(board.locator(".mm-board-static")).to_be_hidden()
     notebook.save()
     saved = json.loads((lab.root / "inspector.ipynb").read_text(encoding="utf-8"))
     saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
@@ -153,6 +157,9 @@ def test_a_saved_notebook_shows_it_without_its_kernel(
         pictures = shown.locator("img")
         expect(pictures).to_have_count(10)
         assert pictures.first.evaluate("image => image.naturalWidth") == 8
+        board = again.page.locator(".jp-CodeCell").nth(3).locator(".jp-OutputArea")
+        expect(board.get_by_text("displaying widget")).to_be_hidden()
+        expect(board.get_by_role("img", name="Time per step").first).to_be_visible()
         again.page.screenshot(path=tmp_path / f"{name}.png")
         for theme in (LIGHT, DARK):
             again.change_theme(theme)

@@ -40,3 +40,18 @@ def test_the_last_state_is_saved_also_when_the_last_cell_makes_it(
     text, html = shown(CELLS[:last], tmp_path)
     assert text.splitlines()[0] == "rows | map(half) | filter(bool)"
     assert ("<table" in html) == (last == 3)
+
+
+def test_a_run_that_is_added_to_a_dashboard_is_in_it(tmp_path: Path) -> None:
+    board = """import mmnotebook as mm
+
+def half(value):
+    return value / 2
+
+graph = mm.pipeline("rows | half", rows=[1.0, 2.0])
+board = mm.dashboard(mm.run(graph, progress=False))
+board"""
+    text, html = shown([board], tmp_path)
+    assert "run 1 · " in text and "run 2" not in text
+    text, html = shown([board, "board.add(mm.run(graph, progress=False))"], tmp_path)
+    assert "run 2 · " in text and "from the cache" in html

@@ -12,6 +12,7 @@ from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.text import pipeline
 from mmnotebook.here import has_kernel
+from mmnotebook.ui.beside import show_live
 from mmnotebook.ui.builder.studio import Studio
 from mmnotebook.ui.closing import discard
 
@@ -190,7 +191,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         from IPython.display import display
 
         if has_kernel() and self.comm is not None:  # which it has until it is closed
-            display({**self._repr_mimebundle_(), "text/plain": _HINT}, raw=True)
+            show_live(self, _HINT)
             self._studio.static.display()
         else:
             display(self._studio.view(), raw=True)

@@ -14,13 +14,13 @@ from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.ui.beside import StaticOutput
 from mmnotebook.ui.builder import cells, example, palette, scene, static_view, status
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
 from mmnotebook.ui.builder.form.registering import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.running import Runner, said
-from mmnotebook.ui.builder.showing import StaticOutput
 from mmnotebook.ui.builder.tables import Tables
 
 Command = Mapping[str, Any]

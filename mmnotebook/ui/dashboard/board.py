@@ -12,6 +12,8 @@ import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.runs import MOST_RUNS, Run, RunList
 from mmnotebook.errors import ResultError
+from mmnotebook.here import has_kernel
+from mmnotebook.ui.beside import StaticOutput, show_live, style
 from mmnotebook.ui.dashboard import views
 
 _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
@@ -21,6 +23,7 @@ _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
     "Steps": lambda runs, base: views.steps_html(runs),
     "Runs": lambda runs, base: views.runs_html(runs),
 }
+_HINT = "(runs side by side; execute this cell to choose among them)"
 _DRAWN = 20
 """How many pages are kept drawn."""
 
@@ -35,6 +38,8 @@ _STYLE = """<style>
 .mm-dashboard :is(.widget-html, .widget-html-content) { min-width: 0; max-width: 100%; }
 .mm-dashboard .widget-html-content { line-height: 1.4; white-space: normal; width: 100%; }
 </style>"""
+
+_HIDING = style("mm-dashboard", "mm-board-static")
 
 
 class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
@@ -60,6 +65,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._picked: int | None = None  # as baseline; the earliest that is shown without it
         self._boxes: dict[int, Checkbox] = {}
         self._drawn: dict[tuple[Any, ...], str] = {}
+        self._static = StaticOutput(self._view)
         self._choices = VBox(layout=Layout(max_height="132px", overflow="auto", width="100%"))
         self._choices.add_class("mm-runs")
         self._baseline = ToggleButtons(description="Baseline", style={"button_width": "auto"})
@@ -96,6 +102,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         with self._lock:
             self._list.add(result, label)
             self._show()
+        self._static.rewrite()  # now: what runs a notebook without a frontend hears nothing later
 
     def choose(self, *numbers: int) -> None:
         """Show the runs of these numbers side by side; of more than four the latest."""
@@ -158,6 +165,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     def _show_page(self) -> None:
         place = self._tabs.selected_index or 0
         self._pages[place].value = self._page(list(_PAGES)[place])
+        self._static.renew()
 
     def _page(self, name: str) -> str:
         """A page as HTML, drawn once for what it shows."""
@@ -185,15 +193,33 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         with self._lock:
             self._show_page()
 
+    def close(self) -> None:
+        """Close the widget; what is shown beside it stays as it is."""
+        self._static.close()
+        super().close()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        if has_kernel() and self.comm is not None:  # which it has until it is closed
+            show_live(self, _HINT)
+            self._static.display()
+        else:
+            display(self._view(), raw=True)
+
     def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
+        return {**(super()._repr_mimebundle_(**how) or {}), **self._view()}
+
+    def _view(self) -> dict[str, str]:
+        """How it reads without a kernel: all pages, as HTML and as text."""
         with self._lock:
             pages = "".join(
                 f"<div><b>{name}</b></div>{self._page(name)}"
                 for name in ("Runs", "Models", "Latency", "Memory", "Steps")
             )
             said = views.text(self.chosen, self.baseline)
-        static = {"text/html": f'<div class="mm-static">{pages}</div>', "text/plain": said}
-        return {**(super()._repr_mimebundle_(**how) or {}), **static}
+        shown = f'{_HIDING}<div class="mm-board-static">{pages}</div>'
+        return {"text/html": shown, "text/plain": said}
 
 
 def _box() -> Checkbox:

@@ -74,10 +74,10 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             raise NotImplementedError  # IPython goes on to the other ways
         from IPython.display import display
 
+        from mmnotebook.ui.beside import show_live
         from mmnotebook.ui.inspector.static_view import STYLE
 
-        view = "application/vnd.jupyter.widget-view+json"
-        display({view: widget._repr_mimebundle_()[view]}, raw=True)
+        show_live(widget)
         display({"text/plain": repr(self), "text/html": f"{STYLE}{self._repr_html_()}"}, raw=True)
 
     def _widget(self) -> Any:
