@@ -69,7 +69,7 @@ def _svg(canvas: Figure, alt: str) -> str:
     """A part of a page: with names of its own, and `currentColor` for what has a text's colour."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None})
-    text = _UNUSED.sub("", buffer.getvalue()).replace("xlink:href", "href")
+    text = " ".join(_UNUSED.sub("", buffer.getvalue()).split()).replace("xlink:href", "href")
     for ax in canvas.axes:
         for colour in _inks(ax):
             text = text.replace(colour, "currentColor")
