@@ -130,5 +130,5 @@ def test_an_ab_split_of_files_alone(form: Form, lab: Lab) -> None:
     assert studio.run() == "done"
     counts = [int(count) for count in studio.wires().values()]
     assert sorted(counts)[-1] == sum(sorted(counts)[:-1]) == 150
-    expect(studio.node("tree").locator(".mm-step-detail")).to_have_text("sklearn · tree.joblib")
+    expect(studio.node("tree").locator(".mm-step-detail")).to_have_text("tree.joblib · sklearn")
     studio.picture("models-files")

@@ -60,10 +60,10 @@ def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
     assert [node["name"] for node in view.scene["nodes"]] == ["digits", "split", "mlp", "tree"]
     assert view.canvas.seen == {"view": 4}
     assert [node["detail"] for node in view.scene["nodes"]] == [
-        "DataFrame · 200 × 2",
+        "200 × 2 · DataFrame",
         "a 0.5, b 0.5",
-        "torch · Sequential",
-        "sklearn · RandomForestClassifier",
+        "Sequential · torch",
+        "RandomForestClassifier · sklearn",
     ]
     assert mm.pipeline(builder.text) == builder.graph
     view.send("run", until=None, limit=50, fresh=False)

@@ -52,9 +52,9 @@ def _models(names: Names) -> Iterator[Json]:
 
 
 def origin_of(spec: ModelSpec) -> str:
-    """What a model was registered from; of a file the name alone, which is what has room."""
+    """What a model was registered from, first what tells most; of a file the name alone."""
     path = Path(spec.origin)
-    return f"{spec.framework} · {path.name if path.is_absolute() else spec.origin}"
+    return f"{path.name if path.is_absolute() else spec.origin} · {spec.framework}"
 
 
 def _data(names: Names) -> Iterator[Json]:
@@ -94,9 +94,9 @@ def size_of(value: Any) -> str:
     try:
         shape = getattr(value, "shape", None)
         if isinstance(shape, tuple):
-            return f"{kind} · {' × '.join(f'{n:,}' for n in shape)}"
+            return f"{' × '.join(f'{n:,}' for n in shape)} · {kind}"
         if isinstance(value, list):
-            return f"list · {len(value):,}"
+            return f"{len(value):,} · list"
         return value[:_WIDE] if isinstance(value, str) else kind
     except Exception:  # noqa: BLE001 - another's object, which cannot even say how big it is
         return kind
