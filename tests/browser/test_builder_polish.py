@@ -53,7 +53,7 @@ def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) 
             const kernel = window.mmPanel.sessionContext.session.kernel;
             window.mmBusy = kernel.requestExecute({code});
         }""",
-        "while not Path('go').exists(): time.sleep(0.02)",
+        "while not Path('polish.go').exists(): time.sleep(0.02)",
     )
     studio.page.wait_for_function('window.mmPanel.sessionContext.session.kernel.status === "busy"')
     try:
@@ -61,7 +61,7 @@ def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) 
         studio.add("mean")
         studio.wait_for(studio.state, "waiting for the kernel: 2 actions")
     finally:
-        (lab.root / "go").touch()
+        (lab.root / "polish.go").touch()
     studio.wait_for(studio.state, "not run yet")
     assert studio.names() == ["mean", "plus", "rows", "vote"]
     studio.undo()

@@ -11,7 +11,7 @@ SETUP = """
 import os, time
 
 def wait(x):
-    while not os.path.exists("go"):
+    while not os.path.exists("display.go"):
         time.sleep(0.05)
     return x
 
@@ -31,7 +31,7 @@ def test_it_is_shown_in_its_own_cell_while_others_run(lab: Lab, page: Page) -> N
         notebook.change_theme(theme)
         assert {"wait", "running", "1,200"} <= notebook.contrasts("td").keys()
         assert notebook.unreadable() == {}, theme
-    (lab.root / "go").touch()
+    (lab.root / "display.go").touch()
     expect(cell.locator(".mm-run")).to_have_text("2 nodes computed")
     expect(cell.locator(".mm-run td")).to_have_count(0)
     (output,) = notebook.cells()[1]["outputs"]
