@@ -114,7 +114,8 @@ export interface Builder extends State {
 const selectedAfter = (before: string[], { command }: { command: Command }): string[] =>
   command.op === "select" ? command.nodes : before;
 
-const TRAITS = ["scene", "kinds", "palette", "status", "selection", "height", "busy", "seen"] as const;
+const DOCUMENT = ["scene", "selection", "seen"] as const;
+const OTHERS = ["kinds", "palette", "status", "height", "busy"] as const;
 
 /** The state of one view of the widget, and what can be done with it. */
 export class Bridge {
@@ -125,21 +126,21 @@ export class Bridge {
   private readonly patience = new Patience(() => this.change({ waiting: this.changes().length }));
   private sent = 0;
   private words = 0;
-  /** The scene and the selection as Python has them. */
+  /** The scene as Python has it. */
   private known: Scene;
-  private selected: string[];
+  /** The values that were shown last. */
+  private received: unknown[] = [];
   private builder: Builder;
 
   constructor(model: Model) {
     this.model = model;
     this.known = steadyScene(EMPTY, model.get("scene") ?? {});
-    this.selected = model.get("selection") ?? [];
     this.builder = {
       scene: this.known,
       kinds: model.get("kinds") ?? [],
       palette: model.get("palette") ?? [],
       status: steadyStatus(IDLE, model.get("status") ?? {}),
-      selection: this.selected,
+      selection: model.get("selection") ?? [],
       wires: [],
       height: model.get("height") ?? 440,
       busy: model.get("busy") ?? false,
@@ -177,7 +178,10 @@ export class Bridge {
 
   /** Listen to the model; call what it gives to end that. */
   readonly listen = (): (() => void) => {
-    const handlers = TRAITS.map((name) => [`change:${name}`, () => this.read(name)] as const);
+    const handlers = [
+      ...DOCUMENT.map((name) => [`change:${name}`, () => this.receive()] as const),
+      ...OTHERS.map((name) => [`change:${name}`, () => this.read(name)] as const),
+    ];
     for (const [event, handler] of handlers) this.model.on(event, handler);
     const end = this.onMessage((message) => {
       if (message.type === "said") this.say(message.text, message.level);
@@ -195,24 +199,26 @@ export class Bridge {
     return () => this.model.off("msg:custom", heard);
   };
 
-  private read(name: (typeof TRAITS)[number]): void {
+  private read(name: (typeof OTHERS)[number]): void {
     const value = this.model.get(name);
-    if (name === "scene" || name === "selection" || name === "seen") this.receive();
-    else if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
+    if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
     else if (!same(this.builder[name], value)) this.change({ [name]: value });
   }
 
   /** Show what Python has, and over it what it has not handled yet of what was done here. */
   private receive(): void {
-    const seen: Seen = this.model.get("seen") ?? {};
+    const values = DOCUMENT.map((name) => this.model.get(name));
+    // They come together, and are told of one by one.
+    if (values.every((value, place) => value === this.received[place])) return;
+    this.received = values;
+    const [shown = {}, selected = [], seen = {}] = values as [Scene?, string[]?, Seen?];
     this.pending = this.pending.filter(({ number }) => number > (seen[this.id] ?? 0));
     this.await();
     if (this.builder.waiting > 0) this.change({ waiting: this.changes().length });
-    this.known = steadyScene(this.known, this.model.get("scene") ?? {});
-    this.selected = this.model.get("selection") ?? [];
+    this.known = steadyScene(this.known, shown);
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
     this.change({ scene: steadyScene(this.builder.scene, scene) });
-    const selection = this.pending.reduce(selectedAfter, this.selected);
+    const selection = this.pending.reduce(selectedAfter, selected);
     if (same(selection, this.builder.selection)) return;
     this.change({ selection, wires: [] });
     // Selected elsewhere: by Python, or in another view.
