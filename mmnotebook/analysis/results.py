@@ -37,6 +37,8 @@ class Result:
         The machine's memory.
     why
         By node, why it was computed, or that it was not.
+    limit
+        How many elements of each source were taken, None for all.
 
     Attributes
     ----------
@@ -59,6 +61,7 @@ class Result:
         seconds: float,
         machine: Machine,
         why: Mapping[str, str] | None = None,
+        limit: int | None = None,
     ) -> None:
         self.graph = graph
         self.measures = dict(nodes)
@@ -66,6 +69,7 @@ class Result:
         self.seconds = seconds
         self.machine = machine
         self.why = dict(why or {})
+        self.limit = limit
         self.finished = datetime.now().astimezone()
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}

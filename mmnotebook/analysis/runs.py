@@ -48,6 +48,8 @@ class Run:
         The machine's memory when it began.
     changes
         What is not as in the run before, in words; () when nothing changed.
+    limit
+        How many elements of each source were taken, None for all.
     """
 
     number: int
@@ -59,6 +61,7 @@ class Run:
     seconds: float
     machine: Machine
     changes: tuple[str, ...]
+    limit: int | None = None
 
     @classmethod
     def of(
@@ -75,6 +78,7 @@ class Run:
             result.seconds,
             result.machine,
             (),
+            result.limit,
         )
         changes = ("first run",) if before is None else _changes(before, made, result.why)
         return replace(made, changes=tuple(changes))
@@ -212,7 +216,9 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
     if stopped:
         yield f"not run: {', '.join(stopped)}"
     if resized:
-        yield f"{before.elements:,} → {after.elements:,} elements"
+        limit = "no limit" if after.limit is None else f"limit {after.limit:,}"
+        cause = f" ({limit})" if before.limit != after.limit else ""
+        yield f"{before.elements:,} → {after.elements:,} elements{cause}"
 
 
 def _node_changes(old: Node, new: Node) -> Iterator[str]:

@@ -57,6 +57,8 @@ class Prepared:
         By node with a model per key, how it is run.
     watch_every
         Seconds from one look for newer models to the next, where a stream watches.
+    limit
+        How many elements of each source are taken, None for all.
     """
 
     graph: Graph
@@ -71,6 +73,7 @@ class Prepared:
     said: Mapping[str, str] = field(default_factory=dict)
     keyed: Mapping[str, Decision] = field(default_factory=dict)
     watch_every: float = refreshing.INTERVAL
+    limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
         """The model of a node of kind "model": the registered one, or what came in its place."""
@@ -130,6 +133,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
         refreshed,
         {**said, **found.said},
         decisions(graph, found.objects, models, functions),
+        limit=limit,
     )
 
 

@@ -129,8 +129,8 @@ def test_what_changed_from_run_to_run(results: list[mm.Result]) -> None:
     runs = Dashboard(*results).runs
     assert [run.changes for run in runs] == [
         ("first run",),
-        ("200 → 50 elements",),
-        ("50 → 200 elements",),
+        ("200 → 50 elements (limit 50)",),
+        ("50 → 200 elements (no limit)",),
         ("tree: its model tree changed",),
     ]
     assert [views.rate(run)[0] for run in runs[2:]] == ["–", "–"]

@@ -230,4 +230,5 @@ class Execution:
             time.perf_counter() - self.started,
             self.machine,
             why={name: self.plan.why[name] for name in self.order},
+            limit=self.prepared.limit,
         )
