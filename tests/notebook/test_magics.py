@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -311,15 +312,18 @@ def test_a_failed_run_in_a_kernel_is_one_short_block(kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("line", ["%mm_run nope", "%mm_run", "%mm_plot speed"])
-def test_an_error_stops_the_cells_behind_it(kernel: Any, line: str) -> None:
-    client = kernel.client
+def test_an_error_stops_the_cells_behind_it(kernel: Any, line: str, tmp_path: Path) -> None:
+    client, gate = kernel.client, tmp_path / "gate"
+    os.mkfifo(gate)
+    before = client.execute(f"open({str(gate)!r}).read();")  # until all of them are there
     first = client.execute(line)
     second = client.execute("after = 1")
+    gate.write_text("")
     replies = {}
-    while len(replies) < 2:
+    while len(replies) < 3:
         message = client.get_shell_msg(timeout=60)
         replies[message["parent_header"]["msg_id"]] = message["content"]["status"]
-    assert replies == {first: "error", second: "aborted"}
+    assert replies == {before: "ok", first: "error", second: "aborted"}
 
 
 def test_plots_in_a_kernel_are_one_picture_each(kernel: Any) -> None:
