@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -600,36 +601,43 @@ def test_bindings_and_pipelines_stay_with_the_graph() -> None:
 # --- speed -----------------------------------------------------------------------------------
 
 
-def test_three_hundred_steps_are_edited_fast() -> None:
+def calls(work: Callable[[], Any]) -> int:
+    """How many functions of Python are called for it: its cost, the same on every machine."""
+    count = 0
+
+    def see(frame: Any, event: str, given: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_three_hundred_steps_are_edited_with_little_work() -> None:
     chains = [
         f"c{n}_{k} = {f'c{n}_{k - 1}' if k else 'rows'} | m{n}" for n in range(60) for k in range(5)
     ]
     text = "\n".join(chains[:299])
     graph = parse(text)
     names = Names({f"m{n}": 1 for n in range(60)}, {"rows": [1]}, {})
-
-    def seconds(command: dict[str, Any]) -> float:
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            apply(document, command, names)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    start = time.perf_counter()
-    document = Document.of(graph)
-    assert time.perf_counter() - start < 0.5
-    assert seconds({"op": "arrange"}) < 0.5
-    assert seconds({"op": "text", "text": text + "\nrows | m1"}) < 0.15
+    document, last = Document.of(graph), graph.names[-1]
     clip = clips.copy(document, graph.names[:30])
-    last = graph.names[-1]
-    commands: list[dict[str, Any]] = [
-        {"op": "add", "kind": "model", "after": ["rows", None]},
-        {"op": "connect", "source": "rows", "port": None, "target": last},
-        {"op": "remove", "nodes": list(graph.names[:30]), "wires": []},
-        {"op": "rename", "old": "rows", "new": "r"},
-        {"op": "configure", "node": last, "params": {"model": "m2"}},
-        {"op": "move", "places": {last: [0, 0]}},
-        {"op": "paste", "clip": clip},
+    # About twice what they take.
+    most: list[tuple[int, dict[str, Any]]] = [
+        (80_000, {"op": "arrange"}),
+        (100_000, {"op": "text", "text": text + "\nrows | m1"}),
+        (2_500, {"op": "add", "kind": "model", "after": ["rows", None]}),
+        (30_000, {"op": "connect", "source": "rows", "port": None, "target": last}),
+        (6_000, {"op": "remove", "nodes": list(graph.names[:30]), "wires": []}),
+        (20_000, {"op": "rename", "old": "rows", "new": "r"}),
+        (2_000, {"op": "configure", "node": last, "params": {"model": "m2"}}),
+        (100, {"op": "move", "places": {last: [0, 0]}}),
+        (10_000, {"op": "paste", "clip": clip}),
     ]
-    assert {c["op"]: s for c in commands if (s := seconds(c)) > 0.02} == {}
+    assert calls(lambda: Document.of(graph)) < 110_000
+    took = {c["op"]: (calls(lambda c=c: apply(document, c, names)), limit) for limit, c in most}
+    assert {op: pair for op, pair in took.items() if pair[0] > pair[1]} == {}
