@@ -62,7 +62,7 @@ def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
     studio.whole.get_by_role("tab", name="Metrics").click()
     for tab in ("Latency", "Memory"):
         studio.whole.get_by_role("tab", name=tab).click()
-        plot = studio.whole.locator("svg[aria-label]:visible").last
+        plot = studio.whole.locator(f'svg[aria-label^="{tab}"]')
         expect(plot).to_be_visible()
         assert (plot.bounding_box() or {})["width"] > 300
     studio.picture("clicks-metrics")
