@@ -56,7 +56,8 @@ def text_of(studio: Studio) -> Any:
 
 def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
     studio.root.get_by_role("button", name="Load an example").click()
-    studio.wait_for(studio.names, ["digits", "logistic", "split", "tree"])
+    # The kernel imports scikit-learn for the first time, and trains two models.
+    studio.wait_for(studio.names, ["digits", "logistic", "split", "tree"], seconds=120)
     assert studio.run() == "done"
     studio.wait_for(lambda: studio.wires()[("digits", None, "split")], "898")
     studio.whole.get_by_role("tab", name="Metrics").click()
