@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from mmnotebook.here import has_kernel
+
 _VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = 0.6
 """Seconds without a change before the output is rewritten."""
@@ -55,6 +57,16 @@ class StaticOutput:
         self._shown: dict[str, str] = {}
         self._timer: threading.Timer | None = None
         self._lock, self._timing = threading.Lock(), threading.Lock()
+
+    def show(self, widget: Any, hint: str) -> None:
+        """Show a widget and this below it, or this alone where the widget cannot be shown."""
+        from IPython.display import display
+
+        if has_kernel() and widget.comm is not None:  # which it has until it is closed
+            show_live(widget, hint)
+            self.display()
+        else:
+            display(self._view(), raw=True)
 
     def display(self) -> None:
         """Show it in the cell that is executed."""

@@ -11,8 +11,6 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.text import pipeline
-from mmnotebook.here import has_kernel
-from mmnotebook.ui.beside import show_live
 from mmnotebook.ui.builder.studio import Studio
 from mmnotebook.ui.closing import discard
 
@@ -188,13 +186,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Close nothing: until they are closed widgets are kept, so that this is Python's end."""
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        if has_kernel() and self.comm is not None:  # which it has until it is closed
-            show_live(self, _HINT)
-            self._studio.static.display()
-        else:
-            display(self._studio.view(), raw=True)
+        self._studio.static.show(self, _HINT)
 
     def __repr__(self) -> str:
         return f"Builder({self.text!r})"

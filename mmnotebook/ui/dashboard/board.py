@@ -12,8 +12,7 @@ import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.runs import MOST_RUNS, Run, RunList
 from mmnotebook.errors import ResultError
-from mmnotebook.here import has_kernel
-from mmnotebook.ui.beside import StaticOutput, show_live, style
+from mmnotebook.ui.beside import StaticOutput, style
 from mmnotebook.ui.dashboard import views
 
 _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
@@ -102,7 +101,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         with self._lock:
             self._list.add(result, label)
             self._show()
-        self._static.rewrite()  # now: what runs a notebook without a frontend hears nothing later
+        self._static.settle()
 
     def choose(self, *numbers: int) -> None:
         """Show the runs of these numbers side by side; of more than four the latest."""
@@ -199,13 +198,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         super().close()
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        if has_kernel() and self.comm is not None:  # which it has until it is closed
-            show_live(self, _HINT)
-            self._static.display()
-        else:
-            display(self._view(), raw=True)
+        self._static.show(self, _HINT)
 
     def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
         return {**(super()._repr_mimebundle_(**how) or {}), **self._view()}
