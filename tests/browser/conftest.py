@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.lab import SECONDS, Lab, chromium_flags, start_lab
+from tests.browser.lab import SECONDS, Lab, chromium_flags, open_page, start_lab
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +36,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page, without anything that another one has stored."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
+    with open_page(browser) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser) -> Iterator[Page]:
+    """One for all tests of a module."""
+    with open_page(browser) as fresh:
+        yield fresh

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
@@ -200,6 +200,15 @@ def chromium_flags() -> list[str]:
         "--disable-sync",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ]
+
+
+@contextmanager
+def open_page(browser: Browser, width: int = 1400, height: int = 1000) -> Iterator[Page]:
+    """A fresh page, without anything that another one has stored, closed at the end."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
 
 
 @contextmanager

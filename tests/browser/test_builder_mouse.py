@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.lab import DARK, LIGHT, Lab, Notebook
+from tests.browser.lab import DARK, LIGHT, Lab, Notebook, open_page
 from tests.browser.studio import Studio, run_cell
 
 SETUP = """
@@ -32,16 +32,13 @@ SPLIT = "digits | split(logistic=0.5, tree=0.5)"
 @pytest.fixture(scope="module")
 def opened(lab: Lab, browser: Browser) -> Iterator[Notebook]:
     """A notebook with data and two models, and room for a builder."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1200})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
     lab.write("mouse.ipynb", [SETUP, "pass"])
-    notebook = lab.open(page, "mouse.ipynb")
-    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-    notebook.run_all()
-    assert notebook.errors() == []
-    yield notebook
-    context.close()
+    with open_page(browser, 1440, 1200) as page:
+        notebook = lab.open(page, "mouse.ipynb")
+        page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        notebook.run_all()
+        assert notebook.errors() == []
+        yield notebook
 
 
 def studio(opened: Notebook, text: str | None = None) -> Studio:

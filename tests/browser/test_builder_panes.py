@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import DARK, LIGHT, Lab, Notebook
 from tests.browser.studio import run_cell
@@ -29,18 +28,9 @@ builder""",
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[Page]:
-    """One for all of these tests."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture(scope="module")
-def notebook(lab: Lab, page: Page) -> Notebook:
+def notebook(lab: Lab, shared_page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
-    opened = lab.open(page, "panes.ipynb")
+    opened = lab.open(shared_page, "panes.ipynb")
     opened.watch_commands()  # what it does for a key that it should not have seen
     return opened
 

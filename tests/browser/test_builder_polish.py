@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import Lab
 from tests.browser.studio import Studio, open_studio
@@ -25,12 +24,8 @@ builder = mm.Builder("rows | plus")
 
 
 @pytest.fixture(scope="module")
-def studio(lab: Lab, browser: Browser) -> Iterator[Studio]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    yield open_studio(lab, page, "polish.ipynb", [SETUP, "builder", "pass"])
-    context.close()
+def studio(lab: Lab, shared_page: Page) -> Studio:
+    return open_studio(lab, shared_page, "polish.ipynb", [SETUP, "builder", "pass"])
 
 
 def panel(studio: Studio) -> Locator:

@@ -37,15 +37,19 @@ TEXT = "flowers | split(line=0.5, tree=0.5)"
 COUNTS = ("flowers", "line", "tree")
 
 
-@pytest.fixture
-def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Studio]:
+@pytest.fixture(scope="module")
+def studio(lab: Lab, shared_page: Page) -> Iterator[Studio]:
     """The A/B split, from its template, that has run."""
-    # A kernel goes on living for the path that it was started for.
-    opened = open_studio(lab, page, f"{request.node.name}.ipynb", CELLS, builder=BUILDER)
+    opened = open_studio(lab, shared_page, "saved.ipynb", CELLS, builder=BUILDER)
     opened.add("A/B split")
     opened.wait_for(opened.text, TEXT)
     assert opened.run() == "done"
     yield opened
+    shut_down(shared_page)
+
+
+def shut_down(page: Page) -> None:
+    """End the kernel of the notebook that is open."""
     page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
 
 
@@ -132,24 +136,6 @@ def opened(browser: Browser, file: Path, **how: Any) -> Iterator[Page]:
     context.close()
 
 
-def test_a_saved_notebook_shows_it_before_anything_is_run(
-    studio: Studio, lab: Lab, counts: list[int]
-) -> None:
-    saved = save(lab, studio, counts)
-    foreign = json.loads(saved.read_text(encoding="utf-8"))
-    foreign["cells"][0]["source"] = "# not run here"  # what was trusted was another content
-    (lab.root / "foreign.ipynb").write_text(json.dumps(foreign), encoding="utf-8")
-    studio.page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
-    for name, path in (("saved", saved.name), ("foreign", "foreign.ipynb")):
-        again = lab.open(studio.page, path)
-        check_static(again.page, counts)
-        expect(again.page.get_by_text("displaying widget")).to_be_hidden()
-        for theme in (DARK, LIGHT):
-            again.change_theme(theme)
-            assert again.unreadable() == {}, theme
-            again.page.screenshot(path=SHOTS / f"{name}-{theme.rpartition(' ')[2].lower()}.png")
-
-
 def test_the_inserted_cell_makes_the_graph_again_when_the_kernel_is_killed(
     studio: Studio, lab: Lab, counts: list[int]
 ) -> None:
@@ -191,3 +177,21 @@ def run_cell(studio: Studio, place: int) -> None:
         }""",
         place,
     )
+
+
+def test_a_saved_notebook_shows_it_before_anything_is_run(
+    studio: Studio, lab: Lab, counts: list[int]
+) -> None:
+    saved = save(lab, studio, counts)
+    foreign = json.loads(saved.read_text(encoding="utf-8"))
+    foreign["cells"][0]["source"] = "# not run here"  # what was trusted was another content
+    (lab.root / "foreign.ipynb").write_text(json.dumps(foreign), encoding="utf-8")
+    shut_down(studio.page)
+    for name, path in (("saved", saved.name), ("foreign", "foreign.ipynb")):
+        again = lab.open(studio.page, path)
+        check_static(again.page, counts)
+        expect(again.page.get_by_text("displaying widget")).to_be_hidden()
+        for theme in (DARK, LIGHT):
+            again.change_theme(theme)
+            assert again.unreadable() == {}, theme
+            again.page.screenshot(path=SHOTS / f"{name}-{theme.rpartition(' ')[2].lower()}.png")

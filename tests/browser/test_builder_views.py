@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, open_page
 from tests.browser.studio import SHOTS, Studio, open_studio
 
 SETUP = """
@@ -75,10 +75,8 @@ class Traffic:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1200})
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
+    with open_page(browser, 1440, 1200) as fresh:
+        yield fresh
 
 
 def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:

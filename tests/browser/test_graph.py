@@ -28,10 +28,10 @@ rows = list(digits.data[:40])""",
 DRAWING = ".jp-OutputArea-output svg:has(text)"
 
 
-@pytest.fixture
-def notebook(lab: Lab, page: Page) -> Notebook:
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, shared_page: Page) -> Notebook:
     lab.write("graph.ipynb", CELLS)
-    opened = lab.open(page, "graph.ipynb")
+    opened = lab.open(shared_page, "graph.ipynb")
     opened.run_all()
     assert opened.errors() == []
     return opened

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import DARK, LIGHT, Lab, Notebook
+from tests.browser.studio import run_cell
 
 CELLS = [
     """import mmnotebook as mm
@@ -35,10 +36,10 @@ result = mm.run(graph, max_failed=0.5, progress=False)""",
 ]
 
 
-@pytest.fixture
-def notebook(lab: Lab, page: Page) -> Notebook:
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, shared_page: Page) -> Notebook:
     lab.write("inspector.ipynb", CELLS)
-    opened = lab.open(page, "inspector.ipynb")
+    opened = lab.open(shared_page, "inspector.ipynb")
     opened.run_all()
     assert opened.errors() == []
     return opened
@@ -46,7 +47,8 @@ def notebook(lab: Lab, page: Page) -> Notebook:
 
 @pytest.fixture
 def cell(notebook: Notebook) -> Locator:
-    """The cell with the inspector."""
+    """The cell with the inspector, a new one."""
+    run_cell(notebook, 1, CELLS[1])
     found = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(1)
     expect(rows(found)).to_have_count(5)
     return found

@@ -17,15 +17,16 @@ fill-opacity="0.1"/><text x="9" y="20" fill="currentColor">inherits</text>
 """
 
 
-@pytest.fixture
-def notebook(lab: Lab, page: Page) -> Notebook:
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, shared_page: Page) -> Notebook:
     sources = ["import mmnotebook", "6 * 7", DRAWING, "{}['gone']", "'not reached'"]
     lab.write("tools.ipynb", sources)
-    return lab.open(page, "tools.ipynb")
+    opened = lab.open(shared_page, "tools.ipynb")
+    opened.run_all()
+    return opened
 
 
 def test_outputs_and_errors_are_read(notebook: Notebook) -> None:
-    notebook.run_all()
     cells = notebook.cells()
     assert cells[1]["outputs"][0]["data"]["text/plain"] == "42"
     assert notebook.errors() == ["KeyError: 'gone'"]
@@ -33,7 +34,6 @@ def test_outputs_and_errors_are_read(notebook: Notebook) -> None:
 
 
 def test_contrast_tells_what_can_be_read_in_a_theme(notebook: Notebook) -> None:
-    notebook.run_all()
     notebook.change_theme(LIGHT)
     assert min(notebook.contrasts("svg text").values()) > 10
     notebook.change_theme(DARK)
