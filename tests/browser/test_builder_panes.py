@@ -28,9 +28,14 @@ builder""",
 
 
 @pytest.fixture(scope="module")
-def notebook(lab: Lab, shared_page: Page) -> Notebook:
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
-    opened = lab.open(shared_page, "panes.ipynb")
+    opened = lab.open(page, "panes.ipynb")
     opened.watch_commands()  # what it does for a key that it should not have seen
     return opened
 
