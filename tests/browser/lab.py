@@ -82,6 +82,12 @@ class Lab:
         }
         (self.root / name).write_text(json.dumps(notebook), encoding="utf-8")
 
+    def write_foreign(self, path: str) -> None:
+        """A saved notebook as foreign.ipynb, with its outputs, and not trusted."""
+        notebook = json.loads((self.root / path).read_text(encoding="utf-8"))
+        notebook["cells"][0]["source"] = "# not run here"  # what was trusted was another content
+        (self.root / "foreign.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
     def open(self, page: Page, path: str) -> Notebook:
         """Open a notebook of the served folder and wait until its kernel is ready."""
         place = _APPLICATIONS[self.app][1].format(path)
@@ -186,6 +192,10 @@ class Notebook:
     def save(self) -> None:
         """Write the notebook with its outputs to the served folder."""
         self.page.evaluate("async () => { await window.mmPanel.context.save(); }")
+
+    def shut_down(self) -> None:
+        """End the notebook's kernel."""
+        self.page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
 
 
 def chromium_flags() -> list[str]:

@@ -45,12 +45,7 @@ def studio(lab: Lab, shared_page: Page) -> Iterator[Studio]:
     opened.wait_for(opened.text, TEXT)
     assert opened.run() == "done"
     yield opened
-    shut_down(shared_page)
-
-
-def shut_down(page: Page) -> None:
-    """End the kernel of the notebook that is open."""
-    page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
+    opened.notebook.shut_down()
 
 
 @pytest.fixture
@@ -183,10 +178,8 @@ def test_a_saved_notebook_shows_it_before_anything_is_run(
     studio: Studio, lab: Lab, counts: list[int]
 ) -> None:
     saved = save(lab, studio, counts)
-    foreign = json.loads(saved.read_text(encoding="utf-8"))
-    foreign["cells"][0]["source"] = "# not run here"  # what was trusted was another content
-    (lab.root / "foreign.ipynb").write_text(json.dumps(foreign), encoding="utf-8")
-    shut_down(studio.page)
+    lab.write_foreign(saved.name)
+    studio.notebook.shut_down()
     for name, path in (("saved", saved.name), ("foreign", "foreign.ipynb")):
         again = lab.open(studio.page, path)
         check_static(again.page, counts)

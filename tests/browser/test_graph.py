@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -54,9 +53,7 @@ def test_a_saved_graph_shows_where_the_notebook_is_not_trusted(
     lab: Lab, notebook: Notebook, tmp_path: Path
 ) -> None:
     notebook.save()
-    saved = json.loads((lab.root / "graph.ipynb").read_text(encoding="utf-8"))
-    saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
-    (lab.root / "foreign.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+    lab.write_foreign("graph.ipynb")
     foreign = lab.open(notebook.page, "foreign.ipynb")
     shown = foreign.page.locator(".jp-OutputArea-output").first
     foreign.page.screenshot(path=tmp_path / "foreign.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -148,10 +147,8 @@ def test_a_saved_notebook_shows_it_without_its_kernel(
     expect(board.locator(".mm-dashboard")).to_be_visible()
     expect(board.locator(".mm-board-static")).to_be_hidden()
     notebook.save()
-    saved = json.loads((lab.root / "inspector.ipynb").read_text(encoding="utf-8"))
-    saved["cells"][0]["source"] = "# not run here"  # what was trusted was another content
-    (lab.root / "foreign.ipynb").write_text(json.dumps(saved), encoding="utf-8")
-    notebook.page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
+    lab.write_foreign("inspector.ipynb")
+    notebook.shut_down()
     for name in ("inspector", "foreign"):
         again = lab.open(notebook.page, f"{name}.ipynb")
         shown = again.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
