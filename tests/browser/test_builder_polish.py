@@ -34,6 +34,7 @@ def panel(studio: Studio) -> Locator:
 
 def begin(studio: Studio) -> None:
     studio.type_text("rows | plus")
+    studio.tool("Fit").click()
     studio.wait_for(studio.names, ["plus", "rows"])
 
 
@@ -85,6 +86,58 @@ def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -
     panel(studio).get_by_role("button", name="Delete").click()
     studio.wait_for(studio.names, ["rows"])
     studio.wait_for(lambda: has_focus(studio), True)
+
+
+def focused(studio: Studio) -> str:
+    """The node that has the focus, else what the control is called."""
+    said: str = studio.root.evaluate(
+        """() => {
+            const active = document.activeElement;
+            const node = active.closest(".react-flow__node");
+            return node?.dataset.id ?? active.getAttribute("aria-label") ?? active.tagName;
+        }"""
+    )
+    return said
+
+
+def push_far(studio: Studio) -> None:
+    """Push one of two nodes far down by keys; it has the focus."""
+    begin(studio)
+    studio.select("plus")
+    press(studio, *["Alt+Shift+ArrowDown"] * 40)
+    studio.settle()
+
+
+def press(studio: Studio, *keys: str) -> None:
+    for key in keys:
+        studio.page.keyboard.press(key)
+
+
+def test_the_view_follows_a_node_that_is_pushed_out_of_sight(studio: Studio) -> None:
+    push_far(studio)
+    assert focused(studio) == "plus"
+    places = studio.places()  # of what is in sight
+    assert places["plus"][1] - places["rows"][1] >= 1600
+
+
+def test_the_focus_goes_along_with_what_is_arranged_anew(studio: Studio) -> None:
+    push_far(studio)
+    press(studio, "l", "+")  # the view moves while Python arranges
+    studio.wait_for(lambda: studio.places()["plus"][1] < 400, True)
+    studio.settle()
+    assert focused(studio) == "plus"
+
+
+def test_the_canvas_keeps_the_focus_for_a_node_out_of_sight(studio: Studio) -> None:
+    push_far(studio)
+    press(studio, *["+"] * 8)
+    studio.wait_for(lambda: focused(studio), "Pipeline canvas, 2 nodes")
+    press(studio, *["-"] * 8)
+    studio.wait_for(lambda: focused(studio), "plus")
+    press(studio, *["+"] * 8)
+    studio.wait_for(studio.names, [])
+    press(studio, "ArrowLeft")
+    studio.wait_for(lambda: focused(studio), "rows")
 
 
 def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:

@@ -18,6 +18,7 @@ import { useHandle } from "./canvasHandle";
 import { edge, Flow, wireKey } from "./flow";
 import type { StepNodeType, WireType } from "./flow";
 import { useBoxing, useChanges, useDropping } from "./gestures";
+import { KeeperContext } from "./keeper";
 import { useKeyPlug } from "./keyPlug";
 import { kindClass } from "./kinds";
 import { PlugContext } from "./plugContext";
@@ -51,7 +52,7 @@ function Surface() {
   const changes = useChanges();
   const plugging = usePlugging(area);
   const keys = useKeyPlug();
-  const { tab, within, focusEvents, viewportEvents } = useHandle(area, keys, plugging.cancel);
+  const { tab, within, keeper, focusEvents, viewEvents } = useHandle(area, keys, plugging.cancel);
   const boxing = useBoxing(area);
   const dropping = useDropping();
 
@@ -77,74 +78,76 @@ function Surface() {
   const classes = ["mm-canvas", plug !== null && "mm-plugging", isFar && "mm-far"];
   return (
     <PlugContext value={plug}>
-      <div
-        ref={area}
-        className={classes.filter(Boolean).join(" ")}
-        role="application"
-        aria-label={`Pipeline canvas, ${scene.nodes.length} nodes`}
-        aria-describedby={help}
-        tabIndex={within ? -1 : 0}
-        {...focusEvents}
-        {...dropping}
-      >
-        <p id={help} className="mm-hidden">
-          Arrow keys walk along the wires, Enter opens a node, C connects, A adds, question mark
-          lists all keys.
-        </p>
-        <ReactFlow<StepNodeType, WireType>
-          ref={unsaid}
-          nodes={nodes}
-          edges={edges}
-          nodeTypes={NODES}
-          edgeTypes={EDGES}
-          {...changes.events}
-          {...plugging.events}
-          {...boxing}
-          {...viewportEvents}
-          onNodeDoubleClick={(_, node) => builder.ask({ type: "focus_panel", nodes: [node.id] })}
-          connectionLineComponent={PlugLine}
-          connectionRadius={24}
-          reconnectRadius={10}
-          connectOnClick={false}
-          selectionMode={SelectionMode.Partial}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          disableKeyboardA11y
-          deleteKeyCode={null}
-          selectionKeyCode={null}
-          multiSelectionKeyCode={null}
-          panActivationKeyCode={null}
-          zoomActivationKeyCode={null}
-          zoomOnScroll={false}
-          zoomOnDoubleClick={false}
-          preventScrolling={false}
-          minZoom={0.1}
-          maxZoom={2.5}
-          nodeDragThreshold={2}
-          elevateNodesOnSelect
-          onlyRenderVisibleElements
-          proOptions={NO_ATTRIBUTION}
+      <KeeperContext value={keeper}>
+        <div
+          ref={area}
+          className={classes.filter(Boolean).join(" ")}
+          role="application"
+          aria-label={`Pipeline canvas, ${scene.nodes.length} nodes`}
+          aria-describedby={help}
+          tabIndex={within ? -1 : 0}
+          {...focusEvents}
+          {...dropping}
         >
-          <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} />
-          {showsMinimap(builder) && (
-            <MiniMap<StepNodeType>
-              pannable
-              ariaLabel="Overview"
-              nodeClassName={(node) => kindClass(node.data.step.kind)}
-              nodeBorderRadius={16}
-            />
+          <p id={help} className="mm-hidden">
+            Arrow keys walk along the wires, Enter opens a node, C connects, A adds, question mark
+            lists all keys.
+          </p>
+          <ReactFlow<StepNodeType, WireType>
+            ref={unsaid}
+            nodes={nodes}
+            edges={edges}
+            nodeTypes={NODES}
+            edgeTypes={EDGES}
+            {...changes.events}
+            {...plugging.events}
+            {...boxing}
+            {...viewEvents}
+            onNodeDoubleClick={(_, node) => builder.ask({ type: "focus_panel", nodes: [node.id] })}
+            connectionLineComponent={PlugLine}
+            connectionRadius={24}
+            reconnectRadius={10}
+            connectOnClick={false}
+            selectionMode={SelectionMode.Partial}
+            nodesFocusable={false}
+            edgesFocusable={false}
+            disableKeyboardA11y
+            deleteKeyCode={null}
+            selectionKeyCode={null}
+            multiSelectionKeyCode={null}
+            panActivationKeyCode={null}
+            zoomActivationKeyCode={null}
+            zoomOnScroll={false}
+            zoomOnDoubleClick={false}
+            preventScrolling={false}
+            minZoom={0.1}
+            maxZoom={2.5}
+            nodeDragThreshold={2}
+            elevateNodesOnSelect
+            onlyRenderVisibleElements
+            proOptions={NO_ATTRIBUTION}
+          >
+            <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} />
+            {showsMinimap(builder) && (
+              <MiniMap<StepNodeType>
+                pannable
+                ariaLabel="Overview"
+                nodeClassName={(node) => kindClass(node.data.step.kind)}
+                nodeBorderRadius={16}
+              />
+            )}
+            <Reason />
+          </ReactFlow>
+          <Start />
+          {keys.prompt !== null && (
+            <div className="mm-prompt" aria-hidden="true">
+              <span>{keys.prompt}</span>
+              <kbd>↑ ↓</kbd> choose <kbd>Enter</kbd> {keys.verb} <kbd>Esc</kbd> leave
+            </div>
           )}
-          <Reason />
-        </ReactFlow>
-        <Start />
-        {keys.prompt !== null && (
-          <div className="mm-prompt" aria-hidden="true">
-            <span>{keys.prompt}</span>
-            <kbd>↑ ↓</kbd> choose <kbd>Enter</kbd> {keys.verb} <kbd>Esc</kbd> leave
-          </div>
-        )}
-        {plugging.next !== null && <AddMenu next={plugging.next} close={plugging.endNext} />}
-      </div>
+          {plugging.next !== null && <AddMenu next={plugging.next} close={plugging.endNext} />}
+        </div>
+      </KeeperContext>
     </PlugContext>
   );
 }

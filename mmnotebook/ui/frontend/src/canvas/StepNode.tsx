@@ -1,11 +1,12 @@
 // A step on the canvas: its card, its ports, how its run went.
 import { Handle, Position } from "@xyflow/react";
 import type { NodeProps } from "@xyflow/react";
-import { memo, useContext } from "react";
+import { memo, useContext, useRef } from "react";
 
 import { handleOf } from "./flow";
 import { grouped, summary } from "./words";
 import type { Output, StepNodeType } from "./flow";
+import { useKept } from "./keeper";
 import { KindIcon, kindClass } from "./kinds";
 import { PlugContext } from "./plugContext";
 import type { Plug } from "./plugging";
@@ -14,15 +15,17 @@ import type { NodeStatus } from "../scene";
 /** The card's, in px: what is placed in it is placed within that. */
 const BORDER = 1;
 
-function Card({ data, selected }: NodeProps<StepNodeType>) {
+function Card({ id, data, selected }: NodeProps<StepNodeType>) {
   const { step, outputs, status, running } = data;
+  const card = useRef<HTMLDivElement>(null);
+  useKept(id, card);
   const plug = useContext(PlugContext);
   const state = status?.state ?? "idle";
   const classes = ["mm-step", kindClass(step.kind), `mm-is-${state}`, plugClass(plug, step.name)];
   if (selected) classes.push("mm-selected");
   if (step.problems.length > 0) classes.push("mm-wrong");
   return (
-    <div className={classes.filter(Boolean).join(" ")} data-kind={step.kind}>
+    <div ref={card} className={classes.filter(Boolean).join(" ")} data-kind={step.kind}>
       {step.takes && <Handle id="in" type="target" position={Position.Left} />}
       <span className="mm-step-tile">
         <KindIcon kind={step.kind} />

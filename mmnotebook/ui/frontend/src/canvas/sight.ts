@@ -1,0 +1,149 @@
+// The view on the graph: what of it is in sight, and how the view follows what comes and what moves.
+import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { useEffect, useMemo, useRef } from "react";
+import type { RefObject } from "react";
+
+import { useBuilder } from "../bridge";
+import { heightOf } from "./flow";
+import { SIZE } from "../scene";
+import type { SceneNode } from "../scene";
+
+const FIT = { padding: 0.12, maxZoom: 1 };
+const MARGIN = 16;
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+const smoothly = (): number =>
+  window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180;
+
+export type Sight = ReturnType<typeof useSight>;
+
+export function useSight() {
+  const { now } = useBuilder();
+  const flow = useReactFlow();
+  const store = useStoreApi();
+  return useMemo(() => {
+    /** Has the user moved the view? */
+    let isMoved = false;
+    /** Was all in sight when the view came to rest, or will it be? */
+    let wasWhole = true;
+
+    function boxOf({ x, y, outputs }: SceneNode): [number, number, number, number] {
+      const [left, top, zoom] = store.getState().transform;
+      const bottom = y + heightOf(outputs.length);
+      return [x * zoom + left, y * zoom + top, (x + SIZE.width) * zoom + left, bottom * zoom + top];
+    }
+
+    /** Is all of a node in sight? */
+    function isSeen(node: SceneNode, { width, height }: Size = store.getState()): boolean {
+      const [left, top, right, bottom] = boxOf(node);
+      const isBefore = right <= width - MARGIN && bottom <= height - MARGIN;
+      return left >= MARGIN && top >= MARGIN && isBefore;
+    }
+
+    function isAnySeen(node: SceneNode): boolean {
+      const [left, top, right, bottom] = boxOf(node);
+      const { width, height } = store.getState();
+      return right > 0 && bottom > 0 && left < width && top < height;
+    }
+
+    const isWhole = (size?: Size): boolean => now().scene.nodes.every((node) => isSeen(node, size));
+
+    function fit(duration = smoothly()): void {
+      wasWhole = true;
+      void flow.fitView({ ...FIT, duration });
+    }
+
+    function show(name: string): void {
+      const node = now().scene.nodes.find((other) => other.name === name);
+      if (node === undefined || isSeen(node)) return;
+      const zoom = Math.max(flow.getZoom(), 0.5);
+      const [x, y] = [node.x + SIZE.width / 2, node.y + SIZE.height / 2];
+      void flow.setCenter(x, y, { zoom, duration: smoothly() });
+    }
+
+    return {
+      show,
+      fit() {
+        isMoved = false;
+        fit();
+      },
+      zoom(factor: number): void {
+        isMoved = true;
+        void flow.zoomTo(flow.getZoom() * factor, { duration: smoothly() });
+      },
+      reveal(names: readonly string[]): void {
+        isMoved = true;
+        const nodes = names.map((id) => ({ id }));
+        void flow.fitView({ ...FIT, nodes, minZoom: 0.5, duration: smoothly() });
+      },
+      hold(): void {
+        isMoved = true;
+      },
+      middle(): [number, number] {
+        const { transform, width, height } = store.getState();
+        const [left, top, zoom] = transform;
+        return [(width / 2 - left) / zoom, (height / 2 - top) / zoom];
+      },
+      // The first width is not the last one: fit again until the user moves the view, and then too
+      // when it does not show the whole graph any more.
+      resized(before: Size, after: Size): void {
+        // Without nodes React Flow would do it later, when the first one comes.
+        if (now().scene.nodes.length === 0) return;
+        if (!isMoved || (isWhole(before) && !isWhole(after))) fit(0);
+      },
+      /** What comes in must be seen; what was wholly in sight stays so; the focus is not lost of sight. */
+      placed(came: readonly SceneNode[], focused: string | null): void {
+        const { nodes } = now().scene;
+        const [only, ...more] = came;
+        const isOther = only !== undefined && (!isMoved || !came.every((node) => isSeen(node)));
+        const held = nodes.find((node) => node.name === focused);
+        if (isMoved && only !== undefined && more.length === 0) show(only.name);
+        else if (isOther || (wasWhole && !isWhole())) fit();
+        else if (held !== undefined && !isAnySeen(held)) show(held.name);
+        else wasWhole = isWhole();
+      },
+      events: {
+        // A mere click begins a move too, and ends it where it began.
+        onMove(event: unknown): void {
+          if (event !== null) isMoved = true;
+        },
+        onMoveEnd(): void {
+          wasWhole = isWhole();
+        },
+      },
+    };
+  }, [now, flow, store]);
+}
+
+/** The view follows the size of the canvas and what is on it. */
+export function useFollowing(
+  area: RefObject<HTMLElement | null>,
+  sight: Sight,
+  focused: () => string | null,
+): void {
+  const { scene } = useBuilder();
+
+  useEffect(() => {
+    const element = area.current;
+    if (element === null) return;
+    let before: Size = { width: 0, height: 0 };
+    const observer = new ResizeObserver(() => {
+      const size = { width: element.clientWidth, height: element.clientHeight };
+      sight.resized(before, size);
+      before = size;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [area, sight]);
+
+  const known = useRef<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const came = scene.nodes.filter((node) => !known.current.has(node.name));
+    known.current = new Set(scene.nodes.map((node) => node.name));
+    sight.placed(came, focused());
+  }, [scene.nodes]);
+}
