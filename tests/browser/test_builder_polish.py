@@ -103,6 +103,8 @@ def focused(studio: Studio) -> str:
 def push_far(studio: Studio) -> None:
     """Push one of two nodes far down by keys; it has the focus."""
     begin(studio)
+    studio.tool("Arrange").click()
+    studio.wait_for(lambda: len({y for _, y in studio.places().values()}), 1)
     studio.select("plus")
     press(studio, *["Alt+Shift+ArrowDown"] * 40)
     studio.settle()
@@ -120,24 +122,38 @@ def test_the_view_follows_a_node_that_is_pushed_out_of_sight(studio: Studio) -> 
     assert places["plus"][1] - places["rows"][1] >= 1600
 
 
-def test_the_focus_goes_along_with_what_is_arranged_anew(studio: Studio) -> None:
-    push_far(studio)
-    press(studio, "l", "+")  # the view moves while Python arranges
-    studio.wait_for(lambda: studio.places()["plus"][1] < 400, True)
-    studio.settle()
-    assert focused(studio) == "plus"
+def zoom(studio: Studio, key: str, seen: list[str]) -> None:
+    """Zoom by a key until just these nodes are in sight."""
+    for _ in range(20):
+        press(studio, key)
+        studio.settle()
+        if studio.names() == seen:
+            return
+    raise AssertionError(f"20 times {key} show {studio.names()}, not {seen}")
 
 
 def test_the_canvas_keeps_the_focus_for_a_node_out_of_sight(studio: Studio) -> None:
     push_far(studio)
-    press(studio, *["+"] * 8)
-    studio.wait_for(lambda: focused(studio), "Pipeline canvas, 2 nodes")
-    press(studio, *["-"] * 8)
-    studio.wait_for(lambda: focused(studio), "plus")
-    press(studio, *["+"] * 8)
-    studio.wait_for(studio.names, [])
+    zoom(studio, "+", [])
+    assert focused(studio) == "Pipeline canvas, 2 nodes"
+    zoom(studio, "-", ["plus", "rows"])
+    assert focused(studio) == "plus"
+    zoom(studio, "+", [])
     press(studio, "ArrowLeft")
     studio.wait_for(lambda: focused(studio), "rows")
+
+
+def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: Studio) -> None:
+    push_far(studio)
+    zoom(studio, "+", [])
+    press(studio, "ArrowLeft", "ArrowRight")
+    studio.wait_for(lambda: focused(studio), "plus")
+    studio.settle()
+    assert studio.names() == ["plus"]
+    before = studio.places()["plus"]
+    press(studio, "l")
+    studio.wait_for(lambda: studio.places().get("plus", before) != before, True)
+    studio.wait_for(lambda: focused(studio), "plus")
 
 
 def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:

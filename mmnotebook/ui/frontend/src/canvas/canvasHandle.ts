@@ -49,11 +49,9 @@ export function useHandle(
   function nudge(x: number, y: number): void {
     const names = new Set(targets(builder));
     const moved = scene.nodes.filter((node) => names.has(node.name));
-    const [one] = moved;
-    if (one === undefined) return;
+    if (moved.length === 0) return;
     const places = moved.map((node) => [node.name, [node.x + x, node.y + y] as [number, number]]);
     builder.send({ op: "move", places: Object.fromEntries(places) });
-    sight.show(focused() ?? one.name);
     builder.tell(`${named([...names])} moved`);
   }
 

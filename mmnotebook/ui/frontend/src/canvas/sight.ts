@@ -19,6 +19,9 @@ interface Size {
 const smoothly = (): number =>
   window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180;
 
+const isAt = (one?: SceneNode, other?: SceneNode): boolean =>
+  one?.x === other?.x && one?.y === other?.y;
+
 export type Sight = ReturnType<typeof useSight>;
 
 export function useSight() {
@@ -28,8 +31,8 @@ export function useSight() {
   return useMemo(() => {
     /** Has the user moved the view? */
     let isMoved = false;
-    /** Was all in sight when the view came to rest, or will it be? */
-    let wasWhole = true;
+    /** Has it been fitted to the whole graph, and not gone elsewhere since? */
+    let isFitted = false;
 
     function boxOf({ x, y, outputs }: SceneNode): [number, number, number, number] {
       const [left, top, zoom] = store.getState().transform;
@@ -53,8 +56,13 @@ export function useSight() {
     const isWhole = (size?: Size): boolean => now().scene.nodes.every((node) => isSeen(node, size));
 
     function fit(duration = smoothly()): void {
-      wasWhole = true;
+      isFitted = true;
       void flow.fitView({ ...FIT, duration });
+    }
+
+    function hold(): void {
+      isMoved = true;
+      isFitted = false;
     }
 
     function show(name: string): void {
@@ -62,6 +70,7 @@ export function useSight() {
       if (node === undefined || isSeen(node)) return;
       const zoom = Math.max(flow.getZoom(), 0.5);
       const [x, y] = [node.x + SIZE.width / 2, node.y + SIZE.height / 2];
+      isFitted = false;
       void flow.setCenter(x, y, { zoom, duration: smoothly() });
     }
 
@@ -72,17 +81,15 @@ export function useSight() {
         fit();
       },
       zoom(factor: number): void {
-        isMoved = true;
+        hold();
         void flow.zoomTo(flow.getZoom() * factor, { duration: smoothly() });
       },
       reveal(names: readonly string[]): void {
-        isMoved = true;
+        hold();
         const nodes = names.map((id) => ({ id }));
         void flow.fitView({ ...FIT, nodes, minZoom: 0.5, duration: smoothly() });
       },
-      hold(): void {
-        isMoved = true;
-      },
+      hold,
       middle(): [number, number] {
         const { transform, width, height } = store.getState();
         const [left, top, zoom] = transform;
@@ -96,23 +103,24 @@ export function useSight() {
         if (!isMoved || (isWhole(before) && !isWhole(after))) fit(0);
       },
       /** What comes in must be seen; what was wholly in sight stays so; the focus is not lost of sight. */
-      placed(came: readonly SceneNode[], focused: string | null): void {
+      placed(before: readonly SceneNode[], focused: string | null): void {
         const { nodes } = now().scene;
-        const [only, ...more] = came;
-        const isOther = only !== undefined && (!isMoved || !came.every((node) => isSeen(node)));
+        const known = new Set(before.map((node) => node.name));
+        const came = nodes.filter((node) => !known.has(node.name));
+        const [only] = came;
+        const isFresh = only !== undefined && (!isMoved || !came.every((node) => isSeen(node)));
+        const wasWhole = isFitted || before.every((node) => isSeen(node));
         const held = nodes.find((node) => node.name === focused);
-        if (isMoved && only !== undefined && more.length === 0) show(only.name);
-        else if (isOther || (wasWhole && !isWhole())) fit();
-        else if (held !== undefined && !isAnySeen(held)) show(held.name);
-        else wasWhole = isWhole();
+        const was = before.find((node) => node.name === focused);
+        const isMovedOut = !isAt(held, was) && held !== undefined && !isAnySeen(held);
+        if (isMoved && only !== undefined && came.length === 1) show(only.name);
+        else if (isFresh || (wasWhole && !isWhole())) fit();
+        else if (isMovedOut) show(held.name);
       },
       events: {
         // A mere click begins a move too, and ends it where it began.
         onMove(event: unknown): void {
-          if (event !== null) isMoved = true;
-        },
-        onMoveEnd(): void {
-          wasWhole = isWhole();
+          if (event !== null) hold();
         },
       },
     };
@@ -140,10 +148,9 @@ export function useFollowing(
     return () => observer.disconnect();
   }, [area, sight]);
 
-  const known = useRef<ReadonlySet<string>>(new Set());
+  const last = useRef<readonly SceneNode[]>([]);
   useEffect(() => {
-    const came = scene.nodes.filter((node) => !known.current.has(node.name));
-    known.current = new Set(scene.nodes.map((node) => node.name));
-    sight.placed(came, focused());
+    sight.placed(last.current, focused());
+    last.current = scene.nodes;
   }, [scene.nodes]);
 }
