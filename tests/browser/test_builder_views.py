@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
-from tests.browser.lab import Lab, open_page
+from tests.browser.lab import SECONDS, Lab, open_page
 from tests.browser.studio import SHOTS, Studio, open_studio
 
 SETUP = """
@@ -88,7 +88,10 @@ def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
     before = (made.names(), made.places(), made.wires(), made.text(), made.selected())
     made.notebook.save()
 
-    again = Studio(page, lab.open(page, "reload.ipynb"))
+    reopened = lab.open(page, "reload.ipynb")
+    # ipywidgets asks for each widget by itself when the kernel has not told of all in four seconds.
+    expect(page.locator(".mm-builder")).to_be_visible(timeout=4 * SECONDS * 1000)
+    again = Studio(page, reopened)
     again.wait_for(again.names, ["double", "half", "numbers"])
     assert again.notebook.errors() == []
     again.wait_for(
