@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
-SECONDS = 30
-"""How long a test waits for what it expects."""
+SECONDS = 60
+"""How long a test waits for what it expects: a machine at work takes ten times as long."""
 _START_S = 90
 # Of each application the module, and where a notebook is opened in it.
 _APPLICATIONS = {

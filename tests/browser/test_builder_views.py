@@ -90,7 +90,7 @@ def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
 
     reopened = lab.open(page, "reload.ipynb")
     # ipywidgets asks for each widget by itself when the kernel has not told of all in four seconds.
-    expect(page.locator(".mm-builder")).to_be_visible(timeout=4 * SECONDS * 1000)
+    expect(page.locator(".mm-builder")).to_be_visible(timeout=2 * SECONDS * 1000)
     again = Studio(page, reopened)
     again.wait_for(again.names, ["double", "half", "numbers"])
     assert again.notebook.errors() == []
