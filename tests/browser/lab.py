@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page
 ROOT = Path(__file__).parents[2]
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 SECONDS = 60
-"""How long a test waits for what it expects: a machine at work takes ten times as long."""
+"""How long a test waits for what it expects, on a machine that does other work too."""
 _START_S = 90
 # Of each application the module, and where a notebook is opened in it.
 _APPLICATIONS = {

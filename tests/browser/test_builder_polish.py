@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.keys import Keys
 from tests.browser.lab import Lab
 from tests.browser.studio import Studio, open_studio
 
@@ -88,72 +89,57 @@ def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -
     studio.wait_for(lambda: has_focus(studio), True)
 
 
-def focused(studio: Studio) -> str:
-    """The node that has the focus, else what the control is called."""
-    said: str = studio.root.evaluate(
-        """() => {
-            const active = document.activeElement;
-            const node = active.closest(".react-flow__node");
-            return node?.dataset.id ?? active.getAttribute("aria-label") ?? active.tagName;
-        }"""
-    )
-    return said
-
-
-def push_far(studio: Studio) -> None:
+def push_far(studio: Studio) -> Keys:
     """Push one of two nodes far down by keys; it has the focus."""
     begin(studio)
     studio.tool("Arrange").click()
     studio.wait_for(lambda: len({y for _, y in studio.places().values()}), 1)
     studio.select("plus")
-    press(studio, *["Alt+Shift+ArrowDown"] * 40)
+    keys = Keys(studio)
+    keys.press(*["Alt+Shift+ArrowDown"] * 40)
     studio.settle()
-
-
-def press(studio: Studio, *keys: str) -> None:
-    for key in keys:
-        studio.page.keyboard.press(key)
+    return keys
 
 
 def test_the_view_follows_a_node_that_is_pushed_out_of_sight(studio: Studio) -> None:
-    push_far(studio)
-    assert focused(studio) == "plus"
+    keys = push_far(studio)
+    assert keys.at() == "plus"
     places = studio.places()  # of what is in sight
     assert places["plus"][1] - places["rows"][1] >= 1600
 
 
-def zoom(studio: Studio, key: str, seen: list[str]) -> None:
+def zoom(keys: Keys, key: str, seen: list[str]) -> None:
     """Zoom by a key until just these nodes are in sight."""
     for _ in range(20):
-        press(studio, key)
-        studio.settle()
-        if studio.names() == seen:
+        keys.press(key)
+        keys.studio.settle()
+        if keys.studio.names() == seen:
             return
-    raise AssertionError(f"20 times {key} show {studio.names()}, not {seen}")
+    raise AssertionError(f"20 times {key} show {keys.studio.names()}, not {seen}")
 
 
 def test_the_canvas_keeps_the_focus_for_a_node_out_of_sight(studio: Studio) -> None:
-    push_far(studio)
-    zoom(studio, "+", [])
-    assert focused(studio) == "Pipeline canvas, 2 nodes"
-    zoom(studio, "-", ["plus", "rows"])
-    assert focused(studio) == "plus"
-    zoom(studio, "+", [])
-    press(studio, "ArrowLeft")
-    studio.wait_for(lambda: focused(studio), "rows")
+    keys = push_far(studio)
+    zoom(keys, "+", [])
+    assert keys.at() == "Pipeline canvas, 2 nodes"
+    zoom(keys, "-", ["plus", "rows"])
+    assert keys.at() == "plus"
+    zoom(keys, "+", [])
+    keys.press("ArrowLeft")
+    studio.wait_for(keys.at, "rows")
 
 
 def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: Studio) -> None:
-    push_far(studio)
-    zoom(studio, "+", [])
-    press(studio, "ArrowLeft", "ArrowRight")
-    studio.wait_for(lambda: focused(studio), "plus")
+    keys = push_far(studio)
+    zoom(keys, "+", [])
+    keys.press("ArrowLeft", "ArrowRight")
+    studio.wait_for(keys.at, "plus")
     studio.settle()
     assert studio.names() == ["plus"]
     before = studio.places()["plus"]
-    press(studio, "l")
+    keys.press("l")
     studio.wait_for(lambda: studio.places().get("plus", before) != before, True)
-    studio.wait_for(lambda: focused(studio), "plus")
+    studio.wait_for(keys.at, "plus")
 
 
 def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
