@@ -29,8 +29,9 @@ builder = mm.Builder(name="ab")""",
 
 
 @pytest.fixture
-def studio(lab: Lab, page: Page) -> Studio:
-    opened = open_studio(lab, page, "keyboard.ipynb", CELLS)
+def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
+    # A name, and with it a kernel, of its own: the widgets of another test would be loaded again.
+    opened = open_studio(lab, page, f"{request.node.name}.ipynb", CELLS)
     opened.notebook.watch_commands()  # what it does for a key that it should not have seen
     return opened
 

@@ -21,6 +21,7 @@ class View:
     """What a browser's view of a canvas does and sees."""
 
     def __init__(self, builder: Builder, name: str = "view") -> None:
+        self._builder = builder
         self.canvas: Canvas = builder.children[0].children[0]
         self.name, self.number = name, 0
         self.messages: list[dict[str, Any]] = []
@@ -41,6 +42,18 @@ class View:
     def items(self, section: str) -> list[str]:
         found = next(part for part in self.canvas.palette if part["title"] == section)
         return [item["title"] for item in found["items"]]
+
+    @property
+    def panel(self) -> Any:
+        return self._builder.children[0].children[1].children[-1]
+
+    @property
+    def tab(self) -> Any:
+        return self._builder.children[1]
+
+    @property
+    def inspector(self) -> Any:
+        return self.tab.children[0]
 
     def said(self) -> str:
         return str(self.messages[-1]["text"])
@@ -115,7 +128,7 @@ def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder)
     assert "mlp" in problem["message"]
     assert "mlp" in builder.graph
     view.send("select", nodes=[])
-    summary = builder.children[0].children[1].children[1].summary.value
+    summary = view.panel.summary.value
     assert "1 problem" in summary
     assert "mpl" in summary
     view.send("run", until=None, limit=None, fresh=False)
@@ -269,12 +282,12 @@ def test_elements_of_the_selected_node_are_shown_and_a_trace_leads_to_others(
     builder: Builder,
 ) -> None:
     view = View(builder)
-    inspector = builder.children[1].children[0]
     view.send("text", text="digits | [mlp, tree]")
-    assert builder.children[1].layout.display == "none"
+    assert view.tab.layout.display == "none"
     view.send("run", until=None, limit=20, fresh=False)
     builder.wait(60)
-    assert builder.children[1].layout.display is None
+    assert view.tab.layout.display is None
+    inspector = view.inspector
     view.send("select", nodes=["mlp"])
     assert inspector.node == "mlp"
     inspector.on_node("tree")
@@ -299,7 +312,7 @@ def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> N
     notebook.run("1")
     assert (builder.problems, view.scene["problems"]) == ([], [])
     notebook.run("%mm_pipeline digits | tree --run --limit 9")
-    (run,) = builder.children[1].children[1].runs
+    (run,) = view.tab.children[1].runs
     assert run.graph == mm.last.graph
 
 
@@ -307,15 +320,16 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
     builder: Builder, notebook: Notebook
 ) -> None:
     notebook.run("def never(row):\n    raise ValueError('never')")
-    view, inspector = View(builder), builder.children[1].children[0]
+    view = View(builder)
     view.send("text", text="digits | never | tree")
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
     assert "never" in view.said()
+    inspector = view.inspector
     assert (inspector.node, inspector.tabs.selected_index) == ("never", 1)
     assert len(inspector.failures.table.rows) > 0
-    assert builder.children[1].layout.display is None
+    assert view.tab.layout.display is None
     view.send("text", text="digits | tree")
     view.send("run", until=None, limit=20, fresh=False)
     builder.wait(60)
@@ -324,7 +338,8 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
 
 def test_more_may_fail_where_the_panel_says_so(builder: Builder, notebook: Notebook) -> None:
     notebook.run("def picky(row):\n    assert row['label'] > 2\n    return row")
-    view, panel = View(builder), builder.children[0].children[1].children[1]
+    view = View(builder)
+    panel = view.panel
     assert panel.may_fail not in panel.children  # an empty canvas
     view.send("text", text="digits | picky | tree")
     assert panel.may_fail in panel.children and panel.max_failed == 0.1

@@ -15,6 +15,7 @@ import mmnotebook as mm
 from mmnotebook.errors import GraphError, RunError
 from mmnotebook.ui.builder.builder import Builder
 from mmnotebook.ui.builder.editor import VIEWS
+from mmnotebook.ui.dashboard import Dashboard
 from tests.notebook.conftest import ROOT, Notebook
 from tests.notebook.test_builder import View
 
@@ -70,7 +71,7 @@ def test_variables_that_raise_when_looked_at_are_listed_or_left_out(
     view.send("select", nodes=["weird"])
     assert builder.problems == []
     view.send("register")
-    assert view.messages == []
+    assert view.messages == [{"type": "form"}]
 
 
 def test_what_fails_after_a_cell_is_not_the_cells(builder: Builder, notebook: Notebook) -> None:
@@ -138,6 +139,24 @@ def test_a_text_with_mistakes_survives_a_move_and_comes_back_with_undo(builder: 
     assert view.scene["text"] == "digits | mlp"
 
 
+def test_what_is_not_asked_for_has_no_widgets(builder: Builder) -> None:
+    """A page that is loaded again may ask the kernel for each widget by itself."""
+    view, before = View(builder), len(_instances)
+    assert builder._studio.side.form is None and builder._studio.tables.tab.children == ()
+    view.send("register")
+    form = builder._studio.side.form
+    assert form is not None and len(_instances) > before + 50
+    view.send("register")
+    assert builder._studio.side.form is form
+    view.send("text", text="digits | mlp")
+    before = len(_instances)
+    view.send("run", limit=5)
+    builder.wait(60)
+    assert builder._studio.tables.tab.layout.display is None
+    assert builder._studio.tables.tab.selected_index == 0
+    assert len(_instances) > before + 50
+
+
 def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
     mm.Builder("digits | mlp").close()  # what is made once stays
     before = len(_instances)
@@ -150,6 +169,7 @@ def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
         view.send("select", nodes=["mlp", "tree"])
         view.send("run", limit=5)
         made.wait(60)
+        view.send("register")
         made.close()
         made.close()
     assert [type(w).__name__ for w in list(_instances.values())[before:]] == []
@@ -205,14 +225,16 @@ def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) 
     assert builder.wait(60) is not None
 
 
-def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(builder: Builder) -> None:
+def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     view = View(builder)
     view.send("text", text="digits | mlp")
 
     def broken(*_: Any) -> None:
         raise RuntimeError("no plot")
 
-    builder._studio.tables.dashboard.add = broken
+    monkeypatch.setattr(Dashboard, "add", broken)
     view.send("run", limit=5)
     builder.wait(60)
     assert view.canvas.status["state"] == "done"

@@ -53,9 +53,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         changed: Callable[[Graph], None] | None = None,
     ) -> None:
         self._studio = studio = Studio(_graph(graph), name, changed)
-        side = VBox([studio.form, studio.panel], layout=Layout(flex="0 0 270px", width="270px"))
-        side.add_class("mm-beside")
-        above = HBox([studio.canvas, side], layout=Layout(width="100%")).add_class("mm-upper")
+        above = HBox([studio.canvas, studio.side], layout=Layout(width="100%"))
+        above.add_class("mm-upper")
         super().__init__([above, studio.tables.tab], layout=Layout(width="100%"))
         self.add_class("mm-studio")
 

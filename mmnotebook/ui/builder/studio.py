@@ -21,6 +21,7 @@ from mmnotebook.ui.builder.editor import Editor
 from mmnotebook.ui.builder.form.registering import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.running import Runner, said
+from mmnotebook.ui.builder.side import Side
 from mmnotebook.ui.builder.tables import Tables
 
 Command = Mapping[str, Any]
@@ -59,7 +60,7 @@ class Studio:
         self.static = StaticOutput(self.view)
         self.canvas = Canvas(kinds=scene.kinds(), layout=Layout(flex="1 1 auto", min_width="0"))
         self.panel = Panel(self.do, self._names)
-        self.form = RegisterForm(notebook_names, self._registered)
+        self.side = Side(self.panel, lambda: RegisterForm(notebook_names, self._registered))
         self.tables = Tables(self._go)
         self.canvas.on_msg(self._heard)
         self._palette()
@@ -168,7 +169,8 @@ class Studio:
         elif op == "refresh":
             self._palette()
         elif op == "register":
-            self.form.open()
+            self.side.open_form()
+            self.canvas.send({"type": "form"})  # to give it the keyboard, once it is drawn
         elif op == "example":
             self._example()
         else:

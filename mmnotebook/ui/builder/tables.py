@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
-from ipywidgets import Tab
+from ipywidgets import Layout, Tab
 
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
@@ -14,7 +15,7 @@ from mmnotebook.ui.inspector import Inspector
 
 
 class Tables:
-    """The tabs "Elements" and "Metrics", hidden until there is something to look at.
+    """The tabs "Elements" and "Metrics", made when there is something to look at.
 
     Parameters
     ----------
@@ -32,14 +33,15 @@ class Tables:
     def __init__(self, go: Callable[[str], None]) -> None:
         self.result: Result | None = None
         self._known = mm.last
-        self.inspector, self.dashboard = Inspector(), Dashboard()
-        self.inspector.on_node = go
-        self.tab = Tab([self.inspector, self.dashboard], titles=("Elements", "Metrics"))
-        self.tab.layout.display = "none"
+        self._go = go
+        self._lock = threading.Lock()
+        self._shown: tuple[Inspector, Dashboard] | None = None
+        self.tab = Tab(layout=Layout(display="none"))
 
     def visit(self, node: str) -> None:
         """Show the elements of a node that was selected, where there are any."""
-        self.inspector.visit(self.result, node)
+        if self._shown is not None:
+            self.inspector.visit(self.result, node)
 
     def show(self, node: str) -> None:
         """Show the elements of a node, also when it is in the graph no more."""
@@ -49,7 +51,6 @@ class Tables:
     def ended(self, result: Result, selected: tuple[str, ...]) -> None:
         """Show a run of the builder: the elements of the selected node, else of the last one."""
         self.result = self._known = result
-        self.tab.layout.display = None
         self.dashboard.add(result)
         for name in [*result.keys(), *(name for name in selected if name in result)][-1:]:
             self.inspector.show(result, name)
@@ -57,7 +58,6 @@ class Tables:
     def failed(self, error: MMError) -> None:
         """Show the elements that a run was given up for."""
         if isinstance(error, RunError) and error.failed is not None:
-            self.tab.layout.display = None
             self.inspector.show_failed(str(error.node), error.failed, error.result)
 
     def take_latest(self) -> None:
@@ -65,5 +65,23 @@ class Tables:
         result = mm.last
         if result is not None and result is not self._known:
             self._known = result
-            self.tab.layout.display = None
             self.dashboard.add(result)
+
+    @property
+    def inspector(self) -> Inspector:
+        """Shows the elements."""
+        return self._made()[0]
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """Shows the metrics."""
+        return self._made()[1]
+
+    def _made(self) -> tuple[Inspector, Dashboard]:
+        with self._lock:
+            if self._shown is None:
+                inspector, dashboard = self._shown = Inspector(on_node=self._go), Dashboard()
+                self.tab.children = (inspector, dashboard)
+                self.tab.titles, self.tab.selected_index = ("Elements", "Metrics"), 0
+                self.tab.layout.display = None
+            return self._shown

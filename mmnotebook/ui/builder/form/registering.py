@@ -57,6 +57,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         parts = [style.sheet(), title, self.fields, self.example, buttons, self._line, until]
         super().__init__(parts, layout=Layout(width="100%", display="none"))
         self.add_class(style.CLASS)
+        self.add_class("mm-form")
         self._made = True
 
     @property
@@ -65,13 +66,12 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return str(self._line.value)
 
     def open(self) -> None:
-        """Show the form, with what the notebook holds now, and give its name the keyboard."""
+        """Show the form, with what the notebook holds now."""
         super().open()  # a widget's own, which the widget calls while it is made
         if not self._made:
             return
         self.refresh()
         style.show_if(self, True)
-        self.fields.name.focus()
 
     def refresh(self) -> None:
         """Offer the models, classes, functions and data that the notebook holds now."""

@@ -25,7 +25,11 @@ export interface Model {
 }
 
 export type Level = "info" | "error";
-export type FromPython = { type: "said"; text: string; level: Level } | { type: "cell"; text: string };
+export type FromPython =
+  | { type: "said"; text: string; level: Level }
+  | { type: "cell"; text: string }
+  /** The form for a model was opened. */
+  | { type: "form" };
 export type ToPython = { type: "insert"; name: string | null } | { type: "focus_panel"; nodes: string[] };
 
 /** How this view stands; nothing of it is Python's. */

@@ -6,7 +6,15 @@ import type { Builder } from "./bridge";
 import { actionOf, FIELD, passes } from "./keyboard";
 
 /** The notebook's own shortcuts do not act on keys in the panel and the tables: they cut cells. */
-export function useStudio({ root, now }: Builder): void {
+export function useStudio({ root, now, onMessage }: Builder): void {
+  useEffect(
+    () =>
+      onMessage((message) => {
+        if (message.type === "form" && root.current !== null) reachForm(root.current);
+      }),
+    [root, onMessage],
+  );
+
   useEffect(() => {
     const element = root.current;
     if (element === null) return;
@@ -32,6 +40,22 @@ export function useStudio({ root, now }: Builder): void {
       studio?.removeEventListener("keydown", captured, true);
     };
   }, [root, now]);
+}
+
+/** The keyboard into the form for a model, as soon as that is drawn. */
+function reachForm(element: HTMLElement): void {
+  const studio = element.closest(".mm-studio");
+  function reach(): boolean {
+    const field = studio?.querySelector<HTMLElement>(".mm-form input") ?? null;
+    if (field === null || field.offsetParent === null) return false;
+    field.focus();
+    return true;
+  }
+  if (studio === null || reach()) return;
+  const observer = new MutationObserver(() => {
+    if (reach()) observer.disconnect();
+  });
+  observer.observe(studio, { childList: true, subtree: true, attributes: true });
 }
 
 /** From the panel back to the canvas; its fields let no key out. */

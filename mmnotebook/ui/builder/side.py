@@ -1,0 +1,40 @@
+"""What stands beside the canvas: the panel, and above it the form for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ipywidgets import Layout, VBox
+
+from mmnotebook.ui.builder.form.registering import RegisterForm
+from mmnotebook.ui.builder.panel import Panel
+
+
+class Side(VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The panel, and the form once it was asked for: its hundred widgets are made then.
+
+    Parameters
+    ----------
+    panel
+        What is always shown.
+    make
+        Makes the form.
+
+    Attributes
+    ----------
+    form
+        None until it is opened for the first time.
+    """
+
+    def __init__(self, panel: Panel, make: Callable[[], RegisterForm]) -> None:
+        self._panel, self._make = panel, make
+        self.form: RegisterForm | None = None
+        super().__init__([panel], layout=Layout(flex="0 0 270px", width="270px"))
+        self.add_class("mm-beside")
+
+    def open_form(self) -> None:
+        """Show the form, with what the notebook holds now."""
+        if self.form is None:
+            self.form = self._make()
+            self.children = (self.form, self._panel)
+        self.form.open()
