@@ -208,6 +208,7 @@ def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) 
     view = View(builder)
     view.send("example")
     assert builder.text == "digits_example | split(logistic=0.5, tree_example=0.5)"
+    assert builder.selection == ()  # the panel speaks of the whole graph
     assert len(notebook.variables["digits_example"]) == 898
     view.send("run", until=None, limit=100, fresh=False)
     assert len(builder.wait(60).models) == 2

@@ -49,9 +49,9 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.several = SeveralView(edit)
         self.summary = style.note()
         self.may_fail = style.field(
-            BoundedFloatText, "of a step's elements may fail, in %", value=10.0, max=100.0, step=1.0
+            BoundedFloatText, "elements that may fail, in %", value=10.0, max=100.0, step=1.0
         )
-        self.may_fail.tooltip = "A run in which more of them fail is given up"
+        self.may_fail.tooltip = "A run is given up when more of a step's elements fail"
         self._sheet = style.sheet()
         super().__init__([self._sheet, self.summary], layout=Layout(width="100%"))
         self.add_class(style.CLASS)

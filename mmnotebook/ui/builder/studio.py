@@ -188,6 +188,7 @@ class Studio:
         self._palette()
         if not len(self.editor.graph):
             self.editor.apply({"op": "template", "name": "ab_split", "fill": made.fill})
+            self.editor.select(())
         self.canvas.say(made.said)
 
     def _select(self, names: list[str]) -> None:

@@ -168,8 +168,10 @@ const Item = memo(function Item({ item, row, isStop, now }: ItemProps) {
       onClick={add}
     >
       {item.kind === undefined ? <Icon name="template" /> : <KindIcon kind={item.kind} />}
-      <span className="mm-item-title">{item.title}</span>
-      <span className="mm-item-detail">{item.detail}</span>
+      <span className="mm-item-text">
+        <span className="mm-item-title">{item.title}</span>
+        <span className="mm-item-detail">{item.detail}</span>
+      </span>
     </button>
   );
 });
