@@ -12,7 +12,7 @@ import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.ui.builder import status
+from mmnotebook.ui.builder import running, status
 from mmnotebook.ui.builder.running import Runner
 from tests.runtime import toys
 
@@ -77,6 +77,17 @@ def test_a_run_tells_counts_failures_and_times() -> None:
     assert {"source": "plus", "port": None, "target": "picky", "count": 40} in last["wires"]
     (result,) = canvas.results
     assert len(result.failed) == 1
+
+
+@pytest.mark.parametrize(("function", "state"), [(plus, "done"), (never, "failed")])
+def test_it_is_over_once_and_with_the_last_word(
+    function: Any, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PACE", 0.0)  # each event is told of
+    canvas = Canvas()
+    graph = mm.pipeline("data | f", data=list(range(40)), f=function)
+    assert canvas.run(graph)["state"] == state
+    assert {told["state"] for told in canvas.told[:-1]} == {"preparing", "running"}
 
 
 def test_what_was_computed_before_is_cached() -> None:

@@ -13,17 +13,16 @@ Json = dict[str, Any]
 IDLE: Json = {"state": "idle", "line": "", "nodes": {}, "wires": []}
 PREPARING: Json = {"state": "preparing", "line": "preparing the run", "nodes": {}, "wires": []}
 _EDITED = " · edited since"
-_STATES = {"starting": "preparing", "running": "running", "done": "done", "interrupted": "stopped"}
 
 
 def during(graph: Graph, progress: Progress) -> Json:
-    """A run that goes on, or was stopped, as far as its events tell."""
+    """A run that goes on, as far as its events tell: what comes of it is said with its result."""
     expected = progress.expected()
     line = progress.error or progress.line()
     if progress.state == "running":
         line = progress.now() or progress.so_far()
     return {
-        "state": _STATES.get(progress.state, "failed"),
+        "state": "preparing" if progress.state == "starting" else "running",
         "line": line,
         "nodes": {
             name: _node(graph, progress, node, expected.get(name))
