@@ -12,7 +12,7 @@ from apache_beam.ml.inference.base import PredictionResult
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
@@ -126,7 +126,7 @@ class Calls:
 def _after(output: Any, functions: list[Any]) -> list[Any]:
     if output is None:
         return functions
-    last = adapters.argmax if output == "argmax" else output
+    last = results.argmax if output == "argmax" else output
     return [*functions, lambda result: last(_inference(result))]
 
 

@@ -15,7 +15,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import inputs, outputs as results
+from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
+from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
 
 CPU = torch.device("cpu")
 ROWS = [[1, 2, 3], [4, 5, 6]]
@@ -35,7 +37,7 @@ FORMS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 def test_all_forms_feed_a_network_in_its_own_type(form: str, dtype: torch.dtype) -> None:
     model = torch.nn.Linear(3, 2).to(dtype)
-    outputs = adapters.torch_inference(FORMS[form], model, CPU)
+    outputs = torch_inference(FORMS[form], model, CPU)
     expected = model(torch.tensor(ROWS).to(dtype)).detach()
     assert torch.equal(torch.stack(list(outputs)), expected)
     assert not any(output.requires_grad for output in outputs)
@@ -45,14 +47,14 @@ def test_whole_numbers_stay_whole_for_an_embedding() -> None:
     model = torch.nn.Sequential(
         torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1)
     )
-    assert torch.stack(list(adapters.torch_inference(ROWS, model, CPU))).shape == (2, 1)
+    assert torch.stack(list(torch_inference(ROWS, model, CPU))).shape == (2, 1)
     scripted = torch.jit.script(model)
-    assert torch.stack(list(adapters.torch_inference(ROWS, scripted, CPU))).shape == (2, 1)
+    assert torch.stack(list(torch_inference(ROWS, scripted, CPU))).shape == (2, 1)
 
 
 def test_complex_numbers_stay_complex() -> None:
     batch = [torch.tensor([1 + 2j, 3 - 1j, 0j])]
-    assert adapters.torch_batch(batch, torch.nn.Linear(3, 1), CPU).is_complex()
+    assert inputs.torch_batch(batch, torch.nn.Linear(3, 1), CPU).is_complex()
 
 
 class TwoInputs(torch.nn.Module):
@@ -66,14 +68,14 @@ class TwoInputs(torch.nn.Module):
 
 def test_records_become_named_arguments_and_dicts_one_per_example() -> None:
     batch = [{"words": i, "sizes": [i, 2.0 * i]} for i in range(3)]
-    outputs = adapters.torch_inference(batch, TwoInputs(), CPU)
+    outputs = torch_inference(batch, TwoInputs(), CPU)
     assert [set(output) for output in outputs] == [{"score", "words"}] * 3
     assert [int(output["words"]) for output in outputs] == [0, 1, 2]
 
 
 def test_text_is_no_food_for_a_network() -> None:
     with pytest.raises(TypeError, match=r"takes numbers; the example is 'a text' \(str\)"):
-        adapters.torch_batch(["a text"], torch.nn.Linear(1, 1), CPU)
+        inputs.torch_batch(["a text"], torch.nn.Linear(1, 1), CPU)
 
 
 @pytest.mark.parametrize("factor", [0, 2, 3])
@@ -83,7 +85,7 @@ def test_a_network_that_gives_another_number_of_outputs(factor: int) -> None:
             return x.repeat(factor, 1)
 
     with pytest.raises(ValueError, match=f"gave {2 * factor} outputs for a batch of 2"):
-        adapters.torch_inference(FORMS["tensors"], Repeats(), CPU)
+        torch_inference(FORMS["tensors"], Repeats(), CPU)
 
 
 def test_an_estimator_that_gives_another_number_of_outputs() -> None:
@@ -92,29 +94,29 @@ def test_an_estimator_that_gives_another_number_of_outputs() -> None:
             return [0] * (len(rows) + 1)
 
     with pytest.raises(ValueError, match="gave 3 outputs for a batch of 2"):
-        adapters.sklearn_inference(Odd(), ROWS)
+        sklearn_inference(Odd(), ROWS)
 
 
 def test_one_number_for_a_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="a single number"):
-        adapters.rows(torch.tensor(1.0), 2)
+        results.rows(torch.tensor(1.0), 2)
 
 
 def test_tuples_dicts_and_lists_of_outputs() -> None:
-    pairs = adapters.rows((torch.arange(2), torch.ones(2, 3)), 2)
+    pairs = results.rows((torch.arange(2), torch.ones(2, 3)), 2)
     assert [int(pair[0]) for pair in pairs] == [0, 1] and pairs[1][1].shape == (3,)
-    assert adapters.rows(["a", "b"], 2).rows() == ["a", "b"]
+    assert results.rows(["a", "b"], 2).rows() == ["a", "b"]
     boxes = [{"boxes": torch.ones(3, 4)}, {"boxes": torch.ones(0, 4)}]
-    assert [len(one["boxes"]) for one in adapters.rows(boxes, 2)] == [3, 0]
+    assert [len(one["boxes"]) for one in results.rows(boxes, 2)] == [3, 0]
 
 
 def test_an_estimator_takes_arrays_lists_tensors_and_single_numbers() -> None:
     model = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
     expected = model.predict(np.array(ROWS, dtype=float))
     for form in ("lists", "tuples", "arrays", "floats", "tensors", "big-endian"):
-        assert np.allclose(adapters.sklearn_inference(model, FORMS[form]), expected)
+        assert np.allclose(sklearn_inference(model, FORMS[form]), expected)
     line = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
-    assert np.allclose(adapters.sklearn_inference(line, [2.0, 3]), [4, 6])
+    assert np.allclose(sklearn_inference(line, [2.0, 3]), [4, 6])
 
 
 def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> None:
@@ -126,32 +128,32 @@ def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> N
     expected = model.predict(frame[1:2])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert adapters.sklearn_inference(model, records) == expected
-        assert adapters.sklearn_inference(model, [np.array([2.0, 1.0])]) == expected
-        assert len(adapters.sklearn_inference(plain, [np.array([2.0, 1.0])])) == 1
+        assert sklearn_inference(model, records) == expected
+        assert sklearn_inference(model, [np.array([2.0, 1.0])]) == expected
+        assert len(sklearn_inference(plain, [np.array([2.0, 1.0])])) == 1
 
 
 def test_an_estimator_of_texts() -> None:
     texts = ["good good", "bad bad", "good", "bad"]
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["+", "-", "+", "-"])
-    assert list(adapters.sklearn_inference(model, ["good", "bad bad"])) == ["+", "-"]
+    assert list(sklearn_inference(model, ["good", "bad bad"])) == ["+", "-"]
 
 
 def test_argmax_takes_one_row_of_scores() -> None:
-    assert adapters.argmax(torch.tensor([0.1, 0.7, 0.2])) == 1
-    assert adapters.argmax(torch.tensor([0.1, 0.7], dtype=torch.bfloat16)) == 1
-    assert adapters.argmax([3, 2]) == 0
+    assert results.argmax(torch.tensor([0.1, 0.7, 0.2])) == 1
+    assert results.argmax(torch.tensor([0.1, 0.7], dtype=torch.bfloat16)) == 1
+    assert results.argmax([3, 2]) == 0
     with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
-        adapters.argmax(np.eye(2))
+        results.argmax(np.eye(2))
 
 
 def test_a_record_that_the_module_does_not_take_names_its_arguments() -> None:
     batch = [{"input": np.ones(2), "label": 1.0}]
     with pytest.raises(TypeError, match="no argument 'label'; its arguments: input; one field"):
-        adapters.torch_inference(batch, torch.nn.Linear(2, 1), CPU)
+        torch_inference(batch, torch.nn.Linear(2, 1), CPU)
 
 
 def test_a_field_that_an_estimator_was_fitted_on_is_named() -> None:
     model = LinearRegression().fit(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 2.0]}), [0.0, 1.0])
     with pytest.raises(ValueError, match="fitted on a field 'b'; the example has: a"):
-        adapters.sklearn_inference(model, [{"a": 1.0}])
+        sklearn_inference(model, [{"a": 1.0}])

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.models import adapters, frameworks
+from mmnotebook.runtime.models import frameworks, inputs
 from tests.runtime import toys
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -191,11 +191,11 @@ class TestPythonObjects:
         assert "has no method 'fit'" in refused("m", Booster([1.0]), method="fit")
 
     def test_what_its_batches_are(self) -> None:
-        array = adapters.python_batch([[1, 2], [3, 4]])
+        array = inputs.python_batch([[1, 2], [3, 4]])
         assert isinstance(array, np.ndarray) and array.shape == (2, 2)
-        assert adapters.python_batch([torch.ones(2), torch.zeros(2)]).tolist() == [[1, 1], [0, 0]]
+        assert inputs.python_batch([torch.ones(2), torch.zeros(2)]).tolist() == [[1, 1], [0, 0]]
         for examples in (["a", "b"], [{"x": 1}, {"x": 2}], [[1], [2, 3]], [None, None]):
-            assert adapters.python_batch(examples) == examples
+            assert inputs.python_batch(examples) == examples
 
 
 class Drops:

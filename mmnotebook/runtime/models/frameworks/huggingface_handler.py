@@ -17,7 +17,7 @@ from transformers.pipelines.pt_utils import KeyDataset
 from mmnotebook.errors import shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import inputs, outputs
 from mmnotebook.runtime.models.frameworks.huggingface import load
 
 
@@ -75,7 +75,7 @@ class ModelHandler(_Handler):
             made = (
                 call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
             )
-        return adapters.rows(_outputs(made), len(batch))
+        return outputs.rows(_outputs(made), len(batch))
 
 
 def _tensors(batch: Sequence[Any], model: Any) -> Any:
@@ -85,7 +85,7 @@ def _tensors(batch: Sequence[Any], model: Any) -> Any:
         parts = {name: column.field(name) or [row[name] for row in column] for name in names}
         return {name: _tensors(part, model) for name, part in parts.items()}
     # Whole numbers stay whole: they are tokens, masks and positions.
-    given = adapters.torch_batch(column, torch.nn.Identity(), model.device)
+    given = inputs.torch_batch(column, torch.nn.Identity(), model.device)
     return given.to(model.dtype) if given.is_floating_point() else given
 
 

@@ -14,7 +14,7 @@ from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import concat
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import outputs
 from mmnotebook.runtime.models.frameworks import arrays
 
 _TYPES = {
@@ -79,8 +79,8 @@ class OnnxHandler(OnnxModelHandlerNumpy):
         names = self._wanted or [output.name for output in model.get_outputs()]
         made = model.run(names, feeds)
         if len(names) == 1:
-            return adapters.rows(made[0], count)
-        return adapters.rows(dict(zip(names, made, strict=True)), count)
+            return outputs.rows(made[0], count)
+        return outputs.rows(dict(zip(names, made, strict=True)), count)
 
 
 def _parameter_bytes(path: str) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from apache_beam.ml.inference.sklearn_inference import ModelFileType, SklearnModelHandlerNumpy
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.blocks.columns import Column
+from mmnotebook.runtime.models import inputs, outputs
 
 
 class SklearnHandler(SklearnModelHandlerNumpy):
@@ -24,4 +25,21 @@ class SklearnHandler(SklearnModelHandlerNumpy):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Sequence[Any]:
-        return adapters.sklearn_inference(model, batch, inference_args, self._method)
+        return sklearn_inference(model, batch, inference_args, self._method)
+
+
+def sklearn_inference(
+    model: Any,
+    batch: Sequence[Any],
+    inference_args: dict[str, Any] | None = None,
+    method: str = "predict",
+) -> Column:
+    """What `predict`, or another method, gives for a batch: one prediction per example.
+
+    Records become a DataFrame, anything else an array with a row per example; an estimator that
+    was fitted on named columns is given those names.
+    """
+    given = inputs.sklearn_batch(model, batch)
+    made = getattr(model, method)(given, **(inference_args or {}))
+    # A vectorizer's or a transformer's outputs are often sparse.
+    return outputs.rows(made.toarray() if hasattr(made, "toarray") else made, len(batch))

@@ -15,7 +15,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import outputs
 from mmnotebook.runtime.models.frameworks import arrays
 from mmnotebook.runtime.models.frameworks.tensorflow import called, load
 
@@ -49,7 +49,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
             arguments.setdefault("training", False)
         with self._device():
             made = self._call(call, arrays.stacked(batch), arguments)
-        return adapters.rows(_as_arrays(made), len(batch))
+        return outputs.rows(_as_arrays(made), len(batch))
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:
         _, wanted = getattr(call, "structured_input_signature", None) or ((), {})

@@ -10,7 +10,8 @@ import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.blocks.columns import Column
+from mmnotebook.runtime.models import inputs, outputs
 from mmnotebook.runtime.models.frameworks import exported
 
 
@@ -24,7 +25,7 @@ class TorchHandler(PytorchModelHandlerTensor):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        inference = functools.partial(adapters.torch_inference, method=spec.method)
+        inference = functools.partial(torch_inference, method=spec.method)
         super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
@@ -64,3 +65,29 @@ def _file(spec: ModelSpec) -> dict[str, Any]:
         "model_params": dict(spec.params),
         "load_model_args": {"weights_only": True},
     }
+
+
+def torch_inference(
+    batch: Sequence[Any],
+    model: Any,
+    device: Any,
+    inference_args: dict[str, Any] | None = None,
+    model_id: str | None = None,
+    method: str | None = None,
+) -> Column:
+    """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
+    with torch.no_grad():
+        given = inputs.torch_batch(batch, model, device)
+        arguments = inference_args or {}
+        call = model if method is None else getattr(model, method)
+        if isinstance(given, dict):
+            try:
+                made = call(**given, **arguments)
+            except TypeError as error:
+                refusal = inputs.unknown_field(call, given)
+                if refusal is None:
+                    raise
+                raise refusal from error
+        else:
+            made = call(given, **arguments)
+    return outputs.rows(made, len(batch))

@@ -14,7 +14,7 @@ import xgboost
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import adapters
+from mmnotebook.runtime.models import outputs
 from mmnotebook.runtime.models.frameworks import arrays
 from mmnotebook.runtime.models.frameworks.xgboost import load
 
@@ -53,7 +53,7 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
         if booster is model:
             given = xgboost.DMatrix(given, enable_categorical=True)
         made = called(given, **(inference_args or {}))
-        return adapters.rows(np.asarray(made), len(batch))
+        return outputs.rows(np.asarray(made), len(batch))
 
     def get_metrics_namespace(self) -> str:
         return "BeamML_XGBoost"
