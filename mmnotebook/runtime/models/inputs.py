@@ -10,7 +10,7 @@ import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors
+from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 
 
