@@ -148,6 +148,11 @@ class ModelMeasure:
     parameter_bytes, resident_bytes, device_bytes
         Of its parameters, of the process's memory it holds, of an accelerator's; None: not
         measured.
+    not_finite
+        Predictions that hold NaN or infinity, None where they were not counted.
+    batch_invariant, repeatable
+        Does an element's output stay the same whatever else is in its batch, and when it is asked
+        for again? None: not probed.
     """
 
     predictions: int
@@ -160,6 +165,9 @@ class ModelMeasure:
     parameter_bytes: int | None
     resident_bytes: int | None
     device_bytes: int | None
+    not_finite: int | None = None
+    batch_invariant: bool | None = None
+    repeatable: bool | None = None
 
 
 def merge(measures: Iterable[ModelMeasure]) -> ModelMeasure:
@@ -185,6 +193,9 @@ def merge(measures: Iterable[ModelMeasure]) -> ModelMeasure:
         parameter_bytes=_largest(part.parameter_bytes for part in parts),
         resident_bytes=_largest(part.resident_bytes for part in parts),
         device_bytes=_largest(part.device_bytes for part in parts),
+        not_finite=_sum(part.not_finite for part in parts),
+        batch_invariant=_all(part.batch_invariant for part in parts),
+        repeatable=_all(part.repeatable for part in parts),
     )
 
 
@@ -192,6 +203,17 @@ def _largest(values: Iterable[Number | None]) -> Number | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _all(values: Iterable[bool | None]) -> bool | None:
+    known = [value for value in values if value is not None]
+    return all(known) if known else None
+
+
+NOT_PROBED = "not probed"
 _COUNT, _AMOUNT = "Int64", "float64"
 NODE_COLUMNS = {
     "kind": "object",
@@ -213,6 +235,9 @@ MODEL_COLUMNS = {
     "parameter_bytes": _COUNT,
     "resident_bytes": _COUNT,
     "device_bytes": _COUNT,
+    "not_finite": _COUNT,
+    "batch_invariant": "object",
+    "repeatable": "object",
 }
 
 
@@ -238,21 +263,26 @@ def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
         Index "model". Columns: predictions, batches (calls that gave predictions, those that
         tried a failed batch again among them), mean_batch (predictions per call), failed, p50_ms,
         p90_ms, p95_ms, p99_ms and max_ms (of the calls, that is of batches), loads, load_ms (the
-        mean of the loads), parameter_bytes, resident_bytes, device_bytes. What is not known, a
-        percentile of too few calls for one, is missing.
+        mean of the loads), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions
+        that hold NaN or infinity), batch_invariant and repeatable (is an element's output the same
+        whatever else is in its batch, and when it is asked for again: True, False or "not
+        probed"). What is not known, a percentile of too few calls for one, is missing.
     """
     return _table({name: model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
 
 
 def model_row(measure: ModelMeasure) -> list[Any]:
     """What a model's row holds, in the order of `MODEL_COLUMNS`; None for what is not known."""
-    derived: dict[str, float | None] = {
+    derived: dict[str, Any] = {
         name: quantile(measure.buckets, q) for name, q in PERCENTILES.items()
     }
     if measure.batches:
         derived["mean_batch"] = measure.predictions / measure.batches
     else:
         derived["mean_batch"] = None
+    for name in ("batch_invariant", "repeatable"):
+        verdict = getattr(measure, name)
+        derived[name] = NOT_PROBED if verdict is None else verdict
     return [
         derived[column] if column in derived else getattr(measure, column)
         for column in MODEL_COLUMNS

@@ -56,6 +56,19 @@ class ModelSpec:
         Environment variables that are set before the model is loaded.
     timeout
         The most seconds that one call of the model may take, None for no limit.
+    batched
+        Whether a call takes a batch; otherwise it takes one element as it is.
+    batch_axis
+        The axis of the batch in what the model is given.
+    output_batch_axis
+        The axis of the batch in its outputs: one for all, one for each by position or name, or
+        None for the first.
+    collate
+        A function of the list of preprocessed elements that gives what the model is given, or None.
+    reset
+        The method, or a function of the model, that brings its state back to the beginning.
+    remote
+        Whether it answers from afar; None leaves that to its first call.
     replaces
         What the name stood for before it was registered again, None for a new name.
     """
@@ -80,6 +93,12 @@ class ModelSpec:
     model_copies: int | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict, compare=False)
     timeout: float | None = None
+    batched: bool = True
+    batch_axis: int = 0
+    output_batch_axis: Any = field(default=None, compare=False)
+    collate: Any = field(default=None, compare=False)
+    reset: Any = field(default=None, compare=False)
+    remote: bool | None = None
     replaces: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -178,6 +197,12 @@ def _options(spec: ModelSpec) -> str:
         "method": spec.method,
         "preprocess": None if spec.preprocess is None else _called(spec.preprocess),
         "timeout": None if spec.timeout is None else f"{spec.timeout:g} s",
+        "batched": None if spec.batched else "False",
+        "batch_axis": spec.batch_axis or None,
+        "output_batch_axis": spec.output_batch_axis,
+        "collate": None if spec.collate is None else _called(spec.collate),
+        "reset": None if spec.reset is None else _called(spec.reset),
+        "remote": spec.remote,
         "large_model": spec.large_model or None,
         "model_copies": spec.model_copies,
     }

@@ -4,103 +4,235 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.ml.inference.base import PredictionResult
 
+from mmnotebook.errors import MMError, RunError
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
+from mmnotebook.runtime.examining import Examination
+from mmnotebook.runtime.handlers import inference
 from mmnotebook.runtime.models import outputs as results
+from mmnotebook.runtime.models.inputs import Collated
+from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError
+from mmnotebook.runtime.models.shapes import alike
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.inference import BlockHandler
 
+Places = Sequence[int]
+
 
 class Calls:
-    """The calls of a model over the rows of some blocks, and what came of each row."""
+    """The calls of a model over the rows of some blocks, and what came of each row.
+
+    Every row goes through the functions before the model once. Rows of one shape are batched
+    together; what comes out is in the order of the rows again.
+    """
 
     def __init__(
-        self, handler: BlockHandler, track: Tracker, examples: Column, model: Any, args: Any
+        self, handler: BlockHandler, track: Tracker, examples: Column, box: Any, args: Any
     ) -> None:
         self.handler, self.track, self.examples = handler, track, examples
-        self.model, self.args = model, args
-        base = handler.metered.base
-        self.before = list(base.get_preprocess_fns())
-        self.after = _after(handler.spec.output, list(base.get_postprocess_fns()))
-        self.columns = getattr(base, "takes_columns", False) and not self.before
+        self.box, self.args = box, args
+        self.base, self.spec = handler.metered.base, handler.spec
+        self.after = _after(self.spec.output, list(self.base.get_postprocess_fns()))
+        self.columns = getattr(self.base, "takes_columns", False)
         self.places: list[int] = []
         self.inferences: list[Column] = []
         self.errors: dict[int, Exception] = {}
+        self.given: Column = pack([])
+        self.examination = Examination(self)
+        self._of: Places = range(0)
+        self._waiting: list[tuple[Places, Any]] = []
 
     def make(self) -> None:
         """Call the model with as many rows at a time as it takes."""
-        for start, stop in self._batches():
-            self.track.came(stop - start)
-            before = len(self.places)
-            self._try(start, stop)
-            self.track.gave(len(self.places) - before)
+        self._prepare()
+        groups = self._groups()
+        if not groups:
+            return
+        with self._stopping():
+            first = groups[0]
+            groups[0] = first[self.examination.begin(first) :]
+            for group in groups:
+                for batch in self._batches(group):
+                    self._make(batch)
+            self._settle()
+            self.examination.end(first)
+        self._sort()
 
-    def _batches(self) -> Iterator[tuple[int, int]]:
+    def _prepare(self) -> None:
+        """Each row through the functions before the model, once."""
+        before = list(self.base.get_preprocess_fns())
+        self._of = range(len(self.examples))
+        self.given = self.examples
+        if not before:
+            return
+        good, made = [], []
+        for place, example in enumerate(self.examples):
+            self.track.check()
+            try:
+                made.append(_through(before, example))
+            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                self._fail(place, error)
+            else:
+                good.append(place)
+        self._of, self.given = good, pack(made)
+
+    def _fail(self, place: int, error: Exception) -> None:
+        self.track.came(1)
+        self.errors[place] = error
+
+    def _groups(self) -> list[Places]:
+        """The rows of `given`, those that can be stacked together."""
+        if self.spec.collate is not None:
+            return [range(len(self.given))] if len(self.given) else []
+        return alike(self.given)
+
+    def _batches(self, group: Places) -> Iterator[Places]:
         rows, size_of = self.handler.rows, self.handler.size_of
-        sizes = [1] * len(self.examples) if size_of is None else map(size_of, self.examples)
-        start = size = 0
-        for place, more in enumerate(sizes):
-            if place > start and size + more > rows:
-                yield start, place
-                start, size = place, 0
+        if size_of is None:
+            yield from (group[start : start + rows] for start in range(0, len(group), rows))
+            return
+        batch: list[int] = []
+        size = 0
+        for place, value in zip(group, self._taken(group), strict=True):
+            try:
+                more = size_of(value)
+            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                self._fail(self._of[place], error)
+                continue
+            if batch and size + more > rows:
+                yield batch
+                batch, size = [], 0
+            batch.append(place)
             size += more
-        if start < len(self.examples):
-            yield start, len(self.examples)
+        if batch:
+            yield batch
 
-    def _try(self, start: int, stop: int) -> None:
+    def _make(self, batch: Places) -> None:
+        self.track.came(len(batch))
+        before = len(self.places)
+        self._try(batch)
+        self.track.gave(len(self.places) - before)
+
+    def _try(self, batch: Places) -> None:
         """A batch that raises is halved until a bad element stands alone."""
-        self.track.check()
         try:
-            outputs = self._call(self.examples.part(start, stop))
-        except live.Stopped:
+            made = self.meter.call(lambda: self.raw(batch))
+        except (live.Stopped, MMError):
             raise
         except CallTimeoutError as error:
             # Halves would wait as long again, beside a call that has not ended.
-            self.errors.update(dict.fromkeys(range(start, stop), error))
-            return
+            self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except Exception as error:  # noqa: BLE001 - whatever the user's model raises
-            if stop - start == 1:
-                self.errors[start] = error
+            if len(batch) == 1:
+                self.errors[self._of[batch[0]]] = error
                 return
+            middle = len(batch) // 2
+            self._try(batch[:middle])
+            self._try(batch[middle:])
         else:
-            self._keep(start, outputs)
-            return
-        middle = (start + stop) // 2
-        self._try(start, middle)
-        self._try(middle, stop)
+            self.keep(batch, made)
 
-    def _call(self, part: Column) -> Sequence[Any]:
-        given: Sequence[Any] = part if self.columns else part.rows()
-        if self.before:
-            given = [_through(self.before, example) for example in given]
-        base, args = self.handler.metered.base, self.args
-        meter = self.handler.metered.meter
-        return meter.call(lambda: base.run_inference(given, self.model, args))
+    @property
+    def meter(self) -> Any:
+        """What counts the calls."""
+        return self.handler.metered.meter
 
-    def _keep(self, start: int, outputs: Sequence[Any]) -> None:
-        if not self.after and isinstance(outputs, Column):
-            self.places += range(start, start + len(outputs))
-            self.inferences.append(outputs)
+    def raw(self, batch: Places) -> Any:
+        """What the model returns for some rows; not counted."""
+        self.track.check()
+        given: Any = self._taken(batch)
+        if self.spec.collate is not None:
+            given = Collated(self.spec.collate(given.rows()), len(batch))
+        elif not self.columns:
+            given = given.rows()
+        return self.base.raw(given, self.box.model, self.args)
+
+    def one(self, place: int) -> None:
+        """Call the model with one row, as with any batch."""
+        self._make([place])
+
+    def take(self, place: int, made: Any, error: Exception | None, seconds: float) -> None:
+        """Take what came of a call of one row that was made already."""
+        self.track.came(1)
+        if error is not None:
+            self.errors[self._of[place]] = error
             return
-        good = []
-        for place, output in enumerate(outputs, start):
-            try:
-                good.append(_inference(_through(self.after, output)))
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
-                self.errors[place] = error
-            else:
-                self.places.append(place)
-        self.inferences.append(pack(good))
+        self.meter.called(seconds)
+        self.keep([place], made)
+        self.track.gave(len(self.places))
+
+    def keep(self, batch: Places, made: Any) -> None:
+        """Take what the model returned for some rows."""
+        rows = self.examination.rows(batch, made)
+        if rows is None:
+            self._waiting.append((batch, made))
+            return
+        waiting, self._waiting = self._waiting, []
+        for earlier, returned in waiting:
+            self.keep(earlier, returned)
+        self._keep([self._of[place] for place in batch], rows)
+
+    def _settle(self) -> None:
+        """Take what is still waiting for a proof of where its rows are."""
+        if self._waiting:
+            batch, made = self._waiting.pop()
+            self.examination.settle(made, len(batch))
+            before = len(self.places)
+            self.keep(batch, made)
+            self.track.gave(len(self.places) - before)
+
+    def _taken(self, batch: Places) -> Column:
+        if isinstance(batch, range):
+            return self.given.part(batch.start, batch.stop)
+        return self.given.take(batch)
+
+    def _keep(self, places: Places, rows: Column) -> None:
+        odd = results.not_finite(rows)
+        if self.after:
+            good = []
+            for place, output in zip(places, rows, strict=True):
+                try:
+                    good.append(inference(_through(self.after, output)))
+                except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                    self.errors[place] = error
+                else:
+                    self.places.append(place)
+            rows = pack(good)
+            odd = max(odd, results.not_finite(rows))
+        else:
+            self.places += places
+        self.inferences.append(rows)
+        self.meter.odd(odd)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Outputs that are not one per element end the run: no element is to blame."""
+        try:
+            yield
+        except WrongOutputsError as error:
+            name, node = self.spec.name, self.handler.node
+            cause = RunError(f"model {name!r} {error}", remedy=error.remedy, node=node)
+            raise live.stop(self.handler.run_id, cause) from None
+
+    def _sort(self) -> None:
+        """What came out in the order of the rows, whatever their shapes."""
+        if all(one < other for one, other in pairwise(self.places)):
+            return
+        order = sorted(range(len(self.places)), key=self.places.__getitem__)
+        self.inferences = [concat(self.inferences).take(order)]
+        self.places = [self.places[place] for place in order]
 
     def blocks(self, given: Sequence[Block]) -> Iterator[Block]:
         """The rows as blocks of predictions again."""
@@ -112,10 +244,10 @@ class Calls:
             kept = block.take([place - first for place in self.places[done:end]])
             failed = [
                 self.track.fail(block.ids[place - first], error)
-                for place, error in self.errors.items()
+                for place, error in sorted(self.errors.items())
                 if first <= place < last
             ]
-            name = Same(self.handler.spec.name, len(kept))
+            name = Same(self.spec.name, len(kept))
             predictions = (kept.values, inferences.part(done, end), name)
             values = Tuples(PredictionResult, predictions) if len(kept) else pack([])
             arms = kept.arms if self.handler.keeps_arms else None
@@ -127,11 +259,7 @@ def _after(output: Any, functions: list[Any]) -> list[Any]:
     if output is None:
         return functions
     last = results.argmax if output == "argmax" else output
-    return [*functions, lambda result: last(_inference(result))]
-
-
-def _inference(result: Any) -> Any:
-    return result.inference if isinstance(result, PredictionResult) else result
+    return [*functions, lambda result: last(inference(result))]
 
 
 def _through(functions: Sequence[Any], value: Any) -> Any:

@@ -19,9 +19,8 @@ from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.combining import Array, inferences
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.handlers import base_handler
-from mmnotebook.runtime.inference import BlockHandler, Loaded
+from mmnotebook.runtime.inference import BlockHandler
 from mmnotebook.runtime.models.outputs import argmax
-from mmnotebook.runtime.models.warm import Loan
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.tracking import Tracker, weight
 
@@ -81,8 +80,7 @@ class SmallHandler(BlockHandler):
         # Of a model with an input of its own the example is not the value that flows, which the
         # big one is to have: each row brings its place along.
         placed = [replace(one, arms=[*map(str, range(len(one)))]) for one in flowing]
-        inner = model.model if isinstance(model, (Loaded, Loan)) else model
-        made = self.predictions(track, placed, inner, inference_args)
+        made = self.predictions(track, placed, model, inference_args)
         given = [
             part
             for block, raw in zip(flowing, made, strict=True)
@@ -165,9 +163,8 @@ class BigHandler(BlockHandler):
         if not batch:
             return []
         track = _Second(self.node, self.run_id)
-        inner = model.model if isinstance(model, (Loaded, Loan)) else model
         unsure = [block for block in batch if block.arms is None]
-        made = self.predictions(track, unsure, inner, inference_args) if unsure else []
+        made = self.predictions(track, unsure, model, inference_args) if unsure else []
         made = [replace(block, arms=[self.spec.name] * len(block)) for block in made]
         made += [block for block in batch if block.arms is not None]
         track.publish()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from apache_beam.ml.inference.base import PredictionResult, RemoteModelHandler
+
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.models import frameworks
+from mmnotebook.runtime.models import frameworks, identity, outputs
 from mmnotebook.runtime.models.delegate import Delegate
-from mmnotebook.runtime.models.outputs import SingleNumberError, WrongOutputsError
+from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError, within
 
 
@@ -23,49 +25,63 @@ class SpecHandler(Delegate):
     """A framework's handler with what `register` was given for every framework.
 
     What each example goes through first, arguments and a time limit for every call, environment
-    variables, and how many processes share how many copies. What comes of a batch that is not one
-    output per example is refused with the model's name.
+    variables, and how many processes share how many copies.
+
+    Attributes
+    ----------
+    identity
+        What the model is, by its content: under it is kept what its calls have shown of it.
     """
 
     def __init__(self, spec: ModelSpec, base: Any) -> None:
         super().__init__(base)
         self.spec = spec
+        self.identity = identity.of(spec).digest or uuid.uuid4().hex
         self.takes_columns: bool = getattr(base, "takes_columns", False)
         self.shares = spec.large_model or spec.model_copies is not None
+
+    @property
+    def is_remote(self) -> bool | None:
+        """Does the model answer from afar? None where its first call is to tell."""
+        if self.spec.remote is None and isinstance(self.base, RemoteModelHandler):
+            return True
+        return self.spec.remote
 
     def load_model(self) -> Any:
         model = self.base.load_model()
         return Served(self.base, model) if self.shares else model
 
+    def raw(self, batch: Any, model: Any, inference_args: dict[str, Any] | None = None) -> Any:
+        """What the model returns for a batch, in whatever form it has.
+
+        Raises
+        ------
+        CallTimeoutError
+            When it takes longer than `timeout`.
+        """
+        arguments = self._arguments(inference_args)
+
+        def call() -> Any:
+            if self.shares:
+                return model.infer(batch, arguments)
+            return _results(self.base, batch, model, arguments)
+
+        try:
+            return call() if self.spec.timeout is None else within(self.spec.timeout, call)
+        except CallTimeoutError as error:
+            raise CallTimeoutError(
+                f"model {self.spec.name!r} {error} for a batch of {len(batch)}; "
+                "a smaller batch_size=, or a longer timeout="
+            ) from None
+
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Sequence[Any]:
-        arguments = self._arguments(inference_args)
-
-        def infer(examples: Sequence[Any]) -> Sequence[Any]:
-            if self.shares:
-                results = model.infer(examples, arguments)
-            else:
-                results = self.base.run_inference(examples, model, arguments)
-            return _counted(results, len(examples))
-
-        def call() -> Sequence[Any]:
-            try:
-                return infer(batch)
-            except SingleNumberError as error:
-                return _squeezed(infer, batch, error)
-
-        name = f"model {self.spec.name!r}"
+        made = self.raw(batch, model, inference_args)
         try:
-            return call() if self.spec.timeout is None else within(self.spec.timeout, call)
+            return outputs.rows(made, len(batch)) if self.spec.batched else outputs.whole(made)
         except WrongOutputsError as error:
-            remedy = "it must give one output per example, in their order, or a dict of such"
-            raise WrongOutputsError(f"{name} {error}; {remedy}") from None
-        except CallTimeoutError as error:
-            remedy = "a smaller batch_size=, or a longer timeout="
-            raise CallTimeoutError(
-                f"{name} {error} for a batch of {len(batch)}; {remedy}"
-            ) from None
+            raise WrongOutputsError(f"model {self.spec.name!r} {error}") from None
 
     def _arguments(self, inference_args: dict[str, Any] | None) -> dict[str, Any] | None:
         return {**self.spec.inference_args, **(inference_args or {})} or None
@@ -98,31 +114,20 @@ class Served:
     def __init__(self, base: Any, model: Any) -> None:
         self._base, self._model = base, model
 
-    def infer(self, batch: Sequence[Any], inference_args: dict[str, Any] | None) -> Sequence[Any]:
-        """What the model gives for a batch."""
-        results = self._base.run_inference(batch, self._model, inference_args)
-        return results if isinstance(results, Column) else list(results)
+    def infer(self, batch: Any, inference_args: dict[str, Any] | None) -> Any:
+        """What the model returns for a batch."""
+        return _results(self._base, batch, self._model, inference_args)
 
 
-def _squeezed(
-    infer: Callable[[Sequence[Any]], Sequence[Any]], batch: Sequence[Any], error: SingleNumberError
-) -> Sequence[Any]:
-    """The output of a model that squeezes its outputs, for a batch of one.
-
-    One number may as well be of the whole batch; of the example given twice, it is one again.
-    """
-    if len(batch) > 1:
-        raise error
-    try:
-        outputs = infer([batch[0], batch[0]])
-    except SingleNumberError:
-        raise error from None
-    return outputs.part(0, 1) if isinstance(outputs, Column) else outputs[:1]
+def inference(result: Any) -> Any:
+    """What a model said, without the `PredictionResult` around it."""
+    return result.inference if isinstance(result, PredictionResult) else result
 
 
-def _counted(results: Iterable[Any], count: int) -> Sequence[Any]:
-    outputs = results if isinstance(results, Column) else list(results)
-    if len(outputs) != count:
-        plural = "s" * (len(outputs) != 1)
-        raise WrongOutputsError(f"gave {len(outputs)} output{plural} for a batch of {count}")
-    return outputs
+def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None) -> Any:
+    """What a handler gives: ours what the model returns, any other an output per element."""
+    results = base.run_inference(batch, model, arguments)
+    if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
+        return results
+    after = list(base.get_postprocess_fns())
+    return outputs.listed(results, (lambda result: result) if after else inference)

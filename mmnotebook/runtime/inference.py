@@ -18,6 +18,7 @@ from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
+from mmnotebook.runtime.models import knowledge, stateful
 from mmnotebook.runtime.models.warm import Loan, warm
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.streaming import refreshing
@@ -96,12 +97,28 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
 
     def borrow(self, key: str | None) -> Loan | Loaded:
         """The loaded model: warm under `key` when the run is in this process."""
+        known = knowledge.of(self.metered.base.identity)
+        if self.spec.reset is not None and key is not None:
+            key = f"{key} {self.node}"  # its state belongs to one node
         with self.loading():
-            if key is None or live.find(self.run_id) is None:
-                return Loaded(self.metered.load_model())
-            loan = warm.get(key, self.spec.name, self.metered.base.load_model)
-        self.metered.meter.loaded(loan.seconds, loan.weight)
+            if key is None or live.find(self.run_id) is None or self._starts_anew(known):
+                loan: Loan | Loaded = Loaded(self.metered.load_model())
+            else:
+                loan = warm.get(key, self.spec.name, self.metered.base.load_model)
+                self.metered.meter.loaded(loan.seconds, loan.weight)
+        stateful.reset(self.spec, loan.model)
         return loan
+
+    def _starts_anew(self, known: knowledge.Knowledge) -> bool:
+        """Must it be loaded in every run, as it keeps a state that cannot be reset?"""
+        return known.keeps_state and self.spec.reset is None
+
+    def load_again(self, box: Loan | Loaded) -> None:
+        """Load a model again whose state has changed, and keep it loaded no longer than the run."""
+        if self.key is not None:
+            warm.forget(self.key)
+        with self.loading():
+            box.model = self.metered.base.load_model()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -126,8 +143,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         if not batch:  # Beam's batching gives one when the first block is a big one
             return []
         track = Tracker(self.node, self.run_id)
-        inner = model.model if isinstance(model, (Loaded, Loan)) else model
-        made = self.predictions(track, batch, inner, inference_args)
+        made = self.predictions(track, batch, model, inference_args)
         track.publish()
         track.flow.given += sum(map(weight, made))
         track.flow.taken += sum(map(weight, made))
@@ -136,14 +152,17 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
     def predictions(
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
-        """A block of predictions for each block, by the loaded model itself."""
+        """A block of predictions for each block, by a loaded model, in its box or without one."""
+        box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         examples = concat([block.values for block in given])
-        calls = Calls(self, track, examples, model, inference_args)
+        calls = Calls(self, track, examples, box, inference_args)
         calls.make()
         made = list(calls.blocks(given))
         meter = self.metered.meter
         meter.count(len(calls.places), len(calls.errors))
+        known = calls.examination.known
+        meter.judged(batch_invariant=known.invariant, repeatable=known.repeatable)
         track.seconds += meter.seconds
         meter.publish(track.run)
         return made

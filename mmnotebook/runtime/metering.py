@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mmnotebook.analysis import metrics
-from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models.delegate import Delegate
 from mmnotebook.runtime.models.weighing import Weight, weigh
 from mmnotebook.runtime.running import live
@@ -44,17 +43,27 @@ class Meter:
             if size is not None:
                 self._values[metric] = size
 
-    def call(self, work: Callable[[], Iterable[Any]]) -> Sequence[Any]:
+    def call(self, work: Callable[[], Any]) -> Any:
         """One call of the model; one that raises is no call."""
         started = time.perf_counter()
         results = work()
-        results = results if isinstance(results, Column) else list(results)
-        seconds = time.perf_counter() - started
+        self.called(time.perf_counter() - started)
+        return results
+
+    def called(self, seconds: float) -> None:
+        """Count a call that took so long."""
         self._counts["batches"] += 1
         self._counts[f"{LATENCY}{metrics.bucket(seconds * 1000)}"] += 1
         self._values["slowest_ns"] = max(self._values.get("slowest_ns", 1), round(seconds * 1e9))
         self.seconds += seconds
-        return results
+
+    def odd(self, count: int) -> None:
+        """Count predictions that hold NaN or infinity."""
+        self._counts["not_finite"] += count
+
+    def judged(self, **verdicts: bool | None) -> None:
+        """Note what is known of the model by comparing it with itself, None for not known."""
+        self._values.update({k: int(v) for k, v in verdicts.items() if v is not None})
 
     def count(self, predictions: int, failed: int) -> None:
         """Count elements that got a prediction and those that did not."""
@@ -99,7 +108,9 @@ class MeteredHandler(Delegate):
     ) -> Iterable[Any]:
         failed = len(batch)
         try:
-            results = self.meter.call(lambda: self.base.run_inference(batch, model, inference_args))
+            results: Sequence[Any] = self.meter.call(
+                lambda: list(self.base.run_inference(batch, model, inference_args))
+            )
             failed = 0
         finally:
             self.meter.count(len(batch) - failed, failed)

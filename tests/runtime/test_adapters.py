@@ -15,12 +15,24 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
 from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
 
 CPU = torch.device("cpu")
+SPEC = ModelSpec("model", "any", "module", "Model", None, "")
+
+
+def torch_rows(batch: Any, model: Any) -> Any:
+    return results.rows(torch_inference(batch, model, CPU, spec=SPEC), len(batch))
+
+
+def sklearn_rows(model: Any, batch: Any) -> Any:
+    return results.rows(sklearn_inference(model, batch, None, SPEC), len(batch))
+
+
 ROWS = [[1, 2, 3], [4, 5, 6]]
 FORMS: dict[str, list[Any]] = {
     "lists": ROWS,
@@ -38,7 +50,7 @@ FORMS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 def test_all_forms_feed_a_network_in_its_own_type(form: str, dtype: torch.dtype) -> None:
     model = torch.nn.Linear(3, 2).to(dtype)
-    outputs = torch_inference(FORMS[form], model, CPU)
+    outputs = torch_rows(FORMS[form], model)
     expected = model(torch.tensor(ROWS).to(dtype)).detach()
     assert torch.equal(torch.stack(list(outputs)), expected)
     assert not any(output.requires_grad for output in outputs)
@@ -48,9 +60,9 @@ def test_whole_numbers_stay_whole_for_an_embedding() -> None:
     model = torch.nn.Sequential(
         torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 1)
     )
-    assert torch.stack(list(torch_inference(ROWS, model, CPU))).shape == (2, 1)
+    assert torch.stack(list(torch_rows(ROWS, model))).shape == (2, 1)
     scripted = torch.jit.script(model)
-    assert torch.stack(list(torch_inference(ROWS, scripted, CPU))).shape == (2, 1)
+    assert torch.stack(list(torch_rows(ROWS, scripted))).shape == (2, 1)
 
 
 def test_complex_numbers_stay_complex() -> None:
@@ -69,7 +81,7 @@ class TwoInputs(torch.nn.Module):
 
 def test_records_become_named_arguments_and_dicts_one_per_example() -> None:
     batch = [{"words": i, "sizes": [i, 2.0 * i]} for i in range(3)]
-    outputs = torch_inference(batch, TwoInputs(), CPU)
+    outputs = torch_rows(batch, TwoInputs())
     assert [set(output) for output in outputs] == [{"score", "words"}] * 3
     assert [int(output["words"]) for output in outputs] == [0, 1, 2]
 
@@ -85,8 +97,9 @@ def test_a_network_that_gives_another_number_of_outputs(factor: int) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.repeat(factor, 1)
 
-    with pytest.raises(ValueError, match=f"gave {2 * factor} outputs for a batch of 2"):
-        torch_inference(FORMS["tensors"], Repeats(), CPU)
+    shape = rf"returned an array of shape \({2 * factor}, 3\) for a batch of 2"
+    with pytest.raises(ValueError, match=shape):
+        torch_rows(FORMS["tensors"], Repeats())
 
 
 def test_an_estimator_that_gives_another_number_of_outputs() -> None:
@@ -94,8 +107,8 @@ def test_an_estimator_that_gives_another_number_of_outputs() -> None:
         def predict(self, rows: Any) -> list[int]:
             return [0] * (len(rows) + 1)
 
-    with pytest.raises(ValueError, match="gave 3 outputs for a batch of 2"):
-        sklearn_inference(Odd(), ROWS)
+    with pytest.raises(ValueError, match="returned a list of 3 .* for a batch of 2"):
+        sklearn_rows(Odd(), ROWS)
 
 
 def test_one_number_for_a_batch_is_refused() -> None:
@@ -107,6 +120,8 @@ def test_tuples_dicts_and_lists_of_outputs() -> None:
     pairs = results.rows((torch.arange(2), torch.ones(2, 3)), 2)
     assert [int(pair[0]) for pair in pairs] == [0, 1] and pairs[1][1].shape == (3,)
     assert results.rows(["a", "b"], 2).rows() == ["a", "b"]
+    heads = results.rows([torch.ones(3, 1), torch.zeros(3)], 3)
+    assert [len(head) for head in heads] == [2, 2, 2]
     boxes = [{"boxes": torch.ones(3, 4)}, {"boxes": torch.ones(0, 4)}]
     assert [len(one["boxes"]) for one in results.rows(boxes, 2)] == [3, 0]
 
@@ -115,9 +130,9 @@ def test_an_estimator_takes_arrays_lists_tensors_and_single_numbers() -> None:
     model = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
     expected = model.predict(np.array(ROWS, dtype=float))
     for form in ("lists", "tuples", "arrays", "floats", "tensors", "big-endian"):
-        assert np.allclose(sklearn_inference(model, FORMS[form]), expected)
+        assert np.allclose(sklearn_rows(model, FORMS[form]), expected)
     line = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
-    assert np.allclose(sklearn_inference(line, [2.0, 3]), [4, 6])
+    assert np.allclose(sklearn_rows(line, [2.0, 3]), [4, 6])
 
 
 def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> None:
@@ -129,15 +144,15 @@ def test_an_estimator_with_columns_is_given_its_columns_without_a_warning() -> N
     expected = model.predict(frame[1:2])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert sklearn_inference(model, records) == expected
-        assert sklearn_inference(model, [np.array([2.0, 1.0])]) == expected
-        assert len(sklearn_inference(plain, [np.array([2.0, 1.0])])) == 1
+        assert sklearn_rows(model, records) == expected
+        assert sklearn_rows(model, [np.array([2.0, 1.0])]) == expected
+        assert len(sklearn_rows(plain, [np.array([2.0, 1.0])])) == 1
 
 
 def test_an_estimator_of_texts() -> None:
     texts = ["good good", "bad bad", "good", "bad"]
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["+", "-", "+", "-"])
-    assert list(sklearn_inference(model, ["good", "bad bad"])) == ["+", "-"]
+    assert list(sklearn_rows(model, ["good", "bad bad"])) == ["+", "-"]
 
 
 def test_argmax_takes_one_row_of_scores() -> None:
@@ -151,10 +166,10 @@ def test_argmax_takes_one_row_of_scores() -> None:
 def test_a_record_that_the_module_does_not_take_names_its_arguments() -> None:
     batch = [{"input": np.ones(2), "label": 1.0}]
     with pytest.raises(TypeError, match="no argument 'label'; its arguments: input; one field"):
-        torch_inference(batch, torch.nn.Linear(2, 1), CPU)
+        torch_rows(batch, torch.nn.Linear(2, 1))
 
 
 def test_a_field_that_an_estimator_was_fitted_on_is_named() -> None:
     model = LinearRegression().fit(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 2.0]}), [0.0, 1.0])
     with pytest.raises(ValueError, match="fitted on a field 'b'; the example has: a"):
-        sklearn_inference(model, [{"a": 1.0}])
+        sklearn_rows(model, [{"a": 1.0}])

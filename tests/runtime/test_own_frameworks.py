@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
-from mmnotebook.errors import ModelError
+from mmnotebook.errors import ModelError, RunError
 from mmnotebook.runtime.models import frameworks, inputs
 from tests.runtime import toys
 
@@ -205,13 +205,13 @@ class Drops:
         return batch[batch >= 0]
 
 
-def test_another_number_of_predictions_costs_the_element_that_is_missing() -> None:
+def test_another_number_of_predictions_stops_the_run() -> None:
     mm.register("drops", Drops())
-    run = mm.run(mm.pipeline("data | drops", data=[1, 2, -3, 4]), max_failed=1.0)
-    assert run["drops"]["prediction"].tolist() == [1, 2, 4]
-    (failed,) = run.failed.to_dict("records")
-    assert failed["id"] == "2"
-    assert failed["message"].startswith("model 'drops' gave 0 outputs for a batch of 1; it must")
+    graph = mm.pipeline("data | drops", data=[1, 2, -3, 4])
+    with pytest.raises(RunError, match=r"model 'drops' returned an array of shape \(3,\)") as caught:
+        mm.run(graph, max_failed=1.0)
+    assert caught.value.node == "drops"
+    assert "for a batch of 4" in str(caught.value) and "batched=False" in str(caught.value)
 
 
 class TestFrameworkByName:

@@ -59,10 +59,9 @@ class _Served:
         """A name for this load, the seconds that it took, and the model's weight."""
         return self._loaded
 
-    def outputs(self, given: Sequence[Any], args: Any) -> Sequence[Any]:
-        """The model's outputs for a batch."""
-        made = self._base.run_inference(given, self._model, args)
-        return made if isinstance(made, Sequence) else list(made)
+    def outputs(self, given: Any, args: Any) -> Any:
+        """What the model returns for a batch."""
+        return self._base.raw(given, self._model, args)
 
 
 class Serving:
@@ -80,7 +79,8 @@ class Serving:
     def load_model(self) -> _Served:
         return _Served(self.base)
 
-    def run_inference(self, batch: Sequence[Any], model: Any, inference_args: Any = None) -> Any:
+    def raw(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
+        """What the model returns for a batch."""
         return model.outputs(batch, inference_args)
 
 

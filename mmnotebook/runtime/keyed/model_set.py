@@ -48,14 +48,15 @@ class ModelSet:
 
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
-        """The loaded model; with a limit, one at a time is used."""
+        """The loaded model, in its box; with a limit, one at a time is used."""
         if self.limit is None:
             with self._lock:
-                model = self._get(name).model
-            yield model
+                held = self._get(name)
+            yield held.model if isinstance(held, _Shared) else held
             return
         with self._lock:
-            yield self._get(name).model
+            held = self._get(name)
+            yield held.model if isinstance(held, _Shared) else held
 
     def release(self) -> None:
         """Let go of all models."""

@@ -11,7 +11,8 @@ from mmnotebook.graph.models import ModelSpec
 
 def of(spec: ModelSpec) -> Identity:
     """Of the model as it is registered: what it predicts, and in which batches."""
-    called = (spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
+    batches = (spec.batched, spec.batch_axis, spec.output_batch_axis, spec.collate, spec.reset)
+    called = (*batches, spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
     return _known((*_loaded(spec), spec.batch_size, spec.input, spec.output, *called))
 
 

@@ -3,15 +3,79 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
+
+
+@dataclass(frozen=True)
+class Collated:
+    """What `collate=` made of a batch, in place of the batch."""
+
+    value: Any
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def is_collated(batch: Any) -> bool:
+    """Was the batch made by `collate=`?"""
+    return isinstance(batch, Collated)
+
+
+def arranged(
+    batch: Sequence[Any] | Collated, spec: ModelSpec, convert: Callable[[Sequence[Any]], Any]
+) -> Any:
+    """A batch as a framework takes it, with the batch where the model wants it.
+
+    Parameters
+    ----------
+    batch
+        The elements.
+    spec
+        Says whether the model takes a batch, and along which axis.
+    convert
+        Makes of some elements what the framework takes, the batch along the first axis.
+    """
+    if isinstance(batch, Collated):
+        return batch.value
+    if not spec.batched:
+        value = batch[0]
+        return value if is_a(value, {("pandas", "DataFrame")}) else _each(convert(batch), _first)
+    given = convert(batch)
+    return _each(given, lambda a: _moved(a, spec.batch_axis)) if spec.batch_axis else given
+
+
+def _each(given: Any, change: Callable[[Any], Any]) -> Any:
+    """Every array in what a model is given, changed."""
+    if isinstance(given, dict):
+        return {name: _each(part, change) for name, part in given.items()}
+    return change(given)
+
+
+def _first(batch: Any) -> Any:
+    return batch.iloc[0] if hasattr(batch, "iloc") else batch[0]
+
+
+def _moved(array: Any, axis: int) -> Any:
+    """An array with its first axis at another place."""
+    if not hasattr(array, "ndim") or hasattr(array, "iloc"):
+        raise TypeError(f"batch_axis={axis} is for arrays; the batch is a {type(array).__name__}")
+    if not -array.ndim <= axis < array.ndim:
+        raise ValueError(
+            f"batch_axis={axis}: the batch has {array.ndim} axes, its elements {array.ndim - 1}"
+        )
+    return array.movedim(0, axis) if hasattr(array, "movedim") else np.moveaxis(array, 0, axis)
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -40,6 +104,20 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     if dtype is not None and not (stacked.is_complex() or _keeps_whole(stacked, model)):
         stacked = stacked.to(dtype)
     return stacked.to(device)
+
+
+def on_device(given: Any, model: Any, device: Any) -> Any:
+    """What `collate=` made, on the module's device: arrays as tensors, in its floating type."""
+    import torch
+
+    if isinstance(given, Mapping):
+        return {name: on_device(part, model, device) for name, part in given.items()}
+    if isinstance(given, np.ndarray):
+        given = torch.from_numpy(given)
+    if not isinstance(given, torch.Tensor):
+        return given.to(device) if hasattr(given, "to") else given
+    dtype = _float_type(model) if given.is_floating_point() else None
+    return given.to(device) if dtype is None else given.to(device, dtype)
 
 
 def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:

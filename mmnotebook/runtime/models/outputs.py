@@ -1,65 +1,126 @@
-"""What a model returns for a batch, as one output per example."""
+"""What a model returns for a batch, as one output per element."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.analysis.values import plain
-from mmnotebook.errors import shown
-from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.models import layout as layouts
+from mmnotebook.runtime.models.layout import Axes, Each, Fields, Layout, Left, Rows
 
 
 class WrongOutputsError(ValueError):
-    """What a model gave for a batch is not one output per example."""
+    """What a model returned for a batch is not one output per element.
+
+    Attributes
+    ----------
+    remedy
+        What can be done about it.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
-class SingleNumberError(WrongOutputsError):
-    """A model gave one number for a whole batch."""
+def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
+    """A batch's outputs, one per element, on the CPU.
 
-
-def rows(outputs: Any, count: int) -> Column:
-    """A batch's outputs, one per example: of a tensor, a dict or tuple of tensors, or a list.
+    Parameters
+    ----------
+    made
+        What the model returned: an array, tensor, list or frame, or several of them in a dict,
+        tuple, list or dataclass.
+    count
+        The number of elements in the batch.
+    layout
+        Where each element is in `made`; None finds it from this batch alone, which is no proof.
 
     Raises
     ------
     WrongOutputsError
-        When there is another number of outputs than of examples. Beam would pair them up as far
-        as they go.
+        When `made` does not fit the layout.
+
+    Examples
+    --------
+    >>> rows({"label": ["a", "b"], "loss": 0.1}, 2).rows()
+    [{'label': 'a'}, {'label': 'b'}]
     """
-    if isinstance(outputs, Mapping) and outputs:
-        return Records({str(name): _part(name, part, count) for name, part in outputs.items()})
-    if is_a(outputs, {("pandas", "DataFrame")}):
-        return rows({name: outputs[name].to_numpy() for name in outputs.columns}, count)
-    if isinstance(outputs, tuple) and outputs:
-        return Tuples(tuple, tuple(_part(n, part, count) for n, part in enumerate(outputs)))
-    if hasattr(outputs, "detach"):
-        outputs = outputs.detach().cpu()
-    if getattr(outputs, "shape", None) == ():
-        raise SingleNumberError(f"gave a single number for a batch of {count}")
-    if hasattr(outputs, "detach"):
-        return _counted(_tensors(outputs), count)
-    if isinstance(outputs, np.ndarray) and outputs.dtype.kind in "biufcmM":
-        return _counted(Arrays(outputs), count)
-    if isinstance(outputs, (str, bytes)) or not isinstance(outputs, Iterable):
-        raise WrongOutputsError(f"gave {shown(outputs)} for a batch of {count}")
-    return _counted(pack([_on_cpu(output) for output in outputs]), count)
+    if layout is None:
+        found = layouts.fits(made, count)
+        if not found:
+            raise WrongOutputsError(f"returned {layouts.words(made)} for a batch of {count}")
+        layout = found[0]
+    return _rows(made, count, layout)
 
 
-def _part(name: Any, part: Any, count: int) -> Column:
-    try:
-        return rows(part, count)
-    except WrongOutputsError as error:
-        raise WrongOutputsError(f"{error} as its output {name!r}") from None
+def whole(made: Any) -> Column:
+    """What a model returned for a single element, as that element's output."""
+    return pack([_on_cpu(_dense(made))])
 
 
-def _tensors(outputs: Any) -> Column:
-    plain_one = not (outputs.is_sparse or outputs.is_quantized or outputs.is_conj())
-    return Tensors(outputs) if plain_one else Objects(list(outputs.unbind(0)))
+def _rows(made: Any, count: int, layout: Layout) -> Column:
+    if isinstance(layout, Fields):
+        return _fields(made, count, layout)
+    if not isinstance(layout, Rows) or made is None:
+        raise _misfit(made, count)
+    axis = min(layout.axes)
+    made = _dense(made)
+    shape = layouts.shape_of(made)
+    sizes = shape if shape is not None else (len(made),) if hasattr(made, "__len__") else ()
+    if axis >= len(sizes) or sizes[axis] != count or (axis and not hasattr(made, "shape")):
+        raise _misfit(made, count)
+    return _column(_moved(made, axis))
+
+
+def _fields(made: Any, count: int, layout: Fields) -> Column:
+    found = layouts.parts_of(made)
+    if found is None or tuple(found[1]) != layout.names:
+        raise _misfit(made, count)
+    parts = zip(found[1].items(), layout.parts, strict=True)
+    kept = {name: _rows(part, count, where) for (name, part), where in parts if not _is_left(where)}
+    if layout.kind is dict:
+        return Records(kept)
+    if len(kept) == 1 < len(layout.names):
+        return next(iter(kept.values()))
+    named = hasattr(layout.kind, "_fields") and len(kept) == len(layout.names)
+    return Tuples(layout.kind if named else tuple, tuple(kept.values()))
+
+
+def _is_left(layout: Layout) -> bool:
+    if isinstance(layout, Fields):
+        return all(map(_is_left, layout.parts))
+    return isinstance(layout, Left)
+
+
+def _misfit(made: Any, count: int) -> WrongOutputsError:
+    return WrongOutputsError(f"returned {layouts.words(made)} for a batch of {count}")
+
+
+def _dense(made: Any) -> Any:
+    """A sparse matrix of SciPy, as vectorizers return it, as an array."""
+    return made.toarray() if hasattr(made, "toarray") else made
+
+
+def _moved(made: Any, axis: int) -> Any:
+    if not axis:
+        return made
+    return made.movedim(axis, 0) if hasattr(made, "movedim") else np.moveaxis(made, axis, 0)
+
+
+def _column(made: Any) -> Column:
+    if hasattr(made, "detach"):
+        tensor = made.detach().cpu()
+        plain_one = not (tensor.is_sparse or tensor.is_quantized or tensor.is_conj())
+        return Tensors(tensor) if plain_one else Objects(list(tensor.unbind(0)))
+    if isinstance(made, np.ndarray) and made.dtype.kind in "biufcmM":
+        return Arrays(np.asarray(made))
+    return pack([_on_cpu(output) for output in made])
 
 
 def _on_cpu(output: Any) -> Any:
@@ -68,19 +129,70 @@ def _on_cpu(output: Any) -> Any:
         return output.detach().cpu()
     if isinstance(output, Mapping):
         return {name: _on_cpu(part) for name, part in output.items()}
+    if isinstance(output, list):
+        return [_on_cpu(part) for part in output]
+    if isinstance(output, tuple):
+        parts = map(_on_cpu, output)
+        return type(output)._make(parts) if hasattr(output, "_make") else tuple(parts)
     return output
 
 
-def _counted(outputs: Column, count: int) -> Column:
-    if len(outputs) != count:
-        plural = "s" * (len(outputs) != 1)
-        raise WrongOutputsError(f"gave {len(outputs)} output{plural} for a batch of {count}")
-    return outputs
+def listed(results: Any, of: Any) -> Any:
+    """The results of a Beam handler, its generator read and each `PredictionResult` opened."""
+    one = hasattr(results, "shape") or isinstance(results, (Mapping, str, bytes, Column))
+    if one or not isinstance(results, Iterable):
+        return results
+    return [of(result) for result in results]
+
+
+def not_finite(column: Sequence[Any]) -> int:
+    """How many of some outputs hold NaN or infinity."""
+    bad = _not_finite(column)
+    return 0 if bad is None else int(np.count_nonzero(bad))
+
+
+def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
+    """Of each output, whether it holds NaN or infinity; None where none can."""
+    if isinstance(column, Arrays):
+        array = column.array
+        if array.dtype.kind not in "fc":
+            return None
+        return ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if len(array) else None
+    if isinstance(column, Tensors):
+        tensor = column.tensor
+        if not (tensor.is_floating_point() or tensor.is_complex()) or not len(tensor):
+            return None
+        flat = tensor.reshape(len(tensor), -1)
+        return np.asarray(~flat.isfinite().all(dim=1))
+    if isinstance(column, (Records, Tuples)):
+        parts = column.columns.values() if isinstance(column, Records) else column.columns
+        found = [bad for part in parts if (bad := _not_finite(part)) is not None]
+        return np.logical_or.reduce(found) if found else None
+    if isinstance(column, Objects):
+        return np.array([_is_not_finite(value) for value in column.values], dtype=bool)
+    return None
+
+
+def _is_not_finite(value: Any) -> bool:
+    if isinstance(value, (float, np.floating)):
+        return not np.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_is_not_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        if all(type(item) is float for item in value):
+            return not np.isfinite(value).all()
+        return any(map(_is_not_finite, value))
+    if hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__len__"):
+        return not_finite(pack([value])) > 0
+    return False
 
 
 def argmax(output: Any) -> int:
-    """The position of the highest of one example's scores."""
+    """The position of the highest of one element's scores."""
     scores = np.asarray(plain(output))
     if scores.ndim != 1:
         raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")
     return int(scores.argmax())
+
+
+__all__ = ["Axes", "Each", "WrongOutputsError", "argmax", "listed", "not_finite", "rows", "whole"]

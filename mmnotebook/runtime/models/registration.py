@@ -35,6 +35,12 @@ def register(
     min_batch_size: int | None = None,
     max_batch_size: int | None = None,
     timeout: float | None = None,
+    batched: bool = True,
+    batch_axis: int = 0,
+    output_batch_axis: int | Sequence[Any] | Mapping[str, Any] | None = None,
+    collate: Callable[[list[Any]], Any] | None = None,
+    reset: str | Callable[[Any], Any] | None = None,
+    remote: bool | None = None,
     device: str = "CPU",
     large_model: bool = False,
     model_copies: int | None = None,
@@ -81,6 +87,29 @@ def register(
     timeout
         The most seconds that one call may take. The elements of a batch that takes longer fail
         with a TimeoutError; the call itself cannot be ended and goes on beside the next.
+    batched
+        False for a model without a batch axis: each call is given one element as it is, and what
+        it returns, whole, is that element's output.
+    batch_axis
+        The axis of the batch in what the model is given: 1 for a recurrent module that takes
+        (time, batch, features).
+    output_batch_axis
+        The axis of the batch in what it returns. A number is for all outputs; a tuple or dict has
+        one for each: ``(0, 1)`` for a GRU with ``batch_first=True``, which returns its hidden
+        state as (layers, batch, features). None is the first axis. In each case the outputs of
+        batches of different sizes must prove it.
+    collate
+        A function of the list of the (preprocessed) elements of a batch that returns what the
+        model is called with: it pads or packs elements of different shapes. Without it, elements
+        of one shape are batched together.
+    reset
+        The name of a method, or a function of the model, that brings back the state in which it
+        was loaded. A model that keeps a state from call to call and has no `reset` is loaded anew
+        in every run, and its predictions are never cached.
+    remote
+        True for a model that answers from another process or machine. It is called for predictions
+        alone, never to compare its outputs. None finds out: a model whose first call connects a
+        socket is remote.
     device
         "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
         the CPU.
@@ -118,6 +147,12 @@ def register(
             min_batch_size=min_batch_size,
             max_batch_size=max_batch_size,
             timeout=timeout,
+            batched=batched,
+            batch_axis=batch_axis,
+            output_batch_axis=output_batch_axis,
+            collate=collate,
+            reset=reset,
+            remote=remote,
             device=device,
             large_model=large_model,
             model_copies=model_copies,
@@ -140,6 +175,12 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
         "output": settings.output(take("output"), take("postprocess")),
         "inference_args": settings.named("inference_args", take("inference_args")),
         "timeout": settings.seconds(take("timeout")),
+        "batched": settings.truth("batched", take("batched", True)),
+        "batch_axis": settings.axis("batch_axis", take("batch_axis", 0)),
+        "output_batch_axis": settings.axes("output_batch_axis", take("output_batch_axis")),
+        "collate": settings.function("collate", take("collate")),
+        "reset": settings.reset(name, target, take("reset")),
+        "remote": settings.maybe("remote", take("remote")),
         "device": settings.device(take("device", "CPU")),
         "large_model": settings.truth("large_model", take("large_model", False)),
         "model_copies": settings.count("model_copies", take("model_copies")),
@@ -147,10 +188,13 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
     }
     bounds = (take("batch_size"), take("min_batch_size"), take("max_batch_size"))
     batch = settings.batch(*bounds, DEFAULT_BATCH)
+    if not given["batched"]:
+        batch = settings.unbatched(batch, given)
     framework, method = take("framework"), take("method")
     made = (take("model_class"), dict(take("model_params") or {}))
     spec = _store(name, target, framework, Options(*made, method, options), given["device"])
     spec = _in_batches(replace(spec, **given, method=method, extra=dict(options)), batch)
+    settings.check_batching(spec, frameworks.by_name(spec.framework))
     _check_arguments(spec)
     return spec
 

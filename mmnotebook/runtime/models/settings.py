@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.checks import is_count, is_name
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.steps import KINDS
-from mmnotebook.runtime.models.frameworks.base import Framework, Options
+from mmnotebook.runtime.models.frameworks.base import Framework, Options, check_method
 
 
 def check_name(name: Any) -> None:
@@ -67,6 +69,12 @@ _GENERAL = (
     "min_batch_size",
     "max_batch_size",
     "timeout",
+    "batched",
+    "batch_axis",
+    "output_batch_axis",
+    "collate",
+    "reset",
+    "remote",
     "device",
     "large_model",
     "model_copies",
@@ -152,6 +160,73 @@ def truth(option: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ModelError(f"{option}={value!r}; allowed: True or False")
     return value
+
+
+def maybe(option: str, value: Any) -> bool | None:
+    """True, False, or None where that is to be found out."""
+    return None if value is None else truth(option, value)
+
+
+def axis(option: str, value: Any) -> int:
+    """An axis of an array."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ModelError(f"{option}={value!r}; allowed: the number of an axis, from 0")
+    return int(value)
+
+
+def axes(option: str, value: Any) -> Any:
+    """An axis for all outputs, or one for each by position or name."""
+    if value is None:
+        return None
+    if isinstance(value, numbers.Integral):
+        return axis(option, value)
+    if isinstance(value, Mapping) and value and all(isinstance(name, str) for name in value):
+        return {name: axes(option, one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and value:
+        return tuple(axes(option, one) for one in value)
+    raise ModelError(
+        f"{option}={value!r}; allowed: the number of an axis, or one for each output in a tuple "
+        "or in a dict by name"
+    )
+
+
+def reset(name: str, target: Any, value: Any) -> Any:
+    """What brings a model's state back: the name of one of its methods, or a function of it."""
+    if isinstance(value, str):
+        if not isinstance(target, (str, Path)):
+            check_method(name, target, value, "reset= names the method that resets its state")
+        return value
+    return function("reset", value, "the name of a method, a function of the model, or None")
+
+
+def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
+    """The batch size of a model that takes one element at a time, which excludes other options."""
+    if batch not in (None, 1):
+        raise ModelError(
+            f"batched=False gives the model one element a call; batch_size={batch} was given too",
+            remedy="leave batch_size out",
+        )
+    for option, default in {"batch_axis": 0, "output_batch_axis": None, "collate": None}.items():
+        if given[option] != default:
+            raise ModelError(
+                f"batched=False gives the model one element as it is; {option} was given too",
+                remedy=f"leave {option} out, or batched=False",
+            )
+    return 1
+
+
+def check_batching(spec: ModelSpec, framework: Framework) -> None:
+    """Refuse options about a batch that something else makes."""
+    given = {"batched": not spec.batched, "batch_axis": spec.batch_axis, "collate": spec.collate}
+    for option, value in given.items():
+        if value and spec.form in framework.own_batches:
+            raise ModelError(
+                f"cannot register {spec.name!r} with {option}=: a {framework.name} {spec.form} "
+                "makes its batches itself",
+                remedy="batch_size=1 gives it one element at a time"
+                if option == "batched"
+                else f"leave {option} out; preprocess= changes each element",
+            )
 
 
 def count(option: str, value: Any) -> int | None:

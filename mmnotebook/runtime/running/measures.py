@@ -126,7 +126,18 @@ def _model(counts: Mapping[str, int], values: Mapping[str, tuple[int, int, int]]
         parameter_bytes=_largest(values, "parameter_bytes"),
         resident_bytes=None,
         device_bytes=_largest(values, "device_bytes"),
+        not_finite=counts.get("not_finite", 0),
+        batch_invariant=_always(values, "batch_invariant"),
+        repeatable=_always(values, "repeatable"),
     )
+
+
+def _always(values: Mapping[str, tuple[int, int, int]], name: str) -> bool | None:
+    """Was it so each time that it was said? None where nothing was."""
+    if name not in values:
+        return None
+    total, count, _ = values[name]
+    return total == count
 
 
 def _largest(values: Mapping[str, tuple[int, int, int]], name: str) -> int | None:

@@ -61,6 +61,9 @@ class Framework:
         Those that a model of it can run on.
     uses
         Which of "model_class", "model_params" and "method" it knows; others are refused.
+    own_batches
+        The forms (`ModelSpec.form`) in which a model makes its batches itself, of a list of
+        elements: `batched`, `batch_axis` and `collate` are refused for those.
     named
         Whether a string that is no path can be a target, as a model's name on a hub is, when
         `framework=` says so. `store` is then given that string, otherwise a `Path`.
@@ -76,6 +79,7 @@ class Framework:
     extra: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("CPU",)
     uses: tuple[str, ...] = ()
+    own_batches: tuple[str, ...] = ()
     named: bool = False
 
     def need(self, name: str) -> None:
@@ -144,7 +148,12 @@ def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
     )
 
 
-def check_method(name: str, model: Any, method: str | None) -> None:
+def check_method(
+    name: str,
+    model: Any,
+    method: str | None,
+    remedy: str = "method= names the one that takes a batch",
+) -> None:
     """Refuse a method that the model does not have."""
     if method is None or callable(getattr(model, method, None)):
         return
@@ -153,7 +162,7 @@ def check_method(name: str, model: Any, method: str | None) -> None:
     raise ModelError(
         f"cannot register {name!r}: {type(model).__name__} has no method {method!r}"
         + (f"; did you mean {close!r}?" if close else ""),
-        remedy="method= names the one that takes a batch",
+        remedy=remedy,
     )
 
 

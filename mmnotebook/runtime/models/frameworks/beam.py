@@ -77,4 +77,5 @@ FRAMEWORK = Framework(
     claims=claims,
     store=store,
     handler=handler,
+    own_batches=("handler",),
 )

@@ -184,5 +184,6 @@ FRAMEWORK = Framework(
     extra=("task", "revision", "load_args"),
     devices=("CPU", "GPU"),
     uses=("model_class", "model_params", "method"),
+    own_batches=("pipeline",),
     named=True,
 )

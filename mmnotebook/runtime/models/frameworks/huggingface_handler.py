@@ -17,8 +17,9 @@ from transformers.pipelines.pt_utils import KeyDataset
 from mmnotebook.errors import shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.models import inputs, outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks.huggingface import load
+from mmnotebook.runtime.models.layout import Each
 
 
 class _Handler(base.ModelHandler[Any, Any, Any]):
@@ -46,7 +47,7 @@ class PipelineHandler(_Handler):
         # A data set: of a list of one, some pipelines give back the output without its list.
         examples = KeyDataset([{"": example} for example in batch], "")
         arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
-        return list(model(examples, **arguments))
+        return Each(model(examples, **arguments))
 
 
 class ModelHandler(_Handler):
@@ -59,7 +60,7 @@ class ModelHandler(_Handler):
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Sequence[Any]:
+    ) -> Any:
         if isinstance(batch[0], str):
             raise TypeError(
                 f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
@@ -71,11 +72,13 @@ class ModelHandler(_Handler):
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
             arguments.setdefault("use_cache", False)  # it would be no output of an element
         with torch.no_grad():
-            given = _tensors(batch, model)
+            given = inputs.arranged(batch, self._spec, lambda part: _tensors(part, model))
+            if inputs.is_collated(batch):
+                given = inputs.on_device(given, model, model.device)
             made = (
                 call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
             )
-        return outputs.rows(_outputs(made), len(batch))
+        return _outputs(made)
 
 
 def _tensors(batch: Sequence[Any], model: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ import onnxruntime
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.blocks.packing import concat
-from mmnotebook.runtime.models import outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import arrays
+from mmnotebook.runtime.models.layout import Each
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -37,7 +36,8 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     """Feeds the graph in its own number types.
 
     A graph with one output gives that, one with several a record by output name, or the one
-    that `method` names. A graph exported for exactly one example is called once per example.
+    that `method` names. A graph without an axis for a batch, or exported for exactly one example,
+    is called once per example.
     """
 
     takes_columns = True
@@ -49,6 +49,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
         ):
             providers.insert(0, "CUDAExecutionProvider")
         super().__init__(str(spec.path), providers=providers)
+        self._spec = spec
         self._wanted = None if spec.method is None else [spec.method]
 
     def load_model(self) -> Any:
@@ -62,25 +63,43 @@ class OnnxHandler(OnnxModelHandlerNumpy):
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Sequence[Any]:
+    ) -> Any:
         fixed = dict(inference_args or {})
         slots = [slot for slot in model.get_inputs() if slot.name not in fixed]
-        given = arrays.inputs(batch, [slot.name for slot in slots])
-        feeds = {slot.name: _fitted(given[slot.name], slot) for slot in slots}
-        if len(batch) > 1 and all(slot.shape[:1] == [1] for slot in slots):
-            single = [
-                self._run(model, {k: v[i : i + 1] for k, v in feeds.items()} | fixed, 1)
+        names = [slot.name for slot in slots]
+        given = inputs.arranged(batch, self._spec, lambda part: arrays.inputs(part, names))
+        if not isinstance(given, dict):
+            given = {names[0]: given}
+        if not self._spec.batched or inputs.is_collated(batch):
+            return self._run(model, {s.name: _typed(given[s.name], s) for s in slots} | fixed)
+        if all(_lacks_axis(slot, given[slot.name]) for slot in slots):
+            return Each(
+                self._run(model, {s.name: _typed(given[s.name][i], s) for s in slots} | fixed)
                 for i in range(len(batch))
-            ]
-            return concat(single)
-        return self._run(model, feeds | fixed, len(batch))
+            )
+        feeds = {slot.name: _fitted(given[slot.name], slot) for slot in slots}
+        if all(slot.shape[:1] == [1] for slot in slots):
+            outputs = {output.name: output.shape[:1] == [1] for output in model.get_outputs()}
+            return Each(
+                self._run(model, {k: v[i : i + 1] for k, v in feeds.items()} | fixed, outputs)
+                for i in range(len(batch))
+            )
+        return self._run(model, feeds | fixed)
 
-    def _run(self, model: Any, feeds: dict[str, Any], count: int) -> Column:
+    def _run(
+        self, model: Any, feeds: dict[str, Any], of_one: Mapping[str, bool] | None = None
+    ) -> Any:
+        """The graph's outputs; `of_one` says which have an axis for the one example."""
         names = self._wanted or [output.name for output in model.get_outputs()]
-        made = model.run(names, feeds)
-        if len(names) == 1:
-            return outputs.rows(made[0], count)
-        return outputs.rows(dict(zip(names, made, strict=True)), count)
+        made = dict(zip(names, model.run(names, feeds), strict=True))
+        if of_one is not None:
+            made = {name: part[0] if of_one[name] else part for name, part in made.items()}
+        return made if len(made) > 1 else next(iter(made.values()))
+
+
+def _lacks_axis(slot: Any, array: arrays.Array) -> bool:
+    """Does an input take an example as it is, with no axis for a batch?"""
+    return len(slot.shape or ()) == array.ndim - 1 > 0
 
 
 def _parameter_bytes(path: str) -> int:
@@ -93,7 +112,12 @@ def _parameter_bytes(path: str) -> int:
 
 def _fitted(array: arrays.Array, slot: Any) -> arrays.Array:
     """The array in the number type and with the dimensions of an input."""
-    if array.ndim == 1 and len(slot.shape) == 2:
-        array = array.reshape(-1, 1)
+    column = array.ndim == 1 and len(slot.shape) == 2
+    return _typed(array.reshape(-1, 1) if column else array, slot)
+
+
+def _typed(array: Any, slot: Any) -> arrays.Array:
+    """The array in the number type of an input."""
     wanted = _TYPES.get(slot.type)
-    return np.ascontiguousarray(array if wanted is None else array.astype(wanted, copy=False))
+    given = np.asarray(array)
+    return np.ascontiguousarray(given if wanted is None else given.astype(wanted, copy=False))

@@ -9,7 +9,7 @@ from typing import Any
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import inputs, outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import pickles
 
 
@@ -24,14 +24,14 @@ class PythonHandler(ModelHandler[Any, Any, Any]):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.path, self.form, self.method = str(spec.path), spec.form, spec.method
+        self.path, self.form, self.spec = str(spec.path), spec.form, spec
 
     def load_model(self) -> Any:
         return pickles.read(Path(self.path), self.form)
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Sequence[Any]:
-        named = self.method or ("predict" if hasattr(model, "predict") else "__call__")
-        given = inputs.python_batch(batch)
-        return outputs.rows(getattr(model, named)(given, **(inference_args or {})), len(batch))
+    ) -> Any:
+        named = self.spec.method or ("predict" if hasattr(model, "predict") else "__call__")
+        given = inputs.arranged(batch, self.spec, inputs.python_batch)
+        return getattr(model, named)(given, **(inference_args or {}))

@@ -58,5 +58,6 @@ FRAMEWORK = Framework(
     store=_store,
     handler=_handler,
     extra=_WHERE,
+    own_batches=("endpoint",),
     named=True,
 )

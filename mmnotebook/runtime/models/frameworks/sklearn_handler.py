@@ -8,8 +8,7 @@ from typing import Any
 from apache_beam.ml.inference.sklearn_inference import ModelFileType, SklearnModelHandlerNumpy
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.models import inputs, outputs
+from mmnotebook.runtime.models import inputs
 
 
 class SklearnHandler(SklearnModelHandlerNumpy):
@@ -20,26 +19,21 @@ class SklearnHandler(SklearnModelHandlerNumpy):
     def __init__(self, spec: ModelSpec) -> None:
         form = ModelFileType.JOBLIB if spec.form == "joblib" else ModelFileType.PICKLE
         super().__init__(str(spec.path), form)
-        self._method = spec.method or "predict"
+        self._spec = spec
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Sequence[Any]:
-        return sklearn_inference(model, batch, inference_args, self._method)
+    ) -> Any:
+        return sklearn_inference(model, batch, inference_args, self._spec)
 
 
 def sklearn_inference(
-    model: Any,
-    batch: Sequence[Any],
-    inference_args: dict[str, Any] | None = None,
-    method: str = "predict",
-) -> Column:
-    """What `predict`, or another method, gives for a batch: one prediction per example.
+    model: Any, batch: Sequence[Any], inference_args: dict[str, Any] | None, spec: ModelSpec
+) -> Any:
+    """What `predict`, or another method, returns for a batch.
 
     Records become a DataFrame, anything else an array with a row per example; an estimator that
     was fitted on named columns is given those names.
     """
-    given = inputs.sklearn_batch(model, batch)
-    made = getattr(model, method)(given, **(inference_args or {}))
-    # A vectorizer's or a transformer's outputs are often sparse.
-    return outputs.rows(made.toarray() if hasattr(made, "toarray") else made, len(batch))
+    given = inputs.arranged(batch, spec, lambda part: inputs.sklearn_batch(model, part))
+    return getattr(model, spec.method or "predict")(given, **(inference_args or {}))

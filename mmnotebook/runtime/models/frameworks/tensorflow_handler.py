@@ -14,8 +14,7 @@ import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.models import outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import arrays
 from mmnotebook.runtime.models.frameworks.tensorflow import called, load
 
@@ -42,14 +41,14 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Column:
+    ) -> Any:
         call = called(self._spec.name, model, self._spec.method)
         arguments = dict(inference_args or {})
         if call is model and isinstance(model, tf.keras.Model):
             arguments.setdefault("training", False)
         with self._device():
-            made = self._call(call, arrays.stacked(batch), arguments)
-        return outputs.rows(_as_arrays(made), len(batch))
+            given = inputs.arranged(batch, self._spec, arrays.stacked)
+            return _as_arrays(self._call(call, given, arguments))
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:
         _, wanted = getattr(call, "structured_input_signature", None) or ((), {})

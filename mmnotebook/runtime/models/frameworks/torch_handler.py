@@ -10,8 +10,7 @@ import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.models import inputs, outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import exported
 
 
@@ -25,7 +24,7 @@ class TorchHandler(PytorchModelHandlerTensor):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        inference = functools.partial(torch_inference, method=spec.method)
+        inference = functools.partial(torch_inference, spec=spec)
         super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
@@ -73,21 +72,22 @@ def torch_inference(
     device: Any,
     inference_args: dict[str, Any] | None = None,
     model_id: str | None = None,
-    method: str | None = None,
-) -> Column:
-    """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
+    *,
+    spec: ModelSpec,
+) -> Any:
+    """Beam's `inference_fn` for torch: what the module returns for a batch."""
     with torch.no_grad():
-        given = inputs.torch_batch(batch, model, device)
+        given = inputs.arranged(batch, spec, lambda part: inputs.torch_batch(part, model, device))
+        if inputs.is_collated(batch):
+            given = inputs.on_device(given, model, device)
         arguments = inference_args or {}
-        call = model if method is None else getattr(model, method)
+        call = model if spec.method is None else getattr(model, spec.method)
         if isinstance(given, dict):
             try:
-                made = call(**given, **arguments)
+                return call(**given, **arguments)
             except TypeError as error:
                 refusal = inputs.unknown_field(call, given)
                 if refusal is None:
                     raise
                 raise refusal from error
-        else:
-            made = call(given, **arguments)
-    return outputs.rows(made, len(batch))
+        return call(given, **arguments)

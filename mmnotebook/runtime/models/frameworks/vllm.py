@@ -60,5 +60,6 @@ FRAMEWORK = Framework(
     handler=_handler,
     extra=("server_args", "chat", "chat_template", "use_dynamo", "frontend_args"),
     devices=("CPU", "GPU"),
+    own_batches=("chat", "completions"),
     named=True,
 )

@@ -14,7 +14,7 @@ import xgboost
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import outputs
+from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import arrays
 from mmnotebook.runtime.models.frameworks.xgboost import load
 
@@ -41,10 +41,11 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Sequence[Any]:
+    ) -> Any:
         called = getattr(model, self._spec.method or "predict")
         booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
-        given: Any = arrays.table(batch, booster.feature_names)
+        names = booster.feature_names
+        given: Any = inputs.arranged(batch, self._spec, lambda part: arrays.table(part, names))
         if given.shape[1] != booster.num_features():
             # A Booster takes what is too short, and fills it up with missing values.
             raise ValueError(
@@ -52,8 +53,7 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
             )
         if booster is model:
             given = xgboost.DMatrix(given, enable_categorical=True)
-        made = called(given, **(inference_args or {}))
-        return outputs.rows(np.asarray(made), len(batch))
+        return np.asarray(called(given, **(inference_args or {})))
 
     def get_metrics_namespace(self) -> str:
         return "BeamML_XGBoost"

@@ -1,0 +1,164 @@
+"""What the first calls of a model show of it: where it answers, and how its outputs lie.
+
+The first call of a model in a process has one element and is watched. A model that is found to be
+remote is called for predictions alone. Of any other, calls that are not counted prove which output
+belongs to which element, and whether an element's output depends on its batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmnotebook.errors import MMError
+from mmnotebook.runtime.blocks.columns import Column
+from mmnotebook.runtime.models import knowledge, outputs, probing, stateful
+from mmnotebook.runtime.models.layout import Layout
+from mmnotebook.runtime.models.outputs import WrongOutputsError
+from mmnotebook.runtime.models.patience import CallTimeoutError
+from mmnotebook.runtime.models.watching import watching
+from mmnotebook.runtime.running import live
+
+if TYPE_CHECKING:
+    from mmnotebook.runtime.calls import Calls
+
+_PROOFS = (2, 3)
+"""The sizes of the batches that are tried where those of the run prove nothing."""
+_TRIES = 3
+"""How often a comparison is begun that the model's errors or its slowness end."""
+
+
+class Examination:
+    """What is known of the model of some calls, and how more is found out."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls, self.spec = calls, calls.spec
+        self.known = knowledge.of(calls.base.identity)
+
+    def begin(self, group: Sequence[int]) -> int:
+        """Make the first calls, where there were none; how many rows have their outputs then?"""
+        done = 0
+        if not self.known.started:
+            done = self._first(group[0])
+        if not self.known.remote:
+            self._compare(group)
+        return done
+
+    def end(self, group: Sequence[int]) -> None:
+        """Find out what there was no time for at the beginning."""
+        self.known.seconds += self.calls.meter.seconds
+        if not self.known.remote:
+            self._compare(group)
+
+    def rows(self, batch: Sequence[int], made: Any) -> Column | None:
+        """The outputs of the elements of a batch; None where more batches must tell which.
+
+        Raises
+        ------
+        WrongOutputsError
+            When they are not one per element.
+        """
+        if not self.spec.batched:
+            return outputs.whole(made)
+        layout = self._layout(batch, made)
+        if layout is None:
+            return None
+        try:
+            return outputs.rows(made, len(batch), layout)
+        except WrongOutputsError:
+            if len(batch) > 1 or self.known.remote:
+                raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
+        # A model that squeezes its outputs; given twice, the element has an axis again.
+        twice = self.calls.raw([batch[0], batch[0]])
+        return outputs.rows(twice, 2, layout).part(0, 1)
+
+    def settle(self, made: Any, count: int) -> None:
+        """Decide by what was seen, as nothing more will be.
+
+        Raises
+        ------
+        WrongOutputsError
+            When it leaves a doubt.
+        """
+        self.known.settle(made, count, self.spec.output_batch_axis)
+
+    def _layout(self, batch: Sequence[int], made: Any) -> Layout | None:
+        known, count = self.known, len(batch)
+        with known.lock:
+            if known.layout is None or (len(known.sizes) < 2 and count not in known.sizes):
+                known.learn(made, count, self.spec.output_batch_axis)
+            if known.layout is None and not known.remote:
+                self._prove(batch, made)
+            return known.layout
+
+    def _prove(self, batch: Sequence[int], made: Any) -> None:
+        for size in _PROOFS:
+            if size in self.known.sizes:
+                continue
+            places = [batch[place % len(batch)] for place in range(size)]
+            try:
+                again = self.calls.raw(places)
+            except (live.Stopped, MMError):
+                raise
+            except Exception:  # noqa: BLE001 - a model may take batches of one size alone
+                continue
+            self.known.learn(again, size, self.spec.output_batch_axis)
+            if self.known.layout is not None:
+                return
+        self.settle(made, len(batch))
+
+    def _first(self, place: int) -> int:
+        """One element alone, watched; 1 when that was a prediction, 0 when it was none."""
+        calls, known = self.calls, self.known
+        if calls.base.is_remote:
+            known.started = known.remote = True
+            calls.one(place)
+            return 1
+        started = time.perf_counter()
+        made, error = None, None
+        with watching() as watch:
+            try:
+                made = calls.raw([place])
+            except (live.Stopped, MMError):
+                raise
+            except Exception as raised:  # noqa: BLE001 - whatever the user's model raises
+                error = raised
+        # It may have been slow for being the first: a comparison takes as long at least.
+        seconds = known.needed = time.perf_counter() - started
+        known.started = True
+        known.remote = watch.connected and calls.base.is_remote is None
+        if known.remote or isinstance(error, CallTimeoutError):
+            calls.take(place, made, error, seconds)
+            return 1
+        if error is None and self.spec.batched:
+            known.learn(made, 1, self.spec.output_batch_axis)
+        return 0
+
+    def _compare(self, group: Sequence[int]) -> None:
+        """Compare the model with itself, once, if there is time for it."""
+        known = self.known
+        limit = probing.allowance(known.seconds)
+        if known.probed or known.tries >= _TRIES or known.needed > limit or not group:
+            return
+        known.tries += 1
+        near = group[: probing.NEAR]
+        places = [near[place] for place in probing.chosen(self.calls.given.take(list(near)))]
+        try:
+            verdict = probing.compare(self._outputs, places, limit, self.spec.batched)
+        except probing.TooSlow as slow:
+            known.needed = slow.needed
+            return
+        finally:
+            stateful.reset(self.spec, self.calls.box.model)
+        known.judge(verdict)
+        if verdict.repeatable is False and self.spec.reset is None:
+            self.calls.handler.load_again(self.calls.box)
+
+    def _outputs(self, places: Sequence[int]) -> Column:
+        stateful.reset(self.spec, self.calls.box.model)
+        made = self.rows(places, self.calls.raw(places))
+        if made is None:
+            raise probing.TooSlow(math.inf)
+        return made

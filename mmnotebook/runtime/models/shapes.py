@@ -1,0 +1,64 @@
+"""Which elements can be stacked into one batch: those of one shape."""
+
+from __future__ import annotations
+
+import numbers
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.analysis.values import is_prediction
+from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Tuples
+
+_OTHER = "other"
+
+
+def alike(values: Column) -> list[Sequence[int]]:
+    """The places of the values, those of one shape together, in order of their first one.
+
+    Texts, pictures and other objects without a shape of numbers are all of one kind.
+    """
+    if not len(values):
+        return []
+    if _is_stacked(values):
+        return [range(len(values))]
+    found: dict[Hashable, list[int]] = defaultdict(list)
+    for place, value in enumerate(values):
+        found[_shape(value)].append(place)
+    return [range(len(values))] if len(found) == 1 else list(found.values())
+
+
+def _is_stacked(values: Column) -> bool:
+    """Is it known to be of one shape without looking at each value?"""
+    if isinstance(values, Objects):
+        return False
+    if isinstance(values, Records):
+        return all(map(_is_stacked, values.columns.values()))
+    return all(map(_is_stacked, values.columns)) if isinstance(values, Tuples) else True
+
+
+def _shape(value: Any) -> Hashable:
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic):
+        return (str(value.dtype), tuple(value.shape))
+    if isinstance(value, Mapping):
+        return tuple((str(name), _shape(part)) for name, part in value.items())
+    if is_prediction(value):
+        return _shape(value.inference)
+    if isinstance(value, (list, tuple)):
+        return _shape_of_list(value)
+    return _OTHER
+
+
+def _shape_of_list(values: Sequence[Any]) -> Hashable:
+    """The shape of nested lists of numbers."""
+    if not values:
+        return ("list", 0)
+    first = values[0]
+    if isinstance(first, numbers.Number):
+        return ("list", len(values))
+    if not isinstance(first, (list, tuple)) and not hasattr(first, "shape"):
+        return _OTHER
+    inner = {_shape(item) for item in values}
+    return ("list", len(values), *sorted(map(str, inner)))
