@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.patience import CallTimeoutError
-from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
+from mmnotebook.runtime.user_code import ENDS_RUN, storable
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.inference import BlockHandler
@@ -35,7 +36,7 @@ class Calls:
         self.columns = getattr(base, "takes_columns", False) and not self.before
         self.places: list[int] = []
         self.inferences: list[Column] = []
-        self.errors: dict[int, Exception] = {}
+        self.errors: dict[int, BaseException] = {}
 
     def make(self) -> None:
         """Call the model with as many rows at a time as it takes."""
@@ -46,29 +47,50 @@ class Calls:
             self.track.gave(len(self.places) - before)
 
     def _batches(self) -> Iterator[tuple[int, int]]:
-        rows, size_of = self.handler.rows, self.handler.size_of
-        sizes = [1] * len(self.examples) if size_of is None else map(size_of, self.examples)
-        start = size = 0
-        for place, more in enumerate(sizes):
-            if place > start and size + more > rows:
+        rows, start, size = self.handler.rows, 0, 0.0
+        for place, more in enumerate(self._sizes()):
+            if start < place and (more is None or size + more > rows):
                 yield start, place
-                start, size = place, 0
-            size += more
+                start, size = place, 0.0
+            if more is None:  # it is in no batch
+                self.track.came(1)
+                start = place + 1
+            else:
+                size += more
         if start < len(self.examples):
             yield start, len(self.examples)
+
+    def _sizes(self) -> Iterable[float | None]:
+        """The size of each row by the handler's own function; None, and an error, without one."""
+        size_of = self.handler.size_of
+        if size_of is None:
+            return itertools.repeat(1, len(self.examples))
+        return (self._size(size_of, *row) for row in enumerate(self.examples))
+
+    def _size(self, size_of: Callable[[Any], Any], place: int, example: Any) -> float | None:
+        try:
+            size = float(size_of(example))
+            if not size >= 0:
+                raise ValueError(f"element_size_fn returned {size:g}; allowed: a number from 0")
+        except ENDS_RUN:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+            self.errors[place] = error
+            return None
+        return size
 
     def _try(self, start: int, stop: int) -> None:
         """A batch that raises is halved until a bad element stands alone."""
         self.track.check()
         try:
             outputs = self._call(self.examples.part(start, stop))
-        except live.Stopped:
+        except ENDS_RUN:
             raise
         except CallTimeoutError as error:
             # Halves would wait as long again, beside a call that has not ended.
             self.errors.update(dict.fromkeys(range(start, stop), error))
             return
-        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             if stop - start == 1:
                 self.errors[start] = error
                 return
@@ -89,18 +111,25 @@ class Calls:
 
     def _keep(self, start: int, outputs: Sequence[Any]) -> None:
         if not self.after and isinstance(outputs, Column):
-            self.places += range(start, start + len(outputs))
-            self.inferences.append(outputs)
+            self._take(range(start, start + len(outputs)), outputs)
             return
-        good = []
+        good, places = [], []
         for place, output in enumerate(outputs, start):
             try:
                 good.append(_inference(_through(self.after, output)))
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 self.errors[place] = error
             else:
-                self.places.append(place)
-        self.inferences.append(pack(good))
+                places.append(place)
+        self._take(places, pack(good))
+
+    def _take(self, places: Sequence[int], inferences: Column) -> None:
+        """Keep the inferences of these rows that can be stored; the others cost their elements."""
+        places, inferences = storable(inferences, places, self.errors)
+        self.places += places
+        self.inferences.append(inferences)
 
     def blocks(self, given: Sequence[Block]) -> Iterator[Block]:
         """The rows as blocks of predictions again."""

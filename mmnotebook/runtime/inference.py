@@ -19,9 +19,10 @@ from mmnotebook.runtime.calls import Calls
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models.warm import Loan, warm
-from mmnotebook.runtime.running import live
+from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.streaming import refreshing
 from mmnotebook.runtime.tracking import Tracker, weight
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 BATCHES = 16
 """Of how many batches the rows of small blocks are put together before the model is called."""
@@ -107,8 +108,11 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
     def loading(self) -> Iterator[None]:
         """What the model raises while it loads ends the run, as a `ModelError`."""
         try:
-            yield
-        except Exception as error:
+            with places.within(live.find(self.run_id), self.node, self.spec.name):
+                yield
+        except ENDS_RUN:
+            raise
+        except BaseException as error:
             cause = ModelError(
                 f"model {self.spec.name!r} cannot be loaded"
                 + (f" from {self.spec.path!r}" if self.spec.path else "")
@@ -139,9 +143,10 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         """A block of predictions for each block, by the loaded model itself."""
         given = [self._given(track, block) for block in batch]
         examples = concat([block.values for block in given])
-        calls = Calls(self, track, examples, model, inference_args)
-        calls.make()
-        made = list(calls.blocks(given))
+        with places.within(track.run, self.node, self.spec.name):
+            calls = Calls(self, track, examples, model, inference_args)
+            calls.make()
+            made = list(calls.blocks(given))
         meter = self.metered.meter
         meter.count(len(calls.places), len(calls.errors))
         track.seconds += meter.seconds

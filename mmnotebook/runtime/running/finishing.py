@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import Identity
@@ -70,7 +71,8 @@ class Finishing:
     def _commit(self, name: str, counters: Counters, values: Values) -> None:
         plan = self.plan
         node = plan.prepared.graph[name]
-        whole = measures.measured(node, counters, values)
+        warned = tuple(one for _, one in self.live.warnings(name))
+        whole = replace(measures.measured(node, counters, values), warned=warned)
         passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
         lasting = not passing and self._is_lasting(name)
         if not lasting:
