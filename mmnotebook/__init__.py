@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from mmnotebook.analysis.inspection import trace
     from mmnotebook.analysis.memory import Forecast, forecast
     from mmnotebook.analysis.results import Result
-    from mmnotebook.errors import GraphError, MMError, ModelError, RunError, StorageError
+    from mmnotebook.errors import (
+        GraphError,
+        MMError,
+        ModelError,
+        ModelWarning,
+        RunError,
+        StorageError,
+    )
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
     from mmnotebook.graph.text import parse, pipeline, to_text
@@ -50,6 +57,7 @@ __all__ = [
     "MMError",
     "ModelError",
     "ModelSpec",
+    "ModelWarning",
     "Node",
     "Result",
     "RunError",
@@ -76,7 +84,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": ("GraphError", "MMError", "ModelError", "RunError", "StorageError"),
+    "errors": ("GraphError", "MMError", "ModelError", "ModelWarning", "RunError", "StorageError"),
     "graph.graph": ("Graph", "Group", "Input", "Node"),
     "graph.models": ("ModelSpec", "registry"),
     "graph.text": ("parse", "pipeline", "to_text"),

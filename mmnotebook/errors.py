@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for a terminal; some libraries put them into messages
+_LONGEST = 4000
+"""The most characters of an error's message that are kept."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -17,21 +19,41 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def cut(text: str, limit: int) -> str:
+    """The start and the end of a text that is longer than `limit`, and its true length."""
+    if len(text) <= limit:
+        return text
+    said = f"… ({len(text):,} characters) …"
+    end = limit // 4
+    return text[: max(0, limit - end - len(said))] + said + text[len(text) - end :]
+
+
+def text_of(error: BaseException) -> str:
+    """The message of an error, cut in the middle where it is very long."""
+    try:
+        return cut(str(error), _LONGEST)
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # noqa: BLE001 - another's exception, which cannot even say what it is
+        return "(its message cannot be shown)"
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """`ValueError: text`, on one line and cut to `limit` characters."""
-    try:
-        said = str(error)
-    except Exception:  # noqa: BLE001 - another's exception, which cannot even say what it is
-        said = "(its message cannot be shown)"
-    text = " ".join(f"{type(error).__name__}: {_COLOURS.sub('', said)}".split())
+    text = " ".join(f"{type(error).__name__}: {_COLOURS.sub('', text_of(error))}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def shown(value: object) -> str:
     """The first line of a value's repr, cut to 60 characters, and its type."""
-    text = " ".join(repr(value).split("\n", 1)[0].split())
+    kind = type(value).__name__
+    try:
+        said = repr(value[:1000]) if isinstance(value, (str, bytes)) else repr(value)
+    except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
+        return f"a {kind} that cannot be shown"
+    text = " ".join(said[:1000].split("\n", 1)[0].split())
     text = text if len(text) <= 60 else text[:59] + "…"
-    return f"{text} ({type(value).__name__})"
+    return f"{text} ({kind})"
 
 
 class MMError(Exception):
@@ -107,6 +129,10 @@ class GraphError(MMError):
         if len(self.problems) > 1:
             head = f"{len(self.problems)} problems\n" + "\n".join(f"  {p}" for p in self.problems)
         super().__init__(head, remedy=remedy)
+
+
+class ModelWarning(UserWarning):
+    """What should be known of a model before its predictions are trusted."""
 
 
 class ModelError(MMError):

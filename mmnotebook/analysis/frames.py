@@ -19,6 +19,7 @@ RESERVED = ("id", "prediction", "model", "value", "key")
 """Columns whose names a source's field may not take; it becomes `<name>_field`."""
 
 FAILED = ("node", "id", "error", "message", "traceback")
+WARNED = ("node", "model", "category", "message", "count", "module", "filename", "lineno")
 
 
 class Order:

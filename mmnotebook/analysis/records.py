@@ -46,6 +46,32 @@ class Failure(NamedTuple):
     traceback: str
 
 
+@dataclass(frozen=True)
+class Warned:
+    """One distinct warning of a node.
+
+    Attributes
+    ----------
+    model
+        The model that warned, None for a function.
+    category
+        The name of its class.
+    module, filename, lineno
+        Where it was raised, as far as that is known.
+    count
+        How many times.
+    """
+
+    node: str
+    model: str | None
+    category: str
+    message: str
+    module: str | None
+    filename: str
+    lineno: int
+    count: int
+
+
 class Store(Protocol):
     """Where a run keeps its elements."""
 

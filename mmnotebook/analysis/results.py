@@ -11,7 +11,7 @@ import pandas as pd
 
 from mmnotebook.analysis import arms, frames, metrics, summary
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.records import Elements, Machine, Store
+from mmnotebook.analysis.records import Elements, Machine, Store, Warned
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph, Node
 
@@ -39,11 +39,15 @@ class Result:
         By node, why it was computed, or that it was not.
     limit
         How many elements of each source were taken, None for all.
+    warnings
+        The distinct warnings of the nodes.
 
     Attributes
     ----------
     measures, sketches
         `nodes` and `models` as they were given.
+    warned
+        `warnings` as they were given.
     finished
         When the run was over, local time.
     arms
@@ -62,6 +66,7 @@ class Result:
         machine: Machine,
         why: Mapping[str, str] | None = None,
         limit: int | None = None,
+        warnings: Sequence[Warned] = (),
     ) -> None:
         self.graph = graph
         self.measures = dict(nodes)
@@ -70,6 +75,7 @@ class Result:
         self.machine = machine
         self.why = dict(why or {})
         self.limit = limit
+        self.warned = tuple(warnings)
         self.finished = datetime.now().astimezone()
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
@@ -176,6 +182,19 @@ class Result:
         nodes = [name for name, measure in self.measures.items() if measure.failed]
         order = self._order if nodes else frames.Order(pd.Index([], dtype=object))
         return frames.failures(self._store.failures(nodes), nodes, order)
+
+    @cached_property
+    def warnings(self) -> pd.DataFrame:
+        """One row per distinct warning of a model or a function, those of cached nodes included.
+
+        Returns
+        -------
+        DataFrame
+            node, model (missing for a function), category, message, count (how many times it was
+            raised and no filter of `warnings` ignored it), module, filename and lineno.
+        """
+        rows = [[getattr(one, name) for name in frames.WARNED] for one in self.warned]
+        return pd.DataFrame(rows, columns=list(frames.WARNED))
 
     @cached_property
     def nodes(self) -> pd.DataFrame:

@@ -54,7 +54,9 @@ def _note(result: Result) -> str:
     """Where the rest is."""
     latencies = "Latencies, per batch: r.models. " if result.sketches else ""
     why = " Why a node was computed: r.why." if result.why else ""
-    return f"{latencies}Times and sizes: r.nodes.{why}"
+    count = len(result.warned)
+    warned = f" {count:,} warning{'' if count == 1 else 's'}: r.warnings." if count else ""
+    return f"{latencies}Times and sizes: r.nodes.{why}{warned}"
 
 
 def _nodes(result: Result) -> pd.DataFrame:

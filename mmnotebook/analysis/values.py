@@ -13,7 +13,10 @@ _PLAIN = (str, bytes, bool, int, float, complex, type(None))
 
 def is_prediction(value: Any) -> bool:
     """Is it a Beam `PredictionResult`, or reads like one?"""
-    return all(hasattr(value, name) for name in ("example", "inference", "model_id"))
+    try:
+        return all(hasattr(value, name) for name in ("example", "inference", "model_id"))
+    except Exception:  # noqa: BLE001 - another's object, which raises when it is asked
+        return False
 
 
 def plain(value: Any) -> Any:
@@ -21,22 +24,32 @@ def plain(value: Any) -> Any:
 
     A prediction becomes its inference, a tensor or array of no dimension and a numpy scalar a
     Python scalar, any other tensor a numpy array; dicts, lists and tuples become plain inside.
+    A value that raises when it is looked at, or that contains itself, stays as it is.
     """
+    if type(value) in _PLAIN:
+        return value
+    try:
+        return _plain(value)
+    except Exception:  # noqa: BLE001 - another's object
+        return value
+
+
+def _plain(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
         # .item() of a date in nanoseconds would be a bare int
         return value if isinstance(value, (np.datetime64, np.timedelta64)) else value.item()
     if is_prediction(value):
-        return plain(value.inference)
+        return _plain(value.inference)
     if hasattr(value, "detach"):
         value = array(value)
     if isinstance(value, np.ndarray):
-        return plain(value[()]) if value.ndim == 0 else value
+        return _plain(value[()]) if value.ndim == 0 else value
     if type(value) is dict:
-        return {key: plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(plain(item) for item in value)
+        return type(value)(_plain(item) for item in value)
     return value
 
 
@@ -58,7 +71,10 @@ def same(one: Any, other: Any) -> bool:
     """Are two plain values equal, arrays item by item?"""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
-    return bool(one is other or one == other)
+    try:
+        return bool(one is other or one == other)
+    except Exception:  # noqa: BLE001 - another's object, which cannot be compared
+        return False
 
 
 _DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64", "float64")}

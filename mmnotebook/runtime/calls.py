@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -24,6 +24,7 @@ from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.models.shapes import alike
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
+from mmnotebook.runtime.user_code import ENDS_RUN, storable
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.inference import BlockHandler
@@ -48,7 +49,7 @@ class Calls:
         self.columns = getattr(self.base, "takes_columns", False)
         self.places: list[int] = []
         self.inferences: list[Column] = []
-        self.errors: dict[int, Exception] = {}
+        self.errors: dict[int, BaseException] = {}
         self.given: Column = pack([])
         self.examination = Examination(self)
         self._of: Places = range(0)
@@ -82,13 +83,15 @@ class Calls:
             self.track.check()
             try:
                 made.append(_through(before, example))
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 self._fail(place, error)
             else:
                 good.append(place)
         self._of, self.given = good, pack(made)
 
-    def _fail(self, place: int, error: Exception) -> None:
+    def _fail(self, place: int, error: BaseException) -> None:
         self.track.came(1)
         self.errors[place] = error
 
@@ -104,16 +107,18 @@ class Calls:
             yield from (group[start : start + rows] for start in range(0, len(group), rows))
             return
         batch: list[int] = []
-        size = 0
+        size = 0.0
         for place, value in zip(group, self._taken(group), strict=True):
             try:
-                more = size_of(value)
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                more = _size(size_of, value)
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 self._fail(self._of[place], error)
                 continue
             if batch and size + more > rows:
                 yield batch
-                batch, size = [], 0
+                batch, size = [], 0.0
             batch.append(place)
             size += more
         if batch:
@@ -129,12 +134,12 @@ class Calls:
         """A batch that raises is halved until a bad element stands alone."""
         try:
             made = self.meter.call(lambda: self.raw(batch))
-        except (live.Stopped, MMError):
+        except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
             # Halves would wait as long again, beside a call that has not ended.
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
-        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
@@ -163,7 +168,7 @@ class Calls:
         """Call the model with one row, as with any batch."""
         self._make([place])
 
-    def take(self, place: int, made: Any, error: Exception | None, seconds: float) -> None:
+    def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
         """Take what came of a call of one row that was made already."""
         self.track.came(1)
         if error is not None:
@@ -201,20 +206,26 @@ class Calls:
     def _keep(self, places: Places, rows: Column) -> None:
         odd = results.not_finite(rows)
         if self.after:
-            good = []
-            for place, output in zip(places, rows, strict=True):
-                try:
-                    good.append(inference(_through(self.after, output)))
-                except Exception as error:  # noqa: BLE001 - whatever the user's function raises
-                    self.errors[place] = error
-                else:
-                    self.places.append(place)
-            rows = pack(good)
+            places, rows = self._after_each(places, rows)
             odd = max(odd, results.not_finite(rows))
-        else:
-            self.places += places
+        places, rows = storable(rows, places, self.errors)
+        self.places += places
         self.inferences.append(rows)
         self.meter.odd(odd)
+
+    def _after_each(self, places: Places, rows: Column) -> tuple[Places, Column]:
+        """The outputs through the functions after the model."""
+        kept, good = [], []
+        for place, output in zip(places, rows, strict=True):
+            try:
+                good.append(inference(_through(self.after, output)))
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                self.errors[place] = error
+            else:
+                kept.append(place)
+        return kept, pack(good)
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
@@ -253,6 +264,13 @@ class Calls:
             arms = kept.arms if self.handler.keeps_arms else None
             yield replace(kept, values=values, arms=arms, failed=[*block.failed, *failed])
             first, done = last, end
+
+
+def _size(size_of: Callable[[Any], Any], value: Any) -> float:
+    size = float(size_of(value))
+    if not size >= 0:
+        raise ValueError(f"element_size_fn returned {size:g}; allowed: a number from 0")
+    return size
 
 
 def _after(output: Any, functions: list[Any]) -> list[Any]:

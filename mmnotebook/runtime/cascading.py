@@ -22,7 +22,9 @@ from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.inference import BlockHandler
 from mmnotebook.runtime.models.outputs import argmax
 from mmnotebook.runtime.node_fn import NodeFn
+from mmnotebook.runtime.running import places
 from mmnotebook.runtime.tracking import Tracker, weight
+from mmnotebook.runtime.user_code import ENDS_RUN, storable
 
 SMALL = "small"
 STEPS = (SMALL, NodeFn.step)
@@ -94,10 +96,11 @@ class SmallHandler(BlockHandler):
     def _divided(self, track: _First, flowing: Block, made: Block) -> Iterator[Block]:
         """What the model is sure of, with all that failed, and what it is not."""
         outputs = inferences(made.values)
-        errors: dict[int, Exception] = {}
-        sureness = self._confidences(outputs, errors)
-        sure = _places(sureness >= self.below)
-        final = self._final(outputs.take(sure), sure, errors)
+        errors: dict[int, BaseException] = {}
+        with places.within(track.run, self.node, self.spec.name):
+            sureness = self._confidences(outputs, errors)
+            sure = _places(sureness >= self.below)
+            final = self._final(outputs.take(sure), sure, errors)
         sure = [place for place in sure if place not in errors]
         track.sure(len(sure))
         kept = made.take(sure)
@@ -108,10 +111,10 @@ class SmallHandler(BlockHandler):
         )
         unsure = _places(sureness < self.below)
         if unsure:
-            places = [int(place) for place in made.take(unsure).arms or () if place is not None]
-            yield replace(flowing.take(places), arms=None)
+            rows = [int(place) for place in made.take(unsure).arms or () if place is not None]
+            yield replace(flowing.take(rows), arms=None)
 
-    def _confidences(self, outputs: Column, errors: dict[int, Exception]) -> Array:
+    def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
         """The confidence in each output; NaN and an error for one that has none."""
         if self.score is None:
             found = confidence.of_column(outputs)
@@ -122,24 +125,29 @@ class SmallHandler(BlockHandler):
         for place, output in enumerate(outputs):
             try:
                 found[place] = confidence.scored(self.score, output)
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 errors[place] = error
         return found
 
     def _final(
-        self, outputs: Column, places: Sequence[int], errors: dict[int, Exception]
+        self, outputs: Column, places: Sequence[int], errors: dict[int, BaseException]
     ) -> Column:
         """What the model was registered to give of its raw outputs."""
         if self.output is None:
             return outputs
         last = argmax if self.output == "argmax" else self.output
-        made = []
+        made, good = [], []
         for place, output in zip(places, outputs, strict=True):
             try:
                 made.append(last(output))
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                good.append(place)
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 errors[place] = error
-        return pack(made)
+        return storable(pack(made), good, errors)[1]
 
 
 def _places(chosen: Array) -> list[int]:

@@ -41,10 +41,10 @@ def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 
-_TABLE = copyreg.dispatch_table.copy()
-_TABLE[torch.Tensor] = _reduce_tensor
-_TABLE[torch.nn.Parameter] = _reduce_tensor
-_TABLE[np.ndarray] = _reduce_array
+TABLE = copyreg.dispatch_table.copy()
+TABLE[torch.Tensor] = _reduce_tensor
+TABLE[torch.nn.Parameter] = _reduce_tensor
+TABLE[np.ndarray] = _reduce_array
 
 
 def dump(
@@ -56,7 +56,7 @@ def dump(
     answers with something false, only a reference stands in the file.
     """
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
-    pickler.dispatch_table = _TABLE
+    pickler.dispatch_table = TABLE
     pickler.dump(value)
 
 

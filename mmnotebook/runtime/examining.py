@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from mmnotebook.errors import MMError
+from mmnotebook.errors import MMError, ModelWarning
+from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import knowledge, outputs, probing, stateful
+from mmnotebook.runtime.models.knowledge import Knowledge
 from mmnotebook.runtime.models.layout import Layout
 from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.models.watching import watching
-from mmnotebook.runtime.running import live
+from mmnotebook.runtime.running.places import unheard
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.calls import Calls
@@ -42,7 +46,7 @@ class Examination:
         done = 0
         if not self.known.started:
             done = self._first(group[0])
-        if not self.known.remote:
+        if not self.known.remote and (self.known.layout is not None or not self.spec.batched):
             self._compare(group)
         return done
 
@@ -51,6 +55,17 @@ class Examination:
         self.known.seconds += self.calls.meter.seconds
         if not self.known.remote:
             self._compare(group)
+        self.say()
+
+    def say(self) -> None:
+        """Say once in a run in what the model's outputs differ, and what helps."""
+        calls, known = self.calls, self.known
+        run, handler = calls.track.run, calls.handler
+        if run is None or handler.said or (known.repeatable, known.invariant) in _FINE:
+            return
+        handler.said = True
+        text = f"model {self.spec.name!r} {_said(known, self.spec)}"
+        run.warn(handler.node, self.spec.name, ModelWarning, text)
 
     def rows(self, batch: Sequence[int], made: Any) -> Column | None:
         """The outputs of the elements of a batch; None where more batches must tell which.
@@ -71,7 +86,7 @@ class Examination:
             if len(batch) > 1 or self.known.remote:
                 raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
         # A model that squeezes its outputs; given twice, the element has an axis again.
-        twice = self.calls.raw([batch[0], batch[0]])
+        twice = self._again([batch[0], batch[0]])
         return outputs.rows(twice, 2, layout).part(0, 1)
 
     def settle(self, made: Any, count: int) -> None:
@@ -97,12 +112,11 @@ class Examination:
         for size in _PROOFS:
             if size in self.known.sizes:
                 continue
-            places = [batch[place % len(batch)] for place in range(size)]
             try:
-                again = self.calls.raw(places)
-            except (live.Stopped, MMError):
+                again = self._again([batch[place % len(batch)] for place in range(size)])
+            except (*ENDS_RUN, MMError):
                 raise
-            except Exception:  # noqa: BLE001 - a model may take batches of one size alone
+            except BaseException:  # noqa: BLE001 - a model may take batches of one size alone
                 continue
             self.known.learn(again, size, self.spec.output_batch_axis)
             if self.known.layout is not None:
@@ -121,9 +135,9 @@ class Examination:
         with watching() as watch:
             try:
                 made = calls.raw([place])
-            except (live.Stopped, MMError):
+            except (*ENDS_RUN, MMError):
                 raise
-            except Exception as raised:  # noqa: BLE001 - whatever the user's model raises
+            except BaseException as raised:  # noqa: BLE001 - whatever the user's model raises
                 error = raised
         # It may have been slow for being the first: a comparison takes as long at least.
         seconds = known.needed = time.perf_counter() - started
@@ -133,7 +147,8 @@ class Examination:
             calls.take(place, made, error, seconds)
             return 1
         if error is None and self.spec.batched:
-            known.learn(made, 1, self.spec.output_batch_axis)
+            with suppress(WrongOutputsError):  # the first batch of the run says it better
+                known.learn(made, 1, self.spec.output_batch_axis)
         return 0
 
     def _compare(self, group: Sequence[int]) -> None:
@@ -146,7 +161,7 @@ class Examination:
         near = group[: probing.NEAR]
         places = [near[place] for place in probing.chosen(self.calls.given.take(list(near)))]
         try:
-            verdict = probing.compare(self._outputs, places, limit, self.spec.batched)
+            verdict = probing.compare(self._outputs, places, limit, self._has_neighbors())
         except probing.TooSlow as slow:
             known.needed = slow.needed
             return
@@ -156,9 +171,40 @@ class Examination:
         if verdict.repeatable is False and self.spec.reset is None:
             self.calls.handler.load_again(self.calls.box)
 
+    def _has_neighbors(self) -> bool:
+        """Does a call of the model have more than one element?"""
+        handler = self.calls.handler
+        return self.spec.batched and (handler.rows > 1 or handler.size_of is not None)
+
     def _outputs(self, places: Sequence[int]) -> Column:
         stateful.reset(self.spec, self.calls.box.model)
-        made = self.rows(places, self.calls.raw(places))
+        made = self.rows(places, self._again(places))
         if made is None:
             raise probing.TooSlow(math.inf)
         return made
+
+    def _again(self, places: Sequence[int]) -> Any:
+        """What the model returns for some rows, in a call that is not counted."""
+        with unheard():
+            return self.calls.raw(places)
+
+
+_FINE = {(None, None), (None, True), (True, None), (True, True)}
+
+
+def _said(known: Knowledge, spec: ModelSpec) -> str:
+    """In what a model's outputs differ, and what helps, in one line."""
+    seen = f" ({known.difference})" if known.difference else ""
+    if known.repeatable is False:
+        if spec.reset is not None:
+            return f"gives an element another output when it is asked again{seen}, also after reset"
+        return (
+            f"gives an element another output when it is asked again{seen}: it draws random "
+            "numbers, or keeps a state from call to call. Its predictions are not cached, and it "
+            "is loaded anew in every run; reset= names the method that resets its state"
+        )
+    return (
+        f"gives an element another output alone than beside others{seen}: its predictions depend "
+        "on what else is in the batch. batch_size=1 makes them independent; padding, statistics "
+        "of the batch or a fit inside of predict are usual causes"
+    )

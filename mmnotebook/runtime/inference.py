@@ -20,9 +20,10 @@ from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models import knowledge, stateful
 from mmnotebook.runtime.models.warm import Loan, warm
-from mmnotebook.runtime.running import live
+from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.streaming import refreshing
 from mmnotebook.runtime.tracking import Tracker, weight
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 BATCHES = 16
 """Of how many batches the rows of small blocks are put together before the model is called."""
@@ -80,6 +81,7 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
         self.key = key
+        self.said = False
         self._newer: str | None = None
         self.rows, self.size_of = batching(spec, base)
 
@@ -124,8 +126,11 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
     def loading(self) -> Iterator[None]:
         """What the model raises while it loads ends the run, as a `ModelError`."""
         try:
-            yield
-        except Exception as error:
+            with places.within(live.find(self.run_id), self.node, self.spec.name):
+                yield
+        except ENDS_RUN:
+            raise
+        except BaseException as error:
             cause = ModelError(
                 f"model {self.spec.name!r} cannot be loaded"
                 + (f" from {self.spec.path!r}" if self.spec.path else "")
@@ -156,9 +161,10 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
         box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         examples = concat([block.values for block in given])
-        calls = Calls(self, track, examples, box, inference_args)
-        calls.make()
-        made = list(calls.blocks(given))
+        with places.within(track.run, self.node, self.spec.name):
+            calls = Calls(self, track, examples, box, inference_args)
+            calls.make()
+            made = list(calls.blocks(given))
         meter = self.metered.meter
         meter.count(len(calls.places), len(calls.errors))
         known = calls.examination.known

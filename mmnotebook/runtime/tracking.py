@@ -11,12 +11,15 @@ from apache_beam.metrics import Metrics
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column
-from mmnotebook.runtime.running import live
+from mmnotebook.runtime.running import live, places
+from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 
 NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that another try may not meet."""
+_END = object()
 _MAY_PASS = {
     "ConnectionError",
     "MemoryError",
@@ -105,23 +108,50 @@ class Tracker:
         enters: bool,
         gives: bool = False,
     ) -> Outcome:
-        outcome = Outcome()
+        places: list[int] = []
+        results: list[Any] = []
+        failed: list[Failure] = []
         for place, value in enumerate(values):
             self.check()
             if enters:
                 self.came(1)
             try:
-                outcome.results.append(function(value))
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+                results.append(function(value))
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 if not enters:
                     self.came(1)
-                outcome.failed.append(self.fail(ids[place], error))
+                failed.append(self.fail(ids[place], error))
             else:
-                outcome.places.append(place)
+                places.append(place)
                 if gives:
                     self._ahead += 1
                     self.tally.elements_out += 1
-        return outcome
+        return Outcome(places, results, failed)
+
+    def refused(
+        self, ids: Sequence[str], outcome: Outcome, errors: Mapping[int, BaseException]
+    ) -> Outcome:
+        """The outcome without the results at these places among them, which fail after all."""
+        shown = min(len(errors), self._ahead)
+        self._ahead -= shown
+        self.tally.elements_out -= shown
+        kept = [at for at in range(len(outcome.places)) if at not in errors]
+        new = [self.fail(ids[outcome.places[at]], error) for at, error in errors.items()]
+        return Outcome(
+            [outcome.places[at] for at in kept],
+            [outcome.results[at] for at in kept],
+            [*outcome.failed, *new],
+        )
+
+    def stored(self, block: Block, outcome: Outcome) -> Block:
+        """The elements with their results; one whose result cannot be stored fails."""
+        values = pack(outcome.results)
+        if errors := not_storable(values):
+            outcome = self.refused(block.ids, outcome, errors)
+            values = pack(outcome.results)
+        return block.take(outcome.places).giving(values, [*block.failed, *outcome.failed])
 
     def own(self, block: Block) -> Block:
         """The block without the failures of nodes above, which are stored with these."""
@@ -143,12 +173,13 @@ class Tracker:
         while True:
             started = time.perf_counter()
             try:
-                iterator = iter(make()) if iterator is None else iterator
-                item = next(iterator)
-            except StopIteration:
-                return
+                with places.within(self.run, self.node):
+                    iterator = iter(make()) if iterator is None else iterator
+                    item = next(iterator, _END)
             finally:
                 self.seconds += time.perf_counter() - started
+            if item is _END:
+                return
             yield item
 
     def publish(self) -> None:

@@ -12,6 +12,7 @@ from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import cascading
 from mmnotebook.runtime.blocks.block import Block, in_parts
+from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.coders import Element
@@ -20,7 +21,8 @@ from mmnotebook.runtime.data import writers
 from mmnotebook.runtime.data.elements import Select, own
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.running import live
-from mmnotebook.runtime.tracking import after, weight
+from mmnotebook.runtime.tracking import Outcome, weight
+from mmnotebook.runtime.user_code import not_storable
 
 
 class _Map(NodeFn):
@@ -34,7 +36,7 @@ class _Map(NodeFn):
 
     def blocks(self, block: Block) -> Iterable[Block]:
         outcome = self.track.each(block.ids, block.values, self.called, gives=True)
-        return in_parts(after(block, outcome))
+        return in_parts(self.track.stored(block, outcome))
 
     def called(self, value: Any) -> Any:
         return self.function(own(value))
@@ -56,18 +58,23 @@ class _FlatMap(_Map):
     def blocks(self, block: Block) -> Iterable[Block]:
         # What a generator raises later on is its element's failure too.
         outcome = self.track.each(block.ids, block.values, lambda value: list(self.called(value)))
-        parents = [
-            place
-            for place, children in zip(outcome.places, outcome.results, strict=True)
-            for _ in children
-        ]
-        numbers = [number for children in outcome.results for number in range(len(children))]
-        made = block.take(parents)
+        parents, children = _children(outcome)
+        if errors := not_storable(children):
+            by_parent = {parents[place]: error for place, error in errors.items()}
+            outcome = self.track.refused(block.ids, outcome, by_parent)
+            parents, children = _children(outcome)
+        made = block.take([outcome.places[parent] for parent in parents])
         origins = made.ids if made.origins is None else made.origins
+        numbers = (number for some in outcome.results for number in range(len(some)))
         ids = [f"{parent}/{number}" for parent, number in zip(made.ids, numbers, strict=True)]
-        values = pack([child for children in outcome.results for child in children])
         failed = [*block.failed, *outcome.failed]
-        return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
+        return in_parts(Block(ids, children, origins, made.arms, made.fields, failed))
+
+
+def _children(outcome: Outcome) -> tuple[list[int], Column]:
+    """Of each child the place of its parent among the results, and its value."""
+    parents = [place for place, some in enumerate(outcome.results) for _ in some]
+    return parents, pack([child for some in outcome.results for child in some])
 
 
 class _Combine(_Map):

@@ -87,6 +87,26 @@ def seconds(text: str) -> float:
     return value
 
 
+def axis(text: str) -> int:
+    """The number of an axis, for argparse."""
+    if not text.removeprefix("-").isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not the number of an axis")
+    return int(text)
+
+
+def axes(text: str) -> Any:
+    """The number of an axis, or a tuple or dict of one for each output, for argparse."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if isinstance(value, bool) or not isinstance(value, (int, tuple, list, dict)):
+        raise ArgumentTypeError(
+            f"""{text!r} is not an axis, as 1 is, nor one for each output, as '(0, 1)' is"""
+        )
+    return value
+
+
 def share(text: str) -> float:
     """A number from 0 to 1, for argparse."""
     try:

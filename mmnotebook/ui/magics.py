@@ -74,6 +74,12 @@ class MakingMagics(NotebookMagics):
             min_batch_size=args.min_batch,
             max_batch_size=args.max_batch,
             timeout=args.timeout,
+            batched=not args.unbatched,
+            batch_axis=args.batch_axis or 0,
+            output_batch_axis=args.output_batch_axis,
+            collate=self._named(args.collate, "function"),
+            reset=self._reset(args.reset),
+            remote=args.remote or None,
             device=args.device,
             large_model=args.large,
             model_copies=args.copies,
@@ -217,6 +223,12 @@ class MakingMagics(NotebookMagics):
         from mmnotebook.ui.builder.opening import opened
 
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
+
+    def _reset(self, text: str | None) -> Any:
+        """A function of the notebook, or else the name of a method."""
+        if text is None or not self.variables.has(text):
+            return text
+        return self._named(text, "function")
 
     def _named(self, name: str | None, kind: str) -> Any:
         return None if name is None else self.variables.function(name, kind)

@@ -53,6 +53,31 @@ _OPTIONS = (
     argument(
         "--timeout", type=arguments.seconds, metavar="S", help="Seconds that one call may take."
     ),
+    argument(
+        "--unbatched",
+        action="store_true",
+        help="It has no batch axis: each call is given one element as it is.",
+    ),
+    argument(
+        "--batch-axis", type=arguments.axis, metavar="AXIS", help="Axis of the batch in its input."
+    ),
+    argument(
+        "--output-batch-axis",
+        type=arguments.axes,
+        metavar="AXIS",
+        help="Axis of the batch in its outputs: 1, or one for each output in quotes, '(0, 1)'.",
+    ),
+    argument(
+        "--collate", metavar="FUNCTION", help="Makes of a list of elements what it is called with."
+    ),
+    argument(
+        "--reset", metavar="RESET", help="Its method, or a function of it, that resets its state."
+    ),
+    argument(
+        "--remote",
+        action="store_true",
+        help="It answers from another process or machine: it is called for predictions alone.",
+    ),
     argument("--device", choices=("CPU", "GPU"), default="CPU", help="Where it runs; CPU."),
     argument("--large", action="store_true", help="Processes of a worker share the model."),
     argument(

@@ -289,10 +289,11 @@ class Total(torch.nn.Module):
 
 
 class TestWholeBatches:
-    def test_a_single_number_in_a_dict(self) -> None:
+    def test_a_single_number_beside_outputs_is_left_out(self) -> None:
         mm.register("m", mean_of_all, framework="python")
-        with pytest.raises(mm.RunError, match=r"model 'm' returned a dict \(scores: float"):
-            run("m", [[1.0], [2.0]], max_failed=1.0)
+        rows = [output["rows"].tolist() for output in run("m", [[1.0], [2.0]])["m"]["prediction"]]
+        assert rows == [[1.0], [2.0]]
+        assert set(run("m", [[1.0], [2.0]])["m"]["prediction"][0]) == {"rows"}
 
     @pytest.mark.parametrize("given", [None, "text", 5])
     def test_what_holds_no_outputs(self, given: Any) -> None:

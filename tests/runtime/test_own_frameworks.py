@@ -208,7 +208,8 @@ class Drops:
 def test_another_number_of_predictions_stops_the_run() -> None:
     mm.register("drops", Drops())
     graph = mm.pipeline("data | drops", data=[1, 2, -3, 4])
-    with pytest.raises(RunError, match=r"model 'drops' returned an array of shape \(3,\)") as caught:
+    wrong = r"model 'drops' returned an array of shape \(3,\)"
+    with pytest.raises(RunError, match=wrong) as caught:
         mm.run(graph, max_failed=1.0)
     assert caught.value.node == "drops"
     assert "for a batch of 4" in str(caught.value) and "batched=False" in str(caught.value)

@@ -210,6 +210,13 @@ class Tuples(Column):
 
 def size_of(value: Any) -> int:
     """About how many bytes a value takes, two levels deep; the same for equal values."""
+    try:
+        return _size(value)
+    except Exception:  # noqa: BLE001 - another's object, which cannot even say how big it is
+        return 64
+
+
+def _size(value: Any) -> int:
     if isinstance(value, dict):
         return 64 + sum(map(_flat_size, value.values()))
     if isinstance(value, (list, tuple)):

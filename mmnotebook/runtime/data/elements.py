@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmnotebook.analysis.records import Failure
-from mmnotebook.errors import nearest, one_line
+from mmnotebook.errors import cut, nearest, one_line, text_of
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Column
 
@@ -19,6 +19,11 @@ Select = str | tuple[str, ...] | None
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
+_NOT_THEIRS = ("/mmnotebook/runtime/", "/apache_beam/")
+_FIRST, _LAST = 4, 12
+"""The frames of a traceback that are kept."""
+_TRACE, _NOTE, _NOTES = 4000, 300, 5
+"""The most characters of the frames and of a note or a cause, and how many of these."""
 
 
 class Key(NamedTuple):
@@ -123,10 +128,51 @@ def by_value(key: Key, value: Any, by: str) -> Any:
 
 def failure(node: str, element_id: str, error: BaseException) -> Failure:
     """What is kept of an element that failed: the traceback without our own and Beam's frames."""
-    trace = error.__traceback__
-    frames = traceback.extract_tb(trace)
-    theirs = [f for f in frames if "/mmnotebook/runtime/" not in f.filename.replace("\\", "/")]
-    lines = traceback.format_list([f for f in theirs if "/apache_beam/" not in f.filename])
-    text = "".join([*lines, *traceback.format_exception_only(type(error), error)])
+    said = text_of(error)
     message = one_line(error).partition(": ")[2]
-    return Failure(node, element_id, type(error).__name__, message, text)
+    return Failure(node, element_id, type(error).__name__, message, _traceback(error, said))
+
+
+def _traceback(error: BaseException, said: str) -> str:
+    """Where an error comes from, its first and last frames, and what it says."""
+    frames = [
+        place
+        for place in traceback.walk_tb(error.__traceback__)
+        if not any(part in place[0].f_code.co_filename.replace("\\", "/") for part in _NOT_THEIRS)
+    ]
+    left_out = len(frames) - _FIRST - _LAST
+    if left_out > 0:
+        ends = (frames[:_FIRST], frames[-_LAST:])
+        first, last = (traceback.StackSummary.extract(iter(some)).format() for some in ends)
+        lines = [*first, f"  … {left_out:,} more frames …\n", *last]
+    else:
+        lines = traceback.StackSummary.extract(iter(frames)).format()
+    return cut("".join(lines), _TRACE) + "".join(_said(error, said))
+
+
+def _said(error: BaseException, said: str) -> Iterator[str]:
+    """The last lines of a traceback: the error, what it holds, and what was the cause of it."""
+    yield f"{_name(error)}: {said}\n" if said else f"{_name(error)}\n"
+    notes = [note for note in getattr(error, "__notes__", None) or () if isinstance(note, str)]
+    yield from (f"{cut(note, _NOTE)}\n" for note in notes[:_NOTES])
+    group = getattr(error, "exceptions", ())  # of an ExceptionGroup
+    parts = [part for part in group if isinstance(part, BaseException)]
+    yield from (f"  {one_line(part, _NOTE)}\n" for part in parts[:_NOTES])
+    if len(parts) > _NOTES:
+        yield f"  … {len(parts) - _NOTES:,} more …\n"
+    seen, cause = {id(error)}, _cause(error)
+    while cause is not None and id(cause) not in seen and len(seen) <= _NOTES:
+        seen.add(id(cause))
+        yield f"caused by {one_line(cause, _NOTE)}\n"
+        cause = _cause(cause)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    context = None if error.__suppress_context__ else error.__context__
+    return error.__cause__ or context
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    bare = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if bare else f"{kind.__module__}.{kind.__qualname__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -104,7 +105,7 @@ class Knowledge:
         """
         left = reduce(layouts.meet, self._seen.values(), layouts.fits(made, count, axes))
         if not left or (axes is None and _first_axis(left[0]) is None):
-            raise wrong(made, count, axes)
+            raise wrong(made, count, axes, left)
         if len(left) > 1 or any(len(along) > 1 for along in layouts.axes_of(left[0])):
             raise ambiguous(made, count)
         self.layout = left[0]
@@ -124,14 +125,17 @@ class Knowledge:
         if not exact:
             raise ambiguous(made, count)
         if axes is None and _first_axis(left[0]) is None:
-            raise wrong(made, count, axes)
+            raise wrong(made, count, axes, left)
         return left[0]
 
 
-def wrong(made: Any, count: int, axes: Axes) -> WrongOutputsError:
-    """The error for outputs that are not one per element, with the remedy that fits."""
+def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> WrongOutputsError:
+    """The error for outputs that are not one per element, with the remedy that fits.
+
+    `ways` are the layouts that are known to be possible; without any, this batch tells.
+    """
     said = f"returned {layouts.words(made)} for a batch of {count}: that is not one per element"
-    found = _elsewhere(made, count) if axes is None else None
+    found = _elsewhere(ways or layouts.fits(made, count)) if axes is None else None
     if found is not None:
         remedy = f"register it with output_batch_axis={found} if that is the axis of the batch"
     elif axes is not None:
@@ -153,9 +157,9 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
     )
 
 
-def _elsewhere(made: Any, count: int) -> Any:
+def _elsewhere(ways: Sequence[Layout]) -> Any:
     """The axis of the batch in each output, where that is one and not the first."""
-    ways = [way for way in layouts.fits(made, count) if _first_axis(way) is None]
+    ways = [way for way in ways if _first_axis(way) is None]
     if len(ways) != 1 or any(len(along) > 1 for along in layouts.axes_of(ways[0])):
         return None
     return _named_axes(ways[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import queue
 import threading
 import weakref
@@ -31,7 +33,8 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
         worker = _Worker()
     _LOCAL.worker = None
     answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-    worker.calls.put((work, answer))
+    # What is known of this thread holds for that one: which node it works for, say.
+    worker.calls.put((functools.partial(contextvars.copy_context().run, work), answer))
     try:
         good, value = answer.get(timeout=seconds)
     except queue.Empty:

@@ -20,7 +20,7 @@ from mmnotebook.analysis.values import array
 from mmnotebook.errors import MMError
 from mmnotebook.runtime.blocks.columns import Column, size_of
 from mmnotebook.runtime.models.outputs import WrongOutputsError
-from mmnotebook.runtime.running import live
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-5}
 """By the bytes of a floating-point number, relative to the largest number of an output.
@@ -109,7 +109,7 @@ def compare(
     batches = [*alone, list(places)] if batched else alone
     timed = _Timed(call, limit, 2 * len(batches))
     rounds = [[timed.outputs(batch) for batch in batches] for _ in range(2)]
-    if any(isinstance(made[-1], Exception) for made in rounds):
+    if any(isinstance(made[-1], BaseException) for made in rounds):
         return Verdict(None, None)
     first, second = rounds
     again = [_difference(*pair) for pair in zip(first, second, strict=True)]
@@ -134,9 +134,9 @@ class _Timed:
         started = time.perf_counter()
         try:
             made: Any = list(self._call(places))
-        except (MMError, WrongOutputsError, live.Stopped, TooSlow):
+        except (*ENDS_RUN, MMError, WrongOutputsError, TooSlow):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             made = error
         now = time.perf_counter()
         self._left -= 1
@@ -147,7 +147,7 @@ class _Timed:
 
 def _difference(first: Any, second: Any) -> str:
     """In what two lists of outputs, or two errors, differ; "" where they do not."""
-    failed = [made for made in (first, second) if isinstance(made, Exception)]
+    failed = [made for made in (first, second) if isinstance(made, BaseException)]
     if failed:
         same = len(failed) == 2 and type(first) is type(second)
         return "" if same else f"one of them fails with {type(failed[0]).__name__}: {failed[0]}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from mmnotebook.analysis.records import Failure, Machine
+from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.graph import Graph
@@ -22,7 +22,15 @@ from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared
-from mmnotebook.runtime.running import failing, identity, interactive, live, logs, measures
+from mmnotebook.runtime.running import (
+    failing,
+    identity,
+    interactive,
+    live,
+    logs,
+    measures,
+    warned,
+)
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.running.progress import follows
@@ -85,7 +93,7 @@ class Execution:
         """Until there is a result or an error; to be called in a thread of its own."""
         warm.on_event.append(self._events.put)
         try:
-            with logs.quiet():
+            with logs.quiet(), warned.counted():
                 self.result = self._attempts(runner, options)
         except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
             self.error = error
@@ -126,7 +134,7 @@ class Execution:
             with interactive.watching(blocks):
                 try:
                     metrics = interactive.run(pipeline, cache)
-                except Exception as error:  # noqa: BLE001 - raised again, as the user's own
+                except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
                     self.finishing.store_finished()
                     self._raise(error, cache)
             if self.live.stopped:
@@ -138,21 +146,17 @@ class Execution:
         finally:
             live.end(run_id)
 
-    def _raise(self, error: Exception | None, cache: ShardCache) -> None:
+    def _raise(self, error: BaseException | None, cache: ShardCache) -> None:
         """The run's error as one that the user can act on."""
+        self.live.close()
         if self.live.cause is not None:
             raise self.live.cause from error
         if self.live.too_many is not None:
-            node = self.live.too_many
-            tally = self.live.tallies[node]
-            seen = [Failure(*failed) for failed in self.live.failures if failed[0] == node]
-            raise failing.too_many(
-                self.graph, node, tally.failed, tally.elements_in, seen, "so far "
-            ) from error
+            raise failing.stopped_early(self.graph, self.live) from error
         if isinstance(error, MMError):
             raise error
         if error is not None:
-            raise failing.unexpected(error, cache) from error
+            raise failing.unexpected(error, self.graph, cache, self.live) from error
 
     def watch(self, seconds: float) -> bool:
         """Store what is finished and tell of it, every so many seconds until the run is over."""
@@ -181,6 +185,8 @@ class Execution:
         said, node = None, None
         if state == "failed" and self.error is not None:
             said, node = failing.said(self.error), getattr(self.error, "node", None)
+        for line in warned.lines(one for _, one in self.live.warnings()):
+            self._events.put(events.Noted(line))
         self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()
 
@@ -231,4 +237,5 @@ class Execution:
             self.machine,
             why={name: self.plan.why[name] for name in self.order},
             limit=self.prepared.limit,
+            warnings=[one for name in self.order for one in found[name].warned],
         )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 
 import pandas as pd
 
+from mmnotebook.analysis import causes
+from mmnotebook.analysis.causes import Cause
 from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime.cache import ShardCache, unstorable
 from mmnotebook.runtime.preparing import Prepared
+from mmnotebook.runtime.running.live import Live
+
+_WHILE = re.compile(r"\[while running '(.*?)'\]")
+_TRACE = "Traceback (most recent call last)"
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
@@ -24,29 +32,41 @@ def check(result: Result, prepared: Prepared, max_failed: float) -> None:
         if measure.failed > max_failed * seen:
             rows = result.failed[result.failed["node"] == name].itertuples(index=False)
             failures = [Failure(*row) for row in rows]
-            raise too_many(result.graph, name, measure.failed, seen, failures, "", result)
+            found = causes.of(failure[1:4] for failure in failures)
+            raise _too_many(
+                result.graph, name, f"{measure.failed:,} of {seen:,}", found, failures, result
+            )
 
 
-def too_many(
+def stopped_early(graph: Graph, run: Live) -> RunError:
+    """The error for a run that was stopped before its end, as too many elements had failed."""
+    assert run.too_many is not None
+    name = run.too_many
+    tally = run.tallies[name]
+    failures = [Failure(*failed) for failed in run.failures if failed[0] == name]
+    count = f"so far {tally.failed:,} of {tally.elements_in:,}"
+    return _too_many(graph, name, count, run.causes[name].ranked(), failures)
+
+
+def _too_many(
     graph: Graph,
     name: str,
-    failed: int,
-    seen: int,
+    count: str,
+    found: list[Cause],
     failures: Sequence[Failure],
-    so_far: str,
     result: Result | None = None,
 ) -> RunError:
-    """The error for a node of which too many elements failed."""
+    """The error for a node of which too many elements failed, and why they did."""
     models = ", ".join(graph[name].models)
     by = f" (model {models})" if models else ""
-    first = failures[0]
+    all_of_them = len(failures) == sum(cause.count for cause in found)
+    which = "failures" if all_of_them else f"first {len(failures):,} failures"
     where = "this error's .failed (in a notebook: sys.last_value.failed)"
     if result is not None:
         where = "mm.last.failed"
     return RunError(
-        f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
-        f"the first, {first.id!r}: {first.error}: {first.message}",
-        remedy=f"mend it, or allow a greater share with max_failed=; the failures are in {where}",
+        f"node {name!r}{by}: {count} elements failed: {causes.said(found)}",
+        remedy=f"mend it, or allow a greater share with max_failed=; the {which} are in {where}",
         node=name,
         model=models or None,
         result=result,
@@ -54,17 +74,50 @@ def too_many(
     )
 
 
-def unexpected(error: BaseException, cache: ShardCache) -> RunError:
-    """The error for what Beam raised itself."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    said, _, step = one_line(error, 1000).partition(" [while running ")
-    node = cache.name_in(step)
-    if node is not None:
-        return unstorable(f"node {node!r}: a value cannot be stored: {said}", node)
+def unexpected(error: BaseException, graph: Graph, cache: ShardCache, run: Live) -> RunError:
+    """The error for what is no failure of an element: with its node and model where known."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    steps = [_step(one) for one in chain]
+    what = _what(chain[-1])
+    for step in filter(None, steps):
+        if (name := cache.name_in(step)) is not None:
+            return unstorable(f"node {name!r}: a value cannot be stored: {what}", name)
+    node, model = run.broken or (_node(graph, steps), None)
+    if node is None:
+        return RunError(
+            f"the run failed: {what}", remedy="the whole of Beam's error is this error's __cause__"
+        )
+    by = model or ", ".join(graph[node].models)
     return RunError(
-        f"the run failed: {said}", remedy="the whole of Beam's error is this error's __cause__"
+        f"node {node!r}{f' (model {by})' if by else ''}: {what}",
+        remedy="this is no failure of one element, so it ended the run; "
+        "the whole of Beam's error is this error's __cause__",
+        node=node,
+        model=by or None,
     )
+
+
+def _what(error: BaseException) -> str:
+    """What was raised, in one line; of another process's trace the last line."""
+    text = one_line(error, 1000)
+    if _TRACE in text:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        text = " ".join(lines[-1].split())
+    return text.partition(" [while running ")[0][:1000]
+
+
+def _step(error: BaseException) -> str | None:
+    """The label of the step that Beam says an error was raised in."""
+    found = _WHILE.search(one_line(error, sys.maxsize))
+    return found[1] if found else None
+
+
+def _node(graph: Graph, steps: Sequence[str | None]) -> str | None:
+    """The node whose transform bears one of these labels."""
+    names = (re.split(r"[/:,]", step, maxsplit=1)[0] for step in steps if step)
+    return next((name for name in names if name in graph), None)
 
 
 def said(error: BaseException) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
-from mmnotebook.errors import RunError
+from mmnotebook.analysis.metrics import ModelMeasure
+from mmnotebook.errors import ModelWarning, RunError
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
@@ -71,8 +73,18 @@ class Finishing:
         plan = self.plan
         node = plan.prepared.graph[name]
         whole = measures.measured(node, counters, values)
+        for model, measure in whole.models.items():
+            if measure.not_finite:
+                self.live.warn(name, model, ModelWarning, _odd(model, measure))
+        warned = tuple(one for _, one in self.live.warnings(name))
+        whole = replace(whole, warned=warned)
         passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
-        lasting = not passing and self._is_lasting(name)
+        differs = [model for model, one in whole.models.items() if one.repeatable is False]
+        lasting = not passing and not differs and self._is_lasting(name)
+        if differs:
+            plan.why[name] = (
+                f"always computed: model {differs[0]!r} gives other outputs when it is asked again"
+            )
         if not lasting:
             self._passing.add(name)
         entry = plan.drafts[name].commit(whole.meta(name), lasting=lasting, replace=plan.fresh)
@@ -131,3 +143,10 @@ class Finishing:
     def _given(self, wire: Input) -> int:
         tally = self.live.tallies[wire.node]
         return tally.arms[wire.port] if wire.port else tally.elements_out
+
+
+def _odd(model: str, measure: ModelMeasure) -> str:
+    return (
+        f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions hold NaN "
+        "or infinity; mm.inspect shows them, and what the model was given"
+    )

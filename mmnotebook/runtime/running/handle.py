@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError
-from mmnotebook.runtime.running import progress_display
+from mmnotebook.runtime.running import progress_display, warned
 from mmnotebook.runtime.running.execution import Execution
 from mmnotebook.runtime.running.progress import Progress
 
@@ -40,6 +40,8 @@ class Running:
         self._execution = execution
         self._progress = Progress()
         execution.subscribers.insert(0, self._progress)
+        # Whoever is told of the run is told of its warnings; else they are issued again, once each.
+        self._warns = len(execution.subscribers) == 1
         self._watched = threading.Event()
 
     @property
@@ -111,6 +113,7 @@ class Running:
         """Show how far it is, where we are; to be called before it starts."""
         display = progress_display.subscriber(self._progress, background=background)
         self._execution.subscribers.append(display)
+        self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
         """Let it run in a thread of its own."""
@@ -158,6 +161,9 @@ class Running:
         return run.stopped and run.cause is None and run.too_many is None
 
     def _outcome(self) -> Result:
+        if self._warns:
+            self._warns = False
+            warned.issue(self._execution.live.warnings())
         if self._execution.error is not None:
             if self._was_cancelled():
                 raise self._interrupted()

@@ -11,7 +11,21 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmnotebook.analysis.causes import Causes
+from mmnotebook.analysis.records import Warned
 from mmnotebook.errors import MMError
+
+KEPT = 10_000
+"""The failures of a node that are kept while it is not known whether they end the run."""
+DISTINCT = 1000
+"""The most distinct warnings of a run that are told apart."""
+_WARNING = 2000
+"""The most characters of a warning's text that are kept."""
+
+
+_FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
+_Warning = tuple[str, str | None, type[Warning], str, str | None, str, int]
+"""What makes a warning distinct: node, model, class, text, module, file and line."""
 
 
 class Stopped(Exception):
@@ -61,6 +75,12 @@ class Live:
         By node.
     limits
         By node, the number of failures that already exceeds the share that may fail.
+    failures
+        The first ones of each node.
+    causes
+        Of all failures of each node.
+    broken
+        The node, and the model, that raised what is no failure of an element.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     loans
@@ -73,6 +93,9 @@ class Live:
     stopped: bool = False
     cause: MMError | None = None
     too_many: str | None = None
+    broken: tuple[str, str | None] | None = None
+    closed: bool = False
+    causes: dict[str, Causes] = field(default_factory=lambda: defaultdict(Causes))
     failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counters: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -81,6 +104,9 @@ class Live:
     )
     loans: list[Any] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _warned: Counter[_Warning] = field(default_factory=Counter)
+    # Taken again when the garbage collector makes an object warn while it is held.
+    _warning_lock: threading.RLock = field(default_factory=threading.RLock)
 
     def stop(self, cause: MMError | None = None) -> None:
         """Make every step end at its next element; the first cause is kept."""
@@ -100,16 +126,56 @@ class Live:
         if self.stopped:
             raise Stopped(self.run_id)
 
+    def broke(self, node: str, model: str | None) -> None:
+        """Note that a node raised what is no failure of an element; the first one is kept."""
+        self.broken = self.broken or (node, model)
+
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure; keep a node's first hundred; stop when there are certainly too many."""
+        """Count a failure and keep a node's first ones; stop when there are certainly too many."""
         with self._lock:
+            if self.closed:
+                raise Stopped(self.run_id)
             tally = self.tallies[node]
             tally.failed += 1
-            if tally.failed <= 100:
+            self.causes[node].add(*failure[1:4])
+            if tally.failed <= KEPT:
                 self.failures.append(failure)
             if tally.failed > self.limits.get(node, float("inf")):
                 self.too_many = self.too_many or node
                 self.stopped = True
+
+    def warn(
+        self,
+        node: str,
+        model: str | None,
+        category: type[Warning],
+        message: str,
+        filename: str = "",
+        lineno: int = 0,
+        module: str | None = None,
+    ) -> None:
+        """Count a warning of a node; equal ones are counted together and said once."""
+        text = message if len(message) <= _WARNING else message[: _WARNING - 1] + "…"
+        key = (node, model, category, text, module, filename, lineno)
+        with self._warning_lock:
+            if key not in self._warned and len(self._warned) >= DISTINCT:
+                key = (node, model, category, _FURTHER, None, "", 0)
+            self._warned[key] += 1
+
+    def warnings(self, node: str | None = None) -> list[tuple[type[Warning], Warned]]:
+        """The distinct warnings of the run, or of one node, in the order of the first of each."""
+        with self._warning_lock:
+            found = list(self._warned.items())
+        return [
+            (kind, Warned(name, model, kind.__name__, text, module, filename, lineno, count))
+            for (name, model, kind, text, module, filename, lineno), count in found
+            if node in (None, name)
+        ]
+
+    def close(self) -> None:
+        """Count no more failures: what is said of the run and what is shown of it agree."""
+        with self._lock:
+            self.closed = True
 
     def counted(self, namespace: str, name: str, count: int) -> None:
         """Note what was added to a counter."""

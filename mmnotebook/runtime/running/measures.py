@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, merge
+from mmnotebook.analysis.records import Warned
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime.metering import LATENCY, NAMESPACE
 from mmnotebook.runtime.tracking import NODE_NAMESPACE
@@ -24,23 +25,28 @@ class Measured:
 
     node: NodeMeasure
     models: Mapping[str, ModelMeasure]
+    warned: tuple[Warned, ...] = ()
 
     def meta(self, name: str) -> dict[str, Any]:
         """What is stored, as JSON, beside the elements of the node of this name."""
         measured = {
             "node": asdict(self.node),
             "models": {name: asdict(measure) for name, measure in self.models.items()},
+            "warned": list(map(asdict, self.warned)),
         }
         return {"node": name, "kind": self.node.kind, "measured": measured}
 
     @classmethod
-    def from_meta(cls, meta: Mapping[str, Any], size: int) -> Measured:
-        """What `meta` gave, of a node that was stored before and takes `size` bytes."""
+    def from_meta(cls, meta: Mapping[str, Any], size: int, name: str) -> Measured:
+        """What `meta` gave, of a node `name` that was stored before and takes `size` bytes."""
         value, models = meta["measured"], {}
         for name, measure in value["models"].items():
             buckets = {int(key): count for key, count in measure["buckets"].items()}
             models[name] = ModelMeasure(**{**measure, "buckets": buckets})
-        return cls(NodeMeasure(**{**value["node"], "bytes": size, "cached": True}), models)
+        # A node that does the same may have another name in another graph.
+        warned = (Warned(**{**one, "node": name}) for one in value.get("warned", ()))
+        measure = NodeMeasure(**{**value["node"], "bytes": size, "cached": True})
+        return cls(measure, models, tuple(warned))
 
 
 def from_beam(metrics: Any) -> tuple[Counters, Values]:

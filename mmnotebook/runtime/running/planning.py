@@ -102,7 +102,7 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
 
 def _take(made: Plan, name: str, entry: Entry) -> None:
     made.entries[name] = entry
-    made.measured[name] = Measured.from_meta(entry.meta, entry.bytes)
+    made.measured[name] = Measured.from_meta(entry.meta, entry.bytes, name)
 
 
 def _say_why(made: Plan, name: str) -> None:

@@ -27,6 +27,7 @@ from mmnotebook.ui.builder.controls.fields import (
     parted,
     record_fields,
 )
+from mmnotebook.ui.builder.form import call_fields
 
 CAN_RUN_CODE = (".pkl", ".pickle", ".joblib", ".pt2")
 _TRUST = "Such a file can run code when it is loaded: register those that you trust."
@@ -54,7 +55,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._lines: dict[str, Any] = {}
         self._make()
         super().__init__(self._parts(), layout=Layout(width="100%"))
-        for name in self._lines:
+        for name in (*self._lines, *call_fields.NAMES):
             getattr(self, name).observe(self._changed, "value")
 
     def _make(self) -> None:
@@ -71,13 +72,16 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.device = field(Dropdown, "device", options=["CPU", "GPU"])
         self.output = field(Dropdown, "output", options=[RAW, ARGMAX, FUNCTION])
         self.function = field(Combobox, "function of one output", placeholder="name")
+        self.call = call_fields.CallFields(self._variables, _callable)
+        for name in call_fields.NAMES:
+            setattr(self, name, getattr(self.call, name))
 
     def _parts(self) -> Sequence[Any]:
         parts = []
         for name in _FIELDS:
             self._lines[name] = style.note()
             parts += [getattr(self, name), self._lines[name]]
-        return parts
+        return [*parts, self.call]
 
     def message(self, name: str) -> str:
         """What is said beneath a field, as HTML."""
@@ -96,6 +100,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             offer(self.path, files())
             offer(self.model_class, classes(variables))
             offer(self.function, _functions(variables))
+            self.call.refresh(_functions(variables))
         finally:
             self._refreshing = False
         self.check()
@@ -118,7 +123,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 # An empty form is not full of mistakes: what is not there yet is only marked.
                 said = style.error(text) if self._filled(name) else ""
             style.put(self._lines[name], said)
-        return wrong
+        return wrong | self.call.check()
 
     def _filled(self, name: str) -> bool:
         return bool(str(getattr(self, name).value).strip())
@@ -161,6 +166,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         }
         if self.source.value == FILE and self.model_class.value.strip():
             made |= {"model_class": self._class(), "model_params": self._params()}
+        made |= self.call.options()
         return {name: value for name, value in made.items() if value is not None}
 
     # What each field says; each raises Wrong, or gives what is to be shown beneath it.

@@ -1,0 +1,94 @@
+"""Why elements failed: failures by what they have in common, the most frequent first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
+_FEW = 3
+"""Up to so many messages of one class of error are told apart, whatever their counts."""
+
+_MOST = 10_000
+"""After so many different messages a new one is counted by its class alone."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What several failures have in common.
+
+    Attributes
+    ----------
+    error
+        The class of the error.
+    message, id
+        Those of the first of the failures.
+    alike
+        Is the message that of all of them, but for numbers?
+    """
+
+    error: str
+    message: str
+    id: str
+    alike: bool
+    count: int
+
+
+class Causes:
+    """Counts failures by cause: those whose class and message, numbers aside, are the same."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._first: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def add(self, id: str, error: str, message: str) -> None:
+        """Count a failure."""
+        key = error, _VARIES.sub("#", message)
+        if len(self._first) >= _MOST and key not in self._first:
+            key = error, ""
+        if key not in self._first:
+            self._first[key] = message, id
+        self._counts[key] += 1
+
+    def ranked(self) -> list[Cause]:
+        """The causes, the most frequent first.
+
+        Messages of one class that differ from element to element are one cause: they say more
+        about the elements than about what is wrong.
+        """
+        found: list[Cause] = []
+        for error in dict.fromkeys(error for error, _ in self._counts):
+            counts = {key: count for key, count in self._counts.items() if key[0] == error}
+            total = sum(counts.values())
+            if len(counts) > _FEW and 2 * len(counts) > total:
+                first = next(iter(counts))
+                found.append(Cause(error, *self._first[first], False, total))
+            else:
+                found += [Cause(error, *self._first[k], True, n) for k, n in counts.items()]
+        return sorted(found, key=lambda cause: -cause.count)
+
+
+def of(failures: Iterable[tuple[str, str, str]]) -> list[Cause]:
+    """The causes of failures, each given as (id, error, message)."""
+    causes = Causes()
+    for failure in failures:
+        causes.add(*failure)
+    return causes.ranked()
+
+
+def said(causes: list[Cause], most: int = 3) -> str:
+    """The first causes with their counts, on one line."""
+    parts = [_said(cause) for cause in causes[:most]]
+    rest = causes[most:]
+    if rest:
+        others = "1 other cause" if len(rest) == 1 else f"{len(rest):,} other causes"
+        parts.append(f"{sum(cause.count for cause in rest):,} × {others}")
+    return "; ".join(parts)
+
+
+def _said(cause: Cause) -> str:
+    such = "" if cause.alike else "such as "
+    where = f"{'first: ' if cause.count > 1 else ''}{cause.id!r}"
+    return f"{cause.count:,} × {cause.error}: {such}{cause.message} ({where})"

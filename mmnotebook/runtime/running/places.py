@@ -1,0 +1,54 @@
+"""Which node, and which model in it, the current thread works for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from mmnotebook.runtime.running.live import Live, Stopped
+
+
+class Place(NamedTuple):
+    """A node of a run that is in this process, and the model that it calls."""
+
+    run: Live
+    node: str
+    model: str | None
+
+
+_place: ContextVar[Place | None] = ContextVar("mmnotebook_place", default=None)
+
+
+def current() -> Place | None:
+    """The node that this thread works for, None when it works for none."""
+    return _place.get()
+
+
+@contextlib.contextmanager
+def within(run: Live | None, node: str, model: str | None = None) -> Iterator[None]:
+    """Work for a node, or for a model in it; what is raised then is noted as theirs."""
+    if run is None:
+        yield
+        return
+    token = _place.set(Place(run, node, model))
+    try:
+        yield
+    except Stopped:
+        raise
+    except BaseException:
+        run.broke(node, model)
+        raise
+    finally:
+        _place.reset(token)
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Call a model for what is no prediction: its warnings are not counted, nor shown."""
+    token = _place.set(Place(Live("", {}), "", None))
+    try:
+        yield
+    finally:
+        _place.reset(token)

@@ -1,0 +1,141 @@
+"""What the code of a user may raise, and what it may return."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.errors import one_line
+from mmnotebook.runtime import coders
+from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Same, Tuples
+from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.running.live import Stopped
+
+ENDS_RUN = (KeyboardInterrupt, Stopped)
+"""What ends the run when a function or a model raises it.
+
+Everything else, `SystemExit` and `GeneratorExit` too, costs one element:
+`except ENDS_RUN: raise`, then `except BaseException`.
+"""
+
+_PLAIN = {str, bytes, bool, int, float, complex, type(None)}
+_DEPTH = 200
+"""Lists around what is checked: where it is stored, less of the stack is left than here."""
+
+
+class NotStorableError(TypeError):
+    """A function or a model returned a value that cannot be pickled."""
+
+
+def not_storable(values: Column) -> dict[int, BaseException]:
+    """Find the values that cannot be stored: by place, what is the matter with each.
+
+    Numbers, arrays, tensors and texts are not looked at. All others are pickled together, without
+    keeping the pickle, and one by one only when that fails.
+    """
+    if isinstance(values, (Records, Tuples)):
+        columns = values.columns.values() if isinstance(values, Records) else values.columns
+        found = {at: error for column in columns for at, error in not_storable(column).items()}
+        if isinstance(values, Tuples) and (error := _error(values.kind)):
+            return dict.fromkeys(range(len(values)), error)
+        return dict(sorted(found.items()))
+    if isinstance(values, Same):
+        error = _error(values.value) if len(values) else None
+        return dict.fromkeys(range(len(values)), error) if error else {}
+    if not isinstance(values, Objects) or _PLAIN.issuperset(map(type, values.values)):
+        return {}
+    if _error(values.values) is None:
+        return {}
+    each = ((at, _error(value)) for at, value in enumerate(values.values))
+    return {at: error for at, error in each if error is not None}
+
+
+def storable(
+    values: Column, places: Sequence[int], errors: dict[int, BaseException]
+) -> tuple[Sequence[int], Column]:
+    """Divide values by whether they can be stored.
+
+    Parameters
+    ----------
+    places
+        What each value is known by.
+    errors
+        Where the errors of the others are put, by their places.
+
+    Returns
+    -------
+    places, values
+        Those that can be stored.
+    """
+    found = not_storable(values)
+    if not found:
+        return places, values
+    errors.update((places[at], error) for at, error in found.items())
+    kept = [at for at in range(len(places)) if at not in found]
+    return [places[at] for at in kept], pack(values.take(kept).rows())
+
+
+def _error(value: Any) -> BaseException | None:
+    """What storing a value raises, None for one that can be stored."""
+    try:
+        _try(value)
+    except ENDS_RUN:
+        raise
+    except MemoryError as error:  # another try may not meet it
+        return error
+    except BaseException as error:  # noqa: BLE001 - whatever a foreign object's pickling raises
+        return NotStorableError(
+            f"returned {_named(value)}, which cannot be stored: {one_line(error, 200)}; "
+            "return plain data: numbers, texts, arrays, records, or lists of these "
+            "(a list in place of a generator)"
+        )
+    return None
+
+
+def _named(value: Any) -> str:
+    kind = type(value)
+    return (
+        f"a {kind.__qualname__}"
+        if kind.__module__ == "builtins"
+        else (f"a {kind.__module__}.{kind.__qualname__}")
+    )
+
+
+def _try(value: Any) -> None:
+    """Pickle a value, and make it again when code other than pickle's own has a part in that."""
+    deep = value
+    for _ in range(_DEPTH):
+        deep = [deep]
+    check = _Check(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
+    check.dispatch_table = coders.TABLE
+    check.dump(deep)
+    if check.foreign:
+        whole = io.BytesIO()
+        coders.dump(value, whole)
+        pickle.loads(whole.getbuffer())
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+_KNOWN = {*coders.TABLE, type, type(len), type(one_line), np.dtype}
+"""Classes whose objects are made again without code of the user's."""
+
+
+class _Check(pickle.Pickler):
+    """Pickles, and notes whether it met an object that only its own code can make again."""
+
+    foreign = False
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) not in _KNOWN and not isinstance(value, np.generic):
+            self.foreign = True
+        return NotImplemented

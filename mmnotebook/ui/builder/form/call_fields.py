@@ -1,0 +1,96 @@
+"""The fields of the form that say how a model is called: batches, their axes, state, remote."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ipywidgets import Accordion, Combobox, Dropdown, Layout, Text, VBox
+
+from mmnotebook.errors import MMError
+from mmnotebook.runtime.models import settings
+from mmnotebook.ui import arguments
+from mmnotebook.ui.builder.controls import style
+from mmnotebook.ui.builder.controls.editors import offer
+from mmnotebook.ui.builder.controls.fields import Wrong
+
+BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
+FOUND, REMOTE, HERE = "found out by its first call", "remote: asked for predictions alone", "here"
+TITLE = "How it is called: batch axis, state, remote"
+
+Variables = Mapping[str, Any]
+Named = Callable[[str, Variables, str], Any]
+
+
+class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
+    """What few models need, closed at first.
+
+    Parameters
+    ----------
+    variables
+        Gives the variables of the notebook.
+    named
+        Gives the function of the notebook that a text names.
+    """
+
+    def __init__(self, variables: Callable[[], Variables], named: Named) -> None:
+        self._variables, self._named = variables, named
+        field = style.field
+        self.batched = field(Dropdown, "a call is made", options=[BATCH, SINGLE])
+        self.batch_axis = field(Text, "axis of the batch in the input", placeholder="0")
+        self.output_batch_axis = field(
+            Text, "axis of the batch in the output", placeholder="the first; 1; (0, 1)"
+        )
+        self.collate = field(
+            Combobox, "function that makes a batch of a list", placeholder="stacked"
+        )
+        self.reset = field(Combobox, "method or function that resets its state", placeholder="none")
+        self.remote = field(Dropdown, "it answers", options=[FOUND, REMOTE, HERE])
+        self._lines = {name: style.note() for name in NAMES}
+        parts = [part for name in NAMES for part in (getattr(self, name), self._lines[name])]
+        box = VBox(parts, layout=Layout(width="100%"))
+        super().__init__([box], titles=(TITLE,), selected_index=None)
+        self.layout.width = "100%"
+
+    def refresh(self, functions: Sequence[str]) -> None:
+        """Offer the functions that there are now."""
+        offer(self.collate, functions)
+        offer(self.reset, functions)
+
+    def check(self) -> dict[str, str]:
+        """Say what is wrong beneath each field; what it is, by field."""
+        wrong: dict[str, str] = {}
+        for name in NAMES:
+            try:
+                self._value(name)
+            except (Wrong, MMError, ArgumentTypeError) as error:
+                wrong[name] = error.message if isinstance(error, MMError) else str(error)
+            style.put(self._lines[name], style.error(wrong[name]) if name in wrong else "")
+        return wrong
+
+    def options(self) -> dict[str, Any]:
+        """The options of `register`, without what is left at its default."""
+        made = {name: self._value(name) for name in NAMES}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def _value(self, name: str) -> Any:
+        """What a field says, None for the default; raises what is to be shown beneath it."""
+        if name == "batched":
+            return False if self.batched.value == SINGLE else None
+        if name == "remote":
+            return {REMOTE: True, HERE: False}.get(self.remote.value)
+        text = getattr(self, name).value.strip()
+        if not text:
+            return None
+        if name == "batch_axis":
+            return arguments.axis(text)
+        if name == "output_batch_axis":
+            return settings.axes(name, arguments.axes(text))
+        variables = self._variables()
+        if name == "reset" and text.isidentifier() and text not in variables:
+            return text  # a method: register looks whether the model has it
+        return self._named(text, variables, "function")
+
+
+NAMES = ("batched", "batch_axis", "output_batch_axis", "collate", "reset", "remote")

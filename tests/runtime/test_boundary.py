@@ -1,0 +1,431 @@
+"""The boundary of a model: what it returns is each element's own, or the run says why not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+from sklearn.preprocessing import StandardScaler
+
+import mmnotebook as mm
+from mmnotebook.errors import ModelError, RunError
+
+X = np.random.default_rng(0).random((70, 3), "float32")
+
+
+def run(name: str, data: Any = X, **options: Any) -> mm.Result:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mm.ModelWarning)
+        return mm.run(mm.pipeline(f"data | {name}", data=data), progress=False, **options)
+
+
+def verdict(name: str, data: Any = X) -> tuple[Any, Any]:
+    """What `r.models` says: batch_invariant, repeatable."""
+    model = run(name, data).models.loc[name]
+    return model["batch_invariant"], model["repeatable"]
+
+
+class TimeMajor(torch.nn.Module):
+    """(batch, time, features) in, (time, batch, hidden) out, as a recurrent layer has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = torch.nn.GRU(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.rnn(x.transpose(0, 1))[0]
+
+
+class TestAxes:
+    def test_time_first_stops_with_the_remedy_that_works(self) -> None:
+        torch.manual_seed(0)
+        model = TimeMajor().eval()
+        data = np.random.default_rng(0).random((64, 8, 3), "float32")
+        mm.register("m", model)
+        with pytest.raises(RunError, match=r"shape \(8, 64, 4\) for a batch of 64") as caught:
+            run("m", data)
+        assert "output_batch_axis=1" in str(caught.value) and caught.value.node == "m"
+        mm.register("m", model, output_batch_axis=1)
+        with torch.no_grad():
+            alone = [model(torch.from_numpy(row[None]))[:, 0].numpy() for row in data]
+        got = run("m", data)["m"]["prediction"]
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(got, alone, strict=True))
+
+    def test_a_recurrent_layer_with_the_batch_on_its_second_axis(self) -> None:
+        torch.manual_seed(0)
+        layer = torch.nn.GRU(3, 4)
+        data = np.random.default_rng(0).random((9, 5, 3), "float32")
+        mm.register("gru", layer, batch_axis=1, output_batch_axis=1, batch_size=4)
+        for row, (out, hidden) in zip(data, run("gru", data)["gru"]["prediction"], strict=True):
+            expected = layer(torch.from_numpy(row)[:, None])
+            assert np.allclose(out, expected[0][:, 0].detach(), atol=1e-5)
+            assert np.allclose(hidden, expected[1][:, 0].detach(), atol=1e-5)
+
+    def test_one_axis_for_each_output(self) -> None:
+        layer = torch.nn.GRU(3, 4, batch_first=True)
+        data = np.random.default_rng(0).random((9, 5, 3), "float32")
+        mm.register("gru", layer)
+        with pytest.raises(RunError, match=r"output_batch_axis=\(0, 1\)"):
+            run("gru", data)
+        mm.register("gru", layer, output_batch_axis=(0, 1))
+        assert [h.shape for _, h in run("gru", data)["gru"]["prediction"]] == [(1, 4)] * 9
+
+    def test_no_batch_axis(self) -> None:
+        def longest(clip: Any) -> Any:
+            return clip.max(0), len(clip)
+
+        clips = [np.full((n, 2), n, "float32") for n in (3, 1, 5)]
+        mm.register("m", longest, framework="python", batched=False)
+        assert [int(n) for _, n in run("m", clips)["m"]["prediction"]] == [3, 1, 5]
+
+    @pytest.mark.parametrize("how", [{"batch_size": 4}, {"batch_axis": 1}, {"collate": list}])
+    def test_no_batch_axis_excludes_what_needs_one(self, how: dict[str, Any]) -> None:
+        with pytest.raises(ModelError, match="batched=False"):
+            mm.register("m", torch.nn.Linear(2, 1), batched=False, **how)
+
+    @pytest.mark.parametrize("axis", ["1", True, 1.5, [], {"a": "b"}])
+    def test_what_is_no_axis_is_refused(self, axis: Any) -> None:
+        with pytest.raises(ModelError, match="allowed"):
+            mm.register("m", torch.nn.Linear(2, 1), output_batch_axis=axis)
+
+    def test_a_handler_that_makes_its_own_batches_refuses_them(self) -> None:
+        for how in ({"batch_axis": 1}, {"collate": list}, {"batched": False}):
+            with pytest.raises(ModelError, match="makes its batches itself"):
+                mm.register("m", Echo(), **how)  # type: ignore[arg-type]
+
+
+class Echo(ModelHandler[Any, PredictionResult, Any]):
+    def load_model(self) -> Any:
+        return len
+
+    def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
+        return [PredictionResult(example, model(example)) for example in batch]
+
+
+class TestHandlers:
+    def test_a_handler_that_cuts_its_outputs_is_found_out(self) -> None:
+        """As Beam's own do: outputs are paired with examples as far as they go."""
+
+        class Cuts(Echo):
+            def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
+                out = np.ones((100, len(batch), 4))  # time first
+                return [PredictionResult(*pair) for pair in zip(batch, out, strict=False)]
+
+        mm.register("m", Cuts())
+        with pytest.raises(RunError, match="more than one of its axes"):
+            run("m")
+
+    def test_one_with_a_function_after_it(self) -> None:
+        mm.register("m", Echo().with_postprocess_fn(lambda result: result.inference + 1))
+        assert run("m", ["a", "bbb"])["m"]["prediction"].tolist() == [2, 4]
+
+
+class Fits:
+    """A scaler fitted on whatever it is given."""
+
+    def predict(self, rows: Any) -> Any:
+        return StandardScaler().fit_transform(rows).sum(1)
+
+
+class Pads:
+    def predict(self, texts: Any) -> Any:
+        most = max(map(len, texts))
+        return [text.ljust(most) for text in texts]
+
+
+class Counts:
+    """Keeps a state from call to call."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, rows: Any) -> Any:
+        self.calls += 1
+        return rows.sum(1) + self.calls
+
+    def start(self) -> None:
+        self.calls = 0
+
+
+class Draws:
+    def predict(self, rows: Any) -> Any:
+        return rows.sum(1) + np.random.rand(len(rows))
+
+
+class TrainMode(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.norm.train()
+        return self.norm(x)
+
+
+class Plain:
+    def predict(self, rows: Any) -> Any:
+        return rows.sum(1)
+
+
+class TestNeighbors:
+    @pytest.mark.parametrize(
+        ("model", "data", "expected"),
+        [
+            (Plain(), X, (True, True)),
+            (torch.nn.Sequential(torch.nn.Linear(3, 50), torch.nn.Linear(50, 2)), X, (True, True)),
+            (Fits(), X, (False, True)),
+            (TrainMode(), X, (False, True)),
+            (Pads(), ["a", "much longer", "bb"], (False, True)),
+            (Draws(), X, (False, False)),
+            (Counts(), X, (False, False)),
+        ],
+        ids=["plain", "torch", "fits", "batch-norm", "pads", "draws", "counts"],
+    )
+    def test_a_dependence_is_named(self, model: Any, data: Any, expected: Any) -> None:
+        mm.register("m", model)
+        assert verdict("m", data) == expected
+        said = run("m", data).warnings
+        differs = said[said["category"] == "ModelWarning"]
+        assert len(differs) == (False in expected)
+        assert differs["message"].str.startswith("model 'm' gives an element another output").all()
+
+    def test_it_is_said_once_and_with_the_remedy(self) -> None:
+        mm.register("m", Fits())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            mm.run(mm.pipeline("data | m", data=X), progress=False)
+        (said,) = [w for w in caught if w.category is mm.ModelWarning]
+        assert "batch_size=1" in str(said.message)
+        mm.register("m", Fits(), batch_size=1)  # the remedy
+        assert verdict("m") == (True, True)
+
+    def test_no_call_is_counted_and_none_is_made_again(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+
+        class Noted(Plain):
+            def predict(self, rows: Any) -> Any:
+                with log.open("a") as file:
+                    file.write("x")
+                return rows.sum(1)
+
+        mm.register("m", Noted(), batch_size=35)
+        model = run("m").models.loc["m"]
+        assert (model["batches"], model["predictions"], model["mean_batch"]) == (2, 70, 35)
+        made = log.stat().st_size
+        assert made == 1 + 2 * 4 + 2  # one alone, three alone and together twice, two batches
+        assert run("m", fresh=True).models.loc["m", "batch_invariant"] is True
+        assert log.stat().st_size == made + 2
+
+    def test_a_slow_model_is_not_probed_and_the_table_says_so(self) -> None:
+        class Slow(Plain):
+            def predict(self, rows: Any) -> Any:
+                time.sleep(0.4)
+                return super().predict(rows)
+
+        mm.register("m", Slow())
+        assert verdict("m") == ("not probed", "not probed")
+
+    def test_a_state_starts_anew_in_every_run_and_is_not_cached(self) -> None:
+        mm.register("m", Counts(), batch_size=10)
+        first, second = run("m"), run("m")
+        assert first["m"]["prediction"].tolist() == second["m"]["prediction"].tolist()
+        assert np.allclose(first["m"]["prediction"][0], X[0].sum() + 1)
+        assert not second.nodes.loc["m", "cached"] and "always computed" in second.why["m"]
+        assert second.models.loc["m", "loads"] == 1
+
+    @pytest.mark.parametrize("how", ["start", Counts.start], ids=["method", "function"])
+    def test_a_state_that_can_be_reset_is_kept_loaded_and_cached(self, how: Any) -> None:
+        mm.register("m", Counts(), batch_size=10, reset=how)
+        first, second = run("m"), run("m", fresh=True)
+        assert first["m"]["prediction"].tolist() == second["m"]["prediction"].tolist()
+        assert second.models.loc["m", "loads"] == 0
+        assert run("m").nodes.loc["m", "cached"]
+
+    def test_a_reset_that_is_not_there(self) -> None:
+        with pytest.raises(ModelError, match="did you mean 'start'"):
+            mm.register("m", Counts(), reset="strat")
+
+    def test_nan_and_infinity_are_counted_and_said_once(self) -> None:
+        class Odd:
+            def predict(self, rows: Any) -> Any:
+                return np.where(rows[:, 0] > 0.5, np.nan, rows[:, 0])
+
+        mm.register("m", Odd(), batch_size=10)
+        result = run("m")
+        count = int((X[:, 0] > 0.5).sum())
+        assert result.models.loc["m", "not_finite"] == count
+        (said,) = result.warnings["message"]
+        assert said.startswith(f"model 'm': {count} of 70 predictions hold NaN or infinity")
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A server on this machine that counts its connections."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+    seen: list[int] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                seen.append(1)
+                connection.sendall(b"ok")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1], seen
+    listener.close()
+    thread.join(20)
+
+
+class Asks:
+    """Asks a server once per call, as a client of an HTTP service does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def predict(self, rows: Any) -> Any:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.recv(2)
+        return [float(row.sum()) for row in rows]
+
+
+class Gram:
+    def predict(self, rows: Any) -> Any:
+        return rows @ rows.T
+
+
+class TestRemote:
+    @pytest.mark.parametrize("remote", [None, True])
+    def test_a_remote_model_is_asked_for_predictions_alone(self, server: Any, remote: Any) -> None:
+        port, seen = server
+        mm.register("m", Asks(port), batch_size=23, remote=remote)
+        result = run("m")
+        assert np.allclose(result["m"]["prediction"].tolist(), X.sum(1))
+        model = result.models.loc["m"]
+        assert len(seen) == model["batches"] == 4  # one element, and 69 in batches of 23
+        assert (model["batch_invariant"], model["repeatable"]) == ("not probed", "not probed")
+
+    def test_one_that_is_said_to_be_here_is_probed(self, server: Any) -> None:
+        port, seen = server
+        mm.register("m", Asks(port), remote=False)
+        assert verdict("m") == (True, True)
+        assert len(seen) > 2
+
+    def test_ambiguity_is_an_error_that_names_the_remedy(self) -> None:
+        mm.register("m", Gram(), remote=True)
+        with pytest.raises(RunError, match="output_batch_axis="):
+            run("m")
+
+    def test_heads_are_proven_by_the_calls_of_the_run(self) -> None:
+        def heads(rows: Any) -> Any:
+            return [rows.sum(1), rows.max(1)]
+
+        mm.register("m", heads, framework="python", remote=True)
+        got = run("m", X[:3])["m"]["prediction"].tolist()
+        assert np.allclose(got, np.stack([X[:3].sum(1), X[:3].max(1)], 1))
+
+    def test_an_element_that_it_refuses_costs_itself(self, server: Any) -> None:
+        class Refuses(Asks):
+            def predict(self, rows: Any) -> Any:
+                made = super().predict(rows)
+                if any(row[0] == X[0, 0] for row in rows):
+                    raise ValueError("not this one")
+                return made
+
+        port, seen = server
+        mm.register("m", Refuses(port))
+        result = run("m")
+        assert len(result["m"]) == 69 and result.failed["id"].tolist() == ["0"]
+        assert len(seen) == 3  # alone, 64, 5
+
+
+class TestRagged:
+    def test_one_shape_at_a_time_and_back_in_order(self) -> None:
+        sizes = [3, 5, 2, 4]
+        data = [np.full((sizes[i % 4], 2), i, "float32") for i in range(64)]
+        mm.register("m", Mean(), batch_size=64)
+        result = run("m", data)
+        assert [float(p) for p in result["m"]["prediction"]] == list(range(64))
+        assert result.models.loc["m", "batches"] == 4
+
+    def test_preprocess_is_called_once_whatever_is_tried_again(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+
+        def noted(row: Any) -> Any:
+            with log.open("a") as file:
+                file.write("x")
+            return row
+
+        class Picky(Plain):
+            def predict(self, rows: Any) -> Any:
+                if (rows[:, 0] > 0.97).any():
+                    raise ValueError("too much")
+                return super().predict(rows)
+
+        mm.register("m", Picky(), preprocess=noted)
+        result = run("m", max_failed=1.0)
+        assert len(result.failed) == int((X[:, 0] > 0.97).sum()) > 0
+        assert log.stat().st_size == 70
+
+    def test_a_failing_preprocess_costs_its_element(self) -> None:
+        def half(row: Any) -> Any:
+            if row[0] == X[7, 0]:
+                raise ValueError("no")
+            return row
+
+        mm.register("m", Plain(), preprocess=half)
+        result = run("m")
+        assert result.failed["id"].tolist() == ["7"] and len(result["m"]) == 69
+
+    @pytest.mark.parametrize("framework", ["torch", "python"])
+    def test_collate_packs_elements_of_different_lengths(self, framework: str) -> None:
+        class Last(torch.nn.Module):
+            """The sum of each sequence, of those padded together."""
+
+            def forward(self, packed: Any) -> Any:
+                values, lengths = packed["values"], packed["lengths"]
+                inside = torch.arange(values.shape[1]) < lengths[:, None]
+                return (values * inside).sum(1)
+
+        def pad(items: list[Any]) -> Any:
+            rows = [torch.as_tensor(item) for item in items]
+            values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+            return {"values": values, "lengths": torch.tensor([len(row) for row in rows])}
+
+        def called(packed: Any) -> Any:
+            return Last()(packed)
+
+        data = [np.arange(n, dtype="float32") for n in (3, 1, 4, 1, 5)]
+        model = Named(Last()) if framework == "torch" else called
+        mm.register("m", model, framework=framework, collate=pad)
+        result = run("m", data)
+        assert [float(p) for p in result["m"]["prediction"]] == [3.0, 0, 6, 0, 10]
+        assert result.models.loc["m", "batches"] == 1
+
+
+class Named(torch.nn.Module):
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, values: Any, lengths: Any) -> Any:
+        return self.inner({"values": values, "lengths": lengths})
+
+
+class Mean:
+    def predict(self, batch: Any) -> Any:
+        return np.asarray(batch).mean((1, 2))
