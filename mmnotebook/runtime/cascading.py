@@ -16,11 +16,12 @@ from mmnotebook.runtime import confidence
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.columns import Column, Tuples
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.combining import Array, inferences
+from mmnotebook.runtime.combining import Array
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.inference import BlockHandler, Loaded
-from mmnotebook.runtime.models import outputs
+from mmnotebook.runtime.inferences import inferences
+from mmnotebook.runtime.models.outputs import argmax
 from mmnotebook.runtime.models.warm import Loan
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.tracking import Tracker, weight
@@ -134,7 +135,7 @@ class SmallHandler(BlockHandler):
         """What the model was registered to give of its raw outputs."""
         if self.output is None:
             return outputs
-        last = outputs.argmax if self.output == "argmax" else self.output
+        last = argmax if self.output == "argmax" else self.output
         made = []
         for place, output in zip(places, outputs, strict=True):
             try:

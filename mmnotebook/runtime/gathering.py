@@ -17,8 +17,9 @@ from mmnotebook.runtime import joining
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.combining import COMBINE, inferences
+from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.data.elements import Select
+from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.tracking import weight
 
