@@ -8,6 +8,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -22,7 +23,15 @@ from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared
-from mmnotebook.runtime.running import failing, identity, interactive, live, logs, measures
+from mmnotebook.runtime.running import (
+    failing,
+    identity,
+    interactive,
+    live,
+    logs,
+    measures,
+    verdicts,
+)
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.running.progress import follows
@@ -183,6 +192,12 @@ class Execution:
             said, node = failing.said(self.error), getattr(self.error, "node", None)
         self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()
+
+    def warn(self) -> None:
+        """Warn of what the result cannot show."""
+        with suppress(MMError, OSError):  # without what was stored there is nothing to be seen
+            for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
+                warnings.warn(text, stacklevel=5)
 
     def _tell_finished(self) -> None:
         for name in self.finishing.take_made():
