@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from mmnotebook.graph.graph import Input, Node
 
@@ -20,8 +20,28 @@ def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
     found: dict[str, Arms] = {}
     for node in order:
         ways = [arms_of(wire, found) for wire in node.inputs]
-        forks = set(ways[0]).intersection(*ways[1:]) if ways else ()
-        found[node.name] = {f: frozenset[str]().union(*(way[f] for way in ways)) for f in forks}
+        found[node.name] = _of_all(ways) if needs_all(node) else _of_one(ways)
+    return found
+
+
+def needs_all(node: Node) -> bool:
+    """Does a step take only the elements for which each of its inputs has an output?"""
+    return node.gather == "join" and dict(node.params).get("missing") != "use rest"
+
+
+def _of_one(ways: Sequence[Arms]) -> Arms:
+    """The arms of what has come one of several ways."""
+    forks = set(ways[0]).intersection(*ways[1:]) if ways else ()
+    return {fork: frozenset[str]().union(*(way[fork] for way in ways)) for fork in forks}
+
+
+def _of_all(ways: Sequence[Arms]) -> Arms:
+    """The arms of what has come all of several ways."""
+    found: dict[str, frozenset[str]] = {}
+    for fork in dict.fromkeys(fork for way in ways for fork in way):
+        first, *others = (way[fork] for way in ways if fork in way)
+        # Where no element can come all ways, what follows is not to be blamed for it.
+        found[fork] = first.intersection(*others) or first.union(*others)
     return found
 
 

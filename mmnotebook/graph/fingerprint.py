@@ -11,7 +11,7 @@ from mmnotebook.graph.graph import Graph, Node
 
 __all__ = ["FORMAT", "Identity", "Unknowable", "changes", "digest", "identities"]
 
-FORMAT = "mmnotebook 3"
+FORMAT = "mmnotebook 4"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

@@ -77,8 +77,8 @@ class StepKind:
         The parameter that names its outputs, for a step that has several.
     ends
         True when nothing may follow.
-    needs_one
-        Parameters of which one must be given.
+    unnamed
+        Parameters that may be left out, and be written without their names.
     """
 
     name: str
@@ -87,7 +87,7 @@ class StepKind:
     inputs: Literal["none", "any", "join"] = "any"
     arms: str | None = None
     ends: bool = False
-    needs_one: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
     def param(self, name: str) -> Param | None:
         return next((param for param in self.params if param.name == name), None)
@@ -95,7 +95,7 @@ class StepKind:
     @property
     def placed(self) -> tuple[str, ...]:
         """The parameters that may be written without their names."""
-        return tuple(p.name for p in self.params if p.required or p.name in self.needs_one[:1])
+        return tuple(p.name for p in self.params if p.required or p.name in self.unnamed)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -105,7 +105,9 @@ class StepKind:
 
 _ID = Param("id", is_text, "the name of a column")
 _FUNCTION = Param("function", is_name, "the name of a function", required=True, names="function")
-_BY = Param("by", is_text, "the name of a field, or a function of the value")
+_GOES_BY = "the name of a field, or a function of the value"
+_BY = Param("by", is_text, _GOES_BY)
+_PAIRS = f"{_GOES_BY}; left out for (key, value) pairs"
 _BY_FUNCTION = Param("by_function", is_name, "the name of a function", names="function")
 _MISSING = Param("missing", one_of(*MISSING), '"fail", "skip" or "use rest"', default="fail")
 _KEYS = "no key in two of them"
@@ -201,14 +203,14 @@ KINDS: dict[str, StepKind] = {
                     names="model",
                     why=key_in_two,
                 ),
-                _BY,
+                Param("by", is_text, _PAIRS),
                 _BY_FUNCTION,
                 Param("max_models", is_count, "a whole number from 1"),
                 Param("group", is_grouping, "True, False or 'auto'", default="auto"),
                 _model("default", "the name of the model for all other keys"),
                 Param("lowering", one_of(*LOWERINGS), '"auto", "blocks" or "beam"', default="auto"),
             ),
-            needs_one=("by", "by_function"),
+            unnamed=("by",),
         ),
         StepKind("vote", "the label that most models give", (_MISSING,), inputs="join"),
         StepKind("mean", "the mean of the models' outputs", (_MISSING,), inputs="join"),

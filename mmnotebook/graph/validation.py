@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from mmnotebook.errors import Problem, nearest
-from mmnotebook.graph import checks, steps
+from mmnotebook.graph import checks, meeting, steps
 from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.passing import makers
+
+_NO_PAIRS = ("read", "model", "keyed", "cascade", "vote", "mean", "stack")
 
 
 class Gap(Problem):
@@ -18,7 +21,7 @@ class Gap(Problem):
 
 def problems(graph: Graph) -> list[Problem]:
     """Every problem of a graph, in the order of its nodes; [] for a valid one."""
-    return _all(graph) or list(_cycle(graph))
+    return _all(graph) or list(_cycle(graph)) or list(_never(graph))
 
 
 def faults(graph: Graph) -> list[Problem]:
@@ -100,11 +103,7 @@ def _params(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
 
 
 def _one_of_several(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with parameters that take each other's place, or go by another's value."""
-    if kind.needs_one and not any(name in given for name in kind.needs_one):
-        named = kind.needs_one[0]
-        allowed = next(param.allowed for param in kind.params if param.name == named)
-        yield Gap(f"{kind.name} needs {named!r}", allowed=allowed)
+    """What is wrong with parameters that take each other's place."""
     if "by" in given and "by_function" in given:
         yield Problem("'by' is a field and a function at once", allowed="one of them")
 
@@ -127,6 +126,7 @@ def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:
     yield from _arity(node, kind)
     for wire in node.inputs:
         yield from _wire(graph, node, wire)
+    yield from _pairs(graph, node)
     ends = Counter((wire.node, wire.port) for wire in node.inputs)
     keys = Counter(wire.node for wire in node.inputs) if node.gather == "join" else ends
     for end, count in keys.items():
@@ -201,6 +201,18 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
         )
 
 
+def _pairs(graph: Graph, node: Node) -> Iterator[Problem]:
+    """A model per key that is to take its key from pairs, behind a step that gives none."""
+    if node.kind != "keyed" or not {"by", "by_function"}.isdisjoint(dict(node.params)):
+        return
+    for wire in makers(graph, node):
+        above = graph[wire.node]
+        if wire.select is None and (above.kind in _NO_PAIRS or above.gather == "join"):
+            message = f"without 'by' the elements are (key, value) pairs; {above.name!r} gives none"
+            yield Gap(message, node=node.name, allowed='by="field", or by=function')
+            return
+
+
 def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:
     if arms and wire.port not in arms:
         yield Problem(
@@ -246,3 +258,9 @@ def _cycle(graph: Graph) -> Iterator[Problem]:
         return
     path = " → ".join([edges[0][0], *(edge[1] for edge in edges)])
     yield Problem("a step cannot feed itself", node=edges[0][0], found=path, allowed="no cycle")
+
+
+def _never(graph: Graph) -> Iterator[Problem]:
+    """The joins of a graph without other problems that can never succeed."""
+    for one in meeting.never(graph):
+        yield Gap(one.message, node=one.node, allowed=one.allowed)

@@ -40,7 +40,7 @@ def _cascade(node: Node, given: Mapping[str, Any]) -> str:
 
 def _keyed(node: Node, given: Mapping[str, Any]) -> str:
     count = len(node.models)
-    return f"{count} model{'' if count == 1 else 's'} by {_key(given) or _OPEN}"
+    return f"{count} model{'' if count == 1 else 's'} by {_key(given) or 'key'}"
 
 
 def _plain(node: Node, given: Mapping[str, Any]) -> str:

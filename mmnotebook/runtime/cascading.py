@@ -16,10 +16,11 @@ from mmnotebook.runtime import confidence
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.columns import Column, Tuples
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.combining import Array, inferences
+from mmnotebook.runtime.combining import Array
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.inference import BlockHandler
+from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.models.outputs import argmax
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.running import places

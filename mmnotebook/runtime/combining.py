@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.analysis.values import array, is_prediction, plain
+from mmnotebook.analysis.values import array, plain
 from mmnotebook.errors import shown
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, Tensors, Tuples
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, Tensors
+from mmnotebook.runtime.inferences import inferences
+from mmnotebook.runtime.labels import labeled
 
 Array = np.ndarray[Any, Any]
 
@@ -19,12 +21,14 @@ Array = np.ndarray[Any, Any]
 def vote(outputs: Mapping[str, Any]) -> Any:
     """The label that most models gave; in a tie the one that came first in the list.
 
+    Of {"label", "score"}, and of a list of those, it is the label with the highest score.
+
     Raises
     ------
     TypeError
         When a model gave None, scores or anything else in place of one label.
     """
-    labels = _given(outputs)
+    labels = {name: _label(output) for name, output in _given(outputs).items()}
     for name, label in labels.items():
         if isinstance(label, np.ndarray):
             raise TypeError(
@@ -84,6 +88,11 @@ def _given(outputs: Mapping[str, Any]) -> dict[str, Any]:
                 "and missing= says what becomes of it"
             )
     return given
+
+
+def _label(output: Any) -> Any:
+    found = labeled(output)
+    return output if found is None else found.label
 
 
 def _check_shapes(arrays: Mapping[str, Array]) -> None:
@@ -152,14 +161,6 @@ COMBINE = {
     "mean": Combine(mean, _means),
     "stack": Combine(stack, _stacks),
 }
-
-
-def inferences(values: Column) -> Column:
-    """What models gave, of a column of predictions; any other column as it is."""
-    if isinstance(values, Tuples) and is_prediction(values.kind):
-        names: tuple[str, ...] = values.kind._fields  # type: ignore[attr-defined]
-        return values.columns[names.index("inference")]
-    return values
 
 
 def numbers(values: Column) -> Array | None:

@@ -12,6 +12,7 @@ from mmnotebook.errors import ModelError, shown
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.combining import Array, numbers
 from mmnotebook.runtime.data.elements import own
+from mmnotebook.runtime.labels import labeled
 
 SUM = 1e-3
 """How far from 1 probabilities may add up."""
@@ -21,14 +22,22 @@ def of_column(outputs: Column) -> Array:
     """The confidence in each of a model's raw outputs, from 0 to 1; NaN where there is none.
 
     Of scores that are not negative and add up to 1 it is the greatest, of other scores the
-    greatest of their softmax; of one number p from 0 to 1 it is max(p, 1 - p). Whole numbers and
-    labels say nothing.
+    greatest of their softmax; of one number p from 0 to 1 it is max(p, 1 - p). Of {"label",
+    "score"}, and of a list of those, it is the highest score from 0 to 1. Whole numbers and
+    labels alone say nothing.
     """
     whole = numbers(outputs)
     if whole is not None:
         return _of_array(whole)
-    alone = [_of_array(_array(output)[np.newaxis]) for output in outputs]
+    alone = [_of_output(output) for output in outputs]
     return np.concatenate(alone) if alone else np.empty(0)
+
+
+def _of_output(output: Any) -> Array:
+    found = labeled(output)
+    if found is None:
+        return _of_array(_array(output)[np.newaxis])
+    return np.array([found.score if 0 <= found.score <= 1 else np.nan], dtype=float)
 
 
 def _array(output: Any) -> Array:
@@ -59,7 +68,8 @@ def missing(model: str, output: Any) -> ModelError:
     """The error for an output from which no confidence can be told."""
     return ModelError(
         f"model {model!r} gave {shown(plain(output))}, from which no confidence can be told; "
-        "allowed: scores of two classes or more, or one number from 0 to 1",
+        "allowed: scores of two classes or more, one number from 0 to 1, or a label with its "
+        'score from 0 to 1, {"label": ..., "score": ...}',
         remedy=f'register {model!r} with method="predict_proba", or give the cascade score=f, '
         "a function of its output",
     )

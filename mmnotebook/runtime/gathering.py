@@ -17,8 +17,9 @@ from mmnotebook.runtime import joining
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
-from mmnotebook.runtime.combining import COMBINE, inferences
+from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.data.elements import Select
+from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.node_fn import NodeFn, apply
 from mmnotebook.runtime.tracking import weight
 
@@ -77,8 +78,8 @@ class _Join(NodeFn):
             parts[place].append(block)
         failed = [failure for blocks in parts for block in blocks for failure in block.failed]
         members = [joining.Member.of(blocks) for blocks in parts]
-        twice = {name: place for place, member in enumerate(members) for name in member.twice}
-        failed += [self._fail(name, _twice(self.names[at])) for name, at in twice.items()]
+        twice = {who: place for place, member in enumerate(members) for who in member.twice}
+        failed += [self._fail(who, _twice(self.names[at])) for who, at in twice.items()]
         sets = joining.sets(members, twice)
         if self.missing == "fail":
             failed += [self._fail(*one) for one in self._missing(sets)]
@@ -91,15 +92,15 @@ class _Join(NodeFn):
     def weight(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> int:
         return sum(weight(block) for _, block in element[1])
 
-    def _fail(self, name: str, error: Exception) -> Failure:
+    def _fail(self, who: joining.Who, error: Exception) -> Failure:
         self.track.came(1)
-        return self.track.fail(name, error)
+        return self.track.fail(joining.id_of(who), error)
 
-    def _missing(self, sets: Sequence[joining.Set]) -> Iterator[tuple[str, Exception]]:
+    def _missing(self, sets: Sequence[joining.Set]) -> Iterator[tuple[joining.Who, Exception]]:
         for one in sets[1:]:
             lacking = [name for at, name in enumerate(self.names) if at not in one.members]
-            for name in one.ids:
-                yield name, _no_output(lacking)
+            for who in one.ids:
+                yield who, _no_output(lacking)
 
     def _whole(self, members: Sequence[joining.Member], one: joining.Set) -> Iterator[Block]:
         whole = joining.whole(members, one, self.names)

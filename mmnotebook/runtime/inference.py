@@ -17,6 +17,7 @@ from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
 from mmnotebook.runtime.data.elements import Select
+from mmnotebook.runtime.inferences import bare
 from mmnotebook.runtime.metering import MeteredHandler
 from mmnotebook.runtime.models import knowledge, stateful
 from mmnotebook.runtime.models.warm import Loan, warm
@@ -175,7 +176,8 @@ class BlockHandler(ModelHandler[Block, Block, Any]):
 
     def _given(self, track: Tracker, block: Block) -> Block:
         picked = track.picked(block, self.select)
-        return picked if self.spec.input is None else track.picked(picked, self.spec.input)
+        given = picked.giving(bare(picked.values), picked.failed)
+        return given if self.spec.input is None else track.picked(given, self.spec.input)
 
     def update_model_path(self, model_path: str | None = None) -> None:
         """Take the model of a newer file, which Beam has seen; without one, that of the spec."""

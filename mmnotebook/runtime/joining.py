@@ -11,6 +11,9 @@ from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Column, Records
 from mmnotebook.runtime.blocks.packing import concat, pack
 
+Who = str | tuple[str, str]
+"""An element: its id, with the id of its source's element where it is a child of that."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -20,29 +23,33 @@ class Member:
     ----------
     block
         All of its elements.
+    who
+        Each of them. A child is never a row of the source, whatever id that has.
     at
-        The place of each id.
+        The place of each.
     twice
-        The ids that it has more than once.
+        Those that it has more than once.
     """
 
     block: Block
-    at: Mapping[str, int]
-    twice: Sequence[str] = ()
+    who: Sequence[Who]
+    at: Mapping[Who, int]
+    twice: Sequence[Who] = ()
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> Member:
         """Several blocks of one node."""
         block = _concat(blocks)
-        at = {name: place for place, name in enumerate(block.ids)}
+        who = _who(block)
+        at = {one: place for place, one in enumerate(who)}
         if len(at) == len(block):
-            return cls(block, at)
-        return cls(block, at, [name for name, n in Counter(block.ids).items() if n > 1])
+            return cls(block, who, at)
+        return cls(block, who, at, [one for one, n in Counter(who).items() if n > 1])
 
 
 @dataclass(frozen=True)
 class Set:
-    """The ids that the same nodes have given something for.
+    """The elements that the same nodes have given something for.
 
     Attributes
     ----------
@@ -53,22 +60,34 @@ class Set:
     """
 
     members: tuple[int, ...]
-    ids: Sequence[str]
+    ids: Sequence[Who]
 
 
-def sets(members: Sequence[Member], without: Container[str]) -> list[Set]:
-    """All ids, those that every node has given something for in the first set.
+def id_of(one: Who) -> str:
+    """The id of an element."""
+    return one if isinstance(one, str) else one[0]
+
+
+def _who(block: Block) -> Sequence[Who]:
+    if block.origins is None:
+        return block.ids
+    pairs = zip(block.ids, block.origins, strict=True)
+    return [own if own == origin else (own, origin) for own, origin in pairs]
+
+
+def sets(members: Sequence[Member], without: Container[Who]) -> list[Set]:
+    """All elements, those that every node has given something for in the first set.
 
     Parameters
     ----------
     without
-        Ids that are left out.
+        Elements that are left out.
     """
     every = tuple(range(len(members)))
     first = members[0].at
     if not without and all(one.at.keys() == first.keys() for one in members[1:]):
-        return [Set(every, members[0].block.ids)]
-    found: dict[tuple[int, ...], list[str]] = {every: []}
+        return [Set(every, members[0].who)]
+    found: dict[tuple[int, ...], list[Who]] = {every: []}
     for name in dict.fromkeys(name for one in members for name in one.at):
         if name not in without:
             places = tuple(place for place in every if name in members[place].at)
@@ -85,10 +104,10 @@ def whole(members: Sequence[Member], one: Set, names: Sequence[str]) -> Block:
     return Block(first.ids, Records(columns), first.origins, fields=fields)
 
 
-def _ordered(member: Member, ids: Sequence[str]) -> Block:
-    if member.block.ids == ids:
+def _ordered(member: Member, who: Sequence[Who]) -> Block:
+    if member.who == who:
         return member.block
-    return member.block.take([member.at[name] for name in ids])
+    return member.block.take([member.at[one] for one in who])
 
 
 def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None:

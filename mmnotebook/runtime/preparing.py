@@ -13,9 +13,11 @@ from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.runtime import children
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Records
 from mmnotebook.runtime.data import objects, sources, writers
+from mmnotebook.runtime.keyed import pairs
 from mmnotebook.runtime.keyed.deciding import Decision, decisions
 from mmnotebook.runtime.streaming import entering, refreshing
 from mmnotebook.runtime.streaming.recorded import Recording
@@ -121,6 +123,8 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     refreshed, said = refreshing.models(graph, models)
     found = _sources(graph, names, limit, record)
     _check_fields(graph, found.objects)
+    pairs.check(graph, found.objects, found.plans)
+    children.check(graph, found.objects)
     return Prepared(
         graph,
         found.plans,

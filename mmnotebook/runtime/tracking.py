@@ -13,6 +13,7 @@ from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column
+from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 
@@ -162,7 +163,8 @@ class Tracker:
     def picked(self, block: Block, select: Select) -> Block:
         """The block with the selected fields as its values; an element that lacks them fails."""
         own = self.own(block)
-        values, pick = pick_column(own.values, select)
+        # A field of what a model gave is one of its inference.
+        values, pick = pick_column(own.values if select is None else inferences(own.values), select)
         if pick is None:
             return own.giving(values, own.failed)
         return after(own, self._each(own.ids, values, pick, enters=False))

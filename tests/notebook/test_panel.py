@@ -178,7 +178,7 @@ def test_every_editor_shows_what_the_document_has(kind: str, name: str) -> None:
 @pytest.mark.parametrize(("kind", "param"), EVERY, ids=lambda value: value.name)
 def test_a_required_parameter_is_marked(kind: Any, param: Param) -> None:
     _, view = session(kind.name)
-    needed = param.required or param.name in kind.needs_one
+    needed = param.required
     assert view.editors[param.name].title.endswith(" *") == needed
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from mmnotebook.graph import meeting
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.steps import KINDS, LOWERINGS, MISSING, default_name
@@ -187,7 +188,15 @@ def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
         move(sketch)
     groups = [sketch.group() for _ in range(draw(st.integers(0, 2)))]
     nodes = draw(st.permutations(sketch.nodes))
-    return Graph(tuple(nodes), tuple(groups)).validate()
+    return meeting_only(Graph(tuple(nodes), tuple(groups))).validate()
+
+
+def meeting_only(graph: Graph) -> Graph:
+    """The graph with one input left of each join that could never succeed."""
+    while never := {one.node for one in meeting.never(graph)}:
+        cut = (replace(n, inputs=n.inputs[:1]) if n.name in never else n for n in graph)
+        graph = replace(graph, nodes=tuple(cut))
+    return graph
 
 
 def bound_names(graph: Graph) -> Names:

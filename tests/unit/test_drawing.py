@@ -147,7 +147,7 @@ def test_a_file_brings_colours_for_light_and_dark() -> None:
 
 
 def test_each_family_has_its_tint() -> None:
-    text = "rows | split(a=0.5, b=0.5)\n[a, b] | vote() | map(f) | write('x.csv')"
+    text = "rows | split(a=0.5, b=0.5)\n[a, b] | vote(missing='use rest') | map(f) | write('x.csv')"
     rects = list(ElementTree.fromstring(svg(parse(text))).iter(f"{SVG}rect"))
     tints = [rect.get("fill") for rect in rects]
     assert len(tints) == 7

@@ -105,7 +105,7 @@ def test_a_step_is_added_under_a_free_name_and_selected() -> None:
         ("model", "... | model(...)"),
         ("split", '... | split({"a": 0.5, "b": 0.5})'),
         ("switch", '... | switch(..., ["a", "b"])'),
-        ("keyed", "... | keyed(..., by=...)"),
+        ("keyed", "... | keyed(...)"),
         ("cascade", "... | cascade(..., ..., below=...)"),
         ("stack", "... | stack()"),
         ("write", "... | write(...)"),
@@ -160,8 +160,8 @@ def test_what_cannot_be_added_is_refused() -> None:
         ("sequence", None, "rows | mlp | map(crop) | tree"),
         (
             "keyed",
-            "source(...) | keyed(..., by=...)",
-            'rows | keyed({"KEY_1": mlp, "KEY_2": tree}, by=...)',
+            "source(...) | keyed(...)",
+            'rows | keyed({"KEY_1": mlp, "KEY_2": tree})',
         ),
         ("ensemble", None, None),
         (
@@ -195,12 +195,12 @@ def test_a_template_stands_right_of_the_data_that_is_there() -> None:
 
 def test_templates_that_are_filled_are_complete() -> None:
     fill = {"data": "rows", "models": ["a", "b", "c"], "function": "f"}
-    for name in set(TEMPLATES) - {"keyed"}:
+    for name in TEMPLATES:
         assert not problems(after("", "template", name=name, fill=fill).graph), name
     three = after("", "template", name="ab_split", fill=fill).graph["split"]
     assert dict(three["arms"]) == {"a": 0.34, "b": 0.33, "c": 0.33}
     keyed = text_after("", "template", name="keyed", fill=fill)
-    assert keyed == 'rows | keyed({"KEY_1": a, "KEY_2": b, "KEY_3": c}, by=...)'
+    assert keyed == 'rows | keyed({"KEY_1": a, "KEY_2": b, "KEY_3": c})'
     vote = text_after("", "template", name="ensemble", fill=fill)
     assert vote == "rows | [a, b, c] | vote()"
     assert refusal("", "template", name="mirrored").problems[0].nearest == "mirror"

@@ -242,7 +242,6 @@ def test_bad_parameters(kind: str, param: str, bad: object) -> None:
             {"arms": [["a", 0.5], ["b", 0.5]], "pin": [[["7"], "a"], [["7"], "b"]]},
             "the key '7' is in two mappings, to 'a' and 'b'",
         ),
-        ("keyed", {"models": [[["k"], "m"]]}, "keyed needs 'by'"),
         (
             "keyed",
             {"models": [[["k"], "m"]], "by": "k", "by_function": "f"},

@@ -399,7 +399,12 @@ def test_bare_names_are_looked_up() -> None:
         ("rows | keyed({1.5: m}, by='k')", (1, 15), "not a key"),
         ("rows | keyed({True: m}, by='k')", (1, 15), "not a key"),
         ("rows | keyed({None: m}, by='k')", (1, 15), "not a key"),
-        ("rows | keyed({'k': m})", (1, 8), "keyed needs 'by'"),
+        (
+            "rows | m | keyed({'k': m})",
+            (1, 12),
+            "the elements are (key, value) pairs; 'm' gives none",
+        ),
+        ("[a, b] | f | m | filter(g) | keyed({'k': m})", (1, 30), "'m' gives none"),
         ("rows | keyed({'k': m}, 'k', 2)", (1, 29), "keyed has no parameter number 3"),
         ("rows | keyed({'k': m}, by='k', default='m')", (1, 40), "not a model"),
         ("rows | keyed({'k': m}, by='k', lowering='best')", (1, 8), "'lowering' of keyed"),

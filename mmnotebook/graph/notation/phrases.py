@@ -75,8 +75,6 @@ def _parameters(node: Node) -> tuple[tuple[str, Any], ...]:
     if kind is None:
         return node.params
     open_ = [param.name for param in kind.params if param.required and param.name not in given]
-    if not any(name in given for name in kind.needs_one):
-        open_ += kind.needs_one[:1]
     return steps.canonical(node.kind, {**given, **dict.fromkeys(open_, ...)})
 
 

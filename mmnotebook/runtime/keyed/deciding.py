@@ -178,14 +178,14 @@ def known(
 ) -> Known | None:
     """The keys of the source's first elements, where they are in the notebook already.
 
-    None when the node has several inputs, its source reads files, or a function goes by what is
-    made on the way.
+    None when the node has several inputs, its source reads files, or a function or a pair goes by
+    what is made on the way.
     """
     if len(node.inputs) != 1:
         return None
     above = [one for one in graph.upto(node.name) if not one.inputs]
     direct = node.inputs[0].node == above[0].name
-    if len(above) > 1 or above[0].name not in objects or (function is not None and not direct):
+    if len(above) > 1 or above[0].name not in objects or not (node["by"] or direct):
         return None
     blocks = objects[above[0].name]
     keys = Keys(node, function)

@@ -10,10 +10,11 @@ import apache_beam as beam
 from apache_beam.typehints import KV
 
 from mmnotebook.analysis.memory import model_of
-from mmnotebook.errors import nearest
+from mmnotebook.errors import nearest, shown
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import routing
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.columns import Column, Tuples
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data.elements import Key, Select, by_value, own
@@ -23,6 +24,7 @@ from mmnotebook.runtime.tracking import NODE_NAMESPACE, add_values, weight
 WINDOW_BYTES = 256 << 20
 """About the most bytes of the elements that are looked at together."""
 _SHOWN = 12
+_OTHERWISE = 'of other elements by="field" or by=function tells the key'
 
 
 class UnmappedKeyError(LookupError):
@@ -60,23 +62,48 @@ class Routes:
         )
 
 
+class NoPairError(TypeError):
+    """An element is no (key, value) pair."""
+
+
 class Keys:
-    """The key of an element: the text of a field, or of what a function gives for its value."""
+    """The key of an element: the text of a field, or of what a function gives for its value.
+
+    Without either the elements are (key, value) pairs, as Beam's own keyed models take them: the
+    model is given the value alone.
+    """
 
     def __init__(self, node: Node, function: Callable[[Any], Any] | None) -> None:
         self.by, self.function, self.routes = node["by"], function, Routes.of(node)
+        self.pairs = self.by is None and function is None
 
     def of(self, element: tuple[Key, Any]) -> str:
         """The key of one element; raises when it has none, or one that no model is for."""
-        key, value = element
-        chosen = by_value(key, value, self.by) if self.by else self._called(value)
-        text = routing.token(chosen)
+        text = routing.token(self._chosen(*element))
         self.routes.model(text)
         return text
 
-    def _called(self, value: Any) -> Any:
-        assert self.function is not None
-        return self.function(own(value))
+    def _chosen(self, key: Key, value: Any) -> Any:
+        if self.function is not None:
+            return self.function(own(value))
+        if self.by is not None:
+            return by_value(key, value, self.by)
+        if not is_pair(value):
+            raise NoPairError(f"{shown(value)} is no (key, value) pair; {_OTHERWISE}")
+        return value[0]
+
+    def given(self, values: Column) -> Column:
+        """What the models are given of values that all have a key."""
+        if not self.pairs:
+            return values
+        if isinstance(values, Tuples):
+            return values.columns[1]
+        return pack([value for _, value in values])
+
+
+def is_pair(value: Any) -> bool:
+    """Is it a (key, value) pair? A named tuple is a record."""
+    return type(value) is tuple and len(value) == 2
 
 
 class KeyFn(NodeFn):
@@ -115,6 +142,7 @@ class KeyFn(NodeFn):
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, block.elements(), self.keys.of)
         kept = replace(block.take(outcome.places), arms=outcome.results)
+        kept = replace(kept, values=self.keys.given(kept.values))
         failed = [*block.failed, *outcome.failed]
         self._note(row_size(kept, self.rows))
         if self.apart:

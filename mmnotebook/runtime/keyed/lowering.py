@@ -40,7 +40,7 @@ def keyed(
     specs, keys
         By model name, what is registered, and under which identity it stays warm.
     function
-        What gives an element's key, None where a field does.
+        What gives an element's key, None where a field does, or the elements are pairs.
     """
     count, most = len(node.models), node["max_models"]
     limit = most if most is not None and most < count else None

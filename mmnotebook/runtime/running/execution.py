@@ -8,6 +8,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -29,6 +30,7 @@ from mmnotebook.runtime.running import (
     live,
     logs,
     measures,
+    verdicts,
     warned,
 )
 from mmnotebook.runtime.running.finishing import Finishing
@@ -189,6 +191,12 @@ class Execution:
             self._events.put(events.Noted(line))
         self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()
+
+    def warn(self) -> None:
+        """Warn of what the result cannot show."""
+        with suppress(MMError, OSError):  # without what was stored there is nothing to be seen
+            for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
+                warnings.warn(text, stacklevel=5)
 
     def _tell_finished(self) -> None:
         for name in self.finishing.take_made():

@@ -142,6 +142,7 @@ class Running:
             pass
         self._execution.end(self._state())
         self._watched.set()
+        self._execution.warn()
 
     def _tick(self) -> bool:
         try:

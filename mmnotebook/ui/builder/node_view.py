@@ -71,8 +71,7 @@ def editors_of(kind: StepKind, send: Send) -> dict[str, Editor]:
             continue
         both = tuple(p for p in kind.params if p.name in ("by", "by_function"))
         params = both if param.name == "by" else (param,)
-        needed = param.required or param.name in kind.needs_one
-        made[param.name] = editor_of(param)(params, needed, send)
+        made[param.name] = editor_of(param)(params, param.required, send)
     return made
 
 

@@ -1,0 +1,75 @@
+"""Joins that can never succeed: refused before anything runs, with what can be written."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmnotebook.errors import GraphError
+from mmnotebook.graph.editing import texts
+from mmnotebook.graph.text import parse
+from mmnotebook.graph.validation import Gap
+
+FORK = "c = xs | switch(way, ['big', 'small'])\nm = c.big | double\na = c.small | half\n"
+CHILDREN = "parts = xs | flat_map(cut)\nothers = xs | flat_map(cut)\n"
+
+
+def refused(text: str) -> str:
+    with pytest.raises(GraphError) as error:
+        parse(text)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        (f"{FORK}[m, a] | map(total)", "{m, a} | map(total)"),
+        (f'{FORK}{{"l": m["x"], "r": a}} | total', '{m["x"], a} | total'),
+        (f"{FORK}[m, a] | map(total, missing='skip')", "{m, a} | map(total)"),
+        (f"{FORK}[m, a] | filter(total)", "{m, a} | filter(total)"),
+        (f"{FORK}[c.big, a] | mlp", "{c.big, a} | mlp"),
+        (f"{FORK}[m, a] | vote()", "without vote()"),
+        (f"{FORK}[m, a, xs] | total", "joined with the others"),
+        (f"{FORK}n = [m, xs] | total\n[n, a] | total", "{n, a} | total"),
+        ("s = xs | split(a=.5, b=.5)\n[a, b] | total", "{a, b} | total"),
+    ],
+)
+def test_outputs_of_exclusive_branches_are_not_joined(text: str, allowed: str) -> None:
+    told = refused(text)
+    assert "never have the same element" in told and allowed in told
+    if "|" in allowed:
+        *lines, _last = text.split("\n")
+        assert parse("\n".join([*lines, allowed]))
+
+
+def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
+    assert parse(f"{FORK}[m, a] | map(total, missing='use rest')")
+    assert parse(f"{FORK}[m, xs] | map(total, missing='skip')")
+    assert parse(f"{FORK}u = {{m, a}} | total\n[u, xs] | total")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"whole": xs, "parts": parts} | f', "outputs behind 'parts' alone; cut can give each"),
+        ("scored = parts | mlp\n[scored, xs | tree] | f", "outputs behind 'parts' alone"),
+        ("deep = parts | flat_map(cut)\n[parts, deep] | f", "outputs behind 'deep' alone"),
+        ("[xs, parts] | vote()", "a child is no longer its parent"),
+        ("[parts, others] | f", "{parts, others} | f; or one flat_map for both"),
+        ("[parts, others] | map(f, missing='use rest')", "children of different flat_map steps"),
+        ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "behind 'deep' alone"),
+    ],
+)
+def test_children_are_joined_with_children_of_the_same_step_alone(text: str, said: str) -> None:
+    assert said in refused(CHILDREN + text)
+
+
+def test_what_follows_one_flat_map_is_joined() -> None:
+    assert parse(f"{CHILDREN}[parts | mlp, parts | filter(f)] | g")
+    assert parse(f"{CHILDREN}u = {{xs, parts}} | f\n[u, parts] | g")
+    assert parse(f"{CHILDREN}[xs, parts] | map(f, missing='use rest')")
+
+
+def test_a_join_that_never_succeeds_can_be_edited() -> None:
+    reading = texts.read(f"{FORK}[m, a] | total", None)
+    assert reading.graph is not None and len(reading.problems) == 1
+    assert isinstance(reading.problems[0], Gap) and reading.problems[0].line == 4
