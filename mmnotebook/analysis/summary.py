@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from mmnotebook.analysis.tables import html_table, short
+from mmnotebook.here import called, name_of
 
 if TYPE_CHECKING:
     from mmnotebook.analysis.results import Result
@@ -33,9 +35,10 @@ def html(result: Result) -> str:
     ]
     if result.sketches:
         parts += [html_table(_models(result), max_rows=len(result.sketches))]
-    parts += [f'<div style="opacity:.75">{_note(result)}</div>']
+    parts += [f'<div style="opacity:.75">{escape(_note(result))}</div>']
     if len(result.failed):
-        parts += ["<div><b>First failures</b>; all of them: r.failed</div>"]
+        every = escape(_named(result, "failed"))
+        parts += [f"<div><b>First failures</b>; all of them: {every}</div>"]
         parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
     return f'<div class="mm-result">{"".join(parts)}</div>'
 
@@ -52,9 +55,23 @@ def _headline(result: Result) -> str:
 
 def _note(result: Result) -> str:
     """Where the rest is."""
-    latencies = "Latencies, per batch: r.models. " if result.sketches else ""
-    why = " Why a node was computed: r.why." if result.why else ""
-    return f"{latencies}Times and sizes: r.nodes.{why}"
+    parts = [("Times and sizes", "nodes")]
+    if result.sketches:
+        parts.insert(0, ("Latencies, per batch", "models"))
+    if result.why:
+        parts.append(("Why a node was computed", "why"))
+    return " ".join(f"{what}: {_named(result, attribute)}." for what, attribute in parts)
+
+
+def _named(result: Result, attribute: str) -> str:
+    """An expression for an attribute of a result: it can be evaluated where the result is shown."""
+    import mmnotebook
+
+    if name := name_of(result):
+        return f"{name}.{attribute}"
+    if mmnotebook.last is result:
+        return f"{called('last')}.{attribute}"
+    return f"its .{attribute}"
 
 
 def _nodes(result: Result) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmnotebook.graph import validation
-from mmnotebook.graph.names import Names
+from mmnotebook.graph.names import Names, how_to_register
 from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.steps import Param, StepKind
 
@@ -164,7 +164,13 @@ class Values:
             message = f"{name!r} is a {role}, not a function"
             remedy = f"a {role} is a step of its own: data | {name}"
         raise self.refuse(
-            node, message, allowed=listed(known), candidates=known, name=name, remedy=remedy
+            node,
+            message,
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            remedy=remedy,
+            unbound=role is None and names.useless(name) is None,
         )
 
     def model(self, node: ast.expr) -> str:
@@ -186,8 +192,14 @@ class Values:
         if names is None or names.is_data(name):
             return name
         known = list(names.known("data"))
-        message = f"{name!r} is no data that a pipeline can read"
-        raise self.refuse(node, message, allowed=listed(known), candidates=known, name=name)
+        raise self.refuse(
+            node,
+            f"{name!r} is no data that a pipeline can read",
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            unbound=names.role(name) is None and names.useless(name) is None,
+        )
 
     def unregistered(self, node: ast.AST, name: str) -> NotRead:
         """What to say of a model that is used before it is registered."""
@@ -195,7 +207,7 @@ class Values:
             node,
             f"{name!r} is a model that is not registered; it would be neither batched nor measured",
             allowed=listed(self._names.known("model")) if self._names else None,
-            remedy=f"register it first: %mm_model {name} {name}",
+            remedy=f"register it first: {how_to_register(name)}",
         )
 
     def _arms(self, node: ast.expr) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
+from mmnotebook.here import called
 from mmnotebook.runtime.cache import ShardCache, unstorable
 from mmnotebook.runtime.preparing import Prepared
 
@@ -40,9 +41,9 @@ def too_many(
     models = ", ".join(graph[name].models)
     by = f" (model {models})" if models else ""
     first = failures[0]
-    where = "this error's .failed (in a notebook: sys.last_value.failed)"
+    where = "this error's .failed (in a notebook: import sys; sys.last_value.failed)"
     if result is not None:
-        where = "mm.last.failed"
+        where = f"{called('last')}.failed"
     return RunError(
         f"node {name!r}{by}: {so_far}{failed:,} of {seen:,} elements failed; "
         f"the first, {first.id!r}: {first.error}: {first.message}",
