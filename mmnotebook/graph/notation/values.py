@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmnotebook.graph import validation
+from mmnotebook.graph import checks, validation
 from mmnotebook.graph.names import Names, how_to_register
 from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.steps import Param, StepKind
@@ -213,10 +213,15 @@ class Values:
     def _arms(self, node: ast.expr) -> tuple[Any, ...]:
         if isinstance(node, ast.Dict):
             fraction = "a fraction above 0"
-            return tuple(
+            arms = tuple(
                 (self._text(key, node), self.literal(value, fraction))
                 for key, value in zip(node.keys, node.values, strict=True)
             )
+            if not checks.is_weights(arms) and (found := checks.fractions(arms)) is not None:
+                written = ", ".join(f'"{name}": {part}' for name, part in found.items())
+                message, remedy = "these do not add up to 1", f"did you mean {{{written}}}?"
+                raise self.refuse(node, message, allowed=fraction, remedy=remedy)
+            return arms
         if isinstance(node, (ast.List, ast.Tuple)):
             return tuple(self._text(item, node) for item in node.elts)
         raise self.refuse(
