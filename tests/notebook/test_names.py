@@ -52,7 +52,9 @@ def test_a_script_is_told_to_give_its_names(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_lacks_a_name_says_how_a_script_gives_it(tmp_path: Path) -> None:
-    code = REFUSED.replace("mm.pipeline", "mm.parse").replace("made()\nexcept", "mm.run(made())\nexcept")
+    code = REFUSED.replace("mm.pipeline", "mm.parse").replace(
+        "made()\nexcept", "mm.run(made())\nexcept"
+    )
     code = code.replace("GraphError", "MMError").replace("| crop", "| map(crop)")
     said = python("-c", code, folder=tmp_path)
     assert said == "mm.pipeline(..., crop=crop), or graph.bind(crop=...)\n"
