@@ -46,12 +46,17 @@ def name_of(value: Any) -> str | None:
     return next((name for name in reversed(names) if not name.startswith("_")), None)
 
 
+def package() -> ModuleType:
+    """This package, all of which stands above most of its modules."""
+    return sys.modules[_PACKAGE]
+
+
 def called(attribute: str) -> str:
-    """How `mm.attribute` is written here: in a notebook, with the name that the package has there."""
-    package = name_of(sys.modules[_PACKAGE])
-    if package is None:
-        package = "mm" if shell() is None else f"import {_PACKAGE}; {_PACKAGE}"
-    return f"{package}.{attribute}"
+    """How `mm.attribute` is written here, with the name that the package has in the notebook."""
+    name = name_of(package())
+    if name is None:
+        name = "mm" if shell() is None else f"import {_PACKAGE}; {_PACKAGE}"
+    return f"{name}.{attribute}"
 
 
 def of_caller(names: Iterable[str]) -> dict[str, Any]:

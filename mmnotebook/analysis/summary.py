@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.tables import html_table, short
-from mmnotebook.here import called, name_of
 
 if TYPE_CHECKING:
     from mmnotebook.analysis.results import Result
@@ -64,14 +64,7 @@ def _note(result: Result) -> str:
 
 
 def _named(result: Result, attribute: str) -> str:
-    """An expression for an attribute of a result: it can be evaluated where the result is shown."""
-    import mmnotebook
-
-    if name := name_of(result):
-        return f"{name}.{attribute}"
-    if mmnotebook.last is result:
-        return f"{called('last')}.{attribute}"
-    return f"its .{attribute}"
+    return f"{expression_of(result) or 'its '}.{attribute}"
 
 
 def _nodes(result: Result) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-
 _DIGITS = 13
 _NEAR = 2e-3  # of a fraction, that it may be rounded by
 
@@ -64,7 +63,7 @@ def fractions(value: Any) -> dict[str, str] | None:
     """
     try:
         parts = {name: float(part) for name, part in value if is_name(name)}
-        if len(parts) < 2 or len(parts) != len(value) or not 0 < min(parts.values()):
+        if len(parts) < 2 or len(parts) != len(value) or not min(parts.values()) > 0:
             return None
     except (TypeError, ValueError):
         return None

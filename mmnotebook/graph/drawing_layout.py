@@ -79,7 +79,8 @@ def place(
     """
     layer = _opened(_layers(graph), labels or {})
     ways = {edge: _way(edge, layer) for edge in gaps}
-    wide: dict[Key, float] = {**widths, **{ways[e][1]: wide for e, wide in (labels or {}).items()}}
+    over = {ways[edge][1]: width for edge, width in (labels or {}).items()}
+    wide: dict[Key, float] = {**over, **dict(widths.items())}
     links = [pair for way in ways.values() for pair in pairwise(way)]
     columns = _columns(graph, layer, ways)
     before, after = _neighbours(links)

@@ -1,4 +1,4 @@
-"""What is shown of results and errors names what the notebook has: each expression can be evaluated."""
+"""What is shown of results and errors names what the notebook has: it can be evaluated."""
 
 from __future__ import annotations
 
@@ -102,3 +102,37 @@ def test_the_error_of_a_run_names_where_its_failures_are(notebook: Any) -> None:
     assert isinstance(error, mm.RunError)
     for expression in EXPRESSION.findall(str(error)):
         notebook.run(expression)
+
+
+def remedy_of(error: BaseException) -> str:
+    assert isinstance(error, mm.MMError) and error.remedy is not None
+    return error.remedy
+
+
+def test_the_remedy_for_an_unknown_id_can_be_evaluated(notebook: Any) -> None:
+    notebook.run(
+        ODD + "def f(v):\n    return v\nres = mm.run(mm.pipeline('d | f'), progress=False)"
+    )
+    error, _ = notebook.fail("%mm_trace nobody")
+    assert remedy_of(error) == 'the ids are in res["d"]["id"]'
+    notebook.run('assert list(res["d"]["id"])')
+
+
+def test_the_remedy_for_a_forecast_can_be_evaluated(notebook: Any, two_models: None) -> None:
+    notebook.run(
+        "digits['key'] = 'a'\n"
+        'keyed = mm.pipeline(\'digits | keyed({"a": mlp, "b": tree}, by="key")\')\n'
+        "res = mm.run(keyed, limit=20, progress=False)"
+    )
+    error, _ = notebook.fail("mm.forecast(res, 'keyd')")
+    assert remedy_of(error) == 'mm.forecast(res, "keyed")'
+    notebook.run(remedy_of(error))
+    notebook.run("plain = mm.run(mm.pipeline('digits | mlp'), limit=5, progress=False)")
+    error, _ = notebook.fail("mm.forecast(plain)")
+    assert remedy_of(error) == "run a graph with a model per key: data | keyed({...}, by=...)"
+
+
+def test_a_misspelt_function_of_the_package_gets_the_nearest(notebook: Any) -> None:
+    error, _ = notebook.fail("mm.dashbord()")
+    assert str(error).endswith("no attribute 'dashbord'; did you mean 'dashboard'?")
+    assert not hasattr(mm, "__wrapped__")

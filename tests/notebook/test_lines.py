@@ -73,7 +73,8 @@ def test_the_readmes_expression_shows_the_same_rows(notebook: Any, two_models: N
     bare = notebook.run("%mm_inspect mlp -n 5 --where prediction != label  # as it is")
     text = bare.outputs[0].data["text/plain"]
     assert text == quoted.outputs[0].data["text/plain"]
-    assert text == repr(mm.inspect(notebook.variables["r"], "mlp", n=5, where="prediction != label"))
+    rows = mm.inspect(notebook.variables["r"], "mlp", n=5, where="prediction != label")
+    assert text == repr(rows)
 
 
 @pytest.mark.parametrize(
@@ -136,5 +137,6 @@ def test_a_comment_alone_shows_the_models(notebook: Any) -> None:
 
 
 def test_the_first_line_of_a_cell_may_have_a_comment(notebook: Any) -> None:
-    notebook.run('%%mm_pipeline ab --run  # runs "it\ndigits['x'] | halve  # the text has its own\n')
+    text = 'digits["x"] | halve  # the text has its own'
+    notebook.run(f'%%mm_pipeline ab --run  # runs "it\n{text}\n')
     assert notebook.variables["ab"].names == ("digits", "halve")

@@ -80,15 +80,15 @@ def test_functions_of_a_script_work_in_the_cells_after_it(notebook: Any, tmp_pat
 
 
 def test_variables_of_a_function_are_given(notebook: Any) -> None:
-    code = "import mmnotebook as mm\ndef main():\n    rows = [1]\n    return mm.pipeline('rows | {}')\n"
-    error, _ = notebook.fail(code.format("halve") + "main()")
+    code = "def main():\n    rows = [1]\n    return mm.pipeline('rows | halve')\nmain()"
+    error, _ = notebook.fail(code)
     assert str(error).endswith("→ mm.pipeline(..., rows=rows)")
     error, _ = notebook.fail("mm.pipeline('rowz | halve')")
     assert "→" not in str(error)
 
 
 def test_a_model_that_is_a_variable_is_registered_rather_than_given(notebook: Any) -> None:
-    code = "import mmnotebook as mm\ndef main(mine):\n    return mm.pipeline('digits | mine')\nmain(net)"
+    code = "def main(mine):\n    return mm.pipeline('digits | mine')\nmain(net)"
     error, _ = notebook.fail(code)
     assert '→ register it first: mm.register("mine", mine)' in str(error)
     assert "mm.pipeline(" not in str(error)

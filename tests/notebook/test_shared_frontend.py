@@ -22,7 +22,8 @@ STATE = "application/vnd.jupyter.widget-state+json"
 STATIC = Path(mm.__file__).parent / "ui/static"
 CELLS = [
     "import mmnotebook as mm\nmm.Builder()",
-    "def double(v):\n    return 2 * v\nnumbers = [1, 2, 3]\nbuilder = mm.Builder('numbers | double')\nbuilder",
+    "def double(v):\n    return 2 * v\nnumbers = [1, 2, 3]",
+    "builder = mm.Builder('numbers | double')\nbuilder",
     "builder.run(); builder.wait()\nmm.inspect(builder.result, 'double')",
     "mm.inspect(builder.result, 'numbers')",
     "mm.dashboard(builder.result)",
@@ -95,5 +96,5 @@ def test_every_widget_with_code_of_its_own_shares_it() -> None:
     from mmnotebook.ui.inspector.table import Table
 
     names = {kind.bundle for kind in (Canvas, Table)}
-    assert {kind for kind in BundledWidget.__subclasses__()} >= {Canvas, Table}
+    assert set(BundledWidget.__subclasses__()) >= {Canvas, Table}
     assert names == {path.stem for path in STATIC.glob("*.js")} - {"loader"}
