@@ -9,6 +9,7 @@ import pandas as pd
 
 from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.tables import html_table, short
+from mmnotebook.here import shell
 
 if TYPE_CHECKING:
     from mmnotebook.analysis.results import Result
@@ -64,7 +65,8 @@ def _note(result: Result) -> str:
 
 
 def _named(result: Result, attribute: str) -> str:
-    return f"{expression_of(result) or 'its '}.{attribute}"
+    unnamed = "r" if shell() is None else "its "  # the documentation's name says it to a script
+    return f"{expression_of(result) or unnamed}.{attribute}"
 
 
 def _nodes(result: Result) -> pd.DataFrame:
