@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.values import column
 from mmnotebook.errors import ResultError, nearest, one_line
@@ -197,5 +198,5 @@ def _unknown_id(result: Result, wanted: str) -> ResultError:
     shown = ", ".join(map(repr, close)) or "none: the run has no element"
     return ResultError(
         f"no node met an element with the id {wanted!r}; of {len(ids):,} ids the nearest: {shown}",
-        remedy="take it from the column 'id' of a node: result[node]",
+        remedy=f'the ids are in {expression_of(result) or "result"}["{next(iter(result))}"]["id"]',
     )

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.tables import html_table
 from mmnotebook.errors import ResultError, nearest
 from mmnotebook.graph.models import registry
+from mmnotebook.here import called
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,5 +295,11 @@ def _keyed_node(result: Result, node: str | None) -> str:
     raise ResultError(
         f"node={node!r}; keyed nodes of this result: {', '.join(known) or 'none'}"
         + (f"; did you mean {close!r}?" if close else ""),
-        remedy="mm.forecast(result, node) takes the name of a step with a model per key",
+        remedy=_how_to_forecast(result, known),
     )
+
+
+def _how_to_forecast(result: Result, known: Sequence[str]) -> str:
+    if not known:
+        return "run a graph with a model per key: data | keyed({...}, by=...)"
+    return f'{called("forecast")}({expression_of(result) or "result"}, "{known[0]}")'

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.tables import html_table, short
+from mmnotebook.here import shell
 
 if TYPE_CHECKING:
     from mmnotebook.analysis.results import Result
@@ -33,9 +36,10 @@ def html(result: Result) -> str:
     ]
     if result.sketches:
         parts += [html_table(_models(result), max_rows=len(result.sketches))]
-    parts += [f'<div style="opacity:.75">{_note(result)}</div>']
+    parts += [f'<div style="opacity:.75">{escape(_note(result))}</div>']
     if len(result.failed):
-        parts += ["<div><b>First failures</b>; all of them: r.failed</div>"]
+        every = escape(_named(result, "failed"))
+        parts += [f"<div><b>First failures</b>; all of them: {every}</div>"]
         parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
     return f'<div class="mm-result">{"".join(parts)}</div>'
 
@@ -52,11 +56,19 @@ def _headline(result: Result) -> str:
 
 def _note(result: Result) -> str:
     """Where the rest is."""
-    latencies = "Latencies, per batch: r.models. " if result.sketches else ""
-    why = " Why a node was computed: r.why." if result.why else ""
-    count = len(result.warned)
-    warned = f" {count:,} warning{'' if count == 1 else 's'}: r.warnings." if count else ""
-    return f"{latencies}Times and sizes: r.nodes.{why}{warned}"
+    parts = [("Times and sizes", "nodes")]
+    if result.sketches:
+        parts.insert(0, ("Latencies, per batch", "models"))
+    if result.why:
+        parts.append(("Why a node was computed", "why"))
+    if count := len(result.warned):
+        parts.append((f"{count:,} warning{'' if count == 1 else 's'}", "warnings"))
+    return " ".join(f"{what}: {_named(result, attribute)}." for what, attribute in parts)
+
+
+def _named(result: Result, attribute: str) -> str:
+    unnamed = "r" if shell() is None else "its "  # the documentation's name says it to a script
+    return f"{expression_of(result) or unnamed}.{attribute}"
 
 
 def _nodes(result: Result) -> pd.DataFrame:

@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+_DIGITS = 13
+_NEAR = 2e-3  # of a fraction, that it may be rounded by
+
 
 def is_name(value: Any) -> bool:
     """Can `value` name a node, a model or a function? Only in the form Python reads it back in."""
@@ -51,6 +54,37 @@ def is_weights(value: Any) -> bool:
         and all(is_fraction(part) and part > 0 for part in parts)
         and math.isclose(sum(parts), 1.0, abs_tol=1e-9)
     )
+
+
+def fractions(value: Any) -> dict[str, str] | None:
+    """Fractions in the proportions of weights that do not add up to 1, as they are written.
+
+    None for anything that is more wrong than that, and where nothing is.
+    """
+    try:
+        parts = {name: float(part) for name, part in value if is_name(name)}
+        if len(parts) < 2 or len(parts) != len(value) or not min(parts.values()) > 0:
+            return None
+    except (TypeError, ValueError):
+        return None
+    total = sum(parts.values())
+    exact = {name: part / total for name, part in parts.items()}
+    most = max(exact, key=lambda name: exact[name])
+    for digits in range(1, _DIGITS):
+        near = {name: round(part, digits) for name, part in exact.items()}
+        near[most] = round(1 - sum(part for name, part in near.items() if name != most), digits)
+        close = (math.isclose(near[name], exact[name], rel_tol=_NEAR) for name in exact)
+        if all(close) and is_weights(tuple(near.items())):
+            return {name: f"{part:.{digits}f}".rstrip("0") for name, part in near.items()}
+    return None
+
+
+def split_in_proportion(value: Any) -> str | None:
+    """The split that is meant by weights that do not add up to 1, as it is written."""
+    found = fractions(value)
+    if found is None:
+        return None
+    return f"split({', '.join(f'{name}={part}' for name, part in found.items())})"
 
 
 def is_arms(value: Any) -> bool:

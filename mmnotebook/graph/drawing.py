@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -35,7 +34,8 @@ _FAMILIES = {
     "write": "write",
 }
 _NAME, _SMALL = 13, 11  # font sizes
-_HEIGHT, _PAD, _MARGIN, _GAP = 44, 12, 10, 48
+_HEIGHT, _PAD, _MARGIN = 44, 12, 10
+_GAP, _BESIDE = 48, 30  # between two boxes, and between a box and a label
 _LONG_NAME, _LONG_DETAIL, _LONG_LABEL, _LONG_STEP = 24, 30, 26, 300  # characters
 _MAPPINGS = 8  # of a keyed step are shown
 _LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
@@ -119,13 +119,11 @@ def _place(graph: Graph, counts: Counts) -> Placed:
         )
         for node in graph
     }
-    gaps = {
-        (wire.node, node.name): _GAP + _wide(_cut(label, _LONG_LABEL), _SMALL)
-        for node in graph
-        for wire in node.inputs
-        for label in [_says(graph, (wire.node, node.name), counts)]
-    }
-    return place(graph, widths, _HEIGHT, gaps)
+    edges = dict.fromkeys((wire.node, node.name) for node in graph for wire in node.inputs)
+    labels = {edge: _cut(_says(graph, edge, counts), _LONG_LABEL) for edge in edges}
+    lengths = {edge: _wide(label, _SMALL) for edge, label in labels.items() if label}
+    gaps = {edge: float(_BESIDE if edge in lengths else _GAP) for edge in edges}
+    return place(graph, widths, _HEIGHT, gaps, labels=lengths)
 
 
 def _node(graph: Graph, node: Node, placed: Placed) -> str:
@@ -144,46 +142,33 @@ def _node(graph: Graph, node: Node, placed: Placed) -> str:
 
 
 def _edges(graph: Graph, placed: Placed, counts: Counts) -> Iterator[str]:
-    leaving = Counter(start for start, _ in placed.ways)
-    arriving = Counter(stop for _, stop in placed.ways)
     for edge, way in placed.ways.items():
         label = _says(graph, edge, counts)
-        written = _cut(label, _LONG_LABEL)
-        # A label stands on a level piece of its edge, at the end that no other edge has.
-        at_start = leaving[edge[0]] == 1
-        at_stop = not at_start and (len(way) > 2 or arriving[edge[1]] == 1)
-        room = _wide(written, _SMALL) + _PAD if label else 0
         title = _safe(f"{edge[0]} → {edge[1]}" + (f": {label}" if label else ""))
         yield (
-            f'<g><title>{title}</title><path d="{_curve(way, room * at_start, room * at_stop)}" '
+            f'<g><title>{title}</title><path d="{_curve(way)}" '
             'fill="none" stroke="currentColor" stroke-opacity=".45" stroke-width="1.4"/>'
             f'<path d="M{way[-1].left:.1f} {way[-1].middle:.1f}l-8 -4v8z" '
             f'fill="currentColor" fill-opacity=".6"/>'
-            + (_edge_label(way, written, at_start, at_stop) if label else "")
+            + (_edge_label(way[1], _cut(label, _LONG_LABEL)) if label else "")
             + "</g>"
         )
 
 
-def _edge_label(way: Sequence[Box], text: str, at_start: bool, at_stop: bool) -> str:
-    first, second = way[0], way[1]
-    x, y, anchor = (first.right + second.left) / 2, (first.middle + second.middle) / 2, "middle"
-    if at_start:
-        x, y, anchor = first.right + _PAD / 2, first.middle, "start"
-    elif at_stop:
-        x, y, anchor = second.left - _PAD, second.middle, "end"
-    return _label(x, y - 5, text, _SMALL, anchor, opacity=0.85)
+def _edge_label(room: Box, text: str) -> str:
+    x, y = (room.left + room.right) / 2, room.middle - 5
+    return _label(x, y, text, _SMALL, "middle", opacity=0.85)
 
 
-def _curve(way: Sequence[Box], level_start: float, level_stop: float) -> str:
-    """A path through boxes, level over the given lengths at the ends of its first piece."""
+def _curve(way: Sequence[Box]) -> str:
+    """A path from box to box, level where it passes one."""
     parts = [f"M{way[0].right:.1f} {way[0].middle:.1f}"]
-    for piece, (before, box) in enumerate(pairwise(way)):
-        end = box.left - (6 if box is way[-1] else 0)
-        start = before.right + (0 if piece else level_start)
-        stop = end - (0 if piece else level_stop)
-        half, level = f"{(start + stop) / 2:.1f}", f"{box.middle:.1f}"
-        parts.append(f"H{start:.1f}C{half} {before.middle:.1f} {half} {level} {stop:.1f} {level}")
-        parts.append(f"H{end if box is way[-1] else box.right:.1f}")
+    for before, box in pairwise(way):
+        stop = box.left - (6 if box is way[-1] else 0)
+        half, level = f"{(before.right + stop) / 2:.1f}", f"{box.middle:.1f}"
+        parts.append(f"C{half} {before.middle:.1f} {half} {level} {stop:.1f} {level}")
+        if box is not way[-1]:
+            parts.append(f"H{box.right:.1f}")
     return "".join(parts)
 
 
@@ -251,7 +236,7 @@ def _units(char: str) -> float:
         return 1.0
     if char.isupper():
         return 0.77
-    return 0.41 if char in " fijlrt.,:;!|()[]'" else 0.64
+    return 0.55 if char in " fijlrt.,:;!|()[]'" else 0.64
 
 
 def _safe(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph
 
-# A box, by its node's name, or the place where an edge passes a layer: (from, to, layer).
+# A box, by its node's name, or the place where an edge passes a column: (from, to, column).
 Key = str | tuple[str, str, int]
 Edge = tuple[str, str]
 # The heights between two boxes, a box and an edge that passes it, and two such edges.
@@ -56,6 +56,7 @@ def place(
     height: float,
     gaps: Mapping[Edge, float],
     passing: float | None = None,
+    labels: Mapping[Edge, float] | None = None,
 ) -> Placed:
     """Lay a graph out.
 
@@ -68,13 +69,18 @@ def place(
     height
         Of every box.
     gaps
-        The room that each edge wants between the box it leaves and the next layer.
+        The room that each edge wants between two columns.
     passing
         The height between the middle of a box and an edge that passes it; None for as much as
         the boxes have between them.
+    labels
+        The widths of the edges' labels. Each has a row of its own in a column between the layers,
+        which its edge passes: the second box of its way.
     """
-    layer = _layers(graph)
+    layer = _opened(_layers(graph), labels or {})
     ways = {edge: _way(edge, layer) for edge in gaps}
+    over = {ways[edge][1]: width for edge, width in (labels or {}).items()}
+    wide: dict[Key, float] = {**over, **dict(widths.items())}
     links = [pair for way in ways.values() for pair in pairwise(way)]
     columns = _columns(graph, layer, ways)
     before, after = _neighbours(links)
@@ -83,7 +89,7 @@ def place(
     middles = _middles(columns, before, after, (height + SPACE, beside, _PASSING))
     top = min(middles.values()) - height / 2
     middles = {key: middle - top for key, middle in middles.items()}
-    every = _boxes(columns, layer, widths, gaps, middles)
+    every = _boxes(columns, _rooms(columns, ways, gaps), wide, middles)
     boxes = {key: box for key, box in every.items() if isinstance(key, str)}
     bottom = max(box.middle for box in every.values()) + height / 2
     placed = {edge: [every[key] for key in way] for edge, way in ways.items()}
@@ -105,6 +111,12 @@ def _layers(graph: Graph) -> dict[str, int]:
     return layer
 
 
+def _opened(layer: Mapping[str, int], labels: Mapping[Edge, float]) -> dict[str, int]:
+    """The column of each node, where there is one more after a layer that labelled edges leave."""
+    labelled = sorted({layer[start] for start, _ in labels})
+    return {name: depth + bisect_left(labelled, depth) for name, depth in layer.items()}
+
+
 def _way(edge: Edge, layer: Mapping[str, int]) -> list[Key]:
     start, stop = edge
     passing = range(layer[start] + 1, layer[stop])
@@ -114,6 +126,7 @@ def _way(edge: Edge, layer: Mapping[str, int]) -> list[Key]:
 def _columns(
     graph: Graph, layer: Mapping[str, int], ways: Mapping[Edge, Sequence[Key]]
 ) -> list[list[Key]]:
+    """The nodes and the passing edges of each column, in an order to begin with."""
     columns: list[list[Key]] = [[] for _ in range(max(layer.values()) + 1)]
     for node in graph.order():
         columns[layer[node.name]].append(node.name)
@@ -210,22 +223,32 @@ def _spread(column: Sequence[Key], wanted: Sequence[float], rows: Rows) -> dict[
     return {key: at + shift for key, at, shift in zip(column, level, offsets, strict=True)}
 
 
+def _rooms(
+    columns: Sequence[Sequence[Key]],
+    ways: Mapping[Edge, Sequence[Key]],
+    gaps: Mapping[Edge, float],
+) -> list[float]:
+    """The room behind each column that the edges which leave it want."""
+    place = {key: column for column, keys in enumerate(columns) for key in keys}
+    room = [0.0] * len(columns)
+    for edge, way in ways.items():
+        for key in way[:-1]:
+            room[place[key]] = max(room[place[key]], gaps[edge])
+    return room
+
+
 def _boxes(
     columns: Sequence[Sequence[Key]],
-    layer: Mapping[str, int],
-    widths: Mapping[str, float],
-    gaps: Mapping[Edge, float],
+    rooms: Sequence[float],
+    widths: Mapping[Key, float],
     middles: Mapping[Key, float],
 ) -> dict[Key, Box]:
-    """The columns side by side, with the room that the edges between them want."""
-    room = [0.0] * len(columns)
-    for (start, _), gap in gaps.items():
-        room[layer[start]] = max(room[layer[start]], gap)
+    """The columns side by side; an edge passes one on its whole width."""
     boxes, left = {}, 0.0
-    for column, gap in zip(columns, room, strict=True):
-        right = left + max((widths[key] for key in column if isinstance(key, str)), default=0.0)
+    for column, room in zip(columns, rooms, strict=True):
+        right = left + max((widths.get(key, 0.0) for key in column), default=0.0)
         for key in column:
             stop = left + widths[key] if isinstance(key, str) else right
             boxes[key] = Box(left, stop, middles[key])
-        left = right + gap
+        left = right + room
     return boxes

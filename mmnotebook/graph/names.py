@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
-from mmnotebook.here import shell
+from mmnotebook.here import shell, variables_of
 
 Role = Literal["model", "function", "pipeline", "data", "unregistered"]
 
@@ -123,17 +123,21 @@ class Names:
                 yield name
 
 
+def how_to_register(name: str) -> str:
+    """What registers the model that a variable holds."""
+    return f'mm.register("{name}", {name}), or %mm_model {name} {name}'
+
+
+def how_to_bind(name: str) -> str:
+    """What gives a graph the object of a name, where this runs."""
+    first = f"define {name} in the notebook" if shell() else f"mm.pipeline(..., {name}={name})"
+    return f"{first}, or graph.bind({name}=...)"
+
+
 def notebook_names() -> Mapping[str, Any]:
-    """The variables of the notebook that this runs in, without IPython's own; {} outside of one."""
+    """The variables of the notebook that this runs in, without IPython's own; {} outside of one.
+
+    Those of a script are not looked up, except while `%run` executes it.
+    """
     running = shell()
     return {} if running is None else variables_of(running)
-
-
-def variables_of(shell: Any) -> dict[str, Any]:
-    """The variables of one IPython shell, without IPython's own."""
-    hidden = shell.user_ns_hidden
-    return {
-        name: value
-        for name, value in shell.user_ns.items()
-        if not (name in hidden and hidden[name] is value)
-    }

@@ -19,6 +19,7 @@ from mmnotebook.graph.checks import (
     once_each,
     one_of,
     rest_of_a_stack,
+    split_in_proportion,
 )
 
 Check = Callable[[Any], bool]
@@ -47,6 +48,8 @@ class Param:
         What its value is the name of, None for a value of its own.
     why
         What is wrong with a value that `check` refuses, where that can be said closer.
+    meant
+        What was most likely meant by such a value, as it is written in a text.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Param:
     default: Any = None
     names: Role | None = None
     why: Callable[[Any], str | None] | None = None
+    meant: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,7 @@ KINDS: dict[str, StepKind] = {
                     is_weights,
                     "two or more names, each with a fraction above 0, adding up to 1",
                     required=True,
+                    meant=split_in_proportion,
                 ),
                 _BY,
                 _BY_FUNCTION,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
-from mmnotebook.graph.names import Names, notebook_names, role_of
+from mmnotebook.graph.names import Names, how_to_register, notebook_names, role_of
 from mmnotebook.graph.notation.log import Log, listed
 from mmnotebook.graph.notation.reader import Reader
 from mmnotebook.graph.notation.writer import to_text
+from mmnotebook.here import of_caller, shell
 
 __all__ = ["parse", "pipeline", "to_text"]
 
@@ -32,13 +33,18 @@ def parse(text: str, names: Names | None = None) -> Graph:
         With every problem that was found, each with its line and column.
     """
     log = Log(text)
-    tree = log.tree()
-    try:
-        graph = Reader(names, log).read(tree)
-    except RecursionError:
-        raise GraphError([Problem("nested too deeply", None, 1, 1)]) from None
+    graph = _read(log, names)
     log.raise_all()
     return graph
+
+
+def _read(log: Log, names: Names | None) -> Graph:
+    """What can be read of a text; its problems are in the log."""
+    tree = log.tree()
+    try:
+        return Reader(names, log).read(tree)
+    except RecursionError:
+        raise GraphError([Problem("nested too deeply", None, 1, 1)]) from None
 
 
 def pipeline(text: str, /, **names: object) -> Graph:
@@ -50,7 +56,8 @@ def pipeline(text: str, /, **names: object) -> Graph:
         Lines `name = data | step | step`.
     **names
         Data, functions and pipelines of the text. A name that is not given is looked up among
-        the registered models, and then in the notebook.
+        the registered models, and then in the notebook. Variables of a function, a module or a
+        script are not looked up: they are given.
 
     Raises
     ------
@@ -58,9 +65,25 @@ def pipeline(text: str, /, **names: object) -> Graph:
         When the text is not valid, or does not use a name that was given.
     """
     _check_text(text)
-    graph = parse(text, Names(models=registry, given=names, notebook=notebook_names()))
+    log = Log(text)
+    graph = _read(log, Names(models=registry, given=names, notebook=notebook_names()))
+    log.remedies += _how_to_give(log.unbound)
+    log.raise_all()
     _refuse_unused(names, graph)
     return graph.bind(**{k: value for k, value in names.items() if not isinstance(value, Graph)})
+
+
+def _how_to_give(unbound: Mapping[str, None]) -> Iterator[str]:
+    """What to do about names that no notebook has, or that are variables where this is called."""
+    there = of_caller(unbound)
+    models = [name for name, value in there.items() if role_of(value) == "unregistered"]
+    for name in models:
+        yield f"register it first: {how_to_register(name)}"
+    absent = [name for name in unbound if name not in models]
+    if shell() is not None:
+        absent = [name for name in absent if name in there]
+    if absent:
+        yield f"mm.pipeline(..., {', '.join(f'{name}={name}' for name in absent)})"
 
 
 def _check_text(text: object) -> None:

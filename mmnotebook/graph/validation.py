@@ -48,11 +48,13 @@ def value_problems(kind: steps.StepKind, given: Mapping[str, Any]) -> Iterator[P
     """What is wrong with the values of some of a step's parameters."""
     for param in kind.params:
         if param.name in given and not param.check(given[param.name]):
-            closer = param.why(given[param.name]) if param.why is not None else None
+            value = given[param.name]
+            closer = param.why(value) if param.why is not None else None
             yield Problem(
                 closer or f"{param.name!r} of {kind.name} cannot be that",
-                found=repr(given[param.name]),
+                found=repr(value),
                 allowed=param.allowed,
+                nearest=param.meant(value) if param.meant is not None else None,
             )
 
 

@@ -12,7 +12,7 @@ import cloudpickle
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.graph.names import Names, how_to_bind, notebook_names
 from mmnotebook.runtime import children
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Records
@@ -278,6 +278,6 @@ def _bound(name: str, node: str, role: str, names: Names) -> Any:
         raise RunError(
             f"{name!r} is not bound: node {node!r} needs {role} of that name"
             + (f"; did you mean {close!r}?" if close else ""),
-            remedy=f"define {name} in the notebook, or graph.bind({name}=...)",
+            remedy=how_to_bind(name),
             node=node,
         ) from None

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -186,9 +187,12 @@ def _html(book: NotebookNode, title: str) -> str:
     from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
-    html, _ = HTMLExporter(embed_images=True).from_notebook_node(
-        book, {"metadata": {"name": title}}
-    )
+    with warnings.catch_warnings():
+        # A widget alone in its output: the output below it shows what it showed.
+        warnings.filterwarnings("ignore", message=".*widget-view.*is not able to be represented")
+        html, _ = HTMLExporter(embed_images=True).from_notebook_node(
+            book, {"metadata": {"name": title}}
+        )
     soup = BeautifulSoup(html, "html.parser")
     for script in soup.find_all("script"):
         script.decompose()

@@ -11,6 +11,8 @@ from mmnotebook.ui import arguments
 from mmnotebook.ui.figures import picture
 from mmnotebook.ui.variables import NotebookMagics
 
+_WHERE = ("--where", "-w")
+_PLOTS = ("latency", "memory")
 _RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
 
 
@@ -22,7 +24,7 @@ class LookingMagics(NotebookMagics):
     @magic_arguments()
     @argument("node", metavar="NODE", help="The node whose output is shown.")
     @argument("-n", type=arguments.count, default=20, help="How many rows; 20.")
-    @argument("--where", "-w", metavar="EXPR", help="Which rows: an expression in quotes.")
+    @argument(*_WHERE, metavar="EXPR", help="Which rows: an expression, up to the next option.")
     @_RESULT
     @line_magic
     def mm_inspect(self, line: str) -> None:
@@ -33,9 +35,10 @@ class LookingMagics(NotebookMagics):
         Examples::
 
           %mm_inspect mlp -n 5
-          %mm_inspect mlp --where "prediction != label"
+          %mm_inspect mlp --where prediction != label
+          %mm_inspect --where "prediction != label" mlp
         """
-        args = arguments.parse(self.mm_inspect, arguments.words(line))
+        args = arguments.parse(self.mm_inspect, arguments.words(line, _WHERE))
         result = self.variables.result(args.result)
         display(mm.inspect(result, args.node, n=args.n, where=args.where))
 
@@ -58,7 +61,13 @@ class LookingMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("plots", nargs="+", choices=("latency", "memory"), help="What to plot.")
+    @argument(
+        "plots",
+        nargs="+",
+        type=arguments.one_of(*_PLOTS),
+        metavar="PLOT",
+        help="What to plot: latency, memory.",
+    )
     @_RESULT
     @line_magic
     def mm_plot(self, line: str) -> None:

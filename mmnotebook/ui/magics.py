@@ -50,9 +50,10 @@ class MakingMagics(NotebookMagics):
           %mm_model net weights.pt --class Net --params '{"hidden": 64}' --output argmax
           %mm_model sure forest.joblib --method predict_proba
         """
-        args = arguments.parse(self.mm_model, arguments.words(line))
+        argv = arguments.words(line)
+        args = arguments.parse(self.mm_model, argv)
         if args.name is None:
-            if line.strip():
+            if argv:
                 raise UsageError("which model? %mm_model NAME TARGET [options]")
             display(mm.registry)
             return

@@ -78,7 +78,13 @@ _OPTIONS = (
         action="store_true",
         help="It answers from another process or machine: it is called for predictions alone.",
     ),
-    argument("--device", choices=("CPU", "GPU"), default="CPU", help="Where it runs; CPU."),
+    argument(
+        "--device",
+        type=arguments.one_of("CPU", "GPU"),
+        default="CPU",
+        metavar="DEVICE",
+        help="Where it runs: CPU, GPU; CPU.",
+    ),
     argument("--large", action="store_true", help="Processes of a worker share the model."),
     argument(
         "--copies", type=arguments.count, metavar="N", help="How many copies of it they share."

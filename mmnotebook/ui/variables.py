@@ -16,7 +16,8 @@ from mmnotebook.errors import MMError, nearest
 from mmnotebook.graph.checks import is_name
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
-from mmnotebook.graph.names import Names, is_a, role_of, variables_of
+from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.here import variables_of
 
 Accepts = Callable[[Any], bool]
 

@@ -13,7 +13,7 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui.builder import running, status
-from mmnotebook.ui.builder.running import Runner
+from mmnotebook.ui.builder.running import Runner, line_of, said
 from tests.runtime import toys
 
 
@@ -181,3 +181,9 @@ def test_what_is_not_as_it_ran_is_stale() -> None:
     }
     assert [wire["target"] for wire in found["wires"]] == ["three"]
     assert status.as_of(status.IDLE, None, now) == status.IDLE
+
+
+def test_what_a_run_fails_with_is_told_on_lines_of_their_own() -> None:
+    error = MMError("2 problems\n  line 1: one\n  line 2: two", remedy="mend them")
+    assert said(error) == "2 problems\n  line 1: one\n  line 2: two\n  → mend them"
+    assert line_of(error) == "2 problems line 1: one line 2: two → mend them"

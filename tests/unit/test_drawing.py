@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import ImageFont
 
 from mmnotebook.graph.drawing import html, svg
@@ -177,3 +178,90 @@ def test_a_name_fits_its_box_in_a_wide_font(name: str) -> None:
     label = next(text for text in drawing.iter(f"{SVG}text") if text.text == name)
     right = float(label.get("x", "")) + bold.getlength(name) / 100
     assert right <= float(box.get("x", "")) + float(box.get("width", ""))
+
+
+def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
+    """Each text with its left, right, top and bottom, as common fonts have it."""
+    found = []
+    for element in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
+        said, size = element.text or "", float(element.get("font-size", ""))
+        x, y, width = (
+            float(element.get("x", "")),
+            float(element.get("y", "")),
+            0.55 * size * len(said),
+        )
+        anchor = {"start": 0.0, "middle": 0.5}[element.get("text-anchor", "start")]
+        left = x - width * anchor
+        found.append((said, left, left + width, y - 0.75 * size, y + 0.15 * size))
+    return found
+
+
+def over(drawing: str) -> list[tuple[str, str]]:
+    """The texts that lie over each other."""
+    return [
+        (a[0], b[0])
+        for a, b in combinations(boxes(drawing), 2)
+        if a[1] < b[2] and b[1] < a[2] and a[3] < b[4] and b[3] < a[4]
+    ]
+
+
+def counted(graph: Graph, count: int) -> dict[tuple[str, str], int]:
+    return {(wire.node, node.name): count for node in graph for wire in node.inputs}
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(graphs(), st.integers(0, 9_999_999))
+def test_no_text_lies_over_another(graph: Graph, count: int) -> None:
+    for counts in ({}, counted(graph, count)):
+        assert over(svg(graph, counts)) == []
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.data())
+def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
+    """Several layers of nodes that feed many of the next, with names of any length."""
+    letters = st.text("ilWm_", max_size=30)
+    layers = [
+        [f"n{depth}_{place}{data.draw(letters)}" for place in range(data.draw(st.integers(1, 6)))]
+        for depth in range(data.draw(st.integers(2, 4)))
+    ]
+    lines = []
+    for before, names in pairwise(layers):
+        for name in names:
+            fed = data.draw(st.lists(st.sampled_from(before), min_size=1, unique=True))
+            lines.append(
+                f"{name} = [{', '.join(fed)}] | f" if fed[1:] else f"{name} = {fed[0]} | f"
+            )
+    graph = parse("\n".join(lines))
+    counts = {edge: data.draw(st.integers(0, 9_999_999)) for edge in counted(graph, 0)}
+    assert over(svg(graph, counts)) == []
+
+
+def test_lines_stay_clear_of_every_label() -> None:
+    """Where a label stands every edge goes level, in a row of its own."""
+    graph = parse("every = rows | [a, b, c]\nevery | mean() | g\nevery | f\nrows | write('x.csv')")
+    counts = counted(graph, 1497)
+    lengths = dict.fromkeys(counts, 40.0)
+    placed = place(
+        graph, dict.fromkeys(graph.names, 80.0), 44.0, dict.fromkeys(counts, 30.0), labels=lengths
+    )
+    spots = {(way[1].left, way[1].middle) for way in placed.ways.values()}
+    assert len(spots) == len(placed.ways)
+    for one, other in combinations(placed.ways.values(), 2):
+        for a, b in ((a, b) for a in one[1:-1] for b in other[1:-1] if a.left == b.left):
+            assert abs(a.middle - b.middle) >= 17.9
+
+
+def test_a_label_stands_over_its_own_line() -> None:
+    drawing = svg(parse("rows | [a, b]"), {("rows", "a"): 11, ("rows", "b"): 22})
+    groups = [
+        g for g in ElementTree.fromstring(drawing).iter(f"{SVG}g") if "→" in (g[0].text or "")
+    ]
+    assert len(groups) == 2
+    for group in groups:
+        label = group.find(f"{SVG}text")
+        assert label is not None
+        level = float(label.get("y", "")) + 5
+        assert re.search(rf" {level:.1f}H", group[1].get("d", ""))

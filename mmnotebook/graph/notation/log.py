@@ -44,12 +44,15 @@ class Log:
         What is wrong with it, and what to do.
     incomplete
         May the text say `...` for what is not there yet?
+    unbound
+        The names that stand for nothing, as keys.
     """
 
     text: str
     problems: list[Problem] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
     incomplete: bool = False
+    unbound: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.source = textwrap.dedent(self.text)
@@ -83,14 +86,20 @@ class Log:
         candidates: Iterable[str] = (),
         name: str | None = None,
         remedy: str | None = None,
+        unbound: bool = False,
     ) -> None:
-        """A problem at `node`; proposes the candidate most like `name` or what stands there."""
+        """A problem at `node`; proposes the candidate most like `name` or what stands there.
+
+        `unbound` is that nothing has the name.
+        """
         line, column = self.place(node)
         found = self.found(node)
         close = nearest(name or found, candidates)
         self.problems.append(Problem(message, None, line, column, found, allowed, close))
         if remedy is not None and remedy not in self.remedies:
             self.remedies.append(remedy)
+        if unbound and name is not None:
+            self.unbound[name] = None
 
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
         """May `...` stand here? Where it may not, that is a problem."""

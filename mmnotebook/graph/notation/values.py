@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmnotebook.graph import validation
-from mmnotebook.graph.names import Names
+from mmnotebook.graph import checks, validation
+from mmnotebook.graph.names import Names, how_to_register
 from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.steps import Param, StepKind
 
@@ -164,7 +164,13 @@ class Values:
             message = f"{name!r} is a {role}, not a function"
             remedy = f"a {role} is a step of its own: data | {name}"
         raise self.refuse(
-            node, message, allowed=listed(known), candidates=known, name=name, remedy=remedy
+            node,
+            message,
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            remedy=remedy,
+            unbound=role is None and names.useless(name) is None,
         )
 
     def model(self, node: ast.expr) -> str:
@@ -186,8 +192,14 @@ class Values:
         if names is None or names.is_data(name):
             return name
         known = list(names.known("data"))
-        message = f"{name!r} is no data that a pipeline can read"
-        raise self.refuse(node, message, allowed=listed(known), candidates=known, name=name)
+        raise self.refuse(
+            node,
+            f"{name!r} is no data that a pipeline can read",
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            unbound=names.role(name) is None and names.useless(name) is None,
+        )
 
     def unregistered(self, node: ast.AST, name: str) -> NotRead:
         """What to say of a model that is used before it is registered."""
@@ -195,16 +207,21 @@ class Values:
             node,
             f"{name!r} is a model that is not registered; it would be neither batched nor measured",
             allowed=listed(self._names.known("model")) if self._names else None,
-            remedy=f"register it first: %mm_model {name} {name}",
+            remedy=f"register it first: {how_to_register(name)}",
         )
 
     def _arms(self, node: ast.expr) -> tuple[Any, ...]:
         if isinstance(node, ast.Dict):
             fraction = "a fraction above 0"
-            return tuple(
+            arms = tuple(
                 (self._text(key, node), self.literal(value, fraction))
                 for key, value in zip(node.keys, node.values, strict=True)
             )
+            if not checks.is_weights(arms) and (found := checks.fractions(arms)) is not None:
+                written = ", ".join(f'"{name}": {part}' for name, part in found.items())
+                message, remedy = "these do not add up to 1", f"did you mean {{{written}}}?"
+                raise self.refuse(node, message, allowed=fraction, remedy=remedy)
+            return arms
         if isinstance(node, (ast.List, ast.Tuple)):
             return tuple(self._text(item, node) for item in node.elts)
         raise self.refuse(

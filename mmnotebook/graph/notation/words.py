@@ -91,6 +91,7 @@ class Words:
             candidates=known,
             name=node.id,
             remedy=remedy,
+            unbound=useless is None,
         )
 
     def heads(self) -> str:
@@ -138,7 +139,14 @@ class Words:
         useless = names.useless(node.id)
         if useless is not None:
             message, known = f"{node.id!r} is {useless}, neither a model nor a function", []
-        self._log.add(node, message, allowed=self._steps(names), candidates=known, name=node.id)
+        self._log.add(
+            node,
+            message,
+            allowed=self._steps(names),
+            candidates=known,
+            name=node.id,
+            unbound=useless is None,
+        )
 
     def kind(self, call: ast.Call) -> StepKind | None:
         """The kind of step that is called."""
@@ -210,9 +218,14 @@ class Words:
             self.values.unregistered(arm, name)
             return None
         known = [*names.known("model"), *names.known("function")]
-        message = f"the output {name!r} feeds the step of that name, and there is none"
         self._log.add(
-            arm, message, allowed=listed(known), candidates=known, name=name, remedy=_PORTS
+            arm,
+            f"the output {name!r} feeds the step of that name, and there is none",
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            remedy=_PORTS,
+            unbound=role is None,
         )
         return None
 

@@ -14,6 +14,7 @@ from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
+from mmnotebook.here import called
 from mmnotebook.runtime.cache import ShardCache, unstorable
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running.live import Live
@@ -61,9 +62,9 @@ def _too_many(
     by = f" (model {models})" if models else ""
     all_of_them = len(failures) == sum(cause.count for cause in found)
     which = "failures" if all_of_them else f"first {len(failures):,} failures"
-    where = "this error's .failed (in a notebook: sys.last_value.failed)"
+    where = "this error's .failed (in a notebook: import sys; sys.last_value.failed)"
     if result is not None:
-        where = "mm.last.failed"
+        where = f"{called('last')}.failed"
     return RunError(
         f"node {name!r}{by}: {count} elements failed: {causes.said(found)}",
         remedy=f"mend it, or allow a greater share with max_failed=; the {which} are in {where}",

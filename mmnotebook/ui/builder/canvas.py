@@ -1,16 +1,15 @@
-"""The canvas: one anywidget, of typed traits and no algorithm."""
+"""The canvas: one widget, of typed traits and no algorithm."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import anywidget
 import traitlets
 
-from mmnotebook.ui.bundle import bundle
+from mmnotebook.ui.bundle import BundledWidget
 
 
-class Canvas(anywidget.AnyWidget):
+class Canvas(BundledWidget):
     """What the browser shows of an `Editor`; `frontend/src/scene.ts` has the forms of its values.
 
     Attributes
@@ -33,8 +32,7 @@ class Canvas(anywidget.AnyWidget):
         Is Python at work on something that was asked for?
     """
 
-    _esm = bundle("builder.js")
-    _css = bundle("builder.css")
+    bundle = "builder"
 
     scene = traitlets.Dict().tag(sync=True)
     kinds: Any = traitlets.List().tag(sync=True)

@@ -115,18 +115,23 @@ class Runner:
         result = getattr(error, "result", None)
         if result is not None:
             self._ended(result)
-        line = progress.line() if stopped else said(error)
+        line = progress.line() if stopped else line_of(error)
         state = "stopped" if stopped else "failed"
         self._tell({**status.during(graph, progress), "state": state, "line": line})
         if not stopped:
             self._lost(error)
 
 
-def said(error: MMError) -> str:
+def line_of(error: MMError) -> str:
     """An error on one line, with what can be done about it."""
-    words, remedy = " ".join(error.message.split()), error.remedy
+    return " ".join(said(error).split())
+
+
+def said(error: MMError) -> str:
+    """An error with what can be done about it, which begins a line of its own."""
+    remedy = error.remedy
     if getattr(error, "failed", None) is not None:
         remedy = (
             "mend it; those that failed are below. With no step selected, the panel lets more fail"
         )
-    return words if remedy is None else f"{words} → {remedy}"
+    return str(MMError(error.message, remedy=remedy))

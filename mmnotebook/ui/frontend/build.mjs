@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(ROOT, "../static");
 const LICENSES = "THIRD_PARTY_LICENSES.txt";
-const ENTRIES = { builder: "src/index.tsx", table: "src/table/table.ts" };
+const ENTRIES = { builder: "src/index.tsx", table: "src/table/table.ts", loader: "src/loader.ts" };
 
 /** The folders of the packages that a bundle holds, below this folder; sorted. */
 function packagesOf(metafile) {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import anywidget
 import traitlets
 
-from mmnotebook.ui.bundle import bundle
+from mmnotebook.ui.bundle import BundledWidget
 
 
-class Table(anywidget.AnyWidget):
+class Table(BundledWidget):
     """One page of cells; `frontend/src/table.ts` draws it and has the forms of its values.
 
     A row that is clicked sends `{"type": "open", "row": place}`, a button of the pager
@@ -38,8 +37,7 @@ class Table(anywidget.AnyWidget):
         What to say when there are no rows.
     """
 
-    _esm = bundle("table.js")
-    _css = bundle("table.css")
+    bundle = "table"
 
     label = traitlets.Unicode().tag(sync=True)
     columns: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)

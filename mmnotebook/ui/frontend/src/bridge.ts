@@ -12,7 +12,7 @@ import type {
   Status,
   WireId,
 } from "./scene";
-import { EMPTY, IDLE, same, steadyScene, steadyStatus } from "./steady";
+import { EMPTY, goesOn, IDLE, same, steadyScene, steadyStatus } from "./steady";
 
 /** The widget's model, as anywidget gives it. */
 export interface Model {
@@ -93,6 +93,8 @@ interface State {
   view: View;
   /** The latest line to be shown as a toast. */
   said: Told | null;
+  /** What was told up to this number was told before the run that began last. */
+  outdated: number;
   /** The latest line for screen readers. */
   told: Told | null;
 }
@@ -158,6 +160,7 @@ export class Bridge {
         help: false,
       },
       said: null,
+      outdated: 0,
       told: null,
       send: this.send,
       select: this.select,
@@ -205,8 +208,13 @@ export class Bridge {
 
   private read(name: (typeof OTHERS)[number]): void {
     const value = this.model.get(name);
-    if (name === "status") this.change({ status: steadyStatus(this.builder.status, value) });
+    if (name === "status") this.readStatus(steadyStatus(this.builder.status, value));
     else if (!same(this.builder[name], value)) this.change({ [name]: value });
+  }
+
+  private readStatus(status: Status): void {
+    const begins = goesOn(status) && !goesOn(this.builder.status);
+    this.change(begins ? { status, outdated: this.words } : { status });
   }
 
   /** Show what Python has, and over it what it has not handled yet of what was done here. */

@@ -4,6 +4,7 @@ import { onGrid } from "./canvas/flow";
 import { clipOf } from "./graph/clipboard";
 import { SIZE } from "./scene";
 import type { Scene } from "./scene";
+import { goesOn } from "./steady";
 
 const COPIED_BY = 32;
 
@@ -19,8 +20,7 @@ export function targets(builder: Builder): string[] {
   return focused !== null && there.has(focused) ? [focused] : [];
 }
 
-export const isRunning = ({ status }: Builder): boolean =>
-  status.state === "preparing" || status.state === "running";
+export const isRunning = ({ status }: Builder): boolean => goesOn(status);
 
 /** "mlp", "mlp and tree", "3 nodes". */
 export function named(names: readonly string[]): string {

@@ -44,3 +44,6 @@ export function steadyStatus(before: Status, after: Partial<Status>): Status {
   });
   return { ...next, nodes: Object.fromEntries(nodes) };
 }
+
+/** Is that the status of a run that is not over? */
+export const goesOn = ({ state }: Status): boolean => state === "preparing" || state === "running";

@@ -161,3 +161,21 @@ test("what Python has not answered for long is counted, until it answers", () =>
   assert.equal(bridge.snapshot().waiting, 0);
   mock.timers.reset();
 });
+
+test("what was told before a run is outdated as soon as the next one begins", () => {
+  const { model, bridge } = opened();
+  const status = (state: string) => model.set("status", { state, line: "", nodes: {}, wires: [] });
+  const isShown = () => bridge.snapshot().said!.number > bridge.snapshot().outdated;
+  status("preparing");
+  model.tell("msg:custom", { type: "said", text: "first\n  second", level: "error" });
+  assert.equal(bridge.snapshot().said?.text, "first\n  second");
+  for (const state of ["running", "failed", "failed"]) {
+    status(state);
+    assert.equal(isShown(), true);
+  }
+  status("running"); // also where the word before it was missed
+  assert.equal(isShown(), false);
+  model.tell("msg:custom", { type: "said", text: "of this run", level: "error" });
+  status("failed");
+  assert.equal(isShown(), true);
+});

@@ -1,4 +1,5 @@
-// Lines that are shown for a while: what Python says, and why something could not be done.
+// Lines that are shown for a while, at most until the next run: what Python says, and why
+// something could not be done.
 import { useEffect, useState } from "react";
 
 import { useBuilder } from "../bridge";
@@ -8,7 +9,7 @@ const SHOWN_MS = { info: 4500, error: 12000 };
 const MOST = 2;
 
 export function Toasts() {
-  const { said } = useBuilder();
+  const { said, outdated } = useBuilder();
   const [shown, setShown] = useState<Told[]>([]);
   const end = (toast: Told) => setShown((before) => before.filter((other) => other !== toast));
 
@@ -18,9 +19,10 @@ export function Toasts() {
     setShown((before) => [...before.filter((toast) => toast.text !== text), said].slice(-MOST));
   }, [said]);
 
+  const current = shown.filter(({ number }) => number > outdated);
   return (
     <div className="mm-toasts">
-      {shown.map((toast) => (
+      {current.map((toast) => (
         <Toast key={toast.number} toast={toast} end={() => end(toast)} />
       ))}
     </div>
