@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 import time
@@ -98,7 +99,7 @@ class Execution:
             return True
         why = folder.why_unwritable(error)
         if why is None:
-            return isinstance(error.__cause__, FileNotFoundError)
+            return error.errno == errno.ENOENT
         if isinstance(self.store, Aside):
             return False
         try:

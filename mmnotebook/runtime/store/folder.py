@@ -70,10 +70,9 @@ def is_full(error: OSError) -> bool:
 
 def why_unwritable(error: StorageError) -> str | None:
     """Why nothing can be written, where what is there can still be read; else None."""
-    cause = error.__cause__
-    if not isinstance(cause, OSError):
-        return None
-    return "is read-only" if cause.errno in _FIXED else "is full" if is_full(cause) else None
+    if error.errno in _FIXED:
+        return "is read-only"
+    return "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
 
 
 def full(inner: Path, needed: int, error: OSError) -> StorageError:
@@ -82,6 +81,7 @@ def full(inner: Path, needed: int, error: OSError) -> StorageError:
         f"the cache in {str(inner.parent)!r} cannot take {sizes.text(needed)}: "
         f"{_FULL[error.errno or 0]}",
         remedy=f"mm.cache.clear(), a smaller mm.cache.limit, or another folder in {VARIABLE}",
+        errno=error.errno,
     )
 
 

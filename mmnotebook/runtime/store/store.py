@@ -216,8 +216,8 @@ class Aside(Store):
         self._seen: set[Path] = set()
         super().__init__(storage.new_folder("cache"))
         self.notes.append(
-            f"the cache in {str(base.parent)!r} {why}: it is read, and what is computed is kept in "
-            "a private temporary folder, for as long as this kernel lives"
+            f"the cache in {str(base.parent)!r} {why}: what is in it is read, and what this kernel "
+            "computes is kept in a private temporary folder until the kernel ends"
         )
 
     @property
