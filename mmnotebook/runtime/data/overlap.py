@@ -111,7 +111,7 @@ def _matches(where: Path, pattern: str) -> bool:
     if name == "**":
         top, name = pattern, "*"
     folders = glob.glob(top or os.curdir, recursive=True)  # noqa: PTH207
-    if not any(os.path.isdir(one) and where.parent.samefile(one) for one in folders):
+    if not any(Path(one).is_dir() and where.parent.samefile(one) for one in folders):
         return False
     if where.name.startswith(".") and not name.startswith("."):
         return False
