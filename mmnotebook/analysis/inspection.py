@@ -29,15 +29,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     n
         How many rows at most, 1 or more.
     where
-        Which rows: an expression over the columns, written as for pandas' `query`, such as
-        "prediction != label", "`petal width` > 2 and key == 'de'", "label in [3, 5]",
-        "prediction['score'] < 0.5" or "text.str.contains('free')". Nothing in it is executed: it
-        sees the columns, and calls isna, notna, isin, between, abs, len and, of texts (`.str`),
-        contains, startswith, endswith, match, fullmatch, lower, upper, strip, len. Patterns are
-        literal; `regex=True`, match and fullmatch take RE2's regular expressions.
-        Only plain values are compared: numbers, texts, truths, dates and times. A row whose values
-        cannot be compared (a text with a number, an object of a class of one's own) or for which
-        the answer is missing is left out; where that is every row, it is an error.
+        Which rows: an expression over the columns, such as "prediction != label"; see `where`.
 
     Raises
     ------

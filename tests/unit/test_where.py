@@ -58,21 +58,24 @@ FRAME = pd.DataFrame(
         "odd name": [1, 2, 3, 4, 5, 6],
     }
 )
-NUMBERS = st.sampled_from(["a", "b", "small", "`odd name`", "0", "1", "2", "-3", "1.5", "5"])
+# Of constants alone pandas makes no truths, and small whole numbers wrap around in it.
+COLUMNS = st.sampled_from(["a", "b", "`odd name`"])
+NUMBERS = st.one_of(COLUMNS, st.sampled_from(["0", "1", "2", "-3", "1.5", "5"]))
 TEXTS = st.sampled_from(["t", "'x'", '"yy"', "''", "'&|'"])
 SIGNS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 
 
 def _sums(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     signs = st.sampled_from(["+", "-", "*", "/"])
-    return st.builds("({} {} {})".format, parts, signs, parts)
+    return st.builds("({} {} {})".format, parts, signs, COLUMNS)
 
 
 SUMS = st.recursive(NUMBERS, _sums, max_leaves=3)
+LEFT = st.one_of(COLUMNS, st.just("small"), st.builds("({} * {})".format, COLUMNS, SUMS))
 LISTS = st.lists(st.sampled_from(["0", "1", "-4", "2.0"]), min_size=1).map(", ".join)
 CONDITIONS = st.one_of(
-    st.builds("{} {} {}".format, SUMS, SIGNS, SUMS),
-    st.builds("{} {} {} {} {}".format, NUMBERS, SIGNS, NUMBERS, SIGNS, NUMBERS),
+    st.builds("{} {} {}".format, LEFT, SIGNS, SUMS),
+    st.builds("{} {} {} {} {}".format, NUMBERS, SIGNS, COLUMNS, SIGNS, NUMBERS),
     st.builds("t {} {}".format, SIGNS, TEXTS),
     st.builds("a {} [{}]".format, st.sampled_from(["in", "not in"]), LISTS),
     st.just("t in ['x', 'yy']"),
@@ -94,15 +97,7 @@ def _joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def test_it_answers_as_pandas_does(where: str) -> None:
     with np.errstate(all="ignore"):
         expected = FRAME.eval(where, engine="python", local_dict={}, global_dict={})
-    if not isinstance(expected, pd.Series):
-        refused_of_frame(where)
-    else:
-        assert matching(FRAME, where).tolist() == expected.tolist()
-
-
-def refused_of_frame(where: str) -> None:
-    with pytest.raises(ResultError, match="not true or false for each row"):
-        matching(FRAME, where)
+    assert matching(FRAME, where).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(

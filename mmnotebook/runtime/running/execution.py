@@ -128,6 +128,8 @@ class Execution:
                 self._tell_start()
                 if self.plan.drafts:
                     self._run_missing(runner, options)
+                for entry in self.plan.entries.values():
+                    entries.check(entry)  # what the result shows is still there
                 break
             except (Damaged, StorageError) as error:
                 cancelled = self.live.stopped and self.live.cause is None

@@ -173,7 +173,7 @@ class Store:
 
     def _retire(self, path: Path) -> None:
         """No more to be found, and gone unless somebody holds it."""
-        if path.name not in folder.pins(self.inner):
+        if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
             (path / entries.RETIRED).touch(mode=0o600)
