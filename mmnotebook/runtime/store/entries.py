@@ -112,7 +112,7 @@ def write_manifest(
         part.unlink()
     infos = tuple(map(shards.info, sorted(path.glob("*.shard"))))
     if rows is not None and rows != (found := sum(info.rows for info in infos)):
-        raise Damaged(path, f"holds {found:,} of {rows:,} elements")
+        raise Damaged(path / MANIFEST, f"lists {found:,} of {rows:,} elements")
     created = time.time()
     body = {
         "identity": identity,
