@@ -83,4 +83,5 @@ def reported(folder: Path) -> Iterator[None]:
         raise StorageError(
             f"the cache folder {str(folder)!r} cannot be used: {one_line(error)}",
             remedy=f"set {VARIABLE} to a folder that you can write, on a local disk",
+            errno=error.errno,
         ) from error

@@ -178,4 +178,16 @@ class ResultError(MMError):
 
 
 class StorageError(MMError):
-    """The folder where results are stored cannot be used, or takes no more."""
+    """The folder where results are stored cannot be used, or takes no more.
+
+    Attributes
+    ----------
+    errno
+        What the system has answered, None where it was not asked.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, errno: int | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.errno = errno

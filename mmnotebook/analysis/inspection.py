@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
-import tokenize
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +12,10 @@ import pandas as pd
 from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.values import column
-from mmnotebook.errors import ResultError, nearest, one_line
+from mmnotebook.analysis.where import matching
+from mmnotebook.errors import ResultError
 
 _TRACE = ("node", "kind", "id", "value", "failed")
-_LISTED = 20
 
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
@@ -32,9 +30,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     n
         How many rows at most, 1 or more.
     where
-        Which rows: a pandas query expression over the columns, such as
-        "prediction != label" or "`petal width` > 2 and key == 'de'". It sees the columns and
-        nothing else. A row for which the answer is missing is left out.
+        Which rows: an expression over the columns, such as "prediction != label"; see `where`.
 
     Raises
     ------
@@ -49,78 +45,6 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     if where is not None:
         frame = frame[matching(frame, where)].reset_index(drop=True)
     return frame.head(int(n))
-
-
-def matching(frame: pd.DataFrame, where: str) -> pd.Series:
-    """For each row of a frame, is the expression true? See `inspect`, whose errors are its own."""
-    if not isinstance(where, str) or not where.strip():
-        raise ResultError(f"where= is an expression over the columns, not {where!r}")
-    if not len(frame):  # where there were no elements, the fields that they have are not known
-        return pd.Series([], dtype=bool)
-    try:
-        answer = frame.eval(where, engine="python", local_dict={}, global_dict={}, target=None)
-    except Exception as error:  # an expression raises whatever a cell can
-        raise _refusal(frame, where, error) from error
-    if not isinstance(answer, pd.Series) or not _is_truth(answer):
-        raise ResultError(
-            f"where={where!r} is not true or false for each row",
-            remedy="compare columns, for example where='prediction != label'",
-        )
-    return answer.astype("boolean").fillna(False).astype(bool)
-
-
-def _is_truth(answer: pd.Series) -> bool:
-    kinds = {type(item) for item in answer.dropna()}
-    return answer.dtype in ("bool", "boolean") or kinds <= {bool, np.bool_}
-
-
-def _refusal(frame: pd.DataFrame, where: str, error: Exception) -> ResultError:
-    """Why the expression failed: an unknown name, a column of arrays, or what pandas says."""
-    columns = [str(name) for name in frame.columns]
-    names = _names(where)
-    many = [name for name in names if name in columns and _holds_many(frame[name])]
-    remedy = f"for example where='prediction != label'; {_quoting(columns)}"
-    if isinstance(error, pd.errors.UndefinedVariableError):
-        reason = _unknown_column(error, names, columns)
-    elif many:
-        reason = f"{many[0]!r} has several numbers in a row, and a comparison needs one"
-        remedy = "add a map step that makes one number of it, and inspect that node"
-    else:
-        reason = one_line(error)
-    listed = ", ".join(columns[:_LISTED]) + (", …" if len(columns) > _LISTED else "")
-    return ResultError(
-        f"where={where!r} cannot be answered: {reason}; columns: {listed}", remedy=remedy
-    )
-
-
-def _unknown_column(error: Exception, names: list[str], columns: list[str]) -> str:
-    unknown = [name for name in names if name not in columns]
-    named = str(error).split("'")[1::2]
-    if not named or named[0].startswith("BACKTICK_QUOTED_STRING"):  # pandas' own way with them
-        named = unknown or [str(error)]
-    culprit = named[0]
-    close = nearest(culprit, columns)
-    return f"no column {culprit!r}" + (f" (did you mean {close!r}?)" if close else "")
-
-
-def _quoting(columns: list[str]) -> str:
-    odd = next((name for name in columns if not name.isidentifier()), None)
-    return "texts stand in quotes" + (f", the column {odd} in backticks" if odd else "")
-
-
-def _names(where: str) -> list[str]:
-    """The names in an expression, those in backticks first."""
-    quoted = where.split("`")[1::2]
-    rest = " ".join(where.split("`")[::2])
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(rest).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return quoted
-    return quoted + [token.string for token in tokens if token.type == tokenize.NAME]
-
-
-def _holds_many(values: pd.Series) -> bool:
-    return bool(values.dtype == object and any(np.ndim(value) > 0 for value in values.head(100)))
 
 
 def members(result: Result, name: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from mmnotebook.graph.names import Names, how_to_bind, notebook_names
 from mmnotebook.runtime import children
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Records
-from mmnotebook.runtime.data import objects, sources, writers
+from mmnotebook.runtime.data import objects, overlap, sources, writers
 from mmnotebook.runtime.keyed import pairs
 from mmnotebook.runtime.keyed.deciding import Decision, decisions
 from mmnotebook.runtime.streaming import entering, refreshing
@@ -116,12 +116,13 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     names = Names(registry, graph.bindings, notebook_names())
     models = _models(graph)
     functions = _functions(graph, names)
-    writers.check_paths({node.name: node["path"] for node in graph if node.kind == "write"})
+    values = _values(graph, names)
+    _check_writes(graph, values, models)
     carried = dict.fromkeys(
         node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
     )
     refreshed, said = refreshing.models(graph, models)
-    found = _sources(graph, names, limit, record)
+    found = _sources(graph, values, limit, record)
     _check_fields(graph, found.objects)
     pairs.check(graph, found.objects, found.plans)
     children.check(graph, found.objects)
@@ -229,23 +230,59 @@ class _Sources:
     said: dict[str, str] = field(default_factory=dict)
 
 
-def _sources(graph: Graph, names: Names, limit: int | None, record: Record | None) -> _Sources:
-    """What each source node reads: files, the elements of an object, or a Beam transform."""
+def _values(graph: Graph, names: Names) -> dict[str, Any]:
+    """What each source node reads: a path, an object, or a Beam transform."""
+    return {
+        node.name: node["path"]
+        if node.kind == "read"
+        else _bound(node["data"], node.name, "data", names)
+        for node in graph
+        if not node.inputs
+    }
+
+
+def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
+    """Raises RunError for a path that cannot be written, or leads to what the graph reads."""
+    writes = {node.name: node["path"] for node in graph if node.kind == "write"}
+    if writes:
+        writers.check_paths(writes)
+        overlap.check(writes, _reads(graph, values, models))
+
+
+def _reads(
+    graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]
+) -> Iterator[overlap.Read]:
+    yield overlap.of_cache()
+    for name, value in values.items():
+        by = f"source {name!r}"
+        if objects.is_path(value):
+            yield overlap.Read(by, str(value))
+        elif entering.is_transform(value):
+            yield from (overlap.Read(by, path) for path in entering.files(name, value))
+        else:
+            yield from overlap.of_object(by, value)
+    yield from overlap.of_models(models.values())
+    for node in graph:
+        if node.kind == "model" and node["watch"]:
+            yield overlap.Read(f"node {node.name!r}", node["watch"])
+
+
+def _sources(
+    graph: Graph, values: Mapping[str, Any], limit: int | None, record: Record | None
+) -> _Sources:
+    """What the source nodes read, as far as it is looked at before the run."""
     found = _Sources()
     for node in graph:
         if node.inputs:
             continue
-        value = node["path"] if node.kind == "read" else None
-        if value is None:
-            value = _bound(node["data"], node.name, "data", names)
-            if entering.is_transform(value):
-                _transform(found, node, value, limit, record)
-                continue
-            if not objects.is_path(value):
-                found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
-                continue
-        plan = sources.plan_path(str(value), node["id"])
-        found.plans[node.name] = plan if limit is None else plan.first(limit)
+        value = values[node.name]
+        if node.kind == "read" or objects.is_path(value):
+            plan = sources.plan_path(str(value), node["id"])
+            found.plans[node.name] = plan if limit is None else plan.first(limit)
+        elif entering.is_transform(value):
+            _transform(found, node, value, limit, record)
+        else:
+            found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
     return found
 
 

@@ -131,10 +131,12 @@ def run(
     GraphError, ModelError
         Before anything has run: when the graph is not valid or a model is not registered.
     RunError
-        When a source cannot be read, a model not loaded, or more than `max_failed` of a node's
+        When a source cannot be read, a `write` would replace something that the graph reads, a
+        model cannot be loaded, or more than `max_failed` of a node's
         elements failed; its `failed` and `result` hold what there is.
     StorageError
-        When the cache cannot be written.
+        When the folder of the cache cannot be used. One that is read-only or full is read, and
+        what is computed is kept in a private temporary folder until the process ends.
     KeyboardInterrupt
         When it was stopped, within two seconds; also a RunError.
     """

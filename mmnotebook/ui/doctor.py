@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -218,7 +219,10 @@ def _cache() -> Check:
         remedy = 'python -m pip install "mmnotebook"'
         return Check("cache", "note", one_line(error, 60), purpose, remedy)
     except StorageError as error:
-        return Check("cache", "missing", error.message, purpose, error.remedy or "", True)
+        # One that can only be read is read, and what is computed is kept for the kernel alone.
+        is_read = error.errno == errno.EACCES and os.access(folder, os.R_OK | os.X_OK)
+        state: State = "note" if is_read else "missing"
+        return Check("cache", state, error.message, purpose, error.remedy or "", not is_read)
     found = f"{_gib(cache_folder.size(folder))} in {folder}"
     return Check("cache", "ok", found, purpose, required=True)
 

@@ -37,6 +37,7 @@ class LookingMagics(NotebookMagics):
           %mm_inspect mlp -n 5
           %mm_inspect mlp --where prediction != label
           %mm_inspect --where "prediction != label" mlp
+          %mm_inspect mlp --where "label in [3, 5] and text.str.contains('free')"
         """
         args = arguments.parse(self.mm_inspect, arguments.words(line, _WHERE))
         result = self.variables.result(args.result)

@@ -17,6 +17,8 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime import events
+from mmnotebook.runtime.running.finishing import Finishing
+from mmnotebook.runtime.store import entries
 from tests.runtime import kernel_script
 from tests.runtime.kernel_script import Kernel
 
@@ -178,6 +180,165 @@ def test_a_cache_folder_that_is_removed_while_a_result_is_held() -> None:
     run = Run(graph())
     run.check()
     assert run.computed == set(NAMES)
+
+
+def swap(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def fill(source: Path, place: Path) -> None:
+    """What is in one entry's folder, in the place of another's."""
+    shutil.rmtree(place)
+    shutil.copytree(source, place)
+
+
+@pytest.mark.parametrize("change", [swap, fill])
+def test_an_entry_in_the_place_of_another_is_computed_again(
+    change: Callable[[Path, Path], None],
+) -> None:
+    held = mm.run(graph())
+    change(entry("twice"), entry("square"))
+    run = Run(graph())
+    run.check()
+    assert run.computed == ({"twice", "square"} if change is swap else {"square"})
+    assert set(run.notes) == {"a stored manifest belongs to another entry; computed again"}
+    for name in run.computed:
+        with pytest.raises(MMError, match="run the graph again"):
+            held[name]
+    assert Run(graph()).computed == set()
+
+
+def test_shards_in_the_place_of_others_are_computed_again() -> None:
+    mm.run(graph())
+    swap(shard("twice"), shard("square"))
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice", "square"}
+
+
+def test_shards_and_manifest_in_the_place_of_others() -> None:
+    mm.run(graph())
+    source, place = entry("twice"), entry("square")
+    for path in source.iterdir():
+        shutil.copy2(path, place / path.name)
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"square"}
+
+
+@pytest.mark.parametrize("leave", ["manifest.json", "*.shard", "used"])
+def test_a_copy_of_an_entry_that_is_not_whole(leave: str) -> None:
+    mm.run(graph())
+    place = entry("twice")
+    for path in place.iterdir():
+        if not path.match(leave):
+            path.unlink()
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice"} and len(run.notes) == 1
+    assert Run(graph()).computed == set()
+
+
+def test_a_file_in_the_place_of_an_entry() -> None:
+    mm.run(graph())
+    place = entry("twice")
+    shutil.rmtree(place)
+    place.write_text("what is this")
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice"}
+    assert Run(graph()).notes == []
+
+
+def test_an_entry_that_another_version_has_measured() -> None:
+    mm.run(graph())
+    manifest = entry("twice") / "manifest.json"
+    body = json.loads(manifest.read_text())
+    body["meta"]["measured"]["node"]["another"] = 1
+    del body["checksum"]
+    manifest.write_text(json.dumps({"checksum": entries._checksum(body), **body}))
+    run = Run(graph())
+    run.check()
+    assert run.computed == {"twice"}
+    assert Run(graph()).computed == set()
+
+
+# What is removed while a run goes on
+
+PARTS = ["", "v1", "v1/entries", "v1/processes", "v1/drafts", "v1/trash", "v1/.lock"]
+
+
+def gone(part: str) -> None:
+    path = mm.cache.folder / part
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("when", [events.RunStarted, events.NodeFinished, events.RunProgressed])
+def test_a_part_of_the_cache_is_removed_while_a_run_goes_on(
+    part: str, when: type[events.Event]
+) -> None:
+    removed: list[events.Event] = []
+
+    def remove(event: events.Event) -> None:
+        if isinstance(event, when) and not removed:
+            removed.append(event)
+            gone(part)
+
+    try:
+        result = mm.run(graph(), subscribers=[remove])
+        for name in result:
+            assert result[name]["value"].tolist() == VALUES[name]
+    except MMError as error:  # what the result shows is gone
+        assert "run the graph again" in str(error)
+    Run(graph()).check()
+    assert Run(graph()).computed == set()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_cache_is_removed_by_a_step_of_the_run(part: str, tmp_path: Path) -> None:
+    once = tmp_path / "once"
+
+    def slowly(outputs: dict[str, Any]) -> Any:
+        if not once.exists():
+            once.touch()
+            gone(part)
+        return add(outputs)
+
+    text = TEXT.replace("map(add)", "map(slowly)")
+    values = {"data": list(range(ROWS)), "up": up, "twice": twice, "square": square}
+    result = mm.run(mm.pipeline(text, **values, slowly=slowly))
+    assert result["slowly"]["value"].tolist() == VALUES["add"]
+    assert result["twice"]["value"].tolist() == VALUES["twice"]
+    assert not len(result.failed) and once.exists()
+    Run(graph()).check()
+
+
+def test_a_shard_that_is_removed_before_its_node_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = tmp_path / "once"
+    monkeypatch.setattr(Finishing, "store_finished", lambda self: None)
+
+    def slowly(outputs: dict[str, Any]) -> Any:
+        for path in () if once.exists() else (mm.cache.folder / "v1" / "drafts").rglob("*.shard"):
+            once.touch()
+            path.unlink()
+        return add(outputs)
+
+    text = TEXT.replace("map(add)", "map(slowly)")
+    values = {"data": list(range(ROWS)), "up": up, "twice": twice, "square": square}
+    result = mm.run(mm.pipeline(text, **values, slowly=slowly))
+    for name in ("above", "twice", "square"):
+        assert result[name]["value"].tolist() == VALUES[name]
+    assert result["slowly"]["value"].tolist() == VALUES["add"]
+    assert once.exists()
 
 
 # Damage that is seen only when what was found is read
@@ -354,11 +515,16 @@ mm.run(mm.pipeline("data | small", data=data, small=small))
 graph = mm.pipeline("both = data | [map(small), map(big)]\\nboth | map(total)", data=data,
     small=small, big=big, total=total)
 limit("30m" if fills else "3m")
+notes = []
+def hear(event):
+    notes.extend([event.text] if isinstance(event, mm.events.Noted) else [])
 try:
-    result = mm.run(graph, wait=wait)
-    said = repr(result if wait else result.result(60))
+    result = mm.run(graph, wait=wait, progress=False, subscribers=[hear])
+    result = result if wait else result.result(60)
+    said = [result["total"]["value"].tolist()]
 except StorageError as error:
     said = str(error)
+result = None
 gc.collect()
 left = [path.name for path in [*inner.glob("drafts/*/*"), *inner.rglob("*.part")]]
 if fills:
@@ -367,18 +533,19 @@ other = mm.run(mm.pipeline("data | map(str)", data=[1, 2]))["str"]["value"].toli
 limit("90m")
 result = mm.run(graph)
 nodes = result.nodes
-say({"said": said, "left": left, "other": other,
+say({"said": said, "notes": notes, "left": left, "other": other,
     "cached": nodes.index[nodes["cached"]].tolist(), "totals": result["total"]["value"].tolist(),
     "failed": len(result.failed), "again": mm.run(graph).why})
 """
 
 
+TOTALS = [200_001 + x for x in range(20)]
+
+
 def check_full(found: dict[str, Any]) -> None:
-    assert found["said"].startswith("the cache in ")
-    assert "cannot take" in found["said"] and "mm.cache.clear()" in found["said"]
     assert (found["left"], found["other"]) == ([], ["1", "2"])
     assert set(found["cached"]) >= {"data", "small"}
-    assert (found["totals"], found["failed"]) == ([200_001 + x for x in range(20)], 0)
+    assert (found["totals"], found["failed"]) == (TOTALS, 0)
     once = found["again"].pop("total")
     assert set(found["again"].values()) == {"read from the cache"}
     assert once == "always computed: total opens files (open)"
@@ -386,7 +553,10 @@ def check_full(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_files_of_that_size_are_not_allowed(tmp_path: Path, wait: bool) -> None:
-    check_full(kernel_script.run(FULL, tmp_path, disk="", fills=False, wait=wait))
+    found = kernel_script.run(FULL, tmp_path, disk="", fills=False, wait=wait)
+    check_full(found)
+    assert found["said"].startswith("the cache in ") and found["notes"] == []
+    assert "cannot take" in found["said"] and "mm.cache.clear()" in found["said"]
 
 
 def can_mount() -> bool:
@@ -399,7 +569,71 @@ DISKS = [True, False] if os.geteuid() == 0 and can_mount() else []
 
 
 @pytest.mark.parametrize("fills", DISKS)
-def test_no_space_left_on_the_disk(tmp_path: Path, fills: bool) -> None:
+def test_on_a_full_disk_what_is_computed_is_kept_aside(tmp_path: Path, fills: bool) -> None:
     (tmp_path / "disk").mkdir()
     disk = str(tmp_path / "disk")
-    check_full(kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False))
+    found = kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False)
+    check_full(found)
+    assert found["said"] == [TOTALS]
+    (note,) = found["notes"]
+    assert note.startswith(f"the cache in {disk + '/cache'!r} is full: ")
+
+
+READ_ONLY = """
+import ctypes, os, subprocess
+from pathlib import Path
+import mmnotebook as mm
+
+def up(x):
+    return x + 1
+
+def down(x):
+    return x - 1
+
+assert ctypes.CDLL(None).unshare(0x20000) == 0
+subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", disk], check=True)
+os.environ["MMNOTEBOOK_CACHE"] = disk
+notes = []
+
+def hear(event):
+    notes.extend([event.text] if isinstance(event, mm.events.Noted) else [])
+
+def run(step, **options):
+    graph = mm.pipeline("data | step", data=[1, 2], step=step)
+    result = mm.run(graph, progress=False, subscribers=[hear], **options)
+    return result["step"]["value"].tolist(), bool(result.nodes["cached"]["step"])
+
+def mount(how):
+    # On top of the other, which is still open here for writing.
+    ways = (["mount", "--bind", disk, disk], ["mount", "-o", "remount,bind,ro", disk])
+    for command in ways if how == "ro" else (["umount", disk],):
+        subprocess.run(command, check=True)
+
+said = []
+if filled:
+    run(up)
+mount("ro")
+said += [run(up), run(down), run(down), run(up, fresh=True)]
+look = [repr(mm.cache)[:9], len(mm.cache.entries) > 0]
+mount("rw")
+said += [run(up), run(down)]
+mount("ro")
+said += [run(up), run(down)]
+say({"said": said, "notes": notes, "look": look})
+"""
+
+
+@pytest.mark.skipif(not DISKS, reason="needs the right to mount")
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_cache_that_is_read_only_is_read(tmp_path: Path, filled: bool) -> None:
+    disk = str(tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    found = kernel_script.run(READ_ONLY, tmp_path, disk=disk, filled=filled)
+    up, down = [2, 3], [0, 1]
+    assert found["said"] == [
+        *([up, filled], [down, False], [down, True], [up, False]),  # read-only
+        *([up, True], [down, True], [up, True], [down, True]),
+    ]
+    assert found["notes"][0].startswith(f"the cache in {disk!r} is read-only: ")
+    assert found["look"] == ["<cache in", True]

@@ -17,7 +17,7 @@ from mmnotebook.errors import StorageError
 from mmnotebook.runtime.store import entries, eviction, folder, shards
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.shards import Damaged
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.runtime.store.store import Aside, Store
 from tests.runtime.store_worker import PLENTY, commit, is_right, values, write
 
 
@@ -380,6 +380,68 @@ def test_a_folder_that_was_removed_is_made_again(store: Store) -> None:
     with pytest.raises(Damaged, match="is missing"):
         list(held.shards())
     assert is_right(commit(store, "7")) and is_right(store.find(["7"])["7"])
+
+
+@pytest.mark.parametrize("part", ["entries", "processes", "drafts", "trash", ".lock"])
+def test_a_part_that_was_removed_is_made_again(store: Store, part: str) -> None:
+    held = commit(store, "5")
+    path = store.inner / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert store.find(["5"]).keys() == (set() if part == "entries" else {"5"})
+    assert is_right(commit(store, "7")) and is_right(store.find(["7"])["7"])
+    assert store.clear("nothing") == (0, 0) and held.rows
+
+
+def test_an_entry_is_not_found_under_another_identity(store: Store) -> None:
+    one, other = commit(store, "5"), commit(store, "7")
+    del other
+    shutil.copytree(one.path, store.inner / "entries" / "7.99999999999999999999")
+    shutil.copytree(one.path, store.inner / "entries" / "8.00000000000000000000")
+    other_kernel = again(store)
+    assert other_kernel.find(["5", "7", "8"]).keys() == {"5"}
+    said = "a stored manifest belongs to another entry; computed again"
+    assert other_kernel.notes == [said, said]
+    assert is_right(store.find(["7"])["7"])  # the one that it hid
+
+
+def test_a_draft_that_lacks_elements_is_refused(store: Store) -> None:
+    draft = write(store, "5")
+    rows = sum(map(len, values("5")))
+    next(draft.path.glob("*.shard")).unlink()
+    with pytest.raises(Damaged, match=f"of {rows:,} elements"):
+        draft.commit({}, rows=rows)
+    assert store.find(["5"]) == {}
+    assert write(store, "5").commit({}, rows=rows).rows == rows
+
+
+def tree(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_what_another_cannot_take_is_kept_aside(store: Store) -> None:
+    commit(store, "5")
+    commit(store, "6")
+    shutil.rmtree(folders(store, "6")[0])
+    flipped = commit(store, "7").path / "manifest.json"
+    flipped.write_text("{}")
+    before = tree(store.folder)
+    aside = Aside(store.inner, "is read-only")
+    assert not aside.folder.is_relative_to(store.folder)
+    found = aside.find(["5", "6", "7"])
+    assert found.keys() == {"5"} and is_right(found["5"])
+    assert is_right(commit(aside, "6")) and is_right(aside.find(["6"])["6"])
+    aside.find(["7"])
+    assert tree(store.folder) == {
+        path: state if path.name != "used" else tree(store.folder)[path]
+        for path, state in before.items()
+    }
+    assert [note.partition(":")[0] for note in aside.notes] == [
+        f"the cache in {str(store.folder)!r} is read-only",
+        "a stored manifest was altered; computed again",
+    ]
+    assert store.find(["6"]) == {}
+    store.beside = aside
+    assert is_right(store.find(["6"])["6"])
 
 
 def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -122,18 +122,22 @@ def _count(part: Slice, *, quickly: bool = False) -> Any:
 def plan_path(path: str, id_column: str | None) -> Plan:
     """The plan for files of the user's: a path, a glob, or a folder of images."""
     path = str(Path(path).expanduser())
-    if Path(path).is_dir():
-        files = readers.images_below(path)
-    else:
-        # Path.glob takes no pattern that begins with a folder of its own.
-        files = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
-        files = [file for file in files if Path(file).is_file()]
+    files = matched(path)
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
     slices = tuple(_file_slice(file, id_column) for file in files)
     counts = [_count(part, quickly=True) for part in slices]
     known = [count for count in counts if count is not None]
     return Plan(slices, sum(known) if len(known) == len(counts) else None)
+
+
+def matched(path: str) -> list[str]:
+    """The files that a path leads to: itself, those that a glob matches, a folder's images."""
+    if Path(path).is_dir():
+        return readers.images_below(path)
+    # Path.glob takes no pattern that begins with a folder of its own.
+    files = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
+    return [file for file in files if Path(file).is_file()]
 
 
 def _file_slice(file: str, id_column: str | None) -> Slice:

@@ -27,11 +27,12 @@ _passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 def session_folder() -> Path:
     """The folder for this process's files, made on first use with permissions 0700.
 
-    It is removed at exit. Folders that killed processes left behind are removed here: their lock
-    is free, which cannot be said of a living process's.
+    It is removed at exit, and made again when a cleaner of temporary files has removed it. Folders
+    that killed processes left behind are removed here: their lock is free, which cannot be said of
+    a living process's.
     """
     global _session
-    if _session is None or _session[0] != os.getpid():
+    if _session is None or _session[0] != os.getpid() or not _session[1].is_dir():
         _sweep(Path(tempfile.gettempdir()))
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         # Locked before it has its name, or another process could sweep the folder in between.

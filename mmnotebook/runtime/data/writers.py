@@ -11,26 +11,41 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import is_prediction, plain
-from mmnotebook.errors import RunError, nearest
+from mmnotebook.errors import RunError, nearest, one_line
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.data.overlap import ignores_case
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
     """Refuse paths, by node, that cannot be written, before anything has run."""
-    taken: dict[Path, str] = {}
+    taken: dict[object, str] = {}
     for node, path in paths.items():
         _check_path(node, path)
-        other = taken.setdefault(Path(path).expanduser().resolve(), node)
+        other = taken.setdefault(_file(path), node)
         if other != node:
             raise RunError(
                 f"{other!r} and {node!r} both write {path!r}", remedy="give each a file of its own"
             )
 
 
+def _file(path: str) -> object:
+    """The same for all paths that lead to one file, whether it is there yet or not."""
+    where = Path(path).expanduser().resolve()
+    if where.exists():
+        return where.stat().st_dev, where.stat().st_ino
+    return where.parent, where.name.casefold() if ignores_case(where.parent) else where.name
+
+
 def _check_path(node: str, path: str) -> None:
-    where = Path(path).expanduser()
+    try:
+        where = Path(path).expanduser()
+        where.resolve()
+        is_folder = where.is_dir()
+        can_write = where.parent.is_dir() and os.access(where.parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError, RuntimeError) as error:  # no path, or none that leads anywhere
+        raise _unwritable(node, path, one_line(error)) from error
     if where.suffix.lower() not in ENDINGS:
         close = nearest(where.suffix, ENDINGS)
         raise RunError(
@@ -38,13 +53,18 @@ def _check_path(node: str, path: str) -> None:
             + (f"; did you mean {close}?" if close else ""),
             node=node,
         )
-    if where.is_dir() or not os.access(where.parent, os.W_OK):
-        raise RunError(
-            f"{node!r} cannot write {path!r}: "
-            + ("it is a folder" if where.is_dir() else f"no writable folder {str(where.parent)!r}"),
-            remedy=f"make the folder first; the current one is {Path.cwd()}",
-            node=node,
-        )
+    if is_folder:
+        raise _unwritable(node, path, "it is a folder")
+    if not can_write:
+        raise _unwritable(node, path, f"no writable folder {str(where.parent)!r}")
+
+
+def _unwritable(node: str, path: str, why: str) -> RunError:
+    return RunError(
+        f"{node!r} cannot write {path!r}: {why}",
+        remedy=f"make the folder first; the current one is {Path.cwd()}",
+        node=node,
+    )
 
 
 def record(key: Any, value: Any) -> dict[str, Any]:

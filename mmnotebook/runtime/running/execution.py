@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 import time
@@ -15,7 +16,7 @@ import psutil
 
 from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import MMError, one_line
+from mmnotebook.errors import MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime import assembling, events
 from mmnotebook.runtime.cache import ShardCache
@@ -36,12 +37,12 @@ from mmnotebook.runtime.running import (
 from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.running.progress import follows
-from mmnotebook.runtime.store import entries
+from mmnotebook.runtime.store import entries, folder
 from mmnotebook.runtime.store.shards import Damaged
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.runtime.store.store import Aside, Store
 
 ATTEMPTS = 3
-"""How often a run starts anew when what is stored turns out to be damaged."""
+"""How often a run starts at most, when what is stored is damaged or nothing can be stored."""
 
 
 class Execution:
@@ -83,13 +84,40 @@ class Execution:
         self._begin()
 
     def _begin(self) -> None:
-        self.plan: Plan = plan(self.prepared, self.store, fresh=self.fresh)
+        self.plan: Plan = self._planned()
         limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
         tallies = {name: live.Tally() for name in self.order}
         self.live = live.Live(uuid.uuid4().hex, tallies, limits)
         self.finishing = Finishing(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()
+
+    def _planned(self) -> Plan:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return plan(self.prepared, self.store, fresh=self.fresh)
+            except (Damaged, StorageError) as error:
+                if not self._heals(error):
+                    raise
+        return plan(self.prepared, self.store, fresh=self.fresh)
+
+    def _heals(self, error: Damaged | StorageError) -> bool:
+        """Can the run go well when it starts anew: what is damaged made again, what is missing too,
+        and what cannot be stored kept aside?"""
+        if isinstance(error, Damaged):
+            entries.distrust(error)
+            return True
+        why = folder.why_unwritable(error)
+        if why is None:
+            return error.errno == errno.ENOENT
+        if isinstance(self.store, Aside):
+            return False
+        try:
+            self.store.beside = self.store.beside or Aside(self.store.inner, why)
+        except (OSError, StorageError):
+            return False
+        self.store = self.store.beside
+        return True
 
     def run(self, runner: Any, options: Any) -> None:
         """Until there is a result or an error; to be called in a thread of its own."""
@@ -110,10 +138,12 @@ class Execution:
                 self._tell_start()
                 if self.plan.drafts:
                     self._run_missing(runner, options)
+                for entry in self.plan.entries.values():
+                    entries.check(entry)  # what the result shows is still there
                 break
-            except Damaged as damaged:
-                entries.distrust(damaged)
-                if attempt + 1 == ATTEMPTS or self.live.cause is not damaged:
+            except (Damaged, StorageError) as error:
+                cancelled = self.live.stopped and self.live.cause is None
+                if attempt + 1 == ATTEMPTS or cancelled or not self._heals(error):
                     raise
                 self.finishing.give_up()
                 self._begin()
@@ -176,11 +206,12 @@ class Execution:
         return over
 
     def _store_finished(self) -> None:
+        live, finishing = self.live, self.finishing
         try:
-            self.finishing.store_finished()
+            finishing.store_finished()
         except MMError as error:
-            # The run is to end with it: what follows could not be stored either.
-            self.live.stop(error)
+            # The attempt is to end with it: what follows could not be stored either.
+            live.stop(error)
 
     def end(self, state: str) -> None:
         """Tell that the run is over, after everything else."""

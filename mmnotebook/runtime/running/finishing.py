@@ -87,7 +87,11 @@ class Finishing:
             )
         if not lasting:
             self._passing.add(name)
-        entry = plan.drafts[name].commit(whole.meta(name), lasting=lasting, replace=plan.fresh)
+        # Of what ran elsewhere the counts come from Beam, which may lack some.
+        rows = whole.node.elements_out if counters is self.live.counters else None
+        entry = plan.drafts[name].commit(
+            whole.meta(name), rows=rows, lasting=lasting, replace=plan.fresh
+        )
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry

@@ -16,8 +16,10 @@ from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
 from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.measures import Measured
+from mmnotebook.runtime.store import entries
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.eviction import write_shard
+from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Draft, Store
 
 CACHED = "read from the cache"
@@ -82,8 +84,7 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
     known = {name: one.digest for name, one in made.identities.items() if one.digest is not None}
     found = {} if fresh else store.find(known.values())
     for name, digest in known.items():
-        if digest in found:
-            _take(made, name, found[digest])
+        if digest in found and _take(made, name, found[digest]):
             made.why[name] = CACHED
     for node in prepared.graph.order():
         if node.name in prepared.objects and node.name not in made.entries:
@@ -100,9 +101,15 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
     return made
 
 
-def _take(made: Plan, name: str, entry: Entry) -> None:
+def _take(made: Plan, name: str, entry: Entry) -> bool:
+    """Take what is stored of a node, unless another version has measured it in another way."""
+    try:
+        made.measured[name] = Measured.from_meta(entry.meta, entry.bytes, name)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        entries.distrust(Damaged(entry.path / entries.MANIFEST, "was written by another version"))
+        return False
     made.entries[name] = entry
-    made.measured[name] = Measured.from_meta(entry.meta, entry.bytes, name)
+    return True
 
 
 def _say_why(made: Plan, name: str) -> None:
@@ -136,7 +143,7 @@ def _store_object(made: Plan, name: str) -> None:
     seconds = time.perf_counter() - started
     whole = measures.of_object(made.prepared.graph[name].kind, count, seconds, failed)
     lasting = made.identities[name].digest is not None
-    entry = draft.commit(whole.meta(name), lasting=lasting, replace=made.fresh)
+    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=made.fresh)
     made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -15,10 +16,11 @@ from mmnotebook.errors import nearest
 from mmnotebook.runtime import sizes
 from mmnotebook.runtime.store import entries, eviction, folder
 from mmnotebook.runtime.store.shards import Damaged
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.runtime.store.store import Aside, Store, opened
 
 _COLUMNS = ("node", "kind", "elements", "bytes", "hits", "created", "used")
 _stores: dict[tuple[int, Path], Store] = {}
+_opening = threading.Lock()
 
 
 def open_store() -> Store:
@@ -30,8 +32,11 @@ def open_store() -> Store:
         When the folder cannot be used.
     """
     key = os.getpid(), folder.chosen()
-    if key not in _stores:
-        _stores.setdefault(key, Store(key[1]))
+    store = _stores.get(key)
+    if store is None or (isinstance(store, Aside) and store.can_write_base):
+        with _opening:
+            if _stores.get(key) is store:
+                _stores[key] = opened(key[1])
     return _stores[key]
 
 

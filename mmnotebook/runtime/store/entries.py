@@ -96,19 +96,23 @@ class Entry:
         return Entry, (self.identity, self.path, self.meta, self.infos, self.created)
 
 
-def write_manifest(path: Path, identity: str, meta: Mapping[str, Any]) -> Entry:
+def write_manifest(
+    path: Path, identity: str, meta: Mapping[str, Any], rows: int | None = None
+) -> Entry:
     """Make a draft folder an entry, what was left half-written thrown away.
 
     Raises
     ------
     Damaged
-        When a shard in it is not whole.
+        When a shard in it is not whole, or its shards do not hold `rows` elements.
     TypeError, ValueError
         When `meta` cannot be written as JSON.
     """
     for part in path.glob("*.part"):
         part.unlink()
     infos = tuple(map(shards.info, sorted(path.glob("*.shard"))))
+    if rows is not None and rows != (found := sum(info.rows for info in infos)):
+        raise Damaged(path / MANIFEST, f"lists {found:,} of {rows:,} elements")
     created = time.time()
     body = {
         "identity": identity,
@@ -125,13 +129,23 @@ def write_manifest(path: Path, identity: str, meta: Mapping[str, Any]) -> Entry:
     return Entry(identity, path, body["meta"], infos, created)
 
 
-def read_manifest(path: Path, name: str = MANIFEST) -> Entry:
-    """The entry in a folder, its shards not looked at; raises `Damaged`."""
-    file = path / name
+def read_manifest(path: Path) -> Entry:
+    """The entry in a folder, its shards not looked at.
+
+    Raises
+    ------
+    Damaged
+        When there is none, or it is another's than the folder's name says: "IDENTITY.STAMP", while
+        a draft's name says nothing.
+    """
+    file = path / MANIFEST
     try:
         body = json.loads(file.read_bytes())
         if body.pop("checksum") != _checksum(body):
             raise Damaged(file, "was altered")
+        named, _, stamp = path.name.partition(".")
+        if stamp and named != body["identity"]:
+            raise Damaged(file, "belongs to another entry")
         infos = tuple(ShardInfo(**info) for info in body["shards"])
         return Entry(body["identity"], path, body["meta"], infos, body["created"])
     except FileNotFoundError as error:

@@ -18,7 +18,7 @@ import shutil
 import uuid
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmnotebook.cache_folder import VARIABLE, check_owner
@@ -35,7 +35,13 @@ _FULL = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "files of that size are not allowed",
 }
+_FIXED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _open: set[int] = set()
+
+
+def inner_of(folder: Path) -> Path:
+    """The part of a folder that this format uses, whether it is there or not."""
+    return folder / f"v{FORMAT}"
 
 
 def prepared(folder: Path) -> Path:
@@ -46,7 +52,7 @@ def prepared(folder: Path) -> Path:
     StorageError
         When the folder is no folder, cannot be written, or is open to others.
     """
-    inner = folder / f"v{FORMAT}"
+    inner = inner_of(folder)
     with reported(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_owner(folder)
@@ -62,12 +68,20 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def why_unwritable(error: StorageError) -> str | None:
+    """Why nothing can be written, where what is there can still be read; else None."""
+    if error.errno in _FIXED:
+        return "is read-only"
+    return "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+
+
 def full(inner: Path, needed: int, error: OSError) -> StorageError:
     """The error for `needed` bytes that could not be written."""
     return StorageError(
         f"the cache in {str(inner.parent)!r} cannot take {sizes.text(needed)}: "
         f"{_FULL[error.errno or 0]}",
         remedy=f"mm.cache.clear(), a smaller mm.cache.limit, or another folder in {VARIABLE}",
+        errno=error.errno,
     )
 
 
@@ -106,8 +120,9 @@ class Member:
 
     @property
     def is_here(self) -> bool:
-        """Not when this is a fork of the process that made it, or the folder was removed."""
-        return self.pid == os.getpid() and self.place.is_dir() and self.drafts.is_dir()
+        """Not when this is a fork of the process that made it, or a folder was removed."""
+        folders = (self.place, self.drafts, *(self.inner / part for part in _PARTS))
+        return self.pid == os.getpid() and all(map(Path.is_dir, folders))
 
     def new_draft(self) -> Path:
         path = self.drafts / uuid.uuid4().hex
@@ -161,16 +176,22 @@ def discard(inner: Path, path: Path) -> None:
 def empty_trash(inner: Path) -> None:
     """Remove what was discarded; takes long, and needs no lock."""
     for path in listed(inner / "trash"):
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
 
 
 def remove_own(pid: int, path: Path) -> None:
     """Remove a file or folder unless this is a fork of the process that it belongs to."""
     if os.getpid() == pid:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; where nothing can be removed it stays for a later `sweep`."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _leave(pid: int, handle: int, drafts: Path, place: Path) -> None:

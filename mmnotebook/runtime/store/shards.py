@@ -43,6 +43,7 @@ its size with zstd."""
 _PAYS = 0.8
 """The share of its size to which a part must shrink for compression to be worth the time."""
 _PIECE = 1 << 14
+_MISSING = "is missing"
 
 
 class Damaged(MMError):
@@ -57,9 +58,10 @@ class Damaged(MMError):
     """
 
     def __init__(self, path: Path, what: str) -> None:
+        since = ": it has been deleted" if what == _MISSING else ""
         super().__init__(
-            f"the stored file {str(path)!r} {what}",
-            remedy="run the graph again: what is damaged is computed again",
+            f"the stored file {str(path)!r} {what}{since}",
+            remedy="run the graph again: what is damaged or missing is computed again",
         )
         self.path, self.what = path, what
 
@@ -268,6 +270,6 @@ def _opened(path: Path, info: ShardInfo | None) -> Iterator[BinaryIO]:
                 raise Damaged(path, "was cut short" if size < info.bytes else "was altered")
             yield file
     except FileNotFoundError as error:
-        raise Damaged(path, "is missing") from error
+        raise Damaged(path, _MISSING) from error
     except OSError as error:
         raise Damaged(path, f"cannot be read ({one_line(error)})") from error

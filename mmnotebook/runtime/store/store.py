@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import time
 import uuid
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmnotebook.errors import StorageError
+from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.store import entries, eviction, folder
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.shards import Damaged
@@ -35,6 +38,8 @@ class Store:
         What went wrong and was put right, a line each; whoever shows them takes them out.
     hits, misses
         How many identities were found, and not found, by this object.
+    beside
+        The store that takes what this one cannot, once there is one; its entries are found too.
 
     Raises
     ------
@@ -46,6 +51,7 @@ class Store:
         self.folder = folder.absolute()
         self.notes: list[str] = []
         self.hits = self.misses = 0
+        self.beside: Aside | None = None
         self._join()
         self.limit = eviction.default_limit(self.inner) if limit is None else limit
 
@@ -86,6 +92,8 @@ class Store:
         """
         wanted = list(dict.fromkeys(identities))
         found = self._find(wanted)
+        if self.beside is not None:
+            found |= self.beside._find([one for one in wanted if one not in found])
         for entry in found.values():
             entries.touch(entry)
         self.hits += len(found)
@@ -111,7 +119,7 @@ class Store:
             if not replace and (found := self._find([draft.identity])):
                 return found[draft.identity]
             with self._locked():
-                current = self._current([draft.identity]).get(draft.identity)
+                current = _current(self.inner, [draft.identity]).get(draft.identity)
                 if current is None or replace:
                     entry = self._placed(draft, current)
                     break
@@ -132,7 +140,7 @@ class Store:
         found: dict[str, Entry] = {}
         bad: list[tuple[Path, Damaged, str | None]] = []
         with self._locked():
-            for identity, path in self._current(identities).items():
+            for identity, path in _current(self.inner, identities).items():
                 try:
                     entry = entries.read_manifest(path)
                 except Damaged as damaged:
@@ -150,30 +158,22 @@ class Store:
             self._drop(bad)
         return found
 
-    def _current(self, identities: Iterable[str]) -> dict[str, Path]:
-        """By identity the folder of the entry that is to be found, where there is one."""
-        wanted = set(identities)
-        newest_last = folder.listed(self.inner / "entries")
-        named = ((path.name.split(".")[0], path) for path in newest_last)
-        return {
-            identity: path
-            for identity, path in named
-            if identity in wanted and not (path / entries.RETIRED).exists()
-        }
-
     def _drop(self, bad: list[tuple[Path, Damaged, str | None]]) -> None:
         with self._locked():
             for path, damaged, node in bad:
-                what = "manifest" if damaged.path.name == entries.MANIFEST else "shard"
-                text = f"a stored {what} {damaged.what}; computed again"
-                self.notes.append(f"{node}: {text}" if node else text)
-                if path.is_dir():
+                self._note(damaged, node)
+                if path.exists():
                     self._retire(path)
         folder.empty_trash(self.inner)
 
+    def _note(self, damaged: Damaged, node: str | None) -> None:
+        what = "manifest" if damaged.path.name == entries.MANIFEST else "shard"
+        text = f"a stored {what} {damaged.what}; computed again"
+        self.notes.append(f"{node}: {text}" if node else text)
+
     def _retire(self, path: Path) -> None:
         """No more to be found, and gone unless somebody holds it."""
-        if path.name not in folder.pins(self.inner):
+        if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
             (path / entries.RETIRED).touch(mode=0o600)
@@ -197,6 +197,82 @@ class Store:
         folder.empty_trash(inner)
 
 
+class Aside(Store):
+    """A private store of this process, for what another cannot take; reads what that one has.
+
+    Nothing is written in the other one, not even that it is read: where another process removes
+    an entry meanwhile, that is damage.
+
+    Parameters
+    ----------
+    base
+        `Store.inner` of the other.
+    why
+        Why it takes nothing: "is read-only", "is full".
+    """
+
+    def __init__(self, base: Path, why: str) -> None:
+        self.base = base
+        self._seen: set[Path] = set()
+        super().__init__(storage.new_folder("cache"))
+        self.notes.append(
+            f"the cache in {str(base.parent)!r} {why}: what is in it is read, and what this kernel "
+            "computes is kept in a private temporary folder until the kernel ends"
+        )
+
+    @property
+    def can_write_base(self) -> bool:
+        """Could entries be stored in the other one again?"""
+        return os.access(self.base.parent, os.W_OK) and os.access(self.base, os.W_OK)
+
+    def _find(self, identities: list[str]) -> dict[str, Entry]:
+        found = super()._find(identities)
+        for identity, path in _current(self.base, set(identities) - found.keys()).items():
+            try:
+                entry = entries.read_manifest(path)
+                entries.check(entry)
+            except Damaged as damaged:
+                if path not in self._seen:
+                    self._note(damaged, None)
+                self._seen.add(path)
+            else:
+                found[identity] = entry.keep(functools.partial(_nothing))
+        return found
+
+
+def opened(place: Path) -> Store:
+    """The store in a folder; one that reads it alone where nothing can be written.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be used.
+    """
+    try:
+        return Store(place)
+    except StorageError as error:
+        why = folder.why_unwritable(error)
+        if why is None or not place.is_dir():
+            raise
+        return Aside(folder.inner_of(place), why)
+
+
+def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
+    """By identity the folder of the entry that is to be found, where there is one."""
+    wanted = set(identities)
+    newest_last = folder.listed(inner / "entries") if wanted else []
+    named = ((path.name.split(".")[0], path) for path in newest_last)
+    return {
+        identity: path
+        for identity, path in named
+        if identity in wanted and not (path / entries.RETIRED).exists()
+    }
+
+
+def _nothing() -> None:
+    """Let go of what was never kept."""
+
+
 class Draft:
     """An entry that is being written; gone with this object unless it was committed.
 
@@ -216,7 +292,12 @@ class Draft:
         self._unused.atexit = False
 
     def commit(
-        self, meta: Mapping[str, Any], *, lasting: bool = True, replace: bool = False
+        self,
+        meta: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+        lasting: bool = True,
+        replace: bool = False,
     ) -> Entry:
         """Make what was written an entry.
 
@@ -224,6 +305,8 @@ class Draft:
         ----------
         meta
             What is to be known of it: values that JSON can hold; `node` and `kind` are shown.
+        rows
+            How many elements the shards must hold, where that is known.
         lasting
             False for an entry that nobody else may find, since its identity says nothing: it is
             removed when it is no longer held, with the process at the latest.
@@ -234,11 +317,11 @@ class Draft:
         Raises
         ------
         Damaged
-            When a shard is not whole.
+            When a shard is not whole, or one has been removed.
         StorageError
             When the disk is full. The draft is still there then.
         """
-        write = functools.partial(entries.write_manifest, self.path, self.identity, meta)
+        write = functools.partial(entries.write_manifest, self.path, self.identity, meta, rows)
         draft = eviction.with_room(self._member.inner, 1 << 16, write)
         if lasting:
             entry = self._store.take_in(draft, replace)

@@ -9,6 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pipeline import PipelineVisitor
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.display import DisplayData
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, WindowFn
 from apache_beam.utils.windowed_value import WindowedValue, create
 
@@ -47,6 +50,37 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
     if not isinstance(pcoll, beam.PCollection):
         raise _no_source(name, transform, f"it gives a {type(pcoll).__name__}")
     return pcoll
+
+
+class _Patterns(PipelineVisitor):
+    """What the transforms of a pipeline say that they read."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, None] = {}
+
+    def enter_composite_transform(self, transform_node: Any) -> None:
+        self.visit_transform(transform_node)
+
+    def visit_transform(self, transform_node: Any) -> None:
+        if transform_node.transform is not None:
+            shown = DisplayData.create_from(transform_node.transform).items
+            paths = (str(item.value) for item in shown if item.key == "file_pattern")
+            self.found.update((path.removeprefix("file://"), None) for path in paths)
+
+
+def files(name: str, transform: Any) -> list[str]:
+    """The files, or globs of them, that a transform says it reads; most of Beam's own do.
+
+    Raises
+    ------
+    RunError
+        When it gives no elements.
+    """
+    pipeline = beam.Pipeline(FnApiRunner())
+    begin(name, pipeline, transform)
+    patterns = _Patterns()
+    pipeline.visit(patterns)
+    return list(patterns.found)
 
 
 def _unused(transform: Any) -> Any:

@@ -107,9 +107,15 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     n
         How many rows at most, 1 or more; in the table, how many a page has.
     where
-        Which rows: a pandas query expression over the columns, such as
-        "prediction != label" or "`petal width` > 2 and key == 'de'". It sees the columns and
-        nothing else. A row for which the answer is missing is left out.
+        Which rows: an expression over the columns, written as for pandas' `query`, such as
+        "prediction != label", "`petal width` > 2 and key == 'de'", "label in [3, 5]",
+        "prediction['score'] < 0.5" or "text.str.contains('free')". Nothing in it is executed: it
+        sees the columns, and calls isna, notna, isin, between, abs, len and, of texts (`.str`),
+        contains, startswith, endswith, match, fullmatch, lower, upper, strip, len. Patterns are
+        literal; `regex=True`, match and fullmatch take RE2's regular expressions.
+        Only plain values are compared: numbers, texts, truths, dates and times. A row whose values
+        cannot be compared (a text with a number, an object of another class) or for which the
+        answer is missing is left out; where no values can be compared, it is an error.
 
     Returns
     -------
