@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.lab import SECONDS, Lab, chromium_flags, open_page, start_lab
+
+FOLDER = Path(__file__).parent
+
+
+QUICK = ("test_lab.py", "test_display.py")
+"""What the README's command runs; the rest of the folder is slow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == FOLDER and item.path.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

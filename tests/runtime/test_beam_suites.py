@@ -12,6 +12,8 @@ import pytest
 from tests.beam_suites import plugin
 from tests.beam_suites.suites import SUITES
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-m", "tests.beam_suites")
 ROOT = Path(__file__).parents[2]
 

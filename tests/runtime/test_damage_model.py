@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -15,6 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 import mmnotebook as mm
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
+
+pytestmark = pytest.mark.slow
 
 
 def up(x: Any) -> Any:

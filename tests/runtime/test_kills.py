@@ -20,6 +20,8 @@ import os, signal, sys, time
 import mmnotebook as mm
 from mmnotebook.runtime import events
 
+pytestmark = pytest.mark.slow
+
 def first(x):
     time.sleep(0.002)
     return x + 1

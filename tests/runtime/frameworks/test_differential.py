@@ -306,19 +306,8 @@ def agrees(one: Any, other: Any) -> bool:
     return one.shape == other.shape and np.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
-@settings(
-    max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
-@given(
-    count=st.integers(1, 12),
-    batch=st.integers(1, 6),
-    seed=st.integers(0, 2**16),
-    form=st.sampled_from(sorted(FORMS)),
-)
-def test_a_run_gives_what_the_model_gives(
-    name: str, count: int, batch: int, seed: int, form: str
-) -> None:
+def check(name: str, count: int, batch: int, seed: int, form: str) -> None:
+    """What a run gives is what the model gives for each element alone."""
     pytest.importorskip(SUBJECTS[name][1])
     model = subject(name)
     rows = np.random.default_rng(seed).random((count, WIDTH)).round(3)
@@ -326,10 +315,37 @@ def test_a_run_gives_what_the_model_gives(
     if how.get("batched", True):
         how["batch_size"] = batch
     mm.register("subject", model.target, **how)
-    result = mm.run(
-        mm.pipeline("data | subject", data=FORMS[form](rows)), progress=False, fresh=True
-    )
+    graph = mm.pipeline("data | subject", data=FORMS[form](rows))
+    result = mm.run(graph, progress=False, fresh=True)
     assert result["subject"]["id"].tolist() == [str(place) for place in range(count)]
     for row, prediction in zip(rows, result["subject"]["prediction"], strict=True):
         expected = model.alone(row.astype("float32") if form == "single precision" else row)
         assert agrees(plain(prediction), expected), (row, prediction, expected)
+
+
+random_runs = given(
+    count=st.integers(1, 12),
+    batch=st.integers(1, 6),
+    seed=st.integers(0, 2**16),
+    form=st.sampled_from(sorted(FORMS)),
+)
+ONE_FIXTURE = [HealthCheck.function_scoped_fixture]
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+@settings(max_examples=3, suppress_health_check=ONE_FIXTURE, deadline=None)
+@random_runs
+def test_a_run_gives_what_the_model_gives(
+    name: str, count: int, batch: int, seed: int, form: str
+) -> None:
+    check(name, count, batch, seed, form)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SUBJECTS)
+@settings(max_examples=25, suppress_health_check=ONE_FIXTURE, deadline=None)
+@random_runs
+def test_many_runs_give_what_the_model_gives(
+    name: str, count: int, batch: int, seed: int, form: str
+) -> None:
+    check(name, count, batch, seed, form)
