@@ -14,6 +14,10 @@ from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 
 
+class NoNumbersError(TypeError):
+    """Examples that cannot be tensors."""
+
+
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
 
@@ -47,7 +51,7 @@ def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
     _same_shapes(arrays)
     array = np.stack(arrays)
     if array.dtype == object or array.dtype.kind in "USOV":
-        raise TypeError(f"a torch module takes numbers; the example is {shown(batch[0])}")
+        raise NoNumbersError(f"a torch module takes numbers; the example is {shown(batch[0])}")
     return array
 
 

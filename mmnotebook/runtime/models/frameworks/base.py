@@ -173,3 +173,12 @@ def only_files(name: str, target: Any, *options: str) -> ModelError:
         f"cannot register {name!r}: {' and '.join(given)} go with a file, not with {shown(target)}",
         remedy="leave them out",
     )
+
+
+def starts_with(path: Path, content: bytes) -> bool:
+    """Does a file begin with these bytes? False for a folder, and for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(content)) == content
+    except OSError:
+        return False

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.models import outputs
-from mmnotebook.runtime.models.frameworks import arrays
+from mmnotebook.runtime.models.frameworks import arrays, onnx_session
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -43,19 +40,13 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        providers = ["CPUExecutionProvider"]
-        if spec.device == "GPU" and "CUDAExecutionProvider" in (
-            onnxruntime.get_available_providers()
-        ):
-            providers.insert(0, "CUDAExecutionProvider")
-        super().__init__(str(spec.path), providers=providers)
+        super().__init__(str(spec.path))
+        self._device, self._kept = spec.device, dict(spec.params)
         self._wanted = None if spec.method is None else [spec.method]
 
     def load_model(self) -> Any:
         # By path: Beam reads the file itself, and then does not find external weights.
-        session = onnxruntime.InferenceSession(self._model_uri, providers=self._providers)
-        session.parameter_bytes = _parameter_bytes(self._model_uri)
-        return session
+        return onnx_session.opened(self._model_uri, self._device, self._kept)
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         pass  # further inputs of the graph, the same for every batch
@@ -81,14 +72,6 @@ class OnnxHandler(OnnxModelHandlerNumpy):
         if len(names) == 1:
             return outputs.rows(made[0], count)
         return outputs.rows(dict(zip(names, made, strict=True)), count)
-
-
-def _parameter_bytes(path: str) -> int:
-    graph = onnx.load(path, load_external_data=False).graph
-    return sum(
-        math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        for tensor in graph.initializer
-    )
 
 
 def _fitted(array: arrays.Array, slot: Any) -> arrays.Array:

@@ -12,7 +12,7 @@ from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import inputs, outputs
-from mmnotebook.runtime.models.frameworks import exported
+from mmnotebook.runtime.models.frameworks import exported, own_methods
 
 
 class TorchHandler(PytorchModelHandlerTensor):
@@ -77,7 +77,7 @@ def torch_inference(
 ) -> Column:
     """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
     with torch.no_grad():
-        given = inputs.torch_batch(batch, model, device)
+        given = own_methods.given(batch, model, device, method)
         arguments = inference_args or {}
         call = model if method is None else getattr(model, method)
         if isinstance(given, dict):
