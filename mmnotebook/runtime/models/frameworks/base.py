@@ -166,6 +166,14 @@ def no_method(name: str, options: Options, why: str) -> None:
         )
 
 
+def no_revision(name: str, path: Path) -> ModelError:
+    """The refusal of a hub's revision for what is on this machine."""
+    return ModelError(
+        f"cannot register {str(path)!r} as {name!r} with revision=: a folder has no revisions",
+        remedy="leave revision= out; it goes with a name on the hub",
+    )
+
+
 def only_files(name: str, target: Any, *options: str) -> ModelError:
     """The refusal of what goes with a file, beside a live object."""
     given = options or ("model_class", "model_params")

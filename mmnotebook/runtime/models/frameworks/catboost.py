@@ -67,7 +67,8 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     try:
         model = load(spec)
     except Exception as error:
-        remedy = "save it with CatBoost's own model.save_model('model.cbm')"
+        remedy = "save it with CatBoost's own model.save_model('model.cbm'); model_class= is a "
+        remedy += "class of CatBoost's"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
     return replace(spec, target=type(model))

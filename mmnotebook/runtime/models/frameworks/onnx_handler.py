@@ -56,6 +56,12 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     ) -> Sequence[Any]:
         fixed = dict(inference_args or {})
         slots = [slot for slot in model.get_inputs() if slot.name not in fixed]
+        if len(slots) + len(fixed) > len(model.get_inputs()):
+            names = [slot.name for slot in model.get_inputs()]
+            unknown = next(name for name in fixed if name not in names)
+            raise ValueError(
+                f"inference_args: the graph has no input {unknown!r}; it has {', '.join(names)}"
+            )
         given = arrays.inputs(batch, [slot.name for slot in slots])
         feeds = {slot.name: _fitted(given[slot.name], slot) for slot in slots}
         if len(batch) > 1 and all(slot.shape[:1] == [1] for slot in slots):

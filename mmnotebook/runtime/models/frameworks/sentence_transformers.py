@@ -18,6 +18,7 @@ from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
     check_method,
+    no_revision,
     not_mine,
     of_file,
     only_files,
@@ -63,6 +64,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         return _from_hub(name, target, options)
     if isinstance(target, (str, Path)):
         path = Path(target)
+        if options.extra.get("revision"):
+            raise no_revision(name, path)
         kind = options.model_class or _kind(path) or "SentenceTransformer"
         params = {"class": kind, "load_args": _load_args(options)}
         spec = replace(of_file(name, "sentence_transformers", "folder", path), params=params)
