@@ -1,4 +1,4 @@
-"""CatBoost: a live model, or a .cbm or .json file that one was saved to."""
+"""CatBoost: a live model, or a .cbm file that one was saved to."""
 
 from __future__ import annotations
 
