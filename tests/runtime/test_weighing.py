@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
+import xgboost
+from onnx import helper
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mmnotebook.runtime.models.weighing import weigh
 
@@ -88,3 +95,61 @@ def test_a_module_inside_of_something_else() -> None:
 )
 def test_what_cannot_be_known_is_missing(model: Any) -> None:
     assert weigh(model).parameter_bytes is None
+
+
+def test_frozen_torchscript_weighs_the_constants_of_its_code(tmp_path: Path) -> None:
+    frozen = torch.jit.freeze(torch.jit.script(torch.nn.Linear(10, 5).eval()))
+    assert list(frozen.parameters()) == []
+    frozen.save(str(tmp_path / "frozen.pt"))
+    for model in (frozen, torch.jit.load(str(tmp_path / "frozen.pt"))):
+        assert weigh(model).parameter_bytes == 55 * 4
+
+
+def test_the_plain_attributes_of_a_module_count() -> None:
+    class Loose(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Linear(2, 2)
+            self.scale = torch.ones(1000)
+            self.tables: list[Any] = [np.zeros(10), {"a": torch.ones(5)}]
+            self.tables.append(self.tables)  # it holds itself
+            self.again = [self.net, self.scale]
+
+    assert weigh(Loose()).parameter_bytes == 4 * 6 + 4000 + 80 + 20
+
+
+def test_models_inside_of_an_object_weigh_what_they_weigh_alone() -> None:
+    inner = torch.nn.Sequential(torch.nn.Linear(100, 50))
+    quantized = torch.ao.quantization.quantize_dynamic(inner, {torch.nn.Linear})
+    scripted = torch.jit.script(torch.nn.Linear(10, 5))
+    table = np.random.default_rng(0).random((20, 3))
+    trees = xgboost.XGBRegressor(n_estimators=2, n_jobs=1).fit(table, table[:, 0])
+    parts = [quantized, scripted, trees, np.zeros(10)]
+    alone = [weigh(part).parameter_bytes or 0 for part in parts]
+    assert 0 not in alone
+    assert weigh({"parts": parts, "again": trees}).parameter_bytes == sum(alone)
+    assert weigh(make_pipeline(StandardScaler().fit(table), trees)).parameter_bytes == (
+        alone[2] + (weigh(StandardScaler().fit(table)).parameter_bytes or 0)
+    )
+
+
+def test_what_is_partly_unknown_is_missing() -> None:
+    graph = helper.make_graph([], "g", [], [])
+    session = _session(graph)
+    session._model_bytes = None
+    assert weigh(session).parameter_bytes is None
+    assert weigh([session, np.zeros(10)]).parameter_bytes is None
+
+
+def test_an_onnx_graph_without_constants_weighs_nothing() -> None:
+    assert weigh(_session(helper.make_graph([], "g", [], []))).parameter_bytes == 0
+
+
+def _session(graph: Any) -> Any:
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n"]) for name in "xy"]
+    graph.input.append(ends[0])
+    graph.output.append(ends[1])
+    graph.node.append(helper.make_node("Relu", ["x"], ["y"]))
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    return onnxruntime.InferenceSession(model.SerializeToString())

@@ -25,6 +25,7 @@ import mmnotebook
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK_EXTRAS = ("sklearn", "onnx", "images", "demo", "lab")
+FRAMEWORK_EXTRAS = ("huggingface", "lightgbm", "catboost", "sentence_transformers")
 CONDA_NAMES = {"pytorch": "torch"}
 CPU_BUILDS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
 """What the tests install, and the package with CUDA that it stands for."""
@@ -130,7 +131,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     imported = set().union(*map(_imported_packages, ROOT.glob("mmnotebook/**/*.py")))
     imported -= {"mmnotebook", *sys.stdlib_module_names}
     distributions = packages_distributions()
-    declared = set(_requirements(*NOTEBOOK_EXTRAS, "huggingface")) | set(CPU_BUILDS)
+    declared = set(_requirements(*NOTEBOOK_EXTRAS, *FRAMEWORK_EXTRAS)) | set(CPU_BUILDS)
     undeclared = {
         name
         for name in imported

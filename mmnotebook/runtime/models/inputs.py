@@ -78,6 +78,10 @@ def _moved(array: Any, axis: int) -> Any:
     return array.movedim(0, axis) if hasattr(array, "movedim") else np.moveaxis(array, 0, axis)
 
 
+class NoNumbersError(TypeError):
+    """Examples that cannot be tensors."""
+
+
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
 
@@ -125,7 +129,7 @@ def _stack(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
     _same_shapes(arrays)
     array = np.stack(arrays)
     if array.dtype == object or array.dtype.kind in "USOV":
-        raise TypeError(f"a torch module takes numbers; the example is {shown(batch[0])}")
+        raise NoNumbersError(f"a torch module takes numbers; the example is {shown(batch[0])}")
     return array
 
 

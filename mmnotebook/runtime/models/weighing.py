@@ -7,6 +7,7 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.models import weights
 
 
@@ -26,29 +27,29 @@ class Weight:
     device_bytes: int | None
 
 
+_PIPELINE = {("transformers", "Pipeline")}
+_PLAIN = {str, bytes, int, float, bool, type(None)}
+
+
 def weigh(model: Any) -> Weight:
     """The true bytes of a loaded model.
 
-    For a torch module: every storage behind its parameters, its buffers and what else is in its
-    state dict. For the models of frameworks that keep theirs outside of Python: see
-    `weights.bytes_of`. For anything else that can be pickled: every buffer behind the numpy arrays
-    and tensors found in it, which for scikit-learn includes the nodes and values of its trees.
+    For a torch module: every storage behind its parameters, its buffers, what else is in its
+    state dict, the tensors and arrays among its plain attributes, and the constants of its code.
+    For the models of frameworks that keep theirs outside of Python: see `weights.bytes_of`. For a
+    Hugging Face pipeline: those of its model. For anything else that can be pickled: those of all
+    such models in it, and every buffer behind the numpy arrays and tensors found in it, which for
+    scikit-learn includes the nodes and values of its trees.
     """
     try:
-        if callable(getattr(model, "named_parameters", None)):
-            return _weigh_tensors(_module_tensors(model))
-        known = weights.bytes_of(model)
-        if known is not None:
-            return Weight(known, None)
         scale = _Scale()
-        scale.dump(model)
-        tensors = _weigh_tensors(scale.tensors)
+        if not scale.took(model):
+            scale.dump(model)
+            if not scale.found:
+                return Weight(None, None)
+        return scale.weight()
     except Exception:  # noqa: BLE001 - what cannot be pickled cannot be weighed
         return Weight(None, None)
-    if not scale.arrays and not scale.tensors:
-        return Weight(None, None)
-    arrays = sum(end - start for start, end in _union(scale.arrays))
-    return Weight((tensors.parameter_bytes or 0) + arrays, tensors.device_bytes)
 
 
 def _module_tensors(module: Any) -> list[Any]:
@@ -57,7 +58,23 @@ def _module_tensors(module: Any) -> list[Any]:
     rest = [value for name, value in module.state_dict().items() if name not in named]
     parts = [part for value in rest for part in (value if isinstance(value, tuple) else [value])]
     packed = [part for part in parts if callable(getattr(part, "untyped_storage", None))]
-    return [*named.values(), *packed]
+    return [*named.values(), *packed, *_constants(module)]
+
+
+def _constants(module: Any) -> list[Any]:
+    """The tensors in the code of TorchScript, where freezing puts the parameters."""
+    code = getattr(module, "inlined_graph", None)
+    if code is None:
+        return []
+    values = [node.output().toIValue() for node in code.findAllNodes("prim::Constant")]
+    return [value for value in values if callable(getattr(value, "untyped_storage", None))]
+
+
+def _plain_attributes(module: Any) -> list[Any]:
+    """What the parts of a module hold beside what torch knows of."""
+    own = {"_parameters", "_buffers", "_modules"}
+    parts = [vars(part) for part in module.modules()]
+    return [value for part in parts for name, value in part.items() if name not in own]
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
@@ -92,20 +109,68 @@ class _Scale(pickle.Pickler):
         super().__init__(io.BytesIO(), protocol=5)
         self.arrays: list[tuple[int, int]] = []
         self.tensors: list[Any] = []
+        self.outside: dict[int, int | None] = {}
         self._kept: list[Any] = []
 
     def persistent_id(self, value: Any) -> Any:
+        if self.took(value):
+            return "weighed"
+        return "code" if isinstance(value, type) or hasattr(value, "__code__") else None
+
+    def took(self, value: Any) -> bool:
+        """Weigh a value that is weighed as a whole; tells whether it is one."""
         import numpy as np
 
-        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-            # Kept alive, so that a temporary's memory is not taken for another's.
-            self._kept.append(value)
-            self.arrays.append(_byte_bounds(value))
-            return "array"
-        if callable(getattr(type(value), "untyped_storage", None)):
+        kind = type(value)
+        if kind in _PLAIN:
+            return False
+        if isinstance(value, np.ndarray):
+            return self._take_array(value)
+        if callable(getattr(kind, "untyped_storage", None)):
             self.tensors.append(value)
-            return "tensor"
-        return "code" if isinstance(value, type) or hasattr(value, "__code__") else None
+        elif callable(getattr(kind, "named_parameters", None)):
+            self._take_module(value)
+        elif is_a(value, _PIPELINE):
+            self._take_module(value.model)
+        elif weights.is_known(value):
+            self._kept.append(value)
+            self.outside[id(value)] = weights.bytes_of(value)
+        else:
+            return False
+        return True
+
+    def _take_array(self, array: Any) -> bool:
+        if not array.dtype.hasobject:
+            # Kept alive, so that a temporary's memory is not taken for another's.
+            self._kept.append(array)
+            self.arrays.append(_byte_bounds(array))
+        return not array.dtype.hasobject
+
+    def _take_module(self, module: Any) -> None:
+        self.tensors += _module_tensors(module)
+        held, seen = _plain_attributes(module), set[int]()
+        while held:
+            value = held.pop()
+            if isinstance(value, (list, tuple, dict)):
+                if id(value) not in seen:  # it may hold itself
+                    held += value.values() if isinstance(value, dict) else value
+                seen.add(id(value))
+            elif not callable(getattr(type(value), "named_parameters", None)):
+                self.took(value)
+
+    @property
+    def found(self) -> bool:
+        """Was there anything to weigh?"""
+        return bool(self.arrays or self.tensors or self.outside)
+
+    def weight(self) -> Weight:
+        """Of all that was met; unknown if a part of it is."""
+        tensors = _weigh_tensors(self.tensors)
+        known = [size for size in self.outside.values() if size is not None]
+        if len(known) < len(self.outside):
+            return Weight(None, tensors.device_bytes)
+        arrays = sum(end - start for start, end in _union(self.arrays))
+        return Weight((tensors.parameter_bytes or 0) + arrays + sum(known), tensors.device_bytes)
 
 
 def _byte_bounds(array: Any) -> tuple[int, int]:

@@ -30,8 +30,15 @@ def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("net.onnx", {}, "pip install onnx onnxruntime"),
         ("trees.ubj", {}, "pip install xgboost"),
+        ("trees.cbm", {}, 'pip install "mmnotebook.catboost."'),
+        ("trees.txt", {}, 'pip install "mmnotebook.lightgbm."'),
         ("net.keras", {}, "pip install tensorflow"),
         ("org/model", {"framework": "huggingface"}, "pip install transformers"),
+        (
+            "org/model",
+            {"framework": "sentence_transformers"},
+            'pip install "mmnotebook.sentence_transformers."',
+        ),
         ("org/model", {"framework": "vllm"}, "pip install openai vllm"),
         ("123", {"framework": "vertex"}, "pip install google-cloud-aiplatform"),
     ],
@@ -40,7 +47,8 @@ def test_the_command_that_installs_it(
     nothing_there: None, tmp_path: Path, target: str, options: dict[str, Any], install: str
 ) -> None:
     if "." in target:
-        (tmp_path / target).write_bytes(b"a model")
+        content = b"tree\nversion=v4\n" if target.endswith(".txt") else b"a model"
+        (tmp_path / target).write_bytes(content)
         target = str(tmp_path / target)
     with pytest.raises(ModelError, match=f"cannot be imported\n.*{install}"):
         mm.register("m", target, **options)

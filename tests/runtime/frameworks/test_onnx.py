@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
+from mmnotebook.runtime.models import frameworks
+from mmnotebook.runtime.models.frameworks import onnx_session, onnx_weights
 
 WEIGHTS = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
 
@@ -106,3 +109,150 @@ def test_what_cannot_be_registered(tmp_path: Path) -> None:
         mm.register("wrong", labelled(), method="lable")
     with pytest.raises(ModelError, match="framework='onnx'; allowed: an ONNX ModelProto"):
         mm.register("wrong", torch.nn.Linear(2, 2), framework="onnx")
+
+
+class TestLiveSessions:
+    def test_from_a_file_and_from_content(
+        self, pixels: np.ndarray[Any, Any], tmp_path: Path
+    ) -> None:
+        onnx.save_model(labelled(), tmp_path / "labelled.onnx")
+        of_file = onnxruntime.InferenceSession(tmp_path / "labelled.onnx")
+        of_bytes = onnxruntime.InferenceSession(labelled().SerializeToString())
+        spec = mm.register("file", of_file, method="label")
+        mm.register("content", of_bytes, method="label", batch_size=16)
+        assert (spec.framework, spec.origin) == ("onnx", "InferenceSession")
+        records = [{"left": row, "right": row} for row in pixels]
+        r = mm.run(mm.pipeline("records | [file, content]", records=records))
+        expected = (2 * pixels @ WEIGHTS).argmax(1).tolist()
+        assert r["file"]["prediction"].tolist() == expected
+        assert r["content"]["prediction"].tolist() == expected
+        assert (r.models["parameter_bytes"] == WEIGHTS.nbytes).all()
+
+    def test_its_options_are_kept(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads, options.enable_mem_pattern = 1, False
+        content = linear().SerializeToString()
+        spec = mm.register("live", onnxruntime.InferenceSession(content, options))
+        plain = mm.register("plain", onnxruntime.InferenceSession(content))
+        assert plain.params["options"] == {}
+        own = frameworks.by_name("onnx").handler(spec).load_model().get_session_options()
+        assert own.graph_optimization_level == options.graph_optimization_level
+        assert (own.intra_op_num_threads, own.enable_mem_pattern) == (1, False)
+
+    def test_what_it_was_made_from_is_gone(self, tmp_path: Path) -> None:
+        onnx.save_model(linear(), tmp_path / "gone.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "gone.onnx")
+        (tmp_path / "gone.onnx").unlink()
+        with pytest.raises(ModelError, match="gone.onnx is gone\n.*register the .onnx file"):
+            mm.register("gone", session)
+
+    def test_where_onnx_runtime_keeps_what_a_session_was_made_from(self, tmp_path: Path) -> None:
+        """It has no public way to say so: this fails when a new version keeps it elsewhere."""
+        path = tmp_path / "linear.onnx"
+        onnx.save_model(linear(), path)
+        assert onnx_session.source(onnxruntime.InferenceSession(str(path))) == path
+        content = path.read_bytes()
+        assert onnx_session.source(onnxruntime.InferenceSession(content)) == content
+        assert onnx_session.source(object()) is None
+
+
+def _tensor(name: str, kind: int, *dims: int) -> onnx.TensorProto:
+    tensor = onnx.TensorProto(name=name, data_type=kind, dims=dims)
+    tensor.raw_data = b""  # what it holds does not count, only how much
+    return tensor
+
+
+def _constant(**held: Any) -> onnx.NodeProto:
+    return helper.make_node("Constant", [], ["c"], **held)
+
+
+def _weigh(*nodes: onnx.NodeProto, **parts: Any) -> int | None:
+    graph = helper.make_graph(list(nodes), "g", [], [], **parts)
+    return onnx_weights.parameter_bytes(helper.make_model(graph))
+
+
+class TestBytes:
+    @pytest.mark.parametrize(
+        ("kind", "bits"),
+        [
+            ("FLOAT", 32), ("DOUBLE", 64), ("FLOAT16", 16), ("BFLOAT16", 16), ("BOOL", 8),
+            ("INT64", 64), ("UINT8", 8), ("COMPLEX128", 128), ("FLOAT8E4M3FN", 8), ("INT4", 4),
+            ("UINT4", 4), ("FLOAT4E2M1", 4),
+        ],
+    )  # fmt: skip
+    def test_of_every_type(self, kind: str, bits: int) -> None:
+        tensor = _tensor("w", getattr(TensorProto, kind), 3, 7)
+        assert _weigh(initializer=[tensor]) == (21 * bits + 7) // 8
+
+    @pytest.mark.parametrize(
+        ("held", "size"),
+        [
+            ({"value": numpy_helper.from_array(np.ones((3, 5), np.float32))}, 60),
+            ({"value_float": 1.0}, 4),
+            ({"value_floats": [1.0, 2.0]}, 8),
+            ({"value_int": 1}, 8),
+            ({"value_ints": [1, 2, 3]}, 24),
+            ({"value_string": "four"}, 4),
+            ({"value_strings": ["one", "three"]}, 8),
+            ({"value": numpy_helper.from_array(np.array(["ab", "c"], object))}, 3),
+        ],
+    )
+    def test_of_every_form_of_constant(self, held: dict[str, Any], size: int) -> None:
+        assert _weigh(_constant(**held)) == size
+
+    def test_of_sparse_tensors(self) -> None:
+        values, indices = _tensor("v", TensorProto.FLOAT, 3), _tensor("i", TensorProto.INT64, 3)
+        sparse = helper.make_sparse_tensor(values, indices, [100])
+        graph = helper.make_graph([], "g", [], [], sparse_initializer=[sparse])
+        assert onnx_weights.parameter_bytes(helper.make_model(graph)) == 3 * 4 + 3 * 8
+        assert _weigh(_constant(sparse_value=sparse)) == 3 * 4 + 3 * 8
+
+    def test_of_graphs_in_graphs_and_functions(self) -> None:
+        def inner(name: str, *nodes: Any) -> onnx.GraphProto:
+            tensor = _tensor(name, TensorProto.FLOAT, 10)
+            return helper.make_graph(list(nodes), name, [], [], [tensor])
+
+        deep = helper.make_node("Loop", [], ["y"], body=inner("c"))
+        choice = helper.make_node(
+            "If", ["yes"], ["y"], then_branch=inner("a"), else_branch=inner("b", deep)
+        )
+        assert _weigh(choice) == 120
+        function = helper.make_function(
+            "own", "F", [], ["c"], [_constant(value_floats=[1.0] * 5)], []
+        )
+        calls = [helper.make_node("F", [], [f"c{i}"], domain="own") for i in range(3)]
+        model = helper.make_model(helper.make_graph(calls, "g", [], []), functions=[function])
+        assert onnx_weights.parameter_bytes(model) == 20
+
+    def test_of_what_other_domains_hold_in_attributes(self) -> None:
+        scores = helper.make_node(
+            "LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml", coefficients=[1.0] * 9
+        )
+        assert _weigh(scores) == 36
+        assert _weigh(helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])) == 0
+
+    def test_unknown_is_missing(self) -> None:
+        assert _weigh(initializer=[_tensor("w", TensorProto.UNDEFINED, 3)]) is None
+        compiled = helper.make_node("EPContext", [], ["y"], domain="com.microsoft")
+        assert _weigh(compiled) is None
+
+    def test_of_external_data_that_tensors_share(
+        self, pixels: np.ndarray[Any, Any], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "linear.onnx"
+        onnx.save_model(
+            linear(), path, save_as_external_data=True, location="weights", size_threshold=0
+        )
+        before = mm.register("external", path)
+        r = mm.run(mm.pipeline("rows | external", rows=list(pixels)))
+        assert r.models.loc["external", "parameter_bytes"] == WEIGHTS.nbytes
+        model = onnx.load(path, load_external_data=False)
+        twin = model.graph.initializer.add()
+        twin.CopyFrom(model.graph.initializer[0])
+        twin.name = "twin"
+        assert onnx_weights.parameter_bytes(model) == WEIGHTS.nbytes
+        weights = bytearray((tmp_path / "weights").read_bytes())
+        weights[-1] ^= 1
+        (tmp_path / "weights").write_bytes(weights)
+        assert mm.register("external", path).fingerprint != before.fingerprint

@@ -10,10 +10,13 @@ from mmnotebook.errors import ModelError, nearest, shown
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.models.frameworks import (
     beam,
+    catboost,
     huggingface,
+    lightgbm,
     onnx,
     python,
     remote,
+    sentence_transformers,
     sklearn,
     tensorflow,
     torch,
@@ -23,9 +26,12 @@ from mmnotebook.runtime.models.frameworks import (
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
 ALL: tuple[Framework, ...] = (
+    sentence_transformers.FRAMEWORK,
     huggingface.FRAMEWORK,
     tensorflow.FRAMEWORK,
     onnx.FRAMEWORK,
+    lightgbm.FRAMEWORK,
+    catboost.FRAMEWORK,
     xgboost.FRAMEWORK,
     torch.FRAMEWORK,
     sklearn.FRAMEWORK,
@@ -36,8 +42,8 @@ ALL: tuple[Framework, ...] = (
 )
 """The first that claims a target has it.
 
-An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, and a .keras
-file an archive, as torch's are.
+An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, a .keras
+file an archive, as torch's are, and the folder of a sentence encoder one of Hugging Face too.
 """
 
 

@@ -175,6 +175,14 @@ def no_method(name: str, options: Options, why: str) -> None:
         )
 
 
+def no_revision(name: str, path: Path) -> ModelError:
+    """The refusal of a hub's revision for what is on this machine."""
+    return ModelError(
+        f"cannot register {str(path)!r} as {name!r} with revision=: a folder has no revisions",
+        remedy="leave revision= out; it goes with a name on the hub",
+    )
+
+
 def only_files(name: str, target: Any, *options: str) -> ModelError:
     """The refusal of what goes with a file, beside a live object."""
     given = options or ("model_class", "model_params")
@@ -182,3 +190,12 @@ def only_files(name: str, target: Any, *options: str) -> ModelError:
         f"cannot register {name!r}: {' and '.join(given)} go with a file, not with {shown(target)}",
         remedy="leave them out",
     )
+
+
+def starts_with(path: Path, content: bytes) -> bool:
+    """Does a file begin with these bytes? False for a folder, and for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(content)) == content
+    except OSError:
+        return False

@@ -18,6 +18,8 @@ from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
     check_method,
+    no_method,
+    no_revision,
     not_mine,
     of_file,
     only_files,
@@ -48,7 +50,10 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         return _from_hub(name, target, options)
     if isinstance(target, (str, Path)):
         path = Path(target)
+        if options.extra.get("revision"):
+            raise no_revision(name, path)
         form = "pipeline" if options.extra.get("task") else "model"
+        _check_pipeline(name, form, options)
         spec = replace(of_file(name, "huggingface", form, path), params=_params(path, options))
         _tried(spec, options, str(path))
         return replace(spec, target=options.model_class)
@@ -57,8 +62,23 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if options.model_class is not None or options.model_params or options.extra:
         raise only_files(name, target, *options.extra)
     spec = _stored(name, target)
+    _check_pipeline(name, spec.form, options)
     _tried(spec, options, spec.origin)
     return spec
+
+
+def _check_pipeline(name: str, form: str, options: Options) -> None:
+    """Refuse for a pipeline what only a model can do."""
+    if form != "pipeline":
+        return
+    no_method(name, options, "a pipeline is only called")
+    if options.model_class is not None:
+        raise ModelError(
+            f"cannot register {name!r} with task={options.extra.get('task')!r} and model_class: "
+            "the task says which class it is",
+            remedy="leave one of them out; a pipeline around a model of your own class is "
+            "registered live: transformers.pipeline(task, model=model, tokenizer=tokenizer)",
+        )
 
 
 def _params(path: Path, options: Options) -> dict[str, Any]:
@@ -99,6 +119,7 @@ def _stored(name: str, target: Any) -> ModelSpec:
 
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     form = "pipeline" if options.extra.get("task") else "model"
+    _check_pipeline(name, form, options)
     params = {"class": "AutoModel", **_given(options)}
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)
     spec = replace(spec, params={**params, "hub": target})

@@ -18,7 +18,9 @@ from mmnotebook.errors import shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.models import inputs
+from mmnotebook.runtime.models.frameworks import own_methods
 from mmnotebook.runtime.models.frameworks.huggingface import load
+from mmnotebook.runtime.models.frameworks.huggingface_batching import unpadded
 from mmnotebook.runtime.models.layout import Each
 
 
@@ -39,7 +41,18 @@ class _Handler(base.ModelHandler[Any, Any, Any]):
 
 
 class PipelineHandler(_Handler):
-    """Gives a pipeline what it takes, most often strings; one output per element."""
+    """Gives a pipeline what it takes, most often strings; one output per element.
+
+    The model is called with inputs of equal length together: nothing is padded, and an output
+    does not depend on what else is in its batch.
+    """
+
+    def load_model(self) -> Any:
+        return unpadded(super().load_model())
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        if "num_workers" in (inference_args or {}):
+            raise ValueError("num_workers: the inputs are prepared in the process of the model")
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
@@ -61,19 +74,23 @@ class ModelHandler(_Handler):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
-        if isinstance(batch[0], str):
+        collated = inputs.is_collated(batch)
+        if not collated and isinstance(batch[0], str) and self._spec.method is None:
             raise TypeError(
                 f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
                 "register the pipeline, which has its tokenizer: "
-                "transformers.pipeline(task, model=model, tokenizer=tokenizer)"
+                "transformers.pipeline(task, model=model, tokenizer=tokenizer); "
+                "method= names a method of its own that takes texts"
             )
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
             arguments.setdefault("use_cache", False)  # it would be no output of an element
         with torch.no_grad():
-            given = inputs.arranged(batch, self._spec, lambda part: _tensors(part, model))
-            if inputs.is_collated(batch):
+            given = inputs.arranged(
+                batch, self._spec, lambda part: _tensors(part, model, self._spec.method)
+            )
+            if collated:
                 given = inputs.on_device(given, model, model.device)
             made = (
                 call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
@@ -81,12 +98,15 @@ class ModelHandler(_Handler):
         return _outputs(made)
 
 
-def _tensors(batch: Sequence[Any], model: Any) -> Any:
+def _tensors(batch: Sequence[Any], model: Any, method: str | None) -> Any:
     column = pack(batch)
     if isinstance(column[0], Mapping):
         names = list(column[0])
         parts = {name: column.field(name) or [row[name] for row in column] for name in names}
-        return {name: _tensors(part, model) for name, part in parts.items()}
+        return {name: _tensors(part, model, method) for name, part in parts.items()}
+    texts = None if method is None else own_methods.as_list(column)
+    if texts is not None:
+        return texts
     # Whole numbers stay whole: they are tokens, masks and positions.
     given = inputs.torch_batch(column, torch.nn.Identity(), model.device)
     return given.to(model.dtype) if given.is_floating_point() else given

@@ -1,14 +1,17 @@
-"""ONNX: a live ModelProto or an .onnx file, run by ONNX Runtime."""
+"""ONNX: a live ModelProto or InferenceSession, or an .onnx file, run by ONNX Runtime."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, one_line
+from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models.frameworks import onnx_session
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
@@ -17,46 +20,93 @@ from mmnotebook.runtime.models.frameworks.base import (
     unloadable,
 )
 
+_SESSION = {("onnxruntime", "InferenceSession")}
+
 
 def _claims(target: Any) -> bool:
     if isinstance(target, Path):
         return target.suffix.lower() == ".onnx"
-    return is_a(target, {("onnx", "ModelProto")})
+    return is_a(target, {("onnx", "ModelProto"), *_SESSION})
 
 
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
-        session = _tried(name, target)
-        spec = of_file(name, "onnx", "onnx", target)
+        spec = _of_path(name, target)
     elif not _claims(target):
         raise not_mine(name, target, FRAMEWORK)
+    elif is_a(target, _SESSION):
+        spec = _of_session(name, target)
     else:
-        path = storage.new_folder("model") / f"{name}.onnx"
-        try:
-            content = target.SerializeToString(deterministic=True)
-        except Exception as error:
-            raise ModelError(
-                f"cannot store this ModelProto for {name!r} ({one_line(error)})",
-                remedy="save it with onnx.save_model(proto, path, save_as_external_data=True) and "
-                "register the path: a model over 2 GB does not fit into one message",
-            ) from error
-        with storage.create_private(path) as file:
-            file.write(content)
-        session = _tried(name, path)
-        spec = of_file(name, "onnx", "onnx", path, origin="ModelProto")
+        spec = replace(_of_path(name, _written(name, _content(name, target))), origin="ModelProto")
+    session = _tried(spec)
     _check_method(name, options.method, [output.name for output in session.get_outputs()])
     return spec
 
 
-def _tried(name: str, path: Path) -> Any:
+def _of_session(name: str, session: Any) -> ModelSpec:
+    """The spec of a live session: of the file or the content that it was made from."""
+    made_from = onnx_session.source(session)
+    if made_from is None or (isinstance(made_from, Path) and not made_from.is_file()):
+        gone = "does not say what it was made from" if made_from is None else f"{made_from} is gone"
+        raise ModelError(
+            f"cannot register this InferenceSession as {name!r}: {gone}",
+            remedy="register the .onnx file, or a session that is made from its content",
+        )
+    path = made_from if isinstance(made_from, Path) else _written(name, made_from)
+    spec = _of_path(name, path)
+    return replace(spec, origin="InferenceSession", params=onnx_session.settings(session))
+
+
+def _of_path(name: str, path: Path) -> ModelSpec:
+    """The spec of a file, whose fingerprint is of its external data too."""
+    spec = of_file(name, "onnx", "onnx", path)
+    beside = [storage.fingerprint(file) for file in _external(path)]
+    return replace(spec, fingerprint=digest((spec.fingerprint, beside))) if beside else spec
+
+
+def _external(path: Path) -> list[Path]:
+    """The files of external data that a model names and that are there."""
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    try:
+        tensors = onnx.load(path, load_external_data=False).graph.initializer
+    except Exception:  # noqa: BLE001 - it is said when the session is made
+        return []
+    said = [{e.key: e.value for e in t.external_data} for t in tensors if uses_external_data(t)]
+    names = sorted({entries["location"] for entries in said if "location" in entries})
+    return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
+def _content(name: str, model: Any) -> bytes:
+    try:
+        return bytes(model.SerializeToString(deterministic=True))
+    except Exception as error:
+        raise ModelError(
+            f"cannot store this ModelProto for {name!r} ({one_line(error)})",
+            remedy="save it with onnx.save_model(proto, path, save_as_external_data=True) and "
+            "register the path: a model over 2 GB does not fit into one message",
+        ) from error
+
+
+def _written(name: str, content: bytes) -> Path:
+    # ONNX Runtime tells its own format by the ending.
+    ending = ".ort" if content[4:8] == b"ORTM" else ".onnx"
+    path = storage.new_folder("model") / f"{name}{ending}"
+    with storage.create_private(path) as file:
+        file.write(content)
+    return path
+
+
+def _tried(spec: ModelSpec) -> Any:
     import onnxruntime
 
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnx_session.opened(str(spec.path), "CPU", spec.params)
     except Exception as error:
         raise unloadable(
-            name,
-            path,
+            spec.name,
+            Path(str(spec.path)),
             error,
             "export the model again, with an opset that this ONNX Runtime knows "
             f"({onnxruntime.__version__}); files of external weights belong beside it",
@@ -81,7 +131,7 @@ def _handler(spec: ModelSpec) -> Any:
 
 FRAMEWORK = Framework(
     name="onnx",
-    words="an ONNX ModelProto or .onnx file",
+    words="an ONNX ModelProto, InferenceSession or .onnx file",
     modules=("onnx", "onnxruntime"),
     install="pip install onnx onnxruntime",
     claims=_claims,

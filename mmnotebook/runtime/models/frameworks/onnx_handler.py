@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
-from mmnotebook.runtime.models.frameworks import arrays
+from mmnotebook.runtime.models.frameworks import arrays, onnx_session
 from mmnotebook.runtime.models.layout import Each
 
 _TYPES = {
@@ -43,20 +40,14 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        providers = ["CPUExecutionProvider"]
-        if spec.device == "GPU" and "CUDAExecutionProvider" in (
-            onnxruntime.get_available_providers()
-        ):
-            providers.insert(0, "CUDAExecutionProvider")
-        super().__init__(str(spec.path), providers=providers)
+        super().__init__(str(spec.path))
         self._spec = spec
+        self._device, self._kept = spec.device, dict(spec.params)
         self._wanted = None if spec.method is None else [spec.method]
 
     def load_model(self) -> Any:
         # By path: Beam reads the file itself, and then does not find external weights.
-        session = onnxruntime.InferenceSession(self._model_uri, providers=self._providers)
-        session.parameter_bytes = _parameter_bytes(self._model_uri)
-        return session
+        return onnx_session.opened(self._model_uri, self._device, self._kept)
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         pass  # further inputs of the graph, the same for every batch
@@ -66,6 +57,12 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     ) -> Any:
         fixed = dict(inference_args or {})
         slots = [slot for slot in model.get_inputs() if slot.name not in fixed]
+        if len(slots) + len(fixed) > len(model.get_inputs()):
+            names = [slot.name for slot in model.get_inputs()]
+            unknown = next(name for name in fixed if name not in names)
+            raise ValueError(
+                f"inference_args: the graph has no input {unknown!r}; it has {', '.join(names)}"
+            )
         names = [slot.name for slot in slots]
         given = inputs.arranged(batch, self._spec, lambda part: arrays.inputs(part, names))
         if not isinstance(given, dict):
@@ -100,14 +97,6 @@ class OnnxHandler(OnnxModelHandlerNumpy):
 def _lacks_axis(slot: Any, array: arrays.Array) -> bool:
     """Does an input take an example as it is, with no axis for a batch?"""
     return len(slot.shape or ()) == array.ndim - 1 > 0
-
-
-def _parameter_bytes(path: str) -> int:
-    graph = onnx.load(path, load_external_data=False).graph
-    return sum(
-        math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        for tensor in graph.initializer
-    )
 
 
 def _fitted(array: arrays.Array, slot: Any) -> arrays.Array:

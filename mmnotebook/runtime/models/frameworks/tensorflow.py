@@ -73,6 +73,12 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     form = "saved_model" if path.is_dir() else "keras"
     if options.model_class is not None:
         form = "weights"
+    elif options.model_params:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: model_params without model_class",
+            remedy="model_class= names the class that they are the arguments of, for a file of "
+            "weights; a whole model is loaded as it is",
+        )
     spec = of_file(name, "tensorflow", form, path)
     spec = replace(spec, target=options.model_class, params=dict(options.model_params))
     return _tried(spec, options, path)

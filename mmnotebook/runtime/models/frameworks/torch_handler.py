@@ -11,7 +11,7 @@ from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
-from mmnotebook.runtime.models.frameworks import exported
+from mmnotebook.runtime.models.frameworks import exported, own_methods
 
 
 class TorchHandler(PytorchModelHandlerTensor):
@@ -77,7 +77,9 @@ def torch_inference(
 ) -> Any:
     """Beam's `inference_fn` for torch: what the module returns for a batch."""
     with torch.no_grad():
-        given = inputs.arranged(batch, spec, lambda part: inputs.torch_batch(part, model, device))
+        given = inputs.arranged(
+            batch, spec, lambda part: own_methods.given(part, model, device, spec.method)
+        )
         if inputs.is_collated(batch):
             given = inputs.on_device(given, model, device)
         arguments = inference_args or {}

@@ -73,7 +73,11 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     except Exception as error:
         said = ValueError(str(error).split("Stack trace")[0])
         raise unloadable(
-            name, path, said, "save it with XGBoost's own model.save_model('model.ubj')"
+            name,
+            path,
+            said,
+            "save it with XGBoost's own model.save_model('model.ubj'); model_class= is a class of "
+            "XGBoost's",
         ) from error
     check_method(name, model, options.method)
     return spec

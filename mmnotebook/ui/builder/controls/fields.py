@@ -16,7 +16,7 @@ from mmnotebook.graph.steps import names_of
 
 _PASSING = ("filter", "split", "switch")
 """The steps that give what they take."""
-ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".keras")
+ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".ubj", ".cbm", ".keras")
 """Of the files in the working folder that are offered."""
 _MOST_FILES = 100
 MOST_FIELDS = 500

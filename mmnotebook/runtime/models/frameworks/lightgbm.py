@@ -1,0 +1,97 @@
+"""LightGBM: a live Booster or LGBMModel, or a file that a Booster was saved to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from mmnotebook.errors import ModelError
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models.frameworks import pickles
+from mmnotebook.runtime.models.frameworks.base import (
+    Framework,
+    Options,
+    check_method,
+    not_mine,
+    of_file,
+    of_object,
+    starts_with,
+    unloadable,
+    unpicklable,
+)
+
+_LIKE_SKLEARN = {("lightgbm", "LGBMModel")}
+_START = b"tree\nversion="
+"""What every model file of LightGBM begins with, whatever it is called; most often .txt."""
+
+
+def _claims(target: Any) -> bool:
+    if isinstance(target, Path):
+        return starts_with(target, _START)
+    return is_a(target, {("lightgbm", "Booster"), *_LIKE_SKLEARN})
+
+
+def _store(name: str, target: Any, options: Options) -> ModelSpec:
+    if isinstance(target, Path):
+        return _of_path(name, target, options)
+    if not _claims(target):
+        raise not_mine(name, target, FRAMEWORK)
+    kind = type(target).__name__
+    if is_a(target, _LIKE_SKLEARN) and not target.__sklearn_is_fitted__():
+        raise ModelError(
+            f"cannot register this {kind} as {name!r}: it is not fitted",
+            remedy="fit it first: model.fit(X, y)",
+        )
+    check_method(name, target, options.method)
+    # Pickled: a file of LightGBM's own holds neither classes nor what predict is told.
+    path = storage.new_folder("model") / f"{name}.pkl"
+    try:
+        with storage.create_private(path) as file:
+            cloudpickle.dump(target, file, protocol=5)
+    except Exception as error:
+        raise unpicklable(name, target, error) from error
+    return of_object(of_file(name, "lightgbm", "pickle", path, kind), target)
+
+
+def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
+    if not _claims(path):
+        raise not_mine(name, path, FRAMEWORK)
+    spec = of_file(name, "lightgbm", "booster", path)
+    try:
+        model = load(spec)
+    except Exception as error:
+        remedy = "save it again with booster.save_model('model.txt')"
+        raise unloadable(name, path, error, remedy) from error
+    check_method(name, model, options.method)
+    return spec
+
+
+def load(spec: ModelSpec) -> Any:
+    """The model of a spec, from its file."""
+    import lightgbm
+
+    if spec.form == "pickle":
+        return pickles.read(Path(str(spec.path)), "pickle")
+    return lightgbm.Booster(model_file=str(spec.path))
+
+
+def _handler(spec: ModelSpec) -> Any:
+    from mmnotebook.runtime.models.frameworks.lightgbm_handler import LightGBMHandler
+
+    return LightGBMHandler(spec)
+
+
+FRAMEWORK = Framework(
+    name="lightgbm",
+    words="a LightGBM Booster or LGBMModel, or the file of booster.save_model",
+    modules=("lightgbm",),
+    install='pip install "mmnotebook[lightgbm]"',
+    claims=_claims,
+    store=_store,
+    handler=_handler,
+    uses=("method",),
+)
