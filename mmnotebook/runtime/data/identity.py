@@ -18,7 +18,7 @@ from mmnotebook.runtime.data import readers, storage
 from mmnotebook.runtime.data.formats import READERS, label_of
 from mmnotebook.runtime.data.sources import Plan, Slice
 
-_FORMAT = "data 1"
+_FORMAT = "data 2"
 _SETTLED = 2.0
 """Seconds after which another change of a file has another time, on every file system."""
 
@@ -47,10 +47,16 @@ def _of_column(column: Column) -> str:
     if isinstance(column, Same):
         return digest([kind, column.value, column.length])
     if isinstance(column, Records):
-        return digest([kind, *((name, _of_column(c)) for name, c in column.columns.items())])
+        fields = ((name, _of_column(part)) for name, part in column.columns.items())
+        return digest([kind, *fields, *((n, _of_dtype(d)) for n, d in column.dtypes.items())])
     if isinstance(column, Tuples):
         return digest([kind, column.kind, *map(_of_column, column.columns)])
     return digest([kind, column.rows()])
+
+
+def _of_dtype(dtype: Any) -> list[Any]:
+    categories = getattr(dtype, "categories", None)
+    return [repr(dtype)] if categories is None else [categories, dtype.ordered]
 
 
 def of_files(plan: Plan) -> str:

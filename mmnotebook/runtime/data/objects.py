@@ -187,7 +187,7 @@ def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> l
 def kept(column: Column) -> Column:
     """The column with copies of what the notebook could change."""
     if isinstance(column, Records):
-        return Records({name: kept(part) for name, part in column.columns.items()})
+        return column.having({name: kept(part) for name, part in column.columns.items()})
     if isinstance(column, Tuples):
         return Tuples(column.kind, tuple(map(kept, column.columns)))
     if isinstance(column, Objects) and not set(map(type, column.values)) <= _UNCHANGING:

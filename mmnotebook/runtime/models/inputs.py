@@ -12,6 +12,7 @@ from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.data import frames
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -95,9 +96,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     named = getattr(model, "feature_names_in_", None)
     column = pack(batch)
     if isinstance(column[0], Mapping):
-        import pandas as pd
-
-        frame = pd.DataFrame(column.rows())
+        frame = frames.frame_of(column)
         if named is None:
             return frame
         missing = [str(name) for name in named if name not in frame]
