@@ -120,7 +120,7 @@ KINDS: dict[str, StepKind] = {
     for kind in (
         StepKind(
             "source",
-            "data in the notebook: a DataFrame, list, array, tensor, path or glob",
+            "data in the notebook: a DataFrame, list, array, tensor, dict of columns, path or glob",
             (Param("data", is_name, "the name of a variable", required=True, names="data"), _ID),
             inputs="none",
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -10,6 +10,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import cascading
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.packing import pack
@@ -55,7 +56,9 @@ class _FlatMap(_Map):
 
     def blocks(self, block: Block) -> Iterable[Block]:
         # What a generator raises later on is its element's failure too.
-        outcome = self.track.each(block.ids, block.values, lambda value: list(self.called(value)))
+        outcome = self.track.each(
+            block.ids, block.values, lambda value: list(children(self.called(value)))
+        )
         parents = [
             place
             for place, children in zip(outcome.places, outcome.results, strict=True)
@@ -68,6 +71,32 @@ class _FlatMap(_Map):
         values = pack([child for children in outcome.results for child in children])
         failed = [*block.failed, *outcome.failed]
         return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
+
+
+def children(made: Any) -> Iterable[Any]:
+    """What a flat_map's function returned, if its items are what it makes of the element.
+
+    Raises
+    ------
+    TypeError
+        For what can be iterated over but means something else, or has no order.
+    """
+    if isinstance(made, (str, bytes, bytearray, memoryview)):
+        remedy = "return a list, [text] for this one alone"
+    elif isinstance(made, Mapping) or hasattr(made, "_fields"):
+        remedy = "return a list, [record] for this one alone"
+    elif hasattr(made, "columns"):
+        remedy = 'return a list, frame.to_dict("records") for its rows'
+    elif is_a(made, {("pandas", "Series")}):
+        remedy = "return a list, series.tolist() for its values"
+    elif isinstance(made, (set, frozenset)):
+        remedy = "return a list, sorted(items): a set has no order of its own"
+    elif not isinstance(made, Iterable):
+        remedy = "return a list, [] for no element"
+    else:
+        return made
+    kind = "None" if made is None else f"one {type(made).__name__}"
+    raise TypeError(f"flat_map takes a list; the function returned {kind}: {remedy}")
 
 
 class _Combine(_Map):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Objects, Records, size_of
-from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Objects, Records, Same, size_of
+from mmnotebook.runtime.blocks.packing import concat, pack
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 _AS_THEY_ARE = {str, bytes, bool, int, float, type(None), dict, list, tuple, np.ndarray}
@@ -66,6 +66,23 @@ def _series(records: Records, name: str) -> Any:
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)
+
+
+def settle(parts: Sequence[Records]) -> None:
+    """Give fields of no frame the dtypes that pandas finds for all their cells together.
+
+    A part alone could have another: one of which no cell is known, say.
+    """
+    for name in parts[0].columns if parts else ():
+        columns = [part.columns.get(name) for part in parts]
+        if name in parts[0].dtypes or not any(isinstance(c, (Objects, Same)) for c in columns):
+            continue
+        if any(column is None or isinstance(column, Records) for column in columns):
+            continue
+        whole = Records({name: concat([column for column in columns if column is not None])})
+        dtype = _series(whole, name).dtype
+        for part in parts:
+            part.dtypes[name] = dtype
 
 
 def _native(dtype: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmnotebook.errors import shown
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import frames
+from mmnotebook.runtime.data.elements import array_of
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
@@ -112,7 +114,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     if isinstance(column, Arrays):
         array = column.array.copy()
     else:
-        array = np.stack([np.asarray(plain(example)) for example in column])
+        array = np.stack([array_of(plain(example)) for example in column])
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     if named is not None and array.ndim == 2 and array.shape[1] == len(named):
@@ -123,17 +125,31 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def python_batch(batch: Sequence[Any]) -> Any:
-    """A numpy array with a row per example where these are numbers of one shape, else a list."""
+    """What a Python model is given, by what the examples are and not by what they are with.
+
+    Numbers, arrays, tensors and lists of numbers are numpy rows: one array of those of one shape,
+    a list of them otherwise. Anything else, a PIL image too, is in a list as it is.
+    """
     column = pack(batch)
     if isinstance(column, Arrays):
         return column.array.copy()
     if isinstance(column, Tensors):
         return np.array(plain(column.tensor))
     examples = column.rows()
-    if any(isinstance(example, (str, bytes, Mapping)) for example in examples):
+    rows = [_numbers(example) for example in examples]
+    arrays = [row for row in rows if row is not None]
+    if len(arrays) < len(rows) or not rows:
         return examples
+    return arrays if len({array.shape for array in arrays}) > 1 else np.stack(arrays)
+
+
+def _numbers(example: Any) -> np.ndarray[Any, Any] | None:
+    """An example as an array, None for what holds no numbers."""
+    example = plain(example)
+    if not isinstance(example, (np.ndarray, np.generic, Number, list, tuple)):
+        return None
     try:
-        array = np.stack([np.asarray(plain(example)) for example in examples])
-    except ValueError:  # unequal shapes
-        return examples
-    return array if array.dtype.kind in "biufcmM" else examples
+        array = np.asarray(example)
+    except ValueError:  # lists of unequal lengths
+        return None
+    return array if array.dtype.kind in "biufcmM" else None
