@@ -240,7 +240,9 @@ def _sources(graph: Graph, names: Names, limit: int | None, record: Record | Non
             if not objects.is_path(value):
                 found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
                 continue
-        plan = sources.plan_path(str(value), node["id"])
+        # A parameter that says the default is none of the node's.
+        options = {name: given for name, given in node.params if name in ("mode", "rotate")}
+        plan = sources.plan_path(str(value), node["id"], **options)
         found.plans[node.name] = plan if limit is None else plan.first(limit)
     return found
 

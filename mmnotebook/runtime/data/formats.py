@@ -12,7 +12,7 @@ import numpy as np
 
 from mmnotebook.runtime.blocks.block import BYTES, ROWS
 from mmnotebook.runtime.blocks.columns import Arrays
-from mmnotebook.runtime.data import cutting, frames
+from mmnotebook.runtime.data import cutting, frames, images
 from mmnotebook.runtime.data.csv_rows import wrong_rows
 
 _SHARED = 4  # blocks that one worker reads of a file which several can share
@@ -29,9 +29,12 @@ class Reader(ABC):
     ----------
     library
         The distribution that decides what is read of a file, "" for none.
+    options
+        What `chunks` can be told beside, by name.
     """
 
     library = ""
+    options: tuple[str, ...] = ()
 
     def quick_count(self, path: str) -> int | None:
         """The number of elements where the file says so at once, else None."""
@@ -47,7 +50,7 @@ class Reader(ABC):
         return ()
 
     @abstractmethod
-    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+    def chunks(self, path: str, start: int, stop: int | None, **options: Any) -> Iterator[Chunk]:
         """The elements from row `start` to before row `stop`, a block's at a time at most."""
 
 
@@ -202,21 +205,25 @@ def _json(line: bytes) -> Any:
 
 
 class ImageReader(Reader):
-    """One record: image (height x width x 3, or height x width for grey; uint8), path, label.
+    """One record: image (as `images.pixels` has it), path, label.
 
     The label is the name of the folder that the image lies in.
     """
 
     library = "pillow"
+    options = ("mode", "rotate")
 
     def quick_count(self, path: str) -> int:
         return 1
 
-    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+    def chunks(
+        self, path: str, start: int, stop: int | None, mode: str = "keep", rotate: bool = True
+    ) -> Iterator[Chunk]:
         if start > 0 or stop == 0:
             return
         try:
-            value: Any = {"image": _pixels(path), "path": path, "label": label_of(path)}
+            image = images.pixels(path, mode, rotate)
+            value: Any = {"image": image, "path": path, "label": label_of(path)}
         except Exception as error:  # noqa: BLE001 - a broken image costs itself
             value = error
         yield [path], [value]
@@ -225,14 +232,6 @@ class ImageReader(Reader):
 def label_of(path: str) -> str:
     """The name of the folder that a file lies in."""
     return Path(path).absolute().parent.name
-
-
-def _pixels(path: str) -> np.ndarray[Any, Any]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        grey = image.mode in ("1", "L", "I", "I;16", "F")
-        return np.array(image.convert("L" if grey else "RGB"))
 
 
 READERS: dict[str, Reader] = {

@@ -76,7 +76,9 @@ def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
 
 def _chunks(where: Slice) -> Iterator[Chunk]:
     try:
-        yield from READERS[where.reader].chunks(where.path, where.start, where.stop)
+        yield from READERS[where.reader].chunks(
+            where.path, where.start, where.stop, **dict(where.options)
+        )
     except Exception as error:
         raise unreadable(where.path, error) from error
 

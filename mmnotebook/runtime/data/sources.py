@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +29,8 @@ class Slice:
         What comes before `row` in an element's id: "path#" for the user's files.
     id
         The column that holds the ids, None for the row's number or the reader's own.
+    options
+        What the reader is told beside, as (name, value).
     """
 
     reader: str
@@ -37,6 +39,7 @@ class Slice:
     stop: int | None = None
     prefix: str = ""
     id: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,14 @@ def _count(part: Slice, *, quickly: bool = False) -> Any:
         raise readers.unreadable(part.path, error) from error
 
 
-def plan_path(path: str, id_column: str | None) -> Plan:
-    """The plan for files of the user's: a path, a glob, or a folder of images."""
+def plan_path(path: str, id_column: str | None, **options: Any) -> Plan:
+    """The plan for files of the user's: a path, a glob, or a folder of images.
+
+    Parameters
+    ----------
+    **options
+        What the readers of all the files are told, other than their defaults.
+    """
     path = str(Path(path).expanduser())
     if Path(path).is_dir():
         files = readers.images_below(path)
@@ -130,13 +139,13 @@ def plan_path(path: str, id_column: str | None) -> Plan:
         files = [file for file in files if Path(file).is_file()]
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
-    slices = tuple(_file_slice(file, id_column) for file in files)
+    slices = tuple(_file_slice(file, id_column, options) for file in files)
     counts = [_count(part, quickly=True) for part in slices]
     known = [count for count in counts if count is not None]
     return Plan(slices, sum(known) if len(known) == len(counts) else None)
 
 
-def _file_slice(file: str, id_column: str | None) -> Slice:
+def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any]) -> Slice:
     kind = readers.kind_of(file)
     if kind is None:
         endings = ", ".join(readers.ENDINGS)
@@ -147,4 +156,10 @@ def _file_slice(file: str, id_column: str | None) -> Slice:
         )
     if id_column is not None and kind in ("npy", "image"):
         raise RunError(f"{file!r} has no columns, so no id={id_column!r}", remedy="leave id= out")
-    return Slice(kind, file, prefix=f"{file}#", id=id_column)
+    unknown = [name for name in options if name not in READERS[kind].options]
+    if unknown:
+        name = unknown[0]
+        raise RunError(
+            f"{file!r} is no image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
+        )
+    return Slice(kind, file, prefix=f"{file}#", id=id_column, options=tuple(options.items()))
