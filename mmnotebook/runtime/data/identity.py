@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import digest
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Same, Tensors, Tuples
@@ -76,7 +77,13 @@ def _of_slice(part: Slice) -> list[Any]:
     library = READERS[part.reader].library
     label = label_of(part.path) if part.reader == "image" else ""
     read_by = f"{library} {version(library)}" if library else ""
-    return [*astuple(part), _content(part.path), label, read_by]
+    try:
+        content = _content(part.path)
+    except RunError as error:
+        if not part.one_of_many:
+            raise
+        content = str(error)
+    return [*astuple(part), content, label, read_by]
 
 
 def _content(path: str) -> str:
