@@ -81,7 +81,7 @@ def test_of_every_kind_in_every_batch(batch_size: int | None) -> None:
     mm.register("looks", Looks().fit(frame), batch_size=batch_size)
     # Of the types of objects a batch has those of its own rows.
     kinds = [line.split("[")[0] for line in said(frame).splitlines()]
-    texts = ["d | looks", "s = d | split(a=0.5, b=0.5)\ns.a | looks"]
+    texts = ["d | looks", 's = d | split({"a": 0.5, "b": 0.5})\ns.a | looks']
     found = [one for text in texts for one in predictions(text, d=frame)]
     for one in {*found, *predictions("d | filter(even) | looks", d=frame, even=even)}:
         assert [line.split("[")[0] for line in one.splitlines()] == kinds
