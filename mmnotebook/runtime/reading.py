@@ -77,7 +77,9 @@ class _Read(NodeFn):
     def _block(self, part: Slice, chunk: Chunk) -> Block:
         rows, values = chunk
         ids = readers.ids_of(part, rows)
-        block = self._apart(ids, values) if isinstance(values, Partial) else Block(ids, pack(values))
+        block = (
+            self._apart(ids, values) if isinstance(values, Partial) else Block(ids, pack(values))
+        )
         if part.id is None:
             return block
         named = self.track.each(block.ids, block.values, lambda value: self._named(value, part.id))

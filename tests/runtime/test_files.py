@@ -173,7 +173,7 @@ def test_a_function_is_given_whole_numbers_all_the_same(tmp_path: Path) -> None:
 def test_rows_of_a_csv_beside_a_wrong_one_keep_their_dtypes(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,b,c\n1,,x\n2,3\n3,2.5,y\n")
-    assert dtypes_of(path) == [dict(a=np.dtype(int), b=np.dtype(float), c=np.dtype(object))]
+    assert dtypes_of(path) == [{"a": np.int64, "b": np.float64, "c": np.dtype(object)}]
 
 
 def test_categories_of_several_parquet_files_are_united(tmp_path: Path) -> None:

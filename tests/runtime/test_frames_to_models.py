@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import mmnotebook as mm
+from mmnotebook.runtime.models import trying
 
 COUNT = 30
 
@@ -34,7 +35,8 @@ def said(table: pd.DataFrame) -> str:
     kinds = []
     for name, dtype in dict(table.dtypes).items():
         categories = list(getattr(dtype, "categories", []))
-        types = sorted({type(cell).__name__ for cell in table[name]}) if dtype == object else []
+        cells = table[name] if isinstance(dtype, np.dtype) and dtype.kind == "O" else ()
+        types = sorted({type(cell).__name__ for cell in cells})
         kinds.append(f"{name}: {dtype!r} {categories} {types}")
     return "\n".join(kinds)
 
@@ -123,7 +125,9 @@ def test_from_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch_size", [1, 7, None])
 def test_trees_on_categories_predict_what_they_predict_alone(batch_size: int | None) -> None:
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"num": rng.random(60), "cat": pd.Categorical(rng.choice(list("abc"), 60))})
+    frame = pd.DataFrame(
+        {"num": rng.random(60), "cat": pd.Categorical(rng.choice(list("abc"), 60))}
+    )
     labels = ((frame["num"] > 0.5) ^ (frame["cat"] == "a")).astype(int)
     hist = HistGradientBoostingClassifier(
         max_iter=5, min_samples_leaf=3, categorical_features="from_dtype"
@@ -144,3 +148,20 @@ def test_from_a_dict_of_columns_and_a_structured_array() -> None:
     array = np.zeros(2, dtype=[("n", "int16"), ("f", ">f4")])
     assert "n: dtype('int16')" in predictions("d | looks", d=array)[0]
     assert "f: dtype('float32')" in predictions("d | looks", d=array)[0]
+
+
+@pytest.mark.parametrize("lowering", ["blocks", "beam"])
+def test_by_key(lowering: str) -> None:
+    frame = table()[["category", "Int64", "int8"]].assign(key=list("pqq") * 10)
+    mm.register("looks", Looks().fit(frame))
+    mm.register("other", Looks().fit(frame))
+    text = f'd | keyed({{"p": looks, "q": other}}, by="key", lowering="{lowering}")'
+    found = predictions(text, "keyed", d=frame)
+    assert set(found) == {said(frame)} and len(found) == COUNT
+
+
+def test_a_model_is_tried_with_a_row_as_it_is() -> None:
+    frame = table()[["category", "Int64"]]
+    row = trying.first_row("d", frame)
+    assert trying.first_element("d", frame) == row[0] == frame.to_dict("records")[0]
+    assert "CategoricalDtype" in trying.try_model(Looks().fit(frame), row).output

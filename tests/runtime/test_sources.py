@@ -179,7 +179,9 @@ class TestLists:
 
     @pytest.mark.parametrize("value", [7, {1, 2}, b"bytes"], ids=repr)
     def test_what_is_no_data(self, value: Any) -> None:
-        with pytest.raises(RunError, match="allowed: a DataFrame, Series, list, tuple, range, numpy array"):
+        with pytest.raises(
+            RunError, match="allowed: a DataFrame, Series, list, tuple, range, numpy array"
+        ):
             read(value)
 
 

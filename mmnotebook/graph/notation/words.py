@@ -15,8 +15,8 @@ from mmnotebook.graph.steps import KINDS, StepKind
 Step = tuple[str, dict[str, Any]]
 
 DATA = (
-    "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, generator, "
-    "data set of `datasets`, path, glob, or a Beam transform that reads"
+    "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
+    "generator, data set of `datasets`, path, glob, or a Beam transform that reads"
 )
 _PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
 

@@ -31,11 +31,15 @@ class Reader(ABC):
     library
         The distribution that decides what is read of a file, "" for none.
     options
-        What `chunks` can be told beside, by name.
+        What it can be told, by name, when it is made.
     """
 
     library = ""
     options: tuple[str, ...] = ()
+
+    def told(self, **options: Any) -> Reader:
+        """The reader with these options."""
+        return type(self)(**options)
 
     def quick_count(self, path: str) -> int | None:
         """The number of elements where the file says so at once, else None."""
@@ -51,7 +55,7 @@ class Reader(ABC):
         return ()
 
     @abstractmethod
-    def chunks(self, path: str, start: int, stop: int | None, **options: Any) -> Iterator[Chunk]:
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         """The elements from row `start` to before row `stop`, a block's at a time at most."""
 
 
@@ -248,16 +252,17 @@ class ImageReader(Reader):
     library = "pillow"
     options = ("mode", "rotate")
 
+    def __init__(self, mode: str = "keep", rotate: bool = True) -> None:
+        self.mode, self.rotate = mode, rotate
+
     def quick_count(self, path: str) -> int:
         return 1
 
-    def chunks(
-        self, path: str, start: int, stop: int | None, mode: str = "keep", rotate: bool = True
-    ) -> Iterator[Chunk]:
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         if start > 0 or stop == 0:
             return
         try:
-            image = images.pixels(path, mode, rotate)
+            image = images.pixels(path, self.mode, self.rotate)
             value: Any = {"image": image, "path": path, "label": label_of(path)}
         except Exception as error:  # noqa: BLE001 - a broken image costs itself
             value = error

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Objects, Records, Same, size_of
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Column,
+    Numbers,
+    Objects,
+    Records,
+    Same,
+    size_of,
+)
 from mmnotebook.runtime.blocks.packing import concat, pack
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
@@ -30,9 +38,7 @@ def records(frame: Any, names: Sequence[str] | None = None) -> Column:
         return Objects([{} for _ in range(len(frame))])
     columns = [_cells(frame, place) for place in range(len(names))]
     dtypes = [_native(dtype) for dtype in frame.dtypes]
-    return Records(
-        dict(zip(names, columns, strict=True)), dict(zip(names, dtypes, strict=True))
-    )
+    return Records(dict(zip(names, columns, strict=True)), dict(zip(names, dtypes, strict=True)))
 
 
 def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
@@ -59,13 +65,17 @@ def _series(records: Records, name: str) -> Any:
     import pandas as pd
 
     cells, dtype = records.columns[name], records.dtypes.get(name)
-    if isinstance(cells, Arrays) and cells.array.ndim == 1 and dtype != object:
+    if isinstance(cells, Arrays) and cells.array.ndim == 1 and not _is_object(dtype):
         return pd.Series(cells.array, dtype=dtype)
     if dtype is None:
         # As pandas makes a column of records' cells.
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)
+
+
+def _is_object(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
 
 def settle(parts: Sequence[Records]) -> None:

@@ -62,7 +62,7 @@ def _kept(image: Any, raw: str) -> Pixels:
 
 
 def _raw_mode(image: Any) -> str:
-    """What Pillow calls the way in which the values lie in the file, "" for what it does not say."""
+    """Pillow's name of how the values lie in the file, "" where it has none."""
     args = image.tile[0][3] if image.tile else ""
     words = [args] if isinstance(args, str) else [one for one in args or () if isinstance(one, str)]
     return words[0] if words else ""

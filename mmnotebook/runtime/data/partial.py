@@ -58,7 +58,9 @@ def joined(parts: Sequence[Sequence[Any]]) -> Column | Partial:
     """Several values after each other."""
     if all(isinstance(part, list) for part in parts):
         return whole([value for part in parts for value in part])
-    columns, errors, first = [], {}, 0
+    columns: list[Column] = []
+    errors: dict[int, Exception] = {}
+    first = 0
     for part in map(whole, parts):
         if isinstance(part, Partial):
             errors |= {first + place: error for place, error in part.errors.items()}

@@ -83,9 +83,8 @@ def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
 
 def _chunks(where: Slice) -> Iterator[Chunk]:
     try:
-        yield from READERS[where.reader].chunks(
-            where.path, where.start, where.stop, **dict(where.options)
-        )
+        reader = READERS[where.reader].told(**dict(where.options))
+        yield from reader.chunks(where.path, where.start, where.stop)
     except Exception as error:
         if not where.one_of_many:
             raise unreadable(where.path, error) from error
@@ -95,7 +94,7 @@ def _chunks(where: Slice) -> Iterator[Chunk]:
 
 def _bytes(values: Sequence[Any]) -> int:
     known = isinstance(values, (Column, Partial))
-    return values.nbytes if known else sum(map(size_of, values))  # type: ignore[attr-defined, no-any-return]
+    return values.nbytes if known else sum(map(size_of, values))  # type: ignore[attr-defined]
 
 
 def _together(chunks: list[tuple[Slice, Chunk]]) -> tuple[Slice, Chunk]:

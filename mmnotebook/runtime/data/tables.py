@@ -11,7 +11,7 @@ import torch
 
 from mmnotebook.errors import RunError
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, size_of
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors, size_of
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import cutting, frames
 
@@ -86,7 +86,7 @@ def _data_set(name: str, value: Any) -> Table:
     def rows(start: int, stop: int) -> Mapping[str, Any]:
         part = value[start:stop]
         # In the formats "pandas", "polars" and "arrow" it is a table of theirs.
-        return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]  # type: ignore[no-any-return]
+        return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
     return Table(names, len(value), rows)
 
@@ -137,7 +137,7 @@ def _cells(part: Any) -> tuple[Column, Any]:
     if isinstance(part, np.ndarray) and part.dtype.names:
         inside = {name: _cells(part[name])[0] for name in part.dtype.names}
         return Records(inside), None
-    if isinstance(part, np.ndarray) and part.ndim == 1 or is_a(part, _PANDAS):
+    if (isinstance(part, np.ndarray) and part.ndim == 1) or is_a(part, _PANDAS):
         import pandas as pd
 
         records = frames.records(pd.Series(part).to_frame("cells"))

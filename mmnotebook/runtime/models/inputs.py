@@ -11,7 +11,7 @@ import numpy as np
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.errors import shown
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Tensors
+from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import frames
 from mmnotebook.runtime.data.elements import array_of
