@@ -58,14 +58,17 @@ def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
         frame = pd.DataFrame(column.rows())
         return frame if names is None else frame[list(names)]
     taken = list(column.columns) if names is None else names
-    return pd.DataFrame({name: _series(column, name) for name in taken})
+    return pd.DataFrame({name: _cells_of(column, name) for name in taken})
 
 
-def _series(records: Records, name: str) -> Any:
+def _cells_of(records: Records, name: str) -> Any:
+    """The cells of a field, as an array or a Series of its dtype."""
     import pandas as pd
 
     cells, dtype = records.columns[name], records.dtypes.get(name)
     if isinstance(cells, Arrays) and cells.array.ndim == 1 and not _is_object(dtype):
+        if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+            return cells.array.astype(dtype, copy=False)
         return pd.Series(cells.array, dtype=dtype)
     if dtype is None:
         # As pandas makes a column of records' cells.
@@ -90,7 +93,7 @@ def settle(parts: Sequence[Records]) -> None:
         if any(column is None or isinstance(column, Records) for column in columns):
             continue
         whole = Records({name: concat([column for column in columns if column is not None])})
-        dtype = _series(whole, name).dtype
+        dtype = _cells_of(whole, name).dtype
         for part in parts:
             part.dtypes[name] = dtype
 
