@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
@@ -14,6 +14,9 @@ Role = Literal["model", "function", "pipeline", "data", "unregistered"]
 
 _DATA = {
     ("pandas", "DataFrame"),
+    ("pandas", "Series"),
+    ("datasets", "Dataset"),
+    ("datasets", "IterableDataset"),
     ("numpy", "ndarray"),
     ("torch", "Tensor"),
     ("apache_beam", "PTransform"),
@@ -51,7 +54,7 @@ def role_of(value: Any) -> Role | None:
     which in a proxy may do anything.
     """
     kind = type(value)
-    if is_a(value, _DATA) or issubclass(kind, (list, str, PurePath)):
+    if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
         return "data"
     if is_a(value, _PIPELINES):
         return "pipeline"
@@ -59,7 +62,9 @@ def role_of(value: Any) -> Role | None:
         return "function" if callable(value) else None
     if is_a(value, _MODELS):
         return "unregistered"
-    return "function" if callable(value) else None
+    if callable(value):
+        return "function"
+    return "data" if issubclass(kind, (Mapping, Iterator)) else None
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,10 @@ class Names:
         except KeyError:
             return None
         return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+
+    def has_items(self, name: str) -> bool:
+        """Could list() make data of what a name stands for?"""
+        return issubclass(type(self.object(name)), Iterable)
 
     def function(self, name: str) -> Any:
         """The function or class behind a name, Python's own included; None when there is none."""

@@ -26,6 +26,7 @@ Check = Callable[[Any], bool]
 Role = Literal["data", "function", "model"]
 MISSING = ("fail", "skip", "use rest")
 LOWERINGS = ("auto", "blocks", "beam")
+IMAGE_MODES = ("keep", "L", "RGB", "RGBA")
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,29 @@ KINDS: dict[str, StepKind] = {
     for kind in (
         StepKind(
             "source",
-            "data in the notebook: a DataFrame, list, array, tensor, path or glob",
+            "data in the notebook: a DataFrame, list, array, tensor, dict of columns, path or glob",
             (Param("data", is_name, "the name of a variable", required=True, names="data"), _ID),
             inputs="none",
         ),
         StepKind(
             "read",
             "files: parquet, csv, jsonl, npy, or a folder of images",
-            (Param("path", is_text, "a path or a glob", required=True), _ID),
+            (
+                Param("path", is_text, "a path or a glob", required=True),
+                _ID,
+                Param(
+                    "mode",
+                    one_of(*IMAGE_MODES),
+                    '"keep" for an image\'s own values, or "L", "RGB" or "RGBA" for bytes',
+                    default="keep",
+                ),
+                Param(
+                    "rotate",
+                    one_of(True, False),
+                    "True for images upright as EXIF says, False for them as they lie in the file",
+                    default=True,
+                ),
+            ),
             inputs="none",
         ),
         StepKind(

@@ -12,6 +12,7 @@ import numpy as np
 from mmnotebook.analysis.values import array, plain
 from mmnotebook.errors import shown
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, Tensors
+from mmnotebook.runtime.data.elements import array_of
 from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.labels import labeled
 
@@ -69,7 +70,7 @@ def stack(outputs: Mapping[str, Any]) -> Any:
         When some gave texts and others numbers, or outputs of another shape.
     """
     given = _given(outputs)
-    arrays = {name: np.asarray(value) for name, value in given.items()}
+    arrays = {name: array_of(value) for name, value in given.items()}
     _check_shapes(arrays)
     kinds = {one.dtype.kind for one in arrays.values()}
     if kinds & set("US") and kinds & set("biufc"):  # numpy would make texts of the numbers

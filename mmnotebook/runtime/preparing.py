@@ -277,7 +277,9 @@ def _sources(
             continue
         value = values[node.name]
         if node.kind == "read" or objects.is_path(value):
-            plan = sources.plan_path(str(value), node["id"])
+            # A parameter that says the default is none of the node's.
+            options = {name: given for name, given in node.params if name in ("mode", "rotate")}
+            plan = sources.plan_path(str(value), node["id"], **options)
             found.plans[node.name] = plan if limit is None else plan.first(limit)
         elif entering.is_transform(value):
             _transform(found, node, value, limit, record)

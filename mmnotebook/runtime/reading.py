@@ -13,20 +13,20 @@ from apache_beam.transforms.core import Windowing
 from mmnotebook.errors import MMError
 from mmnotebook.runtime import routing, timed
 from mmnotebook.runtime.blocks.block import Block, in_parts
-from mmnotebook.runtime.blocks.columns import Column, Objects
+from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.branching import Arms, in_arms
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers
 from mmnotebook.runtime.data.elements import pick
 from mmnotebook.runtime.data.formats import Chunk
+from mmnotebook.runtime.data.partial import Partial
 from mmnotebook.runtime.data.sources import Plan, Slice
 from mmnotebook.runtime.node_fn import NodeFn, PlainFn, apply
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import shards
 from mmnotebook.runtime.store.shards import ShardInfo
 from mmnotebook.runtime.streaming.windows import InWindows
-from mmnotebook.runtime.tracking import after
 
 Fields = tuple[tuple[str, Any], ...]
 Files = tuple[tuple[str, ShardInfo], ...]
@@ -77,14 +77,20 @@ class _Read(NodeFn):
     def _block(self, part: Slice, chunk: Chunk) -> Block:
         rows, values = chunk
         ids = readers.ids_of(part, rows)
-        block = Block(ids, pack(values))
-        if isinstance(block.values, Objects):
-            block = after(block, self.track.each(ids, block.values, _read))
+        block = (
+            self._apart(ids, values) if isinstance(values, Partial) else Block(ids, pack(values))
+        )
         if part.id is None:
             return block
         named = self.track.each(block.ids, block.values, lambda value: self._named(value, part.id))
         kept = block.take(named.places)
         return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
+
+    def _apart(self, ids: Sequence[str], values: Partial) -> Block:
+        """The elements that were read, and the failures of those that could not be."""
+        self.track.came(len(values.errors))
+        failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
+        return Block([ids[place] for place in values.places()], values.good, failed=failed)
 
     def _named(self, value: Any, field: str | None) -> str:
         name = routing.token(pick(value, field))
@@ -92,13 +98,6 @@ class _Read(NodeFn):
         if run is not None and not run.is_new(self.node, name):
             raise ValueError(f"{field} {name!r} is not the first; an id must be its own")
         return name
-
-
-def _read(value: Any) -> Any:
-    """The value; one that could not be read is raised."""
-    if isinstance(value, Exception):
-        raise value
-    return value
 
 
 def read(label: str, pipeline: Any, plan: Plan, run_id: str, carried: tuple[str, ...]) -> Arms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -10,6 +10,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.graph import Node
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import cascading
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.columns import Column
@@ -57,24 +58,52 @@ class _FlatMap(_Map):
 
     def blocks(self, block: Block) -> Iterable[Block]:
         # What a generator raises later on is its element's failure too.
-        outcome = self.track.each(block.ids, block.values, lambda value: list(self.called(value)))
-        parents, children = _children(outcome)
-        if errors := not_storable(children):
+        outcome = self.track.each(
+            block.ids, block.values, lambda value: list(children(self.called(value)))
+        )
+        parents, values = _children(outcome)
+        if errors := not_storable(values):
             by_parent = {parents[place]: error for place, error in errors.items()}
             outcome = self.track.refused(block.ids, outcome, by_parent)
-            parents, children = _children(outcome)
+            parents, values = _children(outcome)
         made = block.take([outcome.places[parent] for parent in parents])
         origins = made.ids if made.origins is None else made.origins
         numbers = (number for some in outcome.results for number in range(len(some)))
         ids = [f"{parent}/{number}" for parent, number in zip(made.ids, numbers, strict=True)]
         failed = [*block.failed, *outcome.failed]
-        return in_parts(Block(ids, children, origins, made.arms, made.fields, failed))
+        return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
 
 
 def _children(outcome: Outcome) -> tuple[list[int], Column]:
     """Of each child the place of its parent among the results, and its value."""
     parents = [place for place, some in enumerate(outcome.results) for _ in some]
     return parents, pack([child for some in outcome.results for child in some])
+
+
+def children(made: Any) -> Iterable[Any]:
+    """What a flat_map's function returned, if its items are what it makes of the element.
+
+    Raises
+    ------
+    TypeError
+        For what can be iterated over but means something else, or has no order.
+    """
+    if isinstance(made, (str, bytes, bytearray, memoryview)):
+        remedy = "return a list, [text] for this one alone"
+    elif isinstance(made, Mapping) or hasattr(made, "_fields"):
+        remedy = "return a list, [record] for this one alone"
+    elif hasattr(made, "columns"):
+        remedy = 'return a list, frame.to_dict("records") for its rows'
+    elif is_a(made, {("pandas", "Series")}):
+        remedy = "return a list, series.tolist() for its values"
+    elif isinstance(made, (set, frozenset)):
+        remedy = "return a list, sorted(items): a set has no order of its own"
+    elif not isinstance(made, Iterable):
+        remedy = "return a list, [] for no element"
+    else:
+        return made
+    kind = "None" if made is None else f"one {type(made).__name__}"
+    raise TypeError(f"flat_map takes a list; the function returned {kind}: {remedy}")
 
 
 class _Combine(_Map):

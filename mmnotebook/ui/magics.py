@@ -119,6 +119,11 @@ class MakingMagics(NotebookMagics):
         keyed({...}, by=...), map(f), flat_map(f), filter(f), vote(), mean(), stack(), read("path"),
         write("path").
 
+        read("photos/*") gives images as they are in their files, upright as their EXIF orientation
+        says; read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes, rotate=False
+        leaves them as they lie in the file. read("rows/*.csv.gz") unpacks csv and jsonl. A file of
+        a glob or a folder that cannot be read fails alone, with its path as its id.
+
         With --run, what an earlier run has stored is not computed again; --fresh computes it all
         the same. With --background the cell is over at once: `-o r` assigns the run as it goes on,
         r.result() waits for its result and r.cancel() stops it; see %mm_run?.

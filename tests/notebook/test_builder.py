@@ -184,6 +184,8 @@ def test_the_palette_is_the_notebooks(builder: Builder, notebook: Notebook) -> N
     notebook.run("def double(value):\n    return value * 2\nnumbers = [1, 2]\nword = 'no path'")
     assert view.items("Functions") == ["halve", "double"]
     assert view.items("Data") == ["digits", "numbers"]
+    notebook.run("columns, settings = {'a': [1], 'b': (2,)}, {'a': [1], 'b': 'x'}")
+    assert view.items("Data") == ["digits", "numbers", "columns"]
 
 
 def test_a_template_is_filled_with_what_there_is(builder: Builder) -> None:

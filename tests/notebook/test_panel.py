@@ -141,6 +141,8 @@ SETS: dict[str, tuple[Type, Mapping[str, Any]]] = {
     "group": (lambda e: setattr(e.choice, "value", True), {"group": True}),
     "default": (lambda e: setattr(e.choice, "value", "tree"), {"default": "tree"}),
     "lowering": (lambda e: setattr(e.choice, "value", "beam"), {"lowering": "beam"}),
+    "mode": (lambda e: setattr(e.choice, "value", "RGB"), {"mode": "RGB"}),
+    "rotate": (lambda e: setattr(e.choice, "value", False), {"rotate": False}),
 }
 EVERY = [(kind, param) for kind in KINDS.values() for param in kind.params]
 TEXTS = [(kind.name, param.name) for kind, param in EVERY if param.name != "arms"]

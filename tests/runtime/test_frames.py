@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmnotebook.runtime.blocks.columns import Numbers, Records
+from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.data import frames
 from tests.runtime.alike import same
 
@@ -132,3 +135,61 @@ def test_other_names() -> None:
     column = frames.records(pd.DataFrame([[1, 2]]), ["a", "b"])
     assert isinstance(column, Records)
     assert column.rows() == [{"a": 1, "b": 2}]
+
+
+@given(tables(), st.data())
+def test_a_frame_of_records_has_the_dtypes_that_it_had(
+    frame: pd.DataFrame, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(frame)))
+    stop = data.draw(st.integers(start, len(frame)))
+    column = frames.records(frame)
+    copy = pickle.loads(pickle.dumps(column.part(start, stop)))
+    made = frames.frame_of(copy)
+    assert dict(made.dtypes) == dict(frame.dtypes)
+    assert same(made.to_dict("records"), frame.iloc[start:stop].to_dict("records"))
+    whole = frames.frame_of(concat([column.part(0, start), column.part(start, len(frame))]))
+    assert dict(whole.dtypes) == dict(frame.dtypes)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.Categorical(["b", "a", None], categories=["z", "b", "a"], ordered=True),
+        pd.cut(pd.Series([1, 5, 9]), 3),
+        pd.Categorical(pd.to_datetime(["2024-01-01", "2024-01-02", None])),
+        pd.Categorical([1, 2, 1]),
+        [decimal.Decimal("1.10"), decimal.Decimal("2"), None],
+        [1, None, "a"],
+        [1, 2, 3],
+        pd.array([[1, 2], [3], None], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+        pd.array([decimal.Decimal("1.10")] * 3, dtype=pd.ArrowDtype(pa.decimal128(5, 2))),
+        pd.array([datetime.datetime(2024, 1, 1)] * 3, dtype=pd.ArrowDtype(pa.timestamp("us"))),
+        pd.interval_range(0, 3),
+    ],
+    ids=str,
+)
+def test_a_column_that_is_rebuilt_is_equal(cells: Any) -> None:
+    dtype = object if isinstance(cells, list) else None
+    frame = pd.DataFrame({"c": pd.Series(cells, dtype=dtype), "n": [1, 2, 3]})
+    for places in ([0, 1, 2], [2], [1, 0]):
+        made = frames.frame_of(frames.records(frame).take(places))
+        pd.testing.assert_frame_equal(made, frame.iloc[places].reset_index(drop=True))
+
+
+def test_fields_are_taken_in_the_order_of_the_names() -> None:
+    column = frames.records(pd.DataFrame({"a": [1], "b": ["x"]}))
+    assert list(frames.frame_of(column, ["b", "a"]).columns) == ["b", "a"]
+
+
+def test_records_of_no_frame_have_what_pandas_makes_of_them() -> None:
+    rows = [{"i": 1, "n": None, "m": 1, "t": "x", "l": [1]}, {"i": 2, "n": None, "m": None}]
+    rows[1] |= {"t": "y", "l": [1, 2]}
+    pd.testing.assert_frame_equal(frames.frame_of(rows), pd.DataFrame(rows))
+
+
+def test_categories_that_differ_are_united() -> None:
+    one, other = (frames.records(pd.DataFrame({"c": pd.Categorical([x])})) for x in "ab")
+    assert list(frames.frame_of(concat([one, other]))["c"].cat.categories) == ["a", "b"]
+    text = frames.records(pd.DataFrame({"c": ["b"]}))
+    assert frames.frame_of(concat([one, text]))["c"].tolist() == ["a", "b"]

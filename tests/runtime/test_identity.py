@@ -127,9 +127,15 @@ def test_only_what_is_taken_counts() -> None:
     assert of(range(9), None, 3) == of([0, 1, 2])
 
 
-def test_how_a_frame_holds_its_cells_does_not_count() -> None:
-    frame = FRAME.assign(a=FRAME["a"].astype("int8"), b=FRAME["b"].astype("category"))
-    assert of(frame) == of(FRAME)
+def test_the_dtypes_that_a_model_is_given_count() -> None:
+    kinds = [
+        FRAME,
+        FRAME.assign(a=FRAME["a"].astype("int8")),
+        FRAME.assign(b=FRAME["b"].astype("category")),
+        FRAME.assign(b=pd.Categorical(FRAME["b"], categories=[*FRAME["b"].unique()[::-1], "z"])),
+    ]
+    assert len({of(frame) for frame in kinds}) == len(kinds)
+    assert len({of(frame.copy()) for frame in kinds * 2}) == len(kinds)
 
 
 def test_a_class_of_the_users_is_known_and_what_reads_the_clock_is_not() -> None:

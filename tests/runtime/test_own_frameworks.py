@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -194,8 +195,25 @@ class TestPythonObjects:
         array = inputs.python_batch([[1, 2], [3, 4]])
         assert isinstance(array, np.ndarray) and array.shape == (2, 2)
         assert inputs.python_batch([torch.ones(2), torch.zeros(2)]).tolist() == [[1, 1], [0, 0]]
-        for examples in (["a", "b"], [{"x": 1}, {"x": 2}], [[1], [2, 3]], [None, None]):
+        for examples in (["a", "b"], [{"x": 1}, {"x": 2}], [[1, "a"]], [[[1], [2, 3]]], [None]):
             assert inputs.python_batch(examples) == examples
+
+    @pytest.mark.parametrize("sizes", [[(3, 2)], [(3, 2)] * 2, [(3, 2), (4, 2)]])
+    def test_images_are_images_whatever_their_sizes(self, sizes: list[tuple[int, int]]) -> None:
+        images = [Image.new("RGB", size) for size in sizes]
+        batch = inputs.python_batch(images)
+        assert type(batch) is list and all(isinstance(one, Image.Image) for one in batch)
+
+    @pytest.mark.parametrize(
+        "examples",
+        [[[1], [2, 3]], [torch.ones(1), torch.ones(2)], [np.ones(1), np.ones(2)], [1, [2]]],
+        ids=str,
+    )
+    def test_numbers_of_unequal_shapes_are_arrays_too(self, examples: list[Any]) -> None:
+        batch = inputs.python_batch(examples)
+        assert type(batch) is list and all(isinstance(one, np.ndarray) for one in batch)
+        whole = [inputs.python_batch([example])[0] for example in examples]
+        assert all(np.array_equal(one, other) for one, other in zip(batch, whole, strict=True))
 
 
 class Drops:

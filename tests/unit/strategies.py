@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmnotebook.graph import meeting
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.steps import KINDS, LOWERINGS, MISSING, default_name
+from mmnotebook.graph.steps import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
 
 # Names that mean something elsewhere in the notation, beside plain and unusual ones.
 PLAIN = ("a", "b", "c", "d", "rows", "mlp", "tree", "crop")
@@ -63,6 +63,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "score": names,
     "by_function": names,
     "watch": texts,
+    "mode": st.sampled_from(IMAGE_MODES),
+    "rotate": st.booleans(),
 }
 
 

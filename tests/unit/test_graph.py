@@ -219,6 +219,10 @@ def test_every_problem_is_told() -> None:
         ("vote", "missing", "rest"),
         ("vote", "missing", True),
         ("stack", "missing", "rest"),
+        ("read", "mode", "BGR"),
+        ("read", "mode", None),
+        ("read", "rotate", 0),
+        ("read", "rotate", 90),
     ],
 )
 def test_bad_parameters(kind: str, param: str, bad: object) -> None:

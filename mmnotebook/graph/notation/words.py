@@ -14,7 +14,10 @@ from mmnotebook.graph.steps import KINDS, StepKind
 
 Step = tuple[str, dict[str, Any]]
 
-DATA = "a DataFrame, list, numpy array, torch tensor, path, glob, or a Beam transform that reads"
+DATA = (
+    "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
+    "generator, data set of `datasets`, path, glob, or a Beam transform that reads"
+)
 _PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
 
 
@@ -84,6 +87,8 @@ class Words:
         if useless is not None:
             message, known = f"{node.id!r} is {useless}, which is no data", []
             remedy = f"data is {DATA}"
+            if names.has_items(node.id):
+                remedy = f"{node.id} = list({node.id}); {remedy}"
         self._log.add(
             node,
             message,

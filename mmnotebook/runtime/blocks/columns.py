@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -158,9 +158,19 @@ class Same(Column):
 
 @dataclass(eq=False)
 class Records(Column):
-    """Dicts with the same fields in the same order, a column per field."""
+    """Dicts with the same fields in the same order, a column per field.
+
+    Attributes
+    ----------
+    columns
+        By field.
+    dtypes
+        By field, the pandas dtype that it has in the DataFrame that it comes from; what is not
+        there comes from none.
+    """
 
     columns: dict[str, Column]
+    dtypes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.nbytes = sum(column.nbytes for column in self.columns.values())
@@ -174,10 +184,14 @@ class Records(Column):
         return [dict(zip(names, row, strict=True)) for row in whole]
 
     def take(self, places: Sequence[int]) -> Column:
-        return Records({name: column.take(places) for name, column in self.columns.items()})
+        return self.having({name: column.take(places) for name, column in self.columns.items()})
 
     def part(self, start: int, stop: int) -> Column:
-        return Records({name: column.part(start, stop) for name, column in self.columns.items()})
+        return self.having({n: column.part(start, stop) for n, column in self.columns.items()})
+
+    def having(self, columns: dict[str, Column]) -> Records:
+        """Records with other columns of the same fields."""
+        return Records(columns, self.dtypes)
 
     def field(self, name: str) -> Column | None:
         return self.columns.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
             return Tensors(torch.cat([p.tensor for p in parts]))
     elif isinstance(first, Records):
         if len({tuple(p.columns) for p in parts}) == 1:
-            return Records({n: concat([p.columns[n] for p in parts]) for n in first.columns})
+            joined = {n: concat([p.columns[n] for p in parts]) for n in first.columns}
+            return Records(joined, _dtypes([p.dtypes for p in parts]))
     elif isinstance(first, Tuples):
         if len({(p.kind, len(p.columns)) for p in parts}) == 1:
             whole = zip(*(p.columns for p in parts), strict=True)
@@ -60,6 +61,32 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
     elif isinstance(first, Same) and all(p.value is first.value for p in parts):
         return Same(first.value, sum(map(len, parts)))
     return None
+
+
+def _dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The dtypes that several parts' fields have together; none where they differ too much."""
+    first = parts[0]
+    if all(part is first or part == first for part in parts):
+        return dict(first)
+    shared = (name for name in first if all(name in part for part in parts))
+    found = {name: _dtype([part[name] for part in parts]) for name in shared}
+    return {name: dtype for name, dtype in found.items() if dtype is not None}
+
+
+def _dtype(dtypes: Sequence[Any]) -> Any:
+    """One dtype for values of several: categories united, None for others that differ."""
+    import pandas as pd
+    from pandas.api.types import union_categoricals
+
+    different = list(dict.fromkeys(dtypes))
+    if len(different) == 1:
+        return different[0]
+    if not all(isinstance(dtype, pd.CategoricalDtype) for dtype in different):
+        return None
+    try:
+        return union_categoricals([pd.Categorical([], dtype=one) for one in different]).dtype
+    except TypeError:  # of different kinds, or with different orders
+        return None
 
 
 def _packed(kind: type, rows: list[Any]) -> Column | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+import io
+
+from mmnotebook.runtime.data import packed
 
 
 def wrong_rows(path: str) -> dict[int, tuple[int, Exception]]:
@@ -11,7 +13,10 @@ def wrong_rows(path: str) -> dict[int, tuple[int, Exception]]:
     wrong: dict[int, tuple[int, Exception]] = {}
     longest = csv.field_size_limit(2**31 - 1)
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        with (
+            packed.opened(path) as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as file,
+        ):
             lines = ((line, cells) for line, cells in enumerate(csv.reader(file)) if cells)
             _, header = next(lines, (0, []))
             for row, (line, cells) in enumerate(lines):

@@ -55,12 +55,27 @@ class MissingField(Exception):
 
 
 def pick(value: Any, select: Select) -> Any:
-    """The selected field of a value, several as one numpy row; the value itself for None."""
+    """The selected field of a value, several as one numpy row; the value itself for None.
+
+    Numbers beside texts stay numbers.
+    """
     if select is None:
         return value
     if isinstance(select, str):
         return _field(value, select)
-    return np.array([_field(value, name) for name in select])
+    return row_of([_field(value, name) for name in select])
+
+
+def row_of(items: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Items as one numpy row; a row of objects where numpy would make texts of numbers."""
+    row = np.array(items)
+    kept = {"U": str, "S": bytes}.get(row.dtype.kind, object)
+    return row if all(isinstance(i, kept) for i in items) else np.array(items, dtype=object)
+
+
+def array_of(value: Any) -> np.ndarray[Any, Any]:
+    """A plain value as an array, in which numbers beside texts stay numbers."""
+    return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
 
 
 def pick_column(

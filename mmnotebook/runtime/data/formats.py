@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.runtime.blocks.block import BYTES, ROWS
-from mmnotebook.runtime.blocks.columns import Arrays
-from mmnotebook.runtime.data import cutting, frames
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Records
+from mmnotebook.runtime.data import cutting, frames, images, packed
 from mmnotebook.runtime.data.csv_rows import wrong_rows
+from mmnotebook.runtime.data.partial import Partial
 
 _SHARED = 4  # blocks that one worker reads of a file which several can share
 
 Chunk = tuple[Sequence[int | str], Sequence[Any]]
-"""Some rows' numbers, or their ids where the reader knows them, and their values: a column, or a
-list in which an error stands for a row that cannot be read."""
+"""Some rows' numbers, or their ids where the reader knows them, and their values: a column, a
+`Partial`, or a list in which an error stands for a row that cannot be read."""
 
 
 class Reader(ABC):
@@ -29,9 +30,16 @@ class Reader(ABC):
     ----------
     library
         The distribution that decides what is read of a file, "" for none.
+    options
+        What it can be told, by name, when it is made.
     """
 
     library = ""
+    options: tuple[str, ...] = ()
+
+    def told(self, **options: Any) -> Reader:
+        """The reader with these options."""
+        return type(self)(**options)
 
     def quick_count(self, path: str) -> int | None:
         """The number of elements where the file says so at once, else None."""
@@ -102,6 +110,7 @@ class ParquetReader(Reader):
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         file = _parquet(path)
         stop = file.metadata.num_rows if stop is None else stop
+        dtypes = _of_whole_file(file)
         for group, (first, count, size) in enumerate(_row_groups(file)):
             if first >= stop or first + count <= start:
                 continue
@@ -112,7 +121,7 @@ class ParquetReader(Reader):
                 if low < high:
                     # Whatever the batch, a column has one type.
                     part = batch.slice(low - row, high - low).to_pandas(integer_object_nulls=True)
-                    yield range(low, high), frames.records(part)
+                    yield range(low, high), _with_dtypes(frames.records(part), dtypes)
                 row += batch.num_rows
 
 
@@ -120,6 +129,47 @@ def _parquet(path: str) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(path)
+
+
+def _of_whole_file(file: Any) -> dict[str, Any]:
+    """The dtypes that pandas gives columns of the file, where those of a part may be others."""
+    import pyarrow as pa
+
+    nulls = _null_counts(file)
+    found = {}
+    for field in file.schema_arrow:
+        if pa.types.is_dictionary(field.type):
+            found[field.name] = file.read([field.name]).to_pandas().dtypes.get(field.name)
+        elif pa.types.is_integer(field.type) or pa.types.is_boolean(field.type):
+            count = nulls.get(field.name)
+            if count is None:
+                count = file.read([field.name]).column(0).null_count
+            if count:
+                found[field.name] = np.dtype(float if pa.types.is_integer(field.type) else object)
+    return found
+
+
+def _null_counts(file: Any) -> dict[str, int | None]:
+    """By column, how many cells are null; None where the file does not say."""
+    found: dict[str, int | None] = {}
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            said, before = column.statistics, found.get(column.path_in_schema, 0)
+            known = said is not None and said.has_null_count and before is not None
+            found[column.path_in_schema] = before + said.null_count if known else None
+    return found
+
+
+def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
+    """Records with these dtypes for those of numpy, and for categories."""
+    if not isinstance(records, Records):
+        return records
+    kept = dict(records.dtypes)
+    for name, dtype in dtypes.items():
+        own = kept.get(name)
+        if isinstance(own, np.dtype) or (hasattr(own, "categories") and dtype is not None):
+            kept[name] = dtype
+    return Records(records.columns, kept)
 
 
 def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
@@ -140,7 +190,8 @@ class CsvReader(Reader):
 
         wrong = wrong_rows(path)
         skipped = [line for line, _ in wrong.values()]
-        frame = pd.read_csv(path, skiprows=skipped, low_memory=False)
+        with packed.opened(path) as file:
+            frame = pd.read_csv(file, skiprows=skipped, low_memory=False)
         count = len(frame) + len(wrong)
         stop = count if stop is None else min(stop, count)
         sample = frames.sizes(frame, range(0, len(frame), max(1, len(frame) // 64)))
@@ -151,30 +202,21 @@ class CsvReader(Reader):
             inside = [row for row in rows if row in wrong] if wrong else []
             part = frame.iloc[first - before : rows.stop - before - len(inside)]
             before += len(inside)
-            yield rows, _with_errors(part, {row - first: wrong[row][1] for row in inside})
-
-
-def _with_errors(frame: Any, errors: dict[int, Exception]) -> Sequence[Any]:
-    """The frame's records, with errors put in at their places."""
-    column = frames.records(frame)
-    if not errors:
-        return column
-    values = list(column.rows())
-    for place, error in errors.items():
-        values.insert(place, error)
-    return values
+            column = frames.records(part)
+            errors = {row - first: wrong[row][1] for row in inside}
+            yield rows, Partial(column, errors) if errors else column
 
 
 class JsonlReader(Reader):
     """The value of each line; a line that is no JSON fails."""
 
     def count(self, path: str) -> int:
-        with Path(path).open("rb") as file:
+        with packed.opened(path) as file:
             return sum(1 for line in file if line.strip())
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
-        with Path(path).open("rb") as file:
+        with packed.opened(path) as file:
             row, values, size = start, [], 0
             for line in _between((line for line in file if line.strip()), start, stop):
                 values.append(_json(line))
@@ -202,12 +244,16 @@ def _json(line: bytes) -> Any:
 
 
 class ImageReader(Reader):
-    """One record: image (height x width x 3, or height x width for grey; uint8), path, label.
+    """One record: image (as `images.pixels` has it), path, label.
 
     The label is the name of the folder that the image lies in.
     """
 
     library = "pillow"
+    options = ("mode", "rotate")
+
+    def __init__(self, mode: str = "keep", rotate: bool = True) -> None:
+        self.mode, self.rotate = mode, rotate
 
     def quick_count(self, path: str) -> int:
         return 1
@@ -216,7 +262,8 @@ class ImageReader(Reader):
         if start > 0 or stop == 0:
             return
         try:
-            value: Any = {"image": _pixels(path), "path": path, "label": label_of(path)}
+            image = images.pixels(path, self.mode, self.rotate)
+            value: Any = {"image": image, "path": path, "label": label_of(path)}
         except Exception as error:  # noqa: BLE001 - a broken image costs itself
             value = error
         yield [path], [value]
@@ -225,14 +272,6 @@ class ImageReader(Reader):
 def label_of(path: str) -> str:
     """The name of the folder that a file lies in."""
     return Path(path).absolute().parent.name
-
-
-def _pixels(path: str) -> np.ndarray[Any, Any]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        grey = image.mode in ("1", "L", "I", "I;16", "F")
-        return np.array(image.convert("L" if grey else "RGB"))
 
 
 READERS: dict[str, Reader] = {

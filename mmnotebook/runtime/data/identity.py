@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import digest
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Same, Tensors, Tuples
@@ -18,7 +19,7 @@ from mmnotebook.runtime.data import readers, storage
 from mmnotebook.runtime.data.formats import READERS, label_of
 from mmnotebook.runtime.data.sources import Plan, Slice
 
-_FORMAT = "data 1"
+_FORMAT = "data 2"
 _SETTLED = 2.0
 """Seconds after which another change of a file has another time, on every file system."""
 
@@ -47,10 +48,16 @@ def _of_column(column: Column) -> str:
     if isinstance(column, Same):
         return digest([kind, column.value, column.length])
     if isinstance(column, Records):
-        return digest([kind, *((name, _of_column(c)) for name, c in column.columns.items())])
+        fields = ((name, _of_column(part)) for name, part in column.columns.items())
+        return digest([kind, *fields, *((n, _of_dtype(d)) for n, d in column.dtypes.items())])
     if isinstance(column, Tuples):
         return digest([kind, column.kind, *map(_of_column, column.columns)])
     return digest([kind, column.rows()])
+
+
+def _of_dtype(dtype: Any) -> list[Any]:
+    categories = getattr(dtype, "categories", None)
+    return [repr(dtype)] if categories is None else [categories, dtype.ordered]
 
 
 def of_files(plan: Plan) -> str:
@@ -70,7 +77,13 @@ def _of_slice(part: Slice) -> list[Any]:
     library = READERS[part.reader].library
     label = label_of(part.path) if part.reader == "image" else ""
     read_by = f"{library} {version(library)}" if library else ""
-    return [*astuple(part), _content(part.path), label, read_by]
+    try:
+        content = _content(part.path)
+    except RunError as error:
+        if not part.one_of_many:
+            raise
+        content = str(error)
+    return [*astuple(part), content, label, read_by]
 
 
 def _content(path: str) -> str:

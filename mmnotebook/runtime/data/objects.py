@@ -1,4 +1,4 @@
-"""The notebook's own data as blocks: frames, lists, arrays and tensors.
+"""The notebook's own data as blocks: frames, lists, arrays, tensors, tables and iterators.
 
 What a block holds is a copy: the notebook may go on changing what it was made of.
 """
@@ -10,14 +10,15 @@ import decimal
 import io
 import itertools
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import torch
 
-from mmnotebook.errors import RunError, nearest
+from mmnotebook.errors import RunError, nearest, one_line
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import coders, routing
 from mmnotebook.runtime.blocks.block import Block
@@ -31,7 +32,7 @@ from mmnotebook.runtime.blocks.columns import (
     size_of,
 )
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data import cutting, frames
+from mmnotebook.runtime.data import cutting, frames, iterators, tables
 
 _UNCHANGING = {
     *(str, bytes, bool, int, float, complex, type(None), range, decimal.Decimal),
@@ -54,9 +55,10 @@ def blocks(
     name
         What it is called in the notebook, for errors.
     value
-        A DataFrame, list or other sequence, numpy array or torch tensor.
+        A DataFrame or Series, a list or other sequence, a numpy array or torch tensor, a dict of
+        columns, a generator or other iterator, or a data set of `datasets`.
     id_column
-        The column of a frame that holds the ids; None for its index.
+        The column that holds the ids; None for a frame's index, the position in anything else.
     limit
         The number of elements that are taken; None takes all.
 
@@ -66,22 +68,62 @@ def blocks(
         When it is something else, its ids are not its elements' own, or an element is no plain
         data.
     """
+    value = _aligned(name, value)
     if is_a(value, {("pandas", "DataFrame")}):
         return _frame(name, value if limit is None else value.head(limit), id_column)
+    if isinstance(value, np.ma.MaskedArray):
+        raise RunError(
+            f"source {name!r} is a masked array, whose mask would be lost",
+            remedy="array.filled(numpy.nan), or the rows that matter",
+        )
+    table = tables.table_of(name, value)
+    if table is not None:
+        return _table(name, table.first(limit), id_column)
     if id_column is not None:
         raise RunError(
             f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
             remedy="its elements are called by their position; leave id= out",
         )
+    if is_a(value, {("pandas", "Series")}):
+        return _series(name, value if limit is None else value.head(limit))
     if is_a(value, {("numpy", "ndarray")}):
         return _array(name, value, limit)
     if is_a(value, {("torch", "Tensor")}):
         return _tensor(name, value, limit)
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
-        return _list(list(itertools.islice(value, limit)))
+    return _list(_items(name, value, limit))
+
+
+def _aligned(name: str, value: Any) -> Any:
+    """A dict with Series as the DataFrame that pandas makes of it, by their index."""
+    series = {("pandas", "Series")}
+    if not isinstance(value, Mapping) or not any(is_a(one, series) for one in value.values()):
+        return value
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(value)
+    except ValueError as error:
+        raise RunError(
+            f"source {name!r} is no dict of columns: {one_line(error)}",
+            remedy="series.to_numpy() in place of each Series leaves its index out",
+        ) from error
+
+
+def _items(name: str, value: Any, limit: int | None) -> list[Any]:
+    """The first items of an object that has items in an order."""
+    text = isinstance(value, (str, bytes, bytearray, memoryview))
+    if isinstance(value, Sequence) and not text:
+        return list(itertools.islice(value, limit))
+    if is_a(value, {("datasets", "IterableDataset")}):
+        return list(itertools.islice(iter(value), limit))
+    if isinstance(value, Iterator):
+        return iterators.first(name, value, limit)
+    several = isinstance(value, Iterable) and not text
     raise RunError(
-        f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, list, numpy array, "
-        "torch tensor, path, glob, or a Beam transform that reads"
+        f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, Series, list, tuple, "
+        "range, numpy array, torch tensor, dict of columns, generator, data set of `datasets`, "
+        "path, glob, or a Beam transform that reads",
+        remedy=f"{name} = list({name})" if several else None,
     )
 
 
@@ -106,17 +148,39 @@ def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
     return found
 
 
+def _series(name: str, series: Any) -> list[Block]:
+    made = _frame(name, series.to_frame("value"), None)
+    return [replace(block, values=block.values.columns["value"]) for block in made]  # type: ignore[attr-defined]
+
+
+def _table(name: str, table: tables.Table, id_column: str | None) -> list[Block]:
+    if id_column is not None and id_column not in table.names:
+        raise _no_column(name, id_column, table.names)
+    found = []
+    for places, records in table.parts():
+        cells = places if id_column is None else records.columns[id_column].rows()
+        found.append(Block(list(map(_id_text, cells)), kept(records)))
+    if id_column is not None:
+        ids = [text for block in found for text in block.ids]
+        _check_unique(name, ids, f"column {id_column!r}")
+    return found
+
+
+def _no_column(name: str, id_column: str, columns: Sequence[str]) -> RunError:
+    close = nearest(id_column, columns)
+    return RunError(
+        f"source {name!r} has no column {id_column!r} for id=; it has: {', '.join(columns)}"
+        + (f"; did you mean {close!r}?" if close else "")
+    )
+
+
 def _frame_ids(name: str, frame: Any, columns: list[str], id_column: str | None) -> list[str]:
     if id_column is None:
         ids = [_id_text(label) for label in frame.index]
     elif id_column in columns:
         ids = [_id_text(cell) for cell in frame.iloc[:, columns.index(id_column)]]
     else:
-        close = nearest(id_column, columns)
-        raise RunError(
-            f"source {name!r} has no column {id_column!r} for id=; it has: {', '.join(columns)}"
-            + (f"; did you mean {close!r}?" if close else "")
-        )
+        raise _no_column(name, id_column, columns)
     _check_unique(name, ids, "index" if id_column is None else f"column {id_column!r}")
     return ids
 
@@ -141,17 +205,16 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
 
 def _list(values: list[Any]) -> list[Block]:
     found = cutting.parts(len(values), lambda places: [size_of(values[p]) for p in places])
-    return _numbered(found, lambda start, stop: kept(pack(values[start:stop])))
+    made = _numbered(found, lambda start, stop: kept(pack(values[start:stop])))
+    records = [block.values for block in made if isinstance(block.values, Records)]
+    if len(records) == len(made):
+        frames.settle(records)
+    return made
 
 
 def _array(name: str, array: Any, limit: int | None) -> list[Block]:
     if array.ndim == 0:
         raise RunError(f"source {name!r} is an array without rows", remedy="array.reshape(1, -1)")
-    if isinstance(array, np.ma.MaskedArray):
-        raise RunError(
-            f"source {name!r} is a masked array, whose mask would be lost",
-            remedy="array.filled(numpy.nan), or the rows that matter",
-        )
     array = np.asarray(array)[:limit]
     if array.dtype.hasobject:
         return _list(list(array))
@@ -187,7 +250,7 @@ def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> l
 def kept(column: Column) -> Column:
     """The column with copies of what the notebook could change."""
     if isinstance(column, Records):
-        return Records({name: kept(part) for name, part in column.columns.items()})
+        return column.having({name: kept(part) for name, part in column.columns.items()})
     if isinstance(column, Tuples):
         return Tuples(column.kind, tuple(map(kept, column.columns)))
     if isinstance(column, Objects) and not set(map(type, column.values)) <= _UNCHANGING:

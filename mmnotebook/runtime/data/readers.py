@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Any
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.runtime.blocks.block import BYTES, ROWS
 from mmnotebook.runtime.blocks.columns import Column, size_of
-from mmnotebook.runtime.blocks.packing import concat, pack
+from mmnotebook.runtime.data import packed
 from mmnotebook.runtime.data.formats import READERS, Chunk
+from mmnotebook.runtime.data.partial import Partial, joined
 
 if TYPE_CHECKING:
     from mmnotebook.runtime.data.sources import Slice
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".npy": "npy"}
+_PACKED = ("csv", "jsonl")
+"""The kinds of files that may be compressed."""
 ENDINGS = (*_KINDS, *IMAGES)
 
 
 def kind_of(path: str) -> str | None:
     """The name of the reader for a file, None when there is none."""
     suffix = Path(path).suffix.lower()
+    if suffix in packed.ENDINGS:
+        kind = _KINDS.get(packed.inner(path))
+        return kind if kind in _PACKED else None
     return "image" if suffix in IMAGES else _KINDS.get(suffix)
 
 
@@ -45,7 +51,8 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
     """The elements of slices that belong together (`sources.Plan.parts`), a block's at a time.
 
     Small files are put together: their rows are then ids, and the slice is the first of them. The
-    values are a `Column`, or a list where there is an error among them.
+    values are a `Column`, or a `Partial` where there is an error among them. A file that is one of
+    many and cannot be read is such an error, whose id is its path.
 
     Raises
     ------
@@ -76,24 +83,22 @@ def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
 
 def _chunks(where: Slice) -> Iterator[Chunk]:
     try:
-        yield from READERS[where.reader].chunks(where.path, where.start, where.stop)
+        reader = READERS[where.reader].told(**dict(where.options))
+        yield from reader.chunks(where.path, where.start, where.stop)
     except Exception as error:
-        raise unreadable(where.path, error) from error
+        if not where.one_of_many:
+            raise unreadable(where.path, error) from error
+        # What of the file could be read before stays.
+        yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
 
 
 def _bytes(values: Sequence[Any]) -> int:
-    return values.nbytes if isinstance(values, Column) else sum(map(size_of, values))
+    known = isinstance(values, (Column, Partial))
+    return values.nbytes if known else sum(map(size_of, values))  # type: ignore[attr-defined]
 
 
 def _together(chunks: list[tuple[Slice, Chunk]]) -> tuple[Slice, Chunk]:
-    first, (rows, values) = chunks[0]
+    first, (rows, _) = chunks[0]
     if len(chunks) > 1:
         rows = [name for where, (numbers, _) in chunks for name in ids_of(where, numbers)]
-        values = _joined([values for _, (_, values) in chunks])
-    whole = isinstance(values, Column) or any(isinstance(v, Exception) for v in values)
-    return first, (rows, values if whole else pack(values))
-
-
-def _joined(parts: list[Sequence[Any]]) -> Sequence[Any]:
-    columns = [part for part in parts if isinstance(part, Column)]
-    return concat(columns) if len(columns) == len(parts) else [v for part in parts for v in part]
+    return first, (rows, joined([values for _, (_, values) in chunks]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.runtime.blocks.block import BYTES
-from mmnotebook.runtime.data import readers
+from mmnotebook.runtime.data import packed, readers
 from mmnotebook.runtime.data.formats import READERS
 
 _TOGETHER = 64  # small files that one worker reads
@@ -29,6 +29,10 @@ class Slice:
         What comes before `row` in an element's id: "path#" for the user's files.
     id
         The column that holds the ids, None for the row's number or the reader's own.
+    options
+        What the reader is told beside, as (name, value).
+    one_of_many
+        Is it a file of a glob or a folder, which costs itself alone when it cannot be read?
     """
 
     reader: str
@@ -37,6 +41,8 @@ class Slice:
     stop: int | None = None
     prefix: str = ""
     id: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Plan:
         for part in self.slices:
             if left <= 0:
                 break
-            end = _count(part) if part.stop is None else part.stop
+            end = _rows(part) if part.stop is None else part.stop
             take = min(left, end - part.start)
             kept.append(replace(part, stop=part.start + take))
             left -= take
@@ -81,7 +87,7 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
     size = 0
     for part in slices:
         pieces = _pieces(part)
-        more = _file_bytes(part.path)
+        more = _file_bytes(part)
         if group and (len(pieces) > 1 or len(group) == _TOGETHER or size + more > BYTES):
             yield tuple(group)
             group, size = [], 0
@@ -98,35 +104,58 @@ def _pieces(part: Slice) -> list[Slice]:
     try:
         cuts = READERS[part.reader].cuts(part.path)
     except Exception as error:
-        raise readers.unreadable(part.path, error) from error
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        cuts = ()
     inside = [row for row in cuts if row > part.start and (part.stop is None or row < part.stop)]
     ends = pairwise([part.start, *inside, part.stop])
     return [replace(part, start=start or 0, stop=stop) for start, stop in ends]
 
 
-def _file_bytes(path: str) -> int:
+def _file_bytes(part: Slice) -> int:
     try:
-        return Path(path).stat().st_size
+        return Path(part.path).stat().st_size
     except OSError as error:
-        raise readers.unreadable(path, error) from error
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return 0
 
 
-def _count(part: Slice, *, quickly: bool = False) -> Any:
-    reader = READERS[part.reader]
+def _quick_count(part: Slice) -> int | None:
+    """The number of elements that a file says it has; None where it does not."""
     try:
-        return reader.quick_count(part.path) if quickly else reader.count(part.path)
+        return READERS[part.reader].quick_count(part.path)
     except Exception as error:
-        raise readers.unreadable(part.path, error) from error
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return None
 
 
-def plan_path(path: str, id_column: str | None) -> Plan:
-    """The plan for files of the user's: a path, a glob, or a folder of images."""
+def _rows(part: Slice) -> int:
+    """The number of elements of a file; what of it cannot be read is one more."""
+    try:
+        return READERS[part.reader].count(part.path)
+    except Exception as error:
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return sum(len(rows) for _, (rows, _) in readers.read_part([part]))
+
+
+def plan_path(path: str, id_column: str | None, **options: Any) -> Plan:
+    """The plan for files of the user's: a path, a glob, or a folder of images.
+
+    Parameters
+    ----------
+    **options
+        What the readers of all the files are told, other than their defaults.
+    """
     path = str(Path(path).expanduser())
     files = matched(path)
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
-    slices = tuple(_file_slice(file, id_column) for file in files)
-    counts = [_count(part, quickly=True) for part in slices]
+    many = not Path(path).is_file()
+    slices = tuple(_file_slice(file, id_column, options, many) for file in files)
+    counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
     return Plan(slices, sum(known) if len(known) == len(counts) else None)
 
@@ -140,15 +169,29 @@ def matched(path: str) -> list[str]:
     return [file for file in files if Path(file).is_file()]
 
 
-def _file_slice(file: str, id_column: str | None) -> Slice:
+def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], many: bool) -> Slice:
     kind = readers.kind_of(file)
     if kind is None:
         endings = ", ".join(readers.ENDINGS)
         close = nearest(Path(file).suffix, readers.ENDINGS)
         raise RunError(
-            f"cannot read {file!r}; allowed endings: {endings}"
+            f"cannot read {file!r}; allowed endings: {endings}; .csv and .jsonl also with one of "
+            + ", ".join(packed.ENDINGS)
             + (f"; did you mean {close}?" if close else "")
         )
     if id_column is not None and kind in ("npy", "image"):
         raise RunError(f"{file!r} has no columns, so no id={id_column!r}", remedy="leave id= out")
-    return Slice(kind, file, prefix=f"{file}#", id=id_column)
+    unknown = [name for name in options if name not in READERS[kind].options]
+    if unknown:
+        name = unknown[0]
+        raise RunError(
+            f"{file!r} is no image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
+        )
+    return Slice(
+        kind,
+        file,
+        prefix=f"{file}#",
+        id=id_column,
+        options=tuple(options.items()),
+        one_of_many=many,
+    )

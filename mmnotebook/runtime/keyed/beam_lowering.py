@@ -12,6 +12,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -28,7 +29,8 @@ from apache_beam.utils import multi_process_shared
 from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime.blocks.block import ROWS, Block
-from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.blocks.columns import Column, Records
+from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data.elements import Key
 from mmnotebook.runtime.inference import BlockHandler
@@ -105,7 +107,7 @@ class _Mapped(ModelHandler[Any, Any, Any]):
         if name not in self._seen:
             self._seen.add(name)
             meter.loaded(seconds, weight)
-        made = self.member.predictions(track, [Block.of(batch)], model, inference_args)
+        made = self.member.predictions(track, [_together(batch)], model, inference_args)
         track.publish()
         failed = [failure for part in made for failure in part.failed]
         good = [element for part in made for element in part.elements()]
@@ -116,6 +118,21 @@ class _Mapped(ModelHandler[Any, Any, Any]):
 
     def share_model_across_processes(self) -> bool:
         return True
+
+
+def _apart(values: Column) -> Sequence[Any]:
+    """Each value; of a frame's records as a column of its own, which keeps their dtypes."""
+    if isinstance(values, Records) and values.dtypes:
+        return [values.part(place, place + 1) for place in range(len(values))]
+    return values.rows()
+
+
+def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
+    """The block of keys with what `_apart` made of their values."""
+    if not all(isinstance(value, Records) for _, value in batch):
+        return Block.of(batch)
+    block = Block.of([(key, None) for key, _ in batch])
+    return replace(block, values=concat([value for _, value in batch]))
 
 
 class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
@@ -186,7 +203,7 @@ class _Elements(NodeFn):
     def blocks(self, block: Block) -> Iterator[Any]:
         if block.failed:
             yield beam.pvalue.TaggedOutput("failed", Block([], pack([]), failed=block.failed))
-        for key, value in block.elements():
+        for key, value in zip(block.keys(), _apart(block.values), strict=True):
             chosen = str(key.key)
             yield (chosen if chosen in self.names else self.other), (key, value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.data import frames
+from mmnotebook.runtime.data.elements import array_of
 
 
 @dataclass(frozen=True)
@@ -177,9 +180,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     named = getattr(model, "feature_names_in_", None)
     column = pack(batch)
     if isinstance(column[0], Mapping):
-        import pandas as pd
-
-        frame = pd.DataFrame(column.rows())
+        frame = frames.frame_of(column)
         if named is None:
             return frame
         missing = [str(name) for name in named if name not in frame]
@@ -195,7 +196,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     if isinstance(column, Arrays):
         array = column.array.copy()
     else:
-        array = np.stack([np.asarray(plain(example)) for example in column])
+        array = np.stack([array_of(plain(example)) for example in column])
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     if named is not None and array.ndim == 2 and array.shape[1] == len(named):
@@ -206,17 +207,31 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def python_batch(batch: Sequence[Any]) -> Any:
-    """A numpy array with a row per example where these are numbers of one shape, else a list."""
+    """What a Python model is given, by what the examples are and not by what they are with.
+
+    Numbers, arrays, tensors and lists of numbers are numpy rows: one array of those of one shape,
+    a list of them otherwise. Anything else, a PIL image too, is in a list as it is.
+    """
     column = pack(batch)
     if isinstance(column, Arrays):
         return column.array.copy()
     if isinstance(column, Tensors):
         return np.array(plain(column.tensor))
     examples = column.rows()
-    if any(isinstance(example, (str, bytes, Mapping)) for example in examples):
+    rows = [_numbers(example) for example in examples]
+    arrays = [row for row in rows if row is not None]
+    if len(arrays) < len(rows) or not rows:
         return examples
+    return arrays if len({array.shape for array in arrays}) > 1 else np.stack(arrays)
+
+
+def _numbers(example: Any) -> np.ndarray[Any, Any] | None:
+    """An example as an array, None for what holds no numbers."""
+    example = plain(example)
+    if not isinstance(example, (np.ndarray, np.generic, Number, list, tuple)):
+        return None
     try:
-        array = np.stack([np.asarray(plain(example)) for example in examples])
-    except ValueError:  # unequal shapes
-        return examples
-    return array if array.dtype.kind in "biufcmM" else examples
+        array = np.asarray(example)
+    except ValueError:  # lists of unequal lengths
+        return None
+    return array if array.dtype.kind in "biufcmM" else None

@@ -62,9 +62,10 @@ def register(
         register those that you trust.
     framework
         Which framework's model it is, where the target does not tell. ``"python"`` is any object
-        with a ``predict`` or a function, called with a batch: a numpy array with a row per
-        example where the examples are numbers of one shape, a list of them otherwise. It returns
-        one output per example.
+        with a ``predict`` or a function, called with a batch. Numbers, arrays, tensors and lists
+        of numbers come as a numpy array with a row per example (a list of arrays where their
+        shapes differ); anything else, records, texts and PIL images, in a list, as it is. It
+        returns one output per example.
     model_class, model_params
         The class (or function) that makes the module for a state dict, and its arguments.
     method

@@ -14,8 +14,10 @@ from mmnotebook.errors import MMError, ModelError, RunError, one_line
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import handlers
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import objects, readers, sources, storage
+from mmnotebook.runtime.data.partial import Partial
 from mmnotebook.runtime.inference import BlockHandler
 from mmnotebook.runtime.models import registration, resident
 from mmnotebook.runtime.models.weighing import weigh
@@ -60,7 +62,7 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
     target
         The model or the path of its file, as for `register`.
     example
-        One element; `input=` selects from it as in a run.
+        One element, or what `first_row` gave; `input=` selects from it as in a run.
     name
         What the model is called in messages.
     **options
@@ -84,7 +86,12 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
 
 
 def first_element(name: str, value: Any) -> Any:
-    """The first element of data in the notebook, as a run would have it.
+    """The first element of data in the notebook, as a function is given it; see `first_row`."""
+    return first_row(name, value)[0]
+
+
+def first_row(name: str, value: Any) -> Column:
+    """The first element of data in the notebook alone in a column, as a run would have it.
 
     Raises
     ------
@@ -97,25 +104,26 @@ def first_element(name: str, value: Any) -> Any:
             remedy="type an example, or choose other data",
         )
     if objects.is_path(value):
-        found = _first_of_files(str(value))
+        found = _of_files(str(value))
     else:
-        found = [row for block in objects.blocks(name, value, None, 1) for row in block.values]
-    if not found:
+        found = [block.values for block in objects.blocks(name, value, None, 1)]
+    if not found or not len(found[0]):
         raise RunError(f"{name!r} has no elements", remedy="choose other data")
-    return found[0]
+    return found[0].part(0, 1)
 
 
-def _first_of_files(path: str) -> list[Any]:
+def _of_files(path: str) -> list[Column]:
     plan = sources.plan_path(path, None).first(1)
     try:
-        found = [row for _, (_, rows) in readers.read_part(plan.slices) for row in rows]
+        found = [values for _, (_, values) in readers.read_part(plan.slices)]
     except MMError:
         raise
     except Exception as error:
         raise readers.unreadable(path, error) from error
-    if found and isinstance(found[0], Exception):
-        raise readers.unreadable(path, found[0])
-    return found
+    for values in found:
+        if isinstance(values, Partial) and 0 in values.errors:
+            raise readers.unreadable(path, values.errors[0])
+    return [values.good if isinstance(values, Partial) else pack(values) for values in found]
 
 
 def _tried(spec: ModelSpec, example: Any) -> Trial:
@@ -133,11 +141,15 @@ def _tried(spec: ModelSpec, example: Any) -> Trial:
     loaded_in = time.perf_counter() - started
     weight = weigh(model)
     track = Tracker(spec.name, _NO_RUN)
-    (made,) = handler.predictions(track, [Block(["0"], pack([example]))], model)
+    (made,) = handler.predictions(track, [Block(["0"], _alone(example))], model)
     if made.failed:
         raise _failed(spec, made.failed[0])
     output = short(made.values[0].inference)
     return Trial(output, loaded_in, track.seconds, weight.parameter_bytes, handler.rows)
+
+
+def _alone(example: Any) -> Column:
+    return example if isinstance(example, Column) else pack([example])
 
 
 def _failed(spec: ModelSpec, failure: Any) -> ModelError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -63,11 +63,23 @@ def _data(names: Names) -> Iterator[Json]:
 
 
 def data_names(names: Names) -> Iterator[str]:
-    """The variables that hold data; of the texts among them, those that lead to files."""
+    """The variables that hold data: of texts what leads to files, of dicts those of columns."""
     for name in names.known("data"):
         value = names.object(name)
-        if not isinstance(value, str) or _leads_to_files(value):
+        if isinstance(value, str) and not _leads_to_files(value):
+            continue
+        if not issubclass(type(value), Mapping) or _has_columns(value):
             yield name
+
+
+def _has_columns(value: Mapping[Any, Any]) -> bool:
+    """Are a dict's values of one length, and none of them a text or a dict?"""
+    try:
+        columns = list(value.values())
+        lengths = set(map(len, columns))
+    except Exception:  # noqa: BLE001 - another's dict, which does not let itself be looked into
+        return False
+    return len(lengths) == 1 and not any(isinstance(c, (str, bytes, Mapping)) for c in columns)
 
 
 def _leads_to_files(text: str) -> bool:

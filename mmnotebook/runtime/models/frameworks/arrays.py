@@ -11,6 +11,7 @@ from mmnotebook.analysis.values import plain
 from mmnotebook.errors import nearest, shown
 from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.data import frames
 
 Array = np.ndarray[Any, Any]
 
@@ -53,8 +54,7 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
 
     column = pack(batch)
     if isinstance(column[0], Mapping):
-        frame = pd.DataFrame(column.rows())
-        return frame if names is None else frame[list(names)]
+        return frames.frame_of(column, names)
     array = _array(column)
     if array.ndim == 1:
         array = array.reshape(-1, 1)

@@ -16,8 +16,9 @@ from mmnotebook.runtime.models.frameworks import pickles
 class PythonHandler(ModelHandler[Any, Any, Any]):
     """Calls `predict`, or the object itself, with a batch.
 
-    The batch is a numpy array with a row per example where the examples are numbers or arrays of
-    one shape, and a list of the examples otherwise. It returns one output per example.
+    Numbers, arrays, tensors and lists of numbers come as a numpy array with a row per example (a
+    list of arrays where their shapes differ), anything else in a list, as it is. It returns one
+    output per example.
     """
 
     takes_columns = True

@@ -14,7 +14,7 @@ from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, Wrong
 from mmnotebook.ui.builder.controls.parameter import WORDS, Editor, One, Values
 
-_CHOICES: tuple[Any, ...] = (*steps.MISSING, *steps.LOWERINGS, True, False)
+_CHOICES: tuple[Any, ...] = (*steps.MISSING, *steps.LOWERINGS, *steps.IMAGE_MODES, True, False)
 _NOTHING = ""
 
 

@@ -77,7 +77,7 @@ class Context:
 
 
 def fields_of(names: Names, data: str) -> list[str]:
-    """The columns of a DataFrame, or the keys of the first record of a list; [] otherwise."""
+    """The columns of data that has some, or the keys of a list's first record; [] otherwise."""
     if not isinstance(data, str) or not names.is_data(data):
         return []
     return record_fields(names.object(data))
@@ -85,14 +85,23 @@ def fields_of(names: Names, data: str) -> list[str]:
 
 def record_fields(value: Any) -> list[str]:
     """The fields of data's elements, as far as they are seen without reading anything."""
-    if is_a(value, _FRAME):
-        return [str(column) for column in value.columns[:MOST_FIELDS]]
     try:
-        first = value[0] if issubclass(type(value), list) and value else None
-        keys = islice(first, MOST_FIELDS) if isinstance(first, Mapping) else ()
-        return [str(key) for key in keys]
+        return [str(key) for key in islice(_keys(value), MOST_FIELDS)]
     except Exception:  # noqa: BLE001 - another's list, which does not let itself be looked into
         return []
+
+
+def _keys(value: Any) -> Iterable[Any]:
+    if is_a(value, _FRAME):
+        return value.columns[:MOST_FIELDS]  # type: ignore[no-any-return]
+    if is_a(value, {("datasets", "Dataset")}):
+        return value.column_names  # type: ignore[no-any-return]
+    if is_a(value, {("numpy", "ndarray")}):
+        return value.dtype.names or ()
+    if issubclass(type(value), Mapping):
+        return value  # type: ignore[no-any-return]
+    first = value[0] if issubclass(type(value), (list, tuple)) and value else None
+    return first if isinstance(first, Mapping) else ()
 
 
 def _own(value: Any) -> bool:

@@ -147,7 +147,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         named = {"name": name} if "name" not in self.fields.check() else {}
 
         def work() -> str:
-            example = trying.first_element(data, value) if data else value
+            example = trying.first_row(data, value) if data else value
             return _tried(trying.try_model(target, example, **named, **options))
 
         return work

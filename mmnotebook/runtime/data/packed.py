@@ -1,0 +1,37 @@
+"""Files that may be compressed, as their ending says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import BinaryIO, cast
+
+ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+
+
+def inner(path: str) -> str:
+    """The ending of what is in a file, in small letters: `.csv` of `rows.csv.gz`."""
+    name = Path(path.lower())
+    return Path(name.stem).suffix if name.suffix in ENDINGS else name.suffix
+
+
+def opened(path: str) -> BinaryIO:
+    """What is in a file, to be read."""
+    ending = Path(path).suffix.lower()
+    if ending == ".gz":
+        import gzip
+
+        return cast(BinaryIO, gzip.open(path))
+    if ending == ".bz2":
+        import bz2
+
+        return cast(BinaryIO, bz2.open(path))
+    if ending == ".xz":
+        import lzma
+
+        return cast(BinaryIO, lzma.open(path))
+    if ending == ".zst":
+        import pyarrow
+
+        return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
+    return Path(path).open("rb")
