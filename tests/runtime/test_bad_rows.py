@@ -94,7 +94,7 @@ RAISES: dict[str, Callable[[], Any]] = {
 RETURNS: dict[str, Callable[[], Any]] = {
     "generator": lambda: (i for i in range(3)),
     "lock": threading.Lock,
-    "file": lambda: Path(sys.executable).open("rb"),
+    "file": lambda: Path(sys.executable).open("rb"),  # noqa: SIM115
     "reduce": LeavesWhenStored,
     "unpickling": lambda: CannotComeBack(1, 2),
     "deep": deep,

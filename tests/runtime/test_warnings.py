@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +67,7 @@ def test_those_of_cached_nodes_are_there_and_not_said_again() -> None:
         warnings.simplefilter("always")
         again = mm.run(mm.pipeline("b = d | odd", d=DATA, odd=odd), progress=False)
     assert again.nodes.loc["b", "cached"] and not shown
-    assert [row[:4] for row in rows(again)][0] == ["b", None, "UserWarning", "odd"]
+    assert rows(again)[0][:4] == ["b", None, "UserWarning", "odd"]
 
 
 def test_filters_hold() -> None:
@@ -165,4 +164,3 @@ def test_stderr_has_each_once(progress: bool) -> None:
     script = SCRIPT.replace("PROGRESS", str(progress))
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stderr.count("UserWarning") == 1 and "500 times" in ran.stderr
-    assert threading.active_count()
