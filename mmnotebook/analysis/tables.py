@@ -87,12 +87,13 @@ def _is_numeric(values: pd.Series) -> bool:
 def short(value: Any) -> str:
     """A value as one line of text, at most 120 characters: `array(64,) [0.0, 5.0, 13.0, …]`."""
     try:
-        return _short(value)
+        return brief(value)
     except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
         return f"<a {type(value).__name__} that cannot be shown>"
 
 
-def _short(value: Any) -> str:
+def brief(value: Any) -> str:
+    """The same; raises what the value raises when it is shown."""
     if is_prediction(value) or hasattr(value, "detach") or isinstance(value, np.generic):
         value = plain(value)
     if isinstance(value, np.ndarray):
@@ -122,13 +123,13 @@ def _number(value: float) -> str:
 
 
 def _items(items: Iterable[Any]) -> str:
-    texts = [_short(item) for item in items]
+    texts = [brief(item) for item in items]
     more = ["…"] if len(texts) > _ITEMS else []
     return f"[{', '.join([*texts[:_ITEMS], *more])}]"
 
 
 def _dict(value: dict[Any, Any]) -> str:
-    texts = [f"{key}: {_short(item)}" for key, item in list(value.items())[: _ITEMS + 1]]
+    texts = [f"{key}: {brief(item)}" for key, item in list(value.items())[: _ITEMS + 1]]
     more = ["…"] if len(texts) > _ITEMS else []
     return f"{{{', '.join([*texts[:_ITEMS], *more])}}}"
 

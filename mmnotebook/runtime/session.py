@@ -114,7 +114,8 @@ def run(
     wait
         False lets it run in the background and gives a `Running` at once.
     progress
-        Show a line per node with its counts while the run goes on, and one line at its end.
+        Show a line per node with its counts while the run goes on, and one line at its end, then
+        the warnings of models and functions. Without it these are issued once each at the end.
     subscribers
         Callables that are told of every event of the run; see `mm.events`.
     runner

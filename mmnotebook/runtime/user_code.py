@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmnotebook.errors import one_line
 from mmnotebook.runtime import coders
@@ -23,12 +24,14 @@ Everything else, `SystemExit` and `GeneratorExit` too, costs one element:
 """
 
 _PLAIN = {str, bytes, bool, int, float, complex, type(None)}
+_HEAP = 1 << 9
+"""The flag of a class that was made by a class statement."""
 _DEPTH = 200
 """Lists around what is checked: where it is stored, less of the stack is left than here."""
 
 
 class NotStorableError(TypeError):
-    """A function or a model returned a value that cannot be pickled."""
+    """The value of an element cannot be pickled."""
 
 
 def not_storable(values: Column) -> dict[int, BaseException]:
@@ -46,12 +49,22 @@ def not_storable(values: Column) -> dict[int, BaseException]:
     if isinstance(values, Same):
         error = _error(values.value) if len(values) else None
         return dict.fromkeys(range(len(values)), error) if error else {}
-    if not isinstance(values, Objects) or _PLAIN.issuperset(map(type, values.values)):
+    if not isinstance(values, Objects) or all(map(_is_plain, values.values)):
         return {}
     if _error(values.values) is None:
         return {}
     each = ((at, _error(value)) for at, value in enumerate(values.values))
     return {at: error for at, error in each if error is not None}
+
+
+def _is_plain(value: Any) -> bool:
+    """Is it a text, a number or an array of these, which can always be stored?"""
+    kind = type(value)
+    if kind is np.ndarray:
+        return not value.dtype.hasobject
+    if kind is torch.Tensor:
+        return value.layout is torch.strided and value.device.type == "cpu"
+    return kind in _PLAIN
 
 
 def storable(
@@ -89,9 +102,8 @@ def _error(value: Any) -> BaseException | None:
         return error
     except BaseException as error:  # noqa: BLE001 - whatever a foreign object's pickling raises
         return NotStorableError(
-            f"returned {_named(value)}, which cannot be stored: {one_line(error, 200)}; "
-            "return plain data: numbers, texts, arrays, records, or lists of these "
-            "(a list in place of a generator)"
+            f"{_named(value)} cannot be stored: {one_line(error, 200)}; allowed: plain data: "
+            "numbers, texts, arrays, records, or lists of these (a list in place of a generator)"
         )
     return None
 
@@ -110,7 +122,7 @@ def _try(value: Any) -> None:
     deep = value
     for _ in range(_DEPTH):
         deep = [deep]
-    check = _Check(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
+    check = _Check()
     check.dispatch_table = coders.TABLE
     check.dump(deep)
     if check.foreign:
@@ -126,16 +138,18 @@ class _Nowhere:
         return len(data)
 
 
-_KNOWN = {*coders.TABLE, type, type(len), type(one_line), np.dtype}
-"""Classes whose objects are made again without code of the user's."""
-
-
 class _Check(pickle.Pickler):
-    """Pickles, and notes whether it met an object that only its own code can make again."""
+    """Pickles, and notes the classes of the objects that pickle does not know itself."""
 
-    foreign = False
+    def __init__(self) -> None:
+        super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
+        self.met: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        if type(value) not in _KNOWN and not isinstance(value, np.generic):
-            self.foreign = True
+        self.met.add(type(value))
         return NotImplemented
+
+    @property
+    def foreign(self) -> bool:
+        """Did it meet an object of a class that is written in Python, and not ours?"""
+        return any(kind.__flags__ & _HEAP for kind in self.met - coders.TABLE.keys())

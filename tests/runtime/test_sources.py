@@ -174,8 +174,11 @@ class TestLists:
         assert len(read(list(range(9000)), limit=4097)) == 4097
 
     def test_what_cannot_be_stored(self) -> None:
-        with pytest.raises(RunError, match=r"element of the source cannot be stored.*pickle"):
-            read([1, (x for x in "ab")])
+        (block,) = objects.blocks("data", [1, (x for x in "ab")], None, None)
+        assert block.ids == ["0"]
+        assert [(one.node, one.id, one.error) for one in block.failed] == [
+            ("data", "1", "NotStorableError")
+        ]
 
     @pytest.mark.parametrize("value", [7, {1, 2}, b"bytes"], ids=repr)
     def test_what_is_no_data(self, value: Any) -> None:

@@ -36,7 +36,12 @@ def of_blocks(blocks: Iterable[Block]) -> str:
     mmnotebook.graph.fingerprint.Unknowable
         When an element is of a kind that cannot be taken apart.
     """
-    return digest([_FORMAT, *([digest(block.ids), _of_column(block.values)] for block in blocks)])
+    return digest([_FORMAT, *map(_of_block, blocks)])
+
+
+def _of_block(block: Block) -> list[Any]:
+    failed = [[failure.id, failure.error, failure.message] for failure in block.failed]
+    return [digest(block.ids), _of_column(block.values), *failed]
 
 
 def _of_column(column: Column) -> str:

@@ -33,6 +33,8 @@ from mmnotebook.runtime.blocks.columns import (
 )
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import cutting, frames, iterators, tables
+from mmnotebook.runtime.data.elements import failure
+from mmnotebook.runtime.user_code import storable
 
 _UNCHANGING = {
     *(str, bytes, bool, int, float, complex, type(None), range, decimal.Decimal),
@@ -90,7 +92,7 @@ def blocks(
         return _array(name, value, limit)
     if is_a(value, {("torch", "Tensor")}):
         return _tensor(name, value, limit)
-    return _list(_items(name, value, limit))
+    return _list(name, _items(name, value, limit))
 
 
 def _aligned(name: str, value: Any) -> Any:
@@ -143,8 +145,8 @@ def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
     found = []
     for places in cutting.parts(len(frame), lambda places: frames.sizes(frame, places)):
         part = frame.iloc[places.start : places.stop]
-        values = kept(frames.records(part, columns))
-        found.append(Block(ids[places.start : places.stop], values))
+        block = Block(ids[places.start : places.stop], frames.records(part, columns))
+        found.append(_stored(name, block))
     return found
 
 
@@ -203,13 +205,22 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
         )
 
 
-def _list(values: list[Any]) -> list[Block]:
+def _list(name: str, values: list[Any]) -> list[Block]:
     found = cutting.parts(len(values), lambda places: [size_of(values[p]) for p in places])
-    made = _numbered(found, lambda start, stop: kept(pack(values[start:stop])))
+    blocks = _numbered(found, lambda start, stop: pack(values[start:stop]))
+    made = [_stored(name, block) for block in blocks]
     records = [block.values for block in made if isinstance(block.values, Records)]
     if len(records) == len(made):
         frames.settle(records)
     return made
+
+
+def _stored(name: str, block: Block) -> Block:
+    """The elements that can be stored, copied where the notebook could change them."""
+    errors: dict[int, BaseException] = {}
+    places, values = storable(block.values, range(len(block)), errors)
+    failed = [failure(name, block.ids[place], error) for place, error in errors.items()]
+    return block.take(places).giving(kept(values), failed)
 
 
 def _array(name: str, array: Any, limit: int | None) -> list[Block]:
@@ -217,7 +228,7 @@ def _array(name: str, array: Any, limit: int | None) -> list[Block]:
         raise RunError(f"source {name!r} is an array without rows", remedy="array.reshape(1, -1)")
     array = np.asarray(array)[:limit]
     if array.dtype.hasobject:
-        return _list(list(array))
+        return _list(name, list(array))
     found = cutting.parts(len(array), _alike(array))
     return _numbered(found, lambda start, stop: Arrays(np.array(array[start:stop], order="C")))
 
@@ -227,7 +238,7 @@ def _tensor(name: str, tensor: Any, limit: int | None) -> list[Block]:
         raise RunError(f"source {name!r} is a tensor without rows", remedy="tensor.reshape(1, -1)")
     tensor = tensor.detach()
     if tensor.layout != torch.strided or tensor.is_quantized:
-        return _list([tensor[row] for row in range(len(tensor))][:limit])
+        return _list(name, [tensor[row] for row in range(len(tensor))][:limit])
     tensor = tensor[:limit].resolve_conj().resolve_neg()
 
     def rows(start: int, stop: int) -> Column:

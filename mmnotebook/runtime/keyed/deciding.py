@@ -16,6 +16,7 @@ from mmnotebook.runtime.data.elements import pick
 from mmnotebook.runtime.inference import batching
 from mmnotebook.runtime.keyed.keys import Keys
 from mmnotebook.runtime.reading import carry
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 SAMPLE = 8192
 """How many elements are looked at beforehand."""
@@ -205,5 +206,7 @@ def _keys(block: Block, node: Node, keys: Keys) -> Iterator[str]:
     for key, value in replace(block, fields=fields).elements():
         try:
             yield keys.of((key, value if node["by"] else pick(value, select)))
-        except Exception:  # noqa: BLE001 - the run will say it of the element
+        except ENDS_RUN:
+            raise
+        except BaseException:  # noqa: BLE001 - the run will say it of the element
             continue

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmnotebook.analysis.tables import MISSING, short
+from mmnotebook.analysis.tables import MISSING, brief, short
 from mmnotebook.analysis.values import array, is_prediction, plain
 from mmnotebook.ui.inspector import pictures
 from mmnotebook.ui.inspector.pictures import Array
@@ -111,7 +111,7 @@ def _cell(value: Any, side: int, square: bool) -> Cell:
     if isinstance(value, (bytes, bytearray)):
         more = "…" if len(value) > _BYTES else ""
         return Cell(f"{len(value):,} bytes {bytes(value[:_BYTES])!r}{more}")
-    text = line(short(value))
+    text = line(brief(value))
     if text == MISSING:
         return Cell(text, "missing")
     if isinstance(value, date):
@@ -132,7 +132,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _of_text(value: str) -> Cell:
-    text = short(value)
+    text = brief(value)
     return Cell(line(text), more=clean(value[:WHOLE]) if text != value else "")
 
 

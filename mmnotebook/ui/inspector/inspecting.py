@@ -10,6 +10,7 @@ import pandas as pd
 from mmnotebook.analysis import inspection
 from mmnotebook.analysis.inspection import failures
 from mmnotebook.analysis.results import Result
+from mmnotebook.analysis.tables import short
 from mmnotebook.here import has_kernel
 
 ALIVE = 32
@@ -60,7 +61,11 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         html = self._repr_html_()
-        shown = {"text/plain": repr(self)} | ({} if html is None else {"text/html": html})
+        try:
+            plain = repr(self)
+        except Exception:  # noqa: BLE001 - of another's object in a cell
+            plain = self.map(short).to_string()
+        shown = {"text/plain": plain} | ({} if html is None else {"text/html": html})
         widget = self._widget()
         return ({} if widget is None else widget._repr_mimebundle_()) | shown
 
