@@ -20,7 +20,6 @@ from mmnotebook.runtime.combining import Array, inferences
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.inference import BlockHandler, Loaded
-from mmnotebook.runtime.models import outputs
 from mmnotebook.runtime.models.warm import Loan
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.tracking import Tracker, weight

@@ -9,8 +9,8 @@ from typing import Any
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import frameworks
-from mmnotebook.runtime.models.outputs import SingleNumberError, WrongOutputsError
 from mmnotebook.runtime.models.delegate import Delegate
+from mmnotebook.runtime.models.outputs import SingleNumberError, WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError, within
 
 

@@ -15,7 +15,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.runtime.models import inputs, outputs as results
+from mmnotebook.runtime.models import inputs
+from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
 from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
 

@@ -186,7 +186,7 @@ class _Elements(NodeFn):
     def blocks(self, block: Block) -> Iterator[Any]:
         if block.failed:
             yield beam.pvalue.TaggedOutput("failed", Block([], pack([]), failed=block.failed))
-        for key, value in block.elements():
+        for key, value in block.loose():
             chosen = str(key.key)
             yield (chosen if chosen in self.names else self.other), (key, value)
 

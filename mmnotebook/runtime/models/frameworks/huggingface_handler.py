@@ -16,7 +16,6 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from mmnotebook.errors import shown
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.models import inputs, outputs
 from mmnotebook.runtime.models.frameworks.huggingface import load
 
@@ -40,11 +39,14 @@ class _Handler(base.ModelHandler[Any, Any, Any]):
 class PipelineHandler(_Handler):
     """Gives a pipeline what it takes, most often strings; one output per element."""
 
+    takes_columns = True
+
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> list[Any]:
         # A data set: of a list of one, some pipelines give back the output without its list.
-        examples = KeyDataset([{"": example} for example in batch], "")
+        given = inputs.by_name(batch, self._spec.fields).rows()
+        examples = KeyDataset([{"": example} for example in given], "")
         arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
         return list(model(examples, **arguments))
 
@@ -71,7 +73,7 @@ class ModelHandler(_Handler):
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
             arguments.setdefault("use_cache", False)  # it would be no output of an element
         with torch.no_grad():
-            given = _tensors(batch, model)
+            given = _tensors(inputs.by_name(batch, self._spec.fields), model)
             made = (
                 call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
             )
@@ -79,7 +81,7 @@ class ModelHandler(_Handler):
 
 
 def _tensors(batch: Sequence[Any], model: Any) -> Any:
-    column = pack(batch)
+    column = inputs.unnamed(batch)
     if isinstance(column[0], Mapping):
         names = list(column[0])
         parts = {name: column.field(name) or [row[name] for row in column] for name in names}

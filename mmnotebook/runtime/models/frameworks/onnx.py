@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, one_line
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
@@ -45,7 +47,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         session = _tried(name, path)
         spec = of_file(name, "onnx", "onnx", path, origin="ModelProto")
     _check_method(name, options.method, [output.name for output in session.get_outputs()])
-    return spec
+    names = tuple(slot.name for slot in session.get_inputs())
+    return replace(spec, input_names=InputNames(names))
 
 
 def _tried(name: str, path: Path) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import inputs, outputs
+from mmnotebook.runtime.models import inputs, naming, outputs
 from mmnotebook.runtime.models.frameworks import pickles
 
 
@@ -33,5 +33,5 @@ class PythonHandler(ModelHandler[Any, Any, Any]):
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Sequence[Any]:
         named = self.method or ("predict" if hasattr(model, "predict") else "__call__")
-        given = inputs.python_batch(batch)
+        given = inputs.python_batch(batch, naming.of_estimator(model))
         return outputs.rows(getattr(model, named)(given, **(inference_args or {})), len(batch))

@@ -48,7 +48,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
         if call is model and isinstance(model, tf.keras.Model):
             arguments.setdefault("training", False)
         with self._device():
-            made = self._call(call, arrays.stacked(batch), arguments)
+            made = self._call(call, arrays.stacked(batch, self._spec.fields), arguments)
         return outputs.rows(_as_arrays(made), len(batch))
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import inputs, outputs
@@ -25,7 +26,7 @@ class TorchHandler(PytorchModelHandlerTensor):
     takes_columns = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        inference = functools.partial(torch_inference, method=spec.method)
+        inference = functools.partial(torch_inference, method=spec.method, names=spec.fields)
         super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
@@ -74,20 +75,12 @@ def torch_inference(
     inference_args: dict[str, Any] | None = None,
     model_id: str | None = None,
     method: str | None = None,
+    names: InputNames | None = None,
 ) -> Column:
     """Beam's `inference_fn` for torch: one raw output per example, on the CPU."""
     with torch.no_grad():
-        given = inputs.torch_batch(batch, model, device)
+        given = inputs.torch_batch(inputs.by_name(batch, names), model, device)
         arguments = inference_args or {}
         call = model if method is None else getattr(model, method)
-        if isinstance(given, dict):
-            try:
-                made = call(**given, **arguments)
-            except TypeError as error:
-                refusal = inputs.unknown_field(call, given)
-                if refusal is None:
-                    raise
-                raise refusal from error
-        else:
-            made = call(given, **arguments)
+        made = call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
     return outputs.rows(made, len(batch))
