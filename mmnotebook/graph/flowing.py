@@ -117,14 +117,15 @@ def _into(node: Node, flows: Mapping[str, Flow], found: list[Problem]) -> Flow:
 
 
 def _selected(node: Node, wire: Input, flow: Flow, found: list[Problem]) -> Flow:
-    if wire.select is not None and not flow.predicted:
-        found += missing(node.name, names_in(wire.select), flow.shape)
-        left = flow.shape and isinstance(wire.select, Drop) and not kept(wire.select, flow.shape)
-        if left:
-            message = "no field is left"
-            dropped = ", ".join(map(repr, names_in(wire.select)))
-            found.append(Problem(message, node.name, found=f"drop of {dropped}"))
-    return _after(flow, wire.select)
+    select, shape = wire.select, flow.shape
+    if select is None or flow.predicted:
+        return _after(flow, select)
+    wrong = missing(node.name, names_in(select), shape)
+    if isinstance(select, Drop) and shape and not wrong and not kept(select, shape):
+        dropped = f"drop of {listed(select.names)}"
+        wrong = [Problem("no field is left", node.name, found=dropped)]
+    found += wrong
+    return Flow() if wrong else _after(flow, select)
 
 
 def _after(flow: Flow, select: Select) -> Flow:

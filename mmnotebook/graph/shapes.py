@@ -55,7 +55,7 @@ def of_data(value: Any) -> Shape:
         dtype = getattr(value, "dtype", None)
         if getattr(dtype, "hasobject", False):
             return None
-        return dict.fromkeys(getattr(dtype, "names", None) or (), {})
+        return {name: {} for name in getattr(dtype, "names", None) or ()}
     return of_values(value) if type(value) is list else None
 
 

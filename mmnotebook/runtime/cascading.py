@@ -20,6 +20,7 @@ from mmnotebook.runtime.combining import Array, inferences
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.handlers import base_handler
 from mmnotebook.runtime.inference import BlockHandler, Loaded
+from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.warm import Loan
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.tracking import Tracker, weight
@@ -133,7 +134,7 @@ class SmallHandler(BlockHandler):
         """What the model was registered to give of its raw outputs."""
         if self.output is None:
             return outputs
-        last = outputs.argmax if self.output == "argmax" else self.output
+        last = results.argmax if self.output == "argmax" else self.output
         made = []
         for place, output in zip(places, outputs, strict=True):
             try:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.runtime.models import inputs
+from mmnotebook.runtime.models import inputs, naming
 from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
 from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
@@ -148,13 +148,16 @@ def test_argmax_takes_one_row_of_scores() -> None:
         results.argmax(np.eye(2))
 
 
-def test_a_record_that_the_module_does_not_take_names_its_arguments() -> None:
+def test_a_module_is_given_the_fields_that_are_its_arguments() -> None:
+    module, names = torch.nn.Linear(2, 1), naming.of_call(torch.nn.Linear(2, 1))
     batch = [{"input": np.ones(2), "label": 1.0}]
-    with pytest.raises(TypeError, match="no argument 'label'; its arguments: input; one field"):
-        torch_inference(batch, torch.nn.Linear(2, 1), CPU)
+    alone = torch_inference([np.ones(2)], module, CPU)
+    assert torch_inference(batch, module, CPU, names=names)[0] == alone[0]
+    with pytest.raises(ValueError, match="no field 'input'.*has inputs.*'inputs'.*one field alone"):
+        torch_inference([{"inputs": np.ones(2)}], module, CPU, names=names)
 
 
 def test_a_field_that_an_estimator_was_fitted_on_is_named() -> None:
     model = LinearRegression().fit(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 2.0]}), [0.0, 1.0])
-    with pytest.raises(ValueError, match="fitted on a field 'b'; the example has: a"):
+    with pytest.raises(ValueError, match="no field 'b' for the model's input; the record has a"):
         sklearn_inference(model, [{"a": 1.0}])

@@ -61,7 +61,7 @@ def selected_of(term: ast.expr) -> ast.expr | None:
 
 
 def select_of(term: ast.expr) -> Select:
-    """What the `[…]` or `.drop(…)` at the end of a term selects; None when no fields stand there."""
+    """What the `[…]` or `.drop(…)` at a term's end selects; None when no fields stand there."""
     if isinstance(term, ast.Call):
         dropped = None if term.keywords else _texts(term.args)
         return Drop(dropped) if dropped else None

@@ -27,7 +27,7 @@ def of_column(column: Column) -> Shape:
     if isinstance(column, Records):
         return Fields(column.columns, lambda name: of_column(column.columns[name]))
     if isinstance(column, Arrays):
-        return dict.fromkeys(column.array.dtype.names or (), {})
+        return {name: {} for name in column.array.dtype.names or ()}
     return {} if isinstance(column, Tensors) else shapes.of_values(column.rows())
 
 

@@ -63,7 +63,7 @@ class NpyReader(Reader):
         return len(_npy(path))
 
     def fields(self, path: str) -> Shape:
-        return dict.fromkeys(_npy(path).dtype.names or (), {})
+        return {name: {} for name in _npy(path).dtype.names or ()}
 
     def cuts(self, path: str) -> Sequence[int]:
         array = _npy(path)
@@ -152,7 +152,7 @@ class CsvReader(Reader):
     def fields(self, path: str) -> Shape:
         import pandas as pd
 
-        return dict.fromkeys(map(str, pd.read_csv(path, nrows=0).columns), {})
+        return {str(name): {} for name in pd.read_csv(path, nrows=0).columns}
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         import pandas as pd
