@@ -9,7 +9,6 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import onnx
 import pandas as pd
 import pytest
 import torch
