@@ -86,19 +86,17 @@ def problems(
     found: list[Problem] = []
     for node in graph.order():
         if steps.KINDS[node.kind].inputs == "none":
-            flows[node.name] = Flow(shape_of(node))
+            # Of data without records, texts to be taken apart say, an element speaks for itself.
+            flows[node.name] = Flow(shape_of(node) or None)
             found += _wrong_id(node, flows[node.name].shape)
             continue
         into = _into(node, flows, found)
         found += _wrong_key(node, into, graph, flows)
         for name in node.models:
             found += _wrong_inputs(node, models.get(name), into)
-        flows[node.name] = into if node.kind in _PASSING else Flow(predicted=_predicts(node))
+        passes = node.kind in _PASSING and node.gather != "join"
+        flows[node.name] = into if passes else Flow(predicted=node.kind in _PREDICTING)
     return found
-
-
-def _predicts(node: Node) -> bool:
-    return node.kind in _PREDICTING
 
 
 def _into(node: Node, flows: Mapping[str, Flow], found: list[Problem]) -> Flow:

@@ -66,18 +66,16 @@ def _of_cells(series: Any) -> Shape:
 
 
 def of_values(values: Sequence[Any]) -> Shape:
-    """The shape of some values: the fields that any of them has."""
+    """The shape of some values; None where they are records with different fields."""
     kinds = set(map(type, values)) if len(values) <= MOST else set()
-    records = {kind for kind in kinds if issubclass(kind, dict)}
-    if not kinds or any(issubclass(kind, Mapping) for kind in kinds - records):
+    if kinds and not any(issubclass(kind, Mapping) for kind in kinds):
+        return {}
+    if not kinds or not all(issubclass(kind, dict) for kind in kinds):
         return None
-    found = [value for value in values if type(value) in records]
-    names = {str(name): name for name in dict.fromkeys(itertools.chain.from_iterable(found))}
-
-    def shape(name: str) -> Shape:
-        return of_values([value[names[name]] for value in found if names[name] in value])
-
-    return Fields(names, shape)
+    if len({frozenset(value) for value in values}) > 1:
+        return None
+    names = {str(name): name for name in values[0]}
+    return Fields(names, lambda name: of_values([value[names[name]] for value in values]))
 
 
 def together(shapes: Sequence[Shape]) -> Shape:

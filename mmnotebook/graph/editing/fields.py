@@ -10,7 +10,7 @@ from mmnotebook.graph import selecting
 from mmnotebook.graph.editing.connecting import Wire
 from mmnotebook.graph.editing.document import refused
 from mmnotebook.graph.editing.placing import Place
-from mmnotebook.graph.selecting import Drop, Select
+from mmnotebook.graph.selecting import Select
 
 Command = Mapping[str, Any]
 End = tuple[str, str | None]
@@ -71,7 +71,7 @@ def select(command: Command, field: str) -> Select:
     value = command.get(field)
     if value is None:
         return None
-    found: str | tuple[str, ...] | Drop = _checked(command, field, value, _select)
+    (found,) = _checked(command, field, value, _select)
     return found
 
 
@@ -86,12 +86,12 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _select(value: Any) -> str | tuple[str, ...] | Drop | None:
+def _select(value: Any) -> tuple[Select] | None:
     try:
         found = selecting.of_data(value)
     except TypeError:
         return None
-    return found if selecting.is_select(found) else None
+    return (found,) if selecting.is_select(found) else None
 
 
 def _list(value: Any) -> list[Any] | None:

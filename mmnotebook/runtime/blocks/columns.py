@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -235,7 +235,7 @@ class Selected(Column):
 
     def rows(self) -> list[Any]:
         whole = self._stacked()
-        return list(map(row_of, self.fields())) if whole is None else list(whole)
+        return [row_of(one.values()) for one in self.fields()] if whole is None else list(whole)
 
     def fields(self) -> list[Fields]:
         """The values as records."""
@@ -268,9 +268,9 @@ def _is_time(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype.kind in "mM"
 
 
-def row_of(fields: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
     """Several fields as one numpy row; texts beside numbers stay what they are."""
-    values = list(fields.values())
+    values = list(fields)
     texts = [isinstance(value, (str, bytes)) for value in values]
     if not any(texts) or all(texts):
         try:

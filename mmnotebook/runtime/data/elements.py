@@ -54,7 +54,7 @@ class MissingField(Exception):
 def pick(value: Any, select: Select) -> Any:
     """The selected field of a value, several as one numpy row; the value itself for None."""
     picked = _pick(value, select)
-    return row_of(picked) if isinstance(picked, Fields) else picked
+    return row_of(picked.values()) if isinstance(picked, Fields) else picked
 
 
 def pick_column(
@@ -76,7 +76,7 @@ def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | No
         return values.field(select)
     names: tuple[str, ...] = ()
     if not isinstance(select, Drop):
-        names = select
+        names = () if _has_twice(select) else select
     elif isinstance(values, Records) and all(name in values.columns for name in select.names):
         names = kept(select, values.columns)
     columns = {name: values.field(name) for name in names}
@@ -91,7 +91,8 @@ def _pick(value: Any, select: Select) -> Any:
     if isinstance(select, str):
         return _field(value, select)
     if not isinstance(select, Drop):
-        return Fields({name: _field(value, name) for name in select})
+        chosen = [_field(value, name) for name in select]
+        return row_of(chosen) if _has_twice(select) else Fields(zip(select, chosen, strict=True))
     for name in select.names:
         _field(value, name)
     left = Fields({name: value[name] for name in kept(select, _names(value) or ())})
@@ -110,6 +111,11 @@ def _field(value: Any, name: str) -> Any:
     close = nearest(name, names)
     hint = f"; did you mean {close!r}?" if close else ""
     raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
+
+
+def _has_twice(select: tuple[str, ...]) -> bool:
+    """Is a field selected twice? Then it can stand in a row alone."""
+    return len(set(select)) < len(select)
 
 
 def has_field(value: Any, name: str) -> bool:
