@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mmnotebook.graph import selecting
 from mmnotebook.graph.digests.unknowable import Unknowable
 from mmnotebook.graph.digests.walk import digest
 from mmnotebook.graph.graph import Graph, Node
@@ -113,8 +114,11 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
     parts: dict[str, str] = {}
     for wire in node.inputs:
         name = wire.key if node.gather == "join" else None
-        content = digest((found[wire.node].digest, wire.port, wire.select, name))
-        parts[f"input {wire.node}" + (f".{wire.port}" if wire.port else "")] = content
+        content = digest((found[wire.node].digest, wire.port, selecting.to_data(wire.select), name))
+        said = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
+        if said in parts:  # another field of the same output, joined under a key of its own
+            said = f"{said} as {wire.key}"
+        parts[said] = content
     return parts
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph import steps
+from mmnotebook.graph.selecting import Select
 
 if TYPE_CHECKING:
     import networkx
@@ -28,14 +29,15 @@ class Input:
     port
         Which of its outputs, for a split or a switch.
     select
-        A field, or several, of the value that flows; None for the value itself.
+        A field, several, or all but some (`Drop`) of the value that flows; None for the value
+        itself.
     label
         The key under which a join gives it; None for the name of its node.
     """
 
     node: str
     port: str | None = None
-    select: str | tuple[str, ...] | None = None
+    select: Select = None
     label: str | None = None
 
     @property

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph import selecting
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 
 FORMAT = 1
@@ -71,7 +72,7 @@ def _node_to_json(node: Node) -> dict[str, Any]:
 
 def _input_to_json(wire: Input) -> dict[str, Any]:
     label = {} if wire.label is None else {"label": wire.label}
-    return {"node": wire.node, "port": wire.port, "select": wire.select, **label}
+    return {"node": wire.node, "port": wire.port, "select": selecting.to_data(wire.select), **label}
 
 
 def _node_from_json(item: dict[str, Any]) -> Node:
@@ -83,7 +84,7 @@ def _node_from_json(item: dict[str, Any]) -> Node:
 
 def _input_from_json(wire: dict[str, Any]) -> Input:
     port, label = _text_or_none(wire.get("port")), _text_or_none(wire.get("label"))
-    return Input(_text(wire["node"]), port, _select(wire.get("select")), label)
+    return Input(_text(wire["node"]), port, selecting.of_data(wire.get("select")), label)
 
 
 def _group_from_json(item: dict[str, Any]) -> Group:
@@ -99,10 +100,6 @@ def _text(value: Any) -> str:
 
 def _text_or_none(value: Any) -> str | None:
     return None if value is None else _text(value)
-
-
-def _select(value: Any) -> str | tuple[str, ...] | None:
-    return tuple(map(_text, value)) if isinstance(value, list) else _text_or_none(value)
 
 
 def _gather(value: Any) -> Any:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from mmnotebook.errors import UnknownModelError, nearest
+from mmnotebook.graph.inputs import InputNames
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +70,8 @@ class ModelSpec:
         The method, or a function of the model, that brings its state back to the beginning.
     remote
         Whether it answers from afar; None leaves that to its first call.
+    input_names
+        What the model calls its inputs, as its framework knows it; None where it has no names.
     replaces
         What the name stood for before it was registered again, None for a new name.
     """
@@ -99,7 +102,14 @@ class ModelSpec:
     collate: Any = field(default=None, compare=False)
     reset: Any = field(default=None, compare=False)
     remote: bool | None = None
+    input_names: InputNames | None = field(default=None, compare=False, repr=False)
     replaces: str | None = field(default=None, compare=False)
+
+    @property
+    def fields(self) -> InputNames | None:
+        """The inputs that fields of an example go to by name, those of every call left out."""
+        names = self.input_names
+        return None if names is None else names.without(self.inference_args)
 
     def __repr__(self) -> str:
         batch = "" if self.batch_size is None else f", batches of {self.batch_size}"

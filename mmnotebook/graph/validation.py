@@ -11,8 +11,10 @@ from mmnotebook.errors import Problem, nearest
 from mmnotebook.graph import checks, meeting, steps
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.passing import makers
+from mmnotebook.graph.selecting import is_select
 
 _NO_PAIRS = ("read", "model", "keyed", "cascade", "vote", "mean", "stack")
+FIELDS = '["field"], [["field", "other"]] or .drop("field")'
 
 
 class Gap(Problem):
@@ -129,16 +131,23 @@ def _wires(graph: Graph, node: Node, kind: steps.StepKind) -> Iterator[Problem]:
     for wire in node.inputs:
         yield from _wire(graph, node, wire)
     yield from _pairs(graph, node)
-    ends = Counter((wire.node, wire.port) for wire in node.inputs)
-    keys = Counter(wire.node for wire in node.inputs) if node.gather == "join" else ends
-    for end, count in keys.items():
-        if count > 1:
-            name = end if isinstance(end, str) else end[0]
-            yield Problem("the same input twice", node=node.name, found=repr(name))
+    for name in _twice(node):
+        yield Problem("the same input twice", node=node.name, found=repr(name))
     named = {(wire.node, wire.key) for wire in node.inputs if node.gather == "join"}
     for label, count in Counter(key for _, key in named).items():
         if count > 1:
             yield Problem("two inputs under one key", node=node.name, found=repr(label))
+
+
+def _twice(node: Node) -> list[str]:
+    """The nodes that are an input twice; a join may take fields of one, each under its own key."""
+    ends = Counter((wire.node, wire.port) for wire in node.inputs)
+    if node.gather != "join":
+        return [name for (name, _), count in ends.items() if count > 1]
+    keys = Counter((wire.node, wire.key) for wire in node.inputs)
+    ports = Counter(name for name, _ in ends)
+    several = {name for (name, _), count in keys.items() if count > 1}
+    return [name for name in ports if name in several or ports[name] > 1]
 
 
 def _arity(node: Node, kind: steps.StepKind) -> Iterator[Problem]:
@@ -194,12 +203,12 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
     if upstream.kind in steps.KINDS and steps.KINDS[upstream.kind].ends:
         yield Problem(f"nothing can follow a {upstream.kind}", node=node.name, found=wire.node)
     yield from _port(node, wire, upstream.arms)
-    if not _is_select(wire.select):
+    if not is_select(wire.select):
         yield Problem(
             "not a field",
             node=node.name,
             found=repr(wire.select),
-            allowed='"field" or ["field", "other"]',
+            allowed=FIELDS,
         )
 
 
@@ -226,12 +235,6 @@ def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:
         )
     elif wire.port is not None and not arms:
         yield Problem(f"{wire.node!r} has one output", node=node.name, found=f".{wire.port}")
-
-
-def _is_select(select: Any) -> bool:
-    if isinstance(select, tuple):
-        return bool(select) and all(isinstance(name, str) for name in select)
-    return select is None or isinstance(select, str)
 
 
 def _groups(graph: Graph) -> Iterator[Problem]:

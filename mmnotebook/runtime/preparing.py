@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import cloudpickle
 
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line
+from mmnotebook.graph import flowing
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
+from mmnotebook.graph.shapes import Shape
 from mmnotebook.runtime import children
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import Records
-from mmnotebook.runtime.data import objects, overlap, sources, writers
+from mmnotebook.runtime.data import fields, objects, overlap, sources, writers
 from mmnotebook.runtime.keyed import pairs
 from mmnotebook.runtime.keyed.deciding import Decision, decisions
 from mmnotebook.runtime.streaming import entering, refreshing
@@ -24,10 +25,6 @@ from mmnotebook.runtime.streaming.recorded import Recording
 
 Record = Callable[[str, Any, int | None], tuple[Recording, str]]
 """Gives the recording of a Beam transform, and what is to be said of it: name, transform, limit."""
-
-_NO_RECORDS = ("source", "read", "filter", "model", "split", "switch", "cascade", "keyed")
-"""The steps that make no records, which could have fields that the data has not."""
-_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     )
     refreshed, said = refreshing.models(graph, models)
     found = _sources(graph, values, limit, record)
-    _check_fields(graph, found.objects)
+    _check_fields(graph, found, models)
     pairs.check(graph, found.objects, found.plans)
     children.check(graph, found.objects)
     return Prepared(
@@ -152,34 +149,17 @@ def check_graph(graph: Any) -> None:
         raise RunError(f"a graph is run, not {graph!r}", remedy="mm.pipeline(text) makes one")
 
 
-def _check_fields(graph: Graph, found: Mapping[str, Iterable[Block]]) -> None:
-    """Raises GraphError for a field that a step goes by and that no element can have."""
-    problems = []
-    for node in graph:
-        by = str(node["by"] or "") if node.kind in ("split", "keyed") else ""
-        names = _fields(graph, node, found) if by else ()
-        if names and by not in names:
-            message = "the data has no field of this name to go by"
-            listed = ", ".join(map(repr, names[:_LISTED])) + (", …" if names[_LISTED:] else "")
-            about = (repr(by), listed, nearest(by, names))
-            problems.append(Problem(message, node.name, None, None, *about))
+def _check_fields(graph: Graph, found: _Sources, models: Mapping[str, ModelSpec]) -> None:
+    """Raises GraphError for a field that a step or a model asks for and that no element has."""
+
+    def shape(node: Node) -> Shape:
+        if node.name in found.plans:
+            return fields.of_plan(found.plans[node.name])
+        return fields.of_blocks(found.objects.get(node.name, ()))
+
+    problems = flowing.problems(graph, shape, models)
     if problems:
         raise GraphError(problems)
-
-
-def _fields(graph: Graph, node: Node, found: Mapping[str, Iterable[Block]]) -> tuple[str, ...]:
-    """The fields that what flows into a step can have; () where they are not known beforehand."""
-    names: dict[str, None] = {}
-    for above in graph.upto(node.name):
-        if above.kind not in _NO_RECORDS:
-            return ()
-        if not above.inputs:
-            values = [block.values for block in found.get(above.name, ())]
-            records = [one for one in values if isinstance(one, Records)]
-            if not records or len(records) < len(values):
-                return ()
-            names.update(dict.fromkeys(name for one in records for name in one.columns))
-    return tuple(names)
 
 
 def _check_not_empty(graph: Graph) -> None:

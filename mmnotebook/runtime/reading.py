@@ -18,7 +18,7 @@ from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.branching import Arms, in_arms
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data import readers
-from mmnotebook.runtime.data.elements import pick
+from mmnotebook.runtime.data.elements import has_field, pick
 from mmnotebook.runtime.data.formats import Chunk
 from mmnotebook.runtime.data.partial import Partial
 from mmnotebook.runtime.data.sources import Plan, Slice
@@ -197,8 +197,5 @@ def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
     if not names:
         return None
     return [
-        tuple((name, value[name]) for name in names if name in value)
-        if isinstance(value, dict)
-        else ()
-        for value in values
+        tuple((name, value[name]) for name in names if has_field(value, name)) for value in values
     ]

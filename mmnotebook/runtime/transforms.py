@@ -145,7 +145,7 @@ class _Rows(NodeFn):
     step = "rows"
 
     def blocks(self, block: Block) -> Iterable[Any]:
-        outcome = self.track.each(block.ids, block.elements(), lambda pair: writers.record(*pair))
+        outcome = self.track.each(block.ids, block.loose(), lambda pair: writers.record(*pair))
         kept = block.take(outcome.places)
         whole = kept.giving(kept.values, [*block.failed, *outcome.failed])
         self.track.flow.given += weight(whole)

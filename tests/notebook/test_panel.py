@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ipywidgets import HTML
 from ipywidgets.widgets.widget import _instances
@@ -21,6 +21,7 @@ from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
+from mmnotebook.graph.selecting import Drop
 from mmnotebook.graph.steps import KINDS, Param
 from mmnotebook.ui.builder.controls.fields import Wrong, joined, parted, read_select, select_text
 from mmnotebook.ui.builder.controls.rows import shares
@@ -377,7 +378,10 @@ NAMED = st.text(min_size=1)
 SEVERAL = st.lists(NAMED, min_size=1, max_size=3, unique=True).map(tuple)
 
 
-@given(st.one_of(st.none(), NAMED, SEVERAL))
+@given(st.one_of(st.none(), NAMED, SEVERAL, SEVERAL.map(Drop)))
+@example("all but x")
+@example(("all but", "x"))
+@example(Drop(("all but x", "a, b")))
 def test_fields_come_back_as_they_were_written(select: Any) -> None:
     assert read_select(select_text(select)) == select
 
@@ -455,10 +459,23 @@ class TestInputs:
         assert made.graph["it"].inputs[0].select == ("x", "label")
         wire.select.value = "x,"
         assert made.graph["it"].inputs[0].select == ("x",)
+        wire.select.value = "all but label, user"
+        assert made.graph["it"].inputs[0].select == Drop(("label", "user"))
+        wire.select.value = "all but "
+        assert "the name of a field" in wire.message and len(made.commands) == 4
         wire.select.value = 'x, "'
-        assert "quotes come in pairs" in wire.message and len(made.commands) == 3
+        assert "quotes come in pairs" in wire.message and len(made.commands) == 4
         wire.select.value = ""
         assert made.graph["it"].inputs[0].select is None
+
+    def test_each_of_several_fields_of_one_output(self) -> None:
+        wires = [Input("digits", None, name, label) for name, label in (("x", "l"), ("user", "r"))]
+        made = Session(SOURCE, Node.make("it", "map", wires, "join", function="route"))
+        first, second = made.select("it").inputs.wires.values()
+        second.select.value = "label"
+        assert [w.select for w in made.graph["it"].inputs] == ["x", "label"]
+        first.label.value = "left"
+        assert [w.label for w in made.graph["it"].inputs] == ["left", "r"]
 
     def test_fields_flow_through_a_split_but_not_through_a_model(self) -> None:
         arms = (("a", 0.5), ("b", 0.5))

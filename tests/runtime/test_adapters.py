@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import inputs
+from mmnotebook.runtime.models import inputs, naming
 from mmnotebook.runtime.models import outputs as results
 from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
 from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
@@ -25,8 +27,9 @@ CPU = torch.device("cpu")
 SPEC = ModelSpec("model", "any", "module", "Model", None, "")
 
 
-def torch_rows(batch: Any, model: Any) -> Any:
-    return results.rows(torch_inference(batch, model, CPU, spec=SPEC), len(batch))
+def torch_rows(batch: Any, model: Any, names: InputNames | None = None) -> Any:
+    spec = replace(SPEC, input_names=names)
+    return results.rows(torch_inference(batch, model, CPU, spec=spec), len(batch))
 
 
 def sklearn_rows(model: Any, batch: Any) -> Any:
@@ -163,13 +166,16 @@ def test_argmax_takes_one_row_of_scores() -> None:
         results.argmax(np.eye(2))
 
 
-def test_a_record_that_the_module_does_not_take_names_its_arguments() -> None:
+def test_a_module_is_given_the_fields_that_are_its_arguments() -> None:
+    module, names = torch.nn.Linear(2, 1), naming.of_call(torch.nn.Linear(2, 1))
     batch = [{"input": np.ones(2), "label": 1.0}]
-    with pytest.raises(TypeError, match="no argument 'label'; its arguments: input; one field"):
-        torch_rows(batch, torch.nn.Linear(2, 1))
+    alone = torch_rows([np.ones(2)], module)
+    assert torch_rows(batch, module, names)[0] == alone[0]
+    with pytest.raises(ValueError, match="no field 'input'.*has inputs.*'inputs'.*one field alone"):
+        torch_rows([{"inputs": np.ones(2)}], module, names)
 
 
 def test_a_field_that_an_estimator_was_fitted_on_is_named() -> None:
     model = LinearRegression().fit(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 2.0]}), [0.0, 1.0])
-    with pytest.raises(ValueError, match="fitted on a field 'b'; the example has: a"):
+    with pytest.raises(ValueError, match="no field 'b' for the model's input; the record has a"):
         sklearn_rows(model, [{"a": 1.0}])

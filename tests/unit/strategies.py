@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mmnotebook.graph import meeting
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
+from mmnotebook.graph.selecting import Drop
 from mmnotebook.graph.steps import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
 
 # Names that mean something elsewhere in the notation, beside plain and unusual ones.
@@ -19,7 +20,8 @@ ODD = ("split", "switch", "vote", "read", "source", "by", "salt", "arms", "match
 names = st.sampled_from((*PLAIN, *ODD, *(f"{name}_{n}" for name in PLAIN for n in (2, 3))))
 texts = st.sampled_from(["x", "id", "qu\"o'te", "line\nbreak", "\ud800\0", "é"])
 fields = texts | st.text(max_size=3)
-selects = st.sampled_from([None, None, None, "x", ("x", "y"), ("x",), "", ("'",)])
+drops = st.builds(Drop, st.sampled_from([("x",), ("y", "x"), ("",), ("qu\"o'te", "line\nbreak")]))
+selects = st.sampled_from([None, None, None, "x", ("x", "y"), ("x",), "", ("'",)]) | drops
 fractions = st.sampled_from([0, 1, 0.5]) | st.floats(0, 1)
 
 
@@ -142,6 +144,9 @@ class Sketch:
             count = len(wires)
             labels = self.draw(st.lists(texts, min_size=count, max_size=count, unique=True))
             wires = [replace(w, label=label) for w, label in zip(wires, labels, strict=True)]
+            if self.draw(st.booleans()):  # another field of one of them, under a key of its own
+                label = self.draw(texts.filter(lambda text: text not in labels))
+                wires.append(replace(wires[0], select=self.draw(selects), label=label))
         given = self.draw(params(kind, joins=gather == "join"))
         self.add(kind, given, wires, gather)
 
@@ -228,6 +233,7 @@ VALID = (
     'rows["x"] | keyed({"K": m, ("L", "M"): n}, by="lang", max_models=2, group=True)',
     'x = source(d, id="k")\nread("p.csv") | cascade(small, big, below=0.8) | write("o.csv")',
     "g = {a, b}\n{g, c} | map(f)\n[a, [b]] | stack()\n",
+    'rows.drop("label", "id") | [a, b.drop("x")] | f\n{"l": d["x"], "r": d["y"]} | g',
 )
 tokens = st.sampled_from(
     [*PLAIN, *ODD, *KINDS, *" |[](){}=,.:\"'#\n\t;-+*", "0.5", "10", "lambda x: x", "\0", "\ud800"]

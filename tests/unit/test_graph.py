@@ -15,6 +15,7 @@ from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names, role_of
+from mmnotebook.graph.selecting import Drop
 from mmnotebook.graph.steps import KINDS, arm_names, default_name
 from mmnotebook.graph.text import parse
 from mmnotebook.graph.validation import problems
@@ -124,6 +125,7 @@ def test_order_puts_inputs_first(graph: Graph) -> None:
         (Node.make("x", "read", ["rows"], path="p"), "a read starts a line"),
         (Node.make("x", "map", [Input("rows", "a")], function="f"), "'rows' has one output"),
         (Node.make("x", "map", [Input("rows", None, ())], function="f"), "not a field"),
+        (Node.make("x", "map", [Input("rows", None, Drop(()))], function="f"), "not a field"),
         (Node.make("x", "map", ["rows", "rows"], "join", function="f"), "the same input twice"),
         (Node.make("1x", "map", ["rows"], function="f"), "not a name; found '1x'"),
         (Node.make("ﬁ", "map", ["rows"], function="f"), "not a name"),

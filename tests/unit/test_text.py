@@ -20,6 +20,7 @@ from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.graph.selecting import Drop
 from mmnotebook.graph.text import parse, pipeline, to_text
 from tests.unit.strategies import VALID, bound_names, graphs, mutated, resolves, soup
 
@@ -82,6 +83,21 @@ def check(text: str, names: Names | None) -> None:
         assert places == sorted(places)
     else:
         assert graph.validate() == parse(to_text(graph), names)
+
+
+def test_all_but_some_fields() -> None:
+    graph = parse('rows.drop("label", "id") | [a, b.drop("x") | f]')
+    assert graph["a"].inputs == (Input("rows", None, Drop(("label", "id"))),)
+    assert graph["f"].inputs == (Input("b", None, Drop(("x",))),)
+    same('read("p.csv").drop("x") | a')
+    same('s = rows | split({"drop": 0.5, "b": 0.5})\ns.drop.drop("x") | a\ns.b["x"] | b')
+    assert Drop(("x", "y", "x")) == Drop(("x", "y"))
+
+
+def test_fields_of_one_output_are_joined_under_keys_of_their_own() -> None:
+    same('{"a": df["x"], "b": df["y"], "c": df} | f')
+    graph = parse('{"a": df["x"], "b": df["y"]} | f')
+    assert [(wire.key, wire.select) for wire in graph["f"].inputs] == [("a", "x"), ("b", "y")]
 
 
 # --- round trips -----------------------------------------------------------------------------
@@ -440,6 +456,13 @@ def test_bare_names_are_looked_up() -> None:
         ('x = rows | a["y"]', (1, 12), "a field is selected and nothing follows"),
         ('rows["x"]["y"] | a', (1, 1), "a field of a field"),
         ('[rows["x"], other]["y"] | a', (1, 1), "a field of a field"),
+        ('rows.drop("y").drop("z") | a', (1, 1), "a field of a field"),
+        ('rows["x"].drop("y") | a', (1, 1), "a field of a field"),
+        ('rows.drop("x")', (1, 1), "a field is selected and nothing follows"),
+        ("rows.drop() | a", (1, 1), "drop takes names of fields, in quotes"),
+        ("rows.drop(x) | a", (1, 1), "drop takes names of fields, in quotes"),
+        ('rows.drop(columns=["x"]) | a', (1, 1), "drop takes names of fields, in quotes"),
+        ('rows.keep("x") | a', (1, 1), "this cannot be called here"),
         ("rows[0] | a", (1, 6), "not a field"),
         ('rows["x", "y"] | a', (1, 6), "not a field"),
         ("rows[[]] | a", (1, 6), "not a field"),
@@ -458,6 +481,8 @@ def test_bare_names_are_looked_up() -> None:
         ("g = {rows}\ng | a", (2, 5), "a union has two inputs or more"),
         ("g = [a, a]", (1, 1), "a group has members, each once"),
         ("[a, a] | f", (1, 10), "the same input twice"),
+        ('[a["x"], a["y"]] | f', (1, 20), "the same input twice"),
+        ('{a["x"], a["y"]} | f', (1, 20), "the same input twice"),
         ("[{a, b}, c] | f", (1, 15), "some of these outputs are joined and others united"),
         ("g = rows | [a, split(b=0.5, c=0.5)]", (1, 5), "some of these outputs are joined"),
         ("é = rows | 'a'", (1, 12), "cannot be a step"),

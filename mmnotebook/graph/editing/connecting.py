@@ -55,10 +55,8 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
     inputs = (*into.inputs, wire)
     if gather_of(graph, into, inputs) != "join":
         return None
-    others = [other.node for other in into.inputs]
-    twice = next((name for name in others if [*others, wire.node].count(name) > 1), None)
-    if twice is not None:
-        return f"{into.name} joins {twice} already, one output of each step"
+    if any(other.node == wire.node for other in into.inputs):
+        return f"{into.name} joins {wire.node} already, one output of each step"
     if any(other.key == wire.key for other in into.inputs):
         return f"{into.name} has an input under the key {wire.key} already"
     return None

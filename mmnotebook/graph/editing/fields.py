@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from mmnotebook.graph import selecting
 from mmnotebook.graph.editing.connecting import Wire
 from mmnotebook.graph.editing.document import refused
 from mmnotebook.graph.editing.placing import Place
+from mmnotebook.graph.selecting import Select
 
 Command = Mapping[str, Any]
 End = tuple[str, str | None]
@@ -64,12 +66,13 @@ def wires(command: Command, field: str) -> tuple[Wire, ...]:
     return tuple(_checked(command, field, item, _wire) for item in found)
 
 
-def select(command: Command, field: str) -> str | tuple[str, ...] | None:
-    """A field of the value, several, or null for the value itself."""
+def select(command: Command, field: str) -> Select:
+    """A field of the value, several, {"drop": [...]}, or null for the value itself."""
     value = command.get(field)
-    if isinstance(value, (list, tuple)) and value:
-        return tuple(_checked(command, field, item, _text) for item in value)
-    return None if value is None else _checked(command, field, value, _text)
+    if value is None:
+        return None
+    (found,) = _checked(command, field, value, _select)
+    return found
 
 
 def _checked(command: Command, field: str, value: Any, take: Callable[[Any], T | None]) -> T:
@@ -81,6 +84,14 @@ def _checked(command: Command, field: str, value: Any, take: Callable[[Any], T |
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _select(value: Any) -> tuple[Select] | None:
+    try:
+        found = selecting.of_data(value)
+    except TypeError:
+        return None
+    return (found,) if selecting.is_select(found) else None
 
 
 def _list(value: Any) -> list[Any] | None:

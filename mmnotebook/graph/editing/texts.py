@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mmnotebook.errors import GraphError, Problem, nearest
-from mmnotebook.graph import validation
+from mmnotebook.graph import flowing, shapes, validation
 from mmnotebook.graph.editing import fields, placing
 from mmnotebook.graph.editing.document import Document, Edit
 from mmnotebook.graph.editing.fields import Command
@@ -15,6 +16,7 @@ from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.log import Log
 from mmnotebook.graph.notation.reader import Reader
 from mmnotebook.graph.notation.writer import to_text
+from mmnotebook.graph.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,24 @@ def _function(value: object) -> object:
     return value
 
 
-def problems(graph: Graph, names: Names | None) -> list[Problem]:
-    """Everything that is wrong with a graph or not there yet, names for nothing included."""
+def problems(
+    graph: Graph, names: Names | None, of_data: Callable[[Any], Shape] = shapes.of_data
+) -> list[Problem]:
+    """Everything that is wrong with a graph or not there yet: names and fields of nothing too.
+
+    Parameters
+    ----------
+    of_data
+        Gives the shape of the elements of data, or of files where it is given a path.
+    """
     found = validation.problems(graph)
     if names is not None:
-        found += _unknown(graph, replace(names, given={**graph.bindings, **names.given}))
+        names = replace(names, given={**graph.bindings, **names.given})
+        whole = all(isinstance(problem, validation.Gap) for problem in found)
+        found += _unknown(graph, names)
+        if whole:
+            known = flowing.of_notebook(graph, names, of_data)
+            found += flowing.problems(graph, known, names.models)
     return found
 
 

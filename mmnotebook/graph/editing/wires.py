@@ -48,10 +48,13 @@ def disconnect(document: Document, command: Command) -> Edit:
 
 
 def wire(document: Document, command: Command) -> Edit:
-    """Which field of the value flows, and under which key a join gives it."""
+    """Which fields of the value flow, and under which key a join gives them.
+
+    `key` says which is meant where several fields of one output are joined.
+    """
     source, target = fields.text(command, "source"), fields.text(command, "target")
-    port = fields.text_or_none(command, "port")
-    place, node = _place_of(document, (source, port, target)), document.node(target)
+    port, key = fields.text_or_none(command, "port"), fields.text_or_none(command, "key")
+    place, node = _place_of(document, (source, port, target), key), document.node(target)
     select, label = fields.select(command, "select"), fields.text_or_none(command, "label")
     if label is not None and node.gather != "join":
         raise refused(f"{target} joins nothing: a key is for one of several joined outputs")
@@ -86,7 +89,8 @@ def gather_named(name: str) -> Gather:
 
 
 def _check_join(node: Node) -> None:
-    names = [wire.node for wire in node.inputs]
+    ports = dict.fromkeys((wire.node, wire.port) for wire in node.inputs)
+    names = [name for name, _ in ports]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise refused(f"two outputs of {twice} cannot be joined: no element comes through both")
@@ -105,10 +109,10 @@ def check(document: Document, wires: Collection[Wire]) -> None:
         _place_of(document, wire)
 
 
-def _place_of(document: Document, wire: Wire) -> int:
+def _place_of(document: Document, wire: Wire, key: str | None = None) -> int:
     source, port, target = wire
     for place, there in enumerate(document.node(target).inputs):
-        if (there.node, there.port) == (source, port):
+        if (there.node, there.port) == (source, port) and key in (None, there.key):
             return place
     raise refused(f"there is no wire from {shown(source, port)} to {target}")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from mmnotebook.errors import Problem
-from mmnotebook.graph import steps, validation
+from mmnotebook.graph import flowing, steps, validation
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.inlining import Inlining, NotTakenIn
@@ -41,7 +41,7 @@ class Draft:
         self.lines: dict[str, int] = {}
         self.nodes: dict[str, Node] = {}
         self.groups: dict[str, Group] = {}
-        self._log = log
+        self._log, self._names = log, names
         self._places: dict[str, ast.AST] = {}
         self._tainted: set[str] = set()
         self._starts: dict[Node, str] = {}
@@ -116,9 +116,16 @@ class Draft:
         found = [p for p in validation.problems(graph) if p.node not in self._tainted]
         for name in self._tainted:
             found += validation.parameter_problems(graph[name])
+        if not found and not self._log.problems and not self._log.incomplete:
+            found = self._unknown_fields(graph)
         for problem in found:
             line, column = self._log.place(self._places[problem.node or ""])
             yield replace(problem, line=line, column=column)
+
+    def _unknown_fields(self, graph: Graph) -> list[Problem]:
+        if self._names is None:
+            return []
+        return flowing.problems(graph, flowing.of_notebook(graph, self._names), self._names.models)
 
     def _clash(self, at: ast.AST, clash: Clash) -> None:
         allowed = f"one meaning of {clash.name}"

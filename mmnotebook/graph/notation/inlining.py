@@ -11,6 +11,7 @@ from mmnotebook.graph.exclusive import apart, arms_by_node
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.notation.phrases import is_default, select
 from mmnotebook.graph.notation.terms import Ends
+from mmnotebook.graph.selecting import Drop, names_in
 from mmnotebook.graph.steps import KINDS
 
 
@@ -149,7 +150,8 @@ class Inlining:
                 through = [self._through(outer, wire, node) for outer in self._flowing()]
             else:
                 through = [replace(wire, node=self._renamed[wire.node])]
-            wires += [one.labelled(wire.key) for one in through] if named else through
+            keyed = named or wire.label is not None
+            wires += [one.labelled(wire.key) for one in through] if keyed else through
         takes = any(wire.node == self._replaced for wire in node.inputs)
         gather = self._gather(node) if takes else node.gather
         return replace(node, name=self._renamed[node.name], inputs=tuple(wires), gather=gather)
@@ -214,7 +216,9 @@ class Inlining:
 
 
 def _fields(wire: Input) -> str:
-    """`field "x"`, `fields "x", "y"`."""
-    names = (wire.select,) if isinstance(wire.select, str) else wire.select or ()
+    """`field "x"`, `fields "x", "y"`, `all fields but "x"`."""
+    names = names_in(wire.select)
     quoted = ", ".join(f'"{name}"' for name in names)
+    if isinstance(wire.select, Drop):
+        return f"all fields but {quoted}"
     return f"field{'' if len(names) == 1 else 's'} {quoted}"

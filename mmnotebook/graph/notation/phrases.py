@@ -7,6 +7,7 @@ from typing import Any
 
 from mmnotebook.graph import steps
 from mmnotebook.graph.graph import Input, Node
+from mmnotebook.graph.selecting import Drop
 
 _IN_PLACE = ("data", "path", "model", "function", "arms", "small", "big", "models")
 _NAMES = ("data", "model", "function", "small", "big", "default", "score", "by_function")
@@ -61,9 +62,11 @@ def labelled(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def select(wire: Input) -> str:
-    """`["x"]`, `[["a", "b"]]`, or nothing."""
+    """`["x"]`, `[["a", "b"]]`, `.drop("y")`, or nothing."""
     if wire.select is None:
         return ""
+    if isinstance(wire.select, Drop):
+        return call(".drop", list(map(_text, wire.select.names)))
     if isinstance(wire.select, str):
         return f"[{_text(wire.select)}]"
     return f"[[{', '.join(map(_text, wire.select))}]]"

@@ -12,10 +12,18 @@ from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.notation.draft import Draft
 from mmnotebook.graph.notation.log import Log, is_gap, listed
-from mmnotebook.graph.notation.terms import BROKEN, Ends, field_of, pieces, together
+from mmnotebook.graph.notation.terms import (
+    BROKEN,
+    Ends,
+    pieces,
+    select_of,
+    selected_of,
+    together,
+)
 from mmnotebook.graph.notation.words import Words
 
-_SELECT = 'one field, ["x"], or several, [["x", "y"]]'
+_SELECT = 'one field, ["x"], several, [["x", "y"]], or all but some, .drop("x")'
+_DROP = '.drop("field", "other")'
 
 
 class Reader:
@@ -176,27 +184,31 @@ class Reader:
         return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
-        """A term without its `[…]`, and what stands in the brackets."""
-        if not isinstance(node, ast.Subscript):
-            return node, None
-        inner, select = node.value, node.slice
-        if isinstance(inner, ast.Subscript):
+        """A term without its `[…]` or `.drop(…)`, and that."""
+        inner, depth = node, 0
+        while (within := selected_of(inner)) is not None:
+            inner, depth = within, depth + 1
+        if depth > 1:
             self._log.add(node, "a field of a field", allowed=_SELECT)
-        while isinstance(inner, ast.Subscript):
-            inner = inner.value
-        return inner, select
+        return inner, node if depth else None
 
     def _selected(self, node: ast.expr, ends: Ends, select: ast.expr | None) -> Ends:
         if select is None or ends.broken:
             return ends
-        field = field_of(select)
+        field = select_of(select)
         if field is None:
-            self._log.add(select, "not a field", allowed=_SELECT)
+            self._not_a_field(select)
         elif any(wire.select is not None for wire in ends.wires):
             self._log.add(node, "a field of a field", allowed=_SELECT)
         else:
             return replace(ends, wires=tuple(replace(w, select=field) for w in ends.wires))
         return BROKEN
+
+    def _not_a_field(self, select: ast.expr) -> None:
+        if isinstance(select, ast.Subscript):
+            self._log.add(select.slice, "not a field", allowed=_SELECT)
+        else:
+            self._log.add(select, "drop takes names of fields, in quotes", allowed=_DROP)
 
     def _named(self, node: ast.Name, name: str | None) -> Ends:
         """A bare name at the start of a line."""

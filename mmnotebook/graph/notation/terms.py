@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmnotebook.graph.graph import Gather, Input
+from mmnotebook.graph.selecting import Drop, Select
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,29 @@ def together(parts: Sequence[Ends], gather: Gather) -> Ends:
     return Ends(wires, gather if wires else None, mixed, any(part.broken for part in parts))
 
 
-def field_of(brackets: ast.expr) -> str | tuple[str, ...] | None:
-    """The field, or the fields, that stand in `[…]` after a term; None when none do."""
-    several = isinstance(brackets, ast.List)
-    items = brackets.elts if isinstance(brackets, ast.List) else [brackets]
+def selected_of(term: ast.expr) -> ast.expr | None:
+    """What `[…]` or `.drop(…)` is written after; None for a term without them."""
+    if isinstance(term, ast.Subscript):
+        return term.value
+    if isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):
+        return term.func.value if term.func.attr == "drop" else None
+    return None
+
+
+def select_of(term: ast.expr) -> Select:
+    """What the `[…]` or `.drop(…)` at a term's end selects; None when no fields stand there."""
+    if isinstance(term, ast.Call):
+        dropped = None if term.keywords else _texts(term.args)
+        return Drop(dropped) if dropped else None
+    brackets = term.slice if isinstance(term, ast.Subscript) else term
+    if isinstance(brackets, ast.List):
+        return _texts(brackets.elts)
+    only = _texts([brackets])
+    return only[0] if only else None
+
+
+def _texts(items: Sequence[ast.expr]) -> tuple[str, ...] | None:
+    """Texts in quotes; None when there are none, or others among them."""
     values = [item.value for item in items if isinstance(item, ast.Constant)]
     texts = tuple(value for value in values if isinstance(value, str))
-    if not items or len(texts) != len(items):
-        return None
-    return texts if several else texts[0]
+    return texts if items and len(texts) == len(items) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.blocks.packing import loose, pack
 from mmnotebook.runtime.data.elements import Key
 
 ROWS = 4096
@@ -69,6 +69,10 @@ class Block:
     def elements(self) -> Iterator[tuple[Key, Any]]:
         """(key, value) of each element."""
         return zip(self.keys(), self.values.rows(), strict=True)
+
+    def loose(self) -> Iterator[tuple[Key, Any]]:
+        """The same, with several selected fields by name: `of` makes an equal block of them."""
+        return zip(self.keys(), loose(self.values), strict=True)
 
     def take(self, places: Sequence[int]) -> Block:
         """The elements at these places, failures left out."""

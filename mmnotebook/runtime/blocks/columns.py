@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -102,6 +102,9 @@ class Arrays(Column):
 
     def part(self, start: int, stop: int) -> Column:
         return type(self)(self.array[start:stop])
+
+    def field(self, name: str) -> Column | None:
+        return Arrays(self.array[name]) if name in (self.array.dtype.names or ()) else None
 
 
 class Numbers(Arrays):
@@ -220,6 +223,77 @@ class Tuples(Column):
 
     def part(self, start: int, stop: int) -> Column:
         return Tuples(self.kind, tuple(column.part(start, stop) for column in self.columns))
+
+
+class Fields(dict[str, Any]):
+    """Several selected fields of one element, before they are packed as `Selected`."""
+
+
+@dataclass(eq=False)
+class Selected(Column):
+    """Several selected fields of each value: one numpy row for a function, by name for a model.
+
+    Attributes
+    ----------
+    records
+        The fields by name, in the order in which they were selected.
+    """
+
+    records: Column
+
+    def __post_init__(self) -> None:
+        self.nbytes = self.records.nbytes
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def rows(self) -> list[Any]:
+        whole = self._stacked()
+        return [row_of(one.values()) for one in self.fields()] if whole is None else list(whole)
+
+    def fields(self) -> list[Fields]:
+        """The values as records."""
+        return list(map(Fields, self.records.rows()))
+
+    def stacked(self) -> Column:
+        """The numpy rows as one array where they are numbers of one shape, else as a list."""
+        whole = self._stacked()
+        return Objects(self.rows()) if whole is None else Arrays(whole)
+
+    def _stacked(self) -> np.ndarray[Any, Any] | None:
+        parts = self.records.columns.values() if isinstance(self.records, Records) else ()
+        arrays = [part.array for part in parts if isinstance(part, Arrays)]
+        fits = bool(parts) and len(arrays) == len(parts)
+        if not fits or len({a.shape for a in arrays}) > 1 or any(_is_time(a) for a in arrays):
+            return None
+        return np.stack(arrays, axis=1)
+
+    def take(self, places: Sequence[int]) -> Column:
+        return Selected(self.records.take(places))
+
+    def part(self, start: int, stop: int) -> Column:
+        return Selected(self.records.part(start, stop))
+
+    def field(self, name: str) -> Column | None:
+        return self.records.field(name)
+
+
+def _is_time(array: np.ndarray[Any, Any]) -> bool:
+    return array.dtype.kind in "mM"
+
+
+def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
+    """Several fields as one numpy row; texts beside numbers stay what they are."""
+    values = list(fields)
+    texts = [isinstance(value, (str, bytes)) for value in values]
+    if not any(texts) or all(texts):
+        try:
+            return np.array(values)
+        except ValueError:  # arrays of unequal shapes
+            pass
+    row = np.empty(len(values), dtype=object)
+    row[:] = values
+    return row
 
 
 def size_of(value: Any) -> int:

@@ -12,10 +12,12 @@ import torch
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
     Column,
+    Fields,
     Numbers,
     Objects,
     Records,
     Same,
+    Selected,
     Tensors,
     Tuples,
 )
@@ -37,9 +39,14 @@ def concat(columns: Sequence[Column]) -> Column:
     if len(parts) == 1:
         return parts[0]
     joined = _joined(parts[0], parts) if len({*map(type, parts)}) == 1 else None
-    if joined is None:
-        return pack(list(itertools.chain.from_iterable(part.rows() for part in parts)))
-    return joined
+    return (
+        pack(list(itertools.chain.from_iterable(map(loose, parts)))) if joined is None else joined
+    )
+
+
+def loose(column: Column) -> list[Any]:
+    """The values one by one, as `pack` makes the same column of them again."""
+    return [*column.fields()] if isinstance(column, Selected) else column.rows()
 
 
 def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
@@ -58,6 +65,8 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
         if len({(p.kind, len(p.columns)) for p in parts}) == 1:
             whole = zip(*(p.columns for p in parts), strict=True)
             return Tuples(first.kind, tuple(map(concat, whole)))
+    elif isinstance(first, Selected):
+        return Selected(concat([p.records for p in parts]))
     elif isinstance(first, Same) and all(p.value is first.value for p in parts):
         return Same(first.value, sum(map(len, parts)))
     return None
@@ -99,6 +108,8 @@ def _packed(kind: type, rows: list[Any]) -> Column | None:
         return _arrays(kind, rows)
     if kind is torch.Tensor:
         return _tensors(rows)
+    if kind is Fields:
+        return Selected(pack(list(map(dict, rows))))
     if kind is dict:
         names = tuple(rows[0])
         if names and all(type(n) is str for n in names) and all(tuple(r) == names for r in rows):

@@ -11,11 +11,13 @@ import numpy as np
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.errors import cut, nearest, one_line, text_of
+from mmnotebook.graph import selecting
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime.blocks.columns import Column
+from mmnotebook.graph.selecting import Drop, kept
+from mmnotebook.runtime.blocks.columns import Column, Fields, Records, Selected, row_of
 
-Select = str | tuple[str, ...] | None
-"""A field, several, or the value itself."""
+Select = selecting.Select
+"""A field, several in their order, all but some, or the value itself."""
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
@@ -59,18 +61,8 @@ def pick(value: Any, select: Select) -> Any:
 
     Numbers beside texts stay numbers.
     """
-    if select is None:
-        return value
-    if isinstance(select, str):
-        return _field(value, select)
-    return row_of([_field(value, name) for name in select])
-
-
-def row_of(items: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """Items as one numpy row; a row of objects where numpy would make texts of numbers."""
-    row = np.array(items)
-    kept = {"U": str, "S": bytes}.get(row.dtype.kind, object)
-    return row if all(isinstance(i, kept) for i in items) else np.array(items, dtype=object)
+    picked = _pick(value, select)
+    return row_of(picked.values()) if isinstance(picked, Fields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
@@ -81,25 +73,79 @@ def array_of(value: Any) -> np.ndarray[Any, Any]:
 def pick_column(
     values: Sequence[Any], select: Select
 ) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
-    """The selected field of all values at once and None, or the values and what picks from each."""
+    """What is selected of all values at once and None, or the values and what picks from each."""
     if select is None:
         return values, None
-    if isinstance(select, str) and isinstance(values, Column):
-        column = values.field(select)
-        if column is not None:
-            return column, None
-    return values, functools.partial(pick, select=select)
+    if isinstance(values, Selected):  # its fields are there, under their names
+        picked, pick = pick_column(values.records, select)
+        return (picked, None) if pick is None else (values.records, pick)
+    column = _column(values, select) if isinstance(values, Column) else None
+    return (values, functools.partial(_pick, select=select)) if column is None else (column, None)
+
+
+def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
+    """What is selected of all values; None where some of them lack it, or nothing would be left."""
+    if isinstance(select, str):
+        return values.field(select)
+    names: tuple[str, ...] = ()
+    if not isinstance(select, Drop):
+        names = () if _has_twice(select) else select
+    elif isinstance(values, Records) and all(name in values.columns for name in select.names):
+        names = kept(select, values.columns)
+    columns = {name: values.field(name) for name in names}
+    known = {name: column for name, column in columns.items() if column is not None}
+    if not names or len(known) < len(columns):
+        return None
+    dtypes = values.dtypes if isinstance(values, Records) else {}
+    return Selected(Records(known, {name: dtypes[name] for name in known if name in dtypes}))
+
+
+def _pick(value: Any, select: Select) -> Any:
+    """What is selected of a value, several fields under their names."""
+    if select is None:
+        return value
+    if isinstance(select, str):
+        return _field(value, select)
+    if not isinstance(select, Drop):
+        chosen = [_field(value, name) for name in select]
+        return row_of(chosen) if _has_twice(select) else Fields(zip(select, chosen, strict=True))
+    for name in select.names:
+        _field(value, name)
+    left = Fields({name: value[name] for name in kept(select, _names(value) or ())})
+    if not left:
+        raise MissingField(f"no field is left without {', '.join(map(repr, select.names))}")
+    return left
 
 
 def _field(value: Any, name: str) -> Any:
+    if has_field(value, name):
+        return value[name]
+    names = _names(value)
+    if names is None:
+        kind = type(value).__name__
+        raise MissingField(f"no field {name!r}: the element is a {kind}, not a record")
+    close = nearest(name, names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
+
+
+def _has_twice(select: tuple[str, ...]) -> bool:
+    """Is a field selected twice? Then it can stand in a row alone."""
+    return len(set(select)) < len(select)
+
+
+def has_field(value: Any, name: str) -> bool:
+    """Is a value a record that has this field?"""
+    if isinstance(value, (dict, Mapping)):  # a dict is by far the most, and found at once
+        return name in value
+    return isinstance(value, np.void) and name in (value.dtype.names or ())
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """The fields of a record; None for any other value."""
     if isinstance(value, Mapping):
-        if name in value:
-            return value[name]
-        names = [str(key) for key in value]
-        close = nearest(name, names)
-        hint = f"; did you mean {close!r}?" if close else ""
-        raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
-    raise MissingField(f"no field {name!r}: the element is a {type(value).__name__}, not a record")
+        return tuple(map(str, value))
+    return value.dtype.names if isinstance(value, np.void) else None
 
 
 def own(value: Any) -> Any:
@@ -126,12 +172,12 @@ def own(value: Any) -> Any:
 
 def by_value(key: Key, value: Any, by: str) -> Any:
     """The field that `by=` names: of a value that is a record, else of the source's element."""
-    if isinstance(value, Mapping) and by in value:
+    if has_field(value, by):
         return value[by]
     carried = dict(key.fields)
     if by in carried:
         return carried[by]
-    names = [*(map(str, value) if isinstance(value, Mapping) else ()), *carried]
+    names = [*(_names(value) or ()), *carried]
     close = nearest(by, names)
     hint = f"; did you mean {close!r}?" if close else ""
     found = f"; found: {', '.join(names)}{hint}" if names else ""

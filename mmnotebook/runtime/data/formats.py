@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmnotebook.graph.shapes import Shape
 from mmnotebook.runtime.blocks.block import BYTES, ROWS
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records
 from mmnotebook.runtime.data import cutting, frames, images, packed
@@ -54,6 +55,10 @@ class Reader(ABC):
         """The rows before which a file is cut, so that several workers can share it."""
         return ()
 
+    def fields(self, path: str) -> Shape:
+        """What its elements are where the file says so at once, else None."""
+        return None
+
     @abstractmethod
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         """The elements from row `start` to before row `stop`, a block's at a time at most."""
@@ -64,6 +69,9 @@ class NpyReader(Reader):
 
     def quick_count(self, path: str) -> int:
         return len(_npy(path))
+
+    def fields(self, path: str) -> Shape:
+        return {name: {} for name in _npy(path).dtype.names or ()}
 
     def cuts(self, path: str) -> Sequence[int]:
         array = _npy(path)
@@ -98,6 +106,12 @@ class ParquetReader(Reader):
 
     def quick_count(self, path: str) -> int:
         return int(_parquet(path).metadata.num_rows)
+
+    def fields(self, path: str) -> Shape:
+        schema = _parquet(path).schema_arrow
+        names = schema.empty_table().to_pandas().columns  # those of an index are none of a record
+        nested = {name for name in names if schema.field(name).type.num_fields}
+        return {str(name): None if name in nested else {} for name in names}
 
     def cuts(self, path: str) -> Sequence[int]:
         # Between row groups alone: a part of one is found by decoding all that stands before.
@@ -185,6 +199,11 @@ class CsvReader(Reader):
 
     library = "pandas"
 
+    def fields(self, path: str) -> Shape:
+        import pandas as pd
+
+        return {str(name): {} for name in pd.read_csv(path, nrows=0).columns}
+
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         import pandas as pd
 
@@ -257,6 +276,9 @@ class ImageReader(Reader):
 
     def quick_count(self, path: str) -> int:
         return 1
+
+    def fields(self, path: str) -> Shape:
+        return {"image": {}, "path": {}, "label": {}}
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         if start > 0 or stop == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -11,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import plain
-from mmnotebook.errors import shown
+from mmnotebook.errors import nearest, shown
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
+from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Selected, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import frames
 from mmnotebook.runtime.data.elements import array_of
+from mmnotebook.runtime.models import naming
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,74 @@ class NoNumbersError(TypeError):
     """Examples that cannot be tensors."""
 
 
+def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
+    """A batch as a model with these inputs is given it.
+
+    Of records the model is given the fields that are its inputs, in its own order; without names
+    it is given whole records, and several selected fields as one numpy row.
+
+    Raises
+    ------
+    ValueError
+        When an input has no field, with the nearest one.
+    """
+    column = pack(batch)
+    if isinstance(column, Selected):
+        fields = _fields_of(column.records)
+        if names is None or not names.match(fields):
+            return column.stacked()
+        column = column.records
+    if names is None or not isinstance(column[0], (Mapping, np.void)):
+        return column
+    if names.open and not names.known:
+        return column
+    fields = _fields_of(column)
+    for name in names.missing(fields):
+        raise ValueError(no_field(name, fields, names))
+    taken = names.taken(fields)
+    known = column.dtypes if isinstance(column, Records) else {}
+    dtypes = {name: known[name] for name in taken if name in known}
+    return Records({name: _part(column, name) for name in taken}, dtypes)
+
+
+def unnamed(batch: Sequence[Any]) -> Column:
+    """A batch packed; several selected fields as one numpy row."""
+    column = pack(batch)
+    return column.stacked() if isinstance(column, Selected) else column
+
+
+def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
+    """Says that an input has no field."""
+    close = nearest(name, names.extra(fields) or fields)
+    hint = f"; did you mean {close!r}?" if close else ""
+    if names.known == (name,) and not names.always:
+        hint += '; one field alone: data["x"], or input="x"'
+    return f"no field {name!r} for the model's input; the record has {', '.join(fields)}{hint}"
+
+
+def _fields_of(column: Column) -> list[str]:
+    """The fields that all values have, and those that only some have: these cost their batch."""
+    if isinstance(column, Records):
+        return list(column.columns)
+    names: dict[str, None] = {}
+    for value in column:
+        names.update(dict.fromkeys(value if isinstance(value, Mapping) else value.dtype.names))
+    return list(names)
+
+
+def _part(column: Column, name: str) -> Column:
+    """One field of all values."""
+    part = column.field(name)
+    if part is None:
+        lacking = next((value for value in column if name not in value), None)
+        if lacking is not None:
+            raise ValueError(
+                f"no field {name!r} for the model's input; the record has {', '.join(lacking)}"
+            )
+        part = pack([value[name] for value in column])
+    return unnamed(part)
+
+
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
 
@@ -92,7 +161,7 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     tensors. Numbers are given in the module's own floating type, but whole numbers stay whole for
     a module that looks them up in an embedding. The tensor is a copy: the module may change it.
     """
-    column = pack(batch)
+    column = unnamed(batch)
     if isinstance(column, Records):
         return {name: torch_batch(part, model, device) for name, part in column.columns.items()}
     import torch
@@ -160,37 +229,12 @@ def _keeps_whole(stacked: Any, model: Any) -> bool:
     return any(name.startswith("Embedding") for name in names)
 
 
-def unknown_field(call: Any, record: Mapping[str, Any]) -> TypeError | None:
-    """The refusal of a record with a field that is no argument of the module's."""
-    try:
-        taken = inspect.signature(getattr(call, "forward", call)).parameters.values()
-    except (TypeError, ValueError):  # of some compiled modules it is not known
-        return None
-    names = [one.name for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    unknown = [name for name in record if name not in names]
-    if not unknown or any(one.kind == one.VAR_KEYWORD for one in taken):
-        return None
-    return TypeError(
-        f"a record's fields are given by name, and the module has no argument {unknown[0]!r}; "
-        f'its arguments: {", ".join(names)}; one field alone: data["x"], or input="x"'
-    )
-
-
 def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
-    named = getattr(model, "feature_names_in_", None)
-    column = pack(batch)
+    """A batch as a DataFrame where names are known, texts as a list, else an array of rows."""
+    names = naming.of_estimator(model)
+    column = by_name(batch, names)
     if isinstance(column[0], Mapping):
-        frame = frames.frame_of(column)
-        if named is None:
-            return frame
-        missing = [str(name) for name in named if name not in frame]
-        if missing:
-            fields = ", ".join(map(str, frame.columns))
-            message = (
-                f"the estimator was fitted on a field {missing[0]!r}; the example has: {fields}"
-            )
-            raise ValueError(message)
-        return frame[list(named)]
+        return frames.frame_of(column)
     if isinstance(column[0], str):
         return column.rows()
     if isinstance(column, Arrays):
@@ -199,20 +243,28 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
         array = np.stack([array_of(plain(example)) for example in column])
     if array.ndim == 1:
         array = array.reshape(-1, 1)
-    if named is not None and array.ndim == 2 and array.shape[1] == len(named):
-        import pandas as pd
-
-        return pd.DataFrame(array, columns=named)
-    return array
+    return labelled(array, names)
 
 
-def python_batch(batch: Sequence[Any]) -> Any:
+def labelled(array: Any, names: InputNames | None) -> Any:
+    """Rows of numbers under the names of a model's columns, where they are as many."""
+    if names is None or array.ndim != 2 or array.shape[1] != len(names.needed):
+        return array
+    import pandas as pd
+
+    return pd.DataFrame(array, columns=list(names.needed))
+
+
+def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
     """What a Python model is given, by what the examples are and not by what they are with.
 
     Numbers, arrays, tensors and lists of numbers are numpy rows: one array of those of one shape,
-    a list of them otherwise. Anything else, a PIL image too, is in a list as it is.
+    a list of them otherwise. Anything else, a PIL image too, is in a list as it is. Fields that
+    were selected for an object that knows the names of its inputs are in its order.
     """
     column = pack(batch)
+    if isinstance(column, Selected):
+        column = unnamed(column if names is None else Selected(by_name(column, names)))
     if isinstance(column, Arrays):
         return column.array.copy()
     if isinstance(column, Tensors):

@@ -71,8 +71,8 @@ def register(
     method
         Which method of the model is called with a batch, such as ``"predict_proba"``.
     input
-        The field of the element that the model is given; several become one numpy row in that
-        order. None gives it the value that flows.
+        The field of the element that the model is given, or several: by name to a model that
+        knows names, else as one numpy row in that order. None gives it the value that flows.
     preprocess
         A function of one example, for what the model is given in its place.
     output, postprocess

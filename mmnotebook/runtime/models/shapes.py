@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import is_prediction
-from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Tuples
+from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Selected, Tuples
 
 _OTHER = "other"
 
@@ -22,6 +22,8 @@ def alike(values: Column) -> list[Sequence[int]]:
     """
     if not len(values):
         return []
+    if isinstance(values, Selected):
+        return alike(values.records)
     if _is_stacked(values):
         return [range(len(values))]
     found: dict[Hashable, list[int]] = defaultdict(list)

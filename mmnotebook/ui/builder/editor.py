@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph import shapes
 from mmnotebook.graph.editing import commands, placing, texts
 from mmnotebook.graph.editing.document import Document, Edit
 from mmnotebook.graph.editing.history import History
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
+from mmnotebook.graph.shapes import Shape
 from mmnotebook.ui.builder import scene
 
 Command = Mapping[str, Any]
@@ -79,9 +82,9 @@ class Editor:
         """The pipeline's text: canonical, or what was typed while that says no graph."""
         return self._typed if self._typed is not None else texts.written(self.graph)
 
-    def problems(self) -> list[Problem]:
-        """What is wrong with the graph, and the names in it that stand for nothing."""
-        return texts.problems(self.graph, self.names())
+    def problems(self, part: Graph | None = None) -> list[Problem]:
+        """What is wrong with the graph, or a part of it; names and fields of nothing too."""
+        return texts.problems(self.graph if part is None else part, self.names(), _of_data)
 
     def handled(self, view: str, number: int) -> None:
         """Count a view's command, whatever comes of it."""
@@ -171,3 +174,12 @@ class Editor:
                 "undo": self._history.undoable if self._typed is None else _TYPING,
                 "redo": self._history.redoable,
             }
+
+
+def _of_data(value: Any) -> Shape:
+    """The shape of the elements of data; files are looked into, which takes the runtime."""
+    if not isinstance(value, (str, PurePath)):
+        return shapes.of_data(value)
+    from mmnotebook.runtime.data import fields
+
+    return fields.of_data(value)

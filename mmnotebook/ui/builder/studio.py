@@ -10,7 +10,6 @@ from ipywidgets import Layout
 
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
-from mmnotebook.graph.editing import texts
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
@@ -87,7 +86,7 @@ class Studio:
         """
         graph = self.editor.graph
         part = graph if until is None else graph.upto(until)
-        wrong = [*self.editor.wrong, *texts.problems(part, self._names())]
+        wrong = [*self.editor.wrong, *self.editor.problems(part)]
         if not len(part):
             wrong.append(Problem("there is nothing to run", allowed="data | step"))
         if wrong:

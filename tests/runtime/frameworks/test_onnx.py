@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import mmnotebook as mm
-from mmnotebook.errors import ModelError
+from mmnotebook.errors import GraphError, ModelError
 from mmnotebook.runtime.models import frameworks
 from mmnotebook.runtime.models.frameworks import onnx_session, onnx_weights
 
@@ -96,7 +96,7 @@ def test_inputs_and_outputs_by_name(pixels: np.ndarray[Any, Any]) -> None:
 def test_an_input_without_a_field_names_the_nearest(pixels: np.ndarray[Any, Any]) -> None:
     mm.register("both", labelled())
     records = [{"left": row, "rihgt": row} for row in pixels[:5]]
-    with pytest.raises(mm.RunError, match="no field 'right'.*did you mean 'rihgt'"):
+    with pytest.raises(GraphError, match="no field for the input 'right'.*did you mean 'rihgt'"):
         mm.run(mm.pipeline("records | both", records=records))
 
 

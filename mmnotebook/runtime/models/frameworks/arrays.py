@@ -8,30 +8,32 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import plain
-from mmnotebook.errors import nearest, shown
+from mmnotebook.errors import shown
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
-from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import frames
+from mmnotebook.runtime.models import naming
+from mmnotebook.runtime.models.inputs import by_name, labelled, unnamed
 
 Array = np.ndarray[Any, Any]
 
 
-def stacked(batch: Sequence[Any]) -> Array | dict[str, Array]:
+def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | dict[str, Array]:
     """A batch as one array with a row per example; records as an array per field.
 
-    The arrays may share memory with the batch: a caller that writes copies first.
+    Of records a model with names is given the fields that are its inputs. The arrays may share
+    memory with the batch: a caller that writes copies first.
     """
-    column = pack(batch)
+    column = by_name(batch, names)
     if isinstance(column, Records):
         return {name: _array(part) for name, part in column.columns.items()}
     if isinstance(column[0], Mapping):
-        names = list(column[0])
-        return {name: _array([record[name] for record in column]) for name in names}
+        return {name: _array([record[name] for record in column]) for name in column[0]}
     return _array(column)
 
 
 def _array(batch: Sequence[Any]) -> Array:
-    column = pack(batch)
+    column = unnamed(batch)
     if isinstance(column, Arrays):
         return column.array
     if isinstance(column, Tensors):
@@ -50,17 +52,12 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
     Records give their own names; a model that was fitted on named columns is given those alone,
     in its own order.
     """
-    import pandas as pd
-
-    column = pack(batch)
+    known = naming.of_columns(names)
+    column = by_name(batch, known)
     if isinstance(column[0], Mapping):
-        return frames.frame_of(column, names)
+        return frames.frame_of(column)
     array = _array(column)
-    if array.ndim == 1:
-        array = array.reshape(-1, 1)
-    if names is not None and array.ndim == 2 and array.shape[1] == len(names):
-        return pd.DataFrame(array, columns=list(names))
-    return array
+    return labelled(array.reshape(-1, 1) if array.ndim == 1 else array, known)
 
 
 def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
@@ -73,22 +70,15 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     ValueError
         When an input has no field, with the nearest one.
     """
-    given = stacked(batch)
-    if not isinstance(given, dict):
-        if len(names) == 1:
-            return {names[0]: given}
-        raise ValueError(
-            f"the model has {len(names)} inputs, {', '.join(names)}: give it records with these "
-            f"fields; the example is {shown(batch[0])}"
-        )
-    missing = [name for name in names if name not in given]
-    if missing:
-        close = nearest(missing[0], given)
-        raise ValueError(
-            f"no field {missing[0]!r} for the model's input; the record has {', '.join(given)}"
-            + (f"; did you mean {close!r}?" if close else "")
-        )
-    return {name: given[name] for name in names}
+    given = stacked(batch, InputNames(tuple(names)))
+    if isinstance(given, dict):
+        return given
+    if len(names) == 1:
+        return {names[0]: given}
+    raise ValueError(
+        f"the model has {len(names)} inputs, {', '.join(names)}: give it records with these "
+        f"fields; the example is {shown(batch[0])}"
+    )
 
 
 def own_memory(array: Array) -> Array:

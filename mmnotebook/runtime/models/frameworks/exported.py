@@ -11,6 +11,7 @@ from typing import Any
 
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models.frameworks import base
@@ -33,7 +34,8 @@ def store(name: str, program: Any) -> ModelSpec:
     spec = base.of_file(name, "torch", "exported", path, "ExportedProgram")
     # The archive carries an id of its own: the same program gives another file each time.
     parts = (str(program.graph), str(program.call_spec), program.state_dict, program.constants)
-    return replace(spec, fingerprint=digest(parts), batch_size=batch)
+    names = _names(program)
+    return replace(spec, fingerprint=digest(parts), batch_size=batch, input_names=names)
 
 
 def from_file(name: str, path: Path) -> ModelSpec:
@@ -47,7 +49,7 @@ def from_file(name: str, path: Path) -> ModelSpec:
         remedy = "save it with torch.export.save(program, path), with this version of torch"
         raise base.unloadable(name, path, error, remedy) from error
     spec = base.of_file(name, "torch", "exported", path)
-    return replace(spec, batch_size=_batch(name, program))
+    return replace(spec, batch_size=_batch(name, program), input_names=_names(program))
 
 
 @contextmanager
@@ -80,6 +82,14 @@ def load(path: str) -> Any:
             return self.program(*given, *placed, **named)
 
     return Exported(torch.export.load(path))
+
+
+def _names(program: Any) -> InputNames | None:
+    """The names of its arguments, where each is one tensor."""
+    names = tuple(program.graph_signature.user_inputs)
+    args, kwargs = program.call_spec.in_spec.children()
+    single = args.num_children + kwargs.num_children == len(names)
+    return InputNames(names) if single and all(isinstance(name, str) for name in names) else None
 
 
 def _batch(name: str, program: Any) -> int | None:

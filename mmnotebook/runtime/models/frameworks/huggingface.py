@@ -11,9 +11,11 @@ from typing import Any
 
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
@@ -55,16 +57,34 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         form = "pipeline" if options.extra.get("task") else "model"
         _check_pipeline(name, form, options)
         spec = replace(of_file(name, "huggingface", form, path), params=_params(path, options))
-        _tried(spec, options, str(path))
-        return replace(spec, target=options.model_class)
+        names = _names(_tried(spec, options, str(path)), options)
+        return replace(spec, target=options.model_class, input_names=names)
     if not _claims(target):
         raise not_mine(name, target, FRAMEWORK)
     if options.model_class is not None or options.model_params or options.extra:
         raise only_files(name, target, *options.extra)
     spec = _stored(name, target)
     _check_pipeline(name, spec.form, options)
-    _tried(spec, options, spec.origin)
-    return spec
+    return replace(spec, input_names=_names(_tried(spec, options, spec.origin), options))
+
+
+def _names(model: Any, options: Options) -> InputNames:
+    """A pipeline takes fields of any name, a model its own inputs without those of the training."""
+    if is_a(model, _PIPELINE):
+        return InputNames(open=True, always=True)
+    from transformers.utils import find_labels
+
+    truth = find_labels(type(model))
+    known = list((naming.of_call(model.forward) or InputNames()).known)
+    needed: tuple[str, ...] = ()
+    if options.method is not None:
+        own = naming.of_call(getattr(model, options.method)) or InputNames()
+        # What `generate` takes beside its own arguments goes on to `forward`.
+        known = [*own.known, *(known if own.open else ())]
+    else:
+        needed = (naming.of_call(model.forward) or InputNames()).needed
+    left = (name for name in dict.fromkeys(known) if name not in (*truth, *needed))
+    return InputNames(needed, tuple(left), tuple(truth), always=True)
 
 
 def _check_pipeline(name: str, form: str, options: Options) -> None:
@@ -126,7 +146,8 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     loaded = _tried(spec, options, target)
     config = (loaded.model if form == "pipeline" else loaded).config
     # The commit that the name stands for now: a new one on the hub is another model.
-    return replace(spec, fingerprint=digest((target, getattr(config, "_commit_hash", None))))
+    digested = digest((target, getattr(config, "_commit_hash", None)))
+    return replace(spec, fingerprint=digested, input_names=_names(loaded, options))
 
 
 def _tried(spec: ModelSpec, options: Options, origin: str) -> Any:

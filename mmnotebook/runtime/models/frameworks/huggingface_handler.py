@@ -16,7 +16,6 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from mmnotebook.errors import shown
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import own_methods
 from mmnotebook.runtime.models.frameworks.huggingface import load
@@ -54,11 +53,14 @@ class PipelineHandler(_Handler):
         if "num_workers" in (inference_args or {}):
             raise ValueError("num_workers: the inputs are prepared in the process of the model")
 
+    takes_columns = True
+
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> list[Any]:
         # A data set: of a list of one, some pipelines give back the output without its list.
-        examples = KeyDataset([{"": example} for example in batch], "")
+        given = inputs.by_name(batch, self._spec.fields).rows()
+        examples = KeyDataset([{"": example} for example in given], "")
         arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
         return Each(model(examples, **arguments))
 
@@ -87,9 +89,7 @@ class ModelHandler(_Handler):
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
             arguments.setdefault("use_cache", False)  # it would be no output of an element
         with torch.no_grad():
-            given = inputs.arranged(
-                batch, self._spec, lambda part: _tensors(part, model, self._spec.method)
-            )
+            given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
             if collated:
                 given = inputs.on_device(given, model, model.device)
             made = (
@@ -97,9 +97,13 @@ class ModelHandler(_Handler):
             )
         return _outputs(made)
 
+    def _given(self, part: Sequence[Any], model: Any) -> Any:
+        named = inputs.by_name(part, self._spec.fields)
+        return _tensors(named, model, self._spec.method)
+
 
 def _tensors(batch: Sequence[Any], model: Any, method: str | None) -> Any:
-    column = pack(batch)
+    column = inputs.unnamed(batch)
     if isinstance(column[0], Mapping):
         names = list(column[0])
         parts = {name: column.field(name) or [row[name] for row in column] for name in names}

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
@@ -40,7 +41,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         spec = replace(_of_path(name, _written(name, _content(name, target))), origin="ModelProto")
     session = _tried(spec)
     _check_method(name, options.method, [output.name for output in session.get_outputs()])
-    return spec
+    names = tuple(slot.name for slot in session.get_inputs())
+    return replace(spec, input_names=InputNames(names))
 
 
 def _of_session(name: str, session: Any) -> ModelSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import cloudpickle
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import base, pickles
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -38,7 +40,8 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
             raise base.not_mine(name, target, FRAMEWORK)
         held, form = pickles.load(name, target)
         _check(name, held, options.method)
-        return base.of_file(name, "python", form, target)
+        spec = base.of_file(name, "python", form, target)
+        return replace(spec, input_names=naming.of_estimator(held))
     _check(name, target, options.method)
     path = storage.new_folder("model") / f"{name}.pkl"
     try:
@@ -47,7 +50,8 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
     origin = getattr(target, "__name__", type(target).__name__)
-    return base.of_object(base.of_file(name, "python", "pickle", path, origin), target)
+    spec = base.of_object(base.of_file(name, "python", "pickle", path, origin), target)
+    return replace(spec, input_names=naming.of_estimator(target))
 
 
 def handler(spec: ModelSpec) -> Any:

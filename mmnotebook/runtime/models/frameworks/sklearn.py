@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import base, pickles
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -27,7 +29,8 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
-        return base.of_file(name, "sklearn", form, target)
+        spec = base.of_file(name, "sklearn", form, target)
+        return replace(spec, input_names=naming.of_estimator(estimator))
     if not claims(target):
         raise base.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
@@ -38,7 +41,8 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
             cloudpickle.dump(target, file, protocol=5)
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
-    return base.of_object(base.of_file(name, "sklearn", "pickle", path, kind), target)
+    spec = base.of_object(base.of_file(name, "sklearn", "pickle", path, kind), target)
+    return replace(spec, input_names=naming.of_estimator(target))
 
 
 def handler(spec: ModelSpec) -> Any:

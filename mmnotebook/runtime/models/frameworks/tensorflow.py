@@ -9,6 +9,7 @@ from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
@@ -96,8 +97,25 @@ def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
             "a file of weights needs model_class=; otherwise save the model again with this "
             "version of Keras",
         ) from error
-    called(spec.name, model, options.method)
-    return spec
+    call = called(spec.name, model, options.method)
+    return replace(spec, input_names=_names(model, call))
+
+
+def _names(model: Any, call: Any) -> InputNames | None:
+    """The inputs of a signature, of a functional model, or of one that was built on a dict."""
+    _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
+    if wanted:
+        return InputNames(tuple(wanted))
+    given = getattr(model, "input", None) if hasattr(model, "inputs") else None
+    if given is None and hasattr(model, "get_build_config"):
+        given = (model.get_build_config() or {}).get("input_shape")
+        given = given if isinstance(given, dict) else None
+    if isinstance(given, dict):
+        return InputNames(tuple(given), always=True)
+    parts = given if isinstance(given, (list, tuple)) else [given]
+    names = [getattr(part, "name", None) for part in parts]
+    known = tuple(name for name in names if isinstance(name, str))
+    return InputNames(known) if len(known) == len(names) else None
 
 
 def load(spec: ModelSpec) -> Any:

@@ -47,7 +47,8 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
         if call is model and isinstance(model, tf.keras.Model):
             arguments.setdefault("training", False)
         with self._device():
-            given = inputs.arranged(batch, self._spec, arrays.stacked)
+            names = self._spec.fields
+            given = inputs.arranged(batch, self._spec, lambda part: arrays.stacked(part, names))
             return _as_arrays(self._call(call, given, arguments))
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import base, exported
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -43,7 +44,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     if not is_a(target, {("torch", "Module")}):
         raise base.not_mine(name, target, FRAMEWORK)
     base.check_method(name, target, options.method)
-    return _store_module(name, target)
+    return _store_module(name, target, options)
 
 
 def handler(spec: ModelSpec) -> Any:
@@ -53,7 +54,7 @@ def handler(spec: ModelSpec) -> Any:
     return TorchHandler(spec)
 
 
-def _store_module(name: str, module: Any) -> ModelSpec:
+def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
     import torch
 
     path = storage.new_folder("model") / f"{name}.pt"
@@ -68,7 +69,13 @@ def _store_module(name: str, module: Any) -> ModelSpec:
         raise base.unpicklable(name, module, error) from error
     form = "torchscript" if scripted else "module"
     spec = base.of_file(name, "torch", form, path, type(module).__name__)
-    return base.of_object(spec, module)
+    return base.of_object(_named(spec, module, options), module)
+
+
+def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
+    """The spec with the names of what is called with a batch."""
+    call = module if options.method is None else getattr(module, options.method)
+    return replace(spec, input_names=naming.of_call(call))
 
 
 def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
@@ -77,6 +84,7 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         module = _check_state_dict(name, path, options.model_class, params)
         base.check_method(name, module, options.method)
         spec = base.of_file(name, "torch", "state_dict", path)
+        spec = _named(spec, module, options)
         return replace(spec, target=options.model_class, params=params)
     if options.model_params:
         raise ModelError(
@@ -95,8 +103,9 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
             remedy="name the module's class: model_class=Net, model_params={...} "
             "(in a magic: --class Net --params '{...}')",
         )
-    base.check_method(name, _load_torchscript(name, path), options.method)
-    return base.of_file(name, "torch", "torchscript", path)
+    module = _load_torchscript(name, path)
+    base.check_method(name, module, options.method)
+    return _named(base.of_file(name, "torch", "torchscript", path), module, options)
 
 
 def _is_torchscript(path: Path) -> bool:

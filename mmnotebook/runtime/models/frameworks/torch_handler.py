@@ -76,20 +76,14 @@ def torch_inference(
     spec: ModelSpec,
 ) -> Any:
     """Beam's `inference_fn` for torch: what the module returns for a batch."""
+
+    def tensors(part: Sequence[Any]) -> Any:
+        return own_methods.given(inputs.by_name(part, spec.fields), model, device, spec.method)
+
     with torch.no_grad():
-        given = inputs.arranged(
-            batch, spec, lambda part: own_methods.given(part, model, device, spec.method)
-        )
+        given = inputs.arranged(batch, spec, tensors)
         if inputs.is_collated(batch):
             given = inputs.on_device(given, model, device)
         arguments = inference_args or {}
         call = model if spec.method is None else getattr(model, spec.method)
-        if isinstance(given, dict):
-            try:
-                return call(**given, **arguments)
-            except TypeError as error:
-                refusal = inputs.unknown_field(call, given)
-                if refusal is None:
-                    raise
-                raise refusal from error
-        return call(given, **arguments)
+        return call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)

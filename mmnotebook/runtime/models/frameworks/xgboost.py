@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
@@ -60,8 +62,9 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if sklearn_like:
         kept = {key: value for key, value in target.get_params().items() if key in _KEPT}
         spec = replace(spec, target=type(target), params=kept)
-    check_method(name, load(spec), options.method)
-    return spec
+    model = load(spec)
+    check_method(name, model, options.method)
+    return replace(spec, input_names=_names(model))
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
@@ -80,7 +83,12 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
             "XGBoost's",
         ) from error
     check_method(name, model, options.method)
-    return spec
+    return replace(spec, input_names=_names(model))
+
+
+def _names(model: Any) -> InputNames | None:
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    return naming.of_columns(booster.feature_names)
 
 
 def _class_of(path: Path) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.graph.selecting import Drop, Select
 from mmnotebook.graph.steps import names_of
 
 _PASSING = ("filter", "split", "switch")
@@ -23,6 +24,9 @@ MOST_FIELDS = 500
 """That are offered: of the columns of a frame, and of the keys of a record."""
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
+
+
+_ALL_BUT = re.compile(r"all but(?:\s+|\Z)")
 
 
 class Wrong(Exception):
@@ -119,7 +123,7 @@ def joined(names: Iterable[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    plain = name and name == name.strip() and name.isprintable()
+    plain = name and name == name.strip() and name.isprintable() and not _ALL_BUT.match(name)
     if plain and not set(name) & {",", '"'}:
         return name
     return '"' + name.replace('"', '""') + '"'
@@ -151,22 +155,31 @@ def select_text(select: Any) -> str:
     """The selected field, or fields, of a wire as one types them."""
     if select is None:
         return ""
+    if isinstance(select, Drop):
+        return f"all but {joined(select.names)}"
     if isinstance(select, str):
         return joined([select])
     names = joined(select)
     return names + "," if len(select) == 1 else names
 
 
-def read_select(text: str) -> str | tuple[str, ...] | None:
-    """One field, several, or None for the whole value; `a,` is one field as a row of its own."""
-    alone = text.rstrip().endswith(",")
-    names = parted(text.rstrip().removesuffix(","))
+def read_select(text: str) -> Select:
+    """One field, several, all but some, or None for the whole value.
+
+    `a,` is one field as a row of its own, `all but a, b` is the record without these.
+    """
+    dropped = _ALL_BUT.match(text.strip())
+    text = text.strip()[dropped.end() :] if dropped else text.rstrip()
+    alone = text.endswith(",")
+    names = parted(text.removesuffix(","))
     if not names:
-        if alone:
+        if alone or dropped:
             raise Wrong("the name of a field, or names with commas between them")
         return None
     if "" in names or len(set(names)) < len(names):
         raise Wrong("the name of a field, each once")
+    if dropped:
+        return Drop(names)
     return names[0] if len(names) == 1 and not alone else names
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
 from ipywidgets import HTML, Combobox, Dropdown, HBox, Layout, Text, VBox
 
+from mmnotebook.graph import selecting
 from mmnotebook.graph.graph import Input
 from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls import style
@@ -18,6 +19,8 @@ from mmnotebook.ui.builder.controls.style import button, put, show_if
 from mmnotebook.ui.closing import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
+End = tuple[str, str | None] | tuple[str, str | None, str]
+"""An output; with the key of a further field of it."""
 _GATHERS = [
     ("join: the outputs for one element together", "join"),
     ("union: each element as it comes", "union"),
@@ -31,6 +34,7 @@ class WireEditor(Quiet):
         self._ask = edit
         self._wire: Input | None = None
         self._target = ""
+        self._one_of_several = False
         self._name = HTML(layout=Layout(flex="1 1 0", min_width="0"))
         self.cut = button("", "disconnect this input", "chain-broken", width="34px")
         self.select = style.field(Combobox, "field, or fields", continuous_update=False)
@@ -51,6 +55,8 @@ class WireEditor(Quiet):
     def show(self, wire: Input, context: Context) -> None:
         """Show a wire; one that is the same as before leaves the controls alone."""
         end = wire.node if wire.port is None else f"{wire.node}.{wire.port}"
+        ends = [(other.node, other.port) for other in context.node.inputs]
+        self._one_of_several = ends.count((wire.node, wire.port)) > 1
         with self._quietly():
             style.put(self._name, f"<b>{escape(end)}</b> →")
             put(self.cut, f"disconnect {end}", "tooltip")
@@ -83,8 +89,11 @@ class WireEditor(Quiet):
         if new == wire:
             return
         end = {"source": wire.node, "port": wire.port, "target": self._target}
-        chosen = list(select) if isinstance(select, tuple) else select
-        self._tell(self._ask({"op": "wire", **end, "select": chosen, "label": new.label}))
+        chosen = selecting.to_data(select)
+        command = {"op": "wire", **end, "select": chosen, "label": new.label}
+        if self._one_of_several:
+            command["key"] = wire.key
+        self._tell(self._ask(command))
 
     def _disconnect(self, _: Any) -> None:
         if self._wire is not None:
@@ -102,7 +111,7 @@ class InputsEditor(Quiet):
     def __init__(self, edit: Edit) -> None:
         self._ask = edit
         self._target = ""
-        self.wires: dict[tuple[str, str | None], WireEditor] = {}
+        self.wires: dict[End, WireEditor] = {}
         self._title = HTML("<h4>Inputs</h4>")
         self.gather = style.field(Dropdown, "several inputs are", options=_GATHERS)
         self.gather.observe(self._gathered, "value")
@@ -129,7 +138,7 @@ class InputsEditor(Quiet):
         self._target = node.name
 
     def _show_wires(self, context: Context) -> None:
-        wanted = {(wire.node, wire.port): wire for wire in context.node.inputs}
+        wanted = _by_end(context.node.inputs)
         gone = [editor for end, editor in self.wires.items() if end not in wanted]
         self.wires = {end: self.wires.get(end) or WireEditor(self._ask) for end in wanted}
         for end, editor in self.wires.items():
@@ -148,3 +157,12 @@ class InputsEditor(Quiet):
             with self._quietly():
                 put(self.gather, change["old"])
             style.put(self._line, style.error(refused))
+
+
+def _by_end(wires: Iterable[Input]) -> dict[End, Input]:
+    """The wires by where they begin; of several from one output by their keys too."""
+    found: dict[End, Input] = {}
+    for wire in wires:
+        end = (wire.node, wire.port)
+        found[(*end, wire.key) if end in found else end] = wire
+    return found

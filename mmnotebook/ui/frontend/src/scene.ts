@@ -6,11 +6,14 @@ export const SIZE = { width: 168, height: 56 } as const;
 export type Gather = "join" | "union" | null;
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/** What is selected of a value: a field, several, all but some, or null for the value itself. */
+export type Select = string | string[] | { drop: string[] } | null;
+
 /** One input of a node: the output `port` of `node`. */
 export interface Input {
   node: string;
   port: string | null;
-  select: string | string[] | null;
+  select: Select;
   label?: string | null;
 }
 

@@ -99,6 +99,16 @@ test("wires carry their counts, and flow while a node at one of their ends runs"
   );
 });
 
+test("several fields of one output are one wire, which says what is taken", () => {
+  const inputs = [
+    { node: "digits", port: null, select: "a", label: "x" },
+    { node: "digits", port: null, select: { drop: ["b"] }, label: "y" },
+  ];
+  const both = { ...node("both", "map", [], { function: "f" }), inputs };
+  const wires = new Flow().edgesOf({ nodes: [node("digits", "source"), both] }, IDLE, new Set());
+  assert.deepEqual(wires.map((wire) => wire.data?.select), ['"a" · without "b"']);
+});
+
 test("a wire from an output that is no more keeps a port to hang on", () => {
   const split = node("split", "split", [], ARMS);
   const outputs = outputsOf(split, new Set(["a", "gone"]));

@@ -4,7 +4,7 @@ import type { Edge, Node, NodeHandle } from "@xyflow/react";
 
 import { SIZE } from "../scene";
 import { spoken } from "./words";
-import type { NodeStatus, Scene, SceneNode, Status, WireId } from "../scene";
+import type { Input, NodeStatus, Scene, SceneNode, Select, Status, WireId } from "../scene";
 
 export interface Output {
   port: string | null;
@@ -138,21 +138,20 @@ export class Flow {
     const counts = new Map(status.wires.map((wire) => [wireKey([wire.source, wire.port, wire.target]), wire.count]));
     const there = new Set(scene.nodes.map((node) => node.name));
     const made = scene.nodes.flatMap((target) =>
-      target.inputs
-        .filter((input) => there.has(input.node))
-        .map((input) => {
-          const wire: WireId = [input.node, input.port, target.name];
-          const key = wireKey(wire);
-          const ends = [status.nodes[input.node]?.state, status.nodes[target.name]?.state];
-          const made = edge(wire, selected.has(key), {
-            count: counts.get(key) ?? null,
-            select: selectText(input.select),
-            flowing: status.state === "running" && ends.includes("running"),
-            offered: false,
-          });
-          const was = this.edges.get(key);
-          return was !== undefined && isSameEdge(was, made) ? was : made;
-        }),
+      byOutput(target.inputs.filter((input) => there.has(input.node))).map((inputs) => {
+        const [input] = inputs;
+        const wire: WireId = [input.node, input.port, target.name];
+        const key = wireKey(wire);
+        const ends = [status.nodes[input.node]?.state, status.nodes[target.name]?.state];
+        const made = edge(wire, selected.has(key), {
+          count: counts.get(key) ?? null,
+          select: selectText(inputs.map((each) => each.select)),
+          flowing: status.state === "running" && ends.includes("running"),
+          offered: false,
+        });
+        const was = this.edges.get(key);
+        return was !== undefined && isSameEdge(was, made) ? was : made;
+      }),
     );
     this.edges = new Map(made.map((edge) => [edge.id, edge]));
     return made;
@@ -250,8 +249,26 @@ function isSameEdge(was: WireType, is: WireType): boolean {
   );
 }
 
-function selectText(select: string | string[] | null): string | null {
-  return select === null ? null : JSON.stringify(select);
+/** What is selected of the inputs that one wire stands for. */
+function selectText(selects: readonly Select[]): string | null {
+  const texts = selects.map((select) => {
+    if (select === null) return "the value";
+    if (typeof select === "string" || Array.isArray(select)) return JSON.stringify(select);
+    return `without ${select.drop.map((name) => JSON.stringify(name)).join(", ")}`;
+  });
+  return selects.every((select) => select === null) ? null : texts.join(" · ");
+}
+
+/** The inputs of a node by the output that they come from: a join may take several fields of one. */
+function byOutput(inputs: readonly Input[]): [Input, ...Input[]][] {
+  const found = new Map<string, [Input, ...Input[]]>();
+  for (const input of inputs) {
+    const key = JSON.stringify([input.node, input.port]);
+    const others = found.get(key);
+    if (others === undefined) found.set(key, [input]);
+    else others.push(input);
+  }
+  return [...found.values()];
 }
 
 /** A place on the grid. */

@@ -58,10 +58,9 @@ function noOutput(node: SceneNode, port: string | null): string | null {
 /** Why this wire cannot be joined with the inputs that there are. */
 function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): string | null {
   if (gatherOf(nodes, into, [...into.inputs, wire]) !== "join") return null;
-  const others = into.inputs.map((other) => other.node);
-  const all = [...others, wire.node];
-  const twice = others.find((name) => all.filter((other) => other === name).length > 1);
-  if (twice !== undefined) return `${into.name} joins ${twice} already, one output of each step`;
+  if (into.inputs.some((other) => other.node === wire.node)) {
+    return `${into.name} joins ${wire.node} already, one output of each step`;
+  }
   if (into.inputs.some((other) => (other.label ?? other.node) === wire.node)) {
     return `${into.name} has an input under the key ${wire.node} already`;
   }

@@ -1,0 +1,61 @@
+"""What a model calls its inputs: as it says itself, or as the function says that is called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mmnotebook.graph.inputs import InputNames
+
+_KIND = inspect.Parameter
+_TRUTH = ("label", "labels", "target", "targets")
+
+
+def of_columns(names: Any) -> InputNames | None:
+    """Of a model that was fitted on a table with these columns; None where it knows no names."""
+    if names is None or not len(names) or not all(isinstance(name, str) for name in names):
+        return None
+    return InputNames(tuple(map(str, names)), always=True)
+
+
+def of_estimator(model: Any) -> InputNames | None:
+    """Of an estimator with scikit-learn's `feature_names_in_`."""
+    return of_columns(getattr(model, "feature_names_in_", None))
+
+
+def of_call(call: Callable[..., Any]) -> InputNames | None:
+    """Of a function, a method or a torch module that is called with its inputs by name.
+
+    An input that may be left out and is called what the truth is usually called is one of the
+    training; one that must be there is an input whatever its name.
+    """
+    scripted = getattr(getattr(call, "forward", call), "schema", None)
+    if scripted is not None:
+        return _of_schema(scripted)
+    try:
+        given = inspect.signature(getattr(call, "forward", call)).parameters.values()
+    except (TypeError, ValueError):  # of some compiled modules it is not known
+        return None
+    named = [one for one in given if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    kinds = {one.kind for one in given}
+    open_, rest = _KIND.VAR_KEYWORD in kinds, _KIND.VAR_POSITIONAL in kinds
+    if _KIND.POSITIONAL_ONLY in kinds or not (named or (open_ and not rest)):
+        return None
+    names = _named([(one.name, one.default is one.empty) for one in named])
+    return replace(names, open=open_, always=_KIND.POSITIONAL_OR_KEYWORD not in kinds and not rest)
+
+
+def _of_schema(schema: Any) -> InputNames | None:
+    """Of a TorchScript method."""
+    arguments = [one for one in schema.arguments if one.name != "self"]
+    return _named([(one.name, not one.has_default_value()) for one in arguments])
+
+
+def _named(pairs: Sequence[tuple[str, bool]]) -> InputNames:
+    """Of inputs and whether each must be there."""
+    needed = tuple(name for name, must in pairs if must)
+    optional = [name for name, must in pairs if not must]
+    truth = tuple(name for name in optional if name in _TRUTH)
+    return InputNames(needed, tuple(name for name in optional if name not in truth), truth)
