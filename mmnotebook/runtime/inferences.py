@@ -26,7 +26,7 @@ def bare(values: Column) -> Column:
     """
     values = inferences(values)
     if isinstance(values, Records):
-        return Records({name: bare(column) for name, column in values.columns.items()})
+        return values.having({name: bare(column) for name, column in values.columns.items()})
     if isinstance(values, Tuples):
         return Tuples(values.kind, tuple(map(bare, values.columns)))
     if isinstance(values, Objects) and dict in set(map(type, values.values)):

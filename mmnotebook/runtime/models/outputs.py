@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmnotebook.analysis.values import plain
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
@@ -173,18 +174,29 @@ def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
     return None
 
 
-def _is_not_finite(value: Any) -> bool:
-    if isinstance(value, (float, np.floating)):
+def _is_not_finite(value: Any, depth: int = 0) -> bool:
+    """Does a value hold NaN or infinity, as far as can be seen? Nothing of a user's is called."""
+    if isinstance(value, (float, complex, np.inexact)):
         return not np.isfinite(value)
-    if isinstance(value, Mapping):
-        return any(map(_is_not_finite, value.values()))
-    if isinstance(value, (list, tuple)):
-        if all(type(item) is float for item in value):
-            return not np.isfinite(value).all()
-        return any(map(_is_not_finite, value))
-    if hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__len__"):
-        return not_finite(pack([value])) > 0
+    if depth > _DEPTH:
+        return False
+    if isinstance(value, (dict, list, tuple)):
+        items = list(value.values() if isinstance(value, dict) else value)
+        if all(type(item) is float for item in items):
+            return not np.isfinite(items).all()
+        return any(_is_not_finite(item, depth + 1) for item in items)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return any(_is_not_finite(item, depth + 1) for item in value.flat)
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fc" and not np.isfinite(value).all()
+    if isinstance(value, torch.Tensor) and value.layout == torch.strided:
+        plain_one = value.is_floating_point() or value.is_complex()
+        return plain_one and not bool(value.isfinite().all())
     return False
+
+
+_DEPTH = 20
+"""How deep values are looked into."""
 
 
 def argmax(output: Any) -> int:
