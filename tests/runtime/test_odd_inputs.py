@@ -48,7 +48,6 @@ class TestChildren:
             (None, r"returned None: .*\[\] for no element"),
             (3, "returned one int"),
         ],
-        ids=repr,
     )
     def test_what_is_no_list_of_elements(self, made: Any, remedy: str) -> None:
         with pytest.raises(TypeError, match=remedy):
@@ -135,7 +134,6 @@ class TestKindsOfData:
             (iter([1]), "is a list_iterator, which can be read once only"),
             (np.ma.array([1]), "masked"),
         ],
-        ids=str,
     )
     def test_what_is_none_says_what_helps(self, value: Any, said: str) -> None:
         with pytest.raises(RunError, match=said) as caught:
