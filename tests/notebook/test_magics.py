@@ -247,7 +247,7 @@ def test_a_wrong_name_says_the_nearest(notebook: Any, line: str, message: str) -
 def test_a_line_is_not_expanded(notebook: Any) -> None:
     notebook.run('%mm_pipeline p digits["x"] | switch(halve, a=halve, b=halve)')
     notebook.run('n = 3\n%mm_pipeline q read("{n}.csv") | halve')
-    assert '"{n}"' in notebook.variables["q"].to_text()
+    assert '"{n}.csv"' in notebook.variables["q"].to_text()
 
 
 @pytest.mark.parametrize("name", MAGICS)

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mmnotebook.graph import meeting
+from mmnotebook.graph.editing.texts import problems
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.selecting import Drop
@@ -217,10 +218,11 @@ def bound_names(graph: Graph) -> Names:
 
 
 def resolves(graph: Graph) -> bool:
-    """Does no name of data stand for something else too?"""
+    """Does no name of data stand for something else too, and is every selected field there?"""
     data = {name for node in graph for name in node.data}
     functions = {name for node in graph for name in node.functions}
-    return data.isdisjoint(functions | {model for node in graph for model in node.models})
+    models = {model for node in graph for model in node.models}
+    return data.isdisjoint(functions | models) and not problems(graph, bound_names(graph))
 
 
 VALID = (
