@@ -228,6 +228,22 @@ def xgboost_classifier() -> Subject:
     return Subject(model, alone, {"method": "predict_proba"})
 
 
+def lightgbm_classifier() -> Subject:
+    import lightgbm
+
+    model = lightgbm.LGBMClassifier(n_estimators=3, n_jobs=1, verbose=-1).fit(TRAIN, LABELS)
+    alone = lambda row: model.predict_proba(np.asarray([row]))[0]  # noqa: E731
+    return Subject(model, alone, {"method": "predict_proba"})
+
+
+def catboost_regressor() -> Subject:
+    import catboost
+
+    model = catboost.CatBoostRegressor(iterations=3, verbose=0, thread_count=1)
+    model.fit(TRAIN, TRAIN[:, 0] * 2)
+    return Subject(model, lambda row: model.predict(np.asarray([row]))[0])
+
+
 def keras_network() -> Subject:
     import keras
 
@@ -275,6 +291,8 @@ SUBJECTS = {
         (onnx_of_one, "onnxruntime"),
         (onnx_without_a_batch, "onnxruntime"),
         (xgboost_classifier, "xgboost"),
+        (lightgbm_classifier, "lightgbm"),
+        (catboost_regressor, "catboost"),
         (keras_network, "keras"),
         (huggingface_model, "transformers"),
     ]

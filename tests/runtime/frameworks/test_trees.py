@@ -182,3 +182,37 @@ def test_inside_of_something_else_they_weigh_what_they_weigh_alone(
     for model in (light, cat):
         whole = make_pipeline(scale, model)
         assert weigh(whole).parameter_bytes == own + (weigh(model).parameter_bytes or 0) > own
+
+
+def fitted(kind: str, frame: pd.DataFrame, labels: Any) -> Any:
+    if kind == "lightgbm":
+        return lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(frame, labels)
+    if kind == "catboost":
+        model = catboost.CatBoostClassifier(iterations=5, verbose=0, cat_features=["kind"])
+        return model.fit(frame, labels)
+    if kind == "xgboost":
+        import xgboost
+
+        model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True, n_jobs=1)
+        return model.fit(frame, labels)
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
+    return model.fit(frame, labels)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "catboost", "xgboost", "sklearn"])
+def test_a_category_among_columns_in_any_order(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    letters = pd.Categorical(rng.choice(list("abc"), 60))
+    columns = {"size": rng.random(60), "kind": letters, "age": rng.random(60), "label": 0}
+    frame = pd.DataFrame(columns)
+    known = frame[["size", "kind", "age"]]
+    model = fitted(kind, known, ((frame["size"] > 0.5) ^ (frame["kind"] == "a")).astype(int))
+    mm.register("trees", model)
+    expected = list(model.predict(known))
+    for text in ("rows", 'rows[["age", "kind", "size"]]', 'rows.drop("label")'):
+        result = mm.run(mm.pipeline(f"{text} | trees", rows=frame), progress=False)
+        assert list(result["trees"]["prediction"]) == expected, text
+    with pytest.raises(mm.GraphError, match="no field for the input 'size' of model 'trees'"):
+        mm.pipeline('rows[["age", "kind"]] | trees', rows=frame)

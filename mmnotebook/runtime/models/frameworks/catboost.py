@@ -10,6 +10,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
@@ -45,10 +46,12 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             remedy="fit it first: model.fit(X, y)",
         )
     path = storage.new_folder("model") / f"{name}{_ENDING}"
+    names = naming.of_columns(columns(target))
     try:
         target.save_model(str(path))
         path.chmod(0o600)
-        spec = replace(of_file(name, "catboost", "model", path, kind), target=type(target))
+        spec = of_file(name, "catboost", "model", path, kind)
+        spec = replace(spec, target=type(target), input_names=names)
         check_method(name, load(spec), options.method)
     except ModelError:
         raise
@@ -71,7 +74,13 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
         remedy += "class of CatBoost's"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
-    return replace(spec, target=type(model))
+    return replace(spec, target=type(model), input_names=naming.of_columns(columns(model)))
+
+
+def columns(model: Any) -> list[str] | None:
+    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    names = list(model.feature_names_)
+    return None if names == [str(place) for place in range(len(names))] else names
 
 
 def load(spec: ModelSpec) -> Any:

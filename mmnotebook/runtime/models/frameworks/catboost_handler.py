@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import tables
-from mmnotebook.runtime.models.frameworks.catboost import load
+from mmnotebook.runtime.models.frameworks.catboost import columns, load
 
 
 class CatBoostHandler(ModelHandler[Any, Any, Any]):
@@ -32,13 +32,8 @@ class CatBoostHandler(ModelHandler[Any, Any, Any]):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
-        names = list(model.feature_names_)
-        numbered = names == [str(place) for place in range(len(names))]
-        given = inputs.arranged(
-            batch,
-            self._spec,
-            lambda part: tables.of(part, None if numbered else names, len(names)),
-        )
+        names, count = columns(model), len(model.feature_names_)
+        given = inputs.arranged(batch, self._spec, lambda part: tables.of(part, names, count))
         made = getattr(model, self._spec.method or "predict")(given, **(inference_args or {}))
         return np.asarray(made)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import pickles
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
@@ -54,7 +56,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             cloudpickle.dump(target, file, protocol=5)
     except Exception as error:
         raise unpicklable(name, target, error) from error
-    return of_object(of_file(name, "lightgbm", "pickle", path, kind), target)
+    spec = of_object(of_file(name, "lightgbm", "pickle", path, kind), target)
+    return replace(spec, input_names=naming.of_columns(columns(target)))
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
@@ -67,7 +70,14 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
         remedy = "save it again with booster.save_model('model.txt')"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
-    return spec
+    return replace(spec, input_names=naming.of_columns(columns(model)))
+
+
+def columns(model: Any) -> list[str] | None:
+    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    booster = model if is_a(model, {("lightgbm", "Booster")}) else model.booster_
+    names = list(booster.feature_name())
+    return None if names == [f"Column_{place}" for place in range(len(names))] else names
 
 
 def load(spec: ModelSpec) -> Any:

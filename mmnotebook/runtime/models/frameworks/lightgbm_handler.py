@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
 from mmnotebook.runtime.models.frameworks import tables
-from mmnotebook.runtime.models.frameworks.lightgbm import load
+from mmnotebook.runtime.models.frameworks.lightgbm import columns, load
 
 
 class LightGBMHandler(ModelHandler[Any, Any, Any]):
@@ -36,7 +36,7 @@ class LightGBMHandler(ModelHandler[Any, Any, Any]):
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
         booster = model if isinstance(model, lightgbm.Booster) else model.booster_
-        names, count = _names(booster), booster.num_feature()
+        names, count = columns(model), booster.num_feature()
         given = inputs.arranged(batch, self._spec, lambda part: tables.of(part, names, count))
         if hasattr(given, "columns"):
             given = _categorical(given, booster)
@@ -44,12 +44,6 @@ class LightGBMHandler(ModelHandler[Any, Any, Any]):
 
     def get_metrics_namespace(self) -> str:
         return "BeamML_LightGBM"
-
-
-def _names(booster: Any) -> list[str] | None:
-    """The names of the columns that it was fitted on; None where it has numbered them itself."""
-    names = list(booster.feature_name())
-    return None if names == [f"Column_{place}" for place in range(len(names))] else names
 
 
 def _categorical(frame: Any, booster: Any) -> Any:
