@@ -15,6 +15,7 @@ from mmnotebook.errors import MMError, RunError
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
+from mmnotebook.runtime.data.elements import own
 from mmnotebook.runtime.examining import Examination
 from mmnotebook.runtime.handlers import inference
 from mmnotebook.runtime.models import outputs as results
@@ -82,7 +83,7 @@ class Calls:
         for place, example in enumerate(self.examples):
             self.track.check()
             try:
-                made.append(_through(before, example))
+                made.append(_through(before, own(example)))
             except ENDS_RUN:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
@@ -159,9 +160,10 @@ class Calls:
         self.track.check()
         given: Any = self._taken(batch)
         if self.spec.collate is not None:
-            given = Collated(self.spec.collate(given.rows()), len(batch))
+            elements = [own(example) for example in given.rows()]
+            given = Collated(self.spec.collate(elements), len(batch))
         elif not self.columns:
-            given = given.rows()
+            given = [own(example) for example in given.rows()]
         return self.base.raw(given, self.box.model, self.args)
 
     def one(self, place: int) -> None:

@@ -429,3 +429,88 @@ class Named(torch.nn.Module):
 class Mean:
     def predict(self, batch: Any) -> Any:
         return np.asarray(batch).mean((1, 2))
+
+
+class Reuses:
+    """Answers in the same memory each time."""
+
+    def __init__(self) -> None:
+        self.out = np.zeros(64)
+
+    def predict(self, rows: Any) -> Any:
+        np.sum(rows, axis=1, out=self.out[: len(rows)])
+        return self.out[: len(rows)]
+
+
+class ReusesTensor(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("out", torch.zeros(64, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.out[: len(x)] = x * 2
+        return self.out[: len(x)]
+
+
+class Changes:
+    """Changes what it is given."""
+
+    def predict(self, batch: Any) -> Any:
+        made = []
+        for one in batch:
+            values = one["x"] if isinstance(one, dict) else one
+            made.append(float(sum(values)))
+            values[0] = 100.0
+        return made
+
+
+class TestMemory:
+    @pytest.mark.parametrize("model", [Reuses(), ReusesTensor()], ids=["array", "tensor"])
+    def test_a_model_that_answers_in_the_same_memory_each_time(self, model: Any) -> None:
+        mm.register("m", model, batch_size=16)
+        got = np.stack(run("m")["m"]["prediction"])
+        assert np.allclose(got, X.sum(1) if isinstance(model, Reuses) else 2 * X)
+
+    @pytest.mark.parametrize("form", ["arrays", "lists", "records"])
+    def test_a_model_that_changes_what_it_is_given_changes_nothing_else(self, form: str) -> None:
+        data: Any = [list(map(float, row)) for row in X]
+        if form == "records":
+            data = [{"x": row} for row in data]
+        mm.register("m", Changes(), batch_size=16)
+        mm.register("again", Changes(), batch_size=16)
+        given = X.astype(float) if form == "arrays" else data
+        result = mm.run(mm.pipeline("data | [m, again]", data=given), progress=False)
+        for name in ("m", "again"):
+            assert np.allclose(result[name]["prediction"].tolist(), X.sum(1))
+            assert result.models.loc[name, "repeatable"] is True
+
+    def test_a_preprocess_that_changes_its_argument(self) -> None:
+        def change(row: Any) -> Any:
+            row[0] = 0
+            return row
+
+        mm.register("m", Plain(), preprocess=change)
+        mm.register("plain", Plain())
+        result = mm.run(mm.pipeline("data | [m, plain]", data=X), progress=False)
+        assert np.allclose(result["plain"]["prediction"].tolist(), X.sum(1))
+
+
+class TestTables:
+    def test_a_table_whose_index_says_the_order_is_put_in_order(self) -> None:
+        def sorted_by_sum(rows: Any) -> Any:
+            import pandas as pd
+
+            return pd.Series(rows.sum(1)).sort_values()
+
+        mm.register("m", sorted_by_sum, framework="python")
+        result = run("m")
+        assert np.allclose(result["m"]["prediction"].tolist(), X.sum(1))
+        assert result.models.loc["m", "batch_invariant"] is True
+
+    def test_a_mask_is_kept(self) -> None:
+        def masked(rows: Any) -> Any:
+            return np.ma.masked_where(rows[:, 0] > 0.5, rows[:, 0])
+
+        mm.register("m", masked, framework="python")
+        result = run("m")
+        assert result["m"]["prediction"].isna().tolist() == (X[:, 0] > 0.5).tolist()

@@ -21,6 +21,7 @@ Select = selecting.Select
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
+_COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
 _NOT_THEIRS = ("/mmnotebook/runtime/", "/apache_beam/")
 _FIRST, _LAST = 4, 12
 """The frames of a traceback that are kept."""
@@ -149,7 +150,7 @@ def _names(value: Any) -> tuple[str, ...] | None:
 
 
 def own(value: Any) -> Any:
-    """A copy of what a function could change in place: records, lists, arrays and tensors.
+    """A copy of what a function could change in place: records, lists, arrays, tensors, pictures.
 
     Those in tuples too, and so a prediction's example and inference.
 
@@ -167,7 +168,9 @@ def own(value: Any) -> Any:
         return kind._make(items) if hasattr(kind, "_make") else tuple(items)
     if kind is np.ndarray:
         return value.copy()
-    return value.clone() if is_a(value, _TENSOR) else value
+    if is_a(value, _TENSOR):
+        return value.clone()
+    return value.copy() if is_a(value, _COPIED) else value
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:

@@ -17,7 +17,7 @@ from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Selected, Tensors
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data import frames
-from mmnotebook.runtime.data.elements import array_of
+from mmnotebook.runtime.data.elements import array_of, own
 from mmnotebook.runtime.models import naming
 
 
@@ -273,7 +273,7 @@ def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
     rows = [_numbers(example) for example in examples]
     arrays = [row for row in rows if row is not None]
     if len(arrays) < len(rows) or not rows:
-        return examples
+        return [own(example) for example in examples]
     return arrays if len({array.shape for array in arrays}) > 1 else np.stack(arrays)
 
 

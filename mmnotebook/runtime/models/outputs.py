@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from mmnotebook.analysis.values import plain
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
 from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.data.elements import own
 from mmnotebook.runtime.models import layout as layouts
 from mmnotebook.runtime.models.layout import Axes, Each, Fields, Layout, Left, Rows
 
@@ -62,7 +64,7 @@ def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
 
 def whole(made: Any) -> Column:
     """What a model returned for a single element, as that element's output."""
-    return pack([_on_cpu(_dense(made))])
+    return pack([_on_cpu(_kept(_plain(made)))])
 
 
 def _rows(made: Any, count: int, layout: Layout) -> Column:
@@ -71,7 +73,7 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     if not isinstance(layout, Rows) or made is None:
         raise _misfit(made, count)
     axis = min(layout.axes)
-    made = _dense(made)
+    made = _plain(made)
     shape = layouts.shape_of(made)
     sizes = shape if shape is not None else (len(made),) if hasattr(made, "__len__") else ()
     if axis >= len(sizes) or sizes[axis] != count or (axis and not hasattr(made, "shape")):
@@ -80,7 +82,7 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
 
 
 def _fields(made: Any, count: int, layout: Fields) -> Column:
-    found = layouts.parts_of(made)
+    found = layouts.parts_of(_plain(made))
     if found is None or tuple(found[1]) != layout.names:
         raise _misfit(made, count)
     parts = zip(found[1].items(), layout.parts, strict=True)
@@ -103,9 +105,23 @@ def _misfit(made: Any, count: int) -> WrongOutputsError:
     return WrongOutputsError(f"returned {layouts.words(made)} for a batch of {count}")
 
 
-def _dense(made: Any) -> Any:
-    """A sparse matrix of SciPy, as vectorizers return it, as an array."""
-    return made.toarray() if hasattr(made, "toarray") else made
+def _plain(made: Any) -> Any:
+    """Outputs as they can be taken apart: dense, without a mask, in the order of the batch."""
+    if hasattr(made, "toarray"):  # a sparse matrix of SciPy, as vectorizers return it
+        return made.toarray()
+    if np.ma.isMaskedArray(made):
+        return made.filled(np.nan) if made.dtype.kind in "fc" else made.tolist()
+    if is_a(made, {("pandas", "Series"), ("pandas", "DataFrame")}):
+        return _in_order(made)
+    return made
+
+
+def _in_order(table: Any) -> Any:
+    """A table whose index says that its rows are those of the batch in another order."""
+    index = table.index
+    if index.dtype.kind not in "iu" or index.is_monotonic_increasing or not index.is_unique:
+        return table
+    return table.sort_index() if index.min() == 0 and index.max() == len(index) - 1 else table
 
 
 def _moved(made: Any, axis: int) -> Any:
@@ -115,13 +131,24 @@ def _moved(made: Any, axis: int) -> Any:
 
 
 def _column(made: Any) -> Column:
+    """Outputs as a column of their own: the model may use their memory again in its next call."""
     if hasattr(made, "detach"):
-        tensor = made.detach().cpu()
+        tensor = made.detach()
+        tensor = tensor.cpu() if tensor.device.type != "cpu" else tensor.clone()
         plain_one = not (tensor.is_sparse or tensor.is_quantized or tensor.is_conj())
         return Tensors(tensor) if plain_one else Objects(list(tensor.unbind(0)))
     if isinstance(made, np.ndarray) and made.dtype.kind in "biufcmM":
-        return Arrays(np.asarray(made))
-    return pack([_on_cpu(output) for output in made])
+        return Arrays(np.array(made, subok=False))
+    each = made if isinstance(made, Each) else map(_kept, made)
+    return pack([_on_cpu(output) for output in each])
+
+
+def _kept(output: Any) -> Any:
+    """A copy of what a model could change later: arrays, tensors, lists and records."""
+    if isinstance(output, list):
+        plain_one = bool(output) and isinstance(output[0], (str, bytes, int, float))
+        return list(output) if plain_one else [_kept(part) for part in output]
+    return own(output) if isinstance(output, (dict, tuple, np.ndarray, torch.Tensor)) else output
 
 
 def _on_cpu(output: Any) -> Any:
@@ -131,7 +158,8 @@ def _on_cpu(output: Any) -> Any:
     if isinstance(output, Mapping):
         return {name: _on_cpu(part) for name, part in output.items()}
     if isinstance(output, list):
-        return [_on_cpu(part) for part in output]
+        plain_one = bool(output) and isinstance(output[0], (str, bytes, int, float))
+        return output if plain_one else [_on_cpu(part) for part in output]
     if isinstance(output, tuple):
         parts = map(_on_cpu, output)
         return type(output)._make(parts) if hasattr(output, "_make") else tuple(parts)

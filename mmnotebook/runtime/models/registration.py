@@ -130,6 +130,14 @@ def register(
     ------
     ModelError
         When the target cannot work, with the reason and the remedy.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def lengths(texts):
+    ...     return [len(text) for text in texts]
+    >>> mm.register("lengths", lengths, framework="python", batch_size=8)
+    lengths: python lengths, batches of 8
     """
     return _add(
         spec_of(
