@@ -22,6 +22,7 @@ from mmnotebook.runtime.models.layout import Layout
 from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.models.watching import watching
+from mmnotebook.runtime.running import live
 from mmnotebook.runtime.running.places import unheard
 from mmnotebook.runtime.user_code import ENDS_RUN
 
@@ -40,6 +41,8 @@ class Examination:
     def __init__(self, calls: Calls) -> None:
         self.calls, self.spec = calls, calls.spec
         self.known = knowledge.of(calls.base.identity)
+        run = calls.track.run
+        self._cost = live.Cost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
         """Make the first calls, where there were none; how many rows have their outputs then?"""
@@ -52,7 +55,7 @@ class Examination:
 
     def end(self, group: Sequence[int]) -> None:
         """Find out what there was no time for at the beginning."""
-        self.known.seconds += self.calls.meter.seconds
+        self._cost.working += self.calls.meter.seconds
         if not self.known.remote:
             self._compare(group)
         self.say()
@@ -141,6 +144,7 @@ class Examination:
                 error = raised
         # It may have been slow for being the first: a comparison takes as long at least.
         seconds = known.needed = time.perf_counter() - started
+        self._cost.probing += seconds
         known.started = True
         known.remote = watch.connected and calls.base.is_remote is None
         if known.remote or isinstance(error, CallTimeoutError):
@@ -154,10 +158,11 @@ class Examination:
     def _compare(self, group: Sequence[int]) -> None:
         """Compare the model with itself, once, if there is time for it."""
         known = self.known
-        limit = probing.allowance(known.seconds)
+        limit = probing.allowance(self._cost.working) - self._cost.probing
         if known.probed or known.tries >= _TRIES or known.needed > limit or not group:
             return
         known.tries += 1
+        started = time.perf_counter()
         near = group[: probing.NEAR]
         places = [near[place] for place in probing.chosen(self.calls.given.take(list(near)))]
         try:
@@ -166,6 +171,7 @@ class Examination:
             known.needed = slow.needed
             return
         finally:
+            self._cost.probing += time.perf_counter() - started
             stateful.reset(self.spec, self.calls.box.model)
         known.judge(verdict)
         if verdict.repeatable is False and self.spec.reset is None:

@@ -234,6 +234,26 @@ class TestNeighbors:
         mm.register("m", Slow())
         assert verdict("m") == ("not probed", "not probed")
 
+    def test_all_models_of_a_node_share_its_second(self) -> None:
+        class Steady(Plain):
+            def __init__(self, name: str) -> None:
+                self.name = name
+
+            def predict(self, rows: Any) -> Any:
+                time.sleep(0.08)
+                return super().predict(rows)
+
+        names = "abcdefgh"
+        for name in names:
+            mm.register(name, Steady(name))
+        data = [(name, row) for name, row in zip(names * 3, X, strict=False)]
+        mapping = ", ".join(f'"{name}": {name}' for name in names)
+        started = time.perf_counter()
+        result = mm.run(mm.pipeline(f"data | keyed({{{mapping}}})", data=data), progress=False)
+        assert time.perf_counter() - started < len(names) * 9 * 0.08
+        verdicts = result.models["batch_invariant"].tolist()
+        assert True in verdicts and "not probed" in verdicts
+
     def test_a_state_starts_anew_in_every_run_and_is_not_cached(self) -> None:
         mm.register("m", Counts(), batch_size=10)
         first, second = run("m"), run("m")

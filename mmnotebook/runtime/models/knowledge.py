@@ -33,8 +33,6 @@ class Knowledge:
     invariant, repeatable
         Does an element's output stay the same whatever else is in its batch, and from call to
         call? None: not probed.
-    seconds
-        What its calls have taken so far.
     needed
         About the seconds that it would take to compare it with itself.
     tries
@@ -48,7 +46,6 @@ class Knowledge:
     remote: bool = False
     invariant: bool | None = None
     repeatable: bool | None = None
-    seconds: float = 0.0
     needed: float = 0.0
     tries: int = 0
     difference: str = ""

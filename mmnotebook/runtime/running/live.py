@@ -41,6 +41,22 @@ class Flow:
 
 
 @dataclass
+class Cost:
+    """What the models of a node have cost so far, in seconds.
+
+    Attributes
+    ----------
+    working
+        Their calls for predictions.
+    probing
+        Calls that compare them with themselves.
+    """
+
+    working: float = 0.0
+    probing: float = 0.0
+
+
+@dataclass
 class Tally:
     """What one node has seen so far in this process.
 
@@ -81,6 +97,8 @@ class Live:
         Of all failures of each node.
     broken
         The node, and the model, that raised what is no failure of an element.
+    costs
+        By node, what its models have cost.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     loans
@@ -102,6 +120,7 @@ class Live:
     values: dict[str, dict[str, tuple[int, int, int]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
