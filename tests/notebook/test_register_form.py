@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import mmnotebook as mm
 from mmnotebook.graph.models import Registry
+from mmnotebook.ui.builder.form.call_fields import BATCH, REMOTE, SINGLE
 from mmnotebook.ui.builder.form.model_fields import ARGMAX, FILE, FUNCTION
 from mmnotebook.ui.builder.form.registering import RegisterForm
 
@@ -105,6 +106,58 @@ def tree(digits: pd.DataFrame, tmp_path: Path) -> Path:
     path = tmp_path / "tree.joblib"
     joblib.dump(model, path)
     return path
+
+
+class Recurrent(torch.nn.Module):
+    """Keeps a state that can be reset."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.GRU(3, 2)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.layer(x)
+
+    def start(self) -> None:
+        pass
+
+
+class TestHowItIsCalled:
+    def test_the_axes_of_a_batch(self, models: Registry) -> None:
+        form = Form(net=Recurrent()).fill(
+            name="m", variable="net", batch_axis="1", output_batch_axis="(1, 1)", reset="start"
+        )
+        form.fill(remote=REMOTE)
+        assert "registered" in form.press("register")
+        spec = models["m"]
+        assert (spec.batch_axis, spec.output_batch_axis, spec.reset) == (1, (1, 1), "start")
+        assert spec.remote is True and spec.batched
+
+    def test_no_batch_axis_and_a_function_that_collates(self, models: Registry) -> None:
+        form = Form(net=Recurrent(), pad=highest).fill(name="m", variable="net", batched=SINGLE)
+        assert "registered" in form.press("register") and not models["m"].batched
+        form.fill(batched=BATCH, collate="pad")
+        assert "registered" in form.press("register") and models["m"].collate is highest
+
+    @pytest.mark.parametrize(
+        ("field", "text", "said"),
+        [
+            ("batch_axis", "first", "not the number of an axis"),
+            ("output_batch_axis", "(0,", "is not an axis"),
+            ("collate", "pda", "did you mean 'pad'?"),
+        ],
+    )
+    def test_what_it_cannot_be_is_said(self, field: str, text: str, said: str) -> None:
+        form = Form(net=Recurrent(), pad=highest).fill(name="m", variable="net", **{field: text})
+        assert said in form.fields.check()[field]
+
+    def test_options_that_exclude_each_other(self) -> None:
+        form = Form(net=Recurrent()).fill(name="m", variable="net", batched=SINGLE, batch_axis="1")
+        assert "batched=False" in form.press("register")
+
+    def test_a_method_that_is_not_there(self) -> None:
+        form = Form(net=Recurrent()).fill(name="m", variable="net", reset="strat")
+        assert "did you mean &#x27;start&#x27;?" in form.press("register")
 
 
 class TestRegister:
