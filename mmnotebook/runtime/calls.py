@@ -13,9 +13,9 @@ from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import Column, Same, Tuples
+from mmnotebook.runtime.blocks.columns import Column, Objects, Same, Tuples
 from mmnotebook.runtime.blocks.packing import concat, pack
-from mmnotebook.runtime.data.elements import own
+from mmnotebook.runtime.data.elements import own, settled
 from mmnotebook.runtime.examining import Examination
 from mmnotebook.runtime.handlers import inference
 from mmnotebook.runtime.models import outputs as results
@@ -83,7 +83,7 @@ class Calls:
         for place, example in enumerate(self.examples):
             self.track.check()
             try:
-                made.append(_through(before, own(example)))
+                made.append(settled(_through(before, own(example))))
             except ENDS_RUN:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
@@ -184,11 +184,12 @@ class Calls:
         """Take what the model returned for some rows."""
         rows = self.examination.rows(batch, made)
         if rows is None:
-            self._waiting.append((batch, made))
+            self._waiting.append((batch, own(made)))
             return
         waiting, self._waiting = self._waiting, []
         for earlier, returned in waiting:
             self.keep(earlier, returned)
+        self.examination.check(batch, rows)
         self._keep([self._of[place] for place in batch], rows)
 
     def _settle(self) -> None:
@@ -210,17 +211,28 @@ class Calls:
         if self.after:
             places, rows = self._after_each(places, rows)
             odd = max(odd, results.not_finite(rows))
+        places, rows = self._without_errors(places, rows)
         places, rows = storable(rows, places, self.errors)
         self.places += places
         self.inferences.append(rows)
         self.meter.odd(odd)
+
+    def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
+        """An output that is an exception, as gathered calls return it, fails its element."""
+        found = rows.values if isinstance(rows, Objects) else ()
+        bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
+        if not bad:
+            return places, rows
+        self.errors.update((places[at], error) for at, error in bad.items())
+        kept = [at for at in range(len(places)) if at not in bad]
+        return [places[at] for at in kept], pack(rows.take(kept).rows())
 
     def _after_each(self, places: Places, rows: Column) -> tuple[Places, Column]:
         """The outputs through the functions after the model."""
         kept, good = [], []
         for place, output in zip(places, rows, strict=True):
             try:
-                good.append(inference(_through(self.after, output)))
+                good.append(settled(inference(_through(self.after, output))))
             except ENDS_RUN:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the user's function raises

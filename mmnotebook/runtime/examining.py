@@ -17,9 +17,9 @@ from mmnotebook.errors import MMError, ModelWarning
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.models import knowledge, outputs, probing, stateful
+from mmnotebook.runtime.models import layout as layouts
 from mmnotebook.runtime.models.knowledge import Knowledge
-from mmnotebook.runtime.models.layout import Layout
-from mmnotebook.runtime.models.outputs import WrongOutputsError
+from mmnotebook.runtime.models.layout import Layout, WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.models.watching import watching
 from mmnotebook.runtime.running import live
@@ -41,16 +41,24 @@ class Examination:
     def __init__(self, calls: Calls) -> None:
         self.calls, self.spec = calls, calls.spec
         self.known = knowledge.of(calls.base.identity)
+        self._alone: dict[int, Any] = {}
         run = calls.track.run
         self._cost = live.Cost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
         """Make the first calls, where there were none; how many rows have their outputs then?"""
-        done = 0
-        if not self.known.started:
+        known, box, done = self.known, self.calls.box, 0
+        if known.started and (known.probed or known.remote):
+            return 0
+        before = stateful.mark(self.spec, box.model)
+        if not known.started:
             done = self._first(group[0])
-        if not self.known.remote and (self.known.layout is not None or not self.spec.batched):
-            self._compare(group)
+        if not known.remote and (known.layout is not None or not self.spec.batched):
+            with suppress(WrongOutputsError):  # the first batch of the run says it better
+                self._compare(group)
+        if not known.remote and before != stateful.mark(self.spec, box.model):
+            known.changes = True
+            self.calls.handler.load_again(box)
         return done
 
     def end(self, group: Sequence[int]) -> None:
@@ -60,14 +68,36 @@ class Examination:
             self._compare(group)
         self.say()
 
+    def check(self, batch: Sequence[int], rows: Column) -> None:
+        """Compare what some elements have in a batch of the run with what they had alone."""
+        for place in [place for place in self._alone if place in batch]:
+            at = batch.index(place)
+            alone, beside = self._alone.pop(place), rows.part(at, at + 1).rows()
+            found = probing.difference([alone], beside)
+            if found and self.known.invariant:
+                self._judge(probing.Verdict(None, False, found))
+
+    def _judge(self, verdict: probing.Verdict) -> None:
+        run = self.calls.track.run
+        self.known.judge(verdict)
+        if verdict.difference and run is not None:
+            self.known.seen_in = run.run_id
+
     def say(self) -> None:
         """Say once in a run in what the model's outputs differ, and what helps."""
         calls, known = self.calls, self.known
         run, handler = calls.track.run, calls.handler
-        if run is None or handler.said or (known.repeatable, known.invariant) in _FINE:
+        if run is None or handler.said:
+            return
+        if known.layout is not None and (left := layouts.left_out(known.layout)):
+            handler.said = True
+            run.warn(handler.node, self.spec.name, ModelWarning, _left_out(self.spec, left))
+        if (known.repeatable, known.invariant) in _FINE:
             return
         handler.said = True
+        earlier = known.seen_in not in ("", run.run_id)
         text = f"model {self.spec.name!r} {_said(known, self.spec)}"
+        text += "; seen in an earlier run" if earlier else ""
         run.warn(handler.node, self.spec.name, ModelWarning, text)
 
     def rows(self, batch: Sequence[int], made: Any) -> Column | None:
@@ -90,7 +120,10 @@ class Examination:
                 raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
         # A model that squeezes its outputs; given twice, the element has an axis again.
         twice = self._again([batch[0], batch[0]])
-        return outputs.rows(twice, 2, layout).part(0, 1)
+        try:
+            return outputs.rows(twice, 2, layout).part(0, 1)
+        except WrongOutputsError:
+            raise knowledge.wrong(made, 1, self.spec.output_batch_axis) from None
 
     def settle(self, made: Any, count: int) -> None:
         """Decide by what was seen, as nothing more will be.
@@ -121,7 +154,12 @@ class Examination:
                 raise
             except BaseException:  # noqa: BLE001 - a model may take batches of one size alone
                 continue
-            self.known.learn(again, size, self.spec.output_batch_axis)
+            axes = self.spec.output_batch_axis
+            try:
+                self.known.learn(again, size, axes)
+            except WrongOutputsError as error:  # said of the batch that the user knows
+                said = knowledge.wrong(made, len(batch), axes)
+                raise WrongOutputsError(str(said), error.remedy) from None
             if self.known.layout is not None:
                 return
         self.settle(made, len(batch))
@@ -135,7 +173,7 @@ class Examination:
             return 1
         started = time.perf_counter()
         made, error = None, None
-        with watching() as watch:
+        with watching() as watch, unheard() as heard:
             try:
                 made = calls.raw([place])
             except (*ENDS_RUN, MMError):
@@ -148,6 +186,7 @@ class Examination:
         known.started = True
         known.remote = watch.connected and calls.base.is_remote is None
         if known.remote or isinstance(error, CallTimeoutError):
+            heard.tell(calls.track.run, calls.handler.node, self.spec.name)
             calls.take(place, made, error, seconds)
             return 1
         if error is None and self.spec.batched:
@@ -173,7 +212,8 @@ class Examination:
         finally:
             self._cost.probing += time.perf_counter() - started
             stateful.reset(self.spec, self.calls.box.model)
-        known.judge(verdict)
+        self._judge(verdict)
+        self._alone = dict(verdict.alone) if verdict.repeatable else {}
         if verdict.repeatable is False and self.spec.reset is None:
             self.calls.handler.load_again(self.calls.box)
 
@@ -213,4 +253,13 @@ def _said(known: Knowledge, spec: ModelSpec) -> str:
         f"gives an element another output alone than beside others{seen}: its predictions depend "
         "on what else is in the batch. batch_size=1 makes them independent; padding, statistics "
         "of the batch or a fit inside of predict are usual causes"
+    )
+
+
+def _left_out(spec: ModelSpec, names: Sequence[Any]) -> str:
+    listed = ", ".join(repr(name) for name in names)
+    one = len(names) == 1
+    return (
+        f"model {spec.name!r}: its {'output' if one else 'outputs'} {listed} "
+        f"{'is' if one else 'are'} one number for a whole batch, and left out of the predictions"
     )

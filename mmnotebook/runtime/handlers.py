@@ -129,5 +129,7 @@ def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None
     results = base.run_inference(batch, model, arguments)
     if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
         return results
+    if isinstance(results, PredictionResult):
+        return results.inference  # of the whole batch
     after = list(base.get_postprocess_fns())
     return outputs.listed(results, (lambda result: result) if after else inference)

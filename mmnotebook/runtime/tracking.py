@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data.elements import Select, failure, pick_column
+from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
@@ -117,7 +117,7 @@ class Tracker:
             if enters:
                 self.came(1)
             try:
-                results.append(function(value))
+                results.append(settled(function(value)))
             except ENDS_RUN:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the user's function raises

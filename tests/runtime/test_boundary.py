@@ -284,7 +284,7 @@ class TestNeighbors:
         count = int((X[:, 0] > 0.5).sum())
         assert result.models.loc["m", "not_finite"] == count
         (said,) = result.warnings["message"]
-        assert said.startswith(f"model 'm': {count} of 70 predictions hold NaN or infinity")
+        assert said.startswith(f"model 'm': {count} of 70 predictions are NaN or infinity")
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_explain_says_what_will_happen_and_why(rows: pd.DataFrame) -> None:
 
 
 def test_explain_escapes() -> None:
-    data = pd.DataFrame({"<b>": ["x"]})
+    data = pd.DataFrame({"<b>": ["x"], "x": [1.0]})
     graph = mm.pipeline('data | split(a=0.5, b=0.5, by="<b>")', data=data)
     shown = mm.explain(graph)._repr_html_()
     assert "<b>" not in shown and "&lt;b&gt;" in shown

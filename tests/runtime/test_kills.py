@@ -15,12 +15,12 @@ from tests.runtime.kernel_script import Kernel
 ROUNDS = int(os.environ.get("MMNOTEBOOK_KILLS", "4"))
 COUNT = 40
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = """
 import os, signal, sys, time
 import mmnotebook as mm
 from mmnotebook.runtime import events
-
-pytestmark = pytest.mark.slow
 
 def first(x):
     time.sleep(0.002)

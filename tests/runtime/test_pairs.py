@@ -112,8 +112,8 @@ FRAME = pd.DataFrame({"x": [1.0], "lang": ["KEY_1"]})
     [
         (
             "d | %s",
-            FRAME,
-            "found {'x': 1.0, 'lang': 'KEY_1'} (dict); allowed: by=\"field\", one of ",
+            FRAME.rename(columns={"x": "input"}),
+            "found {'input': 1.0, 'lang': 'KEY_1'} (dict); allowed: by=\"field\", one of ",
         ),
         ('d["x"] | %s', FRAME, "one of 'x', 'lang', or by=function"),
         ("d | filter(bool) | %s", [1, 2], "found 1 (int)"),

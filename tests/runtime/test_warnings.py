@@ -58,7 +58,7 @@ def test_each_distinct_one_once_with_its_count() -> None:
         "3 left [in a, 10 times]",
         "in a batch [in b (model m), 4 times]",
     ]
-    assert "4 warnings: r.warnings" in repr(result)
+    assert "4 warnings: " in repr(result)
 
 
 def test_those_of_cached_nodes_are_there_and_not_said_again() -> None:

@@ -105,6 +105,9 @@ NODE_COLUMNS = ["kind", "elements_in", "elements_out", "failed", "seconds", "byt
 MODEL_COLUMNS = [
     *("predictions", "batches", "mean_batch", "failed", "p50_ms", "p90_ms", "p95_ms", "p99_ms"),
     *("max_ms", "loads", "load_ms", "parameter_bytes", "resident_bytes", "device_bytes"),
+    "not_finite",
+    "batch_invariant",
+    "repeatable",
 ]
 
 
@@ -137,7 +140,8 @@ def test_model_table_has_its_columns_and_misses_what_is_not_known() -> None:
 def test_a_model_without_calls_has_no_times_rather_than_zeros() -> None:
     row = model_table({"idle": model_measure([], loads=0, load_ms=None)}).loc["idle"]
     assert row[["predictions", "batches", "failed", "loads"]].tolist() == [0, 0, 0, 0]
-    known = {"predictions", "batches", "failed", "loads"}
+    assert row[["batch_invariant", "repeatable"]].tolist() == ["not probed"] * 2
+    known = {"predictions", "batches", "failed", "loads", "batch_invariant", "repeatable"}
     assert row.drop(list(known)).isna().all()
 
 

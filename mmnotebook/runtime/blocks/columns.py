@@ -285,8 +285,8 @@ def _is_time(array: np.ndarray[Any, Any]) -> bool:
 def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
     """Several fields as one numpy row; texts beside numbers stay what they are."""
     values = list(fields)
-    texts = [isinstance(value, (str, bytes)) for value in values]
-    if not any(texts) or all(texts):
+    texts = [next((k for k in (str, bytes) if isinstance(one, k)), None) for one in values]
+    if len(set(texts)) <= 1:
         try:
             return np.array(values)
         except ValueError:  # arrays of unequal shapes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,7 +163,8 @@ def own(value: Any) -> Any:
     if kind is dict:
         return {name: own(item) for name, item in value.items()}
     if kind is list:
-        return [own(item) for item in value]
+        plain_one = _FIXED.issuperset(map(type, value))
+        return value.copy() if plain_one else [own(item) for item in value]
     if isinstance(value, tuple):
         items = map(own, value)
         return kind._make(items) if hasattr(kind, "_make") else tuple(items)
@@ -171,6 +173,29 @@ def own(value: Any) -> Any:
     if is_a(value, _TENSOR):
         return value.clone()
     return value.copy() if is_a(value, _COPIED) else value
+
+
+def settled(value: Any) -> Any:
+    """What a user's code returned, copied where something else still holds it.
+
+    A function may return the same array or dict each time, with other content.
+    """
+    kind = type(value)
+    if kind in _FIXED:
+        return value
+    if getrefcount(value) > _HELD or (kind is np.ndarray and value.base is not None):
+        return own(value)
+    if kind is dict and not all(type(item) in _FIXED for item in value.values()):
+        return own(value)
+    return value
+
+
+def _held(value: Any) -> int:
+    """The references that a function sees to what nothing but its caller's call holds."""
+    return getrefcount(value)
+
+
+_HELD = _held([])
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:

@@ -10,8 +10,7 @@ from functools import reduce
 from typing import Any
 
 from mmnotebook.runtime.models import layout as layouts
-from mmnotebook.runtime.models.layout import Axes, Fields, Layout, Rows
-from mmnotebook.runtime.models.outputs import WrongOutputsError
+from mmnotebook.runtime.models.layout import Axes, Fields, Layout, Rows, WrongOutputsError
 from mmnotebook.runtime.models.probing import Verdict
 
 _MOST = 1000
@@ -37,8 +36,12 @@ class Knowledge:
         About the seconds that it would take to compare it with itself.
     tries
         How often it was begun to compare it with itself.
+    changes
+        Do calls change it? It is then loaded anew in every run.
     difference
         In what its outputs differ, in words.
+    seen_in
+        The run in which that was seen.
     """
 
     layout: Layout | None = None
@@ -48,7 +51,9 @@ class Knowledge:
     repeatable: bool | None = None
     needed: float = 0.0
     tries: int = 0
+    changes: bool = False
     difference: str = ""
+    seen_in: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _seen: dict[int, tuple[Layout, ...]] = field(default_factory=dict)
 
@@ -59,8 +64,8 @@ class Knowledge:
 
     @property
     def keeps_state(self) -> bool:
-        """Is it known that the same call can give other outputs?"""
-        return self.repeatable is False
+        """Is it known that calls change it, or that the same call can give other outputs?"""
+        return self.changes or self.repeatable is False
 
     @property
     def sizes(self) -> frozenset[int]:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import numbers
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmnotebook.graph.names import is_a
+
+
+class WrongOutputsError(ValueError):
+    """What a model returned for a batch is not one output per element.
+
+    Attributes
+    ----------
+    remedy
+        What can be done about it.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class Each(list[Any]):
@@ -27,7 +41,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Left:
-    """None or a single number: it belongs to no element and is left out."""
+    """None, or a single number for a whole batch: it belongs to no element and is left out."""
+
+    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class Fields:
     """Several outputs by name, or by position where `kind` is a tuple or list."""
 
     kind: type
-    names: tuple[str, ...]
+    names: tuple[Hashable, ...]
     parts: tuple[Layout, ...]
 
 
@@ -59,32 +75,49 @@ def meet(first: Iterable[Layout], second: Iterable[Layout]) -> tuple[Layout, ...
     return tuple(dict.fromkeys(both))
 
 
-def parts_of(made: Any) -> tuple[type, dict[str, Any]] | None:
-    """The outputs that a model returns together, by name; None where there is one."""
+def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
+    """The outputs that a model returns together, by name; None where there is one.
+
+    Raises
+    ------
+    WrongOutputsError
+        When two columns of a frame have one name.
+    """
     if isinstance(made, Mapping):
-        return (dict, {str(name): part for name, part in made.items()}) if made else None
+        return (dict, dict(made)) if made else None
     if is_a(made, {("pandas", "DataFrame")}):
-        return dict, {str(name): made[name].to_numpy() for name in made.columns}
+        twice = made.columns[made.columns.duplicated()]
+        if len(twice):
+            raise WrongOutputsError(
+                f"returned a DataFrame with two columns named {twice[0]!r}", "rename one of them"
+            )
+        return dict, {name: made.iloc[:, place] for place, name in enumerate(made.columns)}
+    if isinstance(made, np.ndarray) and made.dtype.names:
+        return dict, {name: made[name] for name in made.dtype.names}
     if dataclasses.is_dataclass(made) and not isinstance(made, type):
         return dict, {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
     if isinstance(made, tuple) and hasattr(made, "_fields"):
         return type(made), dict(zip(made._fields, made, strict=True))
     if isinstance(made, (tuple, list)) and made:
         kind = tuple if isinstance(made, tuple) else list
-        return kind, {str(place): part for place, part in enumerate(made)}
+        return kind, dict(enumerate(made))
     return None
 
 
 def is_number(made: Any) -> bool:
     """Is it one number, or an array or tensor that holds one without an axis?"""
-    return isinstance(made, (numbers.Number, np.generic)) or getattr(made, "shape", None) == ()
+    return isinstance(made, (numbers.Number, np.generic)) or (is_array(made) and made.shape == ())
+
+
+def is_array(made: Any) -> bool:
+    """Has it a shape and a dtype, by its class? An object's own attributes are not asked for."""
+    return hasattr(type(made), "shape") and hasattr(type(made), "dtype")
 
 
 def shape_of(made: Any) -> tuple[int, ...] | None:
     """The shape of an array, or of a list with one more axis than its items; None of others."""
-    shape = getattr(made, "shape", None)
-    if shape is not None and hasattr(made, "dtype"):
-        return tuple(int(size) for size in shape)
+    if is_array(made):
+        return tuple(int(size) for size in made.shape)
     if isinstance(made, (list, tuple)) and not hasattr(made, "_fields"):
         return (len(made), *_common(made))
     return None
@@ -93,7 +126,7 @@ def shape_of(made: Any) -> tuple[int, ...] | None:
 def words(made: Any) -> str:
     """What some outputs are, in words: their shapes, or their type."""
     shape = shape_of(made)
-    if shape is not None and hasattr(made, "shape"):
+    if shape is not None and is_array(made):
         return f"an array of shape {shape}" if shape else "a single number"
     parts = parts_of(made)
     if parts is None:
@@ -108,22 +141,23 @@ def words(made: Any) -> str:
 
 def _short(made: Any) -> str:
     shape = shape_of(made)
-    if shape is None or not hasattr(made, "shape"):
+    if shape is None or not is_array(made):
         return f"{type(made).__name__}" + ("" if shape is None else f" of {len(made)}")
     return f"shape {shape}"
 
 
-def _fits(made: Any, count: int, axes: Axes) -> list[Layout]:
+def _fits(made: Any, count: int, axes: Axes, depth: int = 0) -> list[Layout]:
     if made is None or is_number(made):
-        return [Left()]
-    found = _rows(made, count, axes if isinstance(axes, int) else None)
-    parts = None if _is_one_output(made) else parts_of(made)
+        return [Left(made is not None)]
+    structured = isinstance(made, np.ndarray) and made.dtype.names
+    found = [] if structured else _rows(made, count, axes if isinstance(axes, int) else None)
+    parts = None if _is_one_output(made) or depth > _DEPTH else parts_of(made)
     if parts is None:
         return found
     kind, named = parts
     ways: list[list[Layout]] = []
     for place, (name, part) in enumerate(named.items()):
-        ways.append(_fits(part, count, _axes_of(axes, name, place)))
+        ways.append(_fits(part, count, _axes_of(axes, name, place), depth + 1))
         if not ways[-1]:
             return found
     if sum(len(way) > 1 for way in ways) > _MOST_DOUBTS:
@@ -133,6 +167,8 @@ def _fits(made: Any, count: int, axes: Axes) -> list[Layout]:
     return [*several, *found] if kind is tuple else [*found, *several]
 
 
+_DEPTH = 8
+"""How deep outputs are looked for in others."""
 _MOST_DOUBTS = 6
 """Of how many outputs that can be read in several ways all combinations are looked at."""
 
@@ -147,7 +183,7 @@ def _is_one_output(made: Any) -> bool:
     return isinstance(first, (str, bytes)) or (is_number(first) and all(map(is_number, made)))
 
 
-def _axes_of(axes: Axes, name: str, place: int) -> Axes:
+def _axes_of(axes: Axes, name: Any, place: int) -> Axes:
     if isinstance(axes, Mapping):
         return axes.get(name, 0)
     if isinstance(axes, Sequence):
@@ -164,14 +200,14 @@ def _rows(made: Any, count: int, axis: int | None) -> list[Layout]:
     if axis is not None:
         axis = axis + len(shape) if axis < 0 else axis
     along = [place for place, size in enumerate(shape) if size == count and axis in (None, place)]
-    if not hasattr(made, "shape") and 0 not in along:
+    if not is_array(made) and 0 not in along:
         return []  # a list's second axis is that of its items: see its parts
     return [Rows(frozenset(along))] if along else []
 
 
 def _common(items: Sequence[Any]) -> tuple[int, ...]:
     """The shape that all items of a list have."""
-    if not all(hasattr(item, "shape") and hasattr(item, "dtype") for item in items):
+    if not all(map(is_array, items)):
         return ()
     shapes = {tuple(map(int, item.shape)) for item in items}
     return shapes.pop() if len(shapes) == 1 else ()
@@ -193,7 +229,9 @@ def _both(first: Layout, second: Layout) -> Layout | None:
         parts = [_both(*pair) for pair in zip(first.parts, second.parts, strict=True)]
         whole = [part for part in parts if part is not None]
         return replace(first, tuple(whole)) if len(whole) == len(parts) else None
-    return first if isinstance(first, Left) and isinstance(second, Left) else None
+    if isinstance(first, Left) and isinstance(second, Left):
+        return Left(first.number or second.number)
+    return None
 
 
 def replace(fields: Fields, parts: tuple[Layout, ...]) -> Fields:
@@ -206,3 +244,11 @@ def axes_of(layout: Layout) -> list[frozenset[int]]:
     if isinstance(layout, Fields):
         return [axes for part in layout.parts for axes in axes_of(part)]
     return [layout.axes] if isinstance(layout, Rows) else []
+
+
+def left_out(layout: Layout, name: Hashable = "") -> list[Hashable]:
+    """The names of the outputs that are a single number for a whole batch."""
+    if isinstance(layout, Fields):
+        pairs = zip(layout.names, layout.parts, strict=True)
+        return [found for inner, part in pairs for found in left_out(part, inner)]
+    return [name] if isinstance(layout, Left) and layout.number else []

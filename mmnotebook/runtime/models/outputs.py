@@ -12,23 +12,18 @@ from mmnotebook.analysis.values import plain
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import Arrays, Column, Objects, Records, Tensors, Tuples
 from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data.elements import own
 from mmnotebook.runtime.models import layout as layouts
-from mmnotebook.runtime.models.layout import Axes, Each, Fields, Layout, Left, Rows
-
-
-class WrongOutputsError(ValueError):
-    """What a model returned for a batch is not one output per element.
-
-    Attributes
-    ----------
-    remedy
-        What can be done about it.
-    """
-
-    def __init__(self, message: str, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.remedy = remedy
+from mmnotebook.runtime.models.layout import (
+    Axes,
+    Each,
+    Fields,
+    Layout,
+    Left,
+    Rows,
+    WrongOutputsError,
+    is_array,
+)
+from mmnotebook.runtime.user_code import ENDS_RUN
 
 
 def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
@@ -64,7 +59,7 @@ def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
 
 def whole(made: Any) -> Column:
     """What a model returned for a single element, as that element's output."""
-    return pack([_on_cpu(_kept(_plain(made)))])
+    return pack([_taken(_plain(made))])
 
 
 def _rows(made: Any, count: int, layout: Layout) -> Column:
@@ -76,7 +71,7 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     made = _plain(made)
     shape = layouts.shape_of(made)
     sizes = shape if shape is not None else (len(made),) if hasattr(made, "__len__") else ()
-    if axis >= len(sizes) or sizes[axis] != count or (axis and not hasattr(made, "shape")):
+    if axis >= len(sizes) or sizes[axis] != count or (axis and not is_array(made)):
         raise _misfit(made, count)
     return _column(_moved(made, axis))
 
@@ -87,12 +82,20 @@ def _fields(made: Any, count: int, layout: Fields) -> Column:
         raise _misfit(made, count)
     parts = zip(found[1].items(), layout.parts, strict=True)
     kept = {name: _rows(part, count, where) for (name, part), where in parts if not _is_left(where)}
-    if layout.kind is dict:
-        return Records(kept)
+    named = hasattr(layout.kind, "_fields")
+    if layout.kind is dict or (named and len(kept) < len(layout.names)):
+        return _records(kept)
     if len(kept) == 1 < len(layout.names):
         return next(iter(kept.values()))
-    named = hasattr(layout.kind, "_fields") and len(kept) == len(layout.names)
     return Tuples(layout.kind if named else tuple, tuple(kept.values()))
+
+
+def _records(kept: dict[Any, Column]) -> Column:
+    """A dict for each element, under the keys that the model has given."""
+    if all(type(name) is str for name in kept):
+        return Records(kept)
+    whole = zip(*(column.rows() for column in kept.values()), strict=True)
+    return Objects([dict(zip(kept, row, strict=True)) for row in whole])
 
 
 def _is_left(layout: Layout) -> bool:
@@ -107,7 +110,7 @@ def _misfit(made: Any, count: int) -> WrongOutputsError:
 
 def _plain(made: Any) -> Any:
     """Outputs as they can be taken apart: dense, without a mask, in the order of the batch."""
-    if hasattr(made, "toarray"):  # a sparse matrix of SciPy, as vectorizers return it
+    if hasattr(type(made), "toarray"):  # a sparse matrix of SciPy, as vectorizers return it
         return made.toarray()
     if np.ma.isMaskedArray(made):
         return made.filled(np.nan) if made.dtype.kind in "fc" else made.tolist()
@@ -127,48 +130,64 @@ def _in_order(table: Any) -> Any:
 def _moved(made: Any, axis: int) -> Any:
     if not axis:
         return made
-    return made.movedim(axis, 0) if hasattr(made, "movedim") else np.moveaxis(made, axis, 0)
+    return made.movedim(axis, 0) if isinstance(made, torch.Tensor) else np.moveaxis(made, axis, 0)
 
 
 def _column(made: Any) -> Column:
     """Outputs as a column of their own: the model may use their memory again in its next call."""
-    if hasattr(made, "detach"):
-        tensor = made.detach()
-        tensor = tensor.cpu() if tensor.device.type != "cpu" else tensor.clone()
-        plain_one = not (tensor.is_sparse or tensor.is_quantized or tensor.is_conj())
-        return Tensors(tensor) if plain_one else Objects(list(tensor.unbind(0)))
+    if isinstance(made, torch.Tensor):
+        return _tensors(made.detach())
+    if is_a(made, {("pandas", "Series")}) and isinstance(made.dtype, np.dtype):
+        made = made.to_numpy()
     if isinstance(made, np.ndarray) and made.dtype.kind in "biufcmM":
         return Arrays(np.array(made, subok=False))
-    each = made if isinstance(made, Each) else map(_kept, made)
-    return pack([_on_cpu(output) for output in each])
+    return pack(list(made) if isinstance(made, Each) else [_taken(output) for output in made])
+
+
+def _tensors(tensor: torch.Tensor) -> Column:
+    if tensor.is_nested:
+        return pack([part.cpu().clone() for part in tensor.unbind(0)])
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.layout not in (torch.strided, torch.sparse_coo):
+        tensor = tensor.to_dense()
+    tensor = tensor.cpu() if tensor.device.type != "cpu" else tensor.clone()
+    plain_one = not (tensor.is_sparse or tensor.is_conj())
+    return Tensors(tensor) if plain_one else Objects(list(tensor.unbind(0)))
+
+
+def _taken(output: Any) -> Any:
+    """A copy of one output, off the GPU; the error of one that cannot be copied."""
+    try:
+        return _kept(output)
+    except ENDS_RUN:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an object of the user's
+        return error
 
 
 def _kept(output: Any) -> Any:
     """A copy of what a model could change later: arrays, tensors, lists and records."""
-    if isinstance(output, list):
-        plain_one = bool(output) and isinstance(output[0], (str, bytes, int, float))
+    if isinstance(output, torch.Tensor):
+        return output.detach().cpu().clone()
+    kind = type(output)
+    if kind is list:
+        plain_one = bool(output) and type(output[0]) in (str, bytes, int, float)
         return list(output) if plain_one else [_kept(part) for part in output]
-    return own(output) if isinstance(output, (dict, tuple, np.ndarray, torch.Tensor)) else output
-
-
-def _on_cpu(output: Any) -> Any:
-    """One output, such as a detection model's dict of tensors, off the GPU."""
-    if hasattr(output, "detach"):
-        return output.detach().cpu()
-    if isinstance(output, Mapping):
-        return {name: _on_cpu(part) for name, part in output.items()}
-    if isinstance(output, list):
-        plain_one = bool(output) and isinstance(output[0], (str, bytes, int, float))
-        return output if plain_one else [_on_cpu(part) for part in output]
+    if isinstance(output, Mapping) and not isinstance(output, dict):
+        return {name: _kept(part) for name, part in output.items()}
+    if kind is dict:
+        return {name: _kept(part) for name, part in output.items()}
     if isinstance(output, tuple):
-        parts = map(_on_cpu, output)
-        return type(output)._make(parts) if hasattr(output, "_make") else tuple(parts)
-    return output
+        parts = map(_kept, output)
+        return kind._make(parts) if hasattr(kind, "_make") else tuple(parts)
+    return output.copy() if kind is np.ndarray else output
 
 
 def listed(results: Any, of: Any) -> Any:
     """The results of a Beam handler, its generator read and each `PredictionResult` opened."""
-    one = hasattr(results, "shape") or isinstance(results, (Mapping, str, bytes, Column))
+    one = is_array(results) or isinstance(results, (Mapping, str, bytes, Column))
+    one = one or is_a(results, {("pandas", "DataFrame")})
     if one or not isinstance(results, Iterable):
         return results
     return [of(result) for result in results]
@@ -192,6 +211,7 @@ def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
         if not (tensor.is_floating_point() or tensor.is_complex()) or not len(tensor):
             return None
         flat = tensor.reshape(len(tensor), -1)
+        flat = flat.float() if tensor.itemsize == 1 else flat  # of 8 bits it cannot be asked
         return np.asarray(~flat.isfinite().all(dim=1))
     if isinstance(column, (Records, Tuples)):
         parts = column.columns.values() if isinstance(column, Records) else column.columns

@@ -1,9 +1,10 @@
 """Does a model give an element the same output alone, among others, and again?
 
-A few elements are given to the model one by one and together, twice. Outputs are equal when they
-differ by no more than `TOLERANCE` times the largest number in the element's output: results of
-batches of other sizes are summed in another order. Anything but floating-point numbers must be
-equal exactly.
+A few elements are given to the model one by one and together, twice, the second time in another
+order. What it gives for them alone is compared with the first batches of the run too. Outputs are
+equal when they differ by no more than `TOLERANCE` times the largest number in the element's output:
+results of batches of other sizes are summed in another order. Anything but floating-point numbers
+must be equal exactly.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numbers
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from mmnotebook.analysis.values import array
 from mmnotebook.errors import MMError
 from mmnotebook.runtime.blocks.columns import Column, size_of
-from mmnotebook.runtime.models.outputs import WrongOutputsError
+from mmnotebook.runtime.models.layout import WrongOutputsError
 from mmnotebook.runtime.user_code import ENDS_RUN
 
 TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-5}
@@ -46,12 +47,15 @@ class Verdict:
     invariant
         Were the outputs alone and among others the same? None: there was one element only.
     difference
-        The largest difference in words.
+        In what they differ, in words.
+    alone
+        By place, the output of each element alone.
     """
 
     repeatable: bool | None
     invariant: bool | None
     difference: str = ""
+    alone: Mapping[int, Any] = field(default_factory=dict)
 
 
 class TooSlow(Exception):
@@ -106,19 +110,34 @@ def compare(
         When it would take longer than `limit`; nothing is known then.
     """
     alone = [[place] for place in places]
-    batches = [*alone, list(places)] if batched else alone
-    timed = _Timed(call, limit, 2 * len(batches))
-    rounds = [[timed.outputs(batch) for batch in batches] for _ in range(2)]
-    if any(isinstance(made[-1], BaseException) for made in rounds):
+    together = list(places) if batched else []
+    timed = _Timed(call, limit, 2 * (len(alone) + bool(together)))
+    first = [timed.outputs(batch) for batch in alone]
+    beside = _beside(first, timed.outputs(together)) if together else []
+    again = [timed.outputs(batch) for batch in alone]
+    if together:  # in another order
+        beside += _beside(first[::-1], timed.outputs(together[::-1]))
+    if _FAILED in beside:
         return Verdict(None, None)
-    first, second = rounds
-    again = [_difference(*pair) for pair in zip(first, second, strict=True)]
-    beside: list[str] = []
-    if batched:
-        together = [first[-1][place : place + 1] for place in range(len(places))]
-        beside = [_difference(*pair) for pair in zip(first, together, strict=False)]
+    differ = [difference(*pair) for pair in zip(first, again, strict=True)]
     known = len(places) > 1 or not batched
-    return Verdict(not any(again), not any(beside) if known else None, _first([*again, *beside]))
+    kept = {
+        place: made[0]
+        for place, made in zip(places, first, strict=True)
+        if not isinstance(made, BaseException)
+    }
+    repeatable, invariant = not any(differ), not any(beside) if known else None
+    return Verdict(repeatable, invariant, _first([*differ, *beside]), kept)
+
+
+_FAILED = "a batch failed"
+
+
+def _beside(alone: Sequence[Any], together: Any) -> list[str]:
+    """In what the outputs of elements alone and of the same together differ."""
+    if isinstance(together, BaseException):
+        return [_FAILED]
+    return [difference(one, [made]) for one, made in zip(alone, together, strict=True)]
 
 
 class _Timed:
@@ -145,7 +164,7 @@ class _Timed:
         return made
 
 
-def _difference(first: Any, second: Any) -> str:
+def difference(first: Any, second: Any) -> str:
     """In what two lists of outputs, or two errors, differ; "" where they do not."""
     failed = [made for made in (first, second) if isinstance(made, BaseException)]
     if failed:
@@ -221,5 +240,6 @@ def _unequal(one: Any, other: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
     text = " ".join(repr(value).split())
     return text if len(text) <= 40 else text[:39] + "…"

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmnotebook.analysis.values import is_prediction
 from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Selected, Tuples
+from mmnotebook.runtime.models.layout import is_array
 
 _OTHER = "other"
 
@@ -28,7 +29,7 @@ def alike(values: Column) -> list[Sequence[int]]:
         return [range(len(values))]
     found: dict[Hashable, list[int]] = defaultdict(list)
     for place, value in enumerate(values):
-        found[_shape(value)].append(place)
+        found[_kind(value)].append(place)
     return [range(len(values))] if len(found) == 1 else list(found.values())
 
 
@@ -41,8 +42,18 @@ def _is_stacked(values: Column) -> bool:
     return all(map(_is_stacked, values.columns)) if isinstance(values, Tuples) else True
 
 
+def _kind(value: Any) -> Hashable:
+    """The shape of an element; numbers of one type are alike, so that each keeps its own."""
+    if isinstance(value, (numbers.Number, np.generic)):
+        return type(value).__name__
+    try:
+        return _shape(value)
+    except Exception:  # noqa: BLE001 - an object of the user's, which cannot be looked into
+        return _OTHER
+
+
 def _shape(value: Any) -> Hashable:
-    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic):
+    if is_array(value) and not isinstance(value, np.generic):
         return (str(value.dtype), tuple(value.shape))
     if isinstance(value, Mapping):
         return tuple((str(name), _shape(part)) for name, part in value.items())
@@ -59,8 +70,9 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
         return ("list", 0)
     first = values[0]
     if isinstance(first, numbers.Number):
-        return ("list", len(values))
-    if not isinstance(first, (list, tuple)) and not hasattr(first, "shape"):
+        whole = all(isinstance(item, numbers.Integral) for item in values)
+        return ("list", len(values), whole)
+    if not isinstance(first, (list, tuple)) and not is_array(first):
         return _OTHER
     inner = {_shape(item) for item in values}
     return ("list", len(values), *sorted(map(str, inner)))

@@ -151,6 +151,6 @@ class Finishing:
 
 def _odd(model: str, measure: ModelMeasure) -> str:
     return (
-        f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions hold NaN "
-        "or infinity; mm.inspect shows them, and what the model was given"
+        f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions are "
+        "NaN or infinity, hold them or are made of them; mm.inspect shows what the model was given"
     )

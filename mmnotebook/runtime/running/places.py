@@ -44,11 +44,25 @@ def within(run: Live | None, node: str, model: str | None = None) -> Iterator[No
         _place.reset(token)
 
 
+class Heard:
+    """The warnings of a call that is no prediction."""
+
+    def __init__(self) -> None:
+        self.run = Live("", {})
+
+    def tell(self, run: Live | None, node: str, model: str) -> None:
+        """Count them after all, as those of a model in a node."""
+        if run is not None:
+            for kind, one in self.run.warnings():
+                run.warn(node, model, kind, one.message, one.filename, one.lineno, one.module)
+
+
 @contextlib.contextmanager
-def unheard() -> Iterator[None]:
+def unheard() -> Iterator[Heard]:
     """Call a model for what is no prediction: its warnings are not counted, nor shown."""
-    token = _place.set(Place(Live("", {}), "", None))
+    heard = Heard()
+    token = _place.set(Place(heard.run, "", None))
     try:
-        yield
+        yield heard
     finally:
         _place.reset(token)
