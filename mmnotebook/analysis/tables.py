@@ -94,7 +94,11 @@ def short(value: Any) -> str:
 
 def brief(value: Any) -> str:
     """The same; raises what the value raises when it is shown."""
-    if is_prediction(value) or hasattr(value, "detach") or isinstance(value, np.generic):
+    if (
+        is_prediction(value)
+        or hasattr(type(value), "untyped_storage")
+        or isinstance(value, np.generic)
+    ):
         value = plain(value)
     if isinstance(value, np.ndarray):
         return _cut(f"array{value.shape} {_items(value.ravel()[: _ITEMS + 1].tolist())}")

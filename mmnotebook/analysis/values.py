@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
         return value if isinstance(value, (np.datetime64, np.timedelta64)) else value.item()
     if is_prediction(value):
         return _plain(value.inference)
-    if hasattr(value, "detach"):
+    if hasattr(type(value), "untyped_storage"):
         value = array(value)
     if isinstance(value, np.ndarray):
         return _plain(value[()]) if value.ndim == 0 else value

@@ -18,8 +18,15 @@ from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError, RunError
+from mmnotebook.runtime.models import probing
 
 X = np.random.default_rng(0).random((70, 3), "float32")
+
+
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a first call alone may take a second."""
+    monkeypatch.setattr(probing, "SECONDS", 60.0)
 
 
 def run(name: str, data: Any = X, **options: Any) -> mm.Result:
@@ -225,7 +232,11 @@ class TestNeighbors:
         assert run("m", fresh=True).models.loc["m", "batch_invariant"] is True
         assert log.stat().st_size == made + 2
 
-    def test_a_slow_model_is_not_probed_and_the_table_says_so(self) -> None:
+    def test_a_slow_model_is_not_probed_and_the_table_says_so(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(probing, "SECONDS", 1.0)
+
         class Slow(Plain):
             def predict(self, rows: Any) -> Any:
                 time.sleep(0.4)
@@ -234,7 +245,9 @@ class TestNeighbors:
         mm.register("m", Slow())
         assert verdict("m") == ("not probed", "not probed")
 
-    def test_all_models_of_a_node_share_its_second(self) -> None:
+    def test_all_models_of_a_node_share_its_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(probing, "SECONDS", 1.0)
+
         class Steady(Plain):
             def __init__(self, name: str) -> None:
                 self.name = name
@@ -534,3 +547,184 @@ class TestTables:
         mm.register("m", masked, framework="python")
         result = run("m")
         assert result["m"]["prediction"].isna().tolist() == (X[:, 0] > 0.5).tolist()
+
+
+class Late:
+    """Answers otherwise after some calls, which a comparison alone may use up."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, rows: Any) -> Any:
+        self.calls += 1
+        return rows.sum(1) + (1000 if self.calls > 8 else 0)
+
+
+class Centers:
+    """Depends on its batch from four elements on."""
+
+    def predict(self, rows: Any) -> Any:
+        sums = rows.sum(1)
+        return sums - sums.mean() if len(sums) > 3 else sums
+
+
+class Sorts:
+    def predict(self, rows: Any) -> Any:
+        return np.sort(rows.sum(1))
+
+
+class Scores(dict):  # type: ignore[type-arg]
+    """Fields as attributes, a common idiom."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def scores() -> Scores:
+    return Scores(a=1.0)
+
+
+def returns(make: Any) -> Any:
+    """A model whose outputs for a batch are made by a function of it."""
+
+    def model(batch: Any) -> Any:
+        return make(batch)
+
+    return model
+
+
+class TestSeen:
+    def test_a_comparison_leaves_no_trace_in_the_model(self) -> None:
+        mm.register("m", Late(), batch_size=20)
+        for fresh in (True, True, False):
+            assert np.allclose(run("m", fresh=fresh)["m"]["prediction"].tolist(), X.sum(1))
+
+    @pytest.mark.parametrize("model", [Centers(), Sorts()], ids=["centers", "sorts"])
+    def test_the_first_batch_of_the_run_is_compared_too(self, model: Any) -> None:
+        mm.register("m", model)
+        assert verdict("m") == (False, True)
+
+    def test_two_names_of_one_model_are_both_named(self) -> None:
+        mm.register("a", Counts())
+        mm.register("b", Counts())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = mm.run(mm.pipeline("data | [a, b]", data=X), progress=False)
+        assert result.warnings["node"].tolist() == ["a", "b"]
+
+    def test_what_was_seen_in_an_earlier_run_says_so(self) -> None:
+        mm.register("m", Fits())
+        assert "earlier run" not in run("m").warnings["message"][0]
+        assert "earlier run" in run("m", fresh=True).warnings["message"][0]
+
+
+class TestOutputs:
+    def given(self, make: Any, data: Any = X) -> list[Any]:
+        mm.register("m", returns(make), framework="python")
+        return list(run("m", data)["m"]["prediction"])
+
+    def test_nullable_numbers_of_a_frame(self) -> None:
+        import pandas as pd
+
+        large = 2**53 + 1
+        got = self.given(
+            lambda rows: pd.DataFrame(
+                {"id": pd.array([large if row[0] > 0.5 else None for row in rows], dtype="Int64")}
+            )
+        )
+        expected = [large if row[0] > 0.5 else pd.NA for row in X]
+        assert [row["id"] for row in got] == expected or all(
+            (a["id"] is b) or a["id"] == b for a, b in zip(got, expected, strict=True)
+        )
+
+    def test_keys_stay_what_they_are(self) -> None:
+        got = self.given(lambda rows: {1: rows[:, 0] * 0, "1": rows[:, 0] * 0 + 1})
+        assert got[5] == {1: 0.0, "1": 1.0}
+
+    def test_two_columns_of_one_name_are_refused(self) -> None:
+        import pandas as pd
+
+        with pytest.raises(RunError, match="two columns named 'p'"):
+            self.given(lambda rows: pd.DataFrame(rows[:, :2], columns=["p", "p"]))
+
+    def test_a_structured_array_is_a_record_for_each(self) -> None:
+        kinds = [("score", "f8"), ("cls", "i4")]
+        got = self.given(lambda rows: np.array([(1.0, 2)] * len(rows), dtype=kinds))
+        assert got[3] == {"score": 1.0, "cls": 2}
+
+    def test_an_exception_among_the_outputs_fails_its_element(self) -> None:
+        bad = ValueError("503")
+        mm.register("m", returns(lambda xs: [bad if x == 3 else x for x in xs]), framework="python")
+        result = run("m", list(range(20)))
+        assert result.failed[["id", "message"]].to_numpy().tolist() == [["3", "503"]]
+        assert len(result["m"]) == 19
+
+    def test_one_number_for_the_whole_batch_is_left_out_and_said(self) -> None:
+        make = lambda rows: {"loss": float(rows.mean()), "x": rows[:, 0]}  # noqa: E731
+        mm.register("m", returns(make), framework="python")
+        result = run("m")
+        assert set(result["m"]["prediction"][0]) == {"x"}
+        assert "its output 'loss' is one number for a whole batch" in result.warnings["message"][0]
+
+    @pytest.mark.parametrize("odd", [scores, io.BytesIO, object], ids=["record", "file", "object"])
+    def test_an_object_is_not_asked_what_it_is(self, odd: Any) -> None:
+        got = self.given(lambda xs: [odd() if x == 3 else x for x in xs], list(range(20)))
+        assert type(got[3]) in (Scores, io.BytesIO, object) and got[4] == 4
+
+    def test_a_very_deep_list_costs_itself(self) -> None:
+        def deep(x: Any) -> Any:
+            for _ in range(1500):
+                x = [x]
+            return x
+
+        mm.register(
+            "m", returns(lambda xs: [deep(x) if x == 3 else x for x in xs]), framework="python"
+        )
+        result = run("m", list(range(20)))
+        assert result.failed["id"].tolist() == ["3"] and len(result["m"]) == 19
+
+    @pytest.mark.parametrize(
+        "made",
+        [
+            lambda x: x.to_sparse_csr(),
+            lambda x: x.to_sparse(),
+            lambda x: torch.quantize_per_tensor(x, 2**-8, 0, torch.qint32),
+            lambda x: torch.nested.nested_tensor(list(x)),
+            lambda x: x.to(torch.float8_e4m3fn),
+        ],
+        ids=["csr", "coo", "quantized", "nested", "float8"],
+    )
+    def test_tensors_of_any_kind(self, made: Any) -> None:
+        class Made(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> Any:
+                return made(x)
+
+        mm.register("m", Made())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            got = np.stack([np.asarray(p) for p in run("m")["m"]["prediction"]])
+        assert np.allclose(got, X, atol=0.07)
+
+
+class TestResultsOfFunctions:
+    @pytest.mark.parametrize("where", ["output", "preprocess"])
+    def test_of_a_model_in_the_same_memory_each_time(self, where: str) -> None:
+        held = np.zeros(3)
+
+        def same(value: Any) -> Any:
+            held[:] = value
+            return held
+
+        mm.register("m", returns(lambda rows: rows), framework="python", **{where: same})
+        assert np.allclose(np.stack(run("m")["m"]["prediction"]), X)
+
+    def test_of_a_step_in_the_same_record_each_time(self) -> None:
+        held: dict[str, Any] = {}
+
+        def same(row: Any) -> Any:
+            held["sum"] = float(row.sum())
+            return held
+
+        graph = mm.pipeline("data | same", data=X, same=same)
+        got = mm.run(graph, progress=False)["same"]["value"]
+        assert np.allclose([one["sum"] for one in got], X.sum(1))

@@ -106,7 +106,9 @@ def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
 
 def is_number(made: Any) -> bool:
     """Is it one number, or an array or tensor that holds one without an axis?"""
-    return isinstance(made, (numbers.Number, np.generic)) or (is_array(made) and made.shape == ())
+    if isinstance(made, (numbers.Number, np.generic)):
+        return True
+    return is_array(made) and shape_of(made) == ()
 
 
 def is_array(made: Any) -> bool:
@@ -116,6 +118,8 @@ def is_array(made: Any) -> bool:
 
 def shape_of(made: Any) -> tuple[int, ...] | None:
     """The shape of an array, or of a list with one more axis than its items; None of others."""
+    if getattr(type(made), "is_nested", None) is not None and made.is_nested:
+        return (int(made.size(0)),)  # of torch, with rows of several shapes
     if is_array(made):
         return tuple(int(size) for size in made.shape)
     if isinstance(made, (list, tuple)) and not hasattr(made, "_fields"):

@@ -198,7 +198,7 @@ Numbers = tuple[np.ndarray[Any, Any], int]
 
 def _numbers(value: Any) -> Numbers | None:
     """An array, tensor, number, or a list of numbers or of such lists; None for anything else."""
-    if hasattr(value, "detach"):
+    if hasattr(type(value), "untyped_storage"):
         return array(value), int(value.element_size())
     if isinstance(value, (str, bytes)) or not isinstance(
         value, (np.ndarray, np.generic, numbers.Number, list, tuple)

@@ -101,7 +101,7 @@ def _cell(value: Any, side: int, square: bool) -> Cell:
         return _of_pil(value, side)
     if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
         value = plain(value)
-    if hasattr(value, "detach"):
+    if hasattr(type(value), "untyped_storage"):
         dtype = str(value.dtype).removeprefix("torch.")
         return _of_array(array(value), dtype, side, square)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
