@@ -407,8 +407,8 @@ def test_what_reset_raises_is_said_without_the_steps_label() -> None:
     assert "while running" not in str(caught.value) and "→ reset= names" in str(caught.value)
 
 
-@pytest.mark.parametrize("cells", [[BIG, None, 10**18 + 1], [2**64 - 1, None]])
-def test_whole_numbers_come_back_from_csv(cells: list[int | None]) -> None:
+def test_whole_numbers_come_back_from_csv() -> None:
+    cells = [BIG, None, 10**18 + 1]
     run('rows | same | write("a.csv")', rows=[{"n": cell} for cell in cells], same=same)
     Path("b.csv").write_text("f\n1e300\n\n0.5\n")
     r = run('a = read("a.csv") | same\nb = read("b.csv") | same', same=same)

@@ -18,7 +18,7 @@ from mmnotebook.analysis.values import array, is_prediction
 from mmnotebook.errors import shown
 from mmnotebook.graph.names import is_a
 
-AS_THEY_ARE = {str, bool, int, float, type(None)}
+AS_THEY_ARE = {str, bool, int, float, type(None), pd.Timestamp, pd.Timedelta}
 """What needs no look."""
 
 SCALARS = (datetime.date, datetime.time, datetime.timedelta, pd.Period, pd.Interval)

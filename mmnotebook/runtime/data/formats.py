@@ -233,15 +233,16 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
     import pandas as pd
 
     for place, name in enumerate(frame.columns):
-        cells = frame[name]
-        if cells.dtype != np.float64 or not (cells.abs() >= 2**53).any():
+        if frame[name].dtype != np.float64:
             continue
-        for dtype in ("Int64", "UInt64"):
-            with packed.opened(path) as file, suppress(ValueError, TypeError, OverflowError):
-                again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype=dtype)
-                if len(again) == len(frame):
-                    frame[name] = again.iloc[:, 0]
-                    break
+        most = frame[name].abs().max()
+        if not 2**53 <= most < 2**63:
+            continue
+        # What has fractions after all is refused by the dtype, and stays.
+        with packed.opened(path) as file, suppress(ValueError, TypeError):
+            again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype="Int64")
+            if len(again) == len(frame):
+                frame[name] = again.iloc[:, 0]
 
 
 class JsonlReader(Reader):
