@@ -148,12 +148,12 @@ def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
     place = fields.index.get_indexer(rows.index)
     known = (place >= 0).all()
     own = fields.take(place) if known else fields.reindex(rows.index)  # take keeps the types
-    own = own.set_axis(_free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
+    own = own.set_axis(free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
     own, rows = own.reset_index(drop=True), rows.reset_index(drop=True)
     return pd.concat([rows[["id"]], own, rows.drop(columns="id")], axis=1)
 
 
-def _free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
+def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
     """The names, those that clash with `-_field` behind them until they do not."""
     names = list(names)
     taken = {*reserved, *names}

@@ -140,7 +140,8 @@ class _Assembly:
         return transforms.combine(node, pcoll, COMBINE[node.kind], self.run_id)
 
     def _write(self, node: Node, pcoll: Any, select: Select) -> Arms:
-        return transforms.write(node, pcoll, select, self.run_id)
+        above = [one.name for one in self.prepared.graph.upto(node.name) if one.name != node.name]
+        return transforms.write(node, pcoll, select, self.run_id, above)
 
     def _call(self, node: Node, pcoll: Any, select: Select) -> Arms:
         function = self.prepared.functions[node["function"]]

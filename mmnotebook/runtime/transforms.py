@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.typehints import KV
 
-from mmnotebook.errors import RunError, one_line
+from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import cascading
@@ -139,48 +139,51 @@ def call(
 
 
 class _Rows(NodeFn):
-    """Elements as flat records, all under one key."""
+    """Blocks, all under one key."""
 
     leaves = False
     step = "rows"
 
     def blocks(self, block: Block) -> Iterable[Any]:
-        outcome = self.track.each(block.ids, block.loose(), lambda pair: writers.record(*pair))
-        kept = block.take(outcome.places)
-        whole = kept.giving(kept.values, [*block.failed, *outcome.failed])
-        self.track.flow.given += weight(whole)
-        return [(0, (whole, outcome.results))]
+        self.track.came(len(block))
+        self.track.flow.given += weight(block)
+        return [(0, block)]
 
 
 class _Write(NodeFn):
-    """All records into one file, at once or not at all."""
+    """All elements into one file, at once or not at all.
+
+    Parameters
+    ----------
+    above
+        The nodes that the elements come from; they are done when there is something to write.
+    """
 
     enters = False
 
-    def __init__(self, node: str, run_id: str, path: str) -> None:
+    def __init__(self, node: str, run_id: str, path: str, above: Sequence[str]) -> None:
         super().__init__(node, run_id)
-        self.path = path
+        self.path, self.above = path, above
 
     def blocks(self, element: tuple[int, Iterable[Any]]) -> Iterable[Block]:
-        blocks, records = [], []
-        for block, rows in filter(None, element[1]):
-            blocks.append(block)
-            records += rows
+        if self.track.run is not None:
+            self.track.run.judge(self.above)
+        blocks = [block for block in element[1] if block is not None]
         try:
-            writers.write(self.path, records)
+            writers.write(self.path, blocks)
         except Exception as error:
             # No element's failure: without its file the run has not done what it was for.
+            what, remedy = writers.told(error)
             cause = RunError(
-                f"node {self.node!r} cannot write {self.path!r}: {one_line(error)}",
-                remedy="give all elements the same plain fields; "
-                ".jsonl takes the most kinds of values",
+                f"node {self.node!r} cannot write {self.path!r}: {what}",
+                remedy=remedy,
                 node=self.node,
             )
             raise live.stop(self.run_id, cause) from error
         return blocks
 
     def weight(self, element: tuple[int, Iterable[Any]]) -> int:
-        return sum(weight(block) for block, _ in filter(None, element[1]))
+        return sum(weight(block) for block in element[1] if block is not None)
 
 
 def steps(node: Node) -> tuple[str, ...]:
@@ -189,12 +192,13 @@ def steps(node: Node) -> tuple[str, ...]:
     return own.get(node.kind, (NodeFn.step,))
 
 
-def write(node: Node, pcoll: Any, select: Select, run_id: str) -> Arms:
-    """The elements as one file; they leave as they came."""
+def write(node: Node, pcoll: Any, select: Select, run_id: str, above: Sequence[str]) -> Arms:
+    """The elements, which come from the nodes `above`, as one file; they leave as they came."""
     rows = pcoll | f"{node.name}: rows" >> beam.ParDo(_Rows(node.name, run_id, select))
     # One that is always there, so that a file is also written when no element comes.
     none = pcoll.pipeline | f"{node.name}: always" >> beam.Create([(0, None)])
     rows.element_type = none.element_type = KV[int, Element]
     whole = (rows, none) | f"{node.name}: all" >> beam.Flatten()
     whole = whole | f"{node.name}: together" >> beam.GroupByKey()
-    return {None: apply(node.name, whole, _Write(node.name, run_id, node["path"]))}
+    step = _Write(node.name, run_id, node["path"], above)
+    return {None: apply(node.name, whole, step)}

@@ -124,6 +124,14 @@ class MakingMagics(NotebookMagics):
         leaves them as they lie in the file. read("rows/*.csv.gz") unpacks csv and jsonl. A file of
         a glob or a folder that cannot be read fails alone, with its path as its id.
 
+        write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id, and every
+        value as it was: whole numbers stay whole where one is missing, arrays and Series become
+        lists, frames records, in csv as JSON. What would be no more than a picture of itself (an
+        object, a sparse matrix; bytes in csv and jsonl) is an error that names the field. In jsonl
+        what is missing and NaN are null, infinity is an error, dates are texts. A field named as
+        one of the file's own columns becomes `<name>_field`. A new file is for its user alone
+        (0600); one that is there keeps its permissions, a link stays a link.
+
         With --run, what an earlier run has stored is not computed again; --fresh computes it all
         the same. With --background the cell is over at once: `-o r` assigns the run as it goes on,
         r.result() waits for its result and r.cancel() stops it; see %mm_run?.

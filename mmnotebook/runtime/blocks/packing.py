@@ -60,7 +60,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
     elif isinstance(first, Records):
         if len({tuple(p.columns) for p in parts}) == 1:
             joined = {n: concat([p.columns[n] for p in parts]) for n in first.columns}
-            return Records(joined, _dtypes([p.dtypes for p in parts]))
+            return Records(joined, shared_dtypes([p.dtypes for p in parts]))
     elif isinstance(first, Tuples):
         if len({(p.kind, len(p.columns)) for p in parts}) == 1:
             whole = zip(*(p.columns for p in parts), strict=True)
@@ -72,7 +72,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
     return None
 
 
-def _dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The dtypes that several parts' fields have together; none where they differ too much."""
     first = parts[0]
     if all(part is first or part == first for part in parts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,7 @@ class CsvReader(Reader):
         skipped = [line for line, _ in wrong.values()]
         with packed.opened(path) as file:
             frame = pd.read_csv(file, skiprows=skipped, low_memory=False)
+        _keep_whole(frame, path, skipped)
         count = len(frame) + len(wrong)
         stop = count if stop is None else min(stop, count)
         sample = frames.sizes(frame, range(0, len(frame), max(1, len(frame) // 64)))
@@ -224,6 +226,23 @@ class CsvReader(Reader):
             column = frames.records(part)
             errors = {row - first: wrong[row][1] for row in inside}
             yield rows, Partial(column, errors) if errors else column
+
+
+def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
+    """Read a column again of which pandas rounds whole numbers, as a cell is missing."""
+    import pandas as pd
+
+    for place, name in enumerate(frame.columns):
+        if frame[name].dtype != np.float64:
+            continue
+        most = frame[name].abs().max()
+        if not 2**53 <= most < 2**63:
+            continue
+        # What has fractions after all is refused by the dtype, and stays.
+        with packed.opened(path) as file, suppress(ValueError, TypeError):
+            again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype="Int64")
+            if len(again) == len(frame):
+                frame[name] = again.iloc[:, 0]
 
 
 class JsonlReader(Reader):

@@ -67,13 +67,17 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
             raise _used_up(name, kind)
         taken.read(iterator, limit)
     if taken.error is not None:
-        raise RunError(
-            f"source {name!r}: the {kind} raised after {len(taken.items):,} elements: "
-            f"{one_line(taken.error)}"
-        ) from taken.error
+        raise raised(name, kind, len(taken.items), taken.error) from taken.error
     if taken.ended and not taken.items and not inspect.isgenerator(iterator):
         raise _used_up(name, kind)  # or it never had anything: that cannot be known
     return taken.items[:limit]
+
+
+def raised(name: str, kind: str, count: int, error: Exception) -> RunError:
+    """The error for a source that raised after so many elements."""
+    return RunError(
+        f"source {name!r}: the {kind} raised after {count:,} elements: {one_line(error)}"
+    )
 
 
 def _is_closed(iterator: Any) -> bool:

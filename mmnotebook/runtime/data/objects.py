@@ -115,9 +115,9 @@ def _items(name: str, value: Any, limit: int | None) -> list[Any]:
     """The first items of an object that has items in an order."""
     text = isinstance(value, (str, bytes, bytearray, memoryview))
     if isinstance(value, Sequence) and not text:
-        return list(itertools.islice(value, limit))
+        return _first(name, value, limit)
     if is_a(value, {("datasets", "IterableDataset")}):
-        return list(itertools.islice(iter(value), limit))
+        return _first(name, value, limit)
     if isinstance(value, Iterator):
         return iterators.first(name, value, limit)
     several = isinstance(value, Iterable) and not text
@@ -127,6 +127,15 @@ def _items(name: str, value: Any, limit: int | None) -> list[Any]:
         "path, glob, or a Beam transform that reads",
         remedy=f"{name} = list({name})" if several else None,
     )
+
+
+def _first(name: str, values: Iterable[Any], limit: int | None) -> list[Any]:
+    found: list[Any] = []
+    try:
+        found.extend(itertools.islice(values, limit))
+    except Exception as error:
+        raise iterators.raised(name, type(values).__name__, len(found), error) from error
+    return found
 
 
 def unstorable_element(error: BaseException) -> RunError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 import weakref
@@ -14,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Literal
 
 _PREFIX = "mmnotebook-"
 _LOCK = ".lock"
@@ -69,6 +71,19 @@ def create_private(path: Path) -> BinaryIO:
     """Open a new file for writing that only its user may read (0600)."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     return os.fdopen(handle, "wb")
+
+
+def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
+    """Open a file that is there; for a pipe, at whose other end nobody may be, an OSError."""
+    flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_APPEND
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return os.fdopen(handle, mode)
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def make_private(folder: Path) -> None:

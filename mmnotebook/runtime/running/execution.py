@@ -87,7 +87,7 @@ class Execution:
         self.plan: Plan = self._planned()
         limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
         tallies = {name: live.Tally() for name in self.order}
-        self.live = live.Live(uuid.uuid4().hex, tallies, limits)
+        self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
         self.finishing = Finishing(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()
@@ -96,12 +96,12 @@ class Execution:
         for _ in range(ATTEMPTS - 1):
             try:
                 return plan(self.prepared, self.store, fresh=self.fresh)
-            except (Damaged, StorageError) as error:
+            except StorageError as error:
                 if not self._heals(error):
                     raise
         return plan(self.prepared, self.store, fresh=self.fresh)
 
-    def _heals(self, error: Damaged | StorageError) -> bool:
+    def _heals(self, error: StorageError) -> bool:
         """Can the run go well when it starts anew: what is damaged made again, what is missing too,
         and what cannot be stored kept aside?"""
         if isinstance(error, Damaged):
@@ -137,11 +137,12 @@ class Execution:
             try:
                 self._tell_start()
                 if self.plan.drafts:
+                    failing.check_stored(self.graph, self.plan, self.max_failed)
                     self._run_missing(runner, options)
                 for entry in self.plan.entries.values():
                     entries.check(entry)  # what the result shows is still there
                 break
-            except (Damaged, StorageError) as error:
+            except StorageError as error:
                 cancelled = self.live.stopped and self.live.cause is None
                 if attempt + 1 == ATTEMPTS or cancelled or not self._heals(error):
                     raise
@@ -186,7 +187,7 @@ class Execution:
         if self.live.too_many is not None:
             raise failing.stopped_early(self.graph, self.live) from error
         if isinstance(error, MMError):
-            raise error
+            raise failing.as_raised(error) from error
         if error is not None:
             raise failing.unexpected(error, self.graph, cache, self.live) from error
 

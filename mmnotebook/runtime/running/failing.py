@@ -10,33 +10,49 @@ import pandas as pd
 
 from mmnotebook.analysis import causes
 from mmnotebook.analysis.causes import Cause
+from mmnotebook.analysis.metrics import NodeMeasure
 from mmnotebook.analysis.records import Failure
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.here import called
 from mmnotebook.runtime.cache import ShardCache, unstorable
+from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running.live import Live
+from mmnotebook.runtime.running.planning import Plan
 
 _WHILE = re.compile(r"\[while running '(.*?)'\]")
+_LABEL = " [while running "
 _TRACE = "Traceback (most recent call last)"
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
     """Raise when more than `max_failed` of a node's elements failed."""
     for name, measure in result.measures.items():
-        if measure.elements_in is None:
-            seen = measure.failed + (measure.elements_out or 0)
-        else:
-            seen = measure.elements_in or 0
-        if measure.failed > max_failed * seen:
+        if (count := _exceeds(measure, max_failed)) is not None:
             rows = result.failed[result.failed["node"] == name].itertuples(index=False)
             failures = [Failure(*row) for row in rows]
             found = causes.of(failure[1:4] for failure in failures)
-            raise _too_many(
-                result.graph, name, f"{measure.failed:,} of {seen:,}", found, failures, result
-            )
+            raise _too_many(result.graph, name, count, found, failures, result)
+
+
+def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
+    """Raise the same for what is stored, before anything is made of it."""
+    for name, one in plan.measured.items():
+        if (count := _exceeds(one.node, max_failed)) is not None:
+            failures = list(StoredElements(plan.entries).failures([name]))
+            found = causes.of(failure[1:4] for failure in failures)
+            raise _too_many(graph, name, count, found, failures)
+
+
+def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
+    """How many of a node's elements failed where these are too many, else None."""
+    if measure.elements_in is None:
+        seen = measure.failed + (measure.elements_out or 0)
+    else:
+        seen = measure.elements_in
+    return f"{measure.failed:,} of {seen:,}" if measure.failed > max_failed * seen else None
 
 
 def stopped_early(graph: Graph, run: Live) -> RunError:
@@ -100,13 +116,24 @@ def unexpected(error: BaseException, graph: Graph, cache: ShardCache, run: Live)
     )
 
 
+def as_raised(error: MMError) -> MMError:
+    """An error of ours as a step raised it: Beam makes another one of it, with the step's label."""
+    before = error.__context__ or error.__cause__
+    if _LABEL not in error.message:
+        return error
+    text = error.message.partition(_LABEL)[0]
+    if isinstance(before, type(error)) and before.message.startswith(text):
+        return as_raised(before)
+    return type(error)(text, remedy=error.remedy)
+
+
 def _what(error: BaseException) -> str:
     """What was raised, in one line; of another process's trace the last line."""
     text = one_line(error, 1000)
     if _TRACE in text:
         lines = [line for line in str(error).splitlines() if line.strip()]
         text = " ".join(lines[-1].split())
-    return text.partition(" [while running ")[0][:1000]
+    return text.partition(_LABEL)[0][:1000]
 
 
 def _step(error: BaseException) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +92,8 @@ class Live:
         By node.
     limits
         By node, the number of failures that already exceeds the share that may fail.
+    max_failed
+        The share of a node's elements that may fail.
     failures
         The first ones of each node.
     causes
@@ -108,6 +111,7 @@ class Live:
     run_id: str
     tallies: dict[str, Tally]
     limits: dict[str, float] = field(default_factory=dict)
+    max_failed: float = 1.0
     stopped: bool = False
     cause: MMError | None = None
     too_many: str | None = None
@@ -162,6 +166,17 @@ class Live:
             if tally.failed > self.limits.get(node, float("inf")):
                 self.too_many = self.too_many or node
                 self.stopped = True
+
+    def judge(self, nodes: Iterable[str]) -> None:
+        """Raise when of the elements of one of these nodes, which are done, too many failed."""
+        for name in nodes:
+            tally = self.tallies[name]
+            seen = tally.elements_in or tally.elements_out + tally.failed
+            if tally.failed > self.max_failed * seen:
+                with self._lock:
+                    self.too_many = self.too_many or name
+                    self.stopped = True
+        self.check()
 
     def warn(
         self,

@@ -140,7 +140,8 @@ def read_manifest(path: Path) -> Entry:
     """
     file = path / MANIFEST
     try:
-        body = json.loads(file.read_bytes())
+        with storage.open_regular(file) as stream:
+            body = json.loads(stream.read())
         if body.pop("checksum") != _checksum(body):
             raise Damaged(file, "was altered")
         named, _, stamp = path.name.partition(".")
@@ -186,7 +187,7 @@ def distrust(damaged: Damaged) -> None:
 def touch(entry: Entry) -> None:
     """Count a use, and set the time of the last one."""
     # On a full disk the count stays behind; that must not keep the entry from being read.
-    with suppress(OSError), (entry.path / USED).open("ab") as file:
+    with suppress(OSError), storage.open_regular(entry.path / USED, "ab") as file:
         file.write(b"+")
     with suppress(OSError):
         now = time.time_ns()

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mmnotebook.errors import MMError, one_line
+from mmnotebook.errors import StorageError, one_line
 from mmnotebook.runtime.data import storage
 
 _MAGIC = b"mmshard\x01"
@@ -46,7 +46,7 @@ _PIECE = 1 << 14
 _MISSING = "is missing"
 
 
-class Damaged(MMError):
+class Damaged(StorageError):
     """A stored file is not what was written.
 
     Attributes
@@ -264,7 +264,7 @@ def _compare(file: BinaryIO, path: Path, checksum: int, info: ShardInfo) -> None
 def _opened(path: Path, info: ShardInfo | None) -> Iterator[BinaryIO]:
     """A file open for reading, of the size that it should have."""
     try:
-        with path.open("rb") as file:
+        with storage.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if info is not None and size != info.bytes:
                 raise Damaged(path, "was cut short" if size < info.bytes else "was altered")
