@@ -205,7 +205,10 @@ def _extra(
     for name in names.extra(fields):
         message = f"model {spec.name!r} has no such input"
         if name in names.truth:
-            message = f"model {spec.name!r} takes this in training alone, for no prediction"
+            message = (
+                f"model {spec.name!r} takes this in training alone, for no prediction, as its name "
+                "and its default say; give an input of predictions another name in the model"
+            )
         close = nearest(name, names.missing(fields) or names.known)
         allowed = listed(names.known) or None
         yield Problem(message, node.name, found=repr(name), allowed=allowed, nearest=close)

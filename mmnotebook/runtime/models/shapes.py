@@ -10,25 +10,34 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import is_prediction
-from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Selected, Tuples
+from mmnotebook.runtime.blocks.columns import Cells, Column, Objects, Records, Selected, Tuples
 
 _OTHER = "other"
+_PYTHONS = frozenset((bool, int, float))
 
 
-def alike(values: Column) -> list[Sequence[int]]:
+def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
     """The places of the values, those of one shape together, in order of their first one.
 
     Texts, pictures and other objects without a shape of numbers are all of one kind.
+
+    Parameters
+    ----------
+    types
+        Are Python's whole numbers kept apart from its other numbers? In one array with these they
+        would become such.
     """
     if not len(values):
         return []
+    if isinstance(values, Cells):
+        return alike(values.cells, types)
     if isinstance(values, Selected):
-        return alike(values.records)
+        return alike(values.records, types)
     if _is_stacked(values):
         return [range(len(values))]
     found: dict[Hashable, list[int]] = defaultdict(list)
     for place, value in enumerate(values):
-        found[_shape(value)].append(place)
+        found[(_shape(value), _type(value) if types else None)].append(place)
     return [range(len(values))] if len(found) == 1 else list(found.values())
 
 
@@ -64,3 +73,17 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
         return _OTHER
     inner = {_shape(item) for item in values}
     return ("list", len(values), *sorted(map(str, inner)))
+
+
+def _type(value: Any) -> Hashable:
+    """Of which type an array of the numbers in a value is."""
+    if isinstance(value, Mapping):
+        return tuple(map(_type, value.values()))
+    if is_prediction(value):
+        return _type(value.inference)
+    if isinstance(value, (list, tuple)):
+        kinds = frozenset(map(_type, value))
+        return next((kind for kind in (float, int) if kind in kinds <= _PYTHONS), kinds)
+    if isinstance(value, (bool, int, float)):
+        return type(value)
+    return str(value.dtype) if isinstance(value, np.generic) else _OTHER
