@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import mmnotebook as mm
-from mmnotebook.errors import GraphError
+from mmnotebook.errors import GraphError, RunError
 
 RNG = np.random.default_rng(0)
 XYZ = pd.DataFrame(RNG.normal(size=(60, 3)), columns=["a", "b", "c"])
@@ -179,3 +179,24 @@ def test_numbers_of_a_module_are_numbers_for_trees(dtype: torch.dtype) -> None:
         mm.register("tree", tree.fit(given, given["a"]))
         made = mm.run(mm.pipeline("rows | two | tree", rows=rows), progress=False)
         assert np.allclose(made["tree"]["prediction"], tree.predict(given), atol=1e-5)
+
+
+def test_united_frames_whose_ids_coincide_are_refused() -> None:
+    jan = pd.DataFrame({"x": [1.0, 2.0], "label": ["A", "B"]})
+    feb = pd.DataFrame({"x": [3.0, 4.0]})
+    mm.register("m", LinearRegression().fit(XYZ[["a"]], XYZ["a"]))
+    graph = mm.pipeline('{jan["x"], feb["x"]} | m', jan=jan, feb=feb)
+    with pytest.raises(RunError, match=r"unites 'jan' and 'feb'.*id '0'") as caught:
+        mm.run(graph, progress=False)
+    assert "ignore_index=True" in str(caught.value)
+    apart = feb.set_index(pd.Index(["f0", "f1"]))
+    made = mm.run(mm.pipeline('{jan["x"], feb["x"]} | m', jan=jan, feb=apart), progress=False)
+    assert made["m"]["label"].isna().tolist() == [False, False, True, True]
+    both = mm.run(mm.pipeline('[jan["x"], feb["x"]] | f', jan=jan, feb=feb, f=yes), progress=False)
+    assert len(both["f"]) == 2
+
+
+def test_one_value_for_several_inputs_is_refused_before_the_run() -> None:
+    mm.register("m", Weighted())
+    with pytest.raises(GraphError, match="3 inputs, and is given one value"):
+        mm.pipeline('XYZ["a"] | m', XYZ=XYZ)

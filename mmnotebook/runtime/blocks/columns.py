@@ -202,7 +202,7 @@ class Records(Column):
     def alone(self, name: str) -> Column:
         """A field as the values, with a dtype that these do not tell themselves."""
         dtype = self.dtypes.get(name)
-        known = dtype is None or isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN
+        known = dtype is None or (isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN)
         return self.columns[name] if known else Cells(self.columns[name], dtype)
 
 

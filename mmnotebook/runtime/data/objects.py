@@ -202,7 +202,9 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
         raise RunError(
             f"source {name!r}: its {where} has {twice:,} duplicates, first {first!r}; "
             "an element's id must be its own",
-            remedy="frame.reset_index(drop=True), or id= with a column that tells rows apart",
+            remedy=f"{name} = {name}.reset_index(drop=True)"
+            if where == "index"
+            else f"source({name}, id=...) with a column whose cells tell rows apart",
         )
 
 

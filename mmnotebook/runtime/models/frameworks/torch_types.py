@@ -79,7 +79,7 @@ def _found(
             return call(_cast(_copied(given), chosen, dtype)), chosen
         except NotHeldError as error:
             unheld = error
-        except Exception as error:  # noqa: BLE001 - whatever the user's module raises
+        except Exception as error:
             if _TYPES.search(str(error)) is None:
                 raise
     raise unheld or first
@@ -122,9 +122,8 @@ def _whole(given: Any, path: Path = ()) -> Iterator[tuple[Path, torch.Tensor]]:
     if isinstance(given, Mapping):
         for name, part in given.items():
             yield from _whole(part, (*path, name))
-    elif isinstance(given, torch.Tensor):
-        if not (given.is_floating_point() or given.is_complex()):
-            yield path, given
+    elif isinstance(given, torch.Tensor) and not (given.is_floating_point() or given.is_complex()):
+        yield path, given
 
 
 def _copied(given: Any) -> Any:
