@@ -76,7 +76,7 @@ def torch_inference(
     model_id: str | None = None,
     *,
     spec: ModelSpec,
-    casts: torch_types.Casts,
+    casts: torch_types.Casts | None = None,
 ) -> Any:
     """Beam's `inference_fn` for torch: what the module returns for a batch."""
 
@@ -94,4 +94,5 @@ def torch_inference(
         given = inputs.arranged(batch, spec, tensors)
         if inputs.is_collated(batch):
             return call(inputs.on_device(given, model, device))
+        casts = torch_types.Casts() if casts is None else casts
         return casts.call(call, given, torch_types.float_type(model))
