@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -17,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import mmnotebook as mm
-from mmnotebook.errors import GraphError, RunError
+from mmnotebook.errors import GraphError, ModelError, RunError
 
 RNG = np.random.default_rng(0)
 XYZ = pd.DataFrame(RNG.normal(size=(60, 3)), columns=["a", "b", "c"])
@@ -151,6 +153,36 @@ def test_a_field_that_is_asked_for_by_name_is_never_stacked() -> None:
     mm.register("m", Optional(), input=["x", "target"])
     with pytest.raises(GraphError, match="in training alone"):
         mm.pipeline("R | m", R=data)
+
+
+class Places(torch.nn.Module):
+    def forward(self, x: Any, /, y: Any) -> Any:
+        return x + y
+
+
+def test_inputs_by_place_alone_are_refused_when_registered() -> None:
+    with pytest.raises(ModelError, match="takes x by place alone"):
+        mm.register("m", Places())
+
+
+def test_a_numbered_column_is_written_as_a_text() -> None:
+    table = pd.DataFrame([[1.0, 2.0]])
+    with pytest.raises(GraphError, match=re.escape('["0"]')):
+        mm.pipeline("z[0] | yes", z=table, yes=yes)
+    assert mm.run(mm.pipeline('z["0"] | yes', z=table, yes=yes), progress=False)["yes"].shape[0]
+
+
+def test_a_file_of_another_kind_costs_itself(tmp_path: Path) -> None:
+    for at in range(12):
+        np.save(tmp_path / f"{at}.npy", np.ones(1))
+    (tmp_path / "notes.txt").write_text("x")
+    graph = mm.pipeline(f'read("{tmp_path}/*") | yes', yes=yes)
+    result = mm.run(graph, progress=False)
+    assert len(result["yes"]) == 12
+    assert result.failed["id"].tolist() == [str(tmp_path / "notes.txt")]
+    assert "'.txt'" in result.failed["message"][0]
+    with pytest.raises(RunError, match="allowed endings"):
+        mm.run(mm.pipeline(f'read("{tmp_path}/*.txt") | yes', yes=yes), progress=False)
 
 
 class Two(torch.nn.Module):

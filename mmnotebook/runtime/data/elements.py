@@ -89,8 +89,9 @@ def pick_column(
 def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
     """What is selected of all values; None where some of them lack it, or nothing would be left."""
     if isinstance(select, str):
-        known = isinstance(values, Records) and select in values.columns
-        return values.alone(select) if known else values.field(select)
+        if isinstance(values, Records) and select in values.columns:
+            return values.alone(select)
+        return values.field(select)
     names: tuple[str, ...] = ()
     if not isinstance(select, Drop):
         names = () if _has_twice(select) else select

@@ -83,7 +83,8 @@ def _type(value: Any) -> Hashable:
         return _type(value.inference)
     if isinstance(value, (list, tuple)):
         kinds = frozenset(map(_type, value))
-        return next((kind for kind in (float, int) if kind in kinds <= _PYTHONS), kinds)
+        whole: Hashable = int if int in kinds else kinds
+        return (float if float in kinds else whole) if kinds <= _PYTHONS else kinds
     if isinstance(value, (bool, int, float)):
         return type(value)
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER
