@@ -189,7 +189,11 @@ def _wrong_inputs(node: Node, spec: Any, into: Flow) -> Iterator[Problem]:
         yield from missing(node.name, names_in(spec.input), into.shape, about)
         into = _after(into, spec.input)
     names = spec.fields
-    if names is None or spec.preprocess is not None or not into.shape:
+    if names is None or spec.preprocess is not None or into.shape is None:
+        return
+    if not into.shape:
+        if len(names.needed) > 1 and not names.always and spec.collate is None:
+            yield _alone(node, spec, names)
         return
     fields = list(into.shape)
     if into.row and not names.match(fields):
@@ -199,13 +203,23 @@ def _wrong_inputs(node: Node, spec: Any, into: Flow) -> Iterator[Problem]:
     yield from _lacking(node, spec, names, fields)
 
 
+def _alone(node: Node, spec: ModelSpec, names: InputNames) -> Problem:
+    """Single values for a model that takes several by name."""
+    allowed = f"records with the fields {listed(names.needed)}"
+    message = f"model {spec.name!r} has {len(names.needed)} inputs, and is given one value"
+    return Problem(message, node.name, allowed=allowed)
+
+
 def _extra(
     node: Node, spec: ModelSpec, names: InputNames, fields: Sequence[str]
 ) -> Iterator[Problem]:
     for name in names.extra(fields):
         message = f"model {spec.name!r} has no such input"
         if name in names.truth:
-            message = f"model {spec.name!r} takes this in training alone, for no prediction"
+            message = (
+                f"model {spec.name!r} takes this in training alone, for no prediction, as its name "
+                "and its default say; give an input of predictions another name in the model"
+            )
         close = nearest(name, names.missing(fields) or names.known)
         allowed = listed(names.known) or None
         yield Problem(message, node.name, found=repr(name), allowed=allowed, nearest=close)

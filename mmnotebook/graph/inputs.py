@@ -46,9 +46,9 @@ class InputNames:
         """Do several selected fields go to the model by name, and not as one row of numbers?
 
         A model with one input takes them as a row; so does one that needs one, unless a field has
-        the name of an input.
+        the name of an input that it can do without, one of training included.
         """
-        if self.always or len(self.needed) > 1:
+        if self.always or len(self.needed) > 1 or any(name in self.truth for name in fields):
             return True
         several = len(self.known) > 1 or self.open
         return several and any(name in self.known for name in fields)

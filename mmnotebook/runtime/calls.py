@@ -100,7 +100,7 @@ class Calls:
         """The rows of `given`, those that can be stacked together."""
         if self.spec.collate is not None:
             return [range(len(self.given))] if len(self.given) else []
-        return alike(self.given)
+        return alike(self.given, getattr(self.base, "types_apart", False))
 
     def _batches(self, group: Places) -> Iterator[Places]:
         rows, size_of = self.handler.rows, self.handler.size_of

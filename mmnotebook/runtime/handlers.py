@@ -38,6 +38,7 @@ class SpecHandler(Delegate):
         self.spec = spec
         self.identity = identity.of(spec).digest or uuid.uuid4().hex
         self.takes_columns: bool = getattr(base, "takes_columns", False)
+        self.types_apart: bool = getattr(base, "types_apart", False)
         self.shares = spec.large_model or spec.model_copies is not None
 
     @property

@@ -15,7 +15,7 @@ from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
 from mmnotebook.graph.shapes import Shape
-from mmnotebook.runtime import children
+from mmnotebook.runtime import children, uniting
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data import fields, objects, overlap, sources, writers
 from mmnotebook.runtime.keyed import pairs
@@ -123,6 +123,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     _check_fields(graph, found, models)
     pairs.check(graph, found.objects, found.plans)
     children.check(graph, found.objects)
+    uniting.check(graph, found.objects)
     return Prepared(
         graph,
         found.plans,

@@ -206,7 +206,11 @@ class Reader:
 
     def _not_a_field(self, select: ast.expr) -> None:
         if isinstance(select, ast.Subscript):
-            self._log.add(select.slice, "not a field", allowed=_SELECT)
+            given = select.slice
+            whole = isinstance(given, ast.Constant) and type(given.value) is int
+            message = "fields are called by texts, those of numbered columns too" if whole else ""
+            allowed = f'["{given.value}"], or {_SELECT}' if whole else _SELECT  # type: ignore[attr-defined]
+            self._log.add(given, message or "not a field", allowed=allowed)
         else:
             self._log.add(select, "drop takes names of fields, in quotes", allowed=_DROP)
 

@@ -199,6 +199,42 @@ class Records(Column):
     def field(self, name: str) -> Column | None:
         return self.columns.get(name)
 
+    def alone(self, name: str) -> Column:
+        """A field as the values, with a dtype that these do not tell themselves."""
+        dtype = self.dtypes.get(name)
+        known = dtype is None or (isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN)
+        return self.columns[name] if known else Cells(self.columns[name], dtype)
+
+
+_OWN = ("b1", "i8", "f8", "O")
+"""The dtypes that pandas finds for Python's own truths, numbers, and other objects."""
+
+
+@dataclass(eq=False)
+class Cells(Column):
+    """One field of each value alone, with the pandas dtype that it has in its DataFrame."""
+
+    cells: Column
+    dtype: Any
+
+    def __post_init__(self) -> None:
+        self.nbytes = self.cells.nbytes
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def rows(self) -> list[Any]:
+        return self.cells.rows()
+
+    def take(self, places: Sequence[int]) -> Column:
+        return Cells(self.cells.take(places), self.dtype)
+
+    def part(self, start: int, stop: int) -> Column:
+        return Cells(self.cells.part(start, stop), self.dtype)
+
+    def field(self, name: str) -> Column | None:
+        return self.cells.field(name)
+
 
 @dataclass(eq=False)
 class Tuples(Column):

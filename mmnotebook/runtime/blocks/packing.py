@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
+    Cells,
     Column,
     Fields,
     Numbers,
@@ -44,6 +46,34 @@ def concat(columns: Sequence[Column]) -> Column:
     )
 
 
+def records_of(column: Column) -> Column:
+    """Values that are records but no dicts, as such: named tuples, labelled Series, numpy's own."""
+    if isinstance(column, Tuples) and hasattr(column.kind, "_fields"):
+        return Records(dict(zip(column.kind._fields, column.columns, strict=True)))
+    if isinstance(column, Arrays) and column.array.dtype.names:
+        return Records({n: Arrays(column.array[n]) for n in column.array.dtype.names})
+    if not isinstance(column, Objects) or not any(map(_has_names, set(map(type, column.values)))):
+        return column
+    return pack(list(map(_record, column.values)))
+
+
+def _has_names(kind: type) -> bool:
+    """May values of a type have names for their parts?"""
+    series = any(base.__name__ == "Series" for base in kind.__mro__)
+    return series or hasattr(kind, "_fields") or issubclass(kind, np.void)
+
+
+def _record(value: Any) -> Any:
+    """A value with names for its parts as a dict, any other as it is."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    if isinstance(value, np.void) and value.dtype.names:
+        return {name: value[name] for name in value.dtype.names}
+    if is_a(value, {("pandas", "Series")}) and all(isinstance(n, str) for n in value.index):
+        return dict(value.items()) if value.index.is_unique else value
+    return value
+
+
 def loose(column: Column) -> list[Any]:
     """The values one by one, as `pack` makes the same column of them again."""
     return [*column.fields()] if isinstance(column, Selected) else column.rows()
@@ -67,6 +97,9 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
             return Tuples(first.kind, tuple(map(concat, whole)))
     elif isinstance(first, Selected):
         return Selected(concat([p.records for p in parts]))
+    elif isinstance(first, Cells):
+        cells, dtype = concat([p.cells for p in parts]), _dtype([p.dtype for p in parts])
+        return cells if dtype is None else Cells(cells, dtype)
     elif isinstance(first, Same) and all(p.value is first.value for p in parts):
         return Same(first.value, sum(map(len, parts)))
     return None

@@ -15,7 +15,7 @@ from mmnotebook.errors import cut, nearest, one_line, text_of
 from mmnotebook.graph import selecting
 from mmnotebook.graph.names import is_a
 from mmnotebook.graph.selecting import Drop, kept
-from mmnotebook.runtime.blocks.columns import Column, Fields, Records, Selected, row_of
+from mmnotebook.runtime.blocks.columns import Cells, Column, Fields, Records, Selected, row_of
 
 Select = selecting.Select
 """A field, several in their order, all but some, or the value itself."""
@@ -78,6 +78,8 @@ def pick_column(
     """What is selected of all values at once and None, or the values and what picks from each."""
     if select is None:
         return values, None
+    if isinstance(values, Cells):
+        return pick_column(values.cells, select)
     if isinstance(values, Selected):  # its fields are there, under their names
         picked, pick = pick_column(values.records, select)
         return (picked, None) if pick is None else (values.records, pick)
@@ -88,6 +90,8 @@ def pick_column(
 def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
     """What is selected of all values; None where some of them lack it, or nothing would be left."""
     if isinstance(select, str):
+        if isinstance(values, Records) and select in values.columns:
+            return values.alone(select)
         return values.field(select)
     names: tuple[str, ...] = ()
     if not isinstance(select, Drop):

@@ -315,10 +315,18 @@ def label_of(path: str) -> str:
     return Path(path).absolute().parent.name
 
 
+class UnknownReader(Reader):
+    """A file of no known format among others: it costs itself."""
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")
+
+
 READERS: dict[str, Reader] = {
     "npy": NpyReader(),
     "parquet": ParquetReader(),
     "csv": CsvReader(),
     "jsonl": JsonlReader(),
     "image": ImageReader(),
+    "unknown": UnknownReader(),
 }

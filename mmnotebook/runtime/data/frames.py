@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from mmnotebook.analysis.values import plain
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
     Column,
@@ -14,6 +16,7 @@ from mmnotebook.runtime.blocks.columns import (
     Objects,
     Records,
     Same,
+    Tensors,
     size_of,
 )
 from mmnotebook.runtime.blocks.packing import concat, pack
@@ -65,7 +68,7 @@ def _cells_of(records: Records, name: str) -> Any:
     """The cells of a field, as an array or a Series of its dtype."""
     import pandas as pd
 
-    cells, dtype = records.columns[name], records.dtypes.get(name)
+    cells, dtype = _plain(records.columns[name]), records.dtypes.get(name)
     if isinstance(cells, Arrays) and cells.array.ndim == 1 and not _is_object(dtype):
         if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
             return cells.array.astype(dtype, copy=False)
@@ -75,6 +78,15 @@ def _cells_of(records: Records, name: str) -> Any:
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)
+
+
+def _plain(cells: Column) -> Column:
+    """Tensors of one number each, a model's outputs say, as numbers."""
+    if isinstance(cells, Tensors):
+        return Arrays(np.asarray(plain(cells.tensor))) if cells.tensor.ndim == 1 else cells
+    if isinstance(cells, Objects) and any(isinstance(c, torch.Tensor) for c in cells.values):
+        return pack([plain(cell) for cell in cells.values])
+    return cells
 
 
 def _is_object(dtype: Any) -> bool:

@@ -14,7 +14,15 @@ from typing import Any
 from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import digest
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Same, Tensors, Tuples
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Cells,
+    Column,
+    Records,
+    Same,
+    Tensors,
+    Tuples,
+)
 from mmnotebook.runtime.data import readers, storage
 from mmnotebook.runtime.data.formats import READERS, label_of
 from mmnotebook.runtime.data.sources import Plan, Slice
@@ -55,6 +63,8 @@ def _of_column(column: Column) -> str:
     if isinstance(column, Records):
         fields = ((name, _of_column(part)) for name, part in column.columns.items())
         return digest([kind, *fields, *((n, _of_dtype(d)) for n, d in column.dtypes.items())])
+    if isinstance(column, Cells):
+        return digest([kind, _of_column(column.cells), _of_dtype(column.dtype)])
     if isinstance(column, Tuples):
         return digest([kind, column.kind, *map(_of_column, column.columns)])
     return digest([kind, column.rows()])

@@ -24,6 +24,7 @@ from mmnotebook.runtime import coders, routing
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
+    Cells,
     Column,
     Objects,
     Records,
@@ -161,7 +162,7 @@ def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
 
 def _series(name: str, series: Any) -> list[Block]:
     made = _frame(name, series.to_frame("value"), None)
-    return [replace(block, values=block.values.columns["value"]) for block in made]  # type: ignore[attr-defined]
+    return [replace(block, values=block.values.alone("value")) for block in made]  # type: ignore[attr-defined]
 
 
 def _table(name: str, table: tables.Table, id_column: str | None) -> list[Block]:
@@ -210,7 +211,9 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
         raise RunError(
             f"source {name!r}: its {where} has {twice:,} duplicates, first {first!r}; "
             "an element's id must be its own",
-            remedy="frame.reset_index(drop=True), or id= with a column that tells rows apart",
+            remedy=f"{name} = {name}.reset_index(drop=True)"
+            if where == "index"
+            else f"source({name}, id=...) with a column whose cells tell rows apart",
         )
 
 
@@ -271,6 +274,8 @@ def kept(column: Column) -> Column:
     """The column with copies of what the notebook could change."""
     if isinstance(column, Records):
         return column.having({name: kept(part) for name, part in column.columns.items()})
+    if isinstance(column, Cells):
+        return Cells(kept(column.cells), column.dtype)
     if isinstance(column, Tuples):
         return Tuples(column.kind, tuple(map(kept, column.columns)))
     if isinstance(column, Objects) and not set(map(type, column.values)) <= _UNCHANGING:

@@ -33,6 +33,12 @@ def kind_of(path: str) -> str | None:
     return "image" if suffix in IMAGES else _KINDS.get(suffix)
 
 
+def allowed() -> str:
+    """Which files can be read, by their endings."""
+    endings, packing = ", ".join(ENDINGS), ", ".join(packed.ENDINGS)
+    return f"allowed endings: {endings}; .csv and .jsonl also with one of {packing}"
+
+
 def images_below(folder: str) -> list[str]:
     """All image files below a folder, in order."""
     found = (str(Path(top, name)) for top, _, names in os.walk(folder) for name in names)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmnotebook.errors import RunError, nearest
 from mmnotebook.runtime.blocks.block import BYTES
-from mmnotebook.runtime.data import packed, readers
+from mmnotebook.runtime.data import readers
 from mmnotebook.runtime.data.formats import READERS
 
 _TOGETHER = 64  # small files that one worker reads
@@ -154,7 +154,13 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> Plan:
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
     many = not Path(path).is_file()
-    slices = tuple(_file_slice(file, id_column, options, many) for file in files)
+    some = any(readers.kind_of(file) for file in files)
+    slices = tuple(
+        _file_slice(file, id_column, options, many)
+        if readers.kind_of(file) or not some
+        else Slice("unknown", file, one_of_many=True)
+        for file in files
+    )
     counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
     return Plan(slices, sum(known) if len(known) == len(counts) else None)
@@ -172,13 +178,9 @@ def matched(path: str) -> list[str]:
 def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], many: bool) -> Slice:
     kind = readers.kind_of(file)
     if kind is None:
-        endings = ", ".join(readers.ENDINGS)
         close = nearest(Path(file).suffix, readers.ENDINGS)
-        raise RunError(
-            f"cannot read {file!r}; allowed endings: {endings}; .csv and .jsonl also with one of "
-            + ", ".join(packed.ENDINGS)
-            + (f"; did you mean {close}?" if close else "")
-        )
+        hint = f"; did you mean {close}?" if close else ""
+        raise RunError(f"cannot read {file!r}; {readers.allowed()}{hint}")
     if id_column is not None and kind in ("npy", "image"):
         raise RunError(f"{file!r} has no columns, so no id={id_column!r}", remedy="leave id= out")
     unknown = [name for name in options if name not in READERS[kind].options]

@@ -13,6 +13,7 @@ from mmnotebook.runtime import timed
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
+    Cells,
     Column,
     Numbers,
     Objects,
@@ -89,6 +90,8 @@ def plain(column: Column) -> list[Any]:
     if isinstance(column, Records):
         whole = zip(*map(plain, column.columns.values()), strict=True)
         return [dict(zip(column.columns, row, strict=True)) for row in whole]
+    if isinstance(column, Cells):
+        return plain(column.cells)
     if isinstance(column, Tuples) and column.kind is tuple:
         return list(zip(*map(plain, column.columns), strict=True))
     if isinstance(column, Tuples) and values.is_prediction(column.kind):

@@ -29,7 +29,7 @@ from apache_beam.utils import multi_process_shared
 from mmnotebook.analysis.records import Failure
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime.blocks.block import ROWS, Block
-from mmnotebook.runtime.blocks.columns import Column, Records, Selected
+from mmnotebook.runtime.blocks.columns import Cells, Column, Records, Selected
 from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.coders import Element
 from mmnotebook.runtime.data.elements import Key
@@ -122,14 +122,14 @@ class _Mapped(ModelHandler[Any, Any, Any]):
 
 def _apart(values: Column) -> Sequence[Any]:
     """Each value; of records and selected fields as a column of its own, which keeps dtypes."""
-    if isinstance(values, Selected) or (isinstance(values, Records) and values.dtypes):
+    if isinstance(values, (Cells, Selected)) or (isinstance(values, Records) and values.dtypes):
         return [values.part(place, place + 1) for place in range(len(values))]
     return values.rows()
 
 
 def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
     """The block of keys with what `_apart` made of their values."""
-    if not all(isinstance(value, (Records, Selected)) for _, value in batch):
+    if not all(isinstance(value, (Cells, Records, Selected)) for _, value in batch):
         return Block.of(batch)
     block = Block.of([(key, None) for key, _ in batch])
     return replace(block, values=concat([value for _, value in batch]))

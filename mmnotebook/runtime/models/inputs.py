@@ -14,8 +14,17 @@ from mmnotebook.errors import nearest, shown
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Records, Selected, Tensors
-from mmnotebook.runtime.blocks.packing import pack
+from mmnotebook.runtime.blocks.columns import (
+    Arrays,
+    Cells,
+    Column,
+    Objects,
+    Records,
+    Same,
+    Selected,
+    Tensors,
+)
+from mmnotebook.runtime.blocks.packing import pack, records_of
 from mmnotebook.runtime.data import frames
 from mmnotebook.runtime.data.elements import array_of, own
 from mmnotebook.runtime.models import naming
@@ -103,7 +112,10 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
         if names is None or not names.match(fields):
             return column.stacked()
         column = column.records
-    if names is None or not isinstance(column[0], (Mapping, np.void)):
+    if names is None or isinstance(column, Cells):
+        return unnamed(column)
+    column = records_of(column)
+    if not isinstance(column[0], Mapping):
         return column
     if names.open and not names.known:
         return column
@@ -116,9 +128,38 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
     return Records({name: _part(column, name) for name in taken}, dtypes)
 
 
+def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:
+    """A batch for a model of the columns of a table, of one column too: its only one has a name."""
+    column = pack(batch)
+    if names is None or len(names.known) > 1 or isinstance(column, Selected):
+        return by_name(column, names)
+    bare = unnamed(column)
+    if not _are_cells(bare):
+        return by_name(column, names)
+    name = names.known[0]
+    return Records({name: bare}, {name: column.dtype} if isinstance(column, Cells) else {})
+
+
+def _are_cells(column: Column) -> bool:
+    """Can each value be a cell of a table, and not a row of it?"""
+    if isinstance(column, Arrays):
+        return column.array.ndim == 1 and not column.array.dtype.names
+    if isinstance(column, Tensors):
+        return column.tensor.ndim == 1
+    if not isinstance(column, (Objects, Same)):
+        return False
+    kinds = set(map(type, column.rows()))
+    if any(issubclass(kind, (Mapping, list, tuple, np.void)) for kind in kinds):
+        return False
+    sized = any(hasattr(kind, "shape") for kind in kinds)
+    return not (sized and any(getattr(value, "shape", ()) != () for value in column))
+
+
 def unnamed(batch: Sequence[Any]) -> Column:
     """A batch packed; several selected fields as one numpy row."""
     column = pack(batch)
+    if isinstance(column, Cells):
+        return column.cells
     return column.stacked() if isinstance(column, Selected) else column
 
 
@@ -137,7 +178,7 @@ def _fields_of(column: Column) -> list[str]:
         return list(column.columns)
     names: dict[str, None] = {}
     for value in column:
-        names.update(dict.fromkeys(value if isinstance(value, Mapping) else value.dtype.names))
+        names.update(dict.fromkeys(value))
     return list(names)
 
 
@@ -158,8 +199,8 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
     """A batch of examples as the tensor that a torch module takes.
 
     Examples are tensors, numpy rows, lists or numbers, all of one shape; records become a dict of
-    tensors. Numbers are given in the module's own floating type, but whole numbers stay whole for
-    a module that looks them up in an embedding. The tensor is a copy: the module may change it.
+    tensors. Floating-point numbers are given in the module's own type; whole numbers and truths
+    stay as they are, see `torch_types`. The tensor is a copy: the module may change it.
     """
     column = unnamed(batch)
     if isinstance(column, Records):
@@ -176,10 +217,8 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
         stacked = torch.stack(examples)
     else:
         stacked = torch.from_numpy(_stack(column))
-    dtype = _float_type(model)
-    if dtype is not None and not (stacked.is_complex() or _keeps_whole(stacked, model)):
-        stacked = stacked.to(dtype)
-    return stacked.to(device)
+    dtype = _float_type(model) if stacked.is_floating_point() else None
+    return stacked.to(device) if dtype is None else stacked.to(device, dtype)
 
 
 def on_device(given: Any, model: Any, device: Any) -> Any:
@@ -222,17 +261,10 @@ def _float_type(model: Any) -> Any:
     return None
 
 
-def _keeps_whole(stacked: Any, model: Any) -> bool:
-    if stacked.is_floating_point():
-        return False
-    names = {getattr(m, "original_name", type(m).__name__) for m in model.modules()}
-    return any(name.startswith("Embedding") for name in names)
-
-
 def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     """A batch as a DataFrame where names are known, texts as a list, else an array of rows."""
     names = naming.of_estimator(model)
-    column = by_name(batch, names)
+    column = of_table(batch, names)
     if isinstance(column[0], Mapping):
         return frames.frame_of(column)
     if isinstance(column[0], str):
@@ -263,6 +295,10 @@ def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
     were selected for an object that knows the names of its inputs are in its order.
     """
     column = pack(batch)
+    column = column.cells if isinstance(column, Cells) else column
+    if names is not None and not isinstance(column, (Records, Selected)):
+        known = records_of(column)
+        column = Selected(known) if isinstance(known, Records) else column
     if isinstance(column, Selected):
         column = unnamed(column if names is None else Selected(by_name(column, names)))
     if isinstance(column, Arrays):

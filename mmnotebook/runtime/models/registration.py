@@ -65,7 +65,9 @@ def register(
         with a ``predict`` or a function, called with a batch. Numbers, arrays, tensors and lists
         of numbers come as a numpy array with a row per example (a list of arrays where their
         shapes differ); anything else, records, texts and PIL images, in a list, as it is. It
-        returns one output per example.
+        returns one output per example. A torch module is given floating-point numbers in its own
+        type; whole numbers and truths as they are, and in that type only where its own call
+        raises an error about types. Those that the type cannot hold fail: see `preprocess`.
     model_class, model_params
         The class (or function) that makes the module for a state dict, and its arguments.
     method

@@ -10,26 +10,35 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.analysis.values import is_prediction
-from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Selected, Tuples
+from mmnotebook.runtime.blocks.columns import Cells, Column, Objects, Records, Selected, Tuples
 from mmnotebook.runtime.models.layout import is_array
 
 _OTHER = "other"
+_PYTHONS = frozenset((bool, int, float))
 
 
-def alike(values: Column) -> list[Sequence[int]]:
+def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
     """The places of the values, those of one shape together, in order of their first one.
 
     Texts, pictures and other objects without a shape of numbers are all of one kind.
+
+    Parameters
+    ----------
+    types
+        Are Python's whole numbers kept apart from its other numbers? In one array with these they
+        would become such.
     """
     if not len(values):
         return []
+    if isinstance(values, Cells):
+        return alike(values.cells, types)
     if isinstance(values, Selected):
-        return alike(values.records)
+        return alike(values.records, types)
     if _is_stacked(values):
         return [range(len(values))]
     found: dict[Hashable, list[int]] = defaultdict(list)
     for place, value in enumerate(values):
-        found[_kind(value)].append(place)
+        found[_kind(value, types)].append(place)
     return [range(len(values))] if len(found) == 1 else list(found.values())
 
 
@@ -42,12 +51,12 @@ def _is_stacked(values: Column) -> bool:
     return all(map(_is_stacked, values.columns)) if isinstance(values, Tuples) else True
 
 
-def _kind(value: Any) -> Hashable:
+def _kind(value: Any, types: bool) -> Hashable:
     """The shape of an element; numbers of one type are alike, so that each keeps its own."""
     if isinstance(value, (numbers.Number, np.generic)):
         return type(value).__name__
     try:
-        return _shape(value)
+        return (_shape(value), _type(value)) if types else _shape(value)
     except Exception:  # noqa: BLE001 - an object of the user's, which cannot be looked into
         return _OTHER
 
@@ -76,3 +85,18 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
         return _OTHER
     inner = {_shape(item) for item in values}
     return ("list", len(values), *sorted(map(str, inner)))
+
+
+def _type(value: Any) -> Hashable:
+    """Of which type an array of the numbers in a value is."""
+    if isinstance(value, Mapping):
+        return tuple(map(_type, value.values()))
+    if is_prediction(value):
+        return _type(value.inference)
+    if isinstance(value, (list, tuple)):
+        kinds = frozenset(map(_type, value))
+        whole: Hashable = int if int in kinds else kinds
+        return (float if float in kinds else whole) if kinds <= _PYTHONS else kinds
+    if isinstance(value, (bool, int, float)):
+        return type(value)
+    return str(value.dtype) if isinstance(value, np.generic) else _OTHER

@@ -256,3 +256,41 @@ class TestBytes:
         weights[-1] ^= 1
         (tmp_path / "weights").write_bytes(weights)
         assert mm.register("external", path).fingerprint != before.fingerprint
+
+
+def same(kind: int) -> onnx.ModelProto:
+    """A graph that returns its input, of a number type."""
+    node = helper.make_node("Identity", ["a"], ["y"])
+    return model([node], [value("a", kind, ["n"])], [value("y", kind, ["n"])])
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (TensorProto.INT8, 5, 300),
+        (TensorProto.UINT8, 255, -1),
+        (TensorProto.INT32, 7, 2**31 + 5),
+        (TensorProto.INT64, 10.0, 10.9),
+        (TensorProto.INT64, 10.0, float("nan")),
+        (TensorProto.INT64, 10.0, float("inf")),
+        (TensorProto.BOOL, 1.0, 0.5),
+        (TensorProto.BOOL, 0, 2),
+        (TensorProto.FLOAT, 5, 2**24 + 1),
+        (TensorProto.FLOAT, 0.1, 1e300),
+        (TensorProto.FLOAT16, 0.5, 1e6),
+    ],
+)
+def test_a_value_that_an_input_cannot_hold_fails_alone(kind: int, good: Any, bad: Any) -> None:
+    mm.register("o", same(kind))
+    graph = mm.pipeline("data | o", data=[*[good] * 20, bad])
+    result = mm.run(graph, progress=False)
+    assert result.failed["id"].tolist() == ["20"] and len(result["o"]) == 20
+    assert "'a' takes tensor(" in result.failed["message"][0]
+    assert repr(bad) in result.failed["message"][0]
+    assert np.allclose(result["o"]["prediction"].astype(float), float(good), rtol=1e-3)
+
+
+def test_what_is_missing_stays_missing_in_floats() -> None:
+    mm.register("o", same(TensorProto.FLOAT))
+    made = mm.run(mm.pipeline("data | o", data=[1.5, float("nan")]), progress=False)
+    assert made["o"]["prediction"].isna().tolist() == [False, True]

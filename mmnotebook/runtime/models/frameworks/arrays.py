@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from mmnotebook.graph.inputs import InputNames
 from mmnotebook.runtime.blocks.columns import Arrays, Records, Tensors
 from mmnotebook.runtime.data import frames
 from mmnotebook.runtime.models import naming
-from mmnotebook.runtime.models.inputs import by_name, labelled, unnamed
+from mmnotebook.runtime.models.inputs import by_name, labelled, of_table, unnamed
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +54,7 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
     in its own order.
     """
     known = naming.of_columns(names)
-    column = by_name(batch, known)
+    column = of_table(batch, known)
     if isinstance(column[0], Mapping):
         return frames.frame_of(column)
     array = _array(column)
@@ -84,3 +85,42 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
 def own_memory(array: Array) -> Array:
     """The array, copied if it is only a view: the model may keep it or write into it."""
     return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")
+
+
+def held(given: Array, dtype: Any, takes: str) -> Array:
+    """An array in another number type, with the same values; floats may become less exact.
+
+    Parameters
+    ----------
+    takes
+        Says which type the model takes, for the error.
+
+    Raises
+    ------
+    ValueError
+        When that type cannot hold a value: 300 is no int8, and 0.5 neither whole nor a truth.
+    """
+    if given.dtype == dtype:
+        return given
+    with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is lost is looked for
+        made = given.astype(dtype)
+        lost = _lost(given, made)
+    if lost.any():
+        value = given[lost].reshape(-1)[:1].tolist()[0]
+        raise ValueError(
+            f"{takes}, which cannot hold {shown(value)}; "
+            "preprocess= can make of it a value that it holds"
+        )
+    return made
+
+
+def _lost(given: Array, made: Array) -> Array:
+    """Where a cast changed a value."""
+    if np.can_cast(given.dtype, made.dtype, "safe"):
+        return np.zeros(given.shape, bool)
+    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # bfloat16 is none of numpy's own
+        return np.asarray(np.isinf(made) & ~np.isinf(given))
+    if given.dtype.kind in "mM":
+        return np.ones(given.shape, bool)
+    return np.asarray(made != given)

@@ -107,6 +107,7 @@ def _fitted(array: arrays.Array, slot: Any) -> arrays.Array:
 
 def _typed(array: Any, slot: Any) -> arrays.Array:
     """The array in the number type of an input."""
-    wanted = _TYPES.get(slot.type)
-    given = np.asarray(array)
-    return np.ascontiguousarray(given if wanted is None else given.astype(wanted, copy=False))
+    wanted, given = _TYPES.get(slot.type), np.asarray(array)
+    if wanted is not None:
+        given = arrays.held(given, wanted, f"the input {slot.name!r} takes {slot.type}")
+    return np.ascontiguousarray(given)

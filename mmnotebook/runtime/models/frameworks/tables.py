@@ -10,7 +10,7 @@ import numpy as np
 from mmnotebook.analysis.values import plain
 from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import arrays
-from mmnotebook.runtime.models.inputs import by_name
+from mmnotebook.runtime.models.inputs import of_table
 
 
 def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
@@ -21,7 +21,7 @@ def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
     ValueError
         When the examples have another number of features: some models take too many or too few.
     """
-    column = by_name(batch, naming.of_columns(names))
+    column = of_table(batch, naming.of_columns(names))
     if isinstance(column[0], Mapping) or not _has_text(column[0]):
         given = arrays.table(column, names)
     else:

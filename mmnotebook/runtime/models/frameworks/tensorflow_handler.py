@@ -55,7 +55,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
         _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
         if wanted:  # a signature of a SavedModel: named tensors of exactly these types
             given = given if isinstance(given, Mapping) else {next(iter(wanted)): given}
-            tensors = {name: _tensor(given[name], spec.dtype) for name, spec in wanted.items()}
+            tensors = {name: _exactly(name, given[name], spec) for name, spec in wanted.items()}
             return call(**tensors, **arguments)
         if isinstance(given, Mapping):
             return call({name: _tensor(part) for name, part in given.items()}, **arguments)
@@ -65,10 +65,17 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
         return "BeamML_TF"
 
 
-def _tensor(array: arrays.Array, dtype: Any = None) -> Any:
-    if dtype is not None and dtype.is_numpy_compatible and dtype != tf.string:
-        array = array.astype(dtype.as_numpy_dtype, copy=False)
-    elif array.dtype == np.float64:
+def _exactly(name: str, array: arrays.Array, wanted: Any) -> Any:
+    """A tensor of the type that an input of a signature has."""
+    if not wanted.dtype.is_numpy_compatible or wanted.dtype == tf.string:
+        return _tensor(array)
+    takes = f"the input {name!r} takes {wanted.dtype.name}"
+    array = arrays.held(array, wanted.dtype.as_numpy_dtype, takes)
+    return tf.convert_to_tensor(arrays.own_memory(array))
+
+
+def _tensor(array: arrays.Array) -> Any:
+    if array.dtype == np.float64:
         array = array.astype(np.float32)  # what TensorFlow's own layers compute in
     return tf.convert_to_tensor(arrays.own_memory(array))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -75,7 +76,25 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
 def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
     """The spec with the names of what is called with a batch."""
     call = module if options.method is None else getattr(module, options.method)
+    _check_places(spec.name, call)
     return replace(spec, input_names=naming.of_call(call))
+
+
+def _check_places(name: str, call: Any) -> None:
+    """Refuse what needs several inputs, some of them by place alone: inputs come by name."""
+    try:
+        given = inspect.signature(getattr(call, "forward", call)).parameters.values()
+    except (TypeError, ValueError):  # of some compiled modules it is not known
+        return
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [one for one in given if one.default is one.empty and one.kind not in variable]
+    places = [one.name for one in needed if one.kind is one.POSITIONAL_ONLY]
+    if places and len(needed) > 1:
+        raise ModelError(
+            f"cannot register {name!r}: it takes {', '.join(places)} by place alone, and "
+            "several inputs are given by name",
+            remedy="leave the / out of its parameters",
+        )
 
 
 def _from_file(name: str, path: Path, options: Options) -> ModelSpec:

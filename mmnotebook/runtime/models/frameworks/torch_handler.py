@@ -11,7 +11,7 @@ from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.models import inputs
-from mmnotebook.runtime.models.frameworks import exported, own_methods
+from mmnotebook.runtime.models.frameworks import exported, own_methods, torch_types
 
 
 class TorchHandler(PytorchModelHandlerTensor):
@@ -22,9 +22,11 @@ class TorchHandler(PytorchModelHandlerTensor):
     """
 
     takes_columns = True
+    types_apart = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        inference = functools.partial(torch_inference, spec=spec)
+        casts = torch_types.Casts()
+        inference = functools.partial(torch_inference, spec=spec, casts=casts)
         super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
@@ -74,16 +76,23 @@ def torch_inference(
     model_id: str | None = None,
     *,
     spec: ModelSpec,
+    casts: torch_types.Casts | None = None,
 ) -> Any:
     """Beam's `inference_fn` for torch: what the module returns for a batch."""
 
     def tensors(part: Sequence[Any]) -> Any:
         return own_methods.given(inputs.by_name(part, spec.fields), model, device, spec.method)
 
+    arguments = inference_args or {}
+    function = model if spec.method is None else getattr(model, spec.method)
+
+    def call(given: Any) -> Any:
+        named = isinstance(given, dict)
+        return function(**given, **arguments) if named else function(given, **arguments)
+
     with torch.no_grad():
         given = inputs.arranged(batch, spec, tensors)
         if inputs.is_collated(batch):
-            given = inputs.on_device(given, model, device)
-        arguments = inference_args or {}
-        call = model if spec.method is None else getattr(model, spec.method)
-        return call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
+            return call(inputs.on_device(given, model, device))
+        casts = torch_types.Casts() if casts is None else casts
+        return casts.call(call, given, torch_types.float_type(model))
