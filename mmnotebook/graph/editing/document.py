@@ -98,11 +98,21 @@ class Edit:
 
 
 def refused(
-    why: str, node: str | None = None, *, remedy: str | None = None, known: Iterable[str] = ()
+    why: str,
+    node: str | None = None,
+    *,
+    remedy: str | None = None,
+    known: Iterable[str] = (),
+    allowed: bool = False,
 ) -> GraphError:
-    """The error of a change that cannot be; `known` are the names that `node` may be meant as."""
-    close = nearest(node, known) if node is not None else None
-    return GraphError([Problem(why, nearest=close)], remedy=remedy)
+    """The error of a change that cannot be.
+
+    `known` are the names that `node` may be meant as; `allowed` lists them.
+    """
+    names = list(known)
+    close = nearest(node, names) if node is not None else None
+    listed = ", ".join(names) if allowed else None
+    return GraphError([Problem(why, allowed=listed, nearest=close)], remedy=remedy)
 
 
 def freed(wanted: str, taken: Collection[str]) -> str:

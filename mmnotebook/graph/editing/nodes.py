@@ -23,7 +23,7 @@ FIRST: Mapping[str, Mapping[str, Any]] = {
 
 
 def add(document: Document, command: Command) -> Edit:
-    kind, start = fields.text(command, "kind"), fields.end(command, "after")
+    kind, start = fields.text(command, "kind", KINDS), fields.end(command, "after")
     node = made(kind, fields.fields(command, "params"), document.taken)
     where = fields.place(command, "at")
     if where is None:
@@ -43,7 +43,7 @@ def _continued(document: Document, start: End | None, name: str) -> Document:
 def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
     """A new node of these parameters, under its free name; GraphError when they cannot be."""
     if kind not in KINDS:
-        raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS)
+        raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS, allowed=True)
     given = {**FIRST.get(kind, {}), **params}
     given = canonical(kind, given)
     name = freed(steps.default_name(kind, given), taken)

@@ -99,6 +99,21 @@ def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
     return {name: kept[name] for name in graph.names}
 
 
+def followed(graph: Graph, old: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
+    """Places for all nodes of a graph that another became: arranged, if that one still is.
+
+    Where a node of it was moved, those that are not new stay where they are.
+    """
+    before = arranged(old)
+    shifts = {
+        (round(x - before[n][0], 3), round(y - before[n][1], 3)) for n, (x, y) in places.items()
+    }
+    if len(shifts) != 1:
+        return completed(graph, places)
+    ((right, down),) = shifts
+    return {name: (x + right, y + down) for name, (x, y) in arranged(graph).items()}
+
+
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
     """Right of what feeds a node, before what it feeds; under all where there is neither."""
     before = [places[wire.node] for wire in node.inputs]

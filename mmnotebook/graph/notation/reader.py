@@ -206,7 +206,8 @@ class Reader:
 
     def _not_a_field(self, select: ast.expr) -> None:
         if isinstance(select, ast.Subscript):
-            self._log.add(select.slice, "not a field", allowed=_SELECT)
+            remedy = self._words.how_to_select(select)
+            self._log.add(select.slice, "not a field", allowed=_SELECT, remedy=remedy)
         else:
             self._log.add(select, "drop takes names of fields, in quotes", allowed=_DROP)
 
@@ -231,7 +232,10 @@ class Reader:
         if owner.id not in self._failed:
             forks = [name for name, split in self._nodes.items() if split.arms]
             message = f"{owner.id!r} is no split or switch of a line above"
-            self._log.add(node, message, allowed=listed(forks), candidates=forks, name=owner.id)
+            remedy = self._words.no_output(node, owner.id)
+            self._log.add(
+                node, message, allowed=listed(forks), candidates=forks, name=owner.id, remedy=remedy
+            )
         return BROKEN
 
     def _bare(self, node: ast.Name, upstream: Ends, name: str | None) -> Ends:
@@ -247,7 +251,7 @@ class Reader:
         return self._make(node, kind, params, upstream, name)
 
     def _call(self, call: ast.Call, upstream: Ends | None, name: str | None) -> Ends:
-        kind = self._words.kind(call)
+        kind = self._words.kind(call, starts=upstream is None)
         if kind is None:
             return BROKEN
         known = {param.name for param in kind.params}
