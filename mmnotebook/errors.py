@@ -57,7 +57,7 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
 
 def shown(value: object) -> str:
-    """The first line of a value's repr, cut to 60 characters, and its type; of a table, its shape."""
+    """The first line of a value's repr, cut to 60 characters, and its type; a table's shape."""
     kind = type(value).__name__
     try:
         if kind in ("DataFrame", "Series"):

@@ -22,8 +22,8 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from mmnotebook.analysis import plain_cells, where_calls
-from mmnotebook.analysis.plain_cells import Unanswerable
 from mmnotebook.analysis.frames import RESERVED
+from mmnotebook.analysis.plain_cells import Unanswerable
 from mmnotebook.errors import ResultError, nearest, one_line
 
 LENGTH = 10_000

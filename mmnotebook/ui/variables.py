@@ -132,7 +132,7 @@ class Variables:
         self.assign(name, graph)
 
     def _makes(self, name: str, how: str) -> str:
-        """What makes a variable of this name; of another one where this would replace the user's."""
+        """What makes a variable of this name, or of another one if the name is in use."""
         if name not in self._shell.user_ns:
             return how.format(name)
         free, count = f"{name}_2", 2

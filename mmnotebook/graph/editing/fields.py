@@ -20,7 +20,7 @@ T = TypeVar("T")
 def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
     """A text that must be there; `known` are those that may stand there."""
     if command.get(field) is None:
-        said = f"{command.get('op')!r} needs {field}="
+        said = f"{command.get('op')!r} needs {field!r}"
         raise refused(said, known=known, allowed=bool(known))
     return _checked(command, field, command.get(field), _text)
 

@@ -88,7 +88,8 @@ def without(
     graph = connecting.disconnected(document.graph, lost.union(cut))
     nodes = tuple(node for node in graph if node.name not in names)
     graph = replace(graph, nodes=nodes, groups=_left(graph, names))
-    return Document(graph, {n: at for n, at in document.places.items() if n not in names})
+    places = {name: at for name, at in document.places.items() if name not in names}
+    return replace(document, graph=graph, places=places)
 
 
 def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
@@ -166,7 +167,8 @@ def move(document: Document, command: Command) -> Edit:
 
 def arrange(document: Document, command: Command) -> Edit:
     if command.get("nodes") is None:
-        return Edit(document.placed(placing.arranged(document.graph)), "arrange")
+        places = placing.arranged(document.graph)
+        return Edit(Document(document.graph, places, True), "arrange")
     names = fields.texts(command, "nodes")
     for name in names:
         document.node(name)

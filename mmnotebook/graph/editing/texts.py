@@ -152,5 +152,8 @@ def typed(document: Document, command: Command, names: Names | None) -> Edit:
         raise GraphError(reading.problems, remedy=reading.remedy)
     gesture = command.get("gesture")
     merges = ("text", gesture) if isinstance(gesture, str) else None
-    places = placing.followed(reading.graph, document.graph, document.places)
+    if document.by_layout or not document.places:
+        places = placing.arranged_there(reading.graph, document.places)
+        return Edit(Document(reading.graph, places, True), "edit the text", None, merges)
+    places = placing.completed(reading.graph, document.places)
     return Edit(Document(reading.graph, places), "edit the text", None, merges)

@@ -317,10 +317,16 @@ class Words:
         allowed = "a model, a function, a list of steps, or " + listed(KINDS)
         self._log.add(node, message, allowed=allowed, remedy=remedy)
 
+    def _stands(self, name: str) -> bool:
+        """Is there an object of that name, of whatever kind?"""
+        if self._names is None:
+            return False
+        return self.role(name) is not None or self._names.useless(name) is not None
+
     def _attribute(self, node: ast.Attribute) -> tuple[str, str | None]:
         """What is wrong with `name.attribute` after a `|`, and the remedy."""
         owner = node.value.id if isinstance(node.value, ast.Name) else None
-        if owner in self._nodes:
+        if owner in self._nodes or (owner is not None and not self._stands(owner)):
             return "an output can only start a line", f"{self._log.found(node)} | step"
         method = self._method(node)
         if method is not None:

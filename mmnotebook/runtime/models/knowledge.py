@@ -159,8 +159,8 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
     return WrongOutputsError(
         f"returned {layouts.words(made)} for a batch of {count}: more than one of its axes can "
         "be that of the batch",
-        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} says that it is the first, if each "
-        "row is one element's output",
+        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} says that it is the first, if "
+        "each row is one element's output",
     )
 
 

@@ -237,7 +237,7 @@ def _names(entries: list[Entry]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """What a model takes of this process's memory: weighed, or else measured; is it a file's size?"""
+    """What a model takes of this process's memory, weighed or measured; is it its file's size?"""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = resident.rss_bytes() - before
