@@ -112,11 +112,16 @@ def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio
 
 
 _CUT = """panel => {
-    const edge = panel.getBoundingClientRect().right;
+    const edge = of => {
+        for (let box = of.parentElement; box !== panel.parentElement; box = box.parentElement)
+            if (getComputedStyle(box).overflowX !== "visible")
+                return box.getBoundingClientRect().left + box.clientLeft + box.clientWidth;
+        return Infinity;
+    };
     const shown = [...panel.querySelectorAll(".widget-label, .jupyter-widget-Collapse")]
         .filter(element => element.offsetParent !== null && !element.closest(".mm-named"));
     return shown.filter(element => element.scrollWidth > element.clientWidth + 1
-        || element.getBoundingClientRect().right > edge + 0.5)
+        || element.getBoundingClientRect().right > edge(element))
         .map(element => element.textContent);
 }"""
 
@@ -127,6 +132,7 @@ def test_nothing_of_the_form_is_cut(studio: Studio) -> None:
     studio.tool("New model…").click()
     form.whole.get_by_text("How it is called").click()
     expect(form.field("method or function that resets")).to_be_visible()
+    form.field("method or function that resets").scroll_into_view_if_needed()
     studio.screenshot("form-called")
     assert form.whole.evaluate(_CUT) == []
 
