@@ -116,17 +116,11 @@ def __getattr__(name: str) -> Any:
     elif name in _HOME:
         value = getattr(import_module(f"mmnotebook.{_HOME[name]}"), name)
     else:
-        raise AttributeError(_unknown(name))
+        from mmnotebook.errors import no_attribute
+
+        raise no_attribute(f"module {__name__!r}", name, __all__)
     globals()[name] = value
     return value
-
-
-def _unknown(name: str) -> str:
-    from mmnotebook.errors import nearest
-
-    close = None if name.startswith("_") else nearest(name, __all__)
-    hint = f"; did you mean {close!r}?" if close else ""
-    return f"module {__name__!r} has no attribute {name!r}{hint}"
 
 
 def __dir__() -> list[str]:

@@ -19,6 +19,18 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def no_attribute(of: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error for an attribute that is not there, with the one that is most like it."""
+    close = None if name.startswith("_") else nearest(name, known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return AttributeError(f"{of} has no attribute {name!r}{hint}")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 model`, `2,000 models`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def cut(text: str, limit: int) -> str:
     """The start and the end of a text that is longer than `limit`, and its true length."""
     if len(text) <= limit:
@@ -45,9 +57,11 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
 
 def shown(value: object) -> str:
-    """The first line of a value's repr, cut to 60 characters, and its type."""
+    """The first line of a value's repr, cut to 60 characters, and its type; a table's shape."""
     kind = type(value).__name__
     try:
+        if kind in ("DataFrame", "Series"):
+            return f"a {kind} of shape {tuple(value.shape)}"  # type: ignore[attr-defined]
         said = repr(value[:1000]) if isinstance(value, (str, bytes)) else repr(value)
     except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
         return f"a {kind} that cannot be shown"

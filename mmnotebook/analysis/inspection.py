@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from mmnotebook.analysis.naming import expression_of
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.values import column
-from mmnotebook.analysis.where import matching
+from mmnotebook.analysis.where import matching, renamed
 from mmnotebook.errors import ResultError
 
 _TRACE = ("node", "kind", "id", "value", "failed")
@@ -43,7 +44,10 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
         raise ResultError(f"n is a number of rows, 1 or more, not {n!r}")
     frame = result[node]
     if where is not None:
-        frame = frame[matching(frame, where)].reset_index(drop=True)
+        found = matching(frame, where)
+        if not found.any() and (hint := renamed(frame, where)):
+            warnings.warn(f"where={where!r} matches no row: {hint}", stacklevel=3)
+        frame = frame[found].reset_index(drop=True)
     return frame.head(int(n))
 
 

@@ -173,8 +173,9 @@ def _recommended(as_is: Sequence[int], models: int) -> str:
         return "No element, no load."
     if as_is[0] == models:
         return (
-            f"Any max_models will do, without grouping: each of the {models:,} models is loaded "
-            "once as the elements come."
+            "Any max_models will do, without grouping: "
+            + ("the model" if models == 1 else f"each of the {models:,} models")
+            + " is loaded once as the elements come."
         )
     enough = next(most for most, count in enumerate(as_is, 1) if count == models)
     said = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"

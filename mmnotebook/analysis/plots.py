@@ -6,8 +6,10 @@ here changes matplotlib's settings.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mmnotebook.analysis.axes import COLOURS, band, latency_axis, named_rows, new_axes
 from mmnotebook.analysis.bars import memory_bars, time_bars
@@ -24,7 +26,7 @@ from mmnotebook.analysis.metrics import ModelMeasure
 from mmnotebook.analysis.results import Result
 from mmnotebook.analysis.runs import Run, runs_of
 from mmnotebook.analysis.tables import short
-from mmnotebook.errors import ResultError
+from mmnotebook.errors import ResultError, no_attribute
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,3 +191,20 @@ def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:
     """A line under the axis where not all are drawn."""
     if drawn < there:
         ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {there} {what} longest".strip())
+
+
+class _Plots(ModuleType):
+    """This module, which says what to call when it is called itself, or for another plot."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        plots = ", ".join(f"plot.{name}(...)" for name in __all__)
+        raise ResultError(
+            f"mm.plot is no function; allowed: {plots}",
+            remedy="mm.plot.latency(result), or %mm_plot latency memory",
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise no_attribute("mm.plot", name, __all__)
+
+
+sys.modules[__name__].__class__ = _Plots

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 
 from mmnotebook.analysis import arms, frames, metrics, summary
 from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.analysis.records import Elements, Machine, Store, Warned
-from mmnotebook.errors import RunError
+from mmnotebook.errors import RunError, no_attribute
 from mmnotebook.graph.graph import Graph, Node
 
 
@@ -106,6 +106,17 @@ class Result:
             self._frames[name] = frames.with_fields(rows, fields)
         # A copy, so that what is written into it stays outside.
         return self._frames[name].copy()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what was meant: Python comes here for what a result does not have."""
+        kind = type(self)
+        if name.startswith("_") or hasattr(kind, name):
+            object.__getattribute__(self, name)  # raises what it has to say
+        if name in self.graph.names:
+            raise AttributeError(
+                f"a result has no attribute {name!r}; result[{name!r}] has its rows"
+            )
+        raise no_attribute("a result", name, dir(kind))
 
     def rows(self, node: str) -> pd.DataFrame:
         """The elements of one node without the sources' fields, indexed by their origins."""

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from mmnotebook.analysis import plain_cells, where_calls
+from mmnotebook.analysis.frames import RESERVED
 from mmnotebook.analysis.plain_cells import Unanswerable
 from mmnotebook.errors import ResultError, nearest, one_line
 
@@ -67,6 +68,21 @@ def matching(frame: pd.DataFrame, where: str) -> pd.Series:
             remedy="compare columns, " + _EXAMPLE,
         )
     return pd.Series(answer.fillna(False).to_numpy(bool), index=frame.index)
+
+
+def renamed(frame: pd.DataFrame, where: str) -> str | None:
+    """What to know of an expression whose columns have the names of fields that were renamed.
+
+    None where it names no such column.
+    """
+    names = _Text(where).names()
+    fields = {name: f"{name}_field" for name in RESERVED if f"{name}_field" in frame.columns}
+    said = [
+        f"{name!r} is the run's own column; the field of the data is called {field!r}"
+        for name, field in fields.items()
+        if name in names and field not in names
+    ]
+    return "; ".join(said) or None
 
 
 def _refusal(frame: pd.DataFrame, where: str, error: Unanswerable) -> ResultError:
@@ -142,6 +158,11 @@ class _Text:
             raise Unanswerable(said) from None
         except (ValueError, MemoryError, RecursionError) as error:
             raise Unanswerable(f"it is nested too deeply ({one_line(error)})") from None
+
+    def names(self) -> set[str]:
+        """The columns that it names."""
+        nodes = (node for node in ast.walk(self.parsed) if isinstance(node, ast.Name))
+        return {self.named.get(node.id, node.id) for node in nodes}
 
     def of(self, node: ast.expr) -> str:
         """What the user wrote for a part of the tree, cut to 60 characters."""

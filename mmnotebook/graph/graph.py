@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.errors import GraphError, Problem, counted, nearest
 from mmnotebook.graph import steps
 from mmnotebook.graph.selecting import Select
 
@@ -287,7 +287,8 @@ class Graph:
 
         found = problems(self)
         if found:
-            return f"(a graph with {len(found)} problems, the first: {found[0]})"
+            first = found[0] if len(found) == 1 else f"the first: {found[0]}"
+            return f"(a graph with {counted(len(found), 'problem')}, {first})"
         return self.to_text() or "(empty graph)"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -111,6 +111,16 @@ class Names:
             value = getattr(builtins, name, None)
         return value if role_of(value) == "function" else None
 
+    def target(self, name: str) -> Any:
+        """The model that a variable of that name holds; None when there is none."""
+        try:
+            value = self.object(name)
+        except KeyError:
+            return None
+        return (
+            value if role_of(value) == "unregistered" or hasattr(type(value), "predict") else None
+        )
+
     def is_data(self, name: str) -> bool:
         """Is there data behind a name, whatever else has that name?"""
         try:
@@ -135,9 +145,10 @@ class Names:
                 yield name
 
 
-def how_to_register(name: str) -> str:
-    """What registers the model that a variable holds."""
-    return f'mm.register("{name}", {name}), or %mm_model {name} {name}'
+def how_to_register(name: str, method: str | None = None) -> str:
+    """What registers the model that a variable holds, or one of its methods."""
+    said, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
+    return f'mm.register("{name}", {name}{said}), or %mm_model {name} {name}{option}'
 
 
 def how_to_bind(name: str) -> str:

@@ -157,7 +157,7 @@ KINDS: dict[str, StepKind] = {
             "one prediction per element by a registered model",
             (
                 _model("model", required=True),
-                Param("watch", is_text, "a pattern of the files of newer models"),
+                Param("watch", is_text, "a pattern such as models/*.pt"),
             ),
         ),
         StepKind("map", "one value per element: f(value)", (_FUNCTION, _MISSING)),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.errors import GraphError, Problem, nearest, shown
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, how_to_register, notebook_names, role_of
@@ -64,31 +64,42 @@ def pipeline(text: str, /, **names: object) -> Graph:
     GraphError
         When the text is not valid, or does not use a name that was given.
     """
+    return bound(text, names, "mm.pipeline(..., {})".format)
+
+
+def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) -> Graph:
+    """As `pipeline`; `call` writes the call that gives it more names, `a=a, b=b`, for a remedy."""
     _check_text(text)
     log = Log(text)
     graph = _read(log, Names(models=registry, given=names, notebook=notebook_names()))
-    log.remedies += _how_to_give(log.unbound)
+    log.remedies += _how_to_give(log.unbound, call)
     log.raise_all()
     _refuse_unused(names, graph)
     return graph.bind(**{k: value for k, value in names.items() if not isinstance(value, Graph)})
 
 
-def _how_to_give(unbound: Mapping[str, None]) -> Iterator[str]:
-    """What to do about names that no notebook has, or that are variables where this is called."""
+def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) -> Iterator[str]:
+    """What to do about names that no notebook has, or that are variables where this is called.
+
+    A name that is most like another, and no variable, is misspelled.
+    """
     there = of_caller(unbound)
     models = [name for name, value in there.items() if role_of(value) == "unregistered"]
     for name in models:
         yield f"register it first: {how_to_register(name)}"
-    absent = [name for name in unbound if name not in models]
-    if shell() is not None:
-        absent = [name for name in absent if name in there]
+    elsewhere = shell() is None
+    absent = [
+        name
+        for name, close in unbound.items()
+        if name not in models and (name in there or (elsewhere and close is None))
+    ]
     if absent:
-        yield f"mm.pipeline(..., {', '.join(f'{name}={name}' for name in absent)})"
+        yield call(", ".join(f"{name}={name}" for name in absent))
 
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        problem = Problem("a pipeline is a text", found=repr(text))
+        problem = Problem("a pipeline is a text", found=shown(text))
         raise GraphError([problem], remedy='mm.pipeline("data | model", data=...)')
 
 

@@ -248,7 +248,8 @@ class Calls:
             yield
         except WrongOutputsError as error:
             name, node = self.spec.name, self.handler.node
-            cause = RunError(f"model {name!r} {error}", remedy=error.remedy, node=node)
+            remedy = _of_collate(self.spec.collate, error.remedy)
+            cause = RunError(f"model {name!r} {error}", remedy=remedy, node=node)
             raise live.stop(self.handler.run_id, cause) from None
 
     def _sort(self) -> None:
@@ -278,6 +279,20 @@ class Calls:
             arms = kept.arms if self.handler.keeps_arms else None
             yield replace(kept, values=values, arms=arms, failed=[*block.failed, *failed])
             first, done = last, end
+
+
+def _of_collate(collate: Any, remedy: str | None) -> str | None:
+    """The remedy for outputs that are not one per element; the function that made the batch first.
+
+    The model may have answered all that it was given.
+    """
+    if collate is None:
+        return remedy
+    name = getattr(collate, "__name__", repr(collate))
+    first = (
+        f"collate={name} makes the batch: it has to hold every element that it is given, in order"
+    )
+    return first if remedy is None else f"{first}; if it does: {remedy}"
 
 
 def _size(size_of: Callable[[Any], Any], value: Any) -> float:

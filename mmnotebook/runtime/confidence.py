@@ -68,10 +68,8 @@ def missing(model: str, output: Any) -> ModelError:
     """The error for an output from which no confidence can be told."""
     return ModelError(
         f"model {model!r} gave {shown(plain(output))}, from which no confidence can be told; "
-        "allowed: scores of two classes or more, one number from 0 to 1, or a label with its "
-        'score from 0 to 1, {"label": ..., "score": ...}',
-        remedy=f'register {model!r} with method="predict_proba", or give the cascade score=f, '
-        "a function of its output",
+        'allowed: scores of the classes, a number from 0 to 1, or {"label": ..., "score": ...}',
+        remedy=f'register {model!r} with method="predict_proba", or give cascade(..., score=f)',
     )
 
 

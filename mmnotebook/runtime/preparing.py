@@ -9,7 +9,7 @@ from typing import Any
 
 import cloudpickle
 
-from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line
+from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
 from mmnotebook.graph import flowing
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
@@ -147,7 +147,7 @@ def check_graph(graph: Any) -> None:
             "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
         )
     if not isinstance(graph, Graph):
-        raise RunError(f"a graph is run, not {graph!r}", remedy="mm.pipeline(text) makes one")
+        raise RunError(f"a graph is run, not {shown(graph)}", remedy="mm.pipeline(text) makes one")
 
 
 def _check_fields(graph: Graph, found: _Sources, models: Mapping[str, ModelSpec]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import io
 import pickle
 from collections.abc import Sequence
@@ -23,11 +24,22 @@ Everything else, `SystemExit` and `GeneratorExit` too, costs one element:
 `except ENDS_RUN: raise`, then `except BaseException`.
 """
 
+_RAISE = dis.opmap["RAISE_VARARGS"]
 _PLAIN = {str, bytes, bool, int, float, complex, type(None)}
 _HEAP = 1 << 9
 """The flag of a class that was made by a class statement."""
 _DEPTH = 200
 """Lists around what is checked: where it is stored, less of the stack is left than here."""
+
+
+def is_raised(error: BaseException) -> bool:
+    """Did a `raise` statement raise it? An interrupt by the user comes at other instructions."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_lasti < 0:
+        return False
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
 
 
 class NotStorableError(TypeError):

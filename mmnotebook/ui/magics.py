@@ -113,11 +113,11 @@ class MakingMagics(NotebookMagics):
         options before or behind it; with NAME alone, the graph of that name is shown or run again.
         A line whose text begins with a bracket takes no NAME: use the cell.
 
-        The text is a sequence of lines `name = data | step | step`. A step is a registered model, a
-        function, the name of another pipeline, a list of them to send each element to all, or one
-        of split(a=0.9, b=0.1), switch(f, a=..., b=...), cascade(small, big, below=0.8),
-        keyed({...}, by=...), map(f), flat_map(f), filter(f), vote(), mean(), stack(), read("path"),
-        write("path").
+        The text is a sequence of lines `name = data | step | step`; a line that begins with `|`
+        goes on with the line before. A step is a registered model, a function, the name of another
+        pipeline, a list of them to send each element to all, or one of split(a=0.9, b=0.1),
+        switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
+        flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
 
         read("photos/*") gives images as they are in their files, upright as their EXIF orientation
         says; read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes, rotate=False

@@ -67,7 +67,9 @@ class Variables:
         return [name for name, value in self.own().items() if accepts(value)]
 
     def graph(self, name: str) -> Graph:
-        found = self._find(name, "pipeline", is_graph, f"%%mm_pipeline {name} makes one")
+        found = self._find(
+            name, "pipeline", is_graph, self._makes(name, "%%mm_pipeline {} makes one")
+        )
         assert isinstance(found, Graph)
         return found
 
@@ -77,7 +79,8 @@ class Variables:
             if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
                 remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
                 raise VariableError(f"{name!r} is a run in the background", remedy=remedy)
-            return self._find(name, "result", is_result, f"%mm_run PIPELINE -o {name} makes one")
+            remedy = self._makes(name, "%mm_run PIPELINE -o {} makes one")
+            return self._find(name, "result", is_result, remedy)
         if mm.last is None:
             raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
         return mm.last
@@ -127,6 +130,16 @@ class Variables:
         if name in uses:
             raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
         self.assign(name, graph)
+
+    def _makes(self, name: str, how: str) -> str:
+        """What makes a variable of this name, or of another one if the name is in use."""
+        if name not in self._shell.user_ns:
+            return how.format(name)
+        free, count = f"{name}_2", 2
+        while free in self._shell.user_ns:
+            count += 1
+            free = f"{name}_{count}"
+        return f"{how.format(free)}, and leaves {name} as it is"
 
     def _find(self, name: str, kind: str, accepts: Accepts, remedy: str) -> Any:
         variables = self._shell.user_ns

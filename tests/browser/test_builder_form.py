@@ -109,3 +109,41 @@ def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio
     studio.wait_for(lambda: studio.wires()[("read", None, "forest")], "150")
     studio.picture("clicks-file")
     assert text_of(studio) == 'read("flowers.parquet") | forest'
+
+
+_CUT = """panel => {
+    const edge = of => {
+        for (let box = of.parentElement; box !== panel.parentElement; box = box.parentElement)
+            if (getComputedStyle(box).overflowX !== "visible")
+                return box.getBoundingClientRect().left + box.clientLeft + box.clientWidth;
+        return Infinity;
+    };
+    const shown = [...panel.querySelectorAll(".widget-label, .jupyter-widget-Collapse")]
+        .filter(element => element.offsetParent !== null && !element.closest(".mm-named"));
+    return shown.filter(element => element.scrollWidth > element.clientWidth + 1
+        || element.getBoundingClientRect().right > edge(element))
+        .map(element => element.textContent);
+}"""
+
+
+def test_nothing_of_the_form_is_cut(studio: Studio) -> None:
+    studio.page.set_viewport_size({"width": 1280, "height": 1300})
+    form = Form(studio)
+    studio.tool("New model…").click()
+    form.whole.get_by_text("How it is called").click()
+    expect(form.field("method or function that resets")).to_be_visible()
+    form.field("method or function that resets").scroll_into_view_if_needed()
+    studio.screenshot("form-called")
+    assert form.whole.evaluate(_CUT) == []
+
+
+def test_a_failed_run_covers_no_step_and_says_what_to_change(lab: Lab, page: Page) -> None:
+    setup = "data = [1, 2, 3]\ndef never(x): raise ValueError('never')"
+    studio = open_studio(lab, page, "failed.ipynb", [setup, OPEN], builder="get_ipython()")
+    studio.type_text("data | map(never)")
+    assert studio.run() == "failed"
+    toast = studio.root.locator(".mm-toast-error")
+    expect(toast).to_contain_text("click on an empty place of the canvas")
+    canvas, said = studio.root.locator(".mm-middle").bounding_box(), toast.bounding_box()
+    assert canvas is not None and said is not None
+    assert said["y"] >= canvas["y"] + canvas["height"]

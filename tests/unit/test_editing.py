@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mmnotebook.errors import GraphError
-from mmnotebook.graph.editing import clips, texts
+from mmnotebook.graph.editing import clips, placing, texts
 from mmnotebook.graph.editing.commands import apply
 from mmnotebook.graph.editing.document import SIZE, Document
 from mmnotebook.graph.editing.history import LIMIT, History
@@ -514,10 +514,36 @@ def test_a_step_typed_between_two_stands_between_them() -> None:
     command = {"op": "text", "text": "rows | map(crop) | mlp"}
     wide = apply(made("rows | mlp"), {"op": "move", "places": {"mlp": [480, 0]}}).document
     assert apply(wide, command).document.places["crop"] == (240, 0)
-    x, y = apply(made("rows | mlp"), command).document.places["crop"]
-    assert 0 < x < 240 and y >= SIZE[1] + 28
-    first = apply(made("... | mlp"), {"op": "text", "text": "rows | mlp"}).document
+    moved = apply(made("... | mlp"), {"op": "move", "places": {"mlp": [0, 0]}}).document
+    first = apply(moved, {"op": "text", "text": "rows | mlp"}).document
     assert first.places == {"rows": (-240, 0), "mlp": (0, 0)}
+    chain = apply(moved, {"op": "text", "text": "rows | map(crop) | mlp"}).document
+    assert chain.places == {"rows": (-480, 0), "crop": (-240, 0), "mlp": (0, 0)}
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [{"op": "text", "text": "rows | mlp"}],
+        [{"op": "template", "name": "ab_split", "fill": {"data": "rows"}, "at": [70, 35]}],
+        [{"op": "text", "text": "rows | [mlp, mlp2]"}, {"op": "remove", "nodes": ["mlp2"]}],
+        [{"op": "text", "text": "x = rows | mlp"}, {"op": "rename", "old": "x", "new": "y"}],
+    ],
+)
+def test_text_is_arranged_while_no_step_was_moved(commands: list[dict[str, Any]]) -> None:
+    document = made("")
+    for command in commands:
+        document = apply(document, command).document
+    corner = [min(place[axis] for place in document.places.values()) for axis in (0, 1)]
+    text = "rows | map(crop) | split(mlp=0.5, mlp2=0.5)"
+    typed = apply(document, {"op": "text", "text": text}).document
+    assert typed.places == placing.at_corner(placing.arranged(typed.graph), tuple(corner))
+    name = typed.graph.names[-1]
+    moved = apply(typed, {"op": "move", "places": {name: [900, 900]}}).document
+    again = apply(moved, {"op": "text", "text": "rows | mlp | map(crop)"}).document
+    assert {n: again.places[n] for n in moved.places if n in again.places} == {
+        n: at for n, at in moved.places.items() if n in again.places
+    }
 
 
 def test_incomplete_text_is_read_with_what_is_missing() -> None:

@@ -565,7 +565,19 @@ def test_one_problem_with_names(
         ("rows | split(mlp=.5, tree=.5, by=user)", 'by="user"'),
         ("rows | digits", "[digits, other] | step"),
         ("seven | mlp", "path, glob, or a Beam transform"),
-        ("rows | mlp.one", "mlp.one | step"),
+        ("rows | mlp.one", "| mlp calls it"),
+        ("rows | net.forward", 'mm.register("net", net)'),
+        ("rows | seven.real", "real = seven.real first, then | real"),
+        ("s = rows | split({'a': 1})\nrows | s.a", "s.a | step"),
+        (
+            "digits.head(5) | mlp",
+            'few = digits.head(5) first, then mm.pipeline("few | step", few=few)',
+        ),
+        ("digits[digits.x > 0] | mlp", "few = digits[digits.x > 0] first"),
+        ("few = rows | mlp\ndigits[1:] | mlp", "few_2 = digits[1:] first"),
+        ("digits[x] | mlp", '["x"]'),
+        ('digits["x", "y"] | mlp', '[["x", "y"]]'),
+        ("digits.x | mlp", 'digits["x"]'),
         ("rows | keyed({'k': mlp}, by=k)", '"k"'),
         ("", "both = data | [model_a, model_b]"),
         ("# nothing but this", "both = data | [model_a, model_b]"),
@@ -697,3 +709,50 @@ def test_the_texts_that_are_mutated_are_valid(text: str) -> None:
 def test_a_pipeline_is_a_text() -> None:
     with pytest.raises(GraphError, match="a pipeline is a text; found 3"):
         pipeline(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('rows["x"]\n  | mlp\n  | crop', 'rows["x"] | mlp | map(crop)'),
+        ("rows  # it's | data\n\n  # | none\n    | mlp  # m\n| crop", "rows | mlp | map(crop)"),
+        ("rows \\\n | mlp", "rows | mlp"),
+        ("    x = rows\r\n      | mlp\r\n    y = x\r\n      | crop", "rows | mlp | map(crop)"),
+        ("out = [\n  rows\n  | mlp, rows | tree]\n  | vote()", None),
+        ('read("""a\n| b""")\n | mlp', 'read("a\\n| b") | mlp'),
+    ],
+)
+def test_a_line_that_begins_with_a_pipe_continues_the_one_before(
+    text: str, line: str | None
+) -> None:
+    graph = parse(text, NOTEBOOK)
+    assert parse(graph.to_text(), NOTEBOOK) == graph
+    if line is not None:
+        expected = parse(line, NOTEBOOK)
+        assert [n.kind for n in graph] == [n.kind for n in expected]
+        assert not any(text.startswith("|") for text in graph.to_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("rows  # data\n\n  | mlpp", (3, 5)),
+        ("    x = rows\n      | mlp\n      | nope()", (3, 9)),
+        ("| mlp", (1, 1)),
+        ("# rows\n| mlp", (2, 1)),
+    ],
+)
+def test_problems_of_continued_lines_have_their_places(text: str, place: tuple[int, int]) -> None:
+    with pytest.raises(GraphError) as error:
+        parse(text, NOTEBOOK)
+    assert (error.value.problems[0].line, error.value.problems[0].column) == place
+
+
+def test_a_remedy_gives_only_names_that_are_there_or_are_no_misspelling() -> None:
+    rows = [1, 2]
+    with pytest.raises(GraphError) as error:
+        pipeline("rows | anew", abc=rows)
+    assert error.value.remedy == "mm.pipeline(..., rows=rows, anew=anew)"
+    with pytest.raises(GraphError) as error:
+        pipeline("rows | map(crop) | rowz", crop=crop, rowsy=crop)
+    assert error.value.remedy == "mm.pipeline(..., rows=rows)"

@@ -51,5 +51,5 @@ def apply(document: Document, command: Mapping[str, Any], names: Names | None = 
         return texts.typed(document, command, names)
     if op not in _COMMANDS:
         known = [*_COMMANDS, "text"]
-        raise refused(f"there is no command {op!r}", str(op), known=known)
+        raise refused(f"there is no command {op!r}", str(op), known=known, allowed=True)
     return _COMMANDS[op](document, command)

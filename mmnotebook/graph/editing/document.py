@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph import validation
@@ -24,10 +24,13 @@ class Document:
         `validation.problems` says where.
     places
         The top-left corner of every node, in canvas units (pixels at zoom 1).
+    by_layout
+        Was every node placed by the layout, and none by a hand?
     """
 
     graph: Graph
     places: Mapping[str, Place]
+    by_layout: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, graph: Graph) -> Document:
@@ -41,7 +44,7 @@ class Document:
         found = validation.faults(graph)
         if found:
             raise GraphError(found)
-        return cls(graph, arranged(graph))
+        return cls(graph, arranged(graph), True)
 
     def node(self, name: str) -> Node:
         """A node by its name; GraphError when it is not there."""
@@ -64,7 +67,7 @@ class Document:
 
     def placed(self, places: Mapping[str, Place]) -> Document:
         """With these places, beside those of the other nodes."""
-        return replace(self, places={**self.places, **places})
+        return replace(self, places={**self.places, **places}, by_layout=False)
 
     def grown(
         self, nodes: Iterable[Node], places: Mapping[str, Place], groups: Iterable[Group] = ()
@@ -72,7 +75,7 @@ class Document:
         """With more nodes."""
         graph = self.graph
         more = replace(graph, nodes=(*graph, *nodes), groups=(*graph.groups, *groups))
-        return Document(more, {**self.places, **places})
+        return Document(more, {**self.places, **places}, not self.places)
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,21 @@ class Edit:
 
 
 def refused(
-    why: str, node: str | None = None, *, remedy: str | None = None, known: Iterable[str] = ()
+    why: str,
+    node: str | None = None,
+    *,
+    remedy: str | None = None,
+    known: Iterable[str] = (),
+    allowed: bool = False,
 ) -> GraphError:
-    """The error of a change that cannot be; `known` are the names that `node` may be meant as."""
-    close = nearest(node, known) if node is not None else None
-    return GraphError([Problem(why, nearest=close)], remedy=remedy)
+    """The error of a change that cannot be.
+
+    `known` are the names that `node` may be meant as; `allowed` lists them.
+    """
+    names = list(known)
+    close = nearest(node, names) if node is not None else None
+    listed = ", ".join(names) if allowed else None
+    return GraphError([Problem(why, allowed=listed, nearest=close)], remedy=remedy)
 
 
 def freed(wanted: str, taken: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from mmnotebook.graph import selecting
@@ -17,8 +17,11 @@ End = tuple[str, str | None]
 T = TypeVar("T")
 
 
-def text(command: Command, field: str) -> str:
-    """A text that must be there."""
+def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
+    """A text that must be there; `known` are those that may stand there."""
+    if command.get(field) is None:
+        said = f"{command.get('op')!r} needs {field!r}"
+        raise refused(said, known=known, allowed=bool(known))
     return _checked(command, field, command.get(field), _text)
 
 

@@ -59,7 +59,8 @@ def renamed(document: Document, old: str, new: str) -> Document:
         for group in document.graph.groups
     )
     places = {new if name == old else name: place for name, place in document.places.items()}
-    return Document(replace(document.graph, nodes=nodes, groups=groups), places)
+    graph = replace(document.graph, nodes=nodes, groups=groups)
+    return replace(document, graph=graph, places=places)
 
 
 def is_default(node: Node) -> bool:

@@ -23,7 +23,7 @@ FIRST: Mapping[str, Mapping[str, Any]] = {
 
 
 def add(document: Document, command: Command) -> Edit:
-    kind, start = fields.text(command, "kind"), fields.end(command, "after")
+    kind, start = fields.text(command, "kind", KINDS), fields.end(command, "after")
     node = made(kind, fields.fields(command, "params"), document.taken)
     where = fields.place(command, "at")
     if where is None:
@@ -43,7 +43,7 @@ def _continued(document: Document, start: End | None, name: str) -> Document:
 def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
     """A new node of these parameters, under its free name; GraphError when they cannot be."""
     if kind not in KINDS:
-        raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS)
+        raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS, allowed=True)
     given = {**FIRST.get(kind, {}), **params}
     given = canonical(kind, given)
     name = freed(steps.default_name(kind, given), taken)
@@ -88,7 +88,8 @@ def without(
     graph = connecting.disconnected(document.graph, lost.union(cut))
     nodes = tuple(node for node in graph if node.name not in names)
     graph = replace(graph, nodes=nodes, groups=_left(graph, names))
-    return Document(graph, {n: at for n, at in document.places.items() if n not in names})
+    places = {name: at for name, at in document.places.items() if name not in names}
+    return replace(document, graph=graph, places=places)
 
 
 def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
@@ -166,7 +167,8 @@ def move(document: Document, command: Command) -> Edit:
 
 def arrange(document: Document, command: Command) -> Edit:
     if command.get("nodes") is None:
-        return Edit(document.placed(placing.arranged(document.graph)), "arrange")
+        places = placing.arranged(document.graph)
+        return Edit(Document(document.graph, places, True), "arrange")
     names = fields.texts(command, "nodes")
     for name in names:
         document.node(name)

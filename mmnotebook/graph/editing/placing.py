@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mmnotebook.graph.drawing_layout import SPACE, place
 from mmnotebook.graph.graph import Graph, Node
@@ -93,15 +93,39 @@ def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
     for node in graph:
         for wire in node.inputs:
             fed[wire.node].append(node.name)
-    for node in graph.order():
-        if node.name not in kept:
-            kept[node.name] = free(_wanted(node, fed[node.name], kept), kept.values())
+    left = [node for node in graph.order() if node.name not in kept]
+    while left:
+        node = _nearest(left, fed, kept)
+        left.remove(node)
+        kept[node.name] = free(_wanted(node, fed[node.name], kept), kept.values())
     return {name: kept[name] for name in graph.names}
+
+
+def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
+    """`arranged`, with the top-left corner that the places of another graph have."""
+    made = arranged(graph)
+    if not places or not made:
+        return made
+    left, top = (min(place[axis] for place in places.values()) for axis in (0, 1))
+    return at_corner(made, (left, top))
+
+
+def _nearest(
+    left: Sequence[Node], fed: Mapping[str, Sequence[str]], places: Mapping[str, Place]
+) -> Node:
+    """The next to be placed: what feeds it is there already, or else what it feeds."""
+    for node in left:
+        if any(wire.node in places for wire in node.inputs):
+            return node
+    for node in reversed(left):
+        if any(name in places for name in fed.get(node.name, ())):
+            return node
+    return left[0]
 
 
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
     """Right of what feeds a node, before what it feeds; under all where there is neither."""
-    before = [places[wire.node] for wire in node.inputs]
+    before = [places[wire.node] for wire in node.inputs if wire.node in places]
     behind = [places[name] for name in fed if name in places]
     if before:
         left = max(x for x, _ in before)

@@ -146,11 +146,14 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
 
 
 def typed(document: Document, command: Command, names: Names | None) -> Edit:
-    """The document that a text says; nodes that keep their name keep their place."""
+    """The document that a text says, arranged; where a node was moved, places are kept."""
     reading = read(fields.text(command, "text"), names, document.graph)
     if reading.graph is None:
         raise GraphError(reading.problems, remedy=reading.remedy)
     gesture = command.get("gesture")
     merges = ("text", gesture) if isinstance(gesture, str) else None
+    if document.by_layout or not document.places:
+        places = placing.arranged_there(reading.graph, document.places)
+        return Edit(Document(reading.graph, places, True), "edit the text", None, merges)
     places = placing.completed(reading.graph, document.places)
     return Edit(Document(reading.graph, places), "edit the text", None, merges)

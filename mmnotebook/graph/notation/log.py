@@ -15,6 +15,12 @@ from mmnotebook.errors import GraphError, Problem, nearest
 LAMBDA = "functions are named, not written in place: define a function and name it"
 _EXAMPLE = "write a line such as both = data | [model_a, model_b]"
 _LINE = re.compile(r"\r\n|\r|\n")
+_OPAQUE = re.compile(
+    r"""("{3}|'{3})(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*'"""
+    r"""|(?P<comment>\#[^\r\n]*)""",
+    re.DOTALL,
+)
+_BEFORE_A_PIPE = re.compile(r"(?<=[^\s\\])\s+(?=\|)")
 _NOT_SOURCE = re.compile("[\0\ud800-\udfff]")
 _FOUND = 60
 _LISTED = 16
@@ -45,14 +51,14 @@ class Log:
     incomplete
         May the text say `...` for what is not there yet?
     unbound
-        The names that stand for nothing, as keys.
+        The names that stand for nothing, and the name that each is most like, None for none.
     """
 
     text: str
     problems: list[Problem] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
     incomplete: bool = False
-    unbound: dict[str, None] = field(default_factory=dict)
+    unbound: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.source = textwrap.dedent(self.text)
@@ -77,6 +83,12 @@ class Log:
         text = here[getattr(node, "col_offset", 0) : stop].decode(errors="replace")
         return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
 
+    def whole(self, node: ast.AST) -> str | None:
+        """All that stands there, where that is one line of no great length; else None."""
+        found = self.found(node)
+        one_line = getattr(node, "end_lineno", None) == getattr(node, "lineno", None)
+        return found if one_line and not found.endswith("…") else None
+
     def add(
         self,
         node: ast.AST,
@@ -99,7 +111,7 @@ class Log:
         if remedy is not None and remedy not in self.remedies:
             self.remedies.append(remedy)
         if unbound and name is not None:
-            self.unbound[name] = None
+            self.unbound[name] = close
 
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
         """May `...` stand here? Where it may not, that is a problem."""
@@ -124,7 +136,7 @@ class Log:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tree = ast.parse(self.source)
+                tree = ast.parse(_continued(self.source))
         except SyntaxError as error:
             line = min(max(error.lineno or 1, 1), len(self._lines))
             column = max(error.offset or 1, 1)
@@ -148,3 +160,18 @@ class Log:
 
     def _line(self, line: int) -> str:
         return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+
+
+def _continued(source: str) -> str:
+    """The text with its lines that begin with `|` made part of those before; no place changes.
+
+    What is added is a backslash at the end of a line, in place of its comment.
+    """
+    if "|" not in source:
+        return source
+    plain = _OPAQUE.sub(lambda found: (" " if found["comment"] else "x") * len(found[0]), source)
+    parts, last = [], 0
+    for gap in _BEFORE_A_PIPE.finditer(plain):
+        parts += [source[last : gap.start()], _LINE.sub(r"\\\n", gap[0])]
+        last = gap.end()
+    return "".join([*parts, source[last:]])

@@ -207,10 +207,12 @@ class Reader:
     def _not_a_field(self, select: ast.expr) -> None:
         if isinstance(select, ast.Subscript):
             given = select.slice
-            whole = isinstance(given, ast.Constant) and type(given.value) is int
+            number = given.value if isinstance(given, ast.Constant) else None
+            whole = type(number) is int
             message = "fields are called by texts, those of numbered columns too" if whole else ""
-            allowed = f'["{given.value}"], or {_SELECT}' if whole else _SELECT  # type: ignore[attr-defined]
-            self._log.add(given, message or "not a field", allowed=allowed)
+            allowed = f'["{number}"], or {_SELECT}' if whole else _SELECT
+            remedy = None if whole else self._words.how_to_select(select)
+            self._log.add(given, message or "not a field", allowed=allowed, remedy=remedy)
         else:
             self._log.add(select, "drop takes names of fields, in quotes", allowed=_DROP)
 
@@ -235,7 +237,10 @@ class Reader:
         if owner.id not in self._failed:
             forks = [name for name, split in self._nodes.items() if split.arms]
             message = f"{owner.id!r} is no split or switch of a line above"
-            self._log.add(node, message, allowed=listed(forks), candidates=forks, name=owner.id)
+            remedy = self._words.no_output(node, owner.id)
+            self._log.add(
+                node, message, allowed=listed(forks), candidates=forks, name=owner.id, remedy=remedy
+            )
         return BROKEN
 
     def _bare(self, node: ast.Name, upstream: Ends, name: str | None) -> Ends:
@@ -251,7 +256,7 @@ class Reader:
         return self._make(node, kind, params, upstream, name)
 
     def _call(self, call: ast.Call, upstream: Ends | None, name: str | None) -> Ends:
-        kind = self._words.kind(call)
+        kind = self._words.kind(call, starts=upstream is None)
         if kind is None:
             return BROKEN
         known = {param.name for param in kind.params}

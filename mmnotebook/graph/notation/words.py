@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.names import Names
+from mmnotebook.graph.names import Names, how_to_register
 from mmnotebook.graph.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.graph.notation.values import NotRead, Values
 from mmnotebook.graph.steps import KINDS, StepKind
+from mmnotebook.here import shell
 
 Step = tuple[str, dict[str, Any]]
 
@@ -153,8 +154,8 @@ class Words:
             unbound=useless is None,
         )
 
-    def kind(self, call: ast.Call) -> StepKind | None:
-        """The kind of step that is called."""
+    def kind(self, call: ast.Call, starts: bool) -> StepKind | None:
+        """The kind of step that is called; `starts` is that nothing stands before it."""
         name = call.func.id if isinstance(call.func, ast.Name) else None
         if name in KINDS:
             return KINDS[name]
@@ -163,7 +164,7 @@ class Words:
             written = f"map({name})" if self.role(name) == "function" else name
             remedy = f"{name} takes no arguments here: write data | {written}"
         elif name is None:
-            remedy = "define a function that does this and name it: map(f)"
+            remedy = self.first(call) if starts else self._called(call)
         self._log.add(
             call,
             "no such step" if name else "this cannot be called here",
@@ -173,6 +174,64 @@ class Words:
             remedy=remedy,
         )
         return None
+
+    def first(self, node: ast.expr | None) -> str:
+        """The remedy for Python at the start of a line: give it a name first."""
+        free, count = "few", 1
+        while free in self._lines or self.role(free) is not None:
+            count += 1
+            free = f"few_{count}"
+        text = None if node is None else self._log.whole(node)
+        made = f"{free} = {text}" if text else f"give it a name, {free} = ...,"
+        if shell() is not None:
+            return f"{made} in a cell of its own, then {free} | step"
+        return f'{made} first, then mm.pipeline("{free} | step", {free}={free})'
+
+    def how_to_select(self, term: ast.Subscript) -> str | None:
+        """The remedy for what stands in brackets and is no field."""
+        inside = term.slice
+        if isinstance(inside, ast.Name):
+            return f'a field stands in quotes: ["{inside.id}"]'
+        if isinstance(inside, ast.Tuple):
+            return (
+                f"several fields are a list: [[{(self._log.whole(inside) or '...').strip('()')}]]"
+            )
+        if isinstance(inside, (ast.Constant, ast.List)):
+            return None
+        data = isinstance(term.value, ast.Name) and self.role(term.value.id) == "data"
+        return self.first(term) if data else None
+
+    def _called(self, call: ast.Call) -> str:
+        """The remedy for a call after a `|` of what is no step's name."""
+        if isinstance(call.func, ast.Attribute) and (method := self._method(call.func)):
+            return method
+        return "define a function that does this, def f(value): ..., and write | f"
+
+    def _method(self, node: ast.Attribute) -> str | None:
+        """The remedy for the method of a model; None where it is of something else."""
+        owner = node.value.id if isinstance(node.value, ast.Name) else None
+        if owner is None or self._names is None:
+            return None
+        target = self._names.target(owner)
+        if self.role(owner) == "model":
+            remedy = f"| {owner} calls it"
+            if target is not None and not node.attr.startswith("_"):
+                remedy += f"; by another method: {how_to_register(owner, node.attr)}"
+            return remedy
+        if self.role(owner) == "unregistered":
+            return f"register it first: {how_to_register(owner)}; then | {owner}"
+        return None
+
+    def no_output(self, node: ast.Attribute, owner: str) -> str | None:
+        """The remedy for `name.attribute` at the start of a line, `name` having no outputs."""
+        role = self.role(owner)
+        if role == "data":
+            fields = getattr(self._names.object(owner), "columns", ()) if self._names else ()
+            is_field = isinstance(node.attr, str) and node.attr in fields
+            return f'a field is written {owner}["{node.attr}"]' if is_field else self.first(None)
+        if role == "model":
+            return f"a model cannot start a line: data | {owner}"
+        return self._method(node) or (self.first(node) if role is not None else None)
 
     def arms(
         self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
@@ -254,9 +313,28 @@ class Words:
         elif is_gap(node):
             remedy = "'...' stands where a line starts, and in parentheses"
         elif isinstance(node, ast.Attribute):
-            message, remedy = "an output can only start a line", f"{self._log.found(node)} | step"
+            message, remedy = self._attribute(node)
         allowed = "a model, a function, a list of steps, or " + listed(KINDS)
         self._log.add(node, message, allowed=allowed, remedy=remedy)
+
+    def _stands(self, name: str) -> bool:
+        """Is there an object of that name, of whatever kind?"""
+        if self._names is None:
+            return False
+        return self.role(name) is not None or self._names.useless(name) is not None
+
+    def _attribute(self, node: ast.Attribute) -> tuple[str, str | None]:
+        """What is wrong with `name.attribute` after a `|`, and the remedy."""
+        owner = node.value.id if isinstance(node.value, ast.Name) else None
+        if owner in self._nodes or (owner is not None and not self._stands(owner)):
+            return "an output can only start a line", f"{self._log.found(node)} | step"
+        method = self._method(node)
+        if method is not None:
+            return "a method cannot be a step", method
+        text, free = self._log.whole(node) or "...", node.attr
+        if self.role(free) is not None or free in KINDS or free in self._lines:
+            free = f"{free}_2"
+        return "an attribute cannot be a step", f"{free} = {text} first, then | {free}"
 
 
 def signature(kind: StepKind, optional: bool = True) -> str:

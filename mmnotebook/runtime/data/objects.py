@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmnotebook.errors import RunError, nearest, one_line
+from mmnotebook.errors import RunError, counted, nearest, one_line
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import coders, routing
 from mmnotebook.runtime.blocks.block import Block
@@ -209,7 +209,7 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
         seen: set[str] = set()
         first = next(text for text in ids if text in seen or seen.add(text))  # type: ignore[func-returns-value]
         raise RunError(
-            f"source {name!r}: its {where} has {twice:,} duplicates, first {first!r}; "
+            f"source {name!r}: its {where} has {counted(twice, 'duplicate')}, first {first!r}; "
             "an element's id must be its own",
             remedy=f"{name} = {name}.reset_index(drop=True)"
             if where == "index"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmnotebook.analysis import memory
-from mmnotebook.errors import ModelError
+from mmnotebook.errors import ModelError, RunError, counted, one_line
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import handlers
@@ -16,7 +16,7 @@ from mmnotebook.runtime.data.elements import pick
 from mmnotebook.runtime.inference import batching
 from mmnotebook.runtime.keyed.keys import Keys
 from mmnotebook.runtime.reading import carry
-from mmnotebook.runtime.user_code import ENDS_RUN
+from mmnotebook.runtime.user_code import ENDS_RUN, is_raised
 
 SAMPLE = 8192
 """How many elements are looked at beforehand."""
@@ -53,7 +53,7 @@ class Known:
     whole: bool
 
     def __str__(self) -> str:
-        return f"{'' if self.whole else 'the first '}{len(self.keys):,} elements"
+        return f"{'' if self.whole else 'the first '}{counted(len(self.keys), 'element')}"
 
 
 def decisions(
@@ -105,7 +105,7 @@ def _lowering(
     beam = memory.calls_by_key(seen.keys, common)
     held = beam / -(-len(seen.keys) // common)
     reason = (
-        f"{seen}: {here:,} calls of models here, {beam:,} under Beam, "
+        f"{seen}: {counted(here, 'call')} of models here, {beam:,} under Beam, "
         f"where a batch of {common} holds {held:.3g} keys"
     )
     return ("beam" if beam < here else "blocks"), reason
@@ -119,12 +119,12 @@ def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
     """Is it grouped, and why?"""
     count, most, group = len(node.models), node["max_models"], node["group"]
     limited = most is not None and most < count
-    numbers = f"{count:,} models" + (f", max_models={most}" if most is not None else "")
+    numbers = counted(count, "model") + (f", max_models={most}" if most is not None else "")
     as_is = None
     if limited and seen is not None and seen.keys:
         as_is = memory.loads(memory.uses(seen.models, rows), most)
         once = len(set(seen.models))
-        numbers += f": {seen} as they come take {as_is:,} loads, grouped {once:,}"
+        numbers += f": {seen} as they come take {counted(as_is, 'load')}, grouped {once:,}"
     if group != "auto":
         return bool(group), f"group={group} was given; {numbers}"
     if not limited:
@@ -206,7 +206,13 @@ def _keys(block: Block, node: Node, keys: Keys) -> Iterator[str]:
     for key, value in replace(block, fields=fields).elements():
         try:
             yield keys.of((key, value if node["by"] else pick(value, select)))
-        except ENDS_RUN:
-            raise
+        except ENDS_RUN as error:
+            if not is_raised(error):  # the user's Ctrl-C
+                raise
+            raise RunError(
+                f"node {node.name!r}: {one_line(error)}",
+                remedy="this is no failure of one element, so it ended the run",
+                node=node.name,
+            ) from error
         except BaseException:  # noqa: BLE001 - the run will say it of the element
             continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
+from mmnotebook.here import shell
 from mmnotebook.runtime.models import layout as layouts
 from mmnotebook.runtime.models.layout import Axes, Fields, Layout, Rows, WrongOutputsError
 from mmnotebook.runtime.models.probing import Verdict
@@ -139,15 +140,23 @@ def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> W
     said = f"returned {layouts.words(made)} for a batch of {count}: that is not one per element"
     found = _elsewhere(ways or layouts.fits(made, count)) if axes is None else None
     if found is not None:
-        remedy = f"register it with output_batch_axis={found} if that is the axis of the batch"
+        option = f"""--output-batch-axis {repr(str(found)) if " " in str(found) else found}"""
+        remedy = f"register it with output_batch_axis={found}{_in_magic(option)} if that is the "
+        remedy += "axis of the batch"
     elif axes is not None:
         remedy = f"output_batch_axis={axes!r} names no axis of {count} in each output"
     else:
         remedy = (
-            "return one output per element, in their order, or a dict of such; batched=False gives "
-            "the model one element at a time, batch_axis= says which axis of its input is the batch"
+            "return one output per element, in their order, or a dict of such; batched=False"
+            f"{_in_magic('--unbatched')} gives the model one element at a time, batch_axis="
+            f"{_in_magic('--batch-axis')} says which axis of its input is the batch"
         )
     return WrongOutputsError(said, remedy)
+
+
+def _in_magic(option: str) -> str:
+    """How the magic writes an option, where there are magics."""
+    return f" ({option} in %mm_model)" if shell() is not None else ""
 
 
 def ambiguous(made: Any, count: int) -> WrongOutputsError:
@@ -155,7 +164,8 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
     return WrongOutputsError(
         f"returned {layouts.words(made)} for a batch of {count}: more than one of its axes can "
         "be that of the batch",
-        "output_batch_axis=0 says that it is the first, if each row is one element's output",
+        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} says that it is the first, if "
+        "each row is one element's output",
     )
 
 

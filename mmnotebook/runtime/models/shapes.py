@@ -98,5 +98,6 @@ def _type(value: Any) -> Hashable:
         whole: Hashable = int if int in kinds else kinds
         return (float if float in kinds else whole) if kinds <= _PYTHONS else kinds
     if isinstance(value, (bool, int, float)):
-        return type(value)
+        kind: Hashable = type(value)
+        return kind
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER

@@ -19,7 +19,7 @@ class Entry:
         self.names: dict[str, None] = {}
         self.model: Any = None
         self.weight = Weight(None, None)
-        self.host_bytes = 0
+        self.host_bytes, self.is_file = 0, False
         self.users = self.uses = self.loads = 0
         self.leaving = False
 

@@ -150,8 +150,9 @@ class WarmModels:
             resident.release_freed()
         freed = before - resident.own_bytes() if gone else 0
         self._tell_gone()
-        size = sum(entry.total_bytes for entry in gone)
-        return Unloaded(_names(gone), size, freed, _names(later), name)
+        known = [entry.weight.parameter_bytes for entry in gone]
+        size = sum(count for count in known if count is not None)
+        return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
         """Drop a model that was replaced, once nothing uses it; it need not be warm."""
@@ -196,7 +197,7 @@ class WarmModels:
             model = load()
             seconds = time.perf_counter() - started
             weight = weigh(model)
-            host_bytes = _host_bytes(weight, name, before)
+            host_bytes, entry.is_file = _host_bytes(weight, name, before)
         except BaseException:
             shelf.fail(entry)
             raise
@@ -235,15 +236,15 @@ def _names(entries: list[Entry]) -> tuple[str, ...]:
     return tuple(name for entry in entries for name in entry.names)
 
 
-def _host_bytes(weight: Weight, name: str, before: int) -> int:
-    """What a model takes of this process's memory: weighed, or else measured."""
+def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
+    """What a model takes of this process's memory, weighed or measured; is it its file's size?"""
     if weight.parameter_bytes is not None:
-        return weight.parameter_bytes - (weight.device_bytes or 0)
+        return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = resident.rss_bytes() - before
     # Memory that was free before is used again without any growth: the file is a lower bound.
     path = registry[name].path if name in registry else None
     stored = Path(path).stat().st_size if path is not None and Path(path).exists() else 0
-    return max(grown, stored, 0)
+    return max(grown, stored, 0), stored > grown
 
 
 warm = WarmModels()

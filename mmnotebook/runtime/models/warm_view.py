@@ -31,13 +31,15 @@ class Unloaded:
     models
         The names of the models that are gone.
     bytes
-        Of their parameters, those on an accelerator included.
+        Of their parameters, as far as they are known; those on an accelerator included.
     freed_bytes
         By how much this process's own memory fell, measured; below 0 when it grew.
     later
         The names of the models that a run uses; they go when it ends.
     asked
         The name that was asked for, None for all.
+    weighed
+        Are the parameters of all of them known?
     """
 
     models: tuple[str, ...]
@@ -45,15 +47,17 @@ class Unloaded:
     freed_bytes: int
     later: tuple[str, ...] = ()
     asked: str | None = None
+    weighed: bool = True
 
     def __repr__(self) -> str:
         parts = []
         if self.models:
             fell = f"{sizes.text(self.freed_bytes)} lower" if self.freed_bytes > 0 else "no lower"
-            weight = sizes.text(self.bytes)
-            parts.append(
-                f"unloaded {', '.join(self.models)}: {weight} of parameters, resident memory {fell}"
-            )
+            weight = f"{sizes.text(self.bytes)} of parameters"
+            if not self.weighed:
+                weight = f"{weight} and others" if self.bytes else "parameters"
+                weight += " of unknown size"
+            parts.append(f"unloaded {', '.join(self.models)}: {weight}, resident memory {fell}")
         if self.later:
             several = len(self.later) > 1
             parts.append(
@@ -110,7 +114,7 @@ def _rows(entries: Sequence[Entry]) -> list[dict[str, str]]:
     return [
         {
             "model": entry.label,
-            "bytes": sizes.text(entry.total_bytes),
+            "bytes": sizes.text(entry.total_bytes) + (" on disk" if entry.is_file else ""),
             "device": "GPU" if entry.weight.device_bytes else "CPU",
             "state": _state(entry),
         }

@@ -8,9 +8,9 @@ from typing import Any
 from ipywidgets import HBox, Layout, VBox
 
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import GraphError, Problem
+from mmnotebook.errors import GraphError, Problem, shown
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.text import pipeline
+from mmnotebook.graph.text import bound
 from mmnotebook.ui.builder.studio import Studio
 from mmnotebook.ui.closing import discard
 
@@ -99,7 +99,29 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def edit(self, op: str, **fields: Any) -> None:
         """Do what the canvas does, such as `edit("connect", source="a", port=None, target="b")`.
 
-        `graph.editing.commands` has every command and its fields.
+        Places are (x, y), the top-left corner of a node; wires are (source, port, target), the
+        port None for an only output.
+
+        ==========  ==============================================================================
+        op          fields; those in brackets can be left out
+        ==========  ==============================================================================
+        add         kind [params, after=(source, port), at]: a step, beside what it comes after
+        template    name, fill={data, models, function} [at]: one of the patterns of the palette
+        connect     source, port, target [old=a wire that is replaced]
+        disconnect  wires
+        remove      nodes, wires
+        move        places={node: place}
+        arrange     [nodes]
+        rename      old, new: a node or a group
+        configure   node, params={name: value}; None is one that is not given
+        wire        source, port, target [key, select, label]: what flows through a wire
+        gather      node, gather: "join" or "union"
+        group       name, nodes, gather
+        ungroup     name
+        paste       clip [at]
+        text        text: the whole pipeline
+        undo, redo
+        ==========  ==============================================================================
 
         Raises
         ------
@@ -195,8 +217,9 @@ def _graph(given: Any) -> Graph:
     if given is None:
         return Graph()
     if isinstance(given, str):
-        return pipeline(given)
+        text = repr(given) if "\n" not in given else "..."
+        return bound(given, {}, lambda more: f"mm.Builder(mm.pipeline({text}, {more}))")
     if isinstance(given, Graph):
         return given
-    problem = Problem("a builder edits a graph", found=repr(given))
+    problem = Problem("a builder edits a graph", found=shown(given))
     raise GraphError([problem], remedy="mm.Builder(mm.pipeline('data | model')), or mm.Builder()")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ipywidgets import HTML, BoundedFloatText, Dropdown, HBox, Layout, Text, VBox
 
-from mmnotebook.errors import Problem
+from mmnotebook.errors import Problem, counted
 from mmnotebook.graph import checks
 from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph
@@ -143,7 +143,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 ("steps", _listed(self._selection))
             ]
         rows = [("problem", str(problem)) for problem in self._problems]
-        return f"{len(self._graph)} steps", rows
+        return counted(len(self._graph), "step"), rows
 
 
 class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -132,6 +132,7 @@ def said(error: MMError) -> str:
     remedy = error.remedy
     if getattr(error, "failed", None) is not None:
         remedy = (
-            "mend it; those that failed are below. With no step selected, the panel lets more fail"
+            "fix it; the failures are below. To allow a greater share of failures, click on an "
+            "empty place of the canvas and change it in the panel"
         )
     return str(MMError(error.message, remedy=remedy))

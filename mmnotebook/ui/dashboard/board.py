@@ -200,6 +200,11 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     def _ipython_display_(self) -> None:
         self._static.show(self, _HINT)
 
+    def __repr__(self) -> str:
+        """What `print` shows: the runs, without the widget's parts."""
+        runs = "; ".join(map(str, self.chosen)) or "none yet"
+        return f"Dashboard({runs})"
+
     def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
         return {**(super()._repr_mimebundle_(**how) or {}), **self._view()}
 

@@ -18,7 +18,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 
 from mmnotebook.analysis.tables import short
 from mmnotebook.analysis.values import plain
-from mmnotebook.analysis.where import matching
+from mmnotebook.analysis.where import matching, renamed
 from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
 _COLUMNS = 100  # shown at most; the middle ones of more are left out
@@ -106,6 +106,13 @@ class Rows:
         if needle:
             keep &= np.fromiter((needle in text for text in self._texts), bool, len(self.frame))
         return np.flatnonzero(keep)
+
+    def nothing(self, query: Query) -> str:
+        """What is said in place of rows."""
+        if not len(self.frame):
+            return "No rows"
+        hint = renamed(self.frame, query.where) if query.where.strip() else None
+        return f"No row matches: {hint}" if hint else "No row matches"
 
     def ordered(self, found: Places, query: Query, size: int) -> Places:
         """What was found, or a sample of `size` of it, in the order that the query names.

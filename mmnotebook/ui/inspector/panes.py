@@ -129,7 +129,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.table.sort = self._sort()
             self.table.selected = self._places_of_marked()
             self.table.pager = self._pager(found, ordered)
-            self.table.empty = "No row matches" if len(self._rows) else "No rows"
+            self.table.empty = self._rows.nothing(self._query)
 
     def _found(self) -> Places:
         """The rows that match, those of the search alone where the condition cannot be answered."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, shown
-from mmnotebook.graph.names import is_a
+from mmnotebook.graph.names import Role, is_a, role_of
 from mmnotebook.runtime.models.frameworks import (
     beam,
     catboost,
@@ -86,10 +86,27 @@ def of(name: str, target: Any, options: Options) -> Framework:
             + ("" if target.is_dir() else " are not known"),
             remedy=f"allowed: {_allowed()}; framework= says which it is",
         )
+    role = role_of(target)
+    plain = target is None or isinstance(target, (int, float, complex))
+    if plain or (role in _USES and not _is_state_dict(target)):
+        raise ModelError(
+            f"cannot register {shown(target)} as {name!r}: it is no model",
+            remedy=_USES.get(role, "") + _MODELS,
+        )
     raise ModelError(
         f"cannot register {shown(target)} as {name!r}; allowed: {_allowed()}",
         remedy=_remedy(target),
     )
+
+
+_USES: Mapping[Role | None, str] = {
+    "data": "data starts a pipeline's line, rows | model; ",
+    "pipeline": "a pipeline's name is a step of another one, unregistered; ",
+}
+_MODELS = (
+    "a model is a torch module, a fitted estimator, a Beam ModelHandler, any object with "
+    "predict, or the path of a model's file"
+)
 
 
 def _allowed() -> str:
@@ -102,6 +119,12 @@ def _remedy(target: Any) -> str:
             "a function needs no registration: use its name as a step, rows | f; "
             'one that takes a whole batch is registered with framework="python"'
         )
-    if isinstance(target, Mapping) and any(is_a(v, {("torch", "Tensor")}) for v in target.values()):
+    if _is_state_dict(target):
         return "a state dict has no module: net.load_state_dict(weights), and register net"
     return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
+
+
+def _is_state_dict(target: Any) -> bool:
+    return isinstance(target, Mapping) and any(
+        is_a(value, {("torch", "Tensor")}) for value in target.values()
+    )

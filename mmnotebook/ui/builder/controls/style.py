@@ -15,8 +15,10 @@ WIDE = {"width": "auto"}
 _CSS = """
 .mm-panel{box-sizing:border-box;width:100%;padding:2px 6px 8px;overflow-x:hidden}
 .mm-panel .widget-inline-hbox.mm-field{flex-flow:column;height:auto;width:auto}
-.mm-panel .mm-field>.widget-label{width:auto;max-width:none;text-align:left;line-height:20px;
-  font-weight:600;height:auto}
+.mm-panel .mm-field>.widget-label{width:auto;max-width:100%;text-align:left;line-height:20px;
+  font-weight:600;height:auto;white-space:normal;overflow-wrap:anywhere}
+.mm-panel .mm-section{box-sizing:border-box;max-width:100%;margin-left:0;margin-right:0}
+.mm-panel .mm-section .jupyter-widget-Collapse{box-sizing:border-box;max-width:100%}
 .mm-panel .mm-named{position:relative}
 .mm-panel .mm-named>.widget-label{position:absolute;width:1px;height:1px;overflow:hidden;
   clip-path:inset(50%);white-space:nowrap}

@@ -51,7 +51,8 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         parts = [part for name in NAMES for part in (getattr(self, name), self._lines[name])]
         box = VBox(parts, layout=Layout(width="100%"))
         super().__init__([box], titles=(TITLE,), selected_index=None)
-        self.layout.width = "100%"
+        self.layout.width = "auto"
+        self.add_class("mm-section")
 
     def refresh(self, functions: Sequence[str]) -> None:
         """Offer the functions that there are now."""

@@ -68,9 +68,10 @@ export function App({ model }: { model: Model }) {
           )}
           <div className="mm-middle">
             <Canvas />
-            <Toasts />
+            <Toasts level="info" />
           </div>
         </div>
+        <Toasts level="error" />
         <div className="mm-divide">
           <StatusLine />
           <Grip builder={builder} />

@@ -1,5 +1,5 @@
 // Lines that are shown for a while, at most until the next run: what Python says, and why
-// something could not be done.
+// something could not be done. An error covers nothing: it may be of any step on the canvas.
 import { useEffect, useState } from "react";
 
 import { useBuilder } from "../bridge";
@@ -8,20 +8,21 @@ import type { Told } from "../bridge";
 const SHOWN_MS = { info: 4500, error: 12000 };
 const MOST = 2;
 
-export function Toasts() {
+export function Toasts({ level }: { level: Told["level"] }) {
   const { said, outdated } = useBuilder();
   const [shown, setShown] = useState<Told[]>([]);
   const end = (toast: Told) => setShown((before) => before.filter((other) => other !== toast));
 
   useEffect(() => {
-    if (said === null) return;
+    if (said === null || said.level !== level) return;
     const { text } = said;
     setShown((before) => [...before.filter((toast) => toast.text !== text), said].slice(-MOST));
   }, [said]);
 
   const current = shown.filter(({ number }) => number > outdated);
+  if (current.length === 0) return null;
   return (
-    <div className="mm-toasts">
+    <div className={`mm-toasts mm-toasts-${level}`}>
       {current.map((toast) => (
         <Toast key={toast.number} toast={toast} end={() => end(toast)} />
       ))}
