@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 
 from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import base, exported
@@ -64,7 +64,7 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
             if scripted:
                 torch.jit.save(module, file)
             else:
-                torch.save(module, file, pickle_module=cloudpickle)
+                torch.save(module, file, pickle_module=pickling)
     except Exception as error:
         raise base.unpicklable(name, module, error) from error
     form = "torchscript" if scripted else "module"
@@ -163,7 +163,7 @@ def _made(
         kind = type(model_class).__name__
         raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
     try:
-        cloudpickle.dumps((model_class, params))
+        pickling.check((model_class, params))
     except Exception as error:
         raise ModelError(
             f"cannot register {name!r}: {called} or its model_params cannot be pickled "
