@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.models import ModelSpec

@@ -40,7 +40,9 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Unknowable:
         fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
     # A copy, so that what the user later changes in theirs does not change what runs.
-    return ModelSpec(name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content))
+    return ModelSpec(
+        name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
+    )
 
 
 def handler(spec: ModelSpec) -> Any:

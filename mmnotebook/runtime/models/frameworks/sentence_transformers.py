@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a

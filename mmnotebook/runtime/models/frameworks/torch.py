@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-
 from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
@@ -85,7 +84,9 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         base.check_method(name, module, options.method)
         spec = base.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        return replace(spec, target=options.model_class, params=params)
+        # Copies, so that they make what they make now.
+        made = pickling.loads(pickling.dumps((options.model_class, params)))
+        return replace(spec, target=made[0], params=made[1])
     if options.model_params:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params={dict(options.model_params)} "
