@@ -173,11 +173,11 @@ class _Exchanged(pickle.Unpickler):
         return self.kept[place]
 
 
-class _Marking(beams.CloudPickler):  # type: ignore[misc]
+class _Marking(beams.CloudPickler):
     """Beam's pickler, writing nothing: the classes that it would send are not to be set again."""
 
     def reducer_override(self, value: Any) -> Any:
-        reduced = super().reducer_override(value)
+        reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
         if isinstance(value, type) and isinstance(reduced, tuple):
             with beams._DYNAMIC_CLASS_TRACKER_LOCK:
                 beams._DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS[value] = True
@@ -191,4 +191,4 @@ def keep_classes(value: Any) -> None:
     it as it is: these are marked as classes of which that has been done.
     """
     with suppress(Exception):  # Beam raises it too, where it matters
-        _Marking(_Nowhere()).dump(value)
+        _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]

@@ -23,7 +23,7 @@ from tests.runtime import kernel_script
 START = """
 import mmnotebook as mm
 def ran(text, **names):
-    return mm.run(mm.pipeline(text, **names), fresh=True, subscribers=[lambda event: None])
+    return mm.run(mm.pipeline(text, **names), fresh=True)
 def predicted(text, *models, **names):
     result = ran(text, **names)
     assert result.failed.empty, result.failed.to_dict("records")
@@ -93,7 +93,8 @@ class Cut(ClassifierMixin, BaseEstimator):
     def predict(self, X): return (X[:, 0] > CUT).astype(int)
 class Handler(ModelHandler):
     def load_model(self): return Cut()
-    def run_inference(self, batch, model, inference_args=None): return model.predict(np.stack(batch))
+    def run_inference(self, batch, model, inference_args=None):
+        return model.predict(np.stack(batch))
 mm.register("low", Cut().fit(None)); mm.register("h_low", Handler())
 CUT = 0.8
 mm.register("high", Cut().fit(None)); mm.register("h_high", Handler())
@@ -188,7 +189,9 @@ once = ran("s | f", s=Source(), f=f)["f"].value.tolist()
 UNIT = "mi"
 say([once, ran("s | f", s=Source(), f=f)["f"].value.tolist(), mine(Add.process)])
 """
-        assert kernel_script.run(START + code, tmp_path) == [["1km"], ["1mi"], True]
+        kernel = kernel_script.Kernel(START + code, tmp_path)
+        assert kernel.end() == 0
+        assert kernel.said == [[["1km"], ["1mi"], True]]
 
 
 VALUES = """
@@ -302,7 +305,7 @@ KINDS = {
         "isinstance(found[0], found[2])",
     ),
     "a generic": (
-        "T = typing.TypeVar('T')\nclass G(typing.Generic[T]):\n    pass\nclass K(G[int]):\n    pass",
+        "T = typing.TypeVar('T')\nclass G(typing.Generic[T]): pass\nclass K(G[int]): pass",
         "(K(), K, G)",
         "isinstance(found[0], found[2]) and found[2][int] is not None",
     ),
@@ -318,7 +321,8 @@ KINDS = {
         "type(found[1]) is found[2] and found[1]()[0] is found[1]",
     ),
     "a class of itself": (
-        "class K:\n    def __init__(self): self.kind = K\n    def same(self): return K()\nK.root = K()",
+        "class K:\n    def __init__(self): self.kind = K\n    def same(self): return K()\n"
+        "K.root = K()",
         "(K(), K)",
         "type(found[1].root) is found[1] is found[0].kind is type(found[0].same())",
     ),
