@@ -18,10 +18,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import torch
+from apache_beam.internal import cloudpickle_pickler
 from apache_beam.internal.cloudpickle import cloudpickle as beams
 from cloudpickle import cloudpickle as theirs
 
 _MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
+_BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
 _origins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDictionary()
 _together: weakref.WeakKeyDictionary[type, weakref.WeakSet[type]] = weakref.WeakKeyDictionary()
 _loaded: dict[int, weakref.WeakSet[type]] = {}
@@ -182,6 +184,38 @@ class _Marking(beams.CloudPickler):
             with beams._DYNAMIC_CLASS_TRACKER_LOCK:
                 beams._DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS[value] = True
         return reduced
+
+
+class _Sending(_Marking):
+    def reducer_override(self, value: Any) -> Any:
+        reduced = super().reducer_override(value)
+        if not isinstance(reduced, tuple) or reduced[0] not in _BEAMS_MAKERS:
+            return reduced
+        make, arguments, *state = reduced
+        return (_class_here, (make, *arguments), *state)
+
+
+def _class_here(make: Callable[..., type], *arguments: Any) -> type:
+    """The class of this process, where it has it: to make another would call the user's code."""
+    known: type | None = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get(arguments[-2])
+    return make(*arguments) if known is None else known
+
+
+class Sent:
+    """A part of a pipeline that comes to this process, from it, with the classes as they are."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        buffer = io.BytesIO()
+        # As Beam does it, which is under way now.
+        sending = _Sending(buffer, config=cloudpickle_pickler.DEFAULT_CONFIG)
+        sending.dump(vars(self))  # type: ignore[no-untyped-call]
+        return _arrived, (type(self), buffer.getvalue())
+
+
+def _arrived(kind: type, pickled: bytes) -> Any:
+    made: Any = object.__new__(kind)
+    vars(made).update(pickle.loads(pickled))
+    return made
 
 
 def keep_classes(value: Any) -> None:

@@ -176,6 +176,19 @@ say([before, kept, both(), Config.unit.__func__ is unit])
         assert after == [[["3mi", "6mi"], ["1mi", "2mi"]], True, True, 3]
         assert patched == [["3patched", "6patched"], ["1mi", "2mi"]]
 
+    def test_a_run_makes_no_class(self, tmp_path: Path) -> None:
+        code = """
+class Base:
+    made = []
+    def __init_subclass__(cls): Base.made.append(cls.__name__)
+class Sub(Base):
+    def predict(self, batch): return list(batch)
+def f(x): return Sub.__name__
+mm.register("s", Sub(), preprocess=lambda x: (x, Sub)[0])
+say([ran("rows | s\\nz = rows | f", rows=[1], f=f)["z"].value.tolist(), Base.made])
+"""
+        assert kernel_script.run(START + code, tmp_path) == [["Sub"], ["Sub"]]
+
     def test_a_transform_of_the_user_s(self, tmp_path: Path) -> None:
         code = """
 import apache_beam as beam
