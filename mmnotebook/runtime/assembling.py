@@ -8,7 +8,15 @@ from typing import Any
 import apache_beam as beam
 
 from mmnotebook.graph.graph import Node
-from mmnotebook.runtime import branching, cascading, gathering, inference, reading, transforms
+from mmnotebook.runtime import (
+    branching,
+    cascading,
+    gathering,
+    inference,
+    pickling,
+    reading,
+    transforms,
+)
 from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.data.elements import Select
@@ -46,6 +54,8 @@ def assemble(
         By wanted node's name, a PCollection of its blocks.
     """
     made = [node for node in prepared.graph.order() if node.name in wanted]
+    for one in (*prepared.functions.values(), *prepared.models.values()):
+        pickling.keep_classes(one)
     whole = _Assembly(prepared, pipeline, run_id, stored, made, keys or {})
     return {node.name: whole.arms(node)[None] for node in made}
 

@@ -10,6 +10,7 @@ from typing import Any
 from apache_beam.ml.inference.base import PredictionResult, RemoteModelHandler
 
 from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.models import frameworks, identity, outputs
 from mmnotebook.runtime.models.delegate import Delegate
 from mmnotebook.runtime.models.outputs import WrongOutputsError
@@ -39,6 +40,7 @@ class SpecHandler(Delegate):
         self.identity = identity.of(spec).digest or uuid.uuid4().hex
         self.takes_columns: bool = getattr(base, "takes_columns", False)
         self.types_apart: bool = getattr(base, "types_apart", False)
+        self._made = pickling.made_for(spec.target)
         self.shares = spec.large_model or spec.model_copies is not None
 
     @property
@@ -49,8 +51,11 @@ class SpecHandler(Delegate):
         return self.spec.remote
 
     def load_model(self) -> Any:
-        model = self.base.load_model()
-        return Served(self.base, model) if self.shares else model
+        def load() -> Any:
+            model = self.base.load_model()
+            return Served(self.base, model) if self.shares else model
+
+        return pickling.owning(load)
 
     def raw(self, batch: Any, model: Any, inference_args: dict[str, Any] | None = None) -> Any:
         """What the model returns for a batch, in whatever form it has.
@@ -62,10 +67,16 @@ class SpecHandler(Delegate):
         """
         arguments = self._arguments(inference_args)
 
+        # The model has classes of its own: what it is given is of these, what it returns is not.
+        own = pickling.by_origin([*self._made, *pickling.made_for(model)])
+
         def call() -> Any:
+            given, named = pickling.exchanged(batch, own), pickling.exchanged(arguments, own)
             if self.shares:
-                return model.infer(batch, arguments)
-            return _results(self.base, batch, model, arguments)
+                made = model.infer(given, named)
+            else:
+                made = _results(self.base, given, model, named)
+            return pickling.exchanged(made, {one: origin for origin, one in own.items()})
 
         try:
             return call() if self.spec.timeout is None else within(self.spec.timeout, call)

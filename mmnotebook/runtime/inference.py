@@ -12,7 +12,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime import handlers
+from mmnotebook.runtime import handlers, pickling
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
@@ -42,7 +42,7 @@ class Loaded:
         self.model = None
 
 
-class BlockHandler(ModelHandler[Block, Block, Any]):
+class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     """Gives a model the rows of blocks, and a block of predictions for each block.
 
     A batch that raises is tried again in halves: each bad element costs itself alone.

@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.transforms.core import get_function_args_defaults
 
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.tracking import Tracker, weight
@@ -45,7 +46,7 @@ def _found(kind: Any, method: str) -> tuple[Sequence[str], Sequence[Any]]:
     return names[1:], defaults
 
 
-class NodeFn(PlainFn, ABC):
+class NodeFn(pickling.Sent, PlainFn, ABC):
     """Base of a node's steps.
 
     A subclass says in `blocks` what becomes of one element of its input, a block as a rule.

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
 from mmnotebook.graph import flowing
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
 from mmnotebook.graph.shapes import Shape
-from mmnotebook.runtime import children, uniting
+from mmnotebook.runtime import children, pickling, uniting
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data import fields, objects, overlap, sources, writers
 from mmnotebook.runtime.keyed import pairs
@@ -189,7 +187,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
             kind = type(function).__name__
             raise RunError(f"{name!r} is a {kind}, not a function", node=node)
         try:
-            cloudpickle.dumps(function)
+            pickling.check(function)
         except Exception as error:
             raise RunError(
                 f"the function {name!r} cannot be sent to a worker: {one_line(error)}",

@@ -208,9 +208,9 @@ class Reader:
         if isinstance(select, ast.Subscript):
             given = select.slice
             number = given.value if isinstance(given, ast.Constant) else None
-            whole = type(number) is int
+            whole = isinstance(number, int)
             message = "fields are called by texts, those of numbered columns too" if whole else ""
-            allowed = f'["{number}"], or {_SELECT}' if whole else _SELECT
+            allowed = f'["{number!r}"], or {_SELECT}' if whole else _SELECT
             remedy = None if whole else self._words.how_to_select(select)
             self._log.add(given, message or "not a field", allowed=allowed, remedy=remedy)
         else:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.steps import KINDS
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.models.frameworks.base import Framework, Options, check_method
 
 
@@ -102,7 +101,7 @@ def function(option: str, value: Any, allowed: str = "a function, or None") -> A
     if not callable(value):
         raise ModelError(f"{option}={value!r}; allowed: {allowed}")
     try:
-        cloudpickle.dumps(value)
+        pickling.check(value)
     except Exception as error:
         raise ModelError(f"{option}={value!r} cannot be pickled ({one_line(error)})") from error
     return value
@@ -125,7 +124,7 @@ def named(option: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ModelError(f"{option}={value!r}; allowed: a dict of values by name")
     try:
-        cloudpickle.dumps(dict(value))
+        pickling.check(dict(value))
     except Exception as error:
         raise ModelError(f"{option}={value!r} cannot be pickled ({one_line(error)})") from error
     return dict(value)

@@ -14,7 +14,7 @@ from mmnotebook.runtime.blocks.columns import Cells, Column, Objects, Records, S
 from mmnotebook.runtime.models.layout import is_array
 
 _OTHER = "other"
-_PYTHONS = frozenset((bool, int, float))
+_PYTHONS = frozenset(("bool", "int", "float"))
 
 
 def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
@@ -95,9 +95,8 @@ def _type(value: Any) -> Hashable:
         return _type(value.inference)
     if isinstance(value, (list, tuple)):
         kinds = frozenset(map(_type, value))
-        whole: Hashable = int if int in kinds else kinds
-        return (float if float in kinds else whole) if kinds <= _PYTHONS else kinds
+        whole: Hashable = "int" if "int" in kinds else kinds
+        return ("float" if "float" in kinds else whole) if kinds <= _PYTHONS else kinds
     if isinstance(value, (bool, int, float)):
-        kind: Hashable = type(value)
-        return kind
+        return type(value).__name__
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER

@@ -17,7 +17,7 @@ from apache_beam.utils.windowed_value import WindowedValue, create
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime import routing
+from mmnotebook.runtime import pickling, routing
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.columns import size_of
 from mmnotebook.runtime.blocks.packing import pack
@@ -43,6 +43,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
     RunError
         When it does not begin one, or cannot be used.
     """
+    pickling.keep_classes(transform)
     try:
         pcoll = pipeline | f"{name}: from" >> _unused(transform)
     except Exception as error:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from typing import Any
-
-import cloudpickle
 
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.models.frameworks import base
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -34,7 +32,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         # Beam's .with_preprocess_fn() and its like wrap one handler in another.
         inner = getattr(inner, "_base", None)
     try:
-        content = cloudpickle.dumps(target)
+        content = pickling.dumps(target)
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
     try:
@@ -42,7 +40,9 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Unknowable:
         fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
     # A copy, so that what the user later changes in theirs does not change what runs.
-    return ModelSpec(name, "beam", "handler", kind, None, fingerprint, target=pickle.loads(content))
+    return ModelSpec(
+        name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
+    )
 
 
 def handler(spec: ModelSpec) -> Any:

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import pickles
@@ -53,7 +52,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     path = storage.new_folder("model") / f"{name}.pkl"
     try:
         with storage.create_private(path) as file:
-            cloudpickle.dump(target, file, protocol=5)
+            pickling.dump(target, file, protocol=5)
     except Exception as error:
         raise unpicklable(name, target, error) from error
     spec = of_object(of_file(name, "lightgbm", "pickle", path, kind), target)

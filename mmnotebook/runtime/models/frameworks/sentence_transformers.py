@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
@@ -92,7 +91,7 @@ def _stored(name: str, target: Any) -> ModelSpec:
     path = storage.new_folder("model") / f"{name}.pt"
     try:
         with storage.create_private(path) as file:
-            torch.save(target, file, pickle_module=cloudpickle)
+            torch.save(target, file, pickle_module=pickling)
     except Exception as error:
         raise unpicklable(name, target, error) from error
     spec = of_file(name, "sentence_transformers", "module", path, type(target).__name__)

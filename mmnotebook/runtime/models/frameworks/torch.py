@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.models import naming
 from mmnotebook.runtime.models.frameworks import base, exported
@@ -65,7 +64,7 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
             if scripted:
                 torch.jit.save(module, file)
             else:
-                torch.save(module, file, pickle_module=cloudpickle)
+                torch.save(module, file, pickle_module=pickling)
     except Exception as error:
         raise base.unpicklable(name, module, error) from error
     form = "torchscript" if scripted else "module"
@@ -104,7 +103,9 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         base.check_method(name, module, options.method)
         spec = base.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        return replace(spec, target=options.model_class, params=params)
+        # Copies, so that they make what they make now.
+        made = pickling.loads(pickling.dumps((options.model_class, params)))
+        return replace(spec, target=made[0], params=made[1])
     if options.model_params:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params={dict(options.model_params)} "
@@ -182,7 +183,7 @@ def _made(
         kind = type(model_class).__name__
         raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
     try:
-        cloudpickle.dumps((model_class, params))
+        pickling.check((model_class, params))
     except Exception as error:
         raise ModelError(
             f"cannot register {name!r}: {called} or its model_params cannot be pickled "
