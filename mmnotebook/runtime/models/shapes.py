@@ -83,8 +83,9 @@ def _type(value: Any) -> Hashable:
         return _type(value.inference)
     if isinstance(value, (list, tuple)):
         kinds = frozenset(map(_type, value))
-        whole: Hashable = int if int in kinds else kinds
-        return (float if float in kinds else whole) if kinds <= _PYTHONS else kinds
+        if not kinds <= _PYTHONS or not kinds & {int, float}:
+            return kinds
+        return "float" if float in kinds else "int"
     if isinstance(value, (bool, int, float)):
         return type(value)
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER
