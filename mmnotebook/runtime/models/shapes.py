@@ -13,7 +13,7 @@ from mmnotebook.analysis.values import is_prediction
 from mmnotebook.runtime.blocks.columns import Cells, Column, Objects, Records, Selected, Tuples
 
 _OTHER = "other"
-_PYTHONS = frozenset((bool, int, float))
+_PYTHONS = frozenset(("bool", "int", "float"))
 
 
 def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
@@ -83,9 +83,9 @@ def _type(value: Any) -> Hashable:
         return _type(value.inference)
     if isinstance(value, (list, tuple)):
         kinds = frozenset(map(_type, value))
-        if not kinds <= _PYTHONS or not kinds & {int, float}:
+        if not kinds <= _PYTHONS or not kinds & {"int", "float"}:
             return kinds
-        return "float" if float in kinds else "int"
+        return "float" if "float" in kinds else "int"
     if isinstance(value, (bool, int, float)):
-        return type(value)
+        return type(value).__name__
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER
