@@ -95,14 +95,9 @@ def _type(value: Any) -> Hashable:
         return _type(value.inference)
     if isinstance(value, (list, tuple)):
         kinds = frozenset(map(_type, value))
-<<<<<<< HEAD
-        whole: Hashable = "int" if "int" in kinds else kinds
-        return ("float" if "float" in kinds else whole) if kinds <= _PYTHONS else kinds
-=======
         if not kinds <= _PYTHONS or not kinds & {"int", "float"}:
             return kinds
         return "float" if "float" in kinds else "int"
->>>>>>> w-inputs2
     if isinstance(value, (bool, int, float)):
         return type(value).__name__
     return str(value.dtype) if isinstance(value, np.generic) else _OTHER
