@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from mmnotebook.graph.digests.reading import MISSING, Link, Reading
@@ -102,14 +103,16 @@ class Impure:
         if value is not None:
             self._objects.setdefault(id(value), (does, name))
 
-    def of_value(self, value: Any) -> str | None:
-        """What using a value of a library does: "opens files (open)"; None for nothing impure."""
+    def of_value(self, value: Any) -> tuple[str, str]:
+        """What using a value of a library does: (`FILES`, "opens files (open)"), or two ""."""
         if is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS):
-            return f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
-        does, name = self._objects.get(id(value), (None, ""))
-        return does and f"{does} ({name.removeprefix('builtins.')})"
+            return RANDOM, f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
+        does, name = self._objects.get(id(value), ("", ""))
+        return does, does and f"{does} ({name.removeprefix('builtins.')})"
 
-    def of_code(self, reading: Reading, ignored: set[str], is_method: bool) -> str | None:
+    def of_code(
+        self, reading: Reading, ignored: set[str], is_method: bool
+    ) -> Iterator[tuple[str, str]]:
         """What a function does that makes its result depend on more than its argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
@@ -119,10 +122,11 @@ class Impure:
             if in_memory and known in self._from_memory:
                 continue
             shown = link.text if "." in link.text or not known else known
-            return f"{does} ({shown.removeprefix('builtins.')})"
+            yield does, f"{does} ({shown.removeprefix('builtins.')})"
         loose = _LOOSE if is_method else {**_LOOSE, **_LOOSE_IN_FUNCTIONS}
         found = [] if in_memory else sorted(reading.loose.intersection(loose))
-        return f"{loose[found[0]]} ({found[0]})" if found else None
+        for name in found:
+            yield loose[name], f"{loose[name]} ({name})"
 
     def _link(self, link: Link) -> tuple[str | None, str]:
         """What reading a name means, and the name it is known by."""
