@@ -20,6 +20,7 @@ _LEFT_OUT = {
     *("__annotations_cache__", "__annotate__"),
 }
 _MAKERS = {"__init__", "__new__", "__post_init__", "__init_subclass__"}
+_PICKLING = {"__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"}
 _METHODS = (
     types.FunctionType,
     staticmethod,
@@ -108,6 +109,12 @@ def _of_class(value: type) -> list[str]:
     if is_library(value):
         return []
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
+
+
+def pickles_itself(value: type) -> bool:
+    """Does a class of the user's say itself what of its objects is pickled?"""
+    own = (base for base in value.__mro__ if not is_library(base))
+    return any(not _PICKLING.isdisjoint(vars(base)) for base in own)
 
 
 def _is_model(value: type) -> bool:

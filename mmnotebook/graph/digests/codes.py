@@ -79,24 +79,32 @@ def steps(code: types.CodeType) -> tuple[Step, ...]:
 def _use(found: Sequence[dis.Instruction], place: int) -> str:
     """What is done with the value that an instruction gives; when in doubt it is handed on."""
     one = found[place]
-    if one.opname == "LOAD_METHOD":
-        return CALLED
-    if one.opname == "LOAD_GLOBAL" and _NULL_IN_FLAG and (one.arg or 0) & 1:
-        return CALLED
-    if one.opname == "LOAD_ATTR" and _ATTRIBUTE_FLAG and (one.arg or 0) & 1:
-        return CALLED
-    if _NULL_FIRST and place and found[place - 1].opname == "PUSH_NULL":
-        return CALLED
     later = (two.opname for two in found[place + 1 :])
     following = next((name for name in later if name != "SET_FUNCTION_ATTRIBUTE"), "")
-    if following == "PUSH_NULL" and not _NULL_FIRST:
-        return CALLED
     if following in _TAKES:
         return READ
+    if _is_called(found, place, following):
+        return CALLED
     if following.startswith(_KEEPS):
         return KEPT
     between = one.opname.startswith("IMPORT_") and following in ("SWAP", "ROT_TWO", "POP_TOP")
     return READ if between else HANDED
+
+
+def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> bool:
+    """Does the NULL stand beside a value that marks what is called?"""
+    one = found[place]
+    if one.opname == "LOAD_METHOD" or not _NULL_FIRST:
+        is_method = one.opname == "LOAD_ATTR" and (one.arg or 0) & 1
+        is_global = one.opname == "LOAD_GLOBAL" and (one.arg or 0) & 1
+        return bool(following == "PUSH_NULL" or is_method or is_global or _NULL_FIRST)
+    if one.opname == "LOAD_ATTR" and _ATTRIBUTE_FLAG and (one.arg or 0) & 1:
+        return True
+    while place and found[place].opname == "LOAD_ATTR":
+        place -= 1  # NULL comes before the name from which attributes are taken
+    if found[place].opname == "LOAD_GLOBAL" and _NULL_IN_FLAG and (found[place].arg or 0) & 1:
+        return True
+    return place > 0 and found[place - 1].opname == "PUSH_NULL"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -106,8 +114,10 @@ def keywords(code: types.CodeType) -> frozenset[str]:
     for one in inside(code):
         last: Any = None
         for step in dis.get_instructions(one):
-            if step.opname in ("KW_NAMES", "CALL_FUNCTION_KW", "CALL_KW"):
-                names.update(step.argval if step.opname == "KW_NAMES" else last)
+            if step.opname == "KW_NAMES":
+                names.update(one.co_consts[step.arg or 0])
+            elif step.opname in ("CALL_FUNCTION_KW", "CALL_KW"):
+                names.update(last)
             elif step.opname == "CALL_FUNCTION_EX" and (
                 (step.arg or 0) & 1 or sys.version_info >= (3, 14)
             ):
@@ -116,18 +126,29 @@ def keywords(code: types.CodeType) -> frozenset[str]:
     return frozenset(names)
 
 
-@functools.lru_cache(maxsize=4096)
 def body(code: types.CodeType) -> bytes:
     """What code does, 16 bytes: names of variables, docstrings and lines are no part of it."""
+    # Code with the same sets in another order is the same to Python.
+    return _body(code, tuple(one for part in inside(code) for one in _sets(part.co_consts)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _body(code: types.CodeType, _: tuple[bytes, ...]) -> bytes:
     return hashed(*_Body(code, None, itertools.count()).parts())
+
+
+def _sets(values: tuple[Any, ...]) -> Iterator[bytes]:
+    for value in values:
+        if isinstance(value, frozenset):
+            yield ordered(value)
+        elif isinstance(value, tuple):
+            yield from _sets(value)
 
 
 class _Body:
     """The bytes of one code object; variables are numbered as they are met."""
 
-    def __init__(
-        self, code: types.CodeType, outer: _Body | None, numbers: Iterator[int]
-    ) -> None:
+    def __init__(self, code: types.CodeType, outer: _Body | None, numbers: Iterator[int]) -> None:
         self._code, self._outer, self._next = code, outer, numbers
         self._numbers: dict[str, int] = {}
         self._variables = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
@@ -165,6 +186,8 @@ class _Body:
             return b""
         if one.opcode in dis.hasjrel or one.opcode in dis.hasjabs:
             return marshal.dumps(_place(places, one.argval), 2)
+        if one.opname == "KW_NAMES":
+            return _const(self._code.co_consts[one.arg])
         if one.opcode in dis.hasconst:
             return self._const(one.argval)
         if one.opcode in dis.haslocal or one.opcode in dis.hasfree:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mmnotebook.graph.digests import classes, codes, modules, origin, reading
+from mmnotebook.graph.digests import classes, codes, impure, modules, origin, reading
 from mmnotebook.graph.digests.codes import CALLED, KEPT, READ
 from mmnotebook.graph.digests.impure import KERNEL
 from mmnotebook.graph.digests.reading import MISSING, Link, Reading
@@ -40,7 +40,9 @@ def called(walk: Walk, value: Any) -> bytes:
     if kind is types.FunctionType:
         return walk.once((id(value), CALLED), value, _called)
     if kind is types.MethodType:
-        return packed(b"method" + called(walk, value.__func__) + walk.token(value.__self__))
+        with walk.used_by(getattr(value.__func__, "__qualname__", "it"), "uses"):
+            owner = walk.token(value.__self__)
+        return packed(b"method" + called(walk, value.__func__) + owner)
     if kind is functools.partial:
         walk.keywords.update(value.keywords)
         held = walk.tokens(value.args, value.keywords, vars(value))
@@ -51,7 +53,9 @@ def called(walk: Walk, value: Any) -> bytes:
     if kind is functools.cached_property:
         return packed(b"cached" + called(walk, value.func))
     if kind is _LRU:
-        return packed(b"lru" + walk.token(value.cache_parameters()) + called(walk, value.__wrapped__))
+        return packed(
+            b"lru" + walk.token(value.cache_parameters()) + called(walk, value.__wrapped__)
+        )
     if kind in (staticmethod, classmethod):
         return packed(kind.__name__.encode() + called(walk, value.__func__))
     if isinstance(value, type):
@@ -90,7 +94,7 @@ def _library_function(walk: Walk, value: Any, source: str) -> bytes:
 
 
 def _check_pure(walk: Walk, value: Any) -> None:
-    does, words = walk.impure.of_value(value)
+    does, words = impure.now().of_value(value)
     if does:
         walk.refuse(does, words)
 
@@ -101,9 +105,9 @@ def _said(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
     names = codes.parameters(code)
     named = value.__name__, value.__qualname__, value.__module__
     said = walk.tokens(*named, names, value.__doc__)
+    walk.ask(said + walk.tokens(code.co_varnames))
     if not called:
         return said + walk.member(frozenset({"__annotations__"}), _annotations(value))
-    walk.ask(said + walk.tokens(code.co_varnames))
     where = codes.body(code)
     for place, name in enumerate(names):
         walk.given(name, where + bytes((place & 255,)))
@@ -175,7 +179,7 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
         what, kind = read.changes
         walk.refuse("", f"`{what}` is a {kind} that {name} itself changes", alone=True)
     ignored = {KERNEL} if last in _OF_ITSELF else set()
-    for does, words in walk.impure.of_code(read, ignored, is_method=name != last):
+    for does, words in impure.now().of_code(read, ignored, is_method=name != last):
         walk.refuse(does, words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from mmnotebook.graph.names import is_a
 CLOCK, RANDOM, FILES = "reads the clock", "draws random numbers", "opens files"
 ENVIRONMENT, NETWORK = "reads the environment", "talks to the network"
 PROCESSES, THREADS = "starts other processes", "uses threads"
-CODE, KERNEL, USER = (
+CODE, LOOKS, KERNEL, USER = (
     "runs code that cannot be read",
+    "looks up what cannot be followed",
     "differs from process to process",
     "asks the user",
 )
@@ -45,6 +47,10 @@ _NAMES = {
     CODE: """
         builtins.eval builtins.exec builtins.__import__ builtins.globals
         importlib.import_module importlib.reload""",
+    LOOKS: """
+        sys.modules sys._getframe sys._current_frames inspect.currentframe inspect.stack
+        inspect.getsource inspect.getsourcelines gc.get_objects gc.get_referrers
+        gc.get_referents""",
     KERNEL: "builtins.id builtins.hash os.getpid threading.get_ident",
     USER: "builtins.input getpass.getpass",
 }
@@ -62,6 +68,14 @@ _MODULES = {
     **dict.fromkeys(("subprocess", "multiprocessing"), PROCESSES),
     **dict.fromkeys(("threading", "concurrent.futures"), THREADS),
 }
+_PARENTS = sorted(
+    {
+        ".".join(parts[:count])
+        for name in " ".join((*_NAMES.values(), _FROM_MEMORY)).split()
+        for parts in [name.split(".")]
+        for count in range(1, len(parts))
+    }
+)
 _SEEDED = {"default_rng", "RandomState", "SeedSequence", "PCG64", "Philox", "MT19937", "Random"}
 _GENERATORS = {
     ("numpy", "Generator"),
@@ -73,16 +87,28 @@ _LOOSE = {
     **dict.fromkeys(("read_text", "read_bytes", "write_text", "write_bytes", "open"), FILES),
     **dict.fromkeys(("iterdir", "exists", "is_file", "is_dir"), FILES),
     **dict.fromkeys(("urlopen",), NETWORK),
+    **dict.fromkeys(("__subclasses__", "__globals__", "f_globals", "f_locals", "f_back"), LOOKS),
 }
 _LOOSE_IN_FUNCTIONS = dict.fromkeys(
     ["random_", "normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "rvs"], RANDOM
 )
 
 
+def now() -> Impure:
+    """What is impure among the modules that are loaded now."""
+    return _of_modules(tuple(id(sys.modules.get(name)) for name in _PARENTS))
+
+
+@functools.lru_cache(maxsize=1)
+def _of_modules(_: tuple[int, ...]) -> Impure:
+    return Impure()
+
+
 class Impure:
     """What is impure among the modules that are loaded."""
 
     def __init__(self) -> None:
+        self._alive: list[Any] = []  # an id is used again as soon as its object is gone
         self._objects: dict[int, tuple[str, str]] = {}
         self._members: dict[tuple[int, str], tuple[str, str]] = {}
         self._from_memory: set[str] = set(_FROM_MEMORY.split())
@@ -99,9 +125,11 @@ class Impure:
         if parent is None:
             return
         self._members.setdefault((id(parent), last), (does, name))
+        self._alive.append(parent)
         value = vars(parent).get(last) if isinstance(parent, types.ModuleType) else None
         if value is not None:
             self._objects.setdefault(id(value), (does, name))
+            self._alive.append(value)
 
     def of_value(self, value: Any) -> tuple[str, str]:
         """What using a value of a library does: (`FILES`, "opens files (open)"), or two ""."""

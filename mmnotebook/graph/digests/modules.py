@@ -43,4 +43,3 @@ def _named(walk: Walk, both: tuple[types.ModuleType, Reading]) -> bytes:
 
 
 HANDLERS: dict[type, Any] = {types.ModuleType: module}
-

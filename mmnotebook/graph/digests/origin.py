@@ -80,7 +80,8 @@ def _version(name: str) -> str:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names:
         return f"python {platform.python_version()}"
-    stated = getattr(sys.modules.get(top), "__version__", "")
+    module = sys.modules.get(top)
+    stated = vars(module).get("__version__") if module is not None else ""
     stated = stated if isinstance(stated, str) else ""
     # Entries of another version of ours are never read in any case.
     return f"{top} {stated} {'' if top == _OURS else installed.content(top)}"

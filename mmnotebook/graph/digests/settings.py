@@ -104,7 +104,9 @@ def _torch() -> Changed:
         if ask is not None and str(now := ask(*given)) != at_first:
             yield f"torch.{name}", str(now)
     for name, at_first in _TORCH_FLAGS.items():
-        flag = functools.reduce(lambda held, part: getattr(held, part, None), name.split("."), torch)
+        flag = functools.reduce(
+            lambda held, part: getattr(held, part, None), name.split("."), torch
+        )
         if flag is not None and str(flag) != at_first:
             yield f"torch.{name}", str(flag)
     printed = getattr(_loaded("torch._tensor_str"), "PRINT_OPTS", None)

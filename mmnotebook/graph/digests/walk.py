@@ -24,7 +24,6 @@ from mmnotebook.graph.digests import (
     origin,
     settings,
 )
-from mmnotebook.graph.digests.impure import Impure
 from mmnotebook.graph.digests.notes import Notes
 from mmnotebook.graph.digests.reading import MISSING, Reading
 from mmnotebook.graph.digests.tokens import hashed, packed
@@ -210,6 +209,11 @@ class Walk:
         self.said = around
         return token
 
+    @property
+    def in_code(self) -> bool:
+        """Is what is met reached by code, which has the object itself?"""
+        return bool(self._users)
+
     def attempt(self, value: Any) -> bytes | None:
         """The token of a value, None for one that cannot be known."""
         around, self.said = self.said, []
@@ -241,7 +245,7 @@ class Walk:
 
     def given(self, name: str, said: bytes) -> None:
         """Note what counts where any code gives an argument by this name."""
-        self._asked.setdefault(name, set()).add(said)
+        self._asked.setdefault(name, set()).add(self.token(name) + said)
 
     def rest(self) -> bytes:
         """What shows only in the end: what is asked of functions, and settings that code reads."""
@@ -271,10 +275,6 @@ class Walk:
             words = f"{who} {words}" if first == who else f"{first} calls {who}, which {words}"
         self.said.append(notes.Refusal(does, words))
         return packed(b"refused")
-
-    @cached_property
-    def impure(self) -> Impure:
-        return Impure()
 
 
 def flat(values: Any) -> bytes | None:
@@ -338,12 +338,27 @@ def thing(walk: Walk, value: Any) -> bytes:
     if isinstance(state, dict) and _ADDRESS in state:
         state = {name: part for name, part in state.items() if name != _ADDRESS}
     head = classes.kind(walk, kind) + walk.tokens(function, args, state, setter)
-    return b"object" + head + walk.tokens(items, pairs)
+    return b"object" + head + walk.tokens(items, pairs) + _not_pickled(walk, value)
+
+
+def _not_pickled(walk: Walk, value: Any) -> bytes:
+    """What a class of the user's leaves out when it is pickled, and code may read all the same."""
+    if not walk.in_code or not classes.pickles_itself(type(value)):
+        return b""
+    parts = (
+        walk.token(name) + (walk.attempt(held) or b"")
+        for name, held in sorted(getattr(value, "__dict__", {}).items())
+    )
+    return packed(b"".join(parts))
 
 
 def context(walk: Walk, value: ContextVar[Any]) -> bytes:
     """A context variable, by what it is set to now."""
-    return b"context" + walk.token(value.name) + walk.held(value.get(MISSING))
+    try:
+        now = value.get()
+    except LookupError:
+        now = MISSING
+    return b"context" + walk.token(value.name) + walk.held(now)
 
 
 def refuse(walk: Walk, value: Any) -> bytes:
