@@ -1,4 +1,4 @@
-"""Edits of functions, as cells of a notebook: those that change what f gives, and those that do not.
+"""Edits of functions, as cells of a notebook: those that change what f gives, and others.
 
 In a cell, and in the files of its modules, `@@` stands for what is edited.
 """
@@ -68,7 +68,8 @@ def _of_modules() -> Iterator[Edit]:
         "import of a function inside": "def f(x):\n from own import clean as c\n return c(x)",
         "constant of a module": "import own\ndef f(x): return own.K",
         "class of a module": "import own\ndef f(x): return own.Row.k",
-        "module passed on": "import own\ndef g(m, x): return m.clean(x)\ndef f(x): return g(own, x)",
+        "module passed on": "import own\ndef g(m, x): return m.clean(x)\n"
+        "def f(x): return g(own, x)",
         "module in a list": "import own\nSTEPS = [own]\ndef f(x): return STEPS[0].clean(x)",
         "module in a dict": "import own\nSTEPS = {'a': own}\ndef f(x): return STEPS['a'].clean(x)",
         "module as a default": "import own\ndef f(x, m=own): return m.clean(x)",
@@ -631,8 +632,8 @@ CHANGES = [
             "2",
         ),
         (
-            "class A:\n def __init__(self): self.k = @@\n @classmethod\n def new(cls): return cls()\n"
-            "a = A()\na.k = 0\ndef f(x): return a.new().k",
+            "class A:\n def __init__(self): self.k = @@\n @classmethod\n"
+            " def new(cls): return cls()\na = A()\na.k = 0\ndef f(x): return a.new().k",
             "1",
             "2",
         ),
@@ -751,13 +752,15 @@ CHANGES = [
             "2",
         ),
         (
-            "class D:\n def __get__(self, o, c): return @@\nclass A: k = D()\ndef f(x): return A().k",
+            "class D:\n def __get__(self, o, c): return @@\nclass A: k = D()\n"
+            "def f(x): return A().k",
             "1",
             "2",
         ),
         (
-            "class D:\n def __init__(self, n): self.n = n\n def __get__(self, o, c): return self.n\n"
-            "class A: k = D(@@)\na = A()\ndef f(x): return a.k",
+            "class D:\n def __init__(self, n): self.n = n\n"
+            " def __get__(self, o, c): return self.n\nclass A: k = D(@@)\na = A()\n"
+            "def f(x): return a.k",
             "1",
             "2",
         ),

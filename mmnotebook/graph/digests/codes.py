@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import itertools
 import marshal
 import sys
@@ -23,7 +24,7 @@ _TAKES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
 _KEEPS = ("STORE_FAST", "STORE_DEREF")
 _SETS_UP_CELLS = {"LOAD_CLOSURE", "MAKE_CELL", "COPY_FREE_VARS"}
 _SAID_BY_INSTRUCTIONS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # what follows *, and generators
-_DOCUMENTED = 0x4000000 if sys.version_info >= (3, 13) else 0
+_DOCUMENTED = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 _NULL_IN_FLAG = sys.version_info >= (3, 11)
 _ATTRIBUTE_FLAG = sys.version_info >= (3, 12)
 _FLAGS = {
@@ -94,6 +95,8 @@ def _use(found: Sequence[dis.Instruction], place: int) -> str:
 def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> bool:
     """Does the NULL stand beside a value that marks what is called?"""
     one = found[place]
+    if not _NULL_IN_FLAG:
+        return one.opname == "LOAD_METHOD" or _is_called_later(found, place)
     if one.opname == "LOAD_METHOD" or not _NULL_FIRST:
         is_method = one.opname == "LOAD_ATTR" and (one.arg or 0) & 1
         is_global = one.opname == "LOAD_GLOBAL" and (one.arg or 0) & 1
@@ -105,6 +108,21 @@ def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> 
     if found[place].opname == "LOAD_GLOBAL" and _NULL_IN_FLAG and (found[place].arg or 0) & 1:
         return True
     return place > 0 and found[place - 1].opname == "PUSH_NULL"
+
+
+def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
+    """Does a call take a value from below its arguments? Python 3.10 marks what is called so."""
+    depth = 1
+    for one in found[place + 1 :]:
+        effect = dis.stack_effect(one.opcode, one.arg, jump=False)
+        if one.opname.startswith("CALL_FUNCTION"):
+            below = depth + effect - 1
+            if below <= 0:
+                return below == 0
+        elif (depth == 1 and effect < 1) or depth + effect < 1 or one.opname.startswith("JUMP_"):
+            return False
+        depth += effect
+    return False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -166,13 +184,22 @@ class _Body:
         code = self._code
         counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
         yield marshal.dumps((*counts, code.co_flags & _SAID_BY_INSTRUCTIONS), 2)
-        found = [one for one in dis.get_instructions(code) if self._counts(one)]
+        found = _without_names([one for one in dis.get_instructions(code) if self._counts(one)])
         places = _places(found)
         for one in found:
-            yield packed(one.opname.encode() + self._argument(one, places))
+            if _is_double(one):
+                yield from self._two(one)
+            else:
+                yield packed(one.opname.encode() + self._argument(one, places))
         for entry in getattr(dis.Bytecode(code), "exception_entries", ()):
             ends = (_place(places, offset) for offset in (entry.start, entry.end, entry.target))
             yield packed(b"except" + marshal.dumps((*ends, entry.depth, entry.lasti), 2))
+
+    def _two(self, one: dis.Instruction) -> Iterator[bytes]:
+        """Two instructions that the compiler makes one of only when they stand in one line."""
+        first, second = one.opname.replace("_BORROW", "").split("_FAST_")
+        for kind, name in zip((f"{first}_FAST", second), one.argval, strict=True):
+            yield packed(kind.encode() + marshal.dumps([self._number(name)], 2))
 
     def _counts(self, one: dis.Instruction) -> bool:
         if one.opname in _SILENT or one.opname in _SETS_UP_CELLS:
@@ -191,8 +218,7 @@ class _Body:
         if one.opcode in dis.hasconst:
             return self._const(one.argval)
         if one.opcode in dis.haslocal or one.opcode in dis.hasfree:
-            names = one.argval if isinstance(one.argval, tuple) else (one.argval,)
-            return marshal.dumps([self._number(name) for name in names], 2)
+            return marshal.dumps([self._number(one.argval)], 2)
         if one.opcode in dis.hasname:
             return marshal.dumps((one.argval, one.arg & _FLAGS.get(one.opname, 0)), 2)
         return marshal.dumps(one.arg, 2)
@@ -221,8 +247,26 @@ def ordered(values: Any) -> bytes:
     return marshal.dumps(list(values), 2)
 
 
+def _without_names(found: list[dis.Instruction]) -> list[dis.Instruction]:
+    """Without the names of functions inside, which Python 3.10 loads as it makes them."""
+    if _NULL_IN_FLAG:
+        return found
+    makes = [*(one.opname == "MAKE_FUNCTION" for one in found[1:]), False]
+    return [one for one, is_name in zip(found, makes, strict=True) if not is_name]
+
+
+def _is_double(one: dis.Instruction) -> bool:
+    """Has the compiler made one instruction of two that handle variables?"""
+    return isinstance(one.argval, tuple) and one.opname.count("_FAST") == 2
+
+
 def _places(found: Sequence[dis.Instruction]) -> dict[int, int]:
-    return {one.offset: place for place, one in enumerate(found)}
+    found_at: dict[int, int] = {}
+    place = 0
+    for one in found:
+        found_at[one.offset] = place
+        place += 2 if _is_double(one) else 1
+    return found_at
 
 
 def _place(places: dict[int, int], offset: int) -> int:
@@ -230,7 +274,7 @@ def _place(places: dict[int, int], offset: int) -> int:
     found = places.get(offset)
     if found is not None:
         return found
-    return sum(one < offset for one in places)
+    return min((place for one, place in places.items() if one > offset), default=-1)
 
 
 def in_order(code: types.CodeType, values: dict[str, Any]) -> list[tuple[str, Any]]:

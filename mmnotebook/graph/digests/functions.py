@@ -1,7 +1,8 @@
 """Functions: the user's by their code and what it reads, a library's by its name and version.
 
-What a function says of itself, its name, docstring and annotations, counts where code does more with
-it than call it. Where it is only called, that counts if any code asks functions about themselves.
+What a function says of itself, its name, docstring and annotations, counts where code does more
+with it than call it. Where it is only called, that counts if any code asks functions about
+themselves.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def _said(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
 def _annotations(value: Any) -> Any:
     try:
         return value.__annotations__
-    except Exception:  # since Python 3.14 they are code that runs when they are asked for
+    except Exception:  # noqa: BLE001 - since Python 3.14 they are code that runs when they are asked for
         return MISSING
 
 

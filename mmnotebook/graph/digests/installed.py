@@ -1,4 +1,4 @@
-"""Installed packages: by what was recorded when they were installed, and the stamps of their files."""
+"""Installed packages: by the record of their installation, and the stamps of their files."""
 
 from __future__ import annotations
 

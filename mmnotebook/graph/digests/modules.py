@@ -1,4 +1,4 @@
-"""Modules: a library's by its version, the user's by what is named of them, or all that is there."""
+"""Modules: a library's by its files, the user's by what is named of them, or by all in them."""
 
 from __future__ import annotations
 

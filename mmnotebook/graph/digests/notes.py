@@ -1,7 +1,7 @@
 """Notes on what code may do, taken while it is taken apart, and what follows of them in the end.
 
-Whether a method matters that opens a file shows only when all code has been read: it does where some
-code names it. So every part of a value keeps notes of its own, and those of its parts in them.
+Whether a method matters that opens a file shows only when all code has been read: it does where
+some code names it. So every part of a value keeps notes of its own, and those of its parts in them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Settling:
 
     def go_through(self, notes: Notes, lenient: bool) -> Iterator[Refusal]:
         """The refusals that count among notes, and all notes in them, in order."""
-        waiting = [(iter([notes]), lenient)]
+        waiting: list[tuple[Iterator[Any], bool]] = [(iter([notes]), lenient)]
         while waiting:
             rest, lenient = waiting[-1]
             note = next(rest, None)

@@ -1,8 +1,8 @@
 """Settings that code may read without naming them: those that are another than a new process has.
 
-What is as it is at the start counts for nothing, so that a library that is not loaded yet is one with
-its settings untouched. Settings that a function names, as `matplotlib.rcParams` or a context variable
-of the user's, are known by their content, as anything else that it reads.
+What is as it is at the start counts for nothing, so that a library that is not loaded yet is one
+with its settings untouched. Settings that a function names, as `matplotlib.rcParams` or a context
+variable of the user's, are known by their content, as anything else that it reads.
 """
 
 from __future__ import annotations

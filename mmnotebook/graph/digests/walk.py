@@ -329,7 +329,7 @@ def thing(walk: Walk, value: Any) -> bytes:
         pairs = None if pairs is None else dict(pairs)
     except RecursionError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 - it is code of the class that is taken apart
         return walk.unknowable(value)
     if function is copyreg.__newobj__ and args[0] is kind:  # type: ignore[attr-defined]
         args = args[1:]
