@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 
 from mmnotebook.graph import selecting
 from mmnotebook.graph.digests.unknowable import Unknowable
-from mmnotebook.graph.digests.walk import digest
+from mmnotebook.graph.digests.walk import digest, digest_of_classes
 from mmnotebook.graph.graph import Graph, Node
 
-__all__ = ["FORMAT", "Identity", "Unknowable", "changes", "digest", "identities"]
+__all__ = [
+    "FORMAT",
+    "Identity",
+    "Unknowable",
+    "changes",
+    "digest",
+    "digest_of_classes",
+    "identities",
+]
 
-FORMAT = "mmnotebook 4"
+FORMAT = "mmnotebook 5"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

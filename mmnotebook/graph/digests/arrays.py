@@ -52,8 +52,8 @@ def tensor(walk: Walk, value: Any) -> bytes:
     head = walk.head(value.dtype, value.layout, device, value.requires_grad)
     try:
         body = _parts(walk, value.detach())
-    except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise walk.unknowable(value) from error
+    except (RuntimeError, NotImplementedError, TypeError):
+        return walk.unknowable(value)
     extra = None if value.is_nested else getattr(value, "__dict__", None)
     return b"tensor" + walk.token(type(value)) + head + (walk.token(extra) if extra else b"") + body
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from mmnotebook.graph.digests.reading import MISSING, Link, Reading
@@ -12,8 +14,9 @@ from mmnotebook.graph.names import is_a
 CLOCK, RANDOM, FILES = "reads the clock", "draws random numbers", "opens files"
 ENVIRONMENT, NETWORK = "reads the environment", "talks to the network"
 PROCESSES, THREADS = "starts other processes", "uses threads"
-CODE, KERNEL, USER = (
+CODE, LOOKS, KERNEL, USER = (
     "runs code that cannot be read",
+    "looks up what cannot be followed",
     "differs from process to process",
     "asks the user",
 )
@@ -44,6 +47,10 @@ _NAMES = {
     CODE: """
         builtins.eval builtins.exec builtins.__import__ builtins.globals
         importlib.import_module importlib.reload""",
+    LOOKS: """
+        sys.modules sys._getframe sys._current_frames inspect.currentframe inspect.stack
+        inspect.getsource inspect.getsourcelines gc.get_objects gc.get_referrers
+        gc.get_referents""",
     KERNEL: "builtins.id builtins.hash os.getpid threading.get_ident",
     USER: "builtins.input getpass.getpass",
 }
@@ -61,6 +68,14 @@ _MODULES = {
     **dict.fromkeys(("subprocess", "multiprocessing"), PROCESSES),
     **dict.fromkeys(("threading", "concurrent.futures"), THREADS),
 }
+_PARENTS = sorted(
+    {
+        ".".join(parts[:count])
+        for name in " ".join((*_NAMES.values(), _FROM_MEMORY)).split()
+        for parts in [name.split(".")]
+        for count in range(1, len(parts))
+    }
+)
 _SEEDED = {"default_rng", "RandomState", "SeedSequence", "PCG64", "Philox", "MT19937", "Random"}
 _GENERATORS = {
     ("numpy", "Generator"),
@@ -72,16 +87,28 @@ _LOOSE = {
     **dict.fromkeys(("read_text", "read_bytes", "write_text", "write_bytes", "open"), FILES),
     **dict.fromkeys(("iterdir", "exists", "is_file", "is_dir"), FILES),
     **dict.fromkeys(("urlopen",), NETWORK),
+    **dict.fromkeys(("__subclasses__", "__globals__", "f_globals", "f_locals", "f_back"), LOOKS),
 }
 _LOOSE_IN_FUNCTIONS = dict.fromkeys(
     ["random_", "normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "rvs"], RANDOM
 )
 
 
+def now() -> Impure:
+    """What is impure among the modules that are loaded now."""
+    return _of_modules(tuple(id(sys.modules.get(name)) for name in _PARENTS))
+
+
+@functools.lru_cache(maxsize=1)
+def _of_modules(_: tuple[int, ...]) -> Impure:
+    return Impure()
+
+
 class Impure:
     """What is impure among the modules that are loaded."""
 
     def __init__(self) -> None:
+        self._alive: list[Any] = []  # an id is used again as soon as its object is gone
         self._objects: dict[int, tuple[str, str]] = {}
         self._members: dict[tuple[int, str], tuple[str, str]] = {}
         self._from_memory: set[str] = set(_FROM_MEMORY.split())
@@ -98,18 +125,22 @@ class Impure:
         if parent is None:
             return
         self._members.setdefault((id(parent), last), (does, name))
+        self._alive.append(parent)
         value = vars(parent).get(last) if isinstance(parent, types.ModuleType) else None
         if value is not None:
             self._objects.setdefault(id(value), (does, name))
+            self._alive.append(value)
 
-    def of_value(self, value: Any) -> str | None:
-        """What using a value of a library does: "opens files (open)"; None for nothing impure."""
+    def of_value(self, value: Any) -> tuple[str, str]:
+        """What using a value of a library does: (`FILES`, "opens files (open)"), or two ""."""
         if is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS):
-            return f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
-        does, name = self._objects.get(id(value), (None, ""))
-        return does and f"{does} ({name.removeprefix('builtins.')})"
+            return RANDOM, f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
+        does, name = self._objects.get(id(value), ("", ""))
+        return does, does and f"{does} ({name.removeprefix('builtins.')})"
 
-    def of_code(self, reading: Reading, ignored: set[str], is_method: bool) -> str | None:
+    def of_code(
+        self, reading: Reading, ignored: set[str], is_method: bool
+    ) -> Iterator[tuple[str, str]]:
         """What a function does that makes its result depend on more than its argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
@@ -119,10 +150,11 @@ class Impure:
             if in_memory and known in self._from_memory:
                 continue
             shown = link.text if "." in link.text or not known else known
-            return f"{does} ({shown.removeprefix('builtins.')})"
+            yield does, f"{does} ({shown.removeprefix('builtins.')})"
         loose = _LOOSE if is_method else {**_LOOSE, **_LOOSE_IN_FUNCTIONS}
         found = [] if in_memory else sorted(reading.loose.intersection(loose))
-        return f"{loose[found[0]]} ({found[0]})" if found else None
+        for name in found:
+            yield loose[name], f"{loose[name]} ({name})"
 
     def _link(self, link: Link) -> tuple[str | None, str]:
         """What reading a name means, and the name it is known by."""

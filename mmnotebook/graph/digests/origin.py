@@ -1,9 +1,8 @@
-"""Whose code it is: the user's own, read line by line, or a library's, known by its version."""
+"""Whose code it is: the user's own, read line by line, or a library's, known by its files."""
 
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 import platform
 import sys
@@ -11,12 +10,14 @@ import sysconfig
 import types
 from pathlib import Path
 
+from mmnotebook.graph.digests import installed
+
 _INSTALLED = {"site-packages", "dist-packages"}
 _OURS = __name__.partition(".")[0]
 
 
 def library(name: str | None) -> str | None:
-    """The library that a module belongs to, with its version: "numpy 2.1.0", "python 3.11.7".
+    """The library that a module belongs to, and what it is: "numpy 2.1.0 8f3c...", "python 3.11.7".
 
     None for the notebook, a file beside it, and every other module of the user's.
     """
@@ -52,7 +53,8 @@ def _library(name: str, module: types.ModuleType | None) -> str | None:
         spec = getattr(module, "__spec__", None)
         places = list(getattr(module, "__path__", ()))
         if not places:
-            return _version(name) if spec is not None else None
+            # What compiled code makes, such as torch._C._nn, is its package's.
+            return _version(name) if spec is not None else library(name.rpartition(".")[0])
         file = places[0]
     return _version(name) if _is_installed(file) else None
 
@@ -78,12 +80,8 @@ def _version(name: str) -> str:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names:
         return f"python {platform.python_version()}"
-    stated = getattr(sys.modules.get(top), "__version__", None)
-    if isinstance(stated, str):
-        return f"{top} {stated}"
-    try:
-        return f"{top} {importlib.metadata.version(top)}"
-    except importlib.metadata.PackageNotFoundError:
-        parts = importlib.metadata.packages_distributions().get(top, ())
-        stated = " ".join(f"{part} {importlib.metadata.version(part)}" for part in sorted(parts))
-        return f"{top} {stated}"
+    module = sys.modules.get(top)
+    stated = vars(module).get("__version__") if module is not None else ""
+    stated = stated if isinstance(stated, str) else ""
+    # Entries of another version of ours are never read in any case.
+    return f"{top} {stated} {'' if top == _OURS else installed.content(top)}"

@@ -9,11 +9,23 @@ import struct
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property, partial
 from typing import Any
 
-from mmnotebook.graph.digests import arrays, classes, frames, functions, origin
-from mmnotebook.graph.digests.impure import Impure
+from mmnotebook.graph.digests import (
+    arrays,
+    classes,
+    codes,
+    frames,
+    functions,
+    modules,
+    notes,
+    origin,
+    settings,
+)
+from mmnotebook.graph.digests.notes import Notes
+from mmnotebook.graph.digests.reading import MISSING, Reading
 from mmnotebook.graph.digests.tokens import hashed, packed
 from mmnotebook.graph.digests.unknowable import Unknowable, noun
 from mmnotebook.graph.names import is_a
@@ -32,8 +44,10 @@ def digest(value: Any) -> str:
 
     Types count: 1, 1.0, True and "1" all differ, and so do 0.0 and -0.0; nan equals nan. The
     order of a dict counts, that of a set does not. Arrays, tensors and frames count by their
-    numbers, functions and classes by their code and what it reads, those of installed packages by
-    their name and the package's version, everything else by what pickle would store.
+    numbers, functions and classes by their code, what it reads and the settings that it may
+    read, those of installed packages by their name and the package's files, everything else by what
+    pickle would store. A function is one that is called: its docstring and the names of its
+    variables count only where some code may read them.
 
     Parameters
     ----------
@@ -46,12 +60,33 @@ def digest(value: Any) -> str:
         When there is something in it that cannot be taken apart (a lock, an open file, a
         generator), or code whose result depends on more than what it is given.
     """
+    return _digest(lambda walk: functions.called(walk, value))
+
+
+def digest_of_classes(values: Iterable[Any]) -> str:
+    """What classes are to objects that were made before, and functions among them.
+
+    Raises
+    ------
+    Unknowable
+        As for `digest`; not for what only makes objects.
+    """
+    return _digest(
+        lambda walk: b"".join(
+            classes.kind(walk, value) if isinstance(value, type) else walk.token(value)
+            for value in values
+        )
+    )
+
+
+def _digest(take_apart: Callable[[Walk], bytes]) -> str:
     walk = Walk()
     try:
-        token = walk.token(value)
+        token = take_apart(walk) + walk.rest()
     except RecursionError:
         raise Unknowable("it is nested too deeply") from None
-    walk.settle()
+    for refusal in notes.refusals(walk.said):
+        raise Unknowable(refusal.words)
     return hashed(token).hex()
 
 
@@ -66,15 +101,18 @@ class Walk:
 
     def __init__(self) -> None:
         # Both keep their objects alive: an id is used again as soon as its object is gone.
-        self._known: dict[Any, tuple[bytes, Any]] = {}
-        self._open: dict[Any, tuple[int, Any]] = {}
+        self._known: dict[Any, tuple[bytes, Any, Notes]] = {}
+        self._open: dict[Any, tuple[int, Any, Notes]] = {}
         self._reach = _NO_REACH
         self._handlers: dict[type, Handler] = {}
         self._users: list[tuple[str, str]] = []
-        self._suspects: list[tuple[str, Unknowable]] = []
         self._heads: dict[Any, bytes] = {}
-        self.named: set[str] = set()
-        self.building = False
+        self._asked: dict[str, set[bytes]] = {}
+        self._asks = False
+        self._libraries: set[str] = set()
+        self.said: Notes = []
+        self.keywords: set[str] = set()
+        self.code_met = False
 
     def token(self, value: Any) -> bytes:
         """The token of any value."""
@@ -102,22 +140,32 @@ class Walk:
     def once(self, key: Any, value: Any, take_apart: Handler) -> bytes:
         """The token of a value that may be met again, or be a part of itself."""
         if key in self._known:
-            return self._known[key][0]
+            token, _, said = self._known[key]
+            self._say(said)
+            return token
         if key in self._open:
-            place = self._open[key][0]
+            place, _, said = self._open[key]
             self._reach = min(self._reach, place)
+            self.said.append(said)
             return packed(b"^" + (len(self._open) - place).to_bytes(8, "big"))
-        place, outer = len(self._open), self._reach
-        self._open[key] = place, value
+        place, outer, around = len(self._open), self._reach, self.said
+        said = self.said = []
+        self._open[key] = place, value, said
         self._reach = _NO_REACH
         token = packed(take_apart(self, value))
         if self._reach >= place:
             self._forget(place, len(self._known))
-            self._known[key] = token, value
+            self._known[key] = token, value, said
             self._reach = outer
         else:
             self._reach = min(outer, self._reach)
+        self.said = around
+        self._say(said)
         return token
+
+    def _say(self, said: Notes) -> None:
+        if said:
+            self.said.append(said)
 
     def _forget(self, opened: int, known: int) -> None:
         while len(self._open) > opened:
@@ -145,46 +193,88 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Inside, does code make a model? The weights that it draws are there to be replaced."""
-        outer, self.building = self.building, is_model
-        try:
-            yield
-        finally:
-            self.building = outer
+        """Inside, does code make a model, which no function makes anew for each element?"""
+        around, self.said = self.said, []
+        yield
+        lenient = is_model and not self._users
+        around.append(notes.Making(self.said) if lenient else self.said)
+        self.said = around
 
-    def unknowable(self, value: Any) -> Unknowable:
-        """The refusal of something that cannot be taken apart."""
+    def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
+        """The token of what is used when code uses one of these names; of no names, always."""
+        around, self.said = self.said, []
+        token = functions.called(self, value) if called else self.token(value)
+        if self.said:
+            around.append(notes.Member(names, self.said) if names else self.said)
+        self.said = around
+        return token
+
+    @property
+    def in_code(self) -> bool:
+        """Is what is met reached by code, which has the object itself?"""
+        return bool(self._users)
+
+    def attempt(self, value: Any) -> bytes | None:
+        """The token of a value, None for one that cannot be known."""
+        around, self.said = self.said, []
+        token = self.token(value)
+        said, self.said = self.said, around
+        if any(notes.refusals(said)):
+            return None
+        self._say(said)
+        return token
+
+    def held(self, value: Any) -> bytes:
+        """The token of what a name stands for, if there is anything."""
+        return packed(b"missing") if value is MISSING else self.token(value)
+
+    def source(self, text: str) -> bytes:
+        """The token of a library, whose settings then count."""
+        self._libraries.add(text.partition(" ")[0])
+        return self.token(text)
+
+    def uses(self, read: Reading, keywords: frozenset[str]) -> None:
+        """Note which names code uses, and those by which it gives arguments."""
+        self.said.append(notes.Names(read.names))
+        self.keywords |= keywords
+        self._asks |= read.asks
+
+    def ask(self, said: bytes) -> None:
+        """Note what counts where any code asks functions about themselves."""
+        self._asked.setdefault("", set()).add(said)
+
+    def given(self, name: str, said: bytes) -> None:
+        """Note what counts where any code gives an argument by this name."""
+        self._asked.setdefault(name, set()).add(self.token(name) + said)
+
+    def rest(self) -> bytes:
+        """What shows only in the end: what is asked of functions, and settings that code reads."""
+        if not self.code_met:
+            return b""
+        every = "*" in self.keywords
+        asked = [self._asked.get("", set())] if self._asks else []
+        asked += [
+            said
+            for name, said in sorted(self._asked.items())
+            if name and (every or name in self.keywords)
+        ]
+        told = b"".join(one for said in asked for one in sorted(said))
+        made = [(name, self.attempt(now)) for name, now in settings.changed(self._libraries)]
+        return packed(told) + self.token(made)
+
+    def unknowable(self, value: Any) -> bytes:
+        """The token of something that cannot be taken apart, which is refused."""
         verb = self._users[-1][1] if self._users else "holds"
-        return self.refusal(f"{verb} {noun(value)}, which cannot be taken apart")
+        return self.refuse("", f"{verb} {noun(value)}, which cannot be taken apart")
 
-    def refusal(self, does: str, who: str | None = None) -> Unknowable:
-        """The refusal of what a function does; None is the one that is being read."""
-        who = who or (self._users[-1][0] if self._users else "it")
+    def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
+        """Note what the code that is being read does; alone, the words name it already."""
+        who = self._users[-1][0] if self._users else "it"
         first = self._users[0][0] if self._users else who
-        return Unknowable(f"{who} {does}" if first == who else f"{first} calls {who}, which {does}")
-
-    @cached_property
-    def impure(self) -> Impure:
-        return Impure()
-
-    def suspected(self, name: str, value: Any, certain: bool) -> bytes:
-        """The token of a method; one that is impure counts only when something calls it."""
-        marks, reach = (len(self._open), len(self._known)), self._reach
-        try:
-            return self.token(value)
-        except Unknowable as reason:
-            if certain:
-                raise
-            self._forget(*marks)
-            self._reach = reach
-            self._suspects.append((name, reason))
-            return packed(b"suspect")
-
-    def settle(self) -> None:
-        """Raise Unknowable for an impure method that some code of the value names."""
-        for name, reason in self._suspects:
-            if name in self.named:
-                raise reason
+        if not alone:
+            words = f"{who} {words}" if first == who else f"{first} calls {who}, which {words}"
+        self.said.append(notes.Refusal(does, words))
+        return packed(b"refused")
 
 
 def flat(values: Any) -> bytes | None:
@@ -215,7 +305,8 @@ def collection(walk: Walk, values: Set[Any]) -> bytes:
     state = (
         b"" if kind in (set, frozenset) else walk.tokens(kind, getattr(values, "__dict__", None))
     )
-    return kind.__name__.encode() + state + walk.unordered(values)
+    in_order = codes.ordered(values) if walk.code_met else b""
+    return kind.__name__.encode() + state + walk.unordered(values) + packed(in_order)
 
 
 def raw(walk: Walk, value: Any) -> bytes:
@@ -238,8 +329,8 @@ def thing(walk: Walk, value: Any) -> bytes:
         pairs = None if pairs is None else dict(pairs)
     except RecursionError:
         raise
-    except Exception as error:
-        raise walk.unknowable(value) from error
+    except Exception:  # noqa: BLE001 - it is code of the class that is taken apart
+        return walk.unknowable(value)
     if function is copyreg.__newobj__ and args[0] is kind:  # type: ignore[attr-defined]
         args = args[1:]
     elif function is kind:
@@ -247,11 +338,31 @@ def thing(walk: Walk, value: Any) -> bytes:
     if isinstance(state, dict) and _ADDRESS in state:
         state = {name: part for name, part in state.items() if name != _ADDRESS}
     head = classes.kind(walk, kind) + walk.tokens(function, args, state, setter)
-    return b"object" + head + walk.tokens(items, pairs)
+    return b"object" + head + walk.tokens(items, pairs) + _not_pickled(walk, value)
+
+
+def _not_pickled(walk: Walk, value: Any) -> bytes:
+    """What a class of the user's leaves out when it is pickled, and code may read all the same."""
+    if not walk.in_code or not classes.pickles_itself(type(value)):
+        return b""
+    parts = (
+        walk.token(name) + (walk.attempt(held) or b"")
+        for name, held in sorted(getattr(value, "__dict__", {}).items())
+    )
+    return packed(b"".join(parts))
+
+
+def context(walk: Walk, value: ContextVar[Any]) -> bytes:
+    """A context variable, by what it is set to now."""
+    try:
+        now = value.get()
+    except LookupError:
+        now = MISSING
+    return b"context" + walk.token(value.name) + walk.held(now)
 
 
 def refuse(walk: Walk, value: Any) -> bytes:
-    raise walk.unknowable(value)
+    return walk.unknowable(value)
 
 
 _EXACT: dict[type, Handler] = {
@@ -265,6 +376,8 @@ _EXACT: dict[type, Handler] = {
     ),
     **dict.fromkeys((memoryview, bytearray, pickle.PickleBuffer), raw),
     **functions.HANDLERS,
+    **modules.HANDLERS,
+    ContextVar: context,
 }
 
 

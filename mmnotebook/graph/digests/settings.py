@@ -1,0 +1,144 @@
+"""Settings that code may read without naming them: those that are another than a new process has.
+
+What is as it is at the start counts for nothing, so that a library that is not loaded yet is one
+with its settings untouched. Settings that a function names, as `matplotlib.rcParams` or a context
+variable of the user's, are known by their content, as anything else that it reads.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import locale
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Changed = Iterator[tuple[str, Any]]
+
+_TORCH: dict[str, tuple[tuple[str, ...], str]] = {
+    "get_default_dtype": ((), "torch.float32"),
+    "get_default_device": ((), "cpu"),
+    "is_grad_enabled": ((), "True"),
+    "is_inference_mode_enabled": ((), "False"),
+    "are_deterministic_algorithms_enabled": ((), "False"),
+    "get_float32_matmul_precision": ((), "highest"),
+    "is_autocast_enabled": (("cpu",), "False"),
+    "get_autocast_dtype": (("cpu",), "torch.bfloat16"),
+}
+"""Functions that say a setting, what they are given, and what they say at the start."""
+_TORCH_FLAGS = {
+    "backends.cuda.matmul.allow_tf32": "False",
+    "backends.cudnn.allow_tf32": "True",
+    "backends.cudnn.benchmark": "False",
+    "backends.cudnn.deterministic": "False",
+    "backends.cudnn.enabled": "True",
+    "backends.mkldnn.enabled": "True",
+}
+_DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
+
+
+def changed(libraries: set[str]) -> list[tuple[str, Any]]:
+    """By name, the settings that are not what they are at the start.
+
+    Elements may be numbers, arrays, tensors or frames of code that names none of their libraries;
+    settings of other libraries count where one of `libraries` is theirs.
+    """
+    found = [*_python(), *_decimal(), *_numpy(), *_torch(), *_pandas()]
+    for name, own in _OF_LIBRARIES.items():
+        if name in libraries:
+            found += own()
+    return found
+
+
+def _loaded(name: str) -> Any:
+    return sys.modules.get(name)
+
+
+def _python() -> Changed:
+    yield "time zone", (os.environ.get("TZ"), time.tzname, time.timezone, time.altzone)
+    for category in ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"):
+        now = locale.setlocale(getattr(locale, category))
+        if now not in ("C", "POSIX"):
+            yield category, now
+    if hasattr(sys, "get_int_max_str_digits"):
+        digits = sys.get_int_max_str_digits()
+        if digits != sys.int_info.default_max_str_digits:
+            yield "int_max_str_digits", digits
+
+
+def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
+    """What a context variable holds, if that is not what an empty context has."""
+    now, at_first = ask(), contextvars.Context().run(ask)
+    if now != at_first:
+        yield name, now
+
+
+def _decimal() -> Changed:
+    decimal = _loaded("decimal")
+    if decimal is not None:
+
+        def ask() -> list[Any]:
+            now = [getattr(decimal.getcontext(), part) for part in _DECIMAL[:-1]]
+            traps = decimal.getcontext().traps
+            return [*now, sorted(kind.__name__ for kind, is_set in traps.items() if is_set)]
+
+        yield from _by_context("decimal context", ask)
+
+
+def _numpy() -> Changed:
+    numpy = _loaded("numpy")
+    if numpy is not None and hasattr(numpy, "get_printoptions"):
+        for name in ("geterr", "geterrcall", "getbufsize", "get_printoptions"):
+            yield from _by_context(f"numpy.{name}", getattr(numpy, name))
+
+
+def _torch() -> Changed:
+    torch = _loaded("torch")
+    if torch is None or not hasattr(torch, "get_default_dtype"):
+        return
+    for name, (given, at_first) in _TORCH.items():
+        ask = getattr(torch, name, None)
+        if ask is not None and str(now := ask(*given)) != at_first:
+            yield f"torch.{name}", str(now)
+    for name, at_first in _TORCH_FLAGS.items():
+        flag = functools.reduce(
+            lambda held, part: getattr(held, part, None), name.split("."), torch
+        )
+        if flag is not None and str(flag) != at_first:
+            yield f"torch.{name}", str(flag)
+    printed = getattr(_loaded("torch._tensor_str"), "PRINT_OPTS", None)
+    if printed is not None and printed != type(printed)():
+        yield "torch.set_printoptions", str(printed)
+
+
+def _pandas() -> Changed:
+    config = _loaded("pandas._config.config")
+    known = getattr(config, "_registered_options", None)
+    for name, option in sorted((known or {}).items()):
+        now = functools.reduce(dict.__getitem__, name.split("."), config._global_config)
+        if now is not option.defval and now != option.defval:
+            yield f"pandas {name}", now
+
+
+def _sklearn() -> Changed:
+    sklearn, config = _loaded("sklearn"), _loaded("sklearn._config")
+    at_first = getattr(config, "_global_config", None)
+    if sklearn is not None and at_first is not None:
+        for name, now in sorted(sklearn.get_config().items()):
+            if now != at_first.get(name):
+                yield f"sklearn {name}", now
+
+
+def _matplotlib() -> Changed:
+    matplotlib = _loaded("matplotlib")
+    if matplotlib is not None and hasattr(matplotlib, "rcParamsDefault"):
+        at_first = dict(dict.items(matplotlib.rcParamsDefault))
+        for name, now in sorted(dict.items(matplotlib.rcParams)):
+            if not name.startswith("backend") and now != at_first.get(name):
+                yield f"matplotlib {name}", now
+
+
+_OF_LIBRARIES = {"sklearn": _sklearn, "matplotlib": _matplotlib}

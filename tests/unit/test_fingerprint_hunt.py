@@ -1,0 +1,62 @@
+"""No edit that changes what a function gives leaves its digest; none that does not changes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmnotebook.graph.fingerprint import Unknowable, digest
+from tests.unit.hunting import CHANGES, SAME, Edit
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of the user's, from which modules are imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield tmp_path
+    sys.modules.pop("hunted", None)
+
+
+def outcome(f: Any) -> str:
+    """What a function gives, or how it fails."""
+    try:
+        return repr(f(3))
+    except Exception as error:  # noqa: BLE001 - how it fails is what is asked
+        return repr(error)
+
+
+def both(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
+    """Before and after: what f gives, and its digest, None for one that is always computed."""
+    found: list[tuple[str, str | None]] = []
+    for after in (False, True):
+        names = edit.cell(after, folder)
+        try:
+            known: str | None = digest(names["f"])
+        except Unknowable:
+            known = None
+        found.append((outcome(names["f"]), known))
+    edit.unload()
+    return found
+
+
+def ids(edits: list[Edit]) -> list[str]:
+    return [f"{edit.kind} {place}" for place, edit in enumerate(edits)]
+
+
+@pytest.mark.parametrize("edit", CHANGES, ids=ids(CHANGES))
+def test_an_edit_that_changes_what_it_gives(edit: Edit, folder: Path) -> None:
+    (given, before), (given_then, after) = both(edit, folder)
+    assert given != given_then, "the edit changes nothing"
+    assert before is None or before != after
+
+
+@pytest.mark.parametrize("edit", SAME, ids=ids(SAME))
+def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
+    (given, before), (given_then, after) = both(edit, folder)
+    assert given == given_then, "the edit changes what it gives"
+    assert before is not None and before == after
