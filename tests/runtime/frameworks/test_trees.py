@@ -188,7 +188,7 @@ def fitted(kind: str, frame: pd.DataFrame, labels: Any) -> Any:
     if kind == "lightgbm":
         return lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(frame, labels)
     if kind == "catboost":
-        model = catboost.CatBoostClassifier(iterations=5, verbose=0, cat_features=["kind"])
+        model = catboost.CatBoostClassifier(**QUIET, cat_features=["kind"])
         return model.fit(frame, labels)
     if kind == "xgboost":
         import xgboost
