@@ -203,7 +203,6 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model mlp net --params '[1]'", "is not a dict of names"),
         ("%mm_model mlp net --batch-axis first", "is not the number of an axis"),
         ("%mm_model mlp net --output-batch-axis '(0,'", "is not an axis"),
-        ("%mm_model mlp net --unbatched --batch-axis 1", "batched=False"),
         ("%mm_model mlp net --timeout 0", "is not a number of seconds above 0"),
         ("%mm_model mlp net --device TPU", "invalid choice: 'TPU'"),
         ("%mm_pipeline", "no pipeline"),
@@ -232,13 +231,14 @@ def test_a_wrong_line_is_a_usage_error(notebook: Any, line: str, message: str) -
     [
         ("%mm_model tree forst", "did you mean 'forest'?"),
         ("%mm_model tree forest --output halv", "did you mean 'halve'?"),
+        ("%mm_model mlp net --unbatched --batch-axis 1", "batched=False"),
         ("%mm_run digits_ba", "did you mean 'digits_ab'?"),
         ("%mm_run digits", "'digits' is no pipeline: it is a DataFrame"),
         ("%mm_inspect mlp -r digits", "'digits' is no result: it is a DataFrame"),
         ("%mm_pipeline digits_ba --run", "did you mean 'digits_ab'?"),
     ],
 )
-def test_a_wrong_name_says_the_nearest(notebook: Any, line: str, message: str) -> None:
+def test_a_mistake_of_the_user_says_what_to_do(notebook: Any, line: str, message: str) -> None:
     notebook.run("%mm_pipeline digits_ab digits | halve")
     error, printed = notebook.fail(line)
     assert isinstance(error, mm.MMError)

@@ -321,6 +321,7 @@ def server() -> Iterator[Any]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield listener.getsockname()[1], seen
+    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, as close() does not
     listener.close()
     thread.join(20)
 
@@ -614,7 +615,10 @@ class TestSeen:
         assert result.warnings["node"].tolist() == ["a", "b"]
 
     def test_what_was_seen_in_an_earlier_run_says_so(self) -> None:
-        mm.register("m", Fits())
+        class Unseen(Fits):  # not the model of another test: what was seen of that is known
+            """A model that no other test registers."""
+
+        mm.register("m", Unseen())
         assert "earlier run" not in run("m").warnings["message"][0]
         assert "earlier run" in run("m", fresh=True).warnings["message"][0]
 

@@ -463,7 +463,7 @@ def test_bare_names_are_looked_up() -> None:
         ("rows.drop(x) | a", (1, 1), "drop takes names of fields, in quotes"),
         ('rows.drop(columns=["x"]) | a', (1, 1), "drop takes names of fields, in quotes"),
         ('rows.keep("x") | a', (1, 1), "this cannot be called here"),
-        ("rows[0] | a", (1, 6), "not a field"),
+        ("rows[0] | a", (1, 6), "fields are called by texts"),
         ('rows["x", "y"] | a', (1, 6), "not a field"),
         ("rows[[]] | a", (1, 6), "not a field"),
         ("rows[1:2] | a", (1, 6), "not a field"),
