@@ -86,10 +86,10 @@ class TestFrames:
         assert list(read(pd.DataFrame({"v": [1, 2]}, index=[1.0, 2.5]))) == ["1", "2.5"]
 
     def test_duplicates_are_refused(self) -> None:
-        with pytest.raises(RunError, match=r"index has 1 duplicates, first '7'") as caught:
+        with pytest.raises(RunError, match=r"index has 1 duplicate, first '7'") as caught:
             read(pd.DataFrame({"v": [1, 2]}, index=[7, 7]))
         assert "reset_index" in str(caught.value)
-        with pytest.raises(RunError, match="column 'v' has 1 duplicates"):
+        with pytest.raises(RunError, match="column 'v' has 1 duplicate"):
             read(pd.DataFrame({"v": [1, 1]}), id_column="v")
 
     def test_an_unknown_id_column_names_the_nearest(self) -> None:

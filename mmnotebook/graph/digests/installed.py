@@ -83,7 +83,8 @@ def _places(top: str) -> list[str]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        return list(spec.submodule_search_locations)
+        # A package may put Path objects there, as transformers does.
+        return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
 
 
