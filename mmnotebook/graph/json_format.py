@@ -8,6 +8,7 @@ from typing import Any
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph import selecting
 from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.selecting import text_of
 
 FORMAT = 1
 
@@ -77,29 +78,23 @@ def _input_to_json(wire: Input) -> dict[str, Any]:
 
 def _node_from_json(item: dict[str, Any]) -> Node:
     inputs = [_input_from_json(wire) for wire in item["inputs"]]
-    name, kind = _text(item["name"]), _text(item["kind"])
+    name, kind = text_of(item["name"]), text_of(item["kind"])
     params = tuple(item["params"].items())
     return Node(name, kind, params, tuple(inputs), _gather(item.get("gather")))
 
 
 def _input_from_json(wire: dict[str, Any]) -> Input:
     port, label = _text_or_none(wire.get("port")), _text_or_none(wire.get("label"))
-    return Input(_text(wire["node"]), port, selecting.of_data(wire.get("select")), label)
+    return Input(text_of(wire["node"]), port, selecting.of_data(wire.get("select")), label)
 
 
 def _group_from_json(item: dict[str, Any]) -> Group:
-    members = tuple(_text(member) for member in item["members"])
-    return Group(_text(item["name"]), members, _gather(item["gather"]))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text was expected in place of {value!r}")
-    return value
+    members = tuple(text_of(member) for member in item["members"])
+    return Group(text_of(item["name"]), members, _gather(item["gather"]))
 
 
 def _text_or_none(value: Any) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text_of(value)
 
 
 def _gather(value: Any) -> Any:

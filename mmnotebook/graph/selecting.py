@@ -63,13 +63,14 @@ def of_data(data: Any) -> Select:
         When it is none.
     """
     if isinstance(data, dict) and [*data] == ["drop"] and isinstance(data["drop"], (list, tuple)):
-        return Drop(tuple(map(_text, data["drop"])))
+        return Drop(tuple(map(text_of, data["drop"])))
     if isinstance(data, (list, tuple)):
-        return tuple(map(_text, data))
-    return None if data is None else _text(data)
+        return tuple(map(text_of, data))
+    return None if data is None else text_of(data)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A text that JSON must have; TypeError when it is another value."""
     if not isinstance(value, str):
         raise TypeError(f"a text was expected in place of {value!r}")
     return value

@@ -138,6 +138,14 @@ def unloadable(name: str, path: Path, error: Exception, remedy: str) -> ModelErr
     )
 
 
+def not_fitted(name: str, target: Any) -> ModelError:
+    """The refusal of a live model that has learned nothing yet."""
+    return ModelError(
+        f"cannot register this {type(target).__name__} as {name!r}: it is not fitted",
+        remedy="fit it first: model.fit(X, y)",
+    )
+
+
 def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
     """The refusal of a target that the named framework cannot take."""
     what = repr(str(target)) if isinstance(target, Path) else shown(target)

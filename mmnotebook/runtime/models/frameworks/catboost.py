@@ -15,6 +15,7 @@ from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
     check_method,
+    not_fitted,
     not_mine,
     of_file,
     only_files,
@@ -41,10 +42,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         raise only_files(name, target)
     kind = type(target).__name__
     if not target.is_fitted():
-        raise ModelError(
-            f"cannot register this {kind} as {name!r}: it is not fitted",
-            remedy="fit it first: model.fit(X, y)",
-        )
+        raise not_fitted(name, target)
     path = storage.new_folder("model") / f"{name}{_ENDING}"
     names = naming.of_columns(columns(target))
     try:

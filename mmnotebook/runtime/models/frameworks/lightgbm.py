@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import pickling
@@ -17,6 +16,7 @@ from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
     check_method,
+    not_fitted,
     not_mine,
     of_file,
     of_object,
@@ -43,10 +43,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         raise not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
     if is_a(target, _LIKE_SKLEARN) and not target.__sklearn_is_fitted__():
-        raise ModelError(
-            f"cannot register this {kind} as {name!r}: it is not fitted",
-            remedy="fit it first: model.fit(X, y)",
-        )
+        raise not_fitted(name, target)
     check_method(name, target, options.method)
     # Pickled: a file of LightGBM's own holds neither classes nor what predict is told.
     path = storage.new_folder("model") / f"{name}.pkl"

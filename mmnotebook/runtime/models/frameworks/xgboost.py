@@ -18,6 +18,7 @@ from mmnotebook.runtime.models.frameworks.base import (
     Framework,
     Options,
     check_method,
+    not_fitted,
     not_mine,
     of_file,
     only_files,
@@ -45,10 +46,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     sklearn_like = is_a(target, {("xgboost", "XGBModel")})
     kind = type(target).__name__
     if sklearn_like and not target.__sklearn_is_fitted__():
-        raise ModelError(
-            f"cannot register this {kind} as {name!r}: it is not fitted",
-            remedy="fit it first: model.fit(X, y)",
-        )
+        raise not_fitted(name, target)
     path = storage.new_folder("model") / f"{name}.ubj"
     try:
         target.save_model(path)
