@@ -144,18 +144,27 @@ def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: St
 
 def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
     begin(studio)
-    beside = studio.whole.locator(".mm-beside")
     try:
         for width, below in ((1400, False), (700, True)):
-            studio.page.set_viewport_size({"width": width, "height": 1000})
+            make_wide(studio, width, below)
             studio.settle()
-            canvas, other = studio.root.bounding_box(), beside.bounding_box()
-            assert canvas is not None
-            assert other is not None
-            assert (other["y"] >= canvas["y"] + canvas["height"]) is below
             assert all(_is_inside(studio, name) for name in studio.names())
     finally:
-        studio.page.set_viewport_size({"width": 1400, "height": 1000})
+        make_wide(studio, 1400, False)
+
+
+def make_wide(studio: Studio, width: int, below: bool) -> None:
+    """Give the window a width, and wait until the panel is below the canvas, or beside it."""
+    studio.page.set_viewport_size({"width": width, "height": 1000})
+    studio.wait_for(lambda: _is_panel_below(studio), below)
+
+
+def _is_panel_below(studio: Studio) -> bool:
+    canvas = studio.root.bounding_box()
+    beside = studio.whole.locator(".mm-beside").bounding_box()
+    assert canvas is not None
+    assert beside is not None
+    return beside["y"] >= canvas["y"] + canvas["height"]
 
 
 def _is_inside(studio: Studio, name: str) -> bool:
