@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RunError,
         StorageError,
     )
+    from mmnotebook.graph.digests.declared import depends, pure
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
     from mmnotebook.graph.text import parse, pipeline, to_text
@@ -66,6 +67,7 @@ __all__ = [
     "cache",
     "compile_graph",
     "dashboard",
+    "depends",
     "doctor",
     "events",
     "explain",
@@ -75,6 +77,7 @@ __all__ = [
     "parse",
     "pipeline",
     "plot",
+    "pure",
     "register",
     "registry",
     "run",
@@ -85,6 +88,7 @@ __all__ = [
 
 _HOMES = {
     "errors": ("GraphError", "MMError", "ModelError", "ModelWarning", "RunError", "StorageError"),
+    "graph.digests.declared": ("depends", "pure"),
     "graph.graph": ("Graph", "Group", "Input", "Node"),
     "graph.models": ("ModelSpec", "registry"),
     "graph.text": ("parse", "pipeline", "to_text"),

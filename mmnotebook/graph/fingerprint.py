@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmnotebook.graph import selecting
+from mmnotebook.graph.digests.impure import FILES, NETWORK
 from mmnotebook.graph.digests.unknowable import Unknowable
-from mmnotebook.graph.digests.walk import digest, digest_of_classes
+from mmnotebook.graph.digests.walk import digest, digest_of_classes, known
 from mmnotebook.graph.graph import Graph, Node
 
 __all__ = [
+    "FILES",
     "FORMAT",
+    "NETWORK",
+    "Behind",
     "Identity",
     "Unknowable",
     "changes",
     "digest",
     "digest_of_classes",
     "identities",
+    "identity",
+    "of_node",
 ]
 
 FORMAT = "mmnotebook 5"
@@ -40,20 +48,62 @@ class Identity:
     parts
         The digests that went into it, by what they are of: "step", "function f", "model mlp",
         "data digits", "input resize".
+    may
+        What its code may do of `FILES` and `NETWORK`; whether it does shows when it runs.
+    codes
+        The user's code that went into it.
+    stated
+        Has the user said all that its answers depend on?
+    observed
+        Of a node: a digest of what it was seen to depend on, besides; "" for nothing.
     """
 
     digest: str | None
     reason: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
+    may: frozenset[str] = frozenset()
+    codes: frozenset[types.CodeType] = field(default=frozenset(), repr=False)
+    stated: bool = False
+    observed: str = ""
+
+    @property
+    def content(self) -> str | None:
+        """The digest of what a node gives: of all that it depends on."""
+        if self.digest is None or not self.observed:
+            return self.digest
+        return digest((self.digest, self.observed))
 
 
-def identities(
-    graph: Graph,
-    data: Mapping[str, Identity],
-    functions: Mapping[str, Identity],
-    models: Mapping[str, Identity],
-    refreshed: Mapping[str, Identity] | None = None,
-) -> dict[str, Identity]:
+def identity(value: Any) -> Identity:
+    """What a value is; what its code may do is left to be observed when it runs."""
+    try:
+        found = known(value)
+    except Unknowable as reason:
+        return Identity(None, str(reason))
+    return Identity(found.digest, may=found.may, codes=found.codes, stated=found.stated)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The identities of what stands behind the names in a graph.
+
+    Attributes
+    ----------
+    data
+        By the name of its source node.
+    functions, models
+        By their own names.
+    refreshed
+        By node, the model that stands in place of the registered one.
+    """
+
+    data: Mapping[str, Identity]
+    functions: Mapping[str, Identity]
+    models: Mapping[str, Identity]
+    refreshed: Mapping[str, Identity] = field(default_factory=dict)
+
+
+def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
     """What every node of a graph computes.
 
     Names do not count, with two exceptions: those of models, which stand in predictions, and the
@@ -63,11 +113,8 @@ def identities(
     ----------
     graph
         A valid graph.
-    data, functions, models
-        The identities of what stands behind its names: data by the name of its source node,
-        functions and models by their own.
-    refreshed
-        By node, the identity of the model that stands in place of the registered one.
+    behind
+        What its names stand for.
 
     Returns
     -------
@@ -76,23 +123,37 @@ def identities(
         something unknowable, has no digest; neither has anything below it.
     """
     found: dict[str, Identity] = {}
-    unknown: dict[str, str] = {}
     for node in graph.order():
-        own = _own(node, data, functions, models)
-        if refreshed and node.name in refreshed:
-            own[f"model {node['model']}"] = refreshed[node.name]
-        parts = {"step": _step(node)}
-        parts |= {name: identity.digest for name, identity in own.items() if identity.digest}
-        parts |= _inputs(node, found)
-        reason = _own_reason(node, own)
-        above = next((wire.node for wire in node.inputs if wire.node in unknown), None)
-        if reason:
-            unknown[node.name] = f"{node.name} above it: {reason}"
-        elif above is not None:
-            reason = unknown[node.name] = unknown[above]
-        known = None if reason else digest((FORMAT, tuple(parts.values())))
-        found[node.name] = Identity(known, reason, parts)
+        found[node.name] = of_node(node, behind, found)
     return found
+
+
+def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identity:
+    """What one node computes, where `found` has the nodes that it takes from."""
+    own = _own(node, behind)
+    parts = {"step": _step(node)}
+    parts |= {name: one.digest for name, one in own.items() if one.digest}
+    parts |= _inputs(node, found)
+    reason = _own_reason(node, own)
+    above = next((wire.node for wire in node.inputs if found[wire.node].digest is None), None)
+    if not reason and above is not None:
+        reason = found[above].reason
+        if ABOVE not in reason:
+            reason = f"{above}{ABOVE}{reason}"
+    known = None if reason else digest((FORMAT, tuple(parts.values())))
+    runs = [one for name, one in own.items() if not name.startswith("data ")]
+    return Identity(
+        known,
+        reason,
+        parts,
+        frozenset().union(*(one.may for one in runs)),
+        frozenset().union(*(one.codes for one in runs)),
+        stated=bool(runs) and all(one.stated for one in runs),
+    )
+
+
+ABOVE = " above it: "
+"""Stands between a node and why it cannot be known, where that is the reason for one below it."""
 
 
 def _step(node: Node) -> str:
@@ -101,20 +162,18 @@ def _step(node: Node) -> str:
     return digest((FORMAT, node.kind, params, node.gather))
 
 
-def _own(
-    node: Node,
-    data: Mapping[str, Identity],
-    functions: Mapping[str, Identity],
-    models: Mapping[str, Identity],
-) -> dict[str, Identity]:
+def _own(node: Node, behind: Behind) -> dict[str, Identity]:
     """The identities of what a node uses, by what they are of."""
     given = dict(node.params)
     own = {}
     if not node.inputs:
-        own[f"data {given.get('data', given.get('path'))}"] = data[node.name]
+        own[f"data {given.get('data', given.get('path'))}"] = behind.data[node.name]
     for name in node.functions:
-        own[f"function {name}"] = functions[name]
-    return own | {f"model {name}": models[name] for name in node.models}
+        own[f"function {name}"] = behind.functions[name]
+    own |= {f"model {name}": behind.models[name] for name in node.models}
+    if node.name in behind.refreshed:
+        own[f"model {node['model']}"] = behind.refreshed[node.name]
+    return own
 
 
 def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
@@ -122,7 +181,9 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
     parts: dict[str, str] = {}
     for wire in node.inputs:
         name = wire.key if node.gather == "join" else None
-        content = digest((found[wire.node].digest, wire.port, selecting.to_data(wire.select), name))
+        content = digest(
+            (found[wire.node].content, wire.port, selecting.to_data(wire.select), name)
+        )
         said = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
         if said in parts:  # another field of the same output, joined under a key of its own
             said = f"{said} as {wire.key}"

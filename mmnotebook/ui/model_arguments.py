@@ -79,6 +79,11 @@ _OPTIONS = (
         help="It answers from another process or machine: it is called for predictions alone.",
     ),
     argument(
+        "--version",
+        metavar="VERSION",
+        help="Changes whenever its answers may; other kernels then reuse what a remote one gave.",
+    ),
+    argument(
         "--device",
         type=arguments.one_of("CPU", "GPU"),
         default="CPU",

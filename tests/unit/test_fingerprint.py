@@ -27,7 +27,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmnotebook.graph.digests.reading import read
-from mmnotebook.graph.fingerprint import Identity, Unknowable, changes, digest, identities
+from mmnotebook.graph.fingerprint import (
+    Behind,
+    Identity,
+    Unknowable,
+    changes,
+    digest,
+    identities,
+)
 from mmnotebook.graph.graph import Graph, Input, Node
 from tests.unit.strategies import graphs
 
@@ -768,7 +775,7 @@ def same(graph: Graph, salt: str = "", **other: str) -> dict[str, Identity]:
     data = {
         node.name: Identity(digest(other.get(node.name, str(node.params) + salt))) for node in graph
     }
-    return identities(graph, data, named(functions), named(models))
+    return identities(graph, Behind(data, named(functions), named(models)))
 
 
 def below(graph: Graph, name: str) -> set[str]:
@@ -871,13 +878,13 @@ def test_what_is_below_something_unknowable_says_so_once() -> None:
     graph = chain(crop, mid)
     clock = Identity(None, "f reads the clock (time.time)")
     known = Identity("1")
-    found = identities(graph, {"rows": known}, {"f": clock, "h": known}, {})
+    found = identities(graph, Behind({"rows": known}, {"f": clock, "h": known}, {}))
     assert found["rows"].digest is not None and found["rows"].reason == ""
     assert found["crop"].digest is None and found["crop"].reason == clock.reason
     assert found["mid"].reason == found["last"].reason == f"crop above it: {clock.reason}"
     assert found["last"].digest is None and found["last"].parts["function h"] == "1"
     files = Identity(None, "h opens files (open)")
-    both = identities(graph, {"rows": known}, {"f": clock, "h": files}, {})
+    both = identities(graph, Behind({"rows": known}, {"f": clock, "h": files}, {}))
     assert both["mid"].reason == both["last"].reason == files.reason
 
 
@@ -887,7 +894,9 @@ def test_a_write_is_never_known() -> None:
 
 
 def test_a_reason_may_be_missing() -> None:
-    found = identities(step(function="f"), {"rows": Identity(None)}, {"f": Identity("1")}, {})
+    found = identities(
+        step(function="f"), Behind({"rows": Identity(None)}, {"f": Identity("1")}, {})
+    )
     assert found["n"].reason == "rows above it: it cannot be known"
 
 

@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mmnotebook.graph.digests import classes, codes, impure, modules, origin, reading
+from mmnotebook.graph.digests import classes, codes, declared, impure, modules, origin, reading
 from mmnotebook.graph.digests.codes import CALLED, KEPT, READ
 from mmnotebook.graph.digests.impure import KERNEL
 from mmnotebook.graph.digests.reading import MISSING, Link, Reading
@@ -72,7 +72,9 @@ def _function(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
     walk.code_met = True
     source = origin.library(value.__globals__.get("__name__"))
     if source is None:
-        return _own(walk, value) + _said(walk, value, called)
+        walk.codes.update(codes.inside(value.__code__))
+        with declared.stating(walk, value):
+            return _own(walk, value) + _said(walk, value, called)
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)

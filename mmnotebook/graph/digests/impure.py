@@ -20,6 +20,8 @@ CODE, LOOKS, KERNEL, USER = (
     "differs from process to process",
     "asks the user",
 )
+OBSERVED = frozenset({FILES, NETWORK})
+"""What is seen of code while it runs, so that it need not be refused before."""
 
 _NAMES = {
     CLOCK: """
@@ -133,7 +135,7 @@ class Impure:
 
     def of_value(self, value: Any) -> tuple[str, str]:
         """What using a value of a library does: (`FILES`, "opens files (open)"), or two ""."""
-        if is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS):
+        if is_generator(value):
             return RANDOM, f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
         does, name = self._objects.get(id(value), ("", ""))
         return does, does and f"{does} ({name.removeprefix('builtins.')})"
@@ -158,9 +160,7 @@ class Impure:
 
     def _link(self, link: Link) -> tuple[str | None, str]:
         """What reading a name means, and the name it is known by."""
-        if is_a(link.value, _GENERATORS) or is_a(
-            getattr(link.value, "__self__", None), _GENERATORS
-        ):
+        if is_generator(link.value):
             return RANDOM, _known(link)
         member = self._members.get((id(link.parent), link.attribute))
         found = member or self._objects.get(id(link.value))
@@ -192,6 +192,11 @@ def _of_module(link: Link) -> str | None:
             if (name := ".".join(parts[:count])) in _MODULES:
                 return _MODULES[name]
     return None
+
+
+def is_generator(value: Any) -> bool:
+    """Is it a generator of random numbers, or a method of one?"""
+    return is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS)
 
 
 def is_a_buffer(value: Any) -> bool:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmnotebook.graph.digests import (
     arrays,
     classes,
     codes,
+    declared,
     frames,
     functions,
+    impure,
     modules,
     notes,
     origin,
@@ -60,7 +62,40 @@ def digest(value: Any) -> str:
         When there is something in it that cannot be taken apart (a lock, an open file, a
         generator), or code whose result depends on more than what it is given.
     """
-    return _digest(lambda walk: functions.called(walk, value))
+    return _known(lambda walk: functions.called(walk, value)).digest
+
+
+class Known(NamedTuple):
+    """What is known of a value before its code runs.
+
+    Attributes
+    ----------
+    digest
+        As `digest` gives it.
+    may
+        What its code may do of `impure.OBSERVED`; whether it does shows when it runs.
+    codes
+        The user's code that went into the digest.
+    stated
+        Has the user said all that its answers depend on?
+    """
+
+    digest: str
+    may: frozenset[str]
+    codes: frozenset[types.CodeType]
+    stated: bool = False
+
+
+def known(value: Any) -> Known:
+    """The same for what is observed while it runs.
+
+    Raises
+    ------
+    Unknowable
+        As for `digest`; not for what can be observed.
+    """
+    found = _known(lambda walk: functions.called(walk, value), impure.OBSERVED)
+    return found._replace(stated=declared.is_stated(value))
 
 
 def digest_of_classes(values: Iterable[Any]) -> str:
@@ -71,23 +106,26 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Unknowable
         As for `digest`; not for what only makes objects.
     """
-    return _digest(
+    return _known(
         lambda walk: b"".join(
             classes.kind(walk, value) if isinstance(value, type) else walk.token(value)
             for value in values
         )
-    )
+    ).digest
 
 
-def _digest(take_apart: Callable[[Walk], bytes]) -> str:
+def _known(take_apart: Callable[[Walk], bytes], observed: frozenset[str] = frozenset()) -> Known:
     walk = Walk()
     try:
         token = take_apart(walk) + walk.rest()
     except RecursionError:
         raise Unknowable("it is nested too deeply") from None
+    may = set()
     for refusal in notes.refusals(walk.said):
-        raise Unknowable(refusal.words)
-    return hashed(token).hex()
+        if refusal.does not in observed:
+            raise Unknowable(refusal.words)
+        may.add(refusal.does)
+    return Known(hashed(token).hex(), frozenset(may), frozenset(walk.codes))
 
 
 class Walk:
@@ -113,6 +151,8 @@ class Walk:
         self.said: Notes = []
         self.keywords: set[str] = set()
         self.code_met = False
+        self.codes: set[types.CodeType] = set()
+        self.stating = False
 
     def token(self, value: Any) -> bytes:
         """The token of any value."""
@@ -318,6 +358,10 @@ def raw(walk: Walk, value: Any) -> bytes:
 def thing(walk: Walk, value: Any) -> bytes:
     """Any other object, as pickle would take it apart."""
     kind = type(value)
+    if walk.stating and impure.is_generator(value):
+        return b"generator" + classes.kind(
+            walk, kind
+        )  # where it is does not count: the user says so
     try:
         reduce = copyreg.dispatch_table.get(kind)
         made = value.__reduce_ex__(5) if reduce is None else reduce(value)
@@ -378,6 +422,7 @@ _EXACT: dict[type, Handler] = {
     **functions.HANDLERS,
     **modules.HANDLERS,
     ContextVar: context,
+    **declared.HANDLERS,
 }
 
 

@@ -41,6 +41,7 @@ def register(
     collate: Callable[[list[Any]], Any] | None = None,
     reset: str | Callable[[Any], Any] | None = None,
     remote: bool | None = None,
+    version: str | int | None = None,
     device: str = "CPU",
     large_model: bool = False,
     model_copies: int | None = None,
@@ -113,6 +114,11 @@ def register(
         True for a model that answers from another process or machine. It is called for predictions
         alone, never to compare its outputs. None finds out: a model whose first call connects a
         socket is remote.
+    version
+        A text or whole number that changes whenever the model's answers may: a release, a date.
+        What its code does besides is then no reason to compute it in every run, and the answers of
+        a remote model are taken from the cache in other kernels too. Its content still counts,
+        as far as it can be known.
     device
         "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
         the CPU.
@@ -164,6 +170,7 @@ def register(
             collate=collate,
             reset=reset,
             remote=remote,
+            version=version,
             device=device,
             large_model=large_model,
             model_copies=model_copies,
@@ -192,6 +199,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
         "collate": settings.function("collate", take("collate")),
         "reset": settings.reset(name, target, take("reset")),
         "remote": settings.maybe("remote", take("remote")),
+        "version": settings.version(take("version")),
         "device": settings.device(take("device", "CPU")),
         "large_model": settings.truth("large_model", take("large_model", False)),
         "model_copies": settings.count("model_copies", take("model_copies")),

@@ -74,6 +74,7 @@ _GENERAL = (
     "collate",
     "reset",
     "remote",
+    "version",
     "device",
     "large_model",
     "model_copies",
@@ -164,6 +165,15 @@ def truth(option: str, value: Any) -> bool:
 def maybe(option: str, value: Any) -> bool | None:
     """True, False, or None where that is to be found out."""
     return None if value is None else truth(option, value)
+
+
+def version(value: Any) -> str | int | None:
+    """What the user says that a model's answers depend on: a text, a whole number, or None."""
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
+        return int(value)
+    raise ModelError(f"version={value!r}; allowed: a text, a whole number, or None")
 
 
 def axis(option: str, value: Any) -> int:

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from mmnotebook.analysis.metrics import ModelMeasure
 from mmnotebook.errors import ModelWarning, RunError
+from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import identity, measures, observation
 from mmnotebook.runtime.running.live import Live
-from mmnotebook.runtime.running.measures import Counters, Values
+from mmnotebook.runtime.running.measures import Counters, Measured, Values
+from mmnotebook.runtime.running.observation import Seen
 from mmnotebook.runtime.running.planning import Plan
 from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
 
@@ -78,40 +80,57 @@ class Finishing:
                 self.live.warn(name, model, ModelWarning, _odd(model, measure))
         warned = tuple(one for _, one in self.live.warnings(name))
         whole = replace(whole, warned=warned)
-        passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
-        differs = [model for model, one in whole.models.items() if one.repeatable is False]
-        lasting = not passing and not differs and self._is_lasting(name)
-        if differs:
-            plan.why[name] = (
-                f"always computed: model {differs[0]!r} gives other outputs when it is asked again"
-            )
+        is_here = counters is self.live.counters
+        seen, reason = self._seen(name, whole, is_here)
+        lasting = not reason and not self._is_passing(name, counters)
         if not lasting:
             self._passing.add(name)
         # Of what ran elsewhere the counts come from Beam, which may lack some.
-        rows = whole.node.elements_out if counters is self.live.counters else None
+        rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
-            whole.meta(name), rows=rows, lasting=lasting, replace=plan.fresh
+            {**whole.meta(name), "seen": seen.meta()},
+            rows=rows,
+            lasting=lasting,
+            replace=plan.fresh or name in plan.changed or seen != observation.NOTHING,
         )
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry
         plan.measured[name] = measures.sized(whole, entry.bytes)
 
-    def _is_lasting(self, name: str) -> bool:
-        """Would another run give the same?"""
-        if self.plan.identities[name].digest is None:
-            return False
+    def _is_passing(self, name: str, counters: Counters) -> bool:
+        """Is there something in it, or above it, that the next run may not meet?"""
+        inputs = self.plan.prepared.graph[name].inputs
+        failed = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
+        return bool(failed) or any(wire.node in self._passing for wire in inputs)
+
+    def _seen(self, name: str, whole: Measured, is_here: bool) -> tuple[Seen, str]:
+        """What a node depends on as it was computed, and why no other run may reuse it, or ""."""
         plan = self.plan
-        if any(wire.node in self._passing for wire in plan.prepared.graph[name].inputs):
-            return False
-        parts = plan.identities[name].parts
-        if name in self.files:  # not when they were written meanwhile
-            return identity.files(self.files[name]).digest in parts.values()
-        changed = [one for one, now in self._used(name).items() if parts.get(one) != now.digest]
-        if changed:
-            what = changed[0].partition(" ")[2]
-            plan.why[name] = f"always computed: what {what} reads changed while it ran"
-        return not changed
+        node = plan.prepared.graph[name]
+        # What is above was seen by now, too.
+        one = fingerprint.of_node(node, plan.behind, plan.identities)
+        seen, reason = observation.NOTHING, one.reason
+        if one.digest is not None:
+            if node.functions or node.models:
+                record = self.live.records[name].observed() if is_here else None
+                seen, reason = observation.judged(one, record)
+            reason = _differing(whole) or reason or self._reason(name, one)
+            plan.drafts[name].identity = one.digest
+        if reason and one.digest is not None:
+            plan.why[name] = f"always computed: {reason}"
+            observation.volatile[one.digest] = reason
+        plan.identities[name] = replace(one, observed=seen.digest())
+        return seen, reason
+
+    def _reason(self, name: str, one: Identity) -> str:
+        """What has changed of a node while it ran, or "": another run would not give the same."""
+        if name in self.files:  # they may have been written meanwhile
+            now = identity.files(self.files[name]).digest
+            return "" if now in one.parts.values() else "its files changed while they were read"
+        changed = [part for part, now in self._used(name).items() if one.parts[part] != now.digest]
+        what = changed[0].partition(" ")[2] if changed else ""
+        return f"what {what} reads changed while it ran" if changed else ""
 
     def _used(self, name: str) -> dict[str, Identity]:
         """The functions and models of a node as they are now, by what they are in its identity."""
@@ -147,6 +166,11 @@ class Finishing:
     def _given(self, wire: Input) -> int:
         tally = self.live.tallies[wire.node]
         return tally.arms[wire.port] if wire.port else tally.elements_out
+
+
+def _differing(whole: Measured) -> str:
+    differs = [model for model, one in whole.models.items() if one.repeatable is False]
+    return f"model {differs[0]!r} gives other outputs when it is asked again" if differs else ""
 
 
 def _odd(model: str, measure: ModelMeasure) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmnotebook.graph import fingerprint
-from mmnotebook.graph.fingerprint import Identity, Unknowable
+from mmnotebook.graph.fingerprint import Behind, Identity, Unknowable
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.data import identity
 from mmnotebook.runtime.data.sources import Plan
@@ -15,20 +15,22 @@ from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.streaming.recorded import Recording
 
 
-def nodes(prepared: Prepared) -> dict[str, Identity]:
-    """By node name; of one that cannot be known, why."""
+def behind(prepared: Prepared) -> Behind:
+    """The identities of what stands behind the names in a graph, as they are now."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
     data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
     data |= {name: _known(Recording.digest, made) for name, made in prepared.recordings.items()}
-    functions = {name: function(one) for name, one in prepared.functions.items()}
-    models = {name: model(spec) for name, spec in prepared.models.items()}
-    refreshed = {name: model(spec) for name, spec in prepared.refreshed.items()}
-    return fingerprint.identities(prepared.graph, data, functions, models, refreshed)
+    return Behind(
+        data,
+        {name: function(one) for name, one in prepared.functions.items()},
+        {name: model(spec) for name, spec in prepared.models.items()},
+        {name: model(spec) for name, spec in prepared.refreshed.items()},
+    )
 
 
 def function(one: Callable[[Any], Any]) -> Identity:
     """Of a function: its code, what it closes over and the globals that it reads, as they are."""
-    return _known(fingerprint.digest, one)
+    return fingerprint.identity(one)
 
 
 def model(spec: ModelSpec) -> Identity:

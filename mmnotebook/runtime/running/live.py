@@ -15,6 +15,7 @@ from typing import Any
 from mmnotebook.analysis.causes import Causes
 from mmnotebook.analysis.records import Warned
 from mmnotebook.errors import MMError
+from mmnotebook.runtime.observing import Record
 
 KEPT = 10_000
 """The failures of a node that are kept while it is not known whether they end the run."""
@@ -126,6 +127,7 @@ class Live:
     )
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=lambda: defaultdict(Record))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
     # Taken again when the garbage collector makes an object warn while it is held.

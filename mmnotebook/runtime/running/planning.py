@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmnotebook.errors import MMError
 from mmnotebook.graph import fingerprint
-from mmnotebook.graph.fingerprint import Identity
+from mmnotebook.graph.fingerprint import Behind, Identity
 from mmnotebook.runtime import timed
 from mmnotebook.runtime.data import objects
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import identity, measures, observation
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.store import entries
 from mmnotebook.runtime.store.entries import Entry
@@ -34,12 +33,18 @@ class Plan:
 
     Attributes
     ----------
+    behind
+        What the names in the graph stand for.
+    identities
+        What every node computes; of one that is computed, what it is once that is done.
     entries
         What is stored, by node; held here, so that it stays.
     measured
         What those nodes did when they were made.
     drafts
         Where the others will be stored.
+    changed
+        Of nodes whose entries hold no more, what has changed that they were seen to depend on.
     why
         By node, why it is made, or that it is not.
     """
@@ -47,10 +52,12 @@ class Plan:
     prepared: Prepared
     store: Store
     fresh: bool
-    identities: Mapping[str, Identity]
+    behind: Behind
+    identities: dict[str, Identity] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Stored]:
@@ -80,20 +87,16 @@ def files(entry: Entry) -> Files:
 
 def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
     """Find what is stored of a graph; the elements of objects that are not stored are, here."""
-    made = Plan(prepared, store, fresh, identity.nodes(prepared))
-    known = {name: one.digest for name, one in made.identities.items() if one.digest is not None}
-    found = {} if fresh else store.find(known.values())
-    for name, digest in known.items():
-        if digest in found and _take(made, name, found[digest]):
-            made.why[name] = CACHED
+    made = Plan(prepared, store, fresh, identity.behind(prepared))
+    _find(made)
     for node in prepared.graph.order():
         if node.name in prepared.objects and node.name not in made.entries:
-            _say_why(made, node.name)
+            made.why[node.name] = _why(made, node.name)
             _store_object(made, node.name)
     _drop_without_source(made)
     for node in prepared.graph.order():
         if node.name not in made.entries:
-            _say_why(made, node.name)
+            made.why[node.name] = _why(made, node.name)
             made.drafts[node.name] = made.draft(node.name)
     for name, said in prepared.said.items():
         made.why[name] += f"; {said}"
@@ -101,27 +104,57 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
     return made
 
 
+def _find(made: Plan) -> None:
+    """Find what is stored of each node, and holds by what the node was seen to depend on."""
+    graph = made.prepared.graph
+    simple = fingerprint.identities(graph, made.behind)  # as it is where nothing else was seen
+    digests = [one.digest for one in simple.values() if one.digest is not None]
+    found = {} if made.fresh else made.store.find(digests)
+    for node in graph.order():
+        one = made.identities[node.name] = fingerprint.of_node(node, made.behind, made.identities)
+        if one.digest is None or made.fresh:
+            continue
+        above = next((wire.node for wire in node.inputs if wire.node in made.changed), None)
+        if above is not None:
+            made.changed[node.name] = f"what flows into it changed ({above})"
+            continue
+        if one.digest not in found and one.digest != simple[node.name].digest:
+            found |= made.store.find([one.digest])
+        if one.digest in found and _take(made, node.name, found[one.digest]):
+            made.why[node.name] = CACHED
+
+
 def _take(made: Plan, name: str, entry: Entry) -> bool:
-    """Take what is stored of a node, unless another version has measured it in another way."""
+    """Take what is stored of a node, unless what it depends on has changed, or another version has
+    measured it in another way."""
     try:
-        made.measured[name] = Measured.from_meta(entry.meta, entry.bytes, name)
+        measured = Measured.from_meta(entry.meta, entry.bytes, name)
+        seen = observation.stored(entry.meta)
     except (KeyError, TypeError, ValueError, AttributeError):
         entries.distrust(Damaged(entry.path / entries.MANIFEST, "was written by another version"))
         return False
-    made.entries[name] = entry
+    if said := seen.changed():
+        made.changed[name] = said
+        return False
+    made.entries[name], made.measured[name] = entry, measured
+    made.identities[name] = replace(made.identities[name], observed=seen.digest())
     return True
 
 
-def _say_why(made: Plan, name: str) -> None:
+def _why(made: Plan, name: str) -> str:
+    """Why a node is computed."""
     one, before = made.identities[name], _before.get(name)
     if one.digest is None:
-        made.why[name] = f"always computed: {one.reason}"
-    elif made.fresh:
-        made.why[name] = "fresh=True"
-    elif before is not None and before.digest is not None and before.digest != one.digest:
-        made.why[name] = fingerprint.changes(before, one)
-    else:
-        made.why[name] = "not in the cache"
+        return f"always computed: {one.reason}"
+    if made.fresh:
+        return "fresh=True"
+    if name in made.changed:
+        return made.changed[name]
+    if one.digest in observation.volatile:
+        return f"always computed: {observation.volatile[one.digest]}"
+    if before is not None and before.digest is not None and before.digest != one.digest:
+        return fingerprint.changes(before, one)
+    return "not in the cache"
 
 
 def _store_object(made: Plan, name: str) -> None:

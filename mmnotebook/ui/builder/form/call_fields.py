@@ -1,4 +1,4 @@
-"""The fields of the form that say how a model is called: batches, their axes, state, remote."""
+"""The fields of the form that say how a model is called: batches, axes, state, remote, version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmnotebook.ui.builder.controls.fields import Wrong
 
 BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
 FOUND, REMOTE, HERE = "found out by its first call", "remote: asked for predictions alone", "here"
-TITLE = "How it is called: batch axis, state, remote"
+TITLE = "How it is called: batch axis, state, remote, version"
 
 Variables = Mapping[str, Any]
 Named = Callable[[str, Variables, str], Any]
@@ -47,6 +47,9 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         )
         self.reset = field(Combobox, "method or function that resets its state", placeholder="none")
         self.remote = field(Dropdown, "it answers", options=[FOUND, REMOTE, HERE])
+        self.version = field(
+            Text, "version of its answers", placeholder="none; 2026-10: changes when they may"
+        )
         self._lines = {name: style.note() for name in NAMES}
         parts = [part for name in NAMES for part in (getattr(self, name), self._lines[name])]
         box = VBox(parts, layout=Layout(width="100%"))
@@ -84,6 +87,8 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         text = getattr(self, name).value.strip()
         if not text:
             return None
+        if name == "version":
+            return text
         if name == "batch_axis":
             return arguments.axis(text)
         if name == "output_batch_axis":
@@ -94,4 +99,4 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         return self._named(text, variables, "function")
 
 
-NAMES = ("batched", "batch_axis", "output_batch_axis", "collate", "reset", "remote")
+NAMES = ("batched", "batch_axis", "output_batch_axis", "collate", "reset", "remote", "version")

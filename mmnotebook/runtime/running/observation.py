@@ -1,0 +1,79 @@
+"""What was seen of a run's nodes while they were computed, and what follows for their entries."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mmnotebook.graph.fingerprint import FILES, NETWORK, Identity, digest
+from mmnotebook.runtime.observing import Observed
+
+volatile: dict[str, str] = {}
+"""By the digest of what a node computes, why this process saw that no other run may reuse it."""
+
+_KERNEL = uuid.uuid4().hex
+"""What came over a network is reused in this process alone."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a stored node depends on besides its identity.
+
+    Attributes
+    ----------
+    observed
+        What was observed while it was computed.
+    kernel
+        The process in which alone it may be reused; "" for every one.
+    """
+
+    observed: Observed
+    kernel: str = ""
+
+    def changed(self) -> str:
+        """What has changed since, as a text for `r.why`; "" for nothing."""
+        if self.kernel not in ("", _KERNEL):
+            return "it asks others over the network, in this kernel for the first time"
+        return self.observed.changed()
+
+    def digest(self) -> str:
+        """Of all of it; "" where there is nothing."""
+        found = self.observed.digest()
+        return digest((found, self.kernel)) if self.kernel else found
+
+    def meta(self) -> dict[str, Any]:
+        """What is stored of it with the entry, as JSON."""
+        return {"observed": self.observed.to_data(), "kernel": self.kernel}
+
+
+NOTHING = Seen(Observed())
+
+
+def stored(meta: Mapping[str, Any]) -> Seen:
+    """What was stored with an entry."""
+    seen = meta.get("seen")
+    return NOTHING if seen is None else Seen(Observed.from_data(seen["observed"]), seen["kernel"])
+
+
+def judged(identity: Identity, observed: Observed | None) -> tuple[Seen, str]:
+    """What a node depends on, and why no other run may reuse what it gave, or "".
+
+    Parameters
+    ----------
+    identity
+        What the node computes.
+    observed
+        What was seen of it; None where nobody watched.
+    """
+    if observed is None:
+        return NOTHING, "it ran where it cannot be observed"
+    if identity.stated:
+        return Seen(replace(observed, network=False, volatile="")), ""
+    if observed.volatile:
+        return NOTHING, observed.volatile
+    if FILES in identity.may and not (observed.files or observed.folders):
+        return NOTHING, "it may open files, and none was seen"
+    network = observed.network or NETWORK in identity.may
+    return Seen(observed, _KERNEL if network else ""), ""
