@@ -13,10 +13,11 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
-from mmnotebook.runtime.running import identity, measures, observation
+from mmnotebook.runtime.observing import outcome
+from mmnotebook.runtime.observing.outcome import Seen
+from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Measured, Values
-from mmnotebook.runtime.running.observation import Seen
 from mmnotebook.runtime.running.planning import Plan
 from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
 
@@ -91,7 +92,7 @@ class Finishing:
             {**whole.meta(name), "seen": seen.meta()},
             rows=rows,
             lasting=lasting,
-            replace=plan.fresh or name in plan.changed or seen != observation.NOTHING,
+            replace=plan.fresh or name in plan.changed or seen != outcome.NOTHING,
         )
         del plan.drafts[name]
         self.made[name] = None
@@ -110,16 +111,16 @@ class Finishing:
         node = plan.prepared.graph[name]
         # What is above was seen by now, too.
         one = fingerprint.of_node(node, plan.behind, plan.identities)
-        seen, reason = observation.NOTHING, one.reason
+        seen, reason = outcome.NOTHING, one.reason
         if one.digest is not None:
             if node.functions or node.models:
                 record = self.live.records[name].observed() if is_here else None
-                seen, reason = observation.judged(one, record)
+                seen, reason = outcome.judged(one, record)
             reason = _differing(whole) or reason or self._reason(name, one)
             plan.drafts[name].identity = one.digest
         if reason and one.digest is not None:
             plan.why[name] = f"always computed: {reason}"
-            observation.volatile[one.digest] = reason
+            outcome.volatile[one.digest] = reason
         plan.identities[name] = replace(one, observed=seen.digest())
         return seen, reason
 

@@ -11,9 +11,10 @@ from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Behind, Identity
 from mmnotebook.runtime import timed
 from mmnotebook.runtime.data import objects
+from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
-from mmnotebook.runtime.running import identity, measures, observation
+from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.store import entries
 from mmnotebook.runtime.store.entries import Entry
@@ -129,7 +130,7 @@ def _take(made: Plan, name: str, entry: Entry) -> bool:
     measured it in another way."""
     try:
         measured = Measured.from_meta(entry.meta, entry.bytes, name)
-        seen = observation.stored(entry.meta)
+        seen = outcome.stored(entry.meta)
     except (KeyError, TypeError, ValueError, AttributeError):
         entries.distrust(Damaged(entry.path / entries.MANIFEST, "was written by another version"))
         return False
@@ -150,8 +151,8 @@ def _why(made: Plan, name: str) -> str:
         return "fresh=True"
     if name in made.changed:
         return made.changed[name]
-    if one.digest in observation.volatile:
-        return f"always computed: {observation.volatile[one.digest]}"
+    if one.digest in outcome.volatile:
+        return f"always computed: {outcome.volatile[one.digest]}"
     if before is not None and before.digest is not None and before.digest != one.digest:
         return fingerprint.changes(before, one)
     return "not in the cache"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from mmnotebook.analysis.tables import html_table
-from mmnotebook.errors import nearest
+from mmnotebook.errors import StorageError, nearest
 from mmnotebook.runtime import sizes
+from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.store import entries, eviction, folder
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Aside, Store, opened
@@ -112,6 +114,40 @@ class Cache:
         times = dict.fromkeys(("created", "used"), "datetime64[ns]")
         return frame.astype({**types, **times})
 
+    def dependencies(self, node: str) -> pd.DataFrame:
+        """What a node's latest entry depends on, besides its identity: what it was seen to read.
+
+        Parameters
+        ----------
+        node
+            The name of a node of which something is stored.
+
+        Returns
+        -------
+        DataFrame
+            A row per dependency. Columns: kind ("file", "missing file", "folder",
+            "environment variable", "network"), name (its path or name) and changed (is it another
+            now than when the node was computed?). None for a node that depends on nothing else.
+
+        Raises
+        ------
+        StorageError
+            When nothing is stored of such a node.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        for path in eviction.all_entries(open_store().inner):
+            if meta := _meta(path):
+                found[meta.get("node", "")] = meta
+        if node not in found:
+            near = nearest(node, found)
+            raise StorageError(
+                f"nothing is stored for {node!r}" + (f"; did you mean {near!r}?" if near else ""),
+                remedy="mm.cache.entries lists what is stored",
+            )
+        rows = outcome.stored(found[node]).rows()
+        frame = pd.DataFrame(rows, columns=["kind", "name", "changed"])
+        return frame.astype({"changed": bool})
+
     def clear(self, node: str | None = None) -> Freed:
         """Remove what is stored, except for what results of living kernels use.
 
@@ -152,6 +188,13 @@ class Cache:
             f"{sizes.text(size)} of at most {sizes.text(store.limit)}; "
             f"in this kernel {store.hits} found, {store.misses} not"
         )
+
+
+def _meta(path: Path) -> Mapping[str, Any] | None:
+    try:
+        return entries.read_manifest(path).meta
+    except Damaged:
+        return None
 
 
 def _row(path: Path) -> tuple[Any, ...] | None:

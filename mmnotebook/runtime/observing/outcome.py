@@ -43,9 +43,27 @@ class Seen:
         found = self.observed.digest()
         return digest((found, self.kernel)) if self.kernel else found
 
+    def rows(self) -> list[tuple[str, str, bool]]:
+        """Of each dependency its kind, its name, and whether it has changed."""
+        seen = self.observed
+        alone: list[tuple[str, str, Observed]] = []
+        for path, content in seen.files.items():
+            kind = "missing file" if content is None else "file"
+            alone.append((kind, path, Observed(files={path: content})))
+        for path, listing in seen.folders.items():
+            alone.append(("folder", path, Observed(folders={path: listing})))
+        for name, value in seen.environment.items():
+            alone.append(("environment variable", name, Observed(environment={name: value})))
+        rows = [(kind, name, bool(one.changed())) for kind, name, one in sorted(alone, key=_order)]
+        return rows + [("network", "", self.kernel != _KERNEL)] * bool(self.kernel)
+
     def meta(self) -> dict[str, Any]:
         """What is stored of it with the entry, as JSON."""
         return {"observed": self.observed.to_data(), "kernel": self.kernel}
+
+
+def _order(row: tuple[str, str, Observed]) -> tuple[str, str]:
+    return row[:2]
 
 
 NOTHING = Seen(Observed())
