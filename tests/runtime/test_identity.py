@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from mmnotebook.errors import RunError
 from mmnotebook.graph.fingerprint import Unknowable
-from mmnotebook.runtime.data import identity, objects, sources, storage
+from mmnotebook.runtime.data import contents, identity, objects, sources, storage
 from tests.runtime.alike import same
 
 
@@ -193,35 +193,102 @@ def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
     assert identity.of_files(plan(table)) != first
 
 
-def test_a_file_that_was_just_changed_is_read_again(table: Path, read: list[Path]) -> None:
-    # Two changes within one tick of the file system's clock leave the same times.
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    """A file that is worth remembering, and has been as it is for long."""
+    path = tmp_path / "big.npy"
+    np.save(path, np.arange(1 << 18))
+    os.utime(path, (0, 0))
+    return path
+
+
+def is_on_disk(path: Path) -> bool:
+    return contents._kinds().get(path.stat().st_dev) in contents._ON_DISK
+
+
+def test_small_files_are_read_every_time(table: Path, read: list[Path]) -> None:
     assert identity.of_files(plan(table)) == identity.of_files(plan(table))
     assert read == [table, table]
 
 
-def test_a_file_is_read_once_until_it_is_touched(
-    table: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_was_just_changed_is_read_again(big: Path, read: list[Path]) -> None:
+    # Two changes within one tick of the file system's clock leave the same times.
+    assert contents.of(big) == contents.of(big)
+    assert read == [big, big]
+
+
+def test_a_big_file_is_read_once_until_it_is_touched(
+    big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "_SETTLED", -60)
-    first = identity.of_files(plan(table))
-    assert identity.of_files(plan(table)) == first
+    if not is_on_disk(big):
+        pytest.skip("the folder of temporary files is on no disk")
+    monkeypatch.setattr(contents, "_SETTLED", -60)
+    first = contents.of(big)
+    assert contents.of(big) == first
     assert len(read) == 1
-    before = table.stat()
-    table.write_text("a,b\n1,x\n2,z\n")
-    os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert identity.of_files(plan(table)) != first
+    before = big.stat()
+    np.save(big, np.arange(1 << 18)[::-1])
+    os.utime(big, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert contents.of(big) != first
     assert len(read) == 2
-    twin = table.with_name("twin")
-    twin.write_text("a,b\n1,x\n2,y\n")
-    twin.replace(table)
-    assert identity.of_files(plan(table)) == first
+    twin = big.with_name("twin")
+    with twin.open("wb") as file:
+        np.save(file, np.arange(1 << 18))
+    twin.replace(big)
+    assert contents.of(big) == first
     assert len(read) == 3
+
+
+def test_a_change_through_a_map_that_is_open_is_seen(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_SETTLED", -60)
+    held = np.load(big, mmap_mode="r+")
+    found = []
+    for number in range(6):
+        held[-1] = number  # after the first, none need give the file another time
+        found += [contents.of(big), contents.of(big)]
+    assert found[::2] == found[1::2]
+    assert len(set(found)) == 6
+
+
+def test_where_stamps_may_lie_every_file_is_read(
+    big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_SETTLED", -60)
+    monkeypatch.setattr(contents, "_ON_DISK", set())
+    assert contents.of(big) == contents.of(big)
+    assert len(read) == 2
+
+
+def test_all_that_is_in_a_folder_counts(tmp_path: Path) -> None:
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    for path in (folder / "inner", other):
+        path.mkdir(parents=True)
+        (path / "a").write_text("a")
+    (other / "back").symlink_to(tmp_path)  # in a circle
+    found = [contents.of(folder)]
+    (folder / "inner" / "b").write_text("")
+    found.append(contents.of(folder))
+    (folder / "inner" / "a").rename(folder / "a")
+    found.append(contents.of(folder))
+    (folder / "linked").symlink_to(other)
+    found.append(contents.of(folder))
+    (other / "a").write_text("b")
+    found.append(contents.of(folder))
+    assert len(set(found)) == 5
+    assert contents.of(folder) == found[-1]
+
+
+def test_each_file_is_read_once_for_all_of_its_parts(table: Path, read: list[Path]) -> None:
+    whole = plan(table)
+    identity.of_files(replace(whole, slices=whole.slices * 3))
+    assert read == [table]
 
 
 def test_the_same_path_in_another_folder_is_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "_SETTLED", -60)
     found = []
     for name, text in (("one", "a\n1\n"), ("two", "a\n2\n")):
         (tmp_path / name).mkdir()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import RunError
@@ -23,17 +21,11 @@ from mmnotebook.runtime.blocks.columns import (
     Tensors,
     Tuples,
 )
-from mmnotebook.runtime.data import readers, storage
+from mmnotebook.runtime.data import contents, readers
 from mmnotebook.runtime.data.formats import READERS, label_of
 from mmnotebook.runtime.data.sources import Plan, Slice
 
 _FORMAT = "data 2"
-_SETTLED = 2.0
-"""Seconds after which another change of a file has another time, on every file system."""
-
-_Stamp = tuple[int, int, int, int, int]
-_known: dict[str, tuple[_Stamp, str]] = {}
-_lock = threading.Lock()
 
 
 def of_blocks(blocks: Iterable[Block]) -> str:
@@ -78,22 +70,21 @@ def _of_dtype(dtype: Any) -> list[Any]:
 def of_files(plan: Plan) -> str:
     """The identity of what is read of files, 32 hex digits: their content, and what names it.
 
-    The digest of a file is remembered in this process for as long as the file is not touched.
-
     Raises
     ------
     RunError
         When a file cannot be read.
     """
-    return digest([_FORMAT, *map(_of_slice, plan.slices)])
+    content = functools.cache(_content)  # many parts of one file are read by themselves
+    return digest([_FORMAT, *(_of_slice(part, content) for part in plan.slices)])
 
 
-def _of_slice(part: Slice) -> list[Any]:
+def _of_slice(part: Slice, content_of: Callable[[str], str]) -> list[Any]:
     library = READERS[part.reader].library
     label = label_of(part.path) if part.reader == "image" else ""
     read_by = f"{library} {version(library)}" if library else ""
     try:
-        content = _content(part.path)
+        content = content_of(part.path)
     except RunError as error:
         if not part.one_of_many:
             raise
@@ -103,24 +94,7 @@ def _of_slice(part: Slice) -> list[Any]:
 
 def _content(path: str) -> str:
     """The digest of a file's content."""
-    where = str(Path(path).absolute())
     try:
-        stamp = _stamp(where)
-        with _lock:
-            remembered = _known.get(where)
-        if remembered is not None and remembered[0] == stamp:
-            return remembered[1]
-        begun = time.time_ns()
-        content = storage.fingerprint(Path(where))
-        if _stamp(where) == stamp and max(stamp[2:4]) < begun - _SETTLED * 1e9:
-            with _lock:
-                _known[where] = (stamp, content)
+        return contents.of_file(os.path.abspath(path))  # noqa: PTH100 - as it is, links and all
     except OSError as error:
         raise readers.unreadable(path, error) from error
-    return content
-
-
-def _stamp(path: str) -> _Stamp:
-    """What changes with a file: device, inode, times of change, size."""
-    found = os.stat(path)  # noqa: PTH116
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
