@@ -107,11 +107,16 @@ class Finishing:
         parts = plan.identities[name].parts
         if name in self.files:  # not when they were written meanwhile
             return identity.files(self.files[name]).digest in parts.values()
-        changed = [one for one, now in self._used(name).items() if parts.get(one) != now.digest]
+        changed = [one for one, now in self._now(name).items() if parts.get(one) != now.digest]
         if changed:
             what = changed[0].partition(" ")[2]
             plan.why[name] = f"always computed: what {what} reads changed while it ran"
         return not changed
+
+    def _now(self, name: str) -> dict[str, Identity]:
+        """The same as `_used`, under the settings of who runs the graph."""
+        caller = self.live.caller
+        return self._used(name) if caller is None else caller.run(self._used, name)
 
     def _used(self, name: str) -> dict[str, Identity]:
         """The functions and models of a node as they are now, by what they are in its identity."""

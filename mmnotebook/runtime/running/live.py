@@ -15,6 +15,7 @@ from typing import Any
 from mmnotebook.analysis.causes import Causes
 from mmnotebook.analysis.records import Warned
 from mmnotebook.errors import MMError
+from mmnotebook.runtime.caller import Caller
 
 KEPT = 10_000
 """The failures of a node that are kept while it is not known whether they end the run."""
@@ -106,6 +107,8 @@ class Live:
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     loans
         Of the warm models that the run uses; released when it ends.
+    caller
+        The settings under which functions and models are called, None for those of the thread.
     """
 
     run_id: str
@@ -126,6 +129,7 @@ class Live:
     )
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
+    caller: Caller | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
     # Taken again when the garbage collector makes an object warn while it is held.
