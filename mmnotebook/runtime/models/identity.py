@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmnotebook.graph.digests import settings
 from mmnotebook.graph.fingerprint import Identity, Unknowable, digest
 from mmnotebook.graph.models import ModelSpec
 
@@ -24,7 +25,14 @@ def of_loaded(spec: ModelSpec) -> Identity:
 def _loaded(spec: ModelSpec) -> tuple[Any, ...]:
     named = (spec.framework, spec.form, spec.fingerprint, spec.device)
     made = (spec.target, _sorted(spec.params), _sorted(spec.extra), _sorted(spec.env_vars))
-    return (*named, *made, spec.large_model or spec.model_copies is not None)
+    shared = spec.large_model or spec.model_copies is not None
+    return (*named, *made, shared, _settings(spec))
+
+
+def _settings(spec: ModelSpec) -> list[tuple[str, Any]]:
+    """The settings that it may read as it loads or predicts; those that code names count there."""
+    libraries = settings.LIBRARIES if spec.framework == "python" else {spec.framework}
+    return settings.changed(set(libraries))
 
 
 def _sorted(values: Mapping[str, Any]) -> tuple[Any, ...]:

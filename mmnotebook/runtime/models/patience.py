@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import queue
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
+
+from mmnotebook.runtime import caller
 
 _LOCAL = threading.local()
 
@@ -34,7 +35,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
     _LOCAL.worker = None
     answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
     # What is known of this thread holds for that one: which node it works for, say.
-    worker.calls.put((functools.partial(contextvars.copy_context().run, work), answer))
+    worker.calls.put((functools.partial(caller.here().run, work), answer))
     try:
         good, value = answer.get(timeout=seconds)
     except queue.Empty:

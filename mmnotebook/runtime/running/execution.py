@@ -18,7 +18,7 @@ from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import assembling, events
+from mmnotebook.runtime import assembling, caller, events
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
@@ -50,6 +50,8 @@ class Execution:
 
     Attributes
     ----------
+    caller
+        The settings under which it runs: those of the thread that began it.
     live
         The run as its steps see it.
     over
@@ -75,6 +77,7 @@ class Execution:
         memory = psutil.virtual_memory()
         self.machine = Machine(memory.available, memory.total)
         self.keys = identity.models(prepared)
+        self.caller = caller.here()
         self.started = time.perf_counter()
         self.over = threading.Event()
         self.result: Result | None = None
@@ -84,10 +87,11 @@ class Execution:
         self._begin()
 
     def _begin(self) -> None:
-        self.plan: Plan = self._planned()
+        self.plan: Plan = self.caller.run(self._planned)
         limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
         tallies = {name: live.Tally() for name in self.order}
         self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
+        self.live.caller = self.caller
         self.finishing = Finishing(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()

@@ -129,9 +129,14 @@ class Finishing:
         if name in self.files:  # they may have been written meanwhile
             now = identity.files(self.files[name]).digest
             return "" if now in one.parts.values() else "its files changed while they were read"
-        changed = [part for part, now in self._used(name).items() if one.parts[part] != now.digest]
+        changed = [part for part, now in self._now(name).items() if one.parts[part] != now.digest]
         what = changed[0].partition(" ")[2] if changed else ""
         return f"what {what} reads changed while it ran" if changed else ""
+
+    def _now(self, name: str) -> dict[str, Identity]:
+        """The same as `_used`, under the settings of who runs the graph."""
+        caller = self.live.caller
+        return self._used(name) if caller is None else caller.run(self._used, name)
 
     def _used(self, name: str) -> dict[str, Identity]:
         """The functions and models of a node as they are now, by what they are in its identity."""

@@ -117,13 +117,17 @@ class Running:
 
     def start(self, runner: Any, options: Any) -> None:
         """Let it run in a thread of its own."""
-        run = self._execution.run
-        args, name = (runner, options), "mmnotebook-run"
-        threading.Thread(target=run, args=args, name=name, daemon=True).start()
+        args = self._execution.run, runner, options
+        self._start("mmnotebook-run", *args)
 
     def watch(self) -> None:
         """Watch it from a thread of its own."""
-        threading.Thread(target=self._watch, name="mmnotebook-watch", daemon=True).start()
+        self._start("mmnotebook-watch", self._watch)
+
+    def _start(self, name: str, *work: Any) -> None:
+        """Let something run in a thread of its own, under the settings of who called."""
+        run = self._execution.caller.run
+        threading.Thread(target=run, args=work, name=name, daemon=True).start()
 
     def wait_here(self) -> Result:
         """Watch it until it is over; a Ctrl-C ends it within two seconds."""

@@ -15,6 +15,7 @@ from typing import Any
 from mmnotebook.analysis.causes import Causes
 from mmnotebook.analysis.records import Warned
 from mmnotebook.errors import MMError
+from mmnotebook.runtime.caller import Caller
 from mmnotebook.runtime.observing import Record
 
 KEPT = 10_000
@@ -107,6 +108,8 @@ class Live:
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     loans
         Of the warm models that the run uses; released when it ends.
+    caller
+        The settings under which functions and models are called, None for those of the thread.
     """
 
     run_id: str
@@ -127,6 +130,7 @@ class Live:
     )
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
+    caller: Caller | None = None
     records: dict[str, Record] = field(default_factory=lambda: defaultdict(Record))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)

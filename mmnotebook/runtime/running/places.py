@@ -28,10 +28,18 @@ def current() -> Place | None:
 
 @contextlib.contextmanager
 def within(run: Live | None, node: str, model: str | None = None) -> Iterator[None]:
-    """Work for a node, or for a model in it; what is raised then is noted as theirs."""
+    """Work for a node, or for a model in it, under the settings of who runs the graph.
+
+    What is raised then is noted as theirs.
+    """
     if run is None:
         yield
         return
+    with contextlib.nullcontext() if run.caller is None else run.caller.entered():
+        yield from _noted(run, node, model)
+
+
+def _noted(run: Live, node: str, model: str | None) -> Iterator[None]:
     token = _place.set(Place(run, node, model))
     try:
         yield

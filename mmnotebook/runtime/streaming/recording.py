@@ -16,6 +16,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a
+from mmnotebook.runtime import caller
 from mmnotebook.runtime.blocks.columns import size_of
 from mmnotebook.runtime.node_fn import PlainFn
 from mmnotebook.runtime.running import logs
@@ -169,7 +170,10 @@ def record(
     pcoll | "tap" >> beam.ParDo(_Tap(job.id))
     _jobs[job.id] = job
     threading.Thread(
-        target=job.run, args=(pipeline,), name="mmnotebook-record", daemon=True
+        target=caller.here().run,
+        args=(job.run, pipeline),
+        name="mmnotebook-record",
+        daemon=True,
     ).start()
     try:
         ended = _wait(name, job, None if pcoll.is_bounded else _limits(), Line(progress))

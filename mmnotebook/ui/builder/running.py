@@ -9,6 +9,7 @@ from typing import Any
 from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.graph import Graph
+from mmnotebook.runtime import caller
 from mmnotebook.ui.builder import status
 
 PACE = 0.15
@@ -59,7 +60,10 @@ class Runner:
             self.graph, self._running, self._stopped = graph, None, False
             self._tell(status.PREPARING)
             self._thread = threading.Thread(
-                target=self._run, args=(graph, how), name="mmnotebook-builder", daemon=True
+                target=caller.here().run,
+                args=(self._run, graph, how),
+                name="mmnotebook-builder",
+                daemon=True,
             )
             self._thread.start()
             return True

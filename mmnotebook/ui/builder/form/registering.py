@@ -12,6 +12,7 @@ from ipywidgets import HTML, HBox, Layout, VBox
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names
+from mmnotebook.runtime import caller
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Wrong
 from mmnotebook.ui.builder.form.example_fields import ExampleFields
@@ -124,7 +125,9 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             style.put(self.register, True, "disabled")
             words = f'<div class="mm-busy" role="status">{escape(said)}</div>'
             style.put(self._line, words)
-            self._worker = threading.Thread(target=self._run, args=(work,), daemon=True)
+            self._worker = threading.Thread(
+                target=caller.here().run, args=(self._run, work), daemon=True
+            )
             self._worker.start()
 
     def _run(self, work: Callable[[], str]) -> None:
