@@ -15,6 +15,7 @@ from typing import Any
 from mmnotebook.analysis.causes import Causes
 from mmnotebook.analysis.records import Warned
 from mmnotebook.errors import MMError
+from mmnotebook.runtime.observing import Record
 
 KEPT = 10_000
 """The failures of a node that are kept while it is not known whether they end the run."""
@@ -106,6 +107,9 @@ class Live:
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     loans
         Of the warm models that the run uses; released when it ends.
+    records
+        By node, what its functions and models really do; of a node that has none, nothing is
+        watched.
     """
 
     run_id: str
@@ -126,6 +130,7 @@ class Live:
     )
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
     # Taken again when the garbage collector makes an object warn while it is held.
@@ -246,5 +251,9 @@ def stop(run_id: str, cause: MMError) -> MMError:
 def end(run_id: str) -> None:
     """Close the channel of a run."""
     run = _runs.pop(run_id, None)
-    for loan in run.loans if run is not None else ():
+    if run is None:
+        return
+    for loan in run.loans:
         loan.release()
+    for record in run.records.values():
+        record.close()
