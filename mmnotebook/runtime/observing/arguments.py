@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 UNKNOWN = object()
 """In place of an argument that cannot be had."""
 _SKIPPED = {"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL", "NOP"}
-_NAMED = ("CALL_KW", "CALL_FUNCTION_KW")
 _LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
+_PLAIN = (*_LOCAL, "LOAD_CONST", "LOAD_GLOBAL", "LOAD_NAME")
+_NAMED = ("CALL_KW", "CALL_FUNCTION_KW")
 
 
 class Call(NamedTuple):
@@ -35,7 +36,7 @@ def count(frame: FrameType) -> int | None:
 def first(frame: FrameType) -> Any:
     """The first argument of the call that a frame makes, `UNKNOWN` when it cannot be had."""
     call = _call(frame.f_code, frame.f_lasti)
-    if call is None or not call.number:
+    if call is None:
         return UNKNOWN
     if call.loads == "LOAD_CONST":
         return call.name
@@ -63,10 +64,7 @@ def _call(code: CodeType, at: int) -> Call | None:
         before.pop()
     number = call.arg or 0
     given = before[len(before) - number :] if number else []
-    if len(given) < number or not all(one.opname.startswith("LOAD_") for one in given):
-        return None
-    if any(one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) for one in given):
-        return None
-    if not number:
-        return Call(0, "", None)
+    plain = all(one.opname.startswith(_PLAIN) for one in given)
+    if not given or len(given) < number or not plain:
+        return Call(number, "", None)
     return Call(number, given[0].opname, given[0].argval)

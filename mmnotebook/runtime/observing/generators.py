@@ -7,8 +7,10 @@ The states are compared as bytes where they lie in memory: asking for them takes
 from __future__ import annotations
 
 import ctypes
+import inspect
 import pickle
 import sys
+from types import CodeType
 from typing import Any
 
 _HEAD = object.__basicsize__
@@ -32,6 +34,14 @@ def states(*, whole: bool) -> dict[str, Any]:
         if (cuda := _cuda(torch)) is not None:
             found["torch on GPU"] = cuda
     return found
+
+
+def codes() -> dict[CodeType, str]:
+    """Code that runs when a library whose generator cannot be seen draws, and its name."""
+    seeds = sys.modules.get("tensorflow.python.framework.random_seed")
+    function = getattr(seeds, "get_seed", None)
+    function = inspect.unwrap(function) if function is not None else None
+    return {} if function is None else {function.__code__: "TensorFlow"}
 
 
 def drawn(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -45,5 +45,5 @@ def stop(listener: Listener) -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    for listener in _listeners:
+    for listener in _listeners or ():  # None when the interpreter ends
         listener(event, arguments)

@@ -122,7 +122,8 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
         library |= whose is Whose.LIBRARY
         importing |= whose is Whose.IMPORT
         inner = one
-    by_user = ended is Whose.USER or (inner is not None and inner.f_code in entries)
+    entered = not library and inner is not None and inner.f_code in entries
+    by_user = ended is Whose.USER or entered
     whose = Whose.LIBRARY if library else Whose.USER if by_user else Whose.OURS
     return Caller(whose, by_user, importing, inner)
 

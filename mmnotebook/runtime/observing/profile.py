@@ -14,11 +14,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from mmnotebook.runtime.observing import arguments, asking, current, origins, paths
+from mmnotebook.runtime.observing import arguments, asking, current, generators, origins, paths
 from mmnotebook.runtime.observing.asking import Kind
 from mmnotebook.runtime.observing.origins import Caller, Whose
 from mmnotebook.runtime.observing.record import Record
 
+PATIENCE = 200_000
+"""The most events beyond those that a node may give, until it is known what a call answers."""
 _SEED = random.Random.seed.__code__
 _SYSTEM = {
     value.__code__
@@ -37,6 +39,7 @@ class Profile:
         self.record = record
         self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
         self._codes: set[Any] = set()
+        self._told_of = {_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
         self._on = False
 
     def __enter__(self) -> None:
@@ -52,7 +55,6 @@ class Profile:
     def __exit__(self, *error: object) -> None:
         if not self._on:
             return
-        self._on = False
         if sys.getprofile() == self._called:
             self._off()
         else:
@@ -73,8 +75,10 @@ class Profile:
     def _called(self, frame: FrameType, event: str, argument: Any) -> None:
         record = self.record
         record.events_left -= 1
-        if record.events_left < 0:
+        if record.events_left < 0 and not (self._waiting and record.events_left > -PATIENCE):
             self._off()
+            self._on = False
+            self._settle()
             return
         try:
             if event == "c_call":
@@ -86,7 +90,7 @@ class Profile:
                 if code not in self._codes:
                     self._codes.add(code)
                     self._first(frame)
-                if code in _TOLD:
+                if code in self._told_of:
                     self._told(frame)
             elif event == "return" and self._waiting:
                 for done in self._waiting.pop(frame, ()):
@@ -114,8 +118,10 @@ class Profile:
         elif code is _SEED:
             if frame.f_locals.get("a") is None:
                 self.record.varies(_ENTROPY)
-        else:
+        elif code in _SYSTEM:
             self.record.varies(_ENTROPY)
+        else:
+            self.record.varies(f"it drew random numbers ({generators.codes()[code]})")
 
     def _variable(self, key: Any) -> None:
         if isinstance(key, (str, bytes)):
@@ -141,7 +147,7 @@ class Profile:
             with current.unseen():
                 record.asks(".")
         elif who.whose is Whose.USER:
-            record.varies(f"it asks the system ({asking.name(function)})")
+            self._later(who, f"it asks the system ({asking.name(function)})")
 
     def _clock(self, function: Any, frame: FrameType, who: Caller) -> None:
         count = arguments.count(frame)
@@ -154,7 +160,7 @@ class Profile:
             self._later(who, why)
 
     def _later(self, who: Caller, why: str) -> None:
-        """It counts unless the library that did it answers with what cannot tell of it."""
+        """It counts unless the function that did it answers with what cannot tell of it."""
         if who.outermost is None:
             self.record.varies(why)
             return
@@ -194,9 +200,6 @@ class Profile:
         if not isinstance(answer, bool):
             with current.unseen():
                 self.record.looks(name, stamp=True)
-
-
-_TOLD = frozenset({_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM})
 
 
 def _tells_nothing(answer: Any) -> bool:

@@ -190,7 +190,7 @@ class Record:
         with self._lock:
             files, folders = dict(self._files), dict(self._folders)
             environment, late = dict(self._environment), dict(self._late)
-        mapped = _mapped()
+        mapped = _mapped() if files else frozenset()
         for path, state in files.items():
             if path in late:
                 files[path] = states.again(path, states.CONTENT)
