@@ -72,6 +72,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
         self.track.check()
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
+            self.track.meets(element)
         for made in self.track.timed(lambda: self.blocks(element)):
             if isinstance(made, Block):
                 self.track.flow.given += weight(made)

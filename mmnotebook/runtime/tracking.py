@@ -11,9 +11,11 @@ from apache_beam.metrics import Metrics
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Same, Selected, Tuples
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
+from mmnotebook.runtime.observing import paths, within
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 
@@ -57,6 +59,7 @@ class Tracker:
         self.run = live.find(run_id)
         self.tally = self.run.tallies[node] if self.run else live.Tally()
         self.flow = self.tally.flows[step]
+        self.record = self.run.records.get(node) if self.run else None
         self.seconds = 0.0
         self._ahead = 0
         self._counts = dict.fromkeys(("elements_in", "elements_out", "failed", PASSING), 0)
@@ -175,7 +178,7 @@ class Tracker:
         while True:
             started = time.perf_counter()
             try:
-                with places.within(self.run, self.node):
+                with places.within(self.run, self.node), within(self.record):
                     iterator = iter(make()) if iterator is None else iterator
                     item = next(iterator, _END)
             finally:
@@ -184,12 +187,31 @@ class Tracker:
                 return
             yield item
 
+    def meets(self, block: Block) -> None:
+        """Let the folders be watched that the elements of a block name."""
+        if self.record is not None:
+            for column in _texts(block.values):
+                self.record.watch(paths.in_values(column))
+
     def publish(self) -> None:
         """Into Beam's metrics; to be called before a bundle ends."""
         counts = {**self._counts, "microseconds": round(self.seconds * 1e6)}
         add_counts(self.run, NODE_NAMESPACE + self.node, counts)
         self._counts = dict.fromkeys(self._counts, 0)
         self.seconds = 0.0
+
+
+def _texts(column: Column) -> Iterator[Iterable[Any]]:
+    """Those parts of a column that may hold texts."""
+    if isinstance(column, Objects):
+        yield column.values
+    elif isinstance(column, Same):
+        yield [column.value]
+    elif isinstance(column, Selected):
+        yield from _texts(column.records)
+    elif isinstance(column, (Records, Tuples)):
+        for one in column.columns.values() if isinstance(column, Records) else column.columns:
+            yield from _texts(one)
 
 
 def may_pass(error: BaseException) -> bool:

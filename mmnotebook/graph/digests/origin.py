@@ -39,7 +39,7 @@ def not_loaded(name: str) -> str | None:
     if spec is None:
         return None
     places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
-    return _version(top) if not places or _is_installed(places[0]) else None
+    return _version(top) if not places or is_installed(places[0]) else None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -56,11 +56,11 @@ def _library(name: str, module: types.ModuleType | None) -> str | None:
             # What compiled code makes, such as torch._C._nn, is its package's.
             return _version(name) if spec is not None else library(name.rpartition(".")[0])
         file = places[0]
-    return _version(name) if _is_installed(file) else None
+    return _version(name) if is_installed(file) else None
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_installed(file: str | None) -> bool:
+def is_installed(file: str | None) -> bool:
     """Is a file part of Python or of an installed package?"""
     if file is None:
         return True

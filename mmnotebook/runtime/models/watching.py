@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from mmnotebook.runtime.observing import hearing
 
 _EVENTS = frozenset(
     {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
@@ -28,29 +28,14 @@ class Watch:
     connected: bool = False
 
 
-_watches: list[Watch] = []
-_lock = threading.Lock()
-_installed = False
-
-
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Watch what runs inside; nothing is changed or kept from happening."""
-    global _installed
     watch = Watch()
-    with _lock:
-        if not _installed:
-            sys.addaudithook(_notice)
-            _installed = True
-        _watches.append(watch)
-    try:
-        yield watch
-    finally:
-        with _lock:
-            _watches.remove(watch)
 
-
-def _notice(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watches and event in _EVENTS:
-        for watch in tuple(_watches):
+    def notice(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _EVENTS:
             watch.connected = True
+
+    with hearing.heard(notice):
+        yield watch

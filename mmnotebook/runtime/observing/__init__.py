@@ -1,32 +1,12 @@
-from __future__ import annotations
+"""What the functions and models of a node really do while it is computed.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+A `Record` is filled while a node's step works `within` it. Four things fill it: an audit hook, the
+states of the global generators, a profiler on the first elements, and the kernel's word on files
+that compiled code opens. What came of it is `Observed`.
+"""
 
+from mmnotebook.runtime.observing.observed import Observed
+from mmnotebook.runtime.observing.record import Record
+from mmnotebook.runtime.observing.within import within
 
-@dataclass(frozen=True)
-class Observed:
-    files: Mapping[str, str | None] = field(default_factory=dict)
-    folders: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str | None] = field(default_factory=dict)
-    network: bool = False
-    volatile: str = ""
-
-    def to_data(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_data(cls, data: Any) -> Observed:
-        return cls()
-
-    def changed(self) -> str:
-        return ""
-
-    def digest(self) -> str:
-        return ""
-
-
-class Record:
-    def observed(self) -> Observed:
-        return Observed()
+__all__ = ["Observed", "Record", "within"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmnotebook.graph.fingerprint import FILES, NETWORK, Identity, digest
-from mmnotebook.runtime.observing import Observed
+from mmnotebook.runtime.observing.observed import Observed
+from mmnotebook.runtime.observing.record import Record
 
 volatile: dict[str, str] = {}
 """By the digest of what a node computes, why this process saw that no other run may reuse it."""
@@ -75,22 +76,23 @@ def stored(meta: Mapping[str, Any]) -> Seen:
     return NOTHING if seen is None else Seen(Observed.from_data(seen["observed"]), seen["kernel"])
 
 
-def judged(identity: Identity, observed: Observed | None) -> tuple[Seen, str]:
+def judged(identity: Identity, record: Record | None) -> tuple[Seen, str]:
     """What a node depends on, and why no other run may reuse what it gave, or "".
 
     Parameters
     ----------
     identity
         What the node computes.
-    observed
+    record
         What was seen of it; None where nobody watched.
     """
-    if observed is None:
+    if record is None:
         return NOTHING, "it ran where it cannot be observed"
+    observed = record.observed()
     if identity.stated:
         return Seen(replace(observed, network=False, volatile="")), ""
-    if observed.volatile:
-        return NOTHING, observed.volatile
+    if observed.volatile or record.unwatched:
+        return NOTHING, observed.volatile or record.unwatched[0]
     if FILES in identity.may and not (observed.files or observed.folders):
         return NOTHING, "it may open files, and none was seen"
     network = observed.network or NETWORK in identity.may

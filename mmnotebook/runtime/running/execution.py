@@ -92,6 +92,7 @@ class Execution:
         tallies = {name: live.Tally() for name in self.order}
         self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
         self.live.caller = self.caller
+        self.live.records = self.plan.records()
         self.finishing = Finishing(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()

@@ -114,7 +114,7 @@ class Finishing:
         seen, reason = outcome.NOTHING, one.reason
         if one.digest is not None:
             if node.functions or node.models:
-                record = self.live.records[name].observed() if is_here else None
+                record = self.live.records.get(name) if is_here else None
                 seen, reason = outcome.judged(one, record)
             reason = _differing(whole) or reason or self._reason(name, one)
             plan.drafts[name].identity = one.digest

@@ -110,6 +110,9 @@ class Live:
         Of the warm models that the run uses; released when it ends.
     caller
         The settings under which functions and models are called, None for those of the thread.
+    records
+        By node, what its functions and models really do; of a node that has none, nothing is
+        watched.
     """
 
     run_id: str
@@ -131,7 +134,7 @@ class Live:
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     loans: list[Any] = field(default_factory=list)
     caller: Caller | None = None
-    records: dict[str, Record] = field(default_factory=lambda: defaultdict(Record))
+    records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
     # Taken again when the garbage collector makes an object warn while it is held.
@@ -252,5 +255,9 @@ def stop(run_id: str, cause: MMError) -> MMError:
 def end(run_id: str) -> None:
     """Close the channel of a run."""
     run = _runs.pop(run_id, None)
-    for loan in run.loans if run is not None else ():
+    if run is None:
+        return
+    for loan in run.loans:
         loan.release()
+    for record in run.records.values():
+        record.close()

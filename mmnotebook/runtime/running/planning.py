@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mmnotebook.errors import MMError
 from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Behind, Identity
 from mmnotebook.runtime import timed
 from mmnotebook.runtime.data import objects
-from mmnotebook.runtime.observing import outcome
+from mmnotebook.runtime.observing import Record, outcome
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
 from mmnotebook.runtime.running import identity, measures
@@ -74,6 +75,24 @@ class Plan:
     def sources(self, name: str) -> list[str]:
         """The sources that a node comes from."""
         return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
+
+    def records(self) -> dict[str, Record]:
+        """Where what functions and models do is noted, for each node that is computed."""
+        made = {}
+        for name in self.drafts:
+            used = self.used(name)
+            if used:
+                codes = None if self.prepared.graph[name].models else self.identities[name].codes
+                made[name] = Record(used, codes)
+        return made
+
+    def used(self, name: str) -> list[Any]:
+        """The functions and models of a node."""
+        prepared, node = self.prepared, self.prepared.graph[name]
+        models = [prepared.models[one] for one in node.models]
+        if name in prepared.refreshed:
+            models.append(prepared.refreshed[name])
+        return [*(prepared.functions[one] for one in node.functions), *models]
 
     def draft(self, name: str) -> Draft:
         """Where a node's elements are to be stored; under a name of no use to others where what

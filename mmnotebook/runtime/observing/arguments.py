@@ -1,0 +1,70 @@
+"""The first argument of a call of a builtin, found in the frame that makes the call.
+
+A profiler is told which builtin is called, not with what. The instructions before the call say
+where each argument comes from; where all are plain names or constants, the first can be had.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+UNKNOWN = object()
+"""In place of an argument that cannot be had."""
+_SKIPPED = {"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL", "NOP"}
+_LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
+_PLAIN = (*_LOCAL, "LOAD_CONST", "LOAD_GLOBAL", "LOAD_NAME")
+_NAMED = ("CALL_KW", "CALL_FUNCTION_KW")
+
+
+class Call(NamedTuple):
+    """How a call is written: its number of arguments, and the instruction of the first one."""
+
+    number: int
+    loads: str
+    name: Any
+
+
+def count(frame: FrameType) -> int | None:
+    """How many arguments the call has that a frame makes; None when that is not plain."""
+    call = _call(frame.f_code, frame.f_lasti)
+    return None if call is None else call.number
+
+
+def first(frame: FrameType) -> Any:
+    """The first argument of the call that a frame makes, `UNKNOWN` when it cannot be had."""
+    call = _call(frame.f_code, frame.f_lasti)
+    if call is None:
+        return UNKNOWN
+    if call.loads == "LOAD_CONST":
+        return call.name
+    if call.loads.startswith(_LOCAL):
+        return frame.f_locals.get(call.name, UNKNOWN)
+    if call.loads in ("LOAD_GLOBAL", "LOAD_NAME"):
+        found = frame.f_locals.get(call.name, UNKNOWN) if call.loads == "LOAD_NAME" else UNKNOWN
+        return frame.f_globals.get(call.name, UNKNOWN) if found is UNKNOWN else found
+    return UNKNOWN
+
+
+@functools.lru_cache(maxsize=1024)
+def _call(code: CodeType, at: int) -> Call | None:
+    before = []
+    for one in dis.get_instructions(code):
+        if one.offset > at:
+            break
+        if one.opname not in _SKIPPED:
+            before.append(one)
+    call = before.pop() if before else None
+    if call is None or not call.opname.startswith("CALL") or call.opname.endswith("_EX"):
+        return None
+    # The names of those that are given by name come last before the call.
+    if call.opname in _NAMED or (before and before[-1].opname == "KW_NAMES"):
+        before.pop()
+    number = call.arg or 0
+    given = before[len(before) - number :] if number else []
+    plain = all(one.opname.startswith(_PLAIN) for one in given)
+    if not given or len(given) < number or not plain:
+        return Call(number, "", None)
+    return Call(number, given[0].opname, given[0].argval)

@@ -1,0 +1,221 @@
+"""Files that anybody opens in some folders, as the kernel tells it: compiled code too.
+
+Linux alone has it, as inotify. A file that is mapped into memory before a run begins is read
+without a word of it, as is one on a network drive that another machine changes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+FOLDERS = 1000
+"""The most folders that are watched for one node."""
+_DEEP = 200
+"""The most folders below one that is named; more of them are not watched for it."""
+_ACCESS, _MODIFY, _WRITTEN, _OPEN = 0x1, 0x2, 0x8, 0x20
+_MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
+_OVERFLOW, _IGNORED, _IS_FOLDER = 0x4000, 0x8000, 0x40000000
+_MASK = _ACCESS | _MODIFY | _OPEN | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
+_CHANGES = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
+_HEAD = struct.Struct("iIII")
+_BUFFER = 1 << 16
+_FRONTEND = (".ipynb", ".ipynb_checkpoints")
+"""What a notebook's frontend reads and writes beside the notebook, at times of its own."""
+
+
+class _Kernel:
+    """The one inotify of this process, with the folders that it watches."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.pid = os.getpid()
+        self.library: Any = None
+        self.handle = -1
+        self.folders: dict[int, str] = {}
+        self.numbers: dict[str, int] = {}
+        self.watched: dict[str, list[Watched]] = {}
+        self.inside: list[Watched] = []
+        if sys.platform == "linux":
+            with suppress(OSError, AttributeError):
+                self.library = ctypes.CDLL(None, use_errno=True)
+                self.handle = self.library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def add(self, folder: str, who: Watched) -> bool:
+        """Watch a folder for somebody; False when the kernel will not."""
+        with self.lock:
+            if folder not in self.numbers:
+                number = self.library.inotify_add_watch(self.handle, os.fsencode(folder), _MASK)
+                if number < 0:
+                    return False
+                # Two names of one folder have one number.
+                self.numbers[folder] = number
+                self.folders.setdefault(number, folder)
+            self.watched.setdefault(self.folders[self.numbers[folder]], []).append(who)
+        return True
+
+    def remove(self, folder: str, who: Watched) -> None:
+        """Watch a folder no more for somebody."""
+        with self.lock:
+            first = self.folders.get(self.numbers.get(folder, -1))
+            if first is None or who not in self.watched.get(first, ()):
+                return
+            self.watched[first].remove(who)
+            if self.watched[first]:
+                return
+            number = self.numbers[folder]
+            self.library.inotify_rm_watch(self.handle, number)
+            del self.watched[first], self.folders[number]
+            for name in [name for name, one in self.numbers.items() if one == number]:
+                del self.numbers[name]
+
+    def read(self) -> None:
+        """Hand what has happened so far to those who are inside now."""
+        with self.lock:
+            while True:
+                try:
+                    data = os.read(self.handle, _BUFFER)
+                except OSError:  # there is nothing more
+                    return
+                for number, mask, name in _events(data):
+                    for who in self._concerned(number, mask):
+                        who.happened.append((self.folders.get(number, ""), mask, name))
+
+    def _concerned(self, number: int, mask: int) -> list[Watched]:
+        if mask & _OVERFLOW:
+            return self.inside
+        return [one for one in self.watched.get(self.folders.get(number, ""), ()) if one.is_inside]
+
+
+def _events(data: bytes) -> Iterator[tuple[int, int, str]]:
+    at = 0
+    while at < len(data):
+        number, mask, _, length = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        name = os.fsdecode(data[at : at + length].rstrip(b"\0"))
+        at += length
+        if not mask & _IGNORED:
+            yield number, mask, name
+
+
+_kernel: _Kernel | None = None
+_lock = threading.Lock()
+
+
+def _get() -> _Kernel:
+    global _kernel
+    with _lock:
+        if _kernel is None or _kernel.pid != os.getpid():  # a child would take its parent's events
+            _kernel = _Kernel()
+        return _kernel
+
+
+class Happened:
+    """What was seen in the folders that are watched."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, None] = {}
+        self.listed: dict[str, None] = {}
+        self.written: dict[str, None] = {}
+        self.missed = False
+
+
+class Watched:
+    """The folders that are watched for one node.
+
+    Attributes
+    ----------
+    works
+        Is there anything that tells of files?
+    """
+
+    def __init__(self) -> None:
+        self._kernel = _get()
+        self.works = self._kernel.handle >= 0
+        self.happened: list[tuple[str, int, str]] = []
+        self.is_inside = 0
+        self._folders: set[str] = set()
+        self._named: set[str] = set()
+        if self.works:
+            with suppress(OSError):
+                self._add(os.getcwd())
+
+    def add(self, path: str) -> str | None:
+        """Watch a path: a folder with those below, a file's folder; why not, when not."""
+        if not self.works or path in self._named:
+            return None
+        self._named.add(path)
+        if not os.path.isdir(path):
+            return self._add(os.path.dirname(path))
+        found = [path]
+        for folder in found:
+            with suppress(OSError), os.scandir(folder) as entries:
+                found += [one.path for one in entries if one.is_dir(follow_symlinks=False)]
+            if len(found) > _DEEP:
+                return self._add(path) or f"there are too many folders in {path} to watch them"
+        return next((why for one in found if (why := self._add(one)) is not None), None)
+
+    def _add(self, folder: str) -> str | None:
+        if folder in self._folders:
+            return None
+        if len(self._folders) >= FOLDERS:
+            return f"it names more than {FOLDERS:,} folders"
+        self._folders.add(folder)
+        if self._kernel.add(folder, self):
+            return None
+        return f"the folder {folder} cannot be watched"
+
+    def enter(self) -> None:
+        """What happens from now on is the node's."""
+        if self.works:
+            self._kernel.read()
+            self.is_inside += 1
+            self._kernel.inside.append(self)
+
+    def leave(self) -> Happened | None:
+        """What has happened since; None for nothing."""
+        if not self.works:
+            return None
+        self._kernel.read()
+        self.is_inside -= 1
+        self._kernel.inside.remove(self)
+        if not self.happened:
+            return None
+        events, self.happened = self.happened, []
+        return self._told(events)
+
+    def _told(self, events: list[tuple[str, int, str]]) -> Happened:
+        told = Happened()
+        for folder, mask, name in events:
+            path = os.path.join(folder, name) if name else folder
+            if mask & _OVERFLOW:
+                told.missed = True
+            elif path.endswith(_FRONTEND):
+                continue
+            elif mask & _IS_FOLDER:
+                self._folder(told, path, mask)
+            elif mask & _CHANGES:
+                told.written[path] = None
+            else:
+                told.opened[path] = None
+        return told
+
+    def _folder(self, told: Happened, path: str, mask: int) -> None:
+        if mask & _CHANGES:
+            if mask & (_CREATE | _MOVED_TO):
+                self._add(path)
+            told.written[path] = None
+        elif path in self._named:
+            told.listed[path] = None
+
+    def close(self) -> None:
+        """Watch nothing more."""
+        folders, self._folders = self._folders, set()
+        for folder in folders:
+            self._kernel.remove(folder, self)

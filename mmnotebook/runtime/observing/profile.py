@@ -1,0 +1,210 @@
+"""What the builtins tell nobody: the clock, entropy, what files and variables are there.
+
+On the first elements of a node a profiler is told of every call, until the node has used up what
+it may cost. It is put into a thread that has none, and taken out again.
+"""
+
+from __future__ import annotations
+
+import _random
+import os
+import random
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from mmnotebook.runtime.observing import arguments, asking, current, generators, origins, paths
+from mmnotebook.runtime.observing.asking import Kind
+from mmnotebook.runtime.observing.origins import Caller, Whose
+from mmnotebook.runtime.observing.record import Record
+
+PATIENCE = 200_000
+"""The most events beyond those that a node may give, until it is known what a call answers."""
+_SEED = random.Random.seed.__code__
+_SYSTEM = {
+    value.__code__
+    for name, value in vars(random.SystemRandom).items()
+    if hasattr(value, "__code__") and name in vars(_random.Random)
+}
+_VARIABLE = type(os.environ).__getitem__.__code__
+_ALL_VARIABLES = type(os.environ).__iter__.__code__
+_ENTROPY = "it drew random numbers (the system)"
+
+
+class Profile:
+    """A profiler of this thread that fills a record; use it with `with`."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
+        self._codes: set[Any] = set()
+        self._told_of = {_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
+        self._on = False
+
+    def __enter__(self) -> None:
+        if self.record.events_left <= 0:
+            return
+        if sys.getprofile() is not None:
+            self.record.misses("another profiler is in use")
+            return
+        self._on = True
+        with current.unseen():
+            sys.setprofile(self._called)
+
+    def __exit__(self, *error: object) -> None:
+        if not self._on:
+            return
+        if sys.getprofile() == self._called:
+            self._off()
+        else:
+            self.record.misses("what it runs sets a profiler")
+        self._settle()
+
+    def _off(self) -> None:
+        with current.unseen():
+            sys.setprofile(None)
+
+    def _settle(self) -> None:
+        """What has not returned yet is taken for something that counts."""
+        waiting, self._waiting = self._waiting, {}
+        for frame in waiting.values():
+            for done in frame:
+                done(Ellipsis)
+
+    def _called(self, frame: FrameType, event: str, argument: Any) -> None:
+        record = self.record
+        record.events_left -= 1
+        if record.events_left < 0 and not (self._waiting and record.events_left > -PATIENCE):
+            self._off()
+            self._on = False
+            self._settle()
+            return
+        try:
+            if event == "c_call":
+                kind = asking.kind(argument)
+                if kind is not None:
+                    self._builtin(kind, argument, frame)
+            elif event == "call":
+                code = frame.f_code
+                if code not in self._codes:
+                    self._codes.add(code)
+                    self._first(frame)
+                if code in self._told_of:
+                    self._told(frame)
+            elif event == "return" and self._waiting:
+                for done in self._waiting.pop(frame, ()):
+                    done(argument)
+        except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
+            record.misses(f"a call could not be followed: {type(error).__name__}")
+
+    def _first(self, frame: FrameType) -> None:
+        """Code is run for the first time: does the identity know it?"""
+        known, code = self.record.known_codes, frame.f_code
+        if known is not None and code not in known and origins.of(frame) is Whose.USER:
+            self.record.varies(f"it ran code that cannot be followed ({code.co_name})")
+
+    def _told(self, frame: FrameType) -> None:
+        """A function in Python says more than the builtin that it calls."""
+        who = origins.caller(frame, self.record.entries)
+        if who.importing or who.whose is Whose.OURS:
+            return
+        code = frame.f_code
+        if code is _VARIABLE:
+            self._variable(frame.f_locals["key"])
+        elif code is _ALL_VARIABLES:
+            if who.whose is Whose.USER:
+                self.record.varies("it reads all environment variables")
+        elif code is _SEED:
+            if frame.f_locals.get("a") is None:
+                self.record.varies(_ENTROPY)
+        elif code in _SYSTEM:
+            self.record.varies(_ENTROPY)
+        else:
+            self.record.varies(f"it drew random numbers ({generators.codes()[code]})")
+
+    def _variable(self, key: Any) -> None:
+        if isinstance(key, (str, bytes)):
+            with current.unseen():
+                self.record.asks(os.fsdecode(key))
+
+    def _builtin(self, kind: Kind, function: Any, frame: FrameType) -> None:
+        record = self.record
+        who = origins.caller(frame, record.entries)
+        given = origins.of(frame) is Whose.OURS and function in record.builtins
+        if who.importing or (who.whose is Whose.OURS and not given):
+            return
+        if kind is Kind.CLOCK:
+            self._clock(function, frame, who)
+        elif kind is Kind.ENTROPY:
+            if who.whose is Whose.LIBRARY:
+                self._later(who, _ENTROPY)
+            else:
+                record.varies(_ENTROPY)
+        elif kind is Kind.FILE:
+            self._file(function, frame, who)
+        elif kind is Kind.FOLDER:
+            with current.unseen():
+                record.asks(".")
+        elif who.whose is Whose.USER:
+            self._later(who, f"it asks the system ({asking.name(function)})")
+
+    def _clock(self, function: Any, frame: FrameType, who: Caller) -> None:
+        count = arguments.count(frame)
+        if count is not None and not asking.reads_clock(function, count):
+            return
+        why = f"it reads the clock ({asking.name(function)})"
+        if origins.of(frame) in (Whose.USER, Whose.OURS):
+            self.record.varies(why)
+        elif who.by_user and not asking.is_interval(function):
+            self._later(who, why)
+
+    def _later(self, who: Caller, why: str) -> None:
+        """It counts unless the function that did it answers with what cannot tell of it."""
+        if who.outermost is None:
+            self.record.varies(why)
+            return
+
+        def done(answer: Any) -> None:
+            if not _tells_nothing(answer):
+                self.record.varies(why)
+
+        self._waiting.setdefault(who.outermost, []).append(done)
+
+    def _file(self, function: Any, frame: FrameType, who: Caller) -> None:
+        path: Any = asking.path(function)
+        if path is None:
+            path = arguments.first(frame)
+        if isinstance(path, int) or path is None:
+            if who.whose is Whose.USER and isinstance(path, int):
+                self.record.varies(f"it looks at files ({asking.name(function)})")
+            return
+        try:
+            name = os.fsdecode(path)
+        except TypeError:
+            self.record.varies(f"it looks at files ({asking.name(function)})")
+            return
+        if paths.is_kernel(name):
+            if who.whose is Whose.USER:
+                self.record.varies(f"it asks the system ({name})")
+            return
+        with current.unseen():
+            self.record.looks(name, stamp=False)
+        if who.outermost is None:
+            self._stamp(name, None)
+        else:
+            waiting = self._waiting.setdefault(who.outermost, [])
+            waiting.append(lambda answer: self._stamp(name, answer))
+
+    def _stamp(self, name: str, answer: Any) -> None:
+        if not isinstance(answer, bool):
+            with current.unseen():
+                self.record.looks(name, stamp=True)
+
+
+def _tells_nothing(answer: Any) -> bool:
+    """Is it nothing, or an array of numbers: neither a time nor a name that was made?"""
+    if answer is None:
+        return True
+    kind, shape = getattr(answer, "dtype", None), getattr(answer, "shape", ())
+    return bool(shape) and getattr(kind, "kind", "f") in "biufc"
