@@ -257,7 +257,7 @@ def test_code_that_the_identity_does_not_know_is_no_reason_to_trust_it(tmp_path:
         table = {"hidden": "more"}
 
         def f(x: int) -> Any:
-            return socket.__dict__.get("_x", getattr(sys.modules["hidden_" + "steps"], "more"))(x)
+            return socket.__dict__.get("_x", sys.modules["hidden_" + "steps"].more)(x)
 
         assert hidden_steps.more(1) == 2 and table
         assert values(run(f)) == [2, 3, 4]
