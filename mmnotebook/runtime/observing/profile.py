@@ -41,9 +41,10 @@ class Profile:
         self._codes: set[Any] = set()
         self._told_of = {_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
         self._on = False
+        self._called_first: FrameType | None = None
 
     def __enter__(self) -> None:
-        if self.record.events_left <= 0:
+        if self.record.events_left < self.record.burst:
             return
         if sys.getprofile() is not None:
             self.record.misses("another profiler is in use")
@@ -75,10 +76,7 @@ class Profile:
     def _called(self, frame: FrameType, event: str, argument: Any) -> None:
         record = self.record
         record.events_left -= 1
-        if record.events_left < 0 and not (self._waiting and record.events_left > -PATIENCE):
-            self._off()
-            self._on = False
-            self._settle()
+        if record.events_left < 0 and self._is_over():
             return
         try:
             if event == "c_call":
@@ -92,17 +90,42 @@ class Profile:
                     self._first(frame)
                 if code in self._told_of:
                     self._told(frame)
-            elif event == "return" and self._waiting:
-                for done in self._waiting.pop(frame, ()):
-                    done(argument)
+            elif event == "return":
+                if self._waiting:
+                    for done in self._waiting.pop(frame, ()):
+                        done(argument)
+                if frame is self._called_first:
+                    self._called_first, record.has_called = None, True
         except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
             record.misses(f"a call could not be followed: {type(error).__name__}")
 
+    def _is_over(self) -> bool:
+        """Take the profiler out, unless a call is to be seen to its end; the next time is longer.
+
+        What a function does last is seen in its first call, and in the long bursts of a long run.
+        """
+        record = self.record
+        if (self._waiting or self._called_first) and record.events_left > -PATIENCE:
+            return False
+        self._off()
+        self._on = False
+        record.burst *= 2
+        self._settle()
+        return True
+
     def _first(self, frame: FrameType) -> None:
         """Code is run for the first time: does the identity know it?"""
+        if not self.record.has_called and self._called_first is None and self._is_called(frame):
+            self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
         if known is not None and code not in known and origins.of(frame) is Whose.USER:
             self.record.varies(f"it ran code that cannot be followed ({code.co_name})")
+
+    def _is_called(self, frame: FrameType) -> bool:
+        """Is it a function of the node's that we call?"""
+        if frame.f_back is None or origins.of(frame.f_back) is not Whose.OURS:
+            return False
+        return frame.f_code in self.record.entries or origins.of(frame) is Whose.USER
 
     def _told(self, frame: FrameType) -> None:
         """A function in Python says more than the builtin that it calls."""

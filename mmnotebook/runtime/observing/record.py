@@ -18,12 +18,12 @@ from mmnotebook.runtime.observing.observed import Observed
 
 SMALL = 64 << 20
 """Bytes up to which a file is digested as soon as it is opened."""
-FIRST_EVENTS = 5000
+FIRST_EVENTS = 3000
 """How many events of the profiler a node gives at least, if there are so many."""
-EVENTS_PER_SECOND = 40_000
-"""How many more it may give for each second that it takes: about 3 % of its time."""
-_SELDOM = 0.02
-"""Seconds between what takes a tenth of a millisecond, so that it costs half a percent."""
+EVENTS_PER_SECOND = 20_000
+"""How many more it may give for each second of its thread's time: about 1 % of that."""
+_SELDOM = 0.1
+"""Seconds between what takes a tenth of a millisecond, so that it costs next to nothing."""
 _SETTLED_NS = 2 * 10**9
 """A file that was written longer ago than that changes its stamp when it is written again."""
 
@@ -43,6 +43,12 @@ class Record:
     ----------
     unwatched
         Why not everything could be watched, in the order in which that was found.
+    entered, seconds
+        How often a thread has worked for the node, and how long.
+    events_left, burst
+        How many events the profiler may give, and how many it gives at once.
+    has_called
+        Has a function of the node returned under the profiler?
 
     Examples
     --------
@@ -62,7 +68,8 @@ class Record:
         self.known_codes = known_codes
         self.entered = 0
         self.seconds = 0.0
-        self.events_left = FIRST_EVENTS
+        self.events_left = self.burst = FIRST_EVENTS
+        self.has_called = False
         self._due = 0.0
         functions = [_whole(one) for one in functions]
         self.builtins = frozenset(one for one in functions if isinstance(one, _BUILTIN))

@@ -30,9 +30,9 @@ def within(record: Record | None) -> Iterator[None]:
         yield
         return
     with current.unseen():
-        started = time.perf_counter()
+        started = time.thread_time()
         record.enter()
-        whole = record.is_due(started)
+        whole = record.is_due(time.perf_counter())
         before = generators.states(whole=whole)
     try:
         with hearing.heard(audit.notice), current.working_for(record), Profile(record):
@@ -42,4 +42,4 @@ def within(record: Record | None) -> Iterator[None]:
             after = generators.states(whole=whole)
             if library := generators.drawn(before, after):
                 record.varies(f"it drew random numbers ({library})")
-            record.leave(time.perf_counter() - started)
+            record.leave(time.thread_time() - started)
