@@ -69,10 +69,7 @@ class Observed:
                 return f"the folder {_name(path)} that it lists changed"
         for name, state in self.environment.items():
             if states.variable(name) != state:
-                what = "working directory"
-                if name != states.WORKING_FOLDER:
-                    what = f"environment variable {name}"
-                return f"the {what} that it reads changed"
+                return f"{_variable(name)} that it reads changed"
         return ""
 
     def digest(self) -> str:
@@ -110,6 +107,14 @@ class Observed:
 
 def _name(path: str) -> str:
     return os.path.basename(path.rstrip(os.sep)) or path
+
+
+def _variable(name: str) -> str:
+    if name == states.WORKING_FOLDER:
+        return "the working directory"
+    if name == states.ALL_VARIABLES:
+        return "an environment variable"
+    return f"the environment variable {name}"
 
 
 def _said(path: str, before: str | None, now: str | None) -> str:

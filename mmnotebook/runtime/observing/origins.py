@@ -37,8 +37,15 @@ class Whose(enum.Enum):
 def of(frame: FrameType) -> Whose:
     """Whose code a frame runs."""
     file = frame.f_code.co_filename
-    # Generated code has no file of its own; it is its module's.
-    return _of(file, str(frame.f_globals.get("__name__")) if file.startswith("<") else "")
+    if not file.startswith("<") or file.startswith("<frozen"):
+        return _of(file, "")
+    # Generated code has no file of its own; it is its module's, or of who calls it where that is
+    # no module: a method of a library's named tuple.
+    module = str(frame.f_globals.get("__name__"))
+    if module not in sys.modules and frame.f_back is not None:
+        back = of(frame.f_back)
+        return back if back in (Whose.LIBRARY, Whose.PYTHON) else Whose.USER
+    return _of(file, module)
 
 
 @functools.lru_cache(maxsize=8192)

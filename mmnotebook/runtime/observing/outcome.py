@@ -10,6 +10,7 @@ from typing import Any
 from mmnotebook.graph.fingerprint import FILES, NETWORK, Identity, digest
 from mmnotebook.runtime.observing.observed import Observed
 from mmnotebook.runtime.observing.record import Record
+from mmnotebook.runtime.observing.states import WORKING_FOLDER
 
 volatile: dict[str, str] = {}
 """By the digest of what a node computes, why this process saw that no other run may reuse it."""
@@ -54,7 +55,9 @@ class Seen:
         for path, listing in seen.folders.items():
             alone.append(("folder", path, Observed(folders={path: listing})))
         for name, value in seen.environment.items():
-            alone.append(("environment variable", name, Observed(environment={name: value})))
+            one = Observed(environment={name: value})
+            kind = "environment variable" if name != WORKING_FOLDER else "working directory"
+            alone.append((kind, name, one))
         rows = [(kind, name, bool(one.changed())) for kind, name, one in sorted(alone, key=_order)]
         return rows + [("network", "", self.kernel != _KERNEL)] * bool(self.kernel)
 

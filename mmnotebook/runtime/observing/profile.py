@@ -14,7 +14,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from mmnotebook.runtime.observing import arguments, asking, current, generators, origins, paths
+from mmnotebook.runtime.observing import (
+    arguments,
+    asking,
+    current,
+    generators,
+    origins,
+    paths,
+    states,
+)
 from mmnotebook.runtime.observing.asking import Kind
 from mmnotebook.runtime.observing.origins import Caller, Whose
 from mmnotebook.runtime.observing.record import Record
@@ -137,7 +145,7 @@ class Profile:
             self._variable(frame.f_locals["key"])
         elif code is _ALL_VARIABLES:
             if who.whose is Whose.USER:
-                self.record.varies("it reads all environment variables")
+                self._variable(states.ALL_VARIABLES)
         elif code is _SEED:
             if frame.f_locals.get("a") is None:
                 self.record.varies(_ENTROPY)

@@ -18,6 +18,8 @@ THERE, CONTENT, STAMP = "there", "content", "stamp"
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 WORKING_FOLDER = "."
 """Stands among the environment variables for the working directory."""
+ALL_VARIABLES = "*"
+"""Stands there for all environment variables."""
 
 
 class NoContent(OSError):
@@ -77,6 +79,8 @@ def variable(name: str) -> str | None:
     """A digest of an environment variable's value; None when it is not set."""
     if name == WORKING_FOLDER:
         return working_folder()
+    if name == ALL_VARIABLES:
+        return _digest(repr(sorted(os.environ.items())))
     value = os.environ.get(name)
     return None if value is None else _digest(value)
 
