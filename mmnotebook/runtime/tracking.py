@@ -14,6 +14,7 @@ from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
+from mmnotebook.runtime.passing import may_pass
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 
@@ -21,15 +22,6 @@ NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that another try may not meet."""
 _END = object()
-_MAY_PASS = {
-    "ConnectionError",
-    "MemoryError",
-    "OutOfMemoryError",  # torch
-    "RequestException",  # requests
-    "TimeoutError",
-    "TransportError",  # httpx
-    "URLError",  # urllib
-}
 
 
 @dataclass
@@ -190,11 +182,6 @@ class Tracker:
         add_counts(self.run, NODE_NAMESPACE + self.node, counts)
         self._counts = dict.fromkeys(self._counts, 0)
         self.seconds = 0.0
-
-
-def may_pass(error: BaseException) -> bool:
-    """Is it, by the name of one of its classes, an error that another try may not meet?"""
-    return not _MAY_PASS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
