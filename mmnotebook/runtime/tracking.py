@@ -16,6 +16,7 @@ from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.observing import paths, within
+from mmnotebook.runtime.passing import may_pass
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 
@@ -23,15 +24,6 @@ NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that another try may not meet."""
 _END = object()
-_MAY_PASS = {
-    "ConnectionError",
-    "MemoryError",
-    "OutOfMemoryError",  # torch
-    "RequestException",  # requests
-    "TimeoutError",
-    "TransportError",  # httpx
-    "URLError",  # urllib
-}
 
 
 @dataclass
@@ -212,11 +204,6 @@ def _texts(column: Column) -> Iterator[Iterable[Any]]:
     elif isinstance(column, (Records, Tuples)):
         for one in column.columns.values() if isinstance(column, Records) else column.columns:
             yield from _texts(one)
-
-
-def may_pass(error: BaseException) -> bool:
-    """Is it, by the name of one of its classes, an error that another try may not meet?"""
-    return not _MAY_PASS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
