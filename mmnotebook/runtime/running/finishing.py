@@ -89,9 +89,8 @@ class Finishing:
             self._passing.add(name)
         # Of what ran elsewhere the counts come from Beam, which may lack some.
         rows = whole.node.elements_out if counters is self.live.counters else None
-        entry = plan.drafts[name].commit(
-            whole.meta(name), rows=rows, lasting=lasting, replace=plan.fresh
-        )
+        meta = plan.meta(name, whole)
+        entry = plan.drafts[name].commit(meta, rows=rows, lasting=lasting, replace=plan.fresh)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry

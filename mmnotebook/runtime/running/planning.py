@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmnotebook.errors import MMError
 from mmnotebook.graph import fingerprint
@@ -66,6 +67,18 @@ class Plan:
     def sources(self, name: str) -> list[str]:
         """The sources that a node comes from."""
         return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
+
+    def meta(self, name: str, whole: Measured) -> dict[str, Any]:
+        """What is stored beside a node's elements: what it did, and what it was computed from."""
+        wires = self.prepared.graph[name].inputs
+        above = {wire.node: self.identities[wire.node].digest for wire in wires}
+        return {**whole.meta(name), "inputs": list(above.values())}
+
+    def again(self, name: str, why: str) -> None:
+        """Compute a node after all, of which something is stored."""
+        self.drafts[name] = self.draft(name)
+        self.why[name] = why
+        del self.entries[name], self.measured[name]
 
     def draft(self, name: str) -> Draft:
         """Where a node's elements are to be stored; under a name of no use to others where what
