@@ -28,27 +28,26 @@ from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.running.planning import Plan
 from mmnotebook.runtime.running.sampling import ELEMENTS, Outcome
-from mmnotebook.runtime.user_code import ENDS_RUN
 
 SHARE = 0.03
 """The most that checks may cost on average, of the seconds that reading an entry saves."""
 AGAIN = "computed again: what was stored differed from what it gives now"
 _FIXED = 0.01
 """Seconds that a check takes whatever is compared."""
-_RATE = 100e6
-"""Bytes per second in which stored elements are read, at least."""
+_RATE = 20e6
+"""Bytes per second in which stored elements are read; those of big arrays are read faster."""
 
 
 @dataclass
 class Cost:
-    """What computing a few elements of a step has cost in this process, in seconds."""
+    """What the checks of a step have cost in this process, in seconds."""
 
     total: float = 0.0
     times: int = 0
 
     @property
-    def mean(self) -> float | None:
-        return self.total / self.times if self.times else None
+    def mean(self) -> float:
+        return self.total / max(1, self.times)
 
 
 # By what a step computes; one that was not computed here yet is not among them.
@@ -78,10 +77,8 @@ def expected_cost(measured: Measured, size: int, known: Cost | None) -> float:
     for model in measured.models.values():
         elements = max(elements, saved / max(1, model.batches))
     if known is None:
-        elements = saved
-    elif known.mean is not None:
-        elements = known.mean
-    return _FIXED + size / _RATE + elements
+        return _FIXED + size / _RATE + saved
+    return max(_FIXED + size / _RATE + elements, known.mean)
 
 
 def learn(plan: Plan, names: Collection[str]) -> None:
@@ -161,14 +158,19 @@ def _checked(
     plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
     """In what a node differs from what is stored of it; "" where it does not or is not known."""
+    if node.kind == "model" and recomputing.loaded(node, plan.prepared, keys) is None:
+        return ""
+    started = time.perf_counter()
     try:
-        if node.kind == "model" and recomputing.loaded(node, plan.prepared, keys) is None:
-            return ""
         return _compared(plan, node, run, keys, dice)
-    except ENDS_RUN:
+    except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - a check that cannot be made is no error of the run
+        run.check()
         return ""
+    finally:
+        cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
+        cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
 
 
 def _compared(
@@ -190,10 +192,7 @@ def _compared(
         found = {at: difference(node, *pair) for at, pair in pairs.items()}
         return {at: text for at, text in found.items() if text}
 
-    started = time.perf_counter()
     found = differences(range(len(block)))
-    cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
-    cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
     if found and node.kind == "model":  # not where it is the batch that makes the difference
         found = {at: text for at, text in found.items() if differences([at])}
     plan.store.checked += 1

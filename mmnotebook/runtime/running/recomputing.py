@@ -22,7 +22,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import coders, inference, pickling, transforms
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.combining import COMBINE
-from mmnotebook.runtime.handlers import base_handler
+from mmnotebook.runtime.handlers import SpecHandler, base_handler
 from mmnotebook.runtime.models import knowledge
 from mmnotebook.runtime.models.warm import Loan, warm
 from mmnotebook.runtime.preparing import Prepared
@@ -72,14 +72,22 @@ def computed(
 def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Loan | None:
     """The model of a node, where it is loaded and an element's output depends on that alone."""
     spec = prepared.model(node)
-    base, key = base_handler(spec), keys.get(spec.name)
-    known = knowledge.of(base.identity)
-    independent = known.invariant and known.repeatable and not known.changes
-    placed = known.layout is not None or not spec.batched
-    remote = known.remote or base.is_remote
-    if key is None or spec.reset is not None or node["watch"] or remote:
+    key = keys.get(spec.name)
+    if key is None or spec.reset is not None or node["watch"]:
         return None
-    return warm.lent(key) if known.started and independent and placed else None
+    loan = warm.lent(key)
+    if loan is None or _is_independent(base_handler(spec)):
+        return loan
+    loan.release()
+    return None
+
+
+def _is_independent(base: SpecHandler) -> bool:
+    """Is a model known to answer here, and the same whatever else it is asked?"""
+    known = knowledge.of(base.identity)
+    placed = known.layout is not None or not base.spec.batched
+    same = known.invariant and known.repeatable and not known.changes
+    return bool(known.started and placed and same and not known.remote and not base.is_remote)
 
 
 def _called(node: Node, prepared: Prepared, block: Block, run_id: str) -> tuple[list[Block], int]:
