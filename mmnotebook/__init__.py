@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmnotebook.analysis.memory import Forecast, forecast
     from mmnotebook.analysis.results import Result
     from mmnotebook.errors import (
+        CacheWarning,
         GraphError,
         MMError,
         ModelError,
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Builder",
+    "CacheWarning",
     "DoctorReport",
     "Explanation",
     "Forecast",
@@ -87,7 +89,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": ("GraphError", "MMError", "ModelError", "ModelWarning", "RunError", "StorageError"),
+    "errors": (
+        "CacheWarning",
+        "GraphError",
+        "MMError",
+        "ModelError",
+        "ModelWarning",
+        "RunError",
+        "StorageError",
+    ),
     "graph.digests.declared": ("depends", "pure"),
     "graph.graph": ("Graph", "Group", "Input", "Node"),
     "graph.models": ("ModelSpec", "registry"),

@@ -149,6 +149,10 @@ class ModelWarning(UserWarning):
     """What should be known of a model before its predictions are trusted."""
 
 
+class CacheWarning(UserWarning):
+    """What the cache held differed from what is computed now."""
+
+
 class ModelError(MMError):
     """A model cannot be registered, found or loaded."""
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from mmnotebook.graph.models import Registry, registry
+from mmnotebook.runtime.store.cache import cache
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -30,6 +31,12 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("MMNOTEBOOK_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_spot_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which nodes are checked is random, and a check calls functions and models."""
+    monkeypatch.setattr(cache, "_verify", "off")
 
 
 @pytest.fixture(autouse=True)

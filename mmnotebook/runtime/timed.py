@@ -56,6 +56,12 @@ def pairs(shard: list[Any] | Timed) -> Iterator[tuple[Any, Time | None]]:
     return zip(values(shard), times, strict=False)
 
 
+def in_one_window(shard: list[Any] | Timed) -> bool:
+    """Are all elements of a shard in the one window that lasts for ever?"""
+    times = shard.times if isinstance(shard, Timed) else ()
+    return all(when is None or when[1] == _USUAL[1] for when in times)
+
+
 def at(value: Any, when: Time | None) -> Any:
     """A value as Beam's WindowedValue, or as it is when nothing is known of its time."""
     return value if when is None else create(value, *when)

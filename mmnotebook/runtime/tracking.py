@@ -61,6 +61,11 @@ class Tracker:
         if self.run is not None:
             self.run.check()
 
+    @property
+    def passing(self) -> int:
+        """How many failures, not published yet, another try may not meet."""
+        return self._counts[PASSING]
+
     def came(self, count: int) -> None:
         """Count what came into the node."""
         self._counts["elements_in"] += count

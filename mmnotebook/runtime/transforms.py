@@ -124,7 +124,12 @@ class _Combine(_Map):
 
 def combine(node: Node, pcoll: Any, how: Combine, run_id: str) -> Arms:
     """A step that combines what several models gave."""
-    return {None: apply(node.name, pcoll, _Combine(node.name, run_id, how))}
+    return {None: apply(node.name, pcoll, combiner(node, how, run_id))}
+
+
+def combiner(node: Node, how: Combine, run_id: str) -> NodeFn:
+    """The DoFn of a step that combines what several models gave."""
+    return _Combine(node.name, run_id, how)
 
 
 _CALLS = {"filter": _Filter, "flat_map": _FlatMap}
@@ -134,8 +139,12 @@ def call(
     node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any], run_id: str
 ) -> Arms:
     """A step that calls a function once per element."""
-    step = _CALLS.get(node.kind, _Map)
-    return {None: apply(node.name, pcoll, step(node.name, run_id, select, function))}
+    return {None: apply(node.name, pcoll, caller(node, select, function, run_id))}
+
+
+def caller(node: Node, select: Select, function: Callable[[Any], Any], run_id: str) -> NodeFn:
+    """The DoFn of a step that calls a function once per element."""
+    return _CALLS.get(node.kind, _Map)(node.name, run_id, select, function)
 
 
 class _Rows(NodeFn):

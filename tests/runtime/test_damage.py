@@ -85,7 +85,7 @@ class Run:
 
 def entry(node: str) -> Path:
     """The folder of a node's entry."""
-    folders = (mm.cache.folder / "v1" / "entries").iterdir()
+    folders = (mm.cache.folder / "v2" / "entries").iterdir()
     found = [path for path in folders if _node(path) == node]
     assert len(found) == 1
     return found[0]
@@ -268,7 +268,7 @@ def test_an_entry_that_another_version_has_measured() -> None:
 
 # What is removed while a run goes on
 
-PARTS = ["", "v1", "v1/entries", "v1/processes", "v1/drafts", "v1/trash", "v1/.lock"]
+PARTS = ["", "v2", "v2/entries", "v2/processes", "v2/drafts", "v2/trash", "v2/.lock"]
 
 
 def gone(part: str) -> None:
@@ -327,7 +327,7 @@ def test_a_shard_that_is_removed_before_its_node_is_finished(
     monkeypatch.setattr(Finishing, "store_finished", lambda self: None)
 
     def slowly(outputs: dict[str, Any]) -> Any:
-        for path in () if once.exists() else (mm.cache.folder / "v1" / "drafts").rglob("*.shard"):
+        for path in () if once.exists() else (mm.cache.folder / "v2" / "drafts").rglob("*.shard"):
             once.touch()
             path.unlink()
         return add(outputs)
@@ -509,7 +509,7 @@ if disk:
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], check=True)
     os.environ["MMNOTEBOOK_CACHE"] = disk + "/cache"
 filling = disk + "/filling"
-inner = Path(mm.cache.folder) / "v1"
+inner = Path(mm.cache.folder) / "v2"
 data = list(range(20))
 mm.run(mm.pipeline("data | small", data=data, small=small))
 graph = mm.pipeline("both = data | [map(small), map(big)]\\nboth | map(total)", data=data,

@@ -108,7 +108,7 @@ class DamageMachine(RuleBasedStateMachine):
         assert len(mm.cache.entries) >= 0 and mm.cache.bytes >= 0
 
     def some(self, data: st.DataObject, part: str = "") -> Path | None:
-        inner = self.folder / "v1" / part
+        inner = self.folder / "v2" / part
         paths = sorted(path.relative_to(inner) for path in inner.rglob("*"))
         # By its place in the list: names differ from one replay to the next.
         return inner / paths[data.draw(st.integers(0, 99)) % len(paths)] if paths else None

@@ -88,7 +88,7 @@ from pathlib import Path
 def below(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
-inner = Path(mm.cache.folder) / "v1"
+inner = Path(mm.cache.folder) / "v2"
 stored = mm.cache.entries
 notes = []
 listen = lambda e: notes.append(e.text) if isinstance(e, events.Noted) else None

@@ -363,14 +363,14 @@ def test_files_are_the_users_alone(store: Store) -> None:
 
 
 def test_another_format_is_left_alone(store: Store) -> None:
-    foreign = store.folder / "v2" / "entries" / "5.x"
+    foreign = store.folder / "v3" / "entries" / "5.x"
     foreign.mkdir(parents=True)
     (foreign / "data").write_text("of a later version")
     commit(store, "5")
     store.limit = 0
     store.clear()
     again(store)
-    assert (foreign / "data").exists() and store.inner.name == "v1"
+    assert (foreign / "data").exists() and store.inner.name == "v2"
 
 
 def test_a_folder_that_was_removed_is_made_again(store: Store) -> None:
@@ -468,7 +468,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     assert f"{str(tmp_path / 'file')!r} is a file" in refused(tmp_path / "file" / "cache")
 
 
-@pytest.mark.parametrize("inner", ["", "v1"])
+@pytest.mark.parametrize("inner", ["", "v2"])
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
 def test_a_folder_that_others_can_write(tmp_path: Path, mode: int, inner: str) -> None:
     Store(tmp_path / "cache", PLENTY)

@@ -207,9 +207,9 @@ def test_a_fork_does_not_keep_what_its_dead_parent_held(tmp_path: Path) -> None:
 def test_a_process_that_ends_leaves_entries_only(nursery: Nursery, tmp_path: Path) -> None:
     code = FORK.split("child = os.fork()")[0] + "print(len(store.find(['5'])))"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=ROOT)
-    left = [path for path in (tmp_path / "v1").rglob("*") if path.is_file()]
+    left = [path for path in (tmp_path / "v2").rglob("*") if path.is_file()]
     assert {path.parent.name.split(".")[0] for path in left if path.name != ".lock"} == {"5"}
-    assert list((tmp_path / "v1" / "processes").iterdir()) == []
+    assert list((tmp_path / "v2" / "processes").iterdir()) == []
 
 
 def can_mount() -> bool:

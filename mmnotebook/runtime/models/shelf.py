@@ -83,6 +83,14 @@ class Shelf:
             entry.uses += 1
             return entry, warm
 
+    def borrow_warm(self, key: str) -> Entry | None:
+        """The entry for a key, if its model is there; the caller owes nothing otherwise."""
+        with self._changing():
+            entry = self._entries.get(key)
+            if entry is not None:
+                entry.users += 1
+            return entry
+
     def put(self, entry: Entry, model: Any, weight: Weight, host_bytes: int) -> None:
         """A borrowed entry's model was loaded; others go where it needs their room."""
         with self._changing():

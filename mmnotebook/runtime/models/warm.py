@@ -121,6 +121,12 @@ class WarmModels:
         self._tell_gone()
         return loan
 
+    def lent(self, key: str) -> Loan | None:
+        """A model that is warm; None, without loading it, for one that is not."""
+        shelf = self._shelf()
+        entry = shelf.borrow_warm(key)
+        return None if entry is None else Loan(self, shelf, entry, None)
+
     def unload(self, name: str | None = None) -> Unloaded:
         """Free the models that are loaded in this process.
 

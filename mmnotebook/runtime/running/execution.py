@@ -16,7 +16,7 @@ import psutil
 
 from mmnotebook.analysis.records import Machine
 from mmnotebook.analysis.results import Result
-from mmnotebook.errors import MMError, StorageError, one_line
+from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime import assembling, caller, events
 from mmnotebook.runtime.cache import ShardCache
@@ -25,6 +25,7 @@ from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running import (
+    checking,
     failing,
     identity,
     interactive,
@@ -38,6 +39,7 @@ from mmnotebook.runtime.running.finishing import Finishing
 from mmnotebook.runtime.running.planning import Plan, plan
 from mmnotebook.runtime.running.progress import follows
 from mmnotebook.runtime.store import entries, folder
+from mmnotebook.runtime.store.cache import cache
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Aside, Store
 
@@ -84,6 +86,8 @@ class Execution:
         self.error: BaseException | None = None
         # Told from any thread, handed on in the one that watches.
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self._is_checked = False
+        self._differed: dict[str, str] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -141,6 +145,7 @@ class Execution:
         for attempt in range(ATTEMPTS):
             try:
                 self._tell_start()
+                self._check_stored()
                 if self.plan.drafts:
                     failing.check_stored(self.graph, self.plan, self.max_failed)
                     self._run_missing(runner, options)
@@ -153,10 +158,22 @@ class Execution:
                     raise
                 self.finishing.give_up()
                 self._begin()
+        checking.learn(self.plan, self._making)
         result = self._collect()
         self.found(result)
         failing.check(result, self.prepared, self.max_failed)
         return result
+
+    def _check_stored(self) -> None:
+        """Check a few elements of what is read from the cache, once in a run."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        self._differed = checking.check(self.plan, self.live, self.keys, cache.verify)
+        if self._differed:
+            self._making = tuple(self.plan.drafts)
+            self.live.records = self.plan.records()
+            self._tell_start()
 
     def _run_missing(self, runner: Any, options: Any) -> None:
         pipeline = interactive.new_pipeline(runner, options)
@@ -167,16 +184,16 @@ class Execution:
                 self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys
             )
             folder = storage.new_folder("run")
-            cache = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)
-            storage.remove_with(cache, folder)
+            shards = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)
+            storage.remove_with(shards, folder)
             with interactive.watching(blocks):
                 try:
-                    metrics = interactive.run(pipeline, cache)
+                    metrics = interactive.run(pipeline, shards)
                 except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
                     self.finishing.store_finished()
-                    self._raise(error, cache)
+                    self._raise(error, shards)
             if self.live.stopped:
-                self._raise(None, cache)
+                self._raise(None, shards)
             counted = self.live.counters or self.live.values
             beam = None if counted else measures.from_beam(metrics())
             counters, values = beam or (self.live.counters, self.live.values)
@@ -231,6 +248,8 @@ class Execution:
 
     def warn(self) -> None:
         """Warn of what the result cannot show."""
+        for node, what in self._differed.items():
+            warnings.warn(checking.said(node, what), CacheWarning, stacklevel=5)
         with suppress(MMError, OSError):  # without what was stored there is nothing to be seen
             for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
                 warnings.warn(text, stacklevel=5)

@@ -89,7 +89,7 @@ class Finishing:
         # Of what ran elsewhere the counts come from Beam, which may lack some.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
-            {**whole.meta(name), "seen": seen.meta()},
+            {**plan.meta(name, whole), "seen": seen.meta()},
             rows=rows,
             lasting=lasting,
             replace=plan.fresh or name in plan.changed or seen != outcome.NOTHING,

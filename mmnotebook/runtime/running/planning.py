@@ -94,6 +94,18 @@ class Plan:
             models.append(prepared.refreshed[name])
         return [*(prepared.functions[one] for one in node.functions), *models]
 
+    def meta(self, name: str, whole: Measured) -> dict[str, Any]:
+        """What is stored beside a node's elements: what it did, and what it was computed from."""
+        wires = self.prepared.graph[name].inputs
+        above = {wire.node: self.identities[wire.node].digest for wire in wires}
+        return {**whole.meta(name), "inputs": list(above.values())}
+
+    def again(self, name: str, why: str) -> None:
+        """Compute a node after all, of which something is stored."""
+        self.drafts[name] = self.draft(name)
+        self.why[name] = why
+        del self.entries[name], self.measured[name]
+
     def draft(self, name: str) -> Draft:
         """Where a node's elements are to be stored; under a name of no use to others where what
         it computes cannot be known."""

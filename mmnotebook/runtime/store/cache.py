@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from mmnotebook.analysis.tables import html_table
-from mmnotebook.errors import StorageError, nearest
+from mmnotebook.errors import MMError, StorageError, nearest, shown
 from mmnotebook.runtime import sizes
 from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.store import entries, eviction, folder
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Aside, Store, opened
 
+_VERIFY = ("sample", "off", "all")
 _COLUMNS = ("node", "kind", "elements", "bytes", "hits", "created", "used")
 _stores: dict[tuple[int, Path], Store] = {}
 _opening = threading.Lock()
@@ -69,7 +70,12 @@ class Cache:
     The folder is `mmnotebook` among the user's caches, or the one that the environment variable
     MMNOTEBOOK_CACHE names. Over its limit, what was used longest ago goes first; what a living
     kernel's results show stays.
+
+    Now and then a few elements of what is read are computed again and compared; see `verify`.
     """
+
+    def __init__(self) -> None:
+        self._verify = "sample"
 
     @property
     def folder(self) -> Path:
@@ -99,6 +105,39 @@ class Cache:
     def misses(self) -> int:
         """How many nodes this process has looked for in vain."""
         return open_store().misses
+
+    @property
+    def checked(self) -> int:
+        """How often a few elements of what was read were computed again in this process."""
+        return open_store().checked
+
+    @property
+    def differed(self) -> int:
+        """How many of these checks found something else than was stored."""
+        return open_store().differed
+
+    @property
+    def verify(self) -> str:
+        """Which nodes that are read are checked on a few elements, in this process.
+
+        "sample", the default: so many that checks cost at most 3 % of the time that reading the
+        nodes saves. "all": every node that can be. "off": none. A check computes up to three
+        elements of the node again. Where they differ from what is stored, that and what was
+        computed from it is removed and computed again, with a `CacheWarning`.
+        """
+        return self._verify
+
+    @verify.setter
+    def verify(self, verify: str) -> None:
+        if not isinstance(verify, str) or verify not in _VERIFY:
+            close = nearest(verify, _VERIFY) if isinstance(verify, str) else None
+            raise MMError(
+                f"mm.cache.verify = {shown(verify)}; allowed: "
+                + ", ".join(f'"{one}"' for one in _VERIFY)
+                + (f"; did you mean {close!r}?" if close else ""),
+                remedy='mm.cache.verify = "sample" checks a few nodes now and then',
+            )
+        self._verify = verify
 
     @property
     def entries(self) -> pd.DataFrame:
@@ -186,7 +225,8 @@ class Cache:
         return (
             f"cache in {str(store.folder)!r}: {len(paths)} {noun}, "
             f"{sizes.text(size)} of at most {sizes.text(store.limit)}; "
-            f"in this kernel {store.hits} found, {store.misses} not"
+            f"in this kernel {store.hits} found, {store.misses} not, "
+            f"{store.checked} checked, {store.differed} of them differed"
         )
 
 

@@ -1,10 +1,10 @@
 """What is in the folder of a store, and which processes use it.
 
-v1/.lock                      held while anything below is looked up, renamed or removed
-v1/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
-v1/processes/PROCESS/         .lock, held while that process lives, and a file per pin
-v1/drafts/PROCESS/DRAFT/      what that process is writing, and what only it can use
-v1/trash/                     what is being removed
+v2/.lock                      held while anything below is looked up, renamed or removed
+v2/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
+v2/processes/PROCESS/         .lock, held while that process lives, and a file per pin
+v2/drafts/PROCESS/DRAFT/      what that process is writing, and what only it can use
+v2/trash/                     what is being removed
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from mmnotebook.cache_folder import reported as reported
 from mmnotebook.errors import StorageError
 from mmnotebook.runtime import sizes
 
-FORMAT = 1
+FORMAT = 2
 _PARTS = ("entries", "processes", "drafts", "trash")
-_LOCK = ".lock"
+LOCK = ".lock"
 _FULL = {
     errno.ENOSPC: "no space left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -89,13 +89,30 @@ def full(inner: Path, needed: int, error: OSError) -> StorageError:
 def locked(inner: Path) -> Iterator[None]:
     """Alone in the store, among all threads of all processes; not to be entered twice."""
     with reported(inner.parent):
-        handle = _opened(inner / _LOCK)
+        handle = _opened(inner / LOCK)
     try:
         with reported(inner.parent):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         # Unlocked, not only closed: a process forked meanwhile has a copy of the handle.
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        _close(handle)
+
+
+@contextmanager
+def locked_now(inner: Path) -> Iterator[bool]:
+    """The same if nobody else is there; False, without waiting, if somebody is."""
+    handle = _opened(inner / LOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _close(handle)
+        yield False
+        return
+    try:
+        yield True
+    finally:
         fcntl.flock(handle, fcntl.LOCK_UN)
         _close(handle)
 
@@ -112,7 +129,7 @@ class Member:
             inner / "drafts" / name,
         )
         self.place.mkdir(mode=0o700)
-        handle = _opened(self.place / _LOCK)
+        handle = _opened(self.place / LOCK)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.drafts.mkdir(mode=0o700)
         self._numbers = itertools.count()
@@ -151,13 +168,13 @@ def listed(folder: Path) -> list[Path]:
 def pins(inner: Path) -> list[str]:
     """The names of the entry folders that are pinned, as often as they are; see `sweep`."""
     files = itertools.chain.from_iterable(map(listed, listed(inner / "processes")))
-    return [path.name.rsplit("-", 1)[0] for path in files if path.name != _LOCK]
+    return [path.name.rsplit("-", 1)[0] for path in files if path.name != LOCK]
 
 
 def sweep(inner: Path) -> None:
     """Move what dead processes have left into the trash; for who holds the lock."""
     for place in listed(inner / "processes"):
-        if not _is_alive(place):
+        if not is_alive(place):
             discard(inner, inner / "drafts" / place.name)
             discard(inner, place)
     for drafts in listed(inner / "drafts"):
@@ -201,9 +218,10 @@ def _leave(pid: int, handle: int, drafts: Path, place: Path) -> None:
         _close(handle)
 
 
-def _is_alive(place: Path) -> bool:
+def is_alive(place: Path) -> bool:
+    """Does the process live that a folder is of?"""
     try:
-        handle = _opened(place / _LOCK, os.O_RDWR)
+        handle = _opened(place / LOCK, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:

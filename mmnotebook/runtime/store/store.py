@@ -9,13 +9,14 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import StorageError
+from mmnotebook.runtime import sizes
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.store import entries, eviction, folder
+from mmnotebook.runtime.store import entries, eviction, folder, outdated
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.shards import Damaged
 
@@ -38,6 +39,9 @@ class Store:
         What went wrong and was put right, a line each; whoever shows them takes them out.
     hits, misses
         How many identities were found, and not found, by this object.
+    checked, differed
+        How many entries were compared with what their nodes give now, and how many of them were
+        removed since they differ from it.
     beside
         The store that takes what this one cannot, once there is one; its entries are found too.
 
@@ -51,6 +55,7 @@ class Store:
         self.folder = folder.absolute()
         self.notes: list[str] = []
         self.hits = self.misses = 0
+        self.checked = self.differed = 0
         self.beside: Aside | None = None
         self._join()
         self.limit = eviction.default_limit(self.inner) if limit is None else limit
@@ -112,6 +117,29 @@ class Store:
             freed = eviction.remove(self.inner, (path for path in paths if path in free))
         folder.empty_trash(self.inner)
         return freed, kept
+
+    def discard(self, identities: Iterable[str]) -> None:
+        """Find these entries no more, nor any that was computed from one of them."""
+        wrong, inputs = set(identities), self._inputs()
+        while below := {_identity(path) for path, of in inputs.items() if wrong & of} - wrong:
+            wrong |= below
+        chosen = [path for path in inputs if _identity(path) in wrong]
+        for store in (self, self.beside):
+            if store is not None:
+                store._retire_all(chosen)
+
+    def _inputs(self) -> dict[Path, set[str]]:
+        """By entry folder, the identities of the entries that it was computed from."""
+        beside = {} if self.beside is None else self.beside._inputs()
+        return {**_inputs(self.inner), **beside}
+
+    def _retire_all(self, paths: Iterable[Path]) -> None:
+        """Retire those of some entries that are in this store."""
+        with self._locked():
+            for path in paths:
+                if path.is_relative_to(self.inner) and path.is_dir():
+                    self._retire(path)
+        folder.empty_trash(self.inner)
 
     def take_in(self, draft: Entry, replace: bool) -> Entry:
         """Give a finished draft its place; what another kernel has stored meanwhile goes first."""
@@ -189,6 +217,9 @@ class Store:
             self._join()
 
     def _join(self) -> None:
+        if freed := outdated.remove(self.folder):
+            said = f"removed {sizes.text(freed)} that earlier versions of mmnotebook had stored"
+            self.notes.append(said)
         inner = folder.prepared(self.folder)
         with folder.locked(inner), folder.reported(self.folder):
             folder.sweep(inner)
@@ -224,6 +255,17 @@ class Aside(Store):
     def can_write_base(self) -> bool:
         """Could entries be stored in the other one again?"""
         return os.access(self.base.parent, os.W_OK) and os.access(self.base, os.W_OK)
+
+    def _inputs(self) -> dict[Path, set[str]]:
+        return {**super()._inputs(), **_inputs(self.base)}
+
+    def _retire_all(self, paths: Iterable[Path]) -> None:
+        chosen = list(paths)
+        super()._retire_all(chosen)
+        for path in chosen:
+            if path.is_relative_to(self.base):  # where nothing can be removed
+                self._seen.add(path)
+                entries.distrust(Damaged(path / entries.MANIFEST, "is not what it gives now"))
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
         found = super()._find(identities)
@@ -261,12 +303,26 @@ def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
     """By identity the folder of the entry that is to be found, where there is one."""
     wanted = set(identities)
     newest_last = folder.listed(inner / "entries") if wanted else []
-    named = ((path.name.split(".")[0], path) for path in newest_last)
+    named = ((_identity(path), path) for path in newest_last)
     return {
         identity: path
         for identity, path in named
         if identity in wanted and not (path / entries.RETIRED).exists()
     }
+
+
+def _inputs(inner: Path) -> dict[Path, set[str]]:
+    """By entry folder below `inner`, the identities of the entries that it was computed from."""
+    found = {}
+    for path in folder.listed(inner / "entries"):
+        with suppress(Damaged):
+            found[path] = set(entries.read_manifest(path).meta.get("inputs", ()))
+    return found
+
+
+def _identity(path: Path) -> str:
+    """The identity in the name of an entry's folder."""
+    return path.name.split(".")[0]
 
 
 def _nothing() -> None:

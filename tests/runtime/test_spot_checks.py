@@ -1,0 +1,527 @@
+"""What is read from the cache is checked now and then; what differs goes, and is said."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import pkgutil
+import random
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LinearRegression
+
+import mmnotebook as mm
+from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.analysis.results import Result
+from mmnotebook.errors import MMError
+from mmnotebook.runtime import timed
+from mmnotebook.runtime.blocks.block import Block
+from mmnotebook.runtime.models import probing
+from mmnotebook.runtime.running import checking, sampling
+from mmnotebook.runtime.running.checking import Cost
+from mmnotebook.runtime.running.handle import InterruptedRunError
+from mmnotebook.runtime.running.measures import Measured
+from mmnotebook.runtime.store import entries, eviction
+from mmnotebook.runtime.store.cache import open_store
+from mmnotebook.runtime.store.store import Aside
+
+CACHED = "read from the cache"
+ROWS = 50
+
+
+@pytest.fixture(autouse=True)
+def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> None:
+    """Every node that can be; what was learned in other tests does not count."""
+    monkeypatch.setattr(checking, "_costs", {})
+    monkeypatch.setattr(probing, "SECONDS", 60.0)
+    mm.cache.verify = "all"
+
+
+class Said:
+    """A result, and the warnings that came with it."""
+
+    def __init__(self, text: str, **names: Any) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.result: Result = mm.run(mm.pipeline(text, **names), progress=False)
+        self.warned = [str(one.message) for one in caught if one.category is mm.CacheWarning]
+
+    def values(self, node: str) -> list[Any]:
+        return list(self.result[node]["value"])
+
+
+def folder_of(node: str) -> Path:
+    manifests = Path(open_store().inner).glob("entries/*/manifest.json")
+    (found,) = [
+        one.parent for one in manifests if json.loads(one.read_text())["meta"]["node"] == node
+    ]
+    return found
+
+
+def falsify(node: str, change: Callable[[Block], Block]) -> None:
+    """Store other values for a node, as whole and as rightly named as the right ones were."""
+    entry = entries.read_manifest(folder_of(node))
+    draft = open_store().draft(entry.identity)
+    for place, shard in enumerate(entry.shards()):
+        blocks = [change(block) for block in timed.values(shard)]
+        eviction.write_shard(draft.path, place, blocks, sum(map(len, blocks)))
+    draft.commit(entry.meta, replace=True)
+
+
+def counts() -> tuple[int, int]:
+    return mm.cache.checked, mm.cache.differed
+
+
+def plus(x: int) -> int:
+    return x + 1
+
+
+def even(x: int) -> bool:
+    return x % 2 == 0
+
+
+def twice(x: int) -> list[int]:
+    return [x, -x]
+
+
+def label(x: Any) -> float:
+    return round(float(np.asarray(getattr(x, "inference", x)).ravel()[0]), 3)
+
+
+DATA = list(range(0, 2 * ROWS, 2))
+VECTORS = [np.array([place, 1, 2], "float32") for place in range(ROWS)]
+WRONG: dict[Callable[[int], Any], tuple[str, Callable[[Block], Block]]] = {
+    plus: ("map", lambda block: block.giving([value + 7 for value in block.values])),
+    even: ("filter", lambda block: block.take([])),
+    twice: ("flat_map", lambda block: block.take(range(0, len(block), 2))),
+}
+
+
+class TestDifferences:
+    @pytest.mark.parametrize("step", WRONG)
+    def test_wrong_values_are_found(self, step: Callable[[int], Any]) -> None:
+        node, (kind, change) = step.__name__, WRONG[step]
+        names = {"data": DATA, node: step, "str": str}
+        text = f"data | {kind}({node}) | map(str)"
+        right = Said(text, **names).values("str")
+        before = counts()
+        falsify(node, change)
+        said = Said(text, **names)
+        assert said.values("str") == right
+        why = said.result.why
+        assert why["data"] == CACHED and why[node].startswith(f"{checking.AGAIN} (element ")
+        assert why["str"] == (
+            f"computed again: what was stored of {node} above it differed from what that gives now"
+        )
+        (warned,) = said.warned
+        assert warned.startswith(f"node {node!r}: what the cache held of it differed")
+        assert counts() == (before[0] + 1, before[1] + 1)
+        again = Said(text, **names)
+        assert set(again.result.why.values()) == {CACHED} and again.warned == []
+        assert again.values("str") == right
+        assert counts() == (before[0] + 3, before[1] + 1)
+
+    @pytest.mark.parametrize("kind", ["sklearn", "torch"])
+    def test_a_model(self, kind: str) -> None:
+        torch.manual_seed(0)
+        linear = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
+        mm.register("lin", linear if kind == "sklearn" else torch.nn.Linear(3, 1))
+        names = {"rows": VECTORS, "label": label}
+        right = Said("rows | lin | map(label)", **names).values("label")
+        assert Said("rows | lin | map(label)", **names).warned == []
+        before = counts()
+
+        def other(block: Block) -> Block:
+            given = [one._replace(inference=one.inference + 1) for one in block.values.rows()]
+            return block.giving(given)
+
+        falsify("lin", other)
+        said = Said("rows | lin | map(label)", **names)
+        assert said.values("label") == right and len(said.warned) == 1
+        assert said.result.why["lin"].startswith(checking.AGAIN)
+        assert counts() == (before[0] + 1, before[1] + 1)
+
+    def test_what_no_identity_can_see(self) -> None:
+        hidden = ctypes.c_int(3)
+        address = ctypes.addressof(hidden)
+
+        def read(x: int) -> int:
+            return x + ctypes.c_int.from_address(address).value
+
+        names = {"data": DATA, "read": read}
+        assert Said("data | map(read)", **names).values("read")[0] == 3
+        assert Said("data | map(read)", **names).warned == []
+        hidden.value = 4
+        mm.cache.verify = "off"
+        assert Said("data | map(read)", **names).values("read")[0] == 3
+        mm.cache.verify = "all"
+        said = Said("data | map(read)", **names)
+        assert said.values("read")[0] == 4 and len(said.warned) == 1
+
+    def test_another_failure_and_none(self) -> None:
+        hidden = ctypes.c_int(0)
+        address = ctypes.addressof(hidden)
+
+        def fails(x: int) -> int:
+            kinds = (ValueError, TypeError, None)
+            kind = kinds[ctypes.c_int.from_address(address).value]
+            if kind is not None:
+                raise kind(x)
+            return x
+
+        graph = mm.pipeline("data | map(fails)", data=DATA, fails=fails)
+        with pytest.warns(mm.CacheWarning) as caught:
+            for state in (0, 0, 1, 1, 2, 2):
+                hidden.value = state
+                result = mm.run(graph, progress=False, max_failed=1.0)
+                assert len(result["fails"]) == (ROWS if state == 2 else 0)
+        said = [str(one.message) for one in caught if one.category is mm.CacheWarning]
+        assert ["ValueError and TypeError" in said[0], "TypeError and an output" in said[1]] == [
+            True, True,
+        ]  # fmt: skip
+        assert len(said) == 2 and len(result.failed) == 0
+
+    def test_what_was_made_of_it_in_other_graphs_goes_too(self) -> None:
+        one = {"data": DATA, "plus": plus}
+        names = {**one, "str": str}
+        right = Said("data | map(plus) | map(str)", **names).values("str")
+        falsify("plus", WRONG[plus][1])
+        falsify("str", lambda block: block.giving(["wrong"] * len(block)))
+        assert Said("data | map(plus)", **one).warned
+        said = Said("data | map(plus) | map(str)", **names)
+        assert said.values("str") == right and said.warned == []
+        assert said.result.why["str"] == "not in the cache"
+
+
+class Own:
+    """An object of a user's class."""
+
+    def __init__(self, x: int) -> None:
+        self.x, self.others = x, {x, x + 1}
+
+
+def image(x: int) -> Image.Image:
+    return Image.new("RGB", (4, 4), (x, 0, 0))
+
+
+def frame(x: int) -> pd.DataFrame:
+    return pd.DataFrame({"a": [x, None], "b": pd.Categorical(["u", "v"])})
+
+
+def mixed(x: int) -> Any:
+    return [x, float(x), str(x), None, x % 4 == 0, np.float32(x), {"a": x}, [x, "b"]][x // 2 % 8]
+
+
+def refuses(x: int) -> int:
+    if x % 30 == 0:
+        raise ValueError(x)
+    return x
+
+
+VALUES: dict[str, Callable[[int], Any]] = {
+    "nan": lambda x: float("nan"),
+    "text": lambda x: f"é{x}",
+    "record": lambda x: {"a": x, "b": str(x), "c": [x, None]},
+    "array": lambda x: np.arange(x, dtype="float32"),
+    "same shape": lambda x: np.full((2, 2), x / 3),
+    "strings": lambda x: np.array([str(x)]),
+    "tensor": lambda x: torch.full((3,), x / 7, dtype=torch.bfloat16),
+    "series": lambda x: pd.Series({"a": x, "b": 1.5}),
+    "stamp": lambda x: pd.Timestamp(2020, 1, 1) + pd.Timedelta(days=x),
+    "set": lambda x: {str(x), "b", "c"},
+    "own": Own,
+    "image": image,
+    "frame": frame,
+    "mixed": mixed,
+    "fails": refuses,
+}
+
+
+class TestNoDifferences:
+    @pytest.mark.parametrize("name", VALUES)
+    def test_all_that_a_function_gives(self, name: str) -> None:
+        names = {"data": DATA, "give": VALUES[name], "again": lambda x: x}
+        for _ in range(2):  # a class that was never pickled is another one afterwards
+            Said("data | map(give) | map(again)", **names)
+        before = counts()
+        for _ in range(4):
+            assert Said("data | map(give) | map(again)", **names).warned == []
+        assert counts() == (before[0] + 8, before[1])
+
+    def test_elements_in_many_shards(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(timed, "ELEMENTS", 1)
+        data = list(range(20_000))
+        names = {"data": data, "plus": plus, "even": even, "twice": twice}
+        text = "data | map(plus) | filter(even) | flat_map(twice)"
+        assert len(Said(text, **names).values("twice")) == 20_000
+        assert len(entries.read_manifest(folder_of("plus")).infos) > 2
+        before = counts()
+        for _ in range(4):
+            assert Said(text, **names).warned == []
+        assert counts() == (before[0] + 12, before[1])
+
+    def test_one_branch_alone(self) -> None:
+        def side(x: int) -> str:
+            return "low" if x < ROWS else "high"
+
+        text = 'way = data | switch(side, ["low", "high"])\nway.low | map(plus)'
+        names = {"data": DATA, "side": side, "plus": plus}
+        Said(text, **names)
+        before = counts()
+        assert [Said(text, **names).warned for _ in range(3)] == [[], [], []]
+        assert counts() == (before[0] + 3, before[1])
+        falsify("plus", WRONG[plus][1])
+        assert len(Said(text, **names).warned) == 1
+
+    def test_ids_that_come_twice(self) -> None:
+        text = "one = data | map(plus)\ntwo = data | map(str)\nboth = {one, two} | map(int)\n"
+        text += "both | map(even)"
+        names = {"data": DATA, "plus": plus, "str": str, "int": int, "even": even}
+        Said(text, **names)
+        assert [Said(text, **names).warned for _ in range(4)] == [[], [], [], []]
+
+
+class Batched(torch.nn.Module):
+    """Depends on the batch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.mean(0)
+
+
+class Counting(torch.nn.Module):
+    """Keeps a state from call to call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x + 0 * self.calls
+
+    def reset(self) -> None:
+        self.calls = 0
+
+
+class TestLeftOut:
+    def checked(self, text: str, **names: Any) -> int:
+        """How many checks the second of two runs makes."""
+        Said(text, **names)
+        before = counts()
+        assert set(Said(text, **names).result.why.values()) == {CACHED}
+        return counts()[0] - before[0]
+
+    def test_off(self) -> None:
+        mm.cache.verify = "off"
+        assert self.checked("data | map(plus)", data=DATA, plus=plus) == 0
+
+    def test_a_model_that_is_not_loaded(self) -> None:
+        mm.register("lin", LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0]))
+        names = {"rows": VECTORS}
+        assert self.checked("rows | lin", **names) == 1
+        mm.unload()
+        assert self.checked("rows | lin", **names) == 0
+        assert not len(mm.models.table)
+
+    @pytest.mark.parametrize("name", ["same", "remote", "batched", "counting"])
+    def test_models(self, name: str) -> None:
+        made: dict[str, tuple[Any, dict[str, Any]]] = {
+            "same": (torch.nn.Identity(), {}),
+            "remote": (torch.nn.Identity(), {"remote": True}),
+            "batched": (Batched(), {}),
+            "counting": (Counting(), {"reset": "reset"}),
+        }
+        model, options = made[name]
+        mm.register("net", model, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mm.ModelWarning)
+            assert self.checked("rows | net", rows=VECTORS) == (name == "same")
+
+    def test_a_function_that_imports_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "heavy_library.py").write_text("ONE = 1")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "heavy_library", raising=False)
+
+        def uses(name: str) -> str:
+            try:
+                return str(pkgutil.resolve_name(name).__name__)
+            except BaseException:  # noqa: BLE001 - as some code does it
+                return "none"
+
+        names = {"data": ["heavy_library"] * 3, "uses": uses}
+        assert self.checked("data | map(uses)", **names) == 1
+        monkeypatch.delitem(sys.modules, "heavy_library")
+        finders = list(sys.meta_path)
+        assert self.checked("data | map(uses)", **names) == 0
+        assert "heavy_library" not in sys.modules and sys.meta_path == finders
+
+    def test_joins_and_sources(self) -> None:
+        text = "a = data | map(plus)\nb = data | map(float)\n[a, b] | mean()"
+        assert self.checked(text, data=DATA, plus=plus, float=float) == 2
+
+    def test_an_error_in_the_check_is_none_of_the_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: Any) -> Any:
+            raise OSError
+
+        monkeypatch.setattr(sampling, "choose", broken)
+        assert self.checked("data | map(plus)", data=DATA, plus=plus) == 0
+
+
+def generators() -> tuple[Any, ...]:
+    """The states of the global random number generators."""
+    return random.getstate(), torch.get_rng_state().tolist(), str(np.random.get_state())
+
+
+class TestBeside:
+    """A check leaves no trace but its count."""
+
+    def test_generators_warnings_and_state(self) -> None:
+        seen: list[int] = []
+
+        def warns(x: int) -> int:
+            warnings.warn(f"of {x % 4}", UserWarning, stacklevel=2)
+            seen.append(x)
+            return x
+
+        names = {"data": DATA, "warns": warns}
+        first = Said("data | map(warns)", **names).result
+        states = generators()
+        before = counts()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = mm.run(mm.pipeline("data | map(warns)", **names), progress=False)
+        assert counts() == (before[0] + 1, before[1]) and seen == [] and caught == []
+        assert result.warnings.equals(first.warnings) and len(first.warnings)
+        assert result.nodes["elements_in"].equals(first.nodes["elements_in"])
+        assert generators() == states
+
+    def test_a_cancelled_run_ends_its_check(self) -> None:
+        hidden = (ctypes.c_int * 2)(0, 0)
+        address = ctypes.addressof(hidden)
+
+        def waits(x: int) -> int:
+            states = (ctypes.c_int * 2).from_address(address)
+            states[1] += 1
+            while states[0]:
+                time.sleep(0.01)
+            return x
+
+        graph = mm.pipeline("data | map(waits)", data=DATA, waits=waits)
+        mm.run(graph, progress=False)
+        hidden[0], hidden[1] = 1, 0
+        before = counts()
+        running = mm.run(graph, progress=False, wait=False)
+        deadline = time.monotonic() + 60
+        while not hidden[1]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        running.cancel()
+        hidden[0] = 0
+        with pytest.raises(InterruptedRunError):
+            running.result(60)
+        assert hidden[1] == 1 and counts() == before
+        assert mm.run(graph, progress=False).why["waits"] == CACHED
+        assert counts() == (before[0] + 1, before[1])
+
+
+class TestSetting:
+    @pytest.mark.parametrize("wrong", ["every", "of", None, True, 3])
+    def test_another_is_refused(self, wrong: Any) -> None:
+        with pytest.raises(MMError, match=r"mm\.cache\.verify = .*allowed: \"sample\"") as caught:
+            mm.cache.verify = wrong
+        assert caught.value.remedy and mm.cache.verify == "all"
+
+    def test_it_is_said(self) -> None:
+        Said("data | map(plus)", data=DATA, plus=plus)
+        falsify("plus", WRONG[plus][1])
+        Said("data | map(plus)", data=DATA, plus=plus)
+        assert "1 checked, 1 of them differed" in repr(mm.cache)
+
+
+def measured(seconds: float, elements: int, batches: int = 0) -> Measured:
+    node = NodeMeasure("map", elements, elements, 0, seconds, 1000)
+    if not batches:
+        return Measured(node, {})
+    model = ModelMeasure(elements, batches, 0, {}, None, 1, None, None, None, None)
+    return Measured(replace(node, kind="model"), {"m": model})
+
+
+class TestCost:
+    def test_the_share_in_many_runs(self) -> None:
+        """Whatever entries save, the checks of all together cost no more than their share."""
+        dice = random.Random(0)
+        nodes = [(0.01, 10, 1e3), (1, 1000, 1e5), (60, 20, 1e4), (9, 9, 1e8)]
+        for seconds, elements, size in nodes:
+            for known in (None, Cost(), Cost(2.0, 4)):
+                cost = checking.expected_cost(measured(seconds, elements), int(size), known)
+                chance = checking.probability(seconds, cost)
+                spent = sum(cost for _ in range(20_000) if dice.random() < chance)
+                assert 0 < chance <= 1
+                assert spent <= (checking.SHARE + 0.004) * 20_000 * max(seconds, 0.1)
+                assert chance * cost <= checking.SHARE * seconds * (1 + 1e-9)
+
+    def test_what_is_expected(self) -> None:
+        empty, cost = Cost(), checking.expected_cost
+        assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
+        assert cost(measured(10, 2), 0, empty) > 10
+        assert cost(measured(10, 1000, batches=10), 0, empty) > 1  # a whole batch
+        assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
+        assert cost(measured(10, 1000), 0, Cost(6, 2)) == 3  # as it was before
+        assert cost(measured(1, 1000), 1 << 30, empty) > 5
+        assert checking.probability(0.0, 0.01) == 0 and checking.probability(100, 0.01) == 1
+
+    def test_real_checks_of_a_slow_step(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        mm.cache.verify = "sample"
+
+        def slow(x: int) -> int:
+            time.sleep(0.02)
+            return x
+
+        names = {"data": DATA, "slow": slow}
+        saved = Said("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
+        spent, check = [], checking.check
+
+        def clocked(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return check(*arguments, random.Random(len(spent)))
+            finally:
+                spent.append(time.perf_counter() - started)
+
+        monkeypatch.setattr(checking, "check", clocked)
+        before, runs = mm.cache.checked, 60
+        for _ in range(runs):
+            Said("data | map(slow)", **names)
+        assert len(spent) == runs and mm.cache.checked > before
+        # A random number of checks: three standard deviations above what is expected.
+        most = checking.SHARE * saved * runs
+        made = mm.cache.checked - before
+        assert sum(spent) <= most + 3 * (made**0.5) * max(spent)
+
+
+class TestStore:
+    def test_what_was_computed_from_it_goes_too(self) -> None:
+        Said("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
+        store = open_store()
+        names = [folder_of(node).name.split(".")[0] for node in ("data", "plus", "str")]
+        aside = Aside(store.inner, "is read-only")
+        aside.discard(names[1:2])
+        assert aside.find(names).keys() == set(names[:1])
+        assert folder_of("plus").is_dir()
+        store.discard(names[1:2])
+        assert store.find(names).keys() == set(names[:1])
