@@ -127,7 +127,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def loading(self) -> Iterator[None]:
         """What the model raises while it loads ends the run, as a `ModelError`."""
         try:
-            with places.within(live.find(self.run_id), self.node, self.spec.name):
+            with places.within(live.find(self.run_id), self.node, self.spec.name, loads=True):
                 yield
         except ENDS_RUN:
             raise
@@ -176,6 +176,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def _given(self, track: Tracker, block: Block) -> Block:
         picked = track.picked(block, self.select)
+        track.meets(picked)
         given = picked.giving(bare(picked.values), picked.failed)
         return given if self.spec.input is None else track.picked(given, self.spec.input)
 

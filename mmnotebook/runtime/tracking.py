@@ -15,7 +15,7 @@ from mmnotebook.runtime.blocks.columns import Column, Objects, Records, Same, Se
 from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
-from mmnotebook.runtime.observing import paths, within
+from mmnotebook.runtime.observing import paths
 from mmnotebook.runtime.passing import may_pass
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
@@ -175,7 +175,7 @@ class Tracker:
         while True:
             started = time.perf_counter()
             try:
-                with places.within(self.run, self.node), within(self.record):
+                with places.within(self.run, self.node):
                     iterator = iter(make()) if iterator is None else iterator
                     item = next(iterator, _END)
             finally:

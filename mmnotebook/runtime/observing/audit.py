@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mmnotebook.runtime.observing import current, origins, paths
+from mmnotebook.runtime.observing.current import Work
 from mmnotebook.runtime.observing.origins import Caller, Whose
-from mmnotebook.runtime.observing.record import Record
 
-_Handler = Callable[[Record, Caller, tuple[Any, ...]], None]
+_Handler = Callable[[Work, Caller, tuple[Any, ...]], None]
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _RANDOM = ("/dev/random", "/dev/urandom")
@@ -27,12 +27,13 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
         return
     with current.unseen():
         frame = sys._getframe(2) if _has_frames() else None
-        for record in current.records(frame):
+        for work in current.concerned(frame):
+            record = work.record
             try:
                 who = origins.caller(frame, record.entries)
                 builtin = bool(record.builtins) and who.outermost is None
                 if who.whose is not Whose.OURS or builtin:
-                    handler(record, who, arguments)
+                    handler(work, who, arguments)
             except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
                 record.misses(f"{event} could not be followed: {type(error).__name__}")
 
@@ -45,106 +46,106 @@ def _has_frames() -> bool:
     return True
 
 
-def _opened(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _opened(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments[:3]
     if isinstance(path, int):
-        record.varies("it reads or writes by the number of an open file")
+        work.varies("it reads or writes by the number of an open file")
         return
     path = os.fsdecode(path)
     writes = bool((flags or 0) & _WRITES)
     if who.importing:
         if not writes:
-            record.reads(origins.source(path))
+            work.record.reads(origins.source(path))
     elif paths.is_kernel(path):
-        _asked_kernel(record, who, path)
+        _asked_kernel(work, who, path)
     elif writes:
-        record.varies(f"it writes files ({os.path.basename(path)})")
+        work.varies(f"it writes files ({os.path.basename(path)})")
     elif mode is None and not os.path.isabs(path) and not os.path.exists(path):
-        record.varies("it opens files relative to an open folder")
+        work.varies("it opens files relative to an open folder")
     elif os.path.isdir(path):
-        record.lists(path)
+        work.record.lists(path)
     else:
-        record.reads(path)
+        work.record.reads(path)
 
 
-def _asked_kernel(record: Record, who: Caller, path: str) -> None:
+def _asked_kernel(work: Work, who: Caller, path: str) -> None:
     if path in _RANDOM:
-        record.varies("it drew random numbers (the system)")
+        work.varies("it drew random numbers (the system)")
     elif not path.startswith("/dev/") and who.whose is Whose.USER:
-        record.varies(f"it asks the system ({path})")
+        work.varies(f"it asks the system ({path})")
     elif path == "/dev/stdin":
-        record.varies("it asks for input")
+        work.varies("it asks for input")
 
 
-def _listed(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _listed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     path = arguments[0] if arguments and arguments[0] is not None else "."
     if who.importing:
         return
     if isinstance(path, int):
-        record.varies("it lists a folder by the number of an open file")
+        work.varies("it lists a folder by the number of an open file")
         return
     path = os.fsdecode(path)
     if paths.is_kernel(path):
-        _asked_kernel(record, who, path)
+        _asked_kernel(work, who, path)
     else:
-        record.lists(path or ".")
+        work.record.lists(path or ".")
 
 
-def _connected(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
-    record.connects()
+def _connected(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+    work.record.connects()
 
 
-def _started(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _started(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     if not who.importing:
         what = arguments[0] if arguments else None
         name = os.path.basename(os.fsdecode(what)) if isinstance(what, (str, bytes)) else ""
-        record.varies(f"it starts another process{f' ({name})' if name else ''}")
+        work.varies(f"it starts another process{f' ({name})' if name else ''}")
 
 
-def _loaded(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _loaded(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     name = arguments[0]
     if who.whose is Whose.USER and not who.importing:
-        record.varies(f"it calls compiled code through ctypes ({name})")
+        work.varies(f"it calls compiled code through ctypes ({name})")
     elif isinstance(name, (str, bytes)) and os.path.exists(name):
-        record.reads(os.fsdecode(name))
+        work.record.reads(os.fsdecode(name))
 
 
-def _imported(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _imported(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     file = arguments[1]
     if isinstance(file, str):
-        record.reads(file)
+        work.record.reads(file)
 
 
-def _executed(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
-    code, known = arguments[0], record.known_codes
+def _executed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+    code, known = arguments[0], work.record.known_codes
     if known is None or not isinstance(code, CodeType) or code in known:
         return
     directly = who.outermost is None
     if (who.importing or directly) and origins.is_users(code.co_filename):
-        record.varies(f"it ran code that cannot be followed ({code.co_name})")
+        work.varies(f"it ran code that cannot be followed ({code.co_name})")
 
 
-def _database(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _database(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     name = os.fsdecode(arguments[0])
     if name.startswith("file:"):
         name = unquote(urlsplit(name).path)
     if name in ("", ":memory:"):
         return
     for path in (name, f"{name}-wal", f"{name}-journal"):
-        record.reads(path)
+        work.record.reads(path)
 
 
 def _changed(what: str) -> _Handler:
-    def handler(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+    def handler(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
         if not who.importing:
-            record.varies(what)
+            work.varies(what)
 
     return handler
 
 
-def _named(record: Record, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _named(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     if who.whose is Whose.USER:
-        record.varies("it asks for the name of the machine")
+        work.varies("it asks for the name of the machine")
 
 
 _HANDLERS: dict[str, _Handler | None] = {

@@ -1,18 +1,53 @@
-"""Which record a thread works for, and which records are filled at this moment."""
+"""What a thread works on, and which records are filled at this moment."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
-from mmnotebook.runtime.observing import origins
+from mmnotebook.runtime.observing import generators, origins
 from mmnotebook.runtime.observing.record import Record
 
-_record: ContextVar[Record | None] = ContextVar("mmnotebook_record", default=None)
-_active: list[Record] = []
+
+@dataclass(eq=False)
+class Work:
+    """What a thread does for a node.
+
+    Attributes
+    ----------
+    loads
+        Is it that a model is loaded?
+    """
+
+    record: Record
+    loads: bool = False
+    _states: dict[str, Any] = field(default_factory=dict)
+    _whole: bool = False
+
+    def begin(self) -> None:
+        """Draws count from here on."""
+        self._whole = self.record.is_due(time.perf_counter())
+        self._states = generators.states(whole=self._whole)
+
+    def end(self) -> None:
+        """Draws count up to here."""
+        if library := generators.drawn(self._states, generators.states(whole=self._whole)):
+            self.varies(f"it drew random numbers ({library})")
+
+    def varies(self, why: str) -> None:
+        """It did something for which no other run may use its results."""
+        if not self.loads:
+            self.record.varies(why)
+
+
+_work: ContextVar[Work | None] = ContextVar("mmnotebook_work", default=None)
+_active: list[Work] = []
 _lock = threading.Lock()
 
 
@@ -23,18 +58,23 @@ class _Busy(threading.local):
 _own = _Busy()
 
 
+def work() -> Work | None:
+    """What this thread does for a node, None when it works for none."""
+    return _work.get()
+
+
 @contextmanager
-def working_for(record: Record) -> Iterator[None]:
-    """What this thread does is the record's, also in threads that take over its context."""
-    token = _record.set(record)
+def working(work: Work) -> Iterator[None]:
+    """What this thread does is that work, also in threads that take over its context."""
+    token = _work.set(work)
     with _lock:
-        _active.append(record)
+        _active.append(work)
     try:
         yield
     finally:
-        _record.reset(token)
+        _work.reset(token)
         with _lock:
-            _active.remove(record)
+            _active.remove(work)
 
 
 @contextmanager
@@ -52,15 +92,15 @@ def is_unseen() -> bool:
     return _own.busy
 
 
-def records(frame: FrameType | None) -> tuple[Record, ...]:
-    """The records that something done in this thread counts for.
+def concerned(frame: FrameType | None) -> tuple[Work, ...]:
+    """The work that something done in this thread counts for.
 
     That of a thread that works for nobody known, such as one of a pool, counts for all: who gave it
     its work cannot be seen. The user's own thread and those of ours do nothing for a node.
     """
-    record = _record.get()
-    if record is not None:
-        return (record,)
+    work = _work.get()
+    if work is not None:
+        return (work,)
     if not _active or threading.current_thread() is threading.main_thread():
         return ()
     return () if origins.has_ours(frame) else tuple(_active)

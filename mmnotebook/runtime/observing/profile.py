@@ -24,8 +24,8 @@ from mmnotebook.runtime.observing import (
     states,
 )
 from mmnotebook.runtime.observing.asking import Kind
+from mmnotebook.runtime.observing.current import Work
 from mmnotebook.runtime.observing.origins import Caller, Whose
-from mmnotebook.runtime.observing.record import Record
 
 PATIENCE = 200_000
 """The most events beyond those that a node may give, until it is known what a call answers."""
@@ -43,8 +43,8 @@ _ENTROPY = "it drew random numbers (the system)"
 class Profile:
     """A profiler of this thread that fills a record; use it with `with`."""
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
+    def __init__(self, work: Work) -> None:
+        self.work, self.record = work, work.record
         self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
         self._codes: set[Any] = set()
         self._told_of = {_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
@@ -52,7 +52,7 @@ class Profile:
         self._called_first: FrameType | None = None
 
     def __enter__(self) -> None:
-        if self.record.events_left < self.record.burst:
+        if self.work.loads or self.record.events_left < self.record.burst:
             return
         if sys.getprofile() is not None:
             self.record.misses("another profiler is in use")
@@ -127,7 +127,7 @@ class Profile:
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
         if known is not None and code not in known and origins.of(frame) is Whose.USER:
-            self.record.varies(f"it ran code that cannot be followed ({code.co_name})")
+            self.work.varies(f"it ran code that cannot be followed ({code.co_name})")
 
     def _is_called(self, frame: FrameType) -> bool:
         """Is it a function of the node's that we call?"""
@@ -148,11 +148,11 @@ class Profile:
                 self._variable(states.ALL_VARIABLES)
         elif code is _SEED:
             if frame.f_locals.get("a") is None:
-                self.record.varies(_ENTROPY)
+                self.work.varies(_ENTROPY)
         elif code in _SYSTEM:
-            self.record.varies(_ENTROPY)
+            self.work.varies(_ENTROPY)
         else:
-            self.record.varies(f"it drew random numbers ({generators.codes()[code]})")
+            self.work.varies(f"it drew random numbers ({generators.codes()[code]})")
 
     def _variable(self, key: Any) -> None:
         if isinstance(key, (str, bytes)):
@@ -171,7 +171,7 @@ class Profile:
             if who.whose is Whose.LIBRARY:
                 self._later(who, _ENTROPY)
             else:
-                record.varies(_ENTROPY)
+                self.work.varies(_ENTROPY)
         elif kind is Kind.FILE:
             self._file(function, frame, who)
         elif kind is Kind.FOLDER:
@@ -186,19 +186,19 @@ class Profile:
             return
         why = f"it reads the clock ({asking.name(function)})"
         if origins.of(frame) in (Whose.USER, Whose.OURS):
-            self.record.varies(why)
+            self.work.varies(why)
         elif who.by_user and not asking.is_interval(function):
             self._later(who, why)
 
     def _later(self, who: Caller, why: str) -> None:
         """It counts unless the function that did it answers with what cannot tell of it."""
         if who.outermost is None:
-            self.record.varies(why)
+            self.work.varies(why)
             return
 
         def done(answer: Any) -> None:
             if not _tells_nothing(answer):
-                self.record.varies(why)
+                self.work.varies(why)
 
         self._waiting.setdefault(who.outermost, []).append(done)
 
@@ -208,16 +208,16 @@ class Profile:
             path = arguments.first(frame)
         if isinstance(path, int) or path is None:
             if who.whose is Whose.USER and isinstance(path, int):
-                self.record.varies(f"it looks at files ({asking.name(function)})")
+                self.work.varies(f"it looks at files ({asking.name(function)})")
             return
         try:
             name = os.fsdecode(path)
         except TypeError:
-            self.record.varies(f"it looks at files ({asking.name(function)})")
+            self.work.varies(f"it looks at files ({asking.name(function)})")
             return
         if paths.is_kernel(name):
             if who.whose is Whose.USER:
-                self.record.varies(f"it asks the system ({name})")
+                self.work.varies(f"it asks the system ({name})")
             return
         with current.unseen():
             self.record.looks(name, stamp=False)

@@ -167,7 +167,7 @@ class Record:
             self.entered += 1
         self._native.enter()
 
-    def leave(self, seconds: float) -> None:
+    def leave(self, seconds: float, *, loads: bool = False) -> None:
         """A thread has worked so long for the node."""
         with self._lock:
             before, self.seconds = self.seconds, self.seconds + seconds
@@ -175,14 +175,14 @@ class Record:
             self.events_left = max(self.events_left, 0) + more
         happened = self._native.leave()
         if happened is not None:
-            self._takes(happened)
+            self._takes(happened, loads)
 
-    def _takes(self, happened: notify.Happened) -> None:
+    def _takes(self, happened: notify.Happened, loads: bool) -> None:
         """What compiled code has opened, and others of this process and beside it, too."""
         if happened.missed:
             self.misses("more files were opened than could be followed")
         for path in happened.written:
-            if not self._is_own(path):
+            if not loads and not self._is_own(path):
                 self.varies(f"it writes files ({os.path.basename(path)})")
         for path in happened.opened:
             if os.path.exists(path):

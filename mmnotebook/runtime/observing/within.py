@@ -6,16 +6,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmnotebook.runtime.observing import audit, current, generators, hearing
+from mmnotebook.runtime.observing import audit, current, hearing
+from mmnotebook.runtime.observing.current import Work
 from mmnotebook.runtime.observing.profile import Profile
 from mmnotebook.runtime.observing.record import Record
 
 
 @contextmanager
-def within(record: Record | None) -> Iterator[None]:
+def within(record: Record | None, *, loads: bool = False) -> Iterator[None]:
     """Note in a record what this thread does, and what threads do that it starts.
 
     Nothing that is done is changed by it. With None nothing is noted.
+
+    Parameters
+    ----------
+    loads
+        Is it that a model is loaded? What it reads is noted then, and nothing that is drawn,
+        written or asked on the way: weights that are drawn are replaced by those of the file.
 
     Examples
     --------
@@ -26,20 +33,43 @@ def within(record: Record | None) -> Iterator[None]:
     >>> record.complete
     True
     """
+    outer = current.work()
     if record is None:
         yield
-        return
+    elif outer is None or outer.record is not record:
+        with _begun(Work(record, loads)):
+            yield
+    elif loads and not outer.loads:
+        with _loading(outer):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _begun(work: Work) -> Iterator[None]:
+    record = work.record
     with current.unseen():
         started = time.thread_time()
         record.enter()
-        whole = record.is_due(time.perf_counter())
-        before = generators.states(whole=whole)
+        work.begin()
     try:
-        with hearing.heard(audit.notice), current.working_for(record), Profile(record):
+        with hearing.heard(audit.notice), current.working(work), Profile(work):
             yield
     finally:
         with current.unseen():
-            after = generators.states(whole=whole)
-            if library := generators.drawn(before, after):
-                record.varies(f"it drew random numbers ({library})")
-            record.leave(time.thread_time() - started)
+            work.end()
+            record.leave(time.thread_time() - started, loads=work.loads)
+
+
+@contextmanager
+def _loading(outer: Work) -> Iterator[None]:
+    with current.unseen():
+        outer.end()
+    outer.loads = True
+    try:
+        yield
+    finally:
+        outer.loads = False
+        with current.unseen():
+            outer.begin()

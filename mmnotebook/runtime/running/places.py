@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from mmnotebook.runtime import observing
 from mmnotebook.runtime.running.live import Live, Stopped
 
 
@@ -27,22 +28,25 @@ def current() -> Place | None:
 
 
 @contextlib.contextmanager
-def within(run: Live | None, node: str, model: str | None = None) -> Iterator[None]:
-    """Work for a node, or for a model in it, under the settings of who runs the graph.
+def within(
+    run: Live | None, node: str, model: str | None = None, *, loads: bool = False
+) -> Iterator[None]:
+    """Work for a node, or for a model in it, which may be loaded; what it does is observed.
 
-    What is raised then is noted as theirs.
+    It is done under the settings of who runs the graph. What is raised is noted as theirs.
     """
     if run is None:
         yield
         return
     with contextlib.nullcontext() if run.caller is None else run.caller.entered():
-        yield from _noted(run, node, model)
+        yield from _noted(run, node, model, loads)
 
 
-def _noted(run: Live, node: str, model: str | None) -> Iterator[None]:
+def _noted(run: Live, node: str, model: str | None, loads: bool) -> Iterator[None]:
     token = _place.set(Place(run, node, model))
     try:
-        yield
+        with observing.within(run.records.get(node), loads=loads):
+            yield
     except Stopped:
         raise
     except BaseException:
