@@ -4,7 +4,8 @@ A check is made with a probability that keeps its expected cost at most `SHARE` 
 reading the entry saves. Steps with one input that call a function or a model, or combine, are
 checked when that input is stored too. Left out are joins, unions, sources, writes, branches,
 models per key, cascades and streams; models that are remote, not loaded, keep a state, or whose
-outputs depend on the batch or differ from call to call; and functions that import a library first.
+outputs depend on the batch or differ from call to call; and functions that use the network, write,
+or import a library first.
 
 Outputs of functions are compared by their content, those of models as when a model is compared
 with itself, failures by their class.
@@ -12,6 +13,7 @@ with itself, failures by their class.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Collection, Mapping
@@ -136,7 +138,11 @@ def _is_checkable(plan: Plan, node: Node) -> bool:
     if node.name not in plan.entries or len(node.inputs) != 1:
         return False
     kinds = (*recomputing.FUNCTIONS, *COMBINE, "model")
-    return node.kind in kinds and node.inputs[0].node in plan.entries
+    if node.kind not in kinds or node.inputs[0].node not in plan.entries:
+        return False
+    seen = plan.entries[node.name].meta.get("observed") or {}
+    known = _costs.get(_work(plan.identities[node.name]), Cost())
+    return not (seen.get("network") or seen.get("volatile")) and known.total < math.inf
 
 
 def _chance(plan: Plan, node: Node) -> float:
@@ -161,15 +167,18 @@ def _checked(
     if node.kind == "model" and recomputing.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
+    cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
     try:
         return _compared(plan, node, run, keys, dice)
     except KeyboardInterrupt:
         raise
+    except recomputing.Remote:
+        cost.total = math.inf
+        return ""
     except BaseException:  # noqa: BLE001 - a check that cannot be made is no error of the run
         run.check()
         return ""
     finally:
-        cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
         cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
 
 
