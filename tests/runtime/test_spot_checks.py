@@ -368,6 +368,32 @@ class TestLeftOut:
         assert self.checked("data | map(uses)", **names) == 0
         assert "heavy_library" not in sys.modules and sys.meta_path == finders
 
+    def test_a_function_that_asks_others(self) -> None:
+        hidden = ctypes.c_int(0)
+        address = ctypes.addressof(hidden)
+
+        def asks(x: int) -> int:
+            ctypes.c_int.from_address(address).value += 1
+            sys.audit("socket.connect", None, ("example.org", 80))
+            return x
+
+        names = {"data": DATA, "asks": asks}
+        assert self.checked("data | map(asks)", **names) == 0
+        called = hidden.value
+        assert self.checked("data | map(asks)", **names) == 0
+        assert ROWS < called <= ROWS + sampling.ELEMENTS and hidden.value == called
+
+    @pytest.mark.parametrize("seen", [{"network": True}, {"volatile": "it writes files"}, {}])
+    def test_what_was_seen_of_it(self, seen: dict[str, Any]) -> None:
+        names = {"data": DATA, "plus": plus}
+        Said("data | map(plus)", **names)
+        entry = entries.read_manifest(folder_of("plus"))
+        draft = open_store().draft(entry.identity)
+        for place, shard in enumerate(entry.shards()):
+            eviction.write_shard(draft.path, place, shard, ROWS)
+        draft.commit({**entry.meta, "observed": seen}, replace=True)
+        assert self.checked("data | map(plus)", **names) == (not seen)
+
     def test_joins_and_sources(self) -> None:
         text = "a = data | map(plus)\nb = data | map(float)\n[a, b] | mean()"
         assert self.checked(text, data=DATA, plus=plus, float=float) == 2

@@ -4,8 +4,8 @@ A check is made with a probability that keeps its expected cost at most `SHARE` 
 reading the entry saves. Steps with one input that call a function or a model, or combine, are
 checked when that input is stored too. Left out are joins, unions, sources, writes, branches,
 models per key, cascades and streams; models that are remote, not loaded, keep a state, or whose
-outputs depend on the batch or differ from call to call; functions that import a library first, use
-the network, or are said to be pure.
+outputs depend on the batch or differ from call to call; and functions that use the network, write,
+import a library first, or are said to be pure.
 
 Outputs of functions are compared by their content, those of models as when a model is compared
 with itself, failures by their class.
@@ -13,6 +13,7 @@ with itself, failures by their class.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Collection, Mapping
@@ -140,7 +141,9 @@ def _is_checkable(plan: Plan, node: Node) -> bool:
     if plan.identities[node.name].stated or outcome.stored(plan.entries[node.name].meta).kernel:
         return False
     kinds = (*recomputing.FUNCTIONS, *COMBINE, "model")
-    return node.kind in kinds and node.inputs[0].node in plan.entries
+    if node.kind not in kinds or node.inputs[0].node not in plan.entries:
+        return False
+    return _costs.get(_work(plan.identities[node.name]), Cost()).total < math.inf
 
 
 def _chance(plan: Plan, node: Node) -> float:
@@ -165,15 +168,18 @@ def _checked(
     if node.kind == "model" and recomputing.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
+    cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
     try:
         return _compared(plan, node, run, keys, dice)
     except KeyboardInterrupt:
         raise
+    except recomputing.Remote:
+        cost.total = math.inf
+        return ""
     except BaseException:  # noqa: BLE001 - a check that cannot be made is no error of the run
         run.check()
         return ""
     finally:
-        cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
         cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
 
 

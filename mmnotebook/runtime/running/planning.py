@@ -17,7 +17,7 @@ from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
 from mmnotebook.runtime.running import identity, measures
 from mmnotebook.runtime.running.measures import Measured
-from mmnotebook.runtime.store import entries
+from mmnotebook.runtime.store import entries, lineage
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.eviction import write_shard
 from mmnotebook.runtime.store.shards import Damaged
@@ -98,7 +98,7 @@ class Plan:
         """What is stored beside a node's elements: what it did, and what it was computed from."""
         wires = self.prepared.graph[name].inputs
         above = {wire.node: self.identities[wire.node].digest for wire in wires}
-        return {**whole.meta(name), "inputs": list(above.values())}
+        return {**whole.meta(name), lineage.INPUTS: list(above.values())}
 
     def again(self, name: str, why: str) -> None:
         """Compute a node after all, of which something is stored."""

@@ -25,6 +25,7 @@ from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.handlers import SpecHandler, base_handler
 from mmnotebook.runtime.models import knowledge
 from mmnotebook.runtime.models.warm import Loan, warm
+from mmnotebook.runtime.models.watching import watching
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.running.live import Live, Stopped
@@ -36,6 +37,10 @@ FUNCTIONS = ("map", "filter", "flat_map")
 
 class Impossible(Exception):
     """Nothing is known of what the node gives now."""
+
+
+class Remote(Impossible):
+    """The node was seen to use the network: it is not to be computed again beside a run."""
 
 
 def computed(
@@ -52,16 +57,20 @@ def computed(
 
     Raises
     ------
+    Remote
+        When it used the network.
     Impossible
         When a model is not loaded, a library is not imported, or an element met what another try
         may not meet.
     """
-    with _beside(run, node.name) as run_id:
+    with _beside(run, node.name) as run_id, watching() as watch:
         if node.kind == "model":
             blocks, passing = _predicted(node, prepared, keys, block, run_id)
         else:
             with _no_new_library():
                 blocks, passing = _called(node, prepared, block, run_id)
+    if watch.connected:
+        raise Remote
     if passing:
         raise Impossible
     found = {one: Outcome() for one in block.ids}

@@ -9,14 +9,14 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import StorageError
 from mmnotebook.runtime import sizes
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.store import entries, eviction, folder, outdated
+from mmnotebook.runtime.store import entries, eviction, folder, lineage, outdated
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.shards import Damaged
 
@@ -120,10 +120,7 @@ class Store:
 
     def discard(self, identities: Iterable[str]) -> None:
         """Find these entries no more, nor any that was computed from one of them."""
-        wrong, inputs = set(identities), self._inputs()
-        while below := {_identity(path) for path, of in inputs.items() if wrong & of} - wrong:
-            wrong |= below
-        chosen = [path for path in inputs if _identity(path) in wrong]
+        chosen = lineage.descended(identities, self._inputs())
         for store in (self, self.beside):
             if store is not None:
                 store._retire_all(chosen)
@@ -131,7 +128,7 @@ class Store:
     def _inputs(self) -> dict[Path, set[str]]:
         """By entry folder, the identities of the entries that it was computed from."""
         beside = {} if self.beside is None else self.beside._inputs()
-        return {**_inputs(self.inner), **beside}
+        return {**lineage.inputs(self.inner), **beside}
 
     def _retire_all(self, paths: Iterable[Path]) -> None:
         """Retire those of some entries that are in this store."""
@@ -257,7 +254,7 @@ class Aside(Store):
         return os.access(self.base.parent, os.W_OK) and os.access(self.base, os.W_OK)
 
     def _inputs(self) -> dict[Path, set[str]]:
-        return {**super()._inputs(), **_inputs(self.base)}
+        return {**super()._inputs(), **lineage.inputs(self.base)}
 
     def _retire_all(self, paths: Iterable[Path]) -> None:
         chosen = list(paths)
@@ -303,26 +300,12 @@ def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
     """By identity the folder of the entry that is to be found, where there is one."""
     wanted = set(identities)
     newest_last = folder.listed(inner / "entries") if wanted else []
-    named = ((_identity(path), path) for path in newest_last)
+    named = ((lineage.identity_of(path), path) for path in newest_last)
     return {
         identity: path
         for identity, path in named
         if identity in wanted and not (path / entries.RETIRED).exists()
     }
-
-
-def _inputs(inner: Path) -> dict[Path, set[str]]:
-    """By entry folder below `inner`, the identities of the entries that it was computed from."""
-    found = {}
-    for path in folder.listed(inner / "entries"):
-        with suppress(Damaged):
-            found[path] = set(entries.read_manifest(path).meta.get("inputs", ()))
-    return found
-
-
-def _identity(path: Path) -> str:
-    """The identity in the name of an entry's folder."""
-    return path.name.split(".")[0]
 
 
 def _nothing() -> None:
