@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mmnotebook.graph import selecting
 from mmnotebook.graph.digests.unknowable import Unknowable
-from mmnotebook.graph.digests.walk import digest, digest_of_classes
+from mmnotebook.graph.digests.walk import digest, digest_of_classes, digest_of_settings
 from mmnotebook.graph.graph import Graph, Node
 
 __all__ = [
@@ -17,10 +17,11 @@ __all__ = [
     "changes",
     "digest",
     "digest_of_classes",
+    "digest_of_settings",
     "identities",
 ]
 
-FORMAT = "mmnotebook 5"
+FORMAT = "mmnotebook 6"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

@@ -116,6 +116,11 @@ def _of_class(value: type) -> list[str]:
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
 
 
+def runs(value: type) -> bool:
+    """Are objects of a class there to be called, themselves or by a method as models have?"""
+    return any(hasattr(value, name) for name in ("__call__", *_CALLED))
+
+
 def pickles_itself(value: type) -> bool:
     """Does a class of the user's say itself what of its objects is pickled?"""
     own = (base for base in value.__mro__ if not is_library(base))

@@ -180,3 +180,5 @@ def _matplotlib() -> Changed:
 
 
 _OF_LIBRARIES = {"sklearn": _sklearn, "matplotlib": _matplotlib}
+LIBRARIES = frozenset(_OF_LIBRARIES)
+"""Libraries whose settings count for their own code alone."""

@@ -74,12 +74,31 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Unknowable
         As for `digest`; not for what only makes objects.
     """
-    return _digest(
-        lambda walk: b"".join(
+
+    def kinds(walk: Walk) -> bytes:
+        walk.code_met = True
+        return b"".join(
             classes.kind(walk, value) if isinstance(value, type) else walk.token(value)
             for value in values
         )
-    )
+
+    return _digest(kinds)
+
+
+def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
+    """What the settings are that a call may read: all that are not as in a new process.
+
+    Parameters
+    ----------
+    libraries
+        Of the libraries whose settings concern no code but theirs, those that count.
+
+    Raises
+    ------
+    Unknowable
+        When a setting cannot be taken apart.
+    """
+    return _digest(lambda walk: walk.token(settings.changed(set(libraries))))
 
 
 def _digest(take_apart: Callable[[Walk], bytes]) -> str:
@@ -264,8 +283,7 @@ class Walk:
         told = b"".join(one for said in asked for one in sorted(said))
         put_in = self._put_in()
         libraries = {name.partition(".")[0] for name in self._modules}
-        made = [(name, self.attempt(now)) for name, now in settings.changed(libraries)]
-        return packed(told) + put_in + self.token(made)
+        return packed(told) + put_in + self.token(settings.changed(libraries))
 
     def _put_in(self) -> bytes:
         """What the user has put into the modules of libraries that were met."""
@@ -351,6 +369,7 @@ def thing(walk: Walk, value: Any) -> bytes:
         function = None
     if isinstance(state, dict) and _ADDRESS in state:
         state = {name: part for name, part in state.items() if name != _ADDRESS}
+    walk.code_met |= classes.runs(kind)
     head = classes.kind(walk, kind) + walk.tokens(function, args, state, setter)
     return b"object" + head + walk.tokens(items, pairs) + _not_pickled(walk, value)
 
