@@ -10,7 +10,7 @@ from typing import Any
 from mmnotebook.graph import selecting
 from mmnotebook.graph.digests.impure import FILES, NETWORK
 from mmnotebook.graph.digests.unknowable import Unknowable
-from mmnotebook.graph.digests.walk import digest, digest_of_classes, known
+from mmnotebook.graph.digests.walk import digest, digest_of_classes, digest_of_settings, known
 from mmnotebook.graph.graph import Graph, Node
 
 __all__ = [
@@ -23,12 +23,13 @@ __all__ = [
     "changes",
     "digest",
     "digest_of_classes",
+    "digest_of_settings",
     "identities",
     "identity",
     "of_node",
 ]
 
-FORMAT = "mmnotebook 5"
+FORMAT = "mmnotebook 6"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

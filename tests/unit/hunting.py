@@ -52,7 +52,7 @@ class Edit:
             sys.modules.pop(name, None)
 
 
-def _rows(kind: str, *rows: tuple[str, str, str]) -> Iterator[Edit]:
+def rows(kind: str, *rows: tuple[str, str, str]) -> Iterator[Edit]:
     for text, one, other in rows:
         yield Edit(kind, text, one, other)
 
@@ -131,7 +131,7 @@ _DATA = "import dataclasses as d\n@d.dataclass\nclass S:\n k: int = 0\n"
 
 CHANGES = [
     *_of_modules(),
-    *_rows(
+    *rows(
         "operators and constants",
         ("def f(x): return x + @@", "1", "2"),
         ("def f(x): return x + @@", "1", "1.0"),
@@ -157,7 +157,7 @@ CHANGES = [
         ("def f(x): return [y for y in @@]", "{8, 0}", "{0, 8}"),
         ("def f(x): return x in @@", "{3, 'a'}", "{4, 'a'}"),
     ),
-    *_rows(
+    *rows(
         "branches and loops",
         ("def f(x): return 1 if x @@ 2 else 2", ">", "<"),
         ("def f(x):\n for y in range(x):\n  if y == 1: @@\n return y", "break", "continue"),
@@ -169,7 +169,7 @@ CHANGES = [
         ("def f(x):\n a, *b = range(x)\n return @@", "a", "b"),
         ("def f(x):\n x = [x]\n @@ x[0]\n return x", "x[0];", "del"),
     ),
-    *_rows(
+    *rows(
         "exceptions",
         (
             "def f(x):\n try: return x / 0\n except @@: return 1\n except Exception: return 2",
@@ -186,8 +186,8 @@ CHANGES = [
             "KeyError",
         ),
     ),
-    *_rows("walrus", ("def f(x): return (y := x + @@) * y", "1", "2")),
-    *_rows(
+    *rows("walrus", ("def f(x): return (y := x + @@) * y", "1", "2")),
+    *rows(
         "match",
         ("def f(x):\n match x:\n  case @@: return 1\n  case _: return 2", "3", "4"),
         ("def f(x):\n match [x]:\n  case [@@]: return 1\n  case _: return 2", "int()", "str()"),
@@ -200,14 +200,14 @@ CHANGES = [
             "b",
         ),
     ),
-    *_rows(
+    *rows(
         "f-strings",
         ("def f(x): return f'{x:@@}'", "3", "4"),
         ("def f(x): return f'{str(x)!@@}'", "s", "r"),
         ("def f(x): return f'@@{x}'", "a", "b"),
         ("w = @@\ndef f(x): return f'{x:{w}}'", "3", "4"),
     ),
-    *_rows(
+    *rows(
         "comprehensions and generators",
         ("def f(x): return [y for y in range(x) if y @@ 1]", ">", "<"),
         ("def f(x): return [y + @@ for y in range(x)]", "1", "2"),
@@ -218,7 +218,7 @@ CHANGES = [
         ("def g(x): @@\ndef f(x): return list(g(x))", "yield from range(x)", "yield range(x)"),
         ("k = @@\ndef f(x): return [[k * z for z in range(y)] for y in range(x)]", "1", "2"),
     ),
-    *_rows(
+    *rows(
         "defaults",
         ("def f(x, y=@@): return x + y", "1", "2"),
         ("def f(x, *, y=@@): return x + y", "1", "2"),
@@ -228,7 +228,7 @@ CHANGES = [
         ("def f(x):\n def g(y=@@): return y\n return g()", "1", "2"),
         ("def g(x): return x\ng.__defaults__ = (@@,)\ndef f(x): return g()", "1", "2"),
     ),
-    *_rows(
+    *rows(
         "parameters",
         ("def g(@@): return a - b\ndef f(x): return g(x, 1)", "a, b", "b, a"),
         ("def g(@@): return a - b\ndef f(x): return g(a=x, b=1)", "a, b", "b, c, a=9"),
@@ -242,7 +242,7 @@ CHANGES = [
         ("class A:\n def go(self, @@=2): return 1\ndef f(x): return A().go(y=1)", "y", "z"),
         ("class A:\n def __init__(self, @@=2): pass\ndef f(x): return A(y=1) and 1", "y", "z"),
     ),
-    *_rows(
+    *rows(
         "globals",
         ("a = @@\ndef f(x): return x + a", "1", "2"),
         ("a = @@\ndef f(x): return a", "1", "True"),
@@ -276,7 +276,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "standard containers",
         (
             "import collections as c\na = c.@@(a=1)\ndef f(x): return repr(a)",
@@ -295,14 +295,14 @@ CHANGES = [
         ("import string\na = string.Template('@@')\ndef f(x): return a.substitute(x=x)", "$x", "-"),
         ("import heapq\na = []\nheapq.heappush(a, @@)\ndef f(x): return a[0]", "1", "2"),
     ),
-    *_rows(
+    *rows(
         "compiled patterns",
         ("import re\na = re.compile('@@')\ndef f(x): return bool(a.match('b'))", "a", "b"),
         ("import re\na = re.compile('A'@@)\ndef f(x): return bool(a.match('a'))", "", ", re.I"),
         ("import re\ndef f(x): return re.sub('a', '@@', 'ab')", "b", "c"),
         ("import struct\na = struct.Struct('@@i')\ndef f(x): return a.pack(1)", "<", ">"),
     ),
-    *_rows(
+    *rows(
         "arrays, tensors and frames",
         ("import numpy as np\na = np.array([1, @@])\ndef f(x): return int(a.sum())", "1", "2"),
         ("import numpy as np\na = np.array([1], '@@')\ndef f(x): return str(a.dtype)", "f4", "f8"),
@@ -340,7 +340,7 @@ CHANGES = [
         ("import pandas as pd\na = pd.Series([1], name='@@')\ndef f(x): return a.name", "a", "b"),
         ("import pandas as pd\na = pd.Timestamp('@@')\ndef f(x): return str(a)", "2020", "2021"),
     ),
-    *_rows(
+    *rows(
         "closures",
         ("def make(n):\n def f(x): return x + n\n return f\nf = make(@@)", "1", "2"),
         ("def make(n):\n def f(x): return [n for _ in [x]]\n return f\nf = make(@@)", "1", "2"),
@@ -360,7 +360,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "helpers",
         ("def g(x): return x @@ 1\ndef f(x): return g(x)", "+", "-"),
         (
@@ -396,7 +396,7 @@ CHANGES = [
         ("g = 'ab cd'.@@\ndef f(x): return g()", "upper", "title"),
         ("g = {1: @@}.get\ndef f(x): return g(1)", "2", "1"),
     ),
-    *_rows(
+    *rows(
         "operator's getters",
         ("import operator as o\ng = o.itemgetter(@@)\ndef f(x): return g([1, 2])", "0", "1"),
         ("import operator as o\ng = o.attrgetter('@@')\ndef f(x): return g(x)", "real", "imag"),
@@ -412,7 +412,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "partial",
         (
             "from functools import partial\ndef g(x, y): return x + y\nf = partial(g, y=@@)",
@@ -435,7 +435,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "decorators",
         (
             "def d(g):\n def w(x): return g(x) + @@\n return w\n@d\ndef f(x): return x",
@@ -487,7 +487,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "what a function says of itself",
         ("def f(x):\n '''@@'''\n return f.__doc__", "A", "B"),
         ("def g(x):\n '''@@'''\ndef f(x): return g.__doc__", "A", "B"),
@@ -543,7 +543,7 @@ CHANGES = [
             "B",
         ),
     ),
-    *_rows(
+    *rows(
         "methods",
         ("class A:\n def go(self): return @@\ndef f(x): return A().go()", "1", "2"),
         ("class A:\n def go(self): return @@\na = A()\ndef f(x): return a.go()", "1", "2"),
@@ -610,7 +610,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "what makes objects",
         ("class A:\n def __init__(self): self.k = @@\ndef f(x): return A().k", "1", "2"),
         (
@@ -709,7 +709,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "attributes of classes",
         ("class A: k = @@\ndef f(x): return A.k", "1", "2"),
         ("class A: k = @@\na = A()\ndef f(x): return a.k", "1", "2"),
@@ -742,7 +742,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "properties and descriptors",
         ("class A:\n @property\n def k(self): return @@\na = A()\ndef f(x): return a.k", "1", "2"),
         (
@@ -771,7 +771,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "metaclasses",
         (
             "class M(type):\n def __call__(cls): return @@\nclass A(metaclass=M): pass\n"
@@ -805,7 +805,7 @@ CHANGES = [
         ("class A:\n def __class_getitem__(cls, k): return @@\ndef f(x): return A[1]", "1", "2"),
         ("A = type('A', (), {'k': @@})\ndef f(x): return A.k", "1", "2"),
     ),
-    *_rows(
+    *rows(
         "enums",
         ("import enum\nclass E(enum.Enum): A = @@\ndef f(x): return E.A.value", "1", "2"),
         (
@@ -832,7 +832,7 @@ CHANGES = [
             "False",
         ),
     ),
-    *_rows(
+    *rows(
         "objects",
         ("class A: pass\na = A()\na.k = @@\ndef f(x): return a.k", "1", "2"),
         ("class A: pass\na = A()\na.b = A()\na.b.k = [@@]\ndef f(x): return a.b.k", "1", "2"),
@@ -875,7 +875,7 @@ CHANGES = [
         ),
         ("import threading\nl = threading.local()\nl.k = @@\ndef f(x): return l.k", "1", "2"),
     ),
-    *_rows(
+    *rows(
         "names that are made",
         ("a = @@\ndef f(x): return globals()['a']", "1", "2"),
         ("a = @@\ndef f(x): return eval('a')", "1", "2"),
@@ -902,7 +902,7 @@ CHANGES = [
             "2",
         ),
     ),
-    *_rows(
+    *rows(
         "libraries",
         ("import numpy as np\ndef f(x): return float(np.@@([1, 3]))", "mean", "max"),
         ("import numpy as np\ndef f(x): return float(np.linalg.norm([1, 2], @@))", "1", "2"),
@@ -911,7 +911,7 @@ CHANGES = [
 ]
 
 SAME = [
-    *_rows(
+    *rows(
         "comments and whitespace",
         ("def f(x):@@ return x + 1", "", "\n    # plus one\n   "),
         ("def f(x): return x@@+ 1", " ", "   "),
@@ -934,7 +934,7 @@ SAME = [
         ("def f(x): return @@", "0x10", "16"),
         ("def f(x): return @@", "(x)", "x"),
     ),
-    *_rows(
+    *rows(
         "docstrings of functions",
         ("def f(x):\n '''@@'''\n return x + 1", "One.", "Two, which says more."),
         ("def f(x):\n @@\n return x + 1", "'''One.'''", "pass"),
@@ -975,7 +975,7 @@ SAME = [
         ),
         ("def g(n):\n '''@@'''\n return g(n - 1) if n else 0\ndef f(x): return g(x)", "A", "B"),
     ),
-    *_rows(
+    *rows(
         "names of variables",
         ("def f(x):\n @@ = x + 1\n return @@", "a", "zz"),
         ("def f(@@): return @@ + 1", "x", "value"),
@@ -1002,7 +1002,7 @@ SAME = [
         ("import math as @@\ndef f(x): return 1", "m", "n"),
         ("def f(x):\n def @@(y): return y\n return @@(x)", "g", "h"),
     ),
-    *_rows(
+    *rows(
         "annotations of functions",
         ("def f(x@@): return x + 1", "", ": int"),
         ("def f(x)@@: return x + 1", "", " -> int"),
@@ -1014,7 +1014,7 @@ SAME = [
             " -> int",
         ),
     ),
-    *_rows(
+    *rows(
         "what is not used",
         ("a = 1; b = @@\ndef f(x): return x + a", "2", "3"),
         ("@@\ndef f(x): return x + 1", "", "def g(x): return 1"),

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import copy
+import decimal
 import math
 import os
 import pickle
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import apache_beam as beam
+import matplotlib
 import networkx
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +39,8 @@ from mmnotebook.graph.fingerprint import (
     Unknowable,
     changes,
     digest,
+    digest_of_classes,
+    digest_of_settings,
     identities,
 )
 from mmnotebook.graph.graph import Graph, Input, Node
@@ -938,3 +946,73 @@ def test_that_a_pipeline_was_given_a_function_changes_nothing() -> None:
     assert vars(plus) and digest(plus) == before
     plus.unit = "cm"  # type: ignore[attr-defined]
     assert digest(plus) != before
+
+
+def changed_settings() -> list[Callable[[], Any]]:
+    """Ways to change a setting, each as what begins it: a context manager."""
+    return [
+        lambda: np.errstate(divide="raise"),
+        lambda: np.printoptions(precision=3),
+        lambda: pd.option_context("display.precision", 2),
+        lambda: decimal.localcontext(decimal.Context(prec=7)),
+        lambda: sklearn.config_context(transform_output="pandas"),
+        lambda: matplotlib.rc_context({"font.size": 20.0}),
+        torch.no_grad,
+        torch.inference_mode,
+        lambda: torch.autocast("cpu"),
+        lambda: torch.device("meta"),
+        default_dtype,
+        warnings_as_errors,
+    ]
+
+
+@contextmanager
+def default_dtype() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def warnings_as_errors() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def test_each_setting_has_a_digest_of_its_own() -> None:
+    before = digest_of_settings()
+    known = {before}
+    for begin in changed_settings():
+        with begin():
+            known.add(digest_of_settings())
+        assert digest_of_settings() == before
+    assert len(known) == len(changed_settings()) + 1
+
+
+def test_settings_of_a_library_count_for_it_alone() -> None:
+    before, none = digest_of_settings(["matplotlib"]), digest_of_settings([])
+    with sklearn.config_context(transform_output="pandas"):
+        assert digest_of_settings(["matplotlib"]) == before and digest_of_settings([]) == none
+        assert digest_of_settings(["sklearn"]) != none
+
+
+def test_a_setting_that_cannot_be_taken_apart_is_unknowable() -> None:
+    lock = threading.Lock()
+
+    def noted(kind: str, flag: int) -> None:
+        lock.acquire(blocking=False)
+
+    with np.errstate(call=noted), pytest.raises(Unknowable, match="a lock"):
+        digest_of_settings()
+
+
+def test_a_model_of_a_library_counts_with_what_was_put_into_its_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = StandardScaler().fit(np.ones((3, 2)))
+    before, kinds = digest(model), digest_of_classes([StandardScaler])
+    monkeypatch.setattr(StandardScaler, "transform", lambda self, rows: rows)
+    after = digest(model), digest_of_classes([StandardScaler])
+    monkeypatch.undo()
+    assert before != after[0] and kinds != after[1] and digest(model) == before

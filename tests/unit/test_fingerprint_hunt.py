@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from mmnotebook.graph.fingerprint import Unknowable, digest
-from tests.unit.hunting import CHANGES, SAME, Edit
+from tests.unit import hunting, hunting_libraries, hunting_objects
+from tests.unit.hunting import Edit
+
+CHANGES = [*hunting.CHANGES, *hunting_objects.CHANGES, *hunting_libraries.CHANGES]
+SAME = [*hunting.SAME, *hunting_objects.SAME, *hunting_libraries.SAME]
 
 
 @pytest.fixture
@@ -40,6 +44,7 @@ def both(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
         except Unknowable:
             known = None
         found.append((outcome(names["f"]), known))
+        names.get("undo", int)()
     edit.unload()
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook.graph.digests import origin
 from mmnotebook.graph.digests.tokens import hashed
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def _memory(line: Any) -> bytes:
 
 def tensor(walk: Walk, value: Any) -> bytes:
     """A tensor of any layout; on another device it is another tensor, as what it gives is there."""
+    if not origin.is_users(type(value).__module__):
+        return _tensor(walk, value)
+    with sys.modules["torch"]._C.DisableTorchFunctionSubclass():
+        return _tensor(walk, value)  # its class may answer anything otherwise
+
+
+def _tensor(walk: Walk, value: Any) -> bytes:
     device = value.device.type
     head = walk.head(value.dtype, value.layout, device, value.requires_grad)
     try:

@@ -65,7 +65,7 @@ def kind(walk: Walk, value: type) -> bytes:
 def _class(walk: Walk, value: type, made: bool, called: bool) -> bytes:
     source = origin.library(value.__module__)
     if source is not None:
-        return b"class" + walk.source(source) + walk.tokens(value.__module__, value.__qualname__)
+        return b"class" + _library(walk, value, source)
     walk.code_met = True
     body = b"own class" + walk.tokens(value.__qualname__, value.__module__, type(value))
     for base in value.__bases__:
@@ -79,6 +79,11 @@ def _class(walk: Walk, value: type, made: bool, called: bool) -> bytes:
             else:
                 body += _held(walk, value, name, held, called)
     return body + _registered(walk, value)
+
+
+def _library(walk: Walk, value: type, source: str) -> bytes:
+    modules = (base.__module__ for base in value.__mro__)
+    return walk.source(source, *modules) + walk.tokens(value.__module__, value.__qualname__)
 
 
 def _held(walk: Walk, value: type, name: str, held: Any, called: bool) -> bytes:
@@ -109,6 +114,11 @@ def _of_class(value: type) -> list[str]:
     if is_library(value):
         return []
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
+
+
+def runs(value: type) -> bool:
+    """Are objects of a class there to be called, themselves or by a method as models have?"""
+    return any(hasattr(value, name) for name in ("__call__", *_CALLED))
 
 
 def pickles_itself(value: type) -> bool:

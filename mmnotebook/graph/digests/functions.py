@@ -12,8 +12,18 @@ import sys
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from mmnotebook.graph.digests import classes, codes, declared, impure, modules, origin, reading
+from mmnotebook.graph.digests import (
+    classes,
+    codes,
+    declared,
+    impure,
+    modules,
+    origin,
+    patches,
+    reading,
+)
 from mmnotebook.graph.digests.codes import CALLED, KEPT, READ
 from mmnotebook.graph.digests.impure import KERNEL
 from mmnotebook.graph.digests.reading import MISSING, Link, Reading
@@ -79,9 +89,12 @@ def _function(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
         _check_pure(walk, value)
         return _library_function(walk, value, source)
     # A decorator's wrapper, say: its own code is the library's, what it closes over need not be.
+    # A dictionary that forgets its keys is a cache, as the one of functools.singledispatch.
     inside = walk.tokens(value.__defaults__, value.__kwdefaults__, vars(value))
-    held = b"".join(map(walk.held, reading.cells(value).values()))
-    return b"wrapper" + walk.source(source) + codes.body(value.__code__) + inside + held
+    cells = reading.cells(value).values()
+    held = b"".join(walk.held(one) for one in cells if not isinstance(one, WeakKeyDictionary))
+    home = walk.source(source, value.__globals__["__name__"])
+    return b"wrapper" + home + codes.body(value.__code__) + inside + held
 
 
 def _is_public(value: Any) -> bool:
@@ -93,7 +106,8 @@ def _is_public(value: Any) -> bool:
 
 
 def _library_function(walk: Walk, value: Any, source: str) -> bytes:
-    return b"library" + walk.source(source) + walk.tokens(value.__module__, value.__qualname__)
+    home = walk.source(source, value.__globals__["__name__"])
+    return b"library" + home + walk.tokens(value.__module__, value.__qualname__)
 
 
 def _check_pure(walk: Walk, value: Any) -> None:
@@ -156,6 +170,8 @@ def _read(walk: Walk, read: Reading) -> bytes:
         body += walk.token(key) + used(walk, found, read)
     for key, found in sorted(read.modules.items()):
         body += walk.token(key) + _imported(walk, key, found, read)
+    for place, found in patches.of_elements(read.loose):
+        body += walk.token(place) + walk.token(found)
     return body + b"".join(_linked(walk, link, read) for link in read.links)
 
 
@@ -216,7 +232,7 @@ def _imported(walk: Walk, name: str, found: Any, read: Reading) -> bytes:
     source = origin.not_loaded(name)
     if source is None:
         return walk.refuse("", f"imports {name}, which is not loaded yet")
-    return walk.source(source)
+    return walk.source(source, name)
 
 
 def code(walk: Walk, value: types.CodeType) -> bytes:
@@ -243,7 +259,7 @@ def _version(walk: Walk, home: str | None, value: Any) -> bytes:
     source = origin.library(home)
     if source is None and home is not None and home in sys.modules:
         return walk.unknowable(value)
-    return walk.source(source or "")
+    return walk.source(source or "", home or "")
 
 
 def method(walk: Walk, value: types.MethodType) -> bytes:

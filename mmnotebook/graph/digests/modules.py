@@ -18,7 +18,7 @@ def module(walk: Walk, value: types.ModuleType) -> bytes:
     """A module that is handed on: any of its names may be used."""
     source = origin.library_of(value)
     if source is not None:
-        return b"module" + walk.source(source) + walk.token(value.__name__)
+        return b"module" + walk.source(source, value.__name__) + walk.token(value.__name__)
     body = b"whole module" + walk.token(value.__name__)
     for name, found in sorted(vars(value).items()):
         if name not in _OF_IMPORTING:

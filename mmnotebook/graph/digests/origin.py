@@ -8,7 +8,9 @@ import platform
 import sys
 import sysconfig
 import types
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 from mmnotebook.graph.digests import installed
 
@@ -22,6 +24,29 @@ def library(name: str | None) -> str | None:
     None for the notebook, a file beside it, and every other module of the user's.
     """
     return None if not isinstance(name, str) else _library(name, sys.modules.get(name))
+
+
+def is_users(name: Any) -> bool:
+    """Is a module that is loaded the notebook, or another of the user's?"""
+    if name == "__main__":
+        return True
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return isinstance(getattr(module, "__file__", None), str) and library(name) is None
+
+
+def home(value: Any, name: str) -> str | None:
+    """The module in which a value is found under its name, as pickle would look for it."""
+    stated = getattr(value, "__module__", None)
+    if stated is None and isinstance(value, Hashable):
+        return _home(value, name)
+    return stated if isinstance(stated, str) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _home(value: Any, name: str) -> str | None:
+    modules = [(key, one) for key, one in sys.modules.items() if isinstance(one, types.ModuleType)]
+    places = (key for key, one in modules if vars(one).get(name) is value)
+    return min((key for key in places if library(key) is not None), default=None)
 
 
 def library_of(module: types.ModuleType) -> str | None:

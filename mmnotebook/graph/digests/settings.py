@@ -13,30 +13,48 @@ import locale
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 Changed = Iterator[tuple[str, Any]]
 
-_TORCH: dict[str, tuple[tuple[str, ...], str]] = {
-    "get_default_dtype": ((), "torch.float32"),
-    "get_default_device": ((), "cpu"),
-    "is_grad_enabled": ((), "True"),
-    "is_inference_mode_enabled": ((), "False"),
-    "are_deterministic_algorithms_enabled": ((), "False"),
-    "get_float32_matmul_precision": ((), "highest"),
-    "is_autocast_enabled": (("cpu",), "False"),
-    "get_autocast_dtype": (("cpu",), "torch.bfloat16"),
+_SAID: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+    "torch": {
+        "get_default_dtype": ((), "torch.float32"),
+        "get_default_device": ((), "cpu"),
+        "is_grad_enabled": ((), "True"),
+        "is_inference_mode_enabled": ((), "False"),
+        "are_deterministic_algorithms_enabled": ((), "False"),
+        "get_float32_matmul_precision": ((), "highest"),
+        "is_autocast_enabled": (("cpu",), "False"),
+        "get_autocast_dtype": (("cpu",), "torch.bfloat16"),
+    },
+    "keras.config": {
+        "floatx": ((), "float32"),
+        "dtype_policy": ((), '<DTypePolicy "float32">'),
+        "image_data_format": ((), "channels_last"),
+        "epsilon": ((), "1e-07"),
+    },
 }
-"""Functions that say a setting, what they are given, and what they say at the start."""
-_TORCH_FLAGS = {
-    "backends.cuda.matmul.allow_tf32": "False",
-    "backends.cudnn.allow_tf32": "True",
-    "backends.cudnn.benchmark": "False",
-    "backends.cudnn.deterministic": "False",
-    "backends.cudnn.enabled": "True",
-    "backends.mkldnn.enabled": "True",
+"""By module, functions that say a setting, what they are given, and what they say at the start."""
+_FLAGS = {
+    "torch": {
+        "backends.cuda.matmul.allow_tf32": "False",
+        "backends.cudnn.allow_tf32": "True",
+        "backends.cudnn.benchmark": "False",
+        "backends.cudnn.deterministic": "False",
+        "backends.cudnn.enabled": "True",
+        "backends.mkldnn.enabled": "True",
+        "backends.fp32_precision": "none",
+        "backends.cuda.matmul.fp32_precision": "none",
+        "backends.mkldnn.matmul.fp32_precision": "none",
+    },
+    "PIL.Image": {"MAX_IMAGE_PIXELS": "89478485"},
+    "PIL.ImageFile": {"LOAD_TRUNCATED_IMAGES": "False"},
 }
+"""By module, attributes that are settings, and what they are at the start."""
+_MISSING = object()
 _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
 
 
@@ -46,7 +64,8 @@ def changed(libraries: set[str]) -> list[tuple[str, Any]]:
     Elements may be numbers, arrays, tensors or frames of code that names none of their libraries;
     settings of other libraries count where one of `libraries` is theirs.
     """
-    found = [*_python(), *_decimal(), *_numpy(), *_torch(), *_pandas()]
+    found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_said(), *_flags()]
+    found += [*_printed_tensors(), *_pandas()]
     for name, own in _OF_LIBRARIES.items():
         if name in libraries:
             found += own()
@@ -67,6 +86,18 @@ def _python() -> Changed:
         digits = sys.get_int_max_str_digits()
         if digits != sys.int_info.default_max_str_digits:
             yield "int_max_str_digits", digits
+
+
+def _warnings(libraries: set[str]) -> Changed:
+    """Warnings of Python and of these libraries that end what gives them; others change nothing."""
+    homes = {"builtins", *libraries}
+    errors = [
+        (message, kind, module, line)
+        for action, message, kind, module, line in warnings.filters
+        if action == "error" and kind.__module__.partition(".")[0] in homes
+    ]
+    if errors:
+        yield "warnings that are errors", errors
 
 
 def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
@@ -95,20 +126,27 @@ def _numpy() -> Changed:
             yield from _by_context(f"numpy.{name}", getattr(numpy, name))
 
 
-def _torch() -> Changed:
-    torch = _loaded("torch")
-    if torch is None or not hasattr(torch, "get_default_dtype"):
-        return
-    for name, (given, at_first) in _TORCH.items():
-        ask = getattr(torch, name, None)
-        if ask is not None and str(now := ask(*given)) != at_first:
-            yield f"torch.{name}", str(now)
-    for name, at_first in _TORCH_FLAGS.items():
-        flag = functools.reduce(
-            lambda held, part: getattr(held, part, None), name.split("."), torch
-        )
-        if flag is not None and str(flag) != at_first:
-            yield f"torch.{name}", str(flag)
+def _said() -> Changed:
+    for home, functions in _SAID.items():
+        module = _loaded(home)
+        for name, (given, at_first) in functions.items():
+            ask = getattr(module, name, None)
+            if ask is not None and str(now := ask(*given)) != at_first:
+                yield f"{home}.{name}", str(now)
+
+
+def _flags() -> Changed:
+    for home, flags in _FLAGS.items():
+        module = _loaded(home)
+        for name, at_first in flags.items():
+            now = functools.reduce(
+                lambda held, part: getattr(held, part, _MISSING), name.split("."), module
+            )
+            if now is not _MISSING and str(now) != at_first:
+                yield f"{home}.{name}", str(now)
+
+
+def _printed_tensors() -> Changed:
     printed = getattr(_loaded("torch._tensor_str"), "PRINT_OPTS", None)
     if printed is not None and printed != type(printed)():
         yield "torch.set_printoptions", str(printed)

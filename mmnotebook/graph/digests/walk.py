@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copyreg
+import gc
 import marshal
 import pickle
 import struct
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +26,7 @@ from mmnotebook.graph.digests import (
     modules,
     notes,
     origin,
+    patches,
     settings,
 )
 from mmnotebook.graph.digests.notes import Notes
@@ -106,12 +109,31 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Unknowable
         As for `digest`; not for what only makes objects.
     """
-    return _known(
-        lambda walk: b"".join(
+
+    def kinds(walk: Walk) -> bytes:
+        walk.code_met = True
+        return b"".join(
             classes.kind(walk, value) if isinstance(value, type) else walk.token(value)
             for value in values
         )
-    ).digest
+
+    return _known(kinds).digest
+
+
+def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
+    """What the settings are that a call may read: all that are not as in a new process.
+
+    Parameters
+    ----------
+    libraries
+        Of the libraries whose settings concern no code but theirs, those that count.
+
+    Raises
+    ------
+    Unknowable
+        When a setting cannot be taken apart.
+    """
+    return _known(lambda walk: walk.token(settings.changed(set(libraries)))).digest
 
 
 def _known(take_apart: Callable[[Walk], bytes], observed: frozenset[str] = frozenset()) -> Known:
@@ -147,7 +169,7 @@ class Walk:
         self._heads: dict[Any, bytes] = {}
         self._asked: dict[str, set[bytes]] = {}
         self._asks = False
-        self._libraries: set[str] = set()
+        self._modules: set[str] = set()
         self.said: Notes = []
         self.keywords: set[str] = set()
         self.code_met = False
@@ -268,9 +290,9 @@ class Walk:
         """The token of what a name stands for, if there is anything."""
         return packed(b"missing") if value is MISSING else self.token(value)
 
-    def source(self, text: str) -> bytes:
-        """The token of a library, whose settings then count."""
-        self._libraries.add(text.partition(" ")[0])
+    def source(self, text: str, *modules: str) -> bytes:
+        """The token of a library, whose settings then count, and what the user put into it."""
+        self._modules.update(modules)
         return self.token(text)
 
     def uses(self, read: Reading, keywords: frozenset[str]) -> None:
@@ -299,8 +321,19 @@ class Walk:
             if name and (every or name in self.keywords)
         ]
         told = b"".join(one for said in asked for one in sorted(said))
-        made = [(name, self.attempt(now)) for name, now in settings.changed(self._libraries)]
-        return packed(told) + self.token(made)
+        put_in = self._put_in()
+        libraries = {name.partition(".")[0] for name in self._modules}
+        return packed(told) + put_in + self.token(settings.changed(libraries))
+
+    def _put_in(self) -> bytes:
+        """What the user has put into the modules of libraries that were met."""
+        body, done = b"", set[str]()
+        while waiting := sorted(patches.around(self._modules) - done):
+            done.update(waiting)
+            for name, value in (one for module in waiting for one in patches.found(module)):
+                with self.used_by(name, "holds"):
+                    body += self.tokens(name, value)
+        return packed(body)
 
     def unknowable(self, value: Any) -> bytes:
         """The token of something that cannot be taken apart, which is refused."""
@@ -366,8 +399,7 @@ def thing(walk: Walk, value: Any) -> bytes:
         reduce = copyreg.dispatch_table.get(kind)
         made = value.__reduce_ex__(5) if reduce is None else reduce(value)
         if isinstance(made, str):
-            home = getattr(value, "__module__", None)
-            return b"named" + walk.tokens(made, home, origin.library(home))
+            return _named(walk, value, made)
         function, args, state, items, pairs, setter = (*made, None, None, None, None)[:6]
         items = None if items is None else list(items)
         pairs = None if pairs is None else dict(pairs)
@@ -381,8 +413,20 @@ def thing(walk: Walk, value: Any) -> bytes:
         function = None
     if isinstance(state, dict) and _ADDRESS in state:
         state = {name: part for name, part in state.items() if name != _ADDRESS}
+    walk.code_met |= classes.runs(kind)
     head = classes.kind(walk, kind) + walk.tokens(function, args, state, setter)
     return b"object" + head + walk.tokens(items, pairs) + _not_pickled(walk, value)
+
+
+def _named(walk: Walk, value: Any, name: str) -> bytes:
+    """What pickle knows by its name: a library's so, the user's by what it refers to."""
+    home = origin.home(value, name)
+    source = origin.library(home)
+    head = b"named" + classes.kind(walk, type(value)) + walk.tokens(name, home)
+    if source is not None and home is not None:
+        return head + walk.source(source, home)
+    held = getattr(value, "__dict__", None) or gc.get_referents(value)
+    return head + walk.tokens(*(held.items() if isinstance(held, dict) else held))
 
 
 def _not_pickled(walk: Walk, value: Any) -> bytes:
@@ -422,6 +466,7 @@ _EXACT: dict[type, Handler] = {
     **functions.HANDLERS,
     **modules.HANDLERS,
     ContextVar: context,
+    weakref.ReferenceType: lambda walk, value: b"reference" + walk.token(value()),
     **declared.HANDLERS,
 }
 
