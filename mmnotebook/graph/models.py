@@ -70,6 +70,8 @@ class ModelSpec:
         The method, or a function of the model, that brings its state back to the beginning.
     remote
         Whether it answers from afar; None leaves that to its first call.
+    cache
+        "element" where each prediction is kept by its element alone, None for what is best.
     input_names
         What the model calls its inputs, as its framework knows it; None where it has no names.
     replaces
@@ -102,6 +104,7 @@ class ModelSpec:
     collate: Any = field(default=None, compare=False)
     reset: Any = field(default=None, compare=False)
     remote: bool | None = None
+    cache: str | None = None
     input_names: InputNames | None = field(default=None, compare=False, repr=False)
     replaces: str | None = field(default=None, compare=False)
 
@@ -213,6 +216,7 @@ def _options(spec: ModelSpec) -> str:
         "collate": None if spec.collate is None else _called(spec.collate),
         "reset": None if spec.reset is None else _called(spec.reset),
         "remote": spec.remote,
+        "cache": spec.cache,
         "large_model": spec.large_model or None,
         "model_copies": spec.model_copies,
     }

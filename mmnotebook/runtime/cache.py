@@ -19,10 +19,12 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.runtime import coders, timed
+from mmnotebook.runtime.answers import marks
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.node_fn import PlainFn
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.store import eviction
+from mmnotebook.runtime.store.shards import ShardInfo
 from mmnotebook.runtime.tracking import weight
 
 
@@ -199,7 +201,7 @@ class _WriteShards(PlainFn):
     def start_bundle(self) -> None:
         folder = Path(self.folder)
         _make(folder)
-        write = timed.write_shard if self.name is None else eviction.write_shard
+        write = timed.write_shard if self.name is None else _write_shard
         self._writer = timed.Writer(folder, write)
         self._last: Any = None
 
@@ -239,6 +241,13 @@ class _WriteShards(PlainFn):
                 said = f"{what}: the value for {name!r} cannot be stored: "
                 return unstorable(said + one_line(own), self.name)
         return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
+
+
+def _write_shard(folder: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
+    """Write a shard of a kept PCollection, and what its blocks were made of beside it."""
+    info = eviction.write_shard(folder, number, value, rows)
+    marks.write(folder, info, timed.values(value))
+    return info
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

@@ -81,6 +81,7 @@ class MakingMagics(NotebookMagics):
             collate=self._named(args.collate, "function"),
             reset=self._reset(args.reset),
             remote=args.remote or None,
+            cache=args.cache,
             device=args.device,
             large_model=args.large,
             model_copies=args.copies,

@@ -79,6 +79,11 @@ _OPTIONS = (
         help="It answers from another process or machine: it is called for predictions alone.",
     ),
     argument(
+        "--cache",
+        choices=["element"],
+        help="Keeps each prediction by its element alone, for a costly model.",
+    ),
+    argument(
         "--device",
         type=arguments.one_of("CPU", "GPU"),
         default="CPU",

@@ -41,6 +41,7 @@ def register(
     collate: Callable[[list[Any]], Any] | None = None,
     reset: str | Callable[[Any], Any] | None = None,
     remote: bool | None = None,
+    cache: str | None = None,
     device: str = "CPU",
     large_model: bool = False,
     model_copies: int | None = None,
@@ -113,6 +114,11 @@ def register(
         True for a model that answers from another process or machine. It is called for predictions
         alone, never to compare its outputs. None finds out: a model whose first call connects a
         socket is remote.
+    cache
+        ``"element"`` for a costly model whose prediction for an element depends on that element
+        alone: each one is kept by the element's content, so that after an edit of the data, in
+        whatever order, only new elements are predicted. None keeps the predictions of remote
+        models so, and those of others by blocks of some thousand elements.
     device
         "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
         the CPU.
@@ -164,6 +170,7 @@ def register(
             collate=collate,
             reset=reset,
             remote=remote,
+            cache=cache,
             device=device,
             large_model=large_model,
             model_copies=model_copies,
@@ -180,6 +187,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
     """
     take = functools.partial(_taken, options)
     settings.check_name(name)
+    reset = settings.reset(name, target, take("reset"))
     given = {
         "input": settings.fields(take("input")),
         "preprocess": settings.function("preprocess", take("preprocess")),
@@ -190,8 +198,9 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
         "batch_axis": settings.axis("batch_axis", take("batch_axis", 0)),
         "output_batch_axis": settings.axes("output_batch_axis", take("output_batch_axis")),
         "collate": settings.function("collate", take("collate")),
-        "reset": settings.reset(name, target, take("reset")),
+        "reset": reset,
         "remote": settings.maybe("remote", take("remote")),
+        "cache": settings.cache(take("cache"), reset),
         "device": settings.device(take("device", "CPU")),
         "large_model": settings.truth("large_model", take("large_model", False)),
         "model_copies": settings.count("model_copies", take("model_copies")),

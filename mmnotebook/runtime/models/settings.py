@@ -74,6 +74,7 @@ _GENERAL = (
     "collate",
     "reset",
     "remote",
+    "cache",
     "device",
     "large_model",
     "model_copies",
@@ -164,6 +165,24 @@ def truth(option: str, value: Any) -> bool:
 def maybe(option: str, value: Any) -> bool | None:
     """True, False, or None where that is to be found out."""
     return None if value is None else truth(option, value)
+
+
+def cache(value: Any, reset: Any) -> str | None:
+    """By what predictions are found again."""
+    if value is None:
+        return None
+    if not (isinstance(value, str) and value == "element"):
+        raise ModelError(
+            f"cache={value!r}; allowed: 'element', or None",
+            remedy="cache='element', or leave it out",
+        )
+    if reset is not None:
+        raise ModelError(
+            "cache='element' says that an element's prediction depends on that element alone; "
+            "reset= that it depends on those before it",
+            remedy="leave one of them out",
+        )
+    return "element"
 
 
 def axis(option: str, value: Any) -> int:

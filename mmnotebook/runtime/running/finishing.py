@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mmnotebook.analysis.metrics import ModelMeasure
@@ -12,11 +13,13 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import answered, identity, measures
+from mmnotebook.runtime.running.answered import Answered
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Values
 from mmnotebook.runtime.running.planning import Plan
-from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
+from mmnotebook.runtime.store.store import partial_of
+from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING, REUSED
 
 
 class Finishing:
@@ -28,7 +31,8 @@ class Finishing:
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
         self._taken: set[str] = set()
-        self._passing: set[str] = set()
+        self._once: set[str] = set()
+        self._partly: set[str] = set()
         self._lock = threading.Lock()
 
     def store_finished(self) -> None:
@@ -78,31 +82,56 @@ class Finishing:
                 self.live.warn(name, model, ModelWarning, _odd(model, measure))
         warned = tuple(one for _, one in self.live.warnings(name))
         whole = replace(whole, warned=warned)
-        passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
+        counts = counters.get(NODE_NAMESPACE + name, {})
         differs = [model for model, one in whole.models.items() if one.repeatable is False]
-        lasting = not passing and not differs and self._is_lasting(name)
+        lasting = not differs and self._is_lasting(name)
+        above = any(wire.node in self._partly for wire in node.inputs)
+        partly = above or bool(counts.get(PASSING, 0))
         if differs:
             plan.why[name] = (
                 f"always computed: model {differs[0]!r} gives other outputs when it is asked again"
             )
+        before = plan.answered.get(name)
+        how = answered.how(node, plan.prepared, whole, before) if lasting else None
+        if partly:
+            self._partly.add(name)
+        lasting = lasting and (how is not None or not partly)
         if not lasting:
-            self._passing.add(name)
+            self._once.add(name)
         # Of what ran elsewhere the counts come from Beam, which may lack some.
         rows = whole.node.elements_out if counters is self.live.counters else None
         entry = plan.drafts[name].commit(
-            whole.meta(name), rows=rows, lasting=lasting, replace=plan.fresh
+            {**whole.meta(name), answered.META: how},
+            rows=rows,
+            lasting=lasting,
+            replace=plan.fresh,
+            own=before.own if before and how else "",
+            partly=partly,
         )
+        if before is not None:
+            self._tell_known(name, before, counts, partly)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry
         plan.measured[name] = measures.sized(whole, entry.bytes)
+
+    def _tell_known(
+        self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
+    ) -> None:
+        """Say how much of a node was known; what was stored of it in part is of no more use."""
+        again = answered.partly(before, self.plan.identities[name])
+        known = counts.get(REUSED, 0)
+        rest = counts.get("elements_in", 0) - known
+        self.plan.why[name] = answered.said(self.plan.why[name], known, rest, again)
+        if again and not partly:
+            self.plan.store.forget(partial_of(self.plan.identities[name].digest or ""))
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""
         if self.plan.identities[name].digest is None:
             return False
         plan = self.plan
-        if any(wire.node in self._passing for wire in plan.prepared.graph[name].inputs):
+        if any(wire.node in self._once for wire in plan.prepared.graph[name].inputs):
             return False
         parts = plan.identities[name].parts
         if name in self.files:  # not when they were written meanwhile

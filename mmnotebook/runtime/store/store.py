@@ -8,7 +8,7 @@ import re
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,22 @@ class Store:
         self.misses += len(wanted) - len(found)
         return found
 
+    def answers(self, own: str, most: int) -> list[Entry]:
+        """The newest entries of nodes that are `own`, whatever their input; kept while held."""
+        found = self._of_kind(own, most)
+        if self.beside is not None:
+            found += self.beside._of_kind(own, most - len(found))
+        for entry in found:
+            entries.touch(entry)
+        return found
+
+    def forget(self, identity: str) -> None:
+        """Find the entry of an identity no more."""
+        with self._locked():
+            for path in _current(self.inner, [identity]).values():
+                self._retire(path)
+        folder.empty_trash(self.inner)
+
     def clear(self, node: str | None = None) -> tuple[int, int]:
         """Remove all entries, or a node's, that nobody holds; bytes removed and bytes kept."""
         with self._locked():
@@ -113,21 +129,25 @@ class Store:
         folder.empty_trash(self.inner)
         return freed, kept
 
-    def take_in(self, draft: Entry, replace: bool) -> Entry:
-        """Give a finished draft its place; what another kernel has stored meanwhile goes first."""
+    def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
+        """Give a finished draft its place; what another kernel has stored meanwhile goes first.
+
+        `own` is what the entry is found by in `answers`, "" for not at all.
+        """
         while True:
             if not replace and (found := self._find([draft.identity])):
                 return found[draft.identity]
             with self._locked():
                 current = _current(self.inner, [draft.identity]).get(draft.identity)
                 if current is None or replace:
-                    entry = self._placed(draft, current)
+                    entry = self._placed(draft, current, own)
                     break
         folder.empty_trash(self.inner)
         return entry
 
-    def _placed(self, draft: Entry, former: Path | None) -> Entry:
+    def _placed(self, draft: Entry, former: Path | None, own: str) -> Entry:
         name = f"{draft.identity}.{time.time_ns():020d}{uuid.uuid4().hex[:8]}"
+        name += f".{own}" if own else ""
         place = self.inner / "entries" / name
         entry = entries.pinned(entries.moved(draft, place), self._member)
         draft.path.rename(place)
@@ -137,26 +157,34 @@ class Store:
         return entry
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
-        found: dict[str, Entry] = {}
+        found = self._whole(lambda: _current(self.inner, identities).values())
+        return {entry.identity: entry for entry in found}
+
+    def _of_kind(self, own: str, most: int) -> list[Entry]:
+        return self._whole(lambda: _of_kind(self.inner, own)[:most])
+
+    def _whole(self, paths: Callable[[], Iterable[Path]]) -> list[Entry]:
+        """The entries in some folders that are whole; what is damaged is removed."""
+        found: dict[Path, Entry] = {}
         bad: list[tuple[Path, Damaged, str | None]] = []
         with self._locked():
-            for identity, path in _current(self.inner, identities).items():
+            for path in paths():
                 try:
                     entry = entries.read_manifest(path)
                 except Damaged as damaged:
                     bad.append((path, damaged, None))
                 else:
-                    found[identity] = entries.pinned(entry, self._member)
+                    found[path] = entries.pinned(entry, self._member)
         # Kept from here on, so that nobody waits while checksums are computed.
-        for identity, entry in list(found.items()):
+        for path, entry in list(found.items()):
             try:
                 entries.check(entry)
             except Damaged as damaged:
-                found.pop(identity).let_go()
+                found.pop(path).let_go()
                 bad.append((entry.path, damaged, entry.meta.get("node")))
         if bad:
             self._drop(bad)
-        return found
+        return list(found.values())
 
     def _drop(self, bad: list[tuple[Path, Damaged, str | None]]) -> None:
         with self._locked():
@@ -227,7 +255,17 @@ class Aside(Store):
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
         found = super()._find(identities)
-        for identity, path in _current(self.base, set(identities) - found.keys()).items():
+        left = _current(self.base, set(identities) - found.keys())
+        return found | {entry.identity: entry for entry in self._of_base(left.values())}
+
+    def _of_kind(self, own: str, most: int) -> list[Entry]:
+        found = super()._of_kind(own, most)
+        return found + self._of_base(_of_kind(self.base, own)[: most - len(found)])
+
+    def _of_base(self, paths: Iterable[Path]) -> list[Entry]:
+        """The entries in some folders of the other one that are whole."""
+        found = []
+        for path in paths:
             try:
                 entry = entries.read_manifest(path)
                 entries.check(entry)
@@ -236,7 +274,7 @@ class Aside(Store):
                     self._note(damaged, None)
                 self._seen.add(path)
             else:
-                found[identity] = entry.keep(functools.partial(_nothing))
+                found.append(entry.keep(functools.partial(_nothing)))
         return found
 
 
@@ -269,6 +307,14 @@ def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
     }
 
 
+def _of_kind(inner: Path, own: str) -> list[Path]:
+    """The folders of the entries of nodes that are `own`, the newest first."""
+    named = (path.name.split(".") for path in folder.listed(inner / "entries"))
+    newest = sorted((name for name in named if name[2:] == [own]), key=lambda n: n[1], reverse=True)
+    paths = [inner / "entries" / ".".join(name) for name in newest]
+    return [path for path in paths if not (path / entries.RETIRED).exists()]
+
+
 def _nothing() -> None:
     """Let go of what was never kept."""
 
@@ -298,6 +344,8 @@ class Draft:
         rows: int | None = None,
         lasting: bool = True,
         replace: bool = False,
+        own: str = "",
+        partly: bool = False,
     ) -> Entry:
         """Make what was written an entry.
 
@@ -313,6 +361,10 @@ class Draft:
         replace
             Take the place of what is stored for the same identity. Otherwise that is given back
             if it is whole, and this one is removed.
+        own
+            What the node is, its input left aside: `Store.answers` finds the entry by it.
+        partly
+            Are some elements still to be made? The entry is then found by `own` alone.
 
         Raises
         ------
@@ -321,10 +373,11 @@ class Draft:
         StorageError
             When the disk is full. The draft is still there then.
         """
-        write = functools.partial(entries.write_manifest, self.path, self.identity, meta, rows)
+        identity = partial_of(self.identity) if partly else self.identity
+        write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)
         draft = eviction.with_room(self._member.inner, 1 << 16, write)
         if lasting:
-            entry = self._store.take_in(draft, replace)
+            entry = self._store.take_in(draft, replace or partly, own)
             self.discard()
         else:
             self._unused.detach()
@@ -334,6 +387,11 @@ class Draft:
     def discard(self) -> None:
         """Remove it, and what has been written."""
         self._unused()
+
+
+def partial_of(identity: str) -> str:
+    """The identity under which a node is stored of which some elements are still to be made."""
+    return f"partial-{identity}"
 
 
 def _remove(member: folder.Member, path: Path) -> None:
