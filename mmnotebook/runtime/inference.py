@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)
+        if not self.keeps_arms:  # what is known has none either
+            given = [replace(block, arms=None) for block in given]
         looks = [self.reuse.look(block) for block in given]
         seconds = track.seconds
         made = self._called(track, [look.rest for look in looks], box, inference_args)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 
-from mmnotebook.graph.digests.tokens import hashed, packed
+from mmnotebook.graph.digests.tokens import packed
 from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.runtime.blocks.columns import (
     Arrays,
@@ -53,15 +54,22 @@ def of_each(column: Column, salt: bytes) -> list[bytes]:
     salt
         What the keys belong to: with another one, all keys are other ones.
     """
+    begun = blake2b(packed(salt), digest_size=KEY)
     try:
-        return [hashed(salt, token) for token in _tokens(column)]
+        return [_key(begun, token) for token in _tokens(column)]
     except (Unknowable, RecursionError):
-        return [_alone(value, salt) for value in column.rows()]
+        return [_alone(value, begun) for value in column.rows()]
 
 
-def _alone(value: Any, salt: bytes) -> bytes:
+def _key(begun: Any, token: bytes) -> bytes:
+    state = begun.copy()
+    state.update(token)
+    return state.digest()  # type: ignore[no-any-return]
+
+
+def _alone(value: Any, begun: Any) -> bytes:
     try:
-        return hashed(salt, _token(value))
+        return _key(begun, _token(value))
     except (Unknowable, RecursionError):
         return NONE
 

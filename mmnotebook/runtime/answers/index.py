@@ -21,8 +21,8 @@ from mmnotebook.runtime.blocks.packing import concat, pack
 from mmnotebook.runtime.store import entries, shards
 from mmnotebook.runtime.store.shards import ShardInfo
 
-_OPEN = 4
-"""Of how many shards the elements are kept in memory."""
+_OPEN = 256 << 20
+"""The most bytes of shards, as they are stored, whose elements are kept in memory."""
 _KEY = np.dtype([("first", "<u8"), ("second", "<u8")])
 
 
@@ -196,7 +196,7 @@ class Answers:
             entries.distrust(damaged)
             read = []
         self._open[shard] = read
-        while len(self._open) > _OPEN:
+        while len(self._open) > 1 and sum(self.files[one][1].bytes for one in self._open) > _OPEN:
             self._open.popitem(last=False)
         return read
 

@@ -96,6 +96,9 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
         else:
             group.append(part)
             size += more
+            if readers.ends_group(part.path):
+                yield tuple(group)
+                group, size = [], 0
     if group:
         yield tuple(group)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,8 +25,9 @@ How = Literal["block", "element", "remote"]
 """Why an element's answer stands for itself: a block's does, as one has found out; the user says
 so; or a remote model gives it."""
 
-MOST = 4
-"""In how many entries of a node answers are looked for."""
+MOST, ROWS = 32, 1 << 24
+"""In how many entries of a node answers are looked for, the newest first, and how many elements
+these may have together."""
 META = "answers"
 """Where an entry's meta says how its answers stand for themselves."""
 _FUNCTIONS = ("map", "filter", "flat_map")
@@ -63,7 +65,7 @@ def nodes(
         node, own = prepared.graph[name], identities[name].own
         if own is None or not _by_itself(node, prepared):
             continue
-        kept = () if fresh else _usable(node, prepared, store.answers(own, MOST))
+        kept = () if fresh else _usable(node, prepared, _within(store.answers(own, MOST)))
         by_element = node.kind == "model" and prepared.model(node).cache == "element"
         reuse = Reuse(own, index.of(kept), by_element, node.kind == "flat_map")
         found[name] = Answered(own, reuse, kept)
@@ -75,6 +77,12 @@ def _by_itself(node: Node, prepared: Prepared) -> bool:
     if node.kind in _FUNCTIONS:
         return node.gather != "join"
     return node.kind == "model" and prepared.model(node).reset is None
+
+
+def _within(found: Sequence[Entry]) -> list[Entry]:
+    """The first entries, as many as have no more elements than is looked through."""
+    counts = itertools.accumulate(entry.rows for entry in found)
+    return [entry for entry, count in zip(found, counts, strict=True) if count <= ROWS]
 
 
 def _usable(node: Node, prepared: Prepared, found: Sequence[Entry]) -> tuple[Entry, ...]:

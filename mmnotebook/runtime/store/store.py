@@ -8,8 +8,8 @@ import re
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,13 @@ class Store:
         return found
 
     def answers(self, own: str, most: int) -> list[Entry]:
-        """The newest entries of nodes that are `own`, whatever their input; kept while held."""
-        found = self._of_kind(own, most)
+        """The newest entries of nodes that are `own`, whatever their input; kept while held.
+
+        Whether their shards are whole shows when these are read.
+        """
+        found = self._answers(own, most)
         if self.beside is not None:
-            found += self.beside._of_kind(own, most - len(found))
+            found += self.beside._answers(own, most - len(found))
         for entry in found:
             entries.touch(entry)
         return found
@@ -156,35 +159,35 @@ class Store:
         eviction.evict(self.inner, self.limit)
         return entry
 
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = []
+        with self._locked():
+            for path in _of_kind(self.inner, own)[:most]:
+                with suppress(Damaged):
+                    found.append(entries.pinned(entries.read_manifest(path), self._member))
+        return found
+
     def _find(self, identities: list[str]) -> dict[str, Entry]:
-        found = self._whole(lambda: _current(self.inner, identities).values())
-        return {entry.identity: entry for entry in found}
-
-    def _of_kind(self, own: str, most: int) -> list[Entry]:
-        return self._whole(lambda: _of_kind(self.inner, own)[:most])
-
-    def _whole(self, paths: Callable[[], Iterable[Path]]) -> list[Entry]:
-        """The entries in some folders that are whole; what is damaged is removed."""
-        found: dict[Path, Entry] = {}
+        found: dict[str, Entry] = {}
         bad: list[tuple[Path, Damaged, str | None]] = []
         with self._locked():
-            for path in paths():
+            for identity, path in _current(self.inner, identities).items():
                 try:
                     entry = entries.read_manifest(path)
                 except Damaged as damaged:
                     bad.append((path, damaged, None))
                 else:
-                    found[path] = entries.pinned(entry, self._member)
+                    found[identity] = entries.pinned(entry, self._member)
         # Kept from here on, so that nobody waits while checksums are computed.
-        for path, entry in list(found.items()):
+        for identity, entry in list(found.items()):
             try:
                 entries.check(entry)
             except Damaged as damaged:
-                found.pop(path).let_go()
+                found.pop(identity).let_go()
                 bad.append((entry.path, damaged, entry.meta.get("node")))
         if bad:
             self._drop(bad)
-        return list(found.values())
+        return found
 
     def _drop(self, bad: list[tuple[Path, Damaged, str | None]]) -> None:
         with self._locked():
@@ -255,17 +258,7 @@ class Aside(Store):
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
         found = super()._find(identities)
-        left = _current(self.base, set(identities) - found.keys())
-        return found | {entry.identity: entry for entry in self._of_base(left.values())}
-
-    def _of_kind(self, own: str, most: int) -> list[Entry]:
-        found = super()._of_kind(own, most)
-        return found + self._of_base(_of_kind(self.base, own)[: most - len(found)])
-
-    def _of_base(self, paths: Iterable[Path]) -> list[Entry]:
-        """The entries in some folders of the other one that are whole."""
-        found = []
-        for path in paths:
+        for identity, path in _current(self.base, set(identities) - found.keys()).items():
             try:
                 entry = entries.read_manifest(path)
                 entries.check(entry)
@@ -274,7 +267,14 @@ class Aside(Store):
                     self._note(damaged, None)
                 self._seen.add(path)
             else:
-                found.append(entry.keep(functools.partial(_nothing)))
+                found[identity] = entry.keep(functools.partial(_nothing))
+        return found
+
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = super()._answers(own, most)
+        for path in _of_kind(self.base, own)[: most - len(found)]:
+            with suppress(Damaged):
+                found.append(entries.read_manifest(path).keep(functools.partial(_nothing)))
         return found
 
 
