@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".npy": "npy"}
-_GROUP = 32
-"""About how many small files are put together."""
 _PACKED = ("csv", "jsonl")
 """The kinds of files that may be compressed."""
 ENDINGS = (*_KINDS, *IMAGES)
@@ -81,19 +78,8 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
             if 2 * rows >= ROWS or 2 * size >= BYTES:
                 yield _together(waiting)
                 waiting, rows, size = [], 0, 0
-        if waiting and ends_group(where.path):
-            yield _together(waiting)
-            waiting, rows, size = [], 0, 0
     if waiting:
         yield _together(waiting)
-
-
-def ends_group(path: str) -> bool:
-    """Do the files that are put together end with this one?
-
-    Some do by their names: what another file changes ends there too.
-    """
-    return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % _GROUP == 0
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
