@@ -23,8 +23,6 @@ from mmnotebook.runtime.answers import marks
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.node_fn import PlainFn
 from mmnotebook.runtime.running import live
-from mmnotebook.runtime.store import eviction
-from mmnotebook.runtime.store.shards import ShardInfo
 from mmnotebook.runtime.tracking import weight
 
 
@@ -201,8 +199,10 @@ class _WriteShards(PlainFn):
     def start_bundle(self) -> None:
         folder = Path(self.folder)
         _make(folder)
-        write = timed.write_shard if self.name is None else _write_shard
+        write = timed.write_shard if self.name is None else marks.write_shard
         self._writer = timed.Writer(folder, write)
+        if self.name is not None and (run := live.find(self.run_id)) is not None:
+            run.writers[self.name].append(self._writer)
         self._last: Any = None
 
     def process(self, element: Any) -> Iterator[str]:
@@ -241,13 +241,6 @@ class _WriteShards(PlainFn):
                 said = f"{what}: the value for {name!r} cannot be stored: "
                 return unstorable(said + one_line(own), self.name)
         return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
-
-
-def _write_shard(folder: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
-    """Write a shard of a kept PCollection, and what its blocks were made of beside it."""
-    info = eviction.write_shard(folder, number, value, rows)
-    marks.write(folder, info, timed.values(value))
-    return info
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import ModelError
 from mmnotebook.runtime.blocks import block as blocks
 from mmnotebook.runtime.data import cutting
+from mmnotebook.runtime.running.handle import InterruptedRunError, Running
 from tests.runtime import kernel_script
 
 
@@ -29,10 +31,14 @@ class Seen:
     ----------
     busy
         What is refused for the time being.
+    hook, first
+        Called with each value, and before the first one.
     """
 
     values: list[Any]
     busy: frozenset[Any]
+    hook: Callable[[Any], Any]
+    first: Callable[[], Any]
 
     def __init__(self) -> None:
         self.clear()
@@ -42,9 +48,13 @@ class Seen:
 
     def clear(self) -> None:
         self.values, self.busy = [], frozenset()
+        self.first = self.hook = lambda *_: None
 
     def __call__(self, value: Any) -> Any:
+        if not self.values:
+            self.first()
         self.values.append(value)
+        self.hook(value)
         if not isinstance(value, np.ndarray) and value in self.busy:
             raise TimeoutError("busy")
         return value
@@ -363,6 +373,39 @@ def test_what_a_function_was_refused_is_called_again_alone(kind: str) -> None:
     third = run(text, **names)
     assert third.nodes["cached"].all() and equal(second, third)
     assert equal(second, run(text, **names, fresh=True))
+
+
+def test_what_was_answered_before_a_run_was_stopped_is_not_asked_again() -> None:
+    mm.register("ask", Far(), batch_size=1, remote=True)
+    frame = pd.DataFrame({"text": prompts(5000)})
+    text = 'data["text"] | ask'
+    graph = mm.pipeline(text, data=frame)
+    running: list[Running] = []
+    SEEN.hook = lambda value: running[0].cancel() if value == "prompt 4200" else None
+    started = threading.Event()
+    SEEN.first = started.wait
+    running.append(mm.run(graph, wait=False, progress=False))
+    started.set()
+    with pytest.raises(InterruptedRunError):
+        running[0].result(60)
+    asked = SEEN.values.copy()
+    assert asked == prompts(4201)
+    SEEN.clear()
+    result = run(text, data=frame)
+    assert SEEN.values == prompts(5000)[4201:]
+    assert "4,201 elements read from the cache, 799 computed" in result.why["ask"]
+    assert result["ask"]["prediction"].tolist() == [f"answer to {p}" for p in prompts(5000)]
+
+
+def test_too_many_that_were_refused_cost_nothing_the_next_time() -> None:
+    mm.register("ask", Far(), batch_size=1, remote=True)
+    SEEN.busy = frozenset(prompts(100)[::3])
+    graph = mm.pipeline("prompts | ask", prompts=prompts(100))
+    with pytest.raises(mm.RunError, match="34 of 100 elements failed"):
+        mm.run(graph, progress=False)
+    SEEN.clear()
+    mm.run(graph, progress=False)
+    assert SEEN.values == prompts(100)[::3]
 
 
 # Damage

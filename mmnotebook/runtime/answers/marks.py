@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import StorageError
+from mmnotebook.runtime import timed
 from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.store import shards
+from mmnotebook.runtime.store import eviction, shards
 from mmnotebook.runtime.store.shards import ShardInfo
 
 SUFFIX = ".keys"
@@ -77,7 +78,14 @@ class Keys:
     elements: list[tuple[int, bytes, tuple[bytes, ...]]] = field(default_factory=list)
 
 
-def write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
+def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
+    """Write a shard of a draft, and what its blocks were made of; see `eviction.write_shard`."""
+    info = eviction.write_shard(draft, number, value, rows)
+    _write(draft, info, timed.values(value))
+    return info
+
+
+def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
     """Write the keys of a shard's blocks, where they have some; nothing on a full disk."""
     found = Keys(info.checksum)
     for place, block in enumerate(values):

@@ -142,6 +142,10 @@ class Look:
             made = self._together(track, self._answer, made)
         return self._marked(made, track.passing, by_element or self._reuse.by_element)
 
+    def marked(self, track: Tracker, made: list[Block]) -> list[Block]:
+        """What was made of elements alone, though not of all: marked, to be found again."""
+        return self._marked(made, track.passing, by_element=True)
+
     def _together(self, track: Tracker, answer: Answer, made: list[Block]) -> list[Block]:
         """What is known and what was made."""
         block = self._block

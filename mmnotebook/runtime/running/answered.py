@@ -19,7 +19,7 @@ from mmnotebook.runtime.models.knowledge import Knowledge
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.store.entries import Entry
-from mmnotebook.runtime.store.store import Store, partial_of
+from mmnotebook.runtime.store.store import Store
 
 How = Literal["block", "element", "remote"]
 """Why an element's answer stands for itself: a block's does, as one has found out; the user says
@@ -135,9 +135,14 @@ def _refuted(known: Knowledge) -> bool:
     return known.invariant is False or known.keeps_state
 
 
+def partial(identity: Identity) -> str:
+    """The identity under which a node is stored with failures that may pass."""
+    return f"partial-{identity.digest}"
+
+
 def partly(before: Answered, identity: Identity) -> bool:
     """Was this very node made before, but for elements that failed and may not fail again?"""
-    mine = partial_of(identity.digest or "")
+    mine = partial(identity)
     return any(entry.identity == mine for entry in before.entries)
 
 

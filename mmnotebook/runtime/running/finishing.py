@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from mmnotebook.analysis.metrics import ModelMeasure
-from mmnotebook.errors import ModelWarning, RunError
+from mmnotebook.errors import MMError, ModelWarning, RunError
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
+from mmnotebook.runtime.answers import marks
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.running import answered, identity, measures
@@ -18,7 +21,7 @@ from mmnotebook.runtime.running.answered import Answered
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Values
 from mmnotebook.runtime.running.planning import Plan
-from mmnotebook.runtime.store.store import partial_of
+from mmnotebook.runtime.store.store import Draft
 from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING, REUSED
 
 
@@ -62,9 +65,25 @@ class Finishing:
     def give_up(self) -> None:
         """Remove what was written of the nodes that are not stored, whoever still holds the run."""
         with self._lock:
-            for draft in self.plan.drafts.values():
+            for name, draft in self.plan.drafts.items():
+                if self.live.stopped and self.live.cause is None:
+                    with suppress(MMError, OSError):
+                        self._keep_costly(name, draft)
                 draft.discard()
             self.plan.drafts.clear()
+
+    def _keep_costly(self, name: str, draft: Draft) -> None:
+        """Keep what a costly model has answered until the run was stopped."""
+        node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
+        whole = measures.measured(node, self.live.counters, self.live.values)
+        how = answered.how(node, self.plan.prepared, whole, before)
+        if before is None or how not in ("remote", "element") or not self._is_lasting(name):
+            return
+        blocks = [*self.live.unfinished[name], *self.live.unwritten(name)]
+        if blocks:
+            marks.write_shard(draft.path, 0, blocks, sum(map(len, blocks)))
+        meta = {**whole.meta(name), answered.META: how}
+        draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
 
     def take_made(self) -> list[str]:
         """The nodes that were stored since the last call."""
@@ -104,9 +123,9 @@ class Finishing:
             {**whole.meta(name), answered.META: how},
             rows=rows,
             lasting=lasting,
-            replace=plan.fresh,
+            replace=plan.fresh or partly,
             own=before.own if before and how else "",
-            partly=partly,
+            identity=answered.partial(plan.identities[name]) if partly and lasting else None,
         )
         if before is not None:
             self._tell_known(name, before, counts, partly)
@@ -124,7 +143,7 @@ class Finishing:
         rest = counts.get("elements_in", 0) - known
         self.plan.why[name] = answered.said(self.plan.why[name], known, rest, again)
         if again and not partly:
-            self.plan.store.forget(partial_of(self.plan.identities[name].digest or ""))
+            self.plan.store.forget(answered.partial(self.plan.identities[name]))
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""

@@ -345,7 +345,7 @@ class Draft:
         lasting: bool = True,
         replace: bool = False,
         own: str = "",
-        partly: bool = False,
+        identity: str | None = None,
     ) -> Entry:
         """Make what was written an entry.
 
@@ -363,8 +363,8 @@ class Draft:
             if it is whole, and this one is removed.
         own
             What the node is, its input left aside: `Store.answers` finds the entry by it.
-        partly
-            Are some elements still to be made? The entry is then found by `own` alone.
+        identity
+            Another one than the draft's, under which nobody looks for a node.
 
         Raises
         ------
@@ -373,11 +373,11 @@ class Draft:
         StorageError
             When the disk is full. The draft is still there then.
         """
-        identity = partial_of(self.identity) if partly else self.identity
+        identity = identity or self.identity
         write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)
         draft = eviction.with_room(self._member.inner, 1 << 16, write)
         if lasting:
-            entry = self._store.take_in(draft, replace or partly, own)
+            entry = self._store.take_in(draft, replace, own)
             self.discard()
         else:
             self._unused.detach()
@@ -387,11 +387,6 @@ class Draft:
     def discard(self) -> None:
         """Remove it, and what has been written."""
         self._unused()
-
-
-def partial_of(identity: str) -> str:
-    """The identity under which a node is stored of which some elements are still to be made."""
-    return f"partial-{identity}"
 
 
 def _remove(member: folder.Member, path: Path) -> None:
