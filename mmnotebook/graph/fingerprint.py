@@ -36,6 +36,10 @@ _NAMED = ("data", "function", "by_function", "score", "watch")
 """Parameters that are names of what has an identity of its own; the name itself does not count."""
 
 
+_INPUTS = ("input", "data")
+"""The parts of an identity that are what flows into a node."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """What something is, by its content.
@@ -73,6 +77,14 @@ class Identity:
         if self.digest is None or not self.observed:
             return self.digest
         return digest((self.digest, self.observed))
+
+    @property
+    def own(self) -> str | None:
+        """What a node is, whatever flows into it: 32 hex digits; None when it cannot be known."""
+        if self.digest is None:
+            return None
+        kept = [one for name, one in self.parts.items() if name.partition(" ")[0] not in _INPUTS]
+        return digest((FORMAT, "own", tuple(kept)))
 
 
 def identity(value: Any) -> Identity:

@@ -72,6 +72,8 @@ class ModelSpec:
         Whether it answers from afar; None leaves that to its first call.
     version
         What the user says its answers depend on, where its content cannot tell; or None.
+    cache
+        "element" where each prediction is kept by its element alone, None for what is best.
     input_names
         What the model calls its inputs, as its framework knows it; None where it has no names.
     replaces
@@ -105,6 +107,7 @@ class ModelSpec:
     reset: Any = field(default=None, compare=False)
     remote: bool | None = None
     version: str | int | None = None
+    cache: str | None = None
     input_names: InputNames | None = field(default=None, compare=False, repr=False)
     replaces: str | None = field(default=None, compare=False)
 
@@ -217,6 +220,7 @@ def _options(spec: ModelSpec) -> str:
         "reset": None if spec.reset is None else _called(spec.reset),
         "remote": spec.remote,
         "version": spec.version,
+        "cache": spec.cache,
         "large_model": spec.large_model or None,
         "model_copies": spec.model_copies,
     }

@@ -19,10 +19,10 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.runtime import coders, timed
+from mmnotebook.runtime.answers import marks
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.node_fn import PlainFn
 from mmnotebook.runtime.running import live
-from mmnotebook.runtime.store import eviction
 from mmnotebook.runtime.tracking import weight
 
 
@@ -199,8 +199,10 @@ class _WriteShards(PlainFn):
     def start_bundle(self) -> None:
         folder = Path(self.folder)
         _make(folder)
-        write = timed.write_shard if self.name is None else eviction.write_shard
+        write = timed.write_shard if self.name is None else marks.write_shard
         self._writer = timed.Writer(folder, write)
+        if self.name is not None and (run := live.find(self.run_id)) is not None:
+            run.writers[self.name].append(self._writer)
         self._last: Any = None
 
     def process(self, element: Any) -> Iterator[str]:

@@ -260,6 +260,12 @@ class Calls:
         self.inferences = [concat(self.inferences).take(order)]
         self.places = [self.places[place] for place in order]
 
+    def so_far(self, given: Sequence[Block]) -> list[Block]:
+        """The rows that have their outputs, when the calls have been stopped."""
+        self.errors = {}
+        self._sort()
+        return list(self.blocks(given))
+
     def blocks(self, given: Sequence[Block]) -> Iterator[Block]:
         """The rows as blocks of predictions again."""
         inferences = concat(self.inferences) if self.inferences else pack([])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import handlers, pickling
+from mmnotebook.runtime.answers.reuse import Look, Reuse
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
@@ -64,6 +66,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         The identity under which the loaded model stays warm, None for one that does not.
     keeps_arms
         Do the predictions keep the arms of what they are made of?
+    reuse
+        What is predicted already; None where that is not looked for.
     """
 
     def __init__(
@@ -75,9 +79,10 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         run_id: str,
         key: str | None,
         keeps_arms: bool = False,
+        reuse: Reuse | None = None,
     ) -> None:
         super().__init__()
-        self.keeps_arms = keeps_arms
+        self.keeps_arms, self.reuse = keeps_arms, reuse
         # The spec itself: a private model file stays as long as something holds its spec.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
@@ -161,10 +166,41 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         """A block of predictions for each block, by a loaded model, in its box or without one."""
         box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
+        if self.reuse is None:
+            return self._called(track, given, box, inference_args)
+        if not self.keeps_arms:  # what is known has none either
+            given = [replace(block, arms=None) for block in given]
+        looks = [self.reuse.look(block) for block in given]
+        seconds = track.seconds
+        made = self._called(track, [look.rest for look in looks], box, inference_args, looks)
+        self.reuse.worked(track.seconds - seconds)
+        track.gave(sum(look.given for look in looks))
+        pairs = zip(looks, made, strict=True)
+        alone = self._is_remote
+        return [block for look, one in pairs for block in look.blocks(track, [one], alone)]
+
+    @property
+    def _is_remote(self) -> bool:
+        return knowledge.of(self.metered.base.identity).remote
+
+    def _called(
+        self,
+        track: Tracker,
+        given: Sequence[Block],
+        box: Any,
+        inference_args: Any,
+        looks: Sequence[Look] = (),
+    ) -> list[Block]:
+        """A block of predictions for each block, all by calls of the model."""
         examples = concat([block.values for block in given])
         with places.within(track.run, self.node, self.spec.name):
             calls = Calls(self, track, examples, box, inference_args)
-            calls.make()
+            try:
+                calls.make()
+            except live.Stopped:
+                if looks:
+                    self._keep(track, looks, calls.so_far(given))
+                raise
             made = list(calls.blocks(given))
         meter = self.metered.meter
         meter.count(len(calls.places), len(calls.errors))
@@ -173,6 +209,13 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         track.seconds += meter.seconds
         meter.publish(track.run)
         return made
+
+    def _keep(self, track: Tracker, looks: Sequence[Look], made: Sequence[Block]) -> None:
+        """Leave what a costly model has answered to a run that is stopped."""
+        if track.run is None or not (self._is_remote or self.spec.cache == "element"):
+            return
+        marked = (look.marked(track, [one]) for look, one in zip(looks, made, strict=True))
+        track.run.unfinished[self.node] += [one for some in marked for one in some if len(one)]
 
     def _given(self, track: Tracker, block: Block) -> Block:
         picked = track.picked(block, self.select)

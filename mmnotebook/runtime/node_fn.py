@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.transforms.core import get_function_args_defaults
 
 from mmnotebook.runtime import pickling
+from mmnotebook.runtime.answers.reuse import Reuse
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.tracking import Tracker, weight
@@ -51,6 +52,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     A subclass says in `blocks` what becomes of one element of its input, a block as a rule.
     `enters` and `leaves` say whether this step counts what comes into the node and what goes out.
+    With `reuse`, blocks or elements that are known already are not made again.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
     enters = True
     leaves = True
     step = "main"
+    reuse: Reuse | None = None
 
     def __init__(self, node: str, run_id: str, select: Select = None) -> None:
         self.node, self.run_id, self.select = node, run_id, select
@@ -73,7 +76,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
             self.track.meets(element)
-        for made in self.track.timed(lambda: self.blocks(element)):
+        for made in self.track.timed(lambda: self._made(element)):
             if isinstance(made, Block):
                 self.track.flow.given += weight(made)
                 if self.leaves:
@@ -81,6 +84,12 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
             yield made
         # Last of all: what is taken has been given on.
         self.track.flow.taken += self.weight(element)
+
+    def _made(self, element: Any) -> Iterable[Any]:
+        """What becomes of one element, as far as that is not known already."""
+        if self.reuse is None:
+            return self.blocks(element)
+        return self.reuse.blocks(self.track, element, self.blocks)
 
     def weight(self, element: Any) -> int:
         """How many elements, failed ones included, one element of the input stands for."""

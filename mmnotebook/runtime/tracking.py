@@ -23,6 +23,8 @@ from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that another try may not meet."""
+REUSED = "reused"
+"""The counter of elements whose answers were there already."""
 _END = object()
 
 
@@ -44,6 +46,11 @@ class Tracker:
         What the step is called among those of its node.
     enters
         Does the step count what comes into the node? What fails in a step always came in.
+
+    Attributes
+    ----------
+    passing
+        The ids of elements whose failures another try may not meet.
     """
 
     def __init__(self, node: str, run_id: str, step: str = "main", enters: bool = True) -> None:
@@ -54,17 +61,14 @@ class Tracker:
         self.record = self.run.records.get(node) if self.run else None
         self.seconds = 0.0
         self._ahead = 0
-        self._counts = dict.fromkeys(("elements_in", "elements_out", "failed", PASSING), 0)
+        self.passing: set[str] = set()
+        counted = ("elements_in", "elements_out", "failed", PASSING, REUSED)
+        self._counts = dict.fromkeys(counted, 0)
 
     def check(self) -> None:
         """Raise when the run was stopped."""
         if self.run is not None:
             self.run.check()
-
-    @property
-    def passing(self) -> int:
-        """How many failures, not published yet, another try may not meet."""
-        return self._counts[PASSING]
 
     def came(self, count: int) -> None:
         """Count what came into the node."""
@@ -82,10 +86,21 @@ class Tracker:
         """Count a failure and make what is kept of it."""
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
-        self._counts[PASSING] += may_pass(error)
+        if may_pass(error):
+            self._counts[PASSING] += 1
+            self.passing.add(element_id)
         if self.run is not None:
             self.run.failed(self.node, failed)
         return failed
+
+    def again(self, count: int, failed: Iterable[Failure]) -> None:
+        """Count elements whose answers were there already, the failures among them too."""
+        self.came(count)
+        self._counts[REUSED] += count
+        for one in failed:
+            self._counts["failed"] += 1
+            if self.run is not None:
+                self.run.failed(self.node, one)
 
     def each(
         self,

@@ -12,6 +12,7 @@ from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import cascading
+from mmnotebook.runtime.answers.reuse import Reuse
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
@@ -136,10 +137,17 @@ _CALLS = {"filter": _Filter, "flat_map": _FlatMap}
 
 
 def call(
-    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any], run_id: str
+    node: Node,
+    pcoll: Any,
+    select: Select,
+    function: Callable[[Any], Any],
+    run_id: str,
+    reuse: Reuse | None = None,
 ) -> Arms:
     """A step that calls a function once per element."""
-    return {None: apply(node.name, pcoll, caller(node, select, function, run_id))}
+    step = caller(node, select, function, run_id)
+    step.reuse = reuse
+    return {None: apply(node.name, pcoll, step)}
 
 
 def caller(node: Node, select: Select, function: Callable[[Any], Any], run_id: str) -> NodeFn:

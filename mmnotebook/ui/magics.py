@@ -82,6 +82,7 @@ class MakingMagics(NotebookMagics):
             reset=self._reset(args.reset),
             remote=args.remote or None,
             version=args.version,
+            cache=args.cache,
             device=args.device,
             large_model=args.large,
             model_copies=args.copies,

@@ -84,6 +84,11 @@ _OPTIONS = (
         help="Changes whenever its answers may; other kernels then reuse what a remote one gave.",
     ),
     argument(
+        "--cache",
+        choices=["element"],
+        help="Keeps each prediction by its element alone, for a costly model.",
+    ),
+    argument(
         "--device",
         type=arguments.one_of("CPU", "GPU"),
         default="CPU",

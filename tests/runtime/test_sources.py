@@ -457,7 +457,7 @@ class TestBlocks:
         for number in range(200):
             Image.new("L", (4, 3)).save(tmp_path / f"{number:03}.png")
         parts = sources.plan_path(str(tmp_path), None).parts()
-        assert [len(part) for part in parts] == [64, 64, 64, 8]
+        assert [len(part) for part in parts] == [64, 32, 64, 40]
         chunks = [chunk for part in parts for _, chunk in readers.read_part(part)]
         assert len(chunks) == 4
         assert [row for rows, _ in chunks for row in rows] == sorted(map(str, tmp_path.iterdir()))

@@ -37,6 +37,8 @@ class Block:
         The source's fields that a later `by=` names; None for none.
     failed
         What failed in the node on the way to these elements.
+    made_of
+        What they were made of, to find them by it later; None for elements that are not found.
     """
 
     ids: list[str]
@@ -45,6 +47,7 @@ class Block:
     arms: list[str | None] | None = None
     fields: list[tuple[tuple[str, Any], ...]] | None = None
     failed: list[Failure] = field(default_factory=list)
+    made_of: Any = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,7 +80,7 @@ class Block:
     def take(self, places: Sequence[int]) -> Block:
         """The elements at these places, failures left out."""
         if len(places) == len(self.ids) and all(map(operator.eq, places, itertools.count())):
-            return replace(self, failed=[])
+            return replace(self, failed=[], made_of=None)
 
         def taken(items: list[Any] | None) -> Any:
             return None if items is None else [items[place] for place in places]
@@ -92,7 +95,7 @@ class Block:
 
     def giving(self, values: Sequence[Any], failed: Iterable[Failure] = ()) -> Block:
         """The same elements with other values, one each."""
-        return replace(self, values=pack(values), failed=list(failed))
+        return replace(self, values=pack(values), failed=list(failed), made_of=None)
 
     @classmethod
     def of(cls, elements: Sequence[tuple[Key, Any]], failed: Iterable[Failure] = ()) -> Block:

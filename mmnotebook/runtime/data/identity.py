@@ -18,6 +18,7 @@ from mmnotebook.runtime.blocks.columns import (
     Column,
     Records,
     Same,
+    Selected,
     Tensors,
     Tuples,
 )
@@ -41,10 +42,11 @@ def of_blocks(blocks: Iterable[Block]) -> str:
 
 def _of_block(block: Block) -> list[Any]:
     failed = [[failure.id, failure.error, failure.message] for failure in block.failed]
-    return [digest(block.ids), _of_column(block.values), *failed]
+    return [digest(block.ids), of_column(block.values), *failed]
 
 
-def _of_column(column: Column) -> str:
+def of_column(column: Column) -> str:
+    """The identity of values, 32 hex digits; raises as `of_blocks` does."""
     kind = type(column).__name__
     if isinstance(column, Arrays):
         return digest([kind, column.array])
@@ -53,16 +55,19 @@ def _of_column(column: Column) -> str:
     if isinstance(column, Same):
         return digest([kind, column.value, column.length])
     if isinstance(column, Records):
-        fields = ((name, _of_column(part)) for name, part in column.columns.items())
-        return digest([kind, *fields, *((n, _of_dtype(d)) for n, d in column.dtypes.items())])
+        fields = ((name, of_column(part)) for name, part in column.columns.items())
+        return digest([kind, *fields, *((n, of_dtype(d)) for n, d in column.dtypes.items())])
     if isinstance(column, Cells):
-        return digest([kind, _of_column(column.cells), _of_dtype(column.dtype)])
+        return digest([kind, of_column(column.cells), of_dtype(column.dtype)])
+    if isinstance(column, Selected):
+        return digest([kind, of_column(column.records)])
     if isinstance(column, Tuples):
-        return digest([kind, column.kind, *map(_of_column, column.columns)])
+        return digest([kind, column.kind, *map(of_column, column.columns)])
     return digest([kind, column.rows()])
 
 
-def _of_dtype(dtype: Any) -> list[Any]:
+def of_dtype(dtype: Any) -> list[Any]:
+    """What a pandas dtype is, as plain data."""
     categories = getattr(dtype, "categories", None)
     return [repr(dtype)] if categories is None else [categories, dtype.ordered]
 

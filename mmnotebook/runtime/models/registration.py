@@ -42,6 +42,7 @@ def register(
     reset: str | Callable[[Any], Any] | None = None,
     remote: bool | None = None,
     version: str | int | None = None,
+    cache: str | None = None,
     device: str = "CPU",
     large_model: bool = False,
     model_copies: int | None = None,
@@ -119,6 +120,11 @@ def register(
         What its code does besides is then no reason to compute it in every run, and the answers of
         a remote model are taken from the cache in other kernels too. Its content still counts,
         as far as it can be known.
+    cache
+        ``"element"`` for a costly model whose prediction for an element depends on that element
+        alone: each one is kept by the element's content, so that after an edit of the data, in
+        whatever order, only new elements are predicted. None keeps the predictions of remote
+        models so, and those of others by blocks of some thousand elements.
     device
         "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
         the CPU.
@@ -171,6 +177,7 @@ def register(
             reset=reset,
             remote=remote,
             version=version,
+            cache=cache,
             device=device,
             large_model=large_model,
             model_copies=model_copies,
@@ -187,6 +194,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
     """
     take = functools.partial(_taken, options)
     settings.check_name(name)
+    reset = settings.reset(name, target, take("reset"))
     given = {
         "input": settings.fields(take("input")),
         "preprocess": settings.function("preprocess", take("preprocess")),
@@ -197,9 +205,10 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
         "batch_axis": settings.axis("batch_axis", take("batch_axis", 0)),
         "output_batch_axis": settings.axes("output_batch_axis", take("output_batch_axis")),
         "collate": settings.function("collate", take("collate")),
-        "reset": settings.reset(name, target, take("reset")),
+        "reset": reset,
         "remote": settings.maybe("remote", take("remote")),
         "version": settings.version(take("version")),
+        "cache": settings.cache(take("cache"), reset),
         "device": settings.device(take("device", "CPU")),
         "large_model": settings.truth("large_model", take("large_model", False)),
         "model_copies": settings.count("model_copies", take("model_copies")),

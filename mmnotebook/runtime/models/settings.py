@@ -75,6 +75,7 @@ _GENERAL = (
     "reset",
     "remote",
     "version",
+    "cache",
     "device",
     "large_model",
     "model_copies",
@@ -174,6 +175,24 @@ def version(value: Any) -> str | int | None:
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):
         return int(value)
     raise ModelError(f"version={value!r}; allowed: a text, a whole number, or None")
+
+
+def cache(value: Any, reset: Any) -> str | None:
+    """By what predictions are found again."""
+    if value is None:
+        return None
+    if not (isinstance(value, str) and value == "element"):
+        raise ModelError(
+            f"cache={value!r}; allowed: 'element', or None",
+            remedy="cache='element', or leave it out",
+        )
+    if reset is not None:
+        raise ModelError(
+            "cache='element' says that an element's prediction depends on that element alone; "
+            "reset= that it depends on those before it",
+            remedy="leave one of them out",
+        )
+    return "element"
 
 
 def axis(option: str, value: Any) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,7 +81,9 @@ def stored(meta: Mapping[str, Any]) -> Seen:
     return NOTHING if seen is None else Seen(Observed.from_data(seen["observed"]), seen["kernel"])
 
 
-def judged(identity: Identity, record: Record | None) -> tuple[Seen, str]:
+def judged(
+    identity: Identity, record: Record | None, reused: Iterable[Mapping[str, Any]] = ()
+) -> tuple[Seen, str]:
     """What a node depends on, and why no other run may reuse what it gave, or "".
 
     Parameters
@@ -88,15 +92,18 @@ def judged(identity: Identity, record: Record | None) -> tuple[Seen, str]:
         What the node computes.
     record
         What was seen of it; None where nobody watched.
+    reused
+        Of each entry from which a part of it comes, what was stored with it.
     """
     if record is None:
         return NOTHING, "it ran where it cannot be observed"
-    observed = record.observed()
+    parts = list(map(stored, reused))
+    observed = functools.reduce(operator.or_, (one.observed for one in parts), record.observed())
     if identity.stated:
         return Seen(replace(observed, network=False, volatile="")), ""
     if observed.volatile or record.unwatched:
         return NOTHING, observed.volatile or record.unwatched[0]
     if FILES in identity.may and not (observed.files or observed.folders):
         return NOTHING, "it may open files, and none was seen"
-    network = observed.network or NETWORK in identity.may
+    network = observed.network or NETWORK in identity.may or any(one.kernel for one in parts)
     return Seen(observed, _KERNEL if network else ""), ""

@@ -178,10 +178,11 @@ class Execution:
     def _run_missing(self, runner: Any, options: Any) -> None:
         pipeline = interactive.new_pipeline(runner, options)
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
+        reuses = {name: one.reuse for name, one in self.plan.answered.items()}
         live.start(self.live)
         try:
             blocks = assembling.assemble(
-                self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys
+                self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys, reuses
             )
             folder = storage.new_folder("run")
             shards = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)

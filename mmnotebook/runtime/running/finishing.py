@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from mmnotebook.analysis.metrics import ModelMeasure
-from mmnotebook.errors import ModelWarning, RunError
+from mmnotebook.errors import MMError, ModelWarning, RunError
 from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
+from mmnotebook.runtime.answers import marks
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
 from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.observing.outcome import Seen
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import answered, identity, measures
+from mmnotebook.runtime.running.answered import Answered
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Measured, Values
 from mmnotebook.runtime.running.planning import Plan
-from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
+from mmnotebook.runtime.store.entries import Entry
+from mmnotebook.runtime.store.store import Draft
+from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING, REUSED
 
 
 class Finishing:
@@ -31,7 +38,8 @@ class Finishing:
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
         self.made: dict[str, None] = {}
         self._taken: set[str] = set()
-        self._passing: set[str] = set()
+        self._once: set[str] = set()
+        self._partly: set[str] = set()
         self._lock = threading.Lock()
 
     def store_finished(self) -> None:
@@ -61,9 +69,28 @@ class Finishing:
     def give_up(self) -> None:
         """Remove what was written of the nodes that are not stored, whoever still holds the run."""
         with self._lock:
-            for draft in self.plan.drafts.values():
+            for name, draft in self.plan.drafts.items():
+                if self.live.stopped and self.live.cause is None:
+                    with suppress(MMError, OSError):
+                        self._keep_costly(name, draft)
                 draft.discard()
             self.plan.drafts.clear()
+
+    def _keep_costly(self, name: str, draft: Draft) -> None:
+        """Keep what a costly model has answered until the run was stopped."""
+        node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
+        whole = measures.measured(node, self.live.counters, self.live.values)
+        how = answered.how(node, self.plan.prepared, whole, before)
+        if before is None or how not in ("remote", "element"):
+            return
+        seen, reason = self._seen(name, whole, before.entries, is_here=True)
+        if reason or any(wire.node in self._once for wire in node.inputs):
+            return
+        blocks = [*self.live.unfinished[name], *self.live.unwritten(name)]
+        if blocks:
+            marks.write_shard(draft.path, 0, blocks, sum(map(len, blocks)))
+        meta = {**whole.meta(name), "seen": seen.meta(), answered.META: how}
+        draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
 
     def take_made(self) -> list[str]:
         """The nodes that were stored since the last call."""
@@ -82,30 +109,53 @@ class Finishing:
         warned = tuple(one for _, one in self.live.warnings(name))
         whole = replace(whole, warned=warned)
         is_here = counters is self.live.counters
-        seen, reason = self._seen(name, whole, is_here)
-        lasting = not reason and not self._is_passing(name, counters)
+        counts = counters.get(NODE_NAMESPACE + name, {})
+        before = plan.answered.get(name)
+        reused = before.entries if before is not None and counts.get(REUSED) else ()
+        seen, reason = self._seen(name, whole, reused, is_here)
+        partly = bool(counts.get(PASSING)) or any(w.node in self._partly for w in node.inputs)
+        if partly:
+            self._partly.add(name)
+        lasting = not reason and not any(wire.node in self._once for wire in node.inputs)
+        how = answered.how(node, plan.prepared, whole, before) if lasting else None
+        lasting = lasting and (how is not None or not partly)
         if not lasting:
-            self._passing.add(name)
+            self._once.add(name)
         # Of what ran elsewhere the counts come from Beam, which may lack some.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
-            {**plan.meta(name, whole), "seen": seen.meta()},
+            {**plan.meta(name, whole), "seen": seen.meta(), answered.META: how},
             rows=rows,
             lasting=lasting,
-            replace=plan.fresh or name in plan.changed or seen != outcome.NOTHING,
+            replace=plan.fresh or partly or name in plan.changed or seen != outcome.NOTHING,
+            own=before.own if before and how else "",
+            identity=self._stored_as(name, partly and lasting),
         )
+        if before is not None:
+            self._tell_known(name, before, counts, partly)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry
         plan.measured[name] = measures.sized(whole, entry.bytes)
 
-    def _is_passing(self, name: str, counters: Counters) -> bool:
-        """Is there something in it, or above it, that the next run may not meet?"""
-        inputs = self.plan.prepared.graph[name].inputs
-        failed = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
-        return bool(failed) or any(wire.node in self._passing for wire in inputs)
+    def _stored_as(self, name: str, partly: bool) -> str | None:
+        one = self.plan.identities[name]
+        return answered.partial(one) if partly else one.digest
 
-    def _seen(self, name: str, whole: Measured, is_here: bool) -> tuple[Seen, str]:
+    def _tell_known(
+        self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
+    ) -> None:
+        """Say how much of a node was known; what was stored of it in part is of no more use."""
+        again = answered.partly(before, self.plan.identities[name])
+        known = counts.get(REUSED, 0)
+        rest = counts.get("elements_in", 0) - known
+        self.plan.why[name] = answered.said(self.plan.why[name], known, rest, again)
+        if again and not partly:
+            self.plan.store.forget(answered.partial(self.plan.identities[name]))
+
+    def _seen(
+        self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool
+    ) -> tuple[Seen, str]:
         """What a node depends on as it was computed, and why no other run may reuse it, or ""."""
         plan = self.plan
         node = plan.prepared.graph[name]
@@ -115,9 +165,8 @@ class Finishing:
         if one.digest is not None:
             if node.functions or node.models:
                 record = self.live.records.get(name) if is_here else None
-                seen, reason = outcome.judged(one, record)
+                seen, reason = outcome.judged(one, record, [entry.meta for entry in reused])
             reason = _differing(whole) or reason or self._reason(name, one)
-            plan.drafts[name].identity = one.digest
         if reason and one.digest is not None:
             plan.why[name] = f"always computed: {reason}"
             outcome.volatile[one.digest] = reason

@@ -106,6 +106,10 @@ class Live:
         By node, what its models have cost.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
+    writers
+        By node, what puts its blocks into shards.
+    unfinished
+        By node, the blocks that a costly model had made when it was stopped.
     loans
         Of the warm models that the run uses; released when it ends.
     caller
@@ -132,6 +136,8 @@ class Live:
         default_factory=lambda: defaultdict(dict)
     )
     costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
+    writers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    unfinished: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     loans: list[Any] = field(default_factory=list)
     caller: Caller | None = None
     records: dict[str, Record] = field(default_factory=dict)
@@ -214,6 +220,10 @@ class Live:
             for (name, model, kind, text, module, filename, lineno), count in found
             if node in (None, name)
         ]
+
+    def unwritten(self, node: str) -> list[Any]:
+        """The blocks of a node that are in no shard yet."""
+        return [block for writer in self.writers[node] for block in writer.buffer]
 
     def close(self) -> None:
         """Count no more failures: what is said of the run and what is shown of it agree."""

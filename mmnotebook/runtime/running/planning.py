@@ -15,7 +15,8 @@ from mmnotebook.runtime.data import objects
 from mmnotebook.runtime.observing import Record, outcome
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import answered, identity, measures
+from mmnotebook.runtime.running.answered import Answered
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.store import entries, lineage
 from mmnotebook.runtime.store.entries import Entry
@@ -49,6 +50,8 @@ class Plan:
         Of nodes whose entries hold no more, what has changed that they were seen to depend on.
     why
         By node, why it is made, or that it is not.
+    answered
+        Of the nodes that are made, those of which some elements may be known.
     """
 
     prepared: Prepared
@@ -61,6 +64,7 @@ class Plan:
     drafts: dict[str, Draft] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, Answered] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Stored]:
         """How the pipeline reads what is stored."""
@@ -130,6 +134,7 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
         if node.name not in made.entries:
             made.why[node.name] = _why(made, node.name)
             made.drafts[node.name] = made.draft(node.name)
+    made.answered = answered.nodes(prepared, made.identities, store, made.drafts, fresh)
     for name, said in prepared.said.items():
         made.why[name] += f"; {said}"
     _before.update(made.identities)

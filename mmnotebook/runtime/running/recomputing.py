@@ -99,7 +99,9 @@ def _is_independent(base: SpecHandler) -> bool:
     return bool(known.started and placed and same and not known.remote and not base.is_remote)
 
 
-def _called(node: Node, prepared: Prepared, block: Block, run_id: str) -> tuple[list[Block], int]:
+def _called(
+    node: Node, prepared: Prepared, block: Block, run_id: str
+) -> tuple[list[Block], set[str]]:
     select = node.inputs[0].select
     if node.kind in COMBINE:
         step = transforms.combiner(node, COMBINE[node.kind], run_id)
@@ -113,7 +115,7 @@ def _called(node: Node, prepared: Prepared, block: Block, run_id: str) -> tuple[
 
 def _predicted(
     node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run_id: str
-) -> tuple[list[Block], int]:
+) -> tuple[list[Block], set[str]]:
     loan = loaded(node, prepared, keys)
     if loan is None:
         raise Impossible

@@ -9,7 +9,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,25 @@ class Store:
         self.misses += len(wanted) - len(found)
         return found
 
+    def answers(self, own: str, most: int) -> list[Entry]:
+        """The newest entries of nodes that are `own`, whatever their input; kept while held.
+
+        Whether their shards are whole shows when these are read.
+        """
+        found = self._answers(own, most)
+        if self.beside is not None:
+            found += self.beside._answers(own, most - len(found))
+        for entry in found:
+            entries.touch(entry)
+        return found
+
+    def forget(self, identity: str) -> None:
+        """Find the entry of an identity no more."""
+        with self._locked():
+            for path in _current(self.inner, [identity]).values():
+                self._retire(path)
+        folder.empty_trash(self.inner)
+
     def clear(self, node: str | None = None) -> tuple[int, int]:
         """Remove all entries, or a node's, that nobody holds; bytes removed and bytes kept."""
         with self._locked():
@@ -138,21 +157,25 @@ class Store:
                     self._retire(path)
         folder.empty_trash(self.inner)
 
-    def take_in(self, draft: Entry, replace: bool) -> Entry:
-        """Give a finished draft its place; what another kernel has stored meanwhile goes first."""
+    def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
+        """Give a finished draft its place; what another kernel has stored meanwhile goes first.
+
+        `own` is what the entry is found by in `answers`, "" for not at all.
+        """
         while True:
             if not replace and (found := self._find([draft.identity])):
                 return found[draft.identity]
             with self._locked():
                 current = _current(self.inner, [draft.identity]).get(draft.identity)
                 if current is None or replace:
-                    entry = self._placed(draft, current)
+                    entry = self._placed(draft, current, own)
                     break
         folder.empty_trash(self.inner)
         return entry
 
-    def _placed(self, draft: Entry, former: Path | None) -> Entry:
+    def _placed(self, draft: Entry, former: Path | None, own: str) -> Entry:
         name = f"{draft.identity}.{time.time_ns():020d}{uuid.uuid4().hex[:8]}"
+        name += f".{own}" if own else ""
         place = self.inner / "entries" / name
         entry = entries.pinned(entries.moved(draft, place), self._member)
         draft.path.rename(place)
@@ -160,6 +183,14 @@ class Store:
             self._retire(former)
         eviction.evict(self.inner, self.limit)
         return entry
+
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = []
+        with self._locked():
+            for path in _of_kind(self.inner, own)[:most]:
+                with suppress(Damaged):
+                    found.append(entries.pinned(entries.read_manifest(path), self._member))
+        return found
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
@@ -278,6 +309,13 @@ class Aside(Store):
                 found[identity] = entry.keep(functools.partial(_nothing))
         return found
 
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = super()._answers(own, most)
+        for path in _of_kind(self.base, own)[: most - len(found)]:
+            with suppress(Damaged):
+                found.append(entries.read_manifest(path).keep(functools.partial(_nothing)))
+        return found
+
 
 def opened(place: Path) -> Store:
     """The store in a folder; one that reads it alone where nothing can be written.
@@ -306,6 +344,14 @@ def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
         for identity, path in named
         if identity in wanted and not (path / entries.RETIRED).exists()
     }
+
+
+def _of_kind(inner: Path, own: str) -> list[Path]:
+    """The folders of the entries of nodes that are `own`, the newest first."""
+    named = (path.name.split(".") for path in folder.listed(inner / "entries"))
+    newest = sorted((name for name in named if name[2:] == [own]), key=lambda n: n[1], reverse=True)
+    paths = [inner / "entries" / ".".join(name) for name in newest]
+    return [path for path in paths if not (path / entries.RETIRED).exists()]
 
 
 def _nothing() -> None:
@@ -337,6 +383,8 @@ class Draft:
         rows: int | None = None,
         lasting: bool = True,
         replace: bool = False,
+        own: str = "",
+        identity: str | None = None,
     ) -> Entry:
         """Make what was written an entry.
 
@@ -352,6 +400,10 @@ class Draft:
         replace
             Take the place of what is stored for the same identity. Otherwise that is given back
             if it is whole, and this one is removed.
+        own
+            What the node is, its input left aside: `Store.answers` finds the entry by it.
+        identity
+            Another one than the draft's, under which nobody looks for a node.
 
         Raises
         ------
@@ -360,10 +412,11 @@ class Draft:
         StorageError
             When the disk is full. The draft is still there then.
         """
-        write = functools.partial(entries.write_manifest, self.path, self.identity, meta, rows)
+        identity = identity or self.identity
+        write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)
         draft = eviction.with_room(self._member.inner, 1 << 16, write)
         if lasting:
-            entry = self._store.take_in(draft, replace)
+            entry = self._store.take_in(draft, replace, own)
             self.discard()
         else:
             self._unused.detach()

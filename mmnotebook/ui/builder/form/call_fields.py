@@ -16,6 +16,7 @@ from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Wrong
 
 BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
+BLOCKS, ELEMENT = "by blocks, of a remote model by element", "by element: only new ones are asked"
 FOUND, REMOTE, HERE = "found out by its first call", "remote: asked for predictions alone", "here"
 TITLE = "How it is called: batch axis, state, remote, version"
 
@@ -50,6 +51,7 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         self.version = field(
             Text, "version of its answers", placeholder="none; 2026-10: changes when they may"
         )
+        self.cache = field(Dropdown, "its predictions are kept", options=[BLOCKS, ELEMENT])
         self._lines = {name: style.note() for name in NAMES}
         parts = [part for name in NAMES for part in (getattr(self, name), self._lines[name])]
         box = VBox(parts, layout=Layout(width="100%"))
@@ -84,6 +86,8 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
             return False if self.batched.value == SINGLE else None
         if name == "remote":
             return {REMOTE: True, HERE: False}.get(self.remote.value)
+        if name == "cache":
+            return "element" if self.cache.value == ELEMENT else None
         text = getattr(self, name).value.strip()
         if not text:
             return None
@@ -99,4 +103,13 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         return self._named(text, variables, "function")
 
 
-NAMES = ("batched", "batch_axis", "output_batch_axis", "collate", "reset", "remote", "version")
+NAMES = (
+    "batched",
+    "batch_axis",
+    "output_batch_axis",
+    "collate",
+    "reset",
+    "remote",
+    "version",
+    "cache",
+)
