@@ -54,8 +54,8 @@ def _opened(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     path = os.fsdecode(path)
     writes = bool((flags or 0) & _WRITES)
     if who.importing:
-        if not writes:
-            work.record.reads(origins.source(path))
+        if not writes and os.path.isfile(path):
+            work.record.reads(path)
     elif paths.is_kernel(path):
         _asked_kernel(work, who, path)
     elif writes:

@@ -26,8 +26,8 @@ _MASK = _ACCESS | _MODIFY | _OPEN | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _CHANGES = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 16
-_FRONTEND = (".ipynb", ".ipynb_checkpoints")
-"""What a notebook's frontend reads and writes beside the notebook, at times of its own."""
+_OTHERS = (".ipynb", ".ipynb_checkpoints", "__pycache__")
+"""What a notebook's frontend and Python's imports read and write at times of their own."""
 
 
 class _Kernel:
@@ -142,14 +142,13 @@ class Watched:
         self.is_inside = 0
         self._folders: set[str] = set()
         self._named: set[str] = set()
-        if self.works:
-            with suppress(OSError):
-                self._add(os.getcwd())
 
-    def add(self, path: str) -> str | None:
-        """Watch a path: a folder with those below, a file's folder; why not, when not."""
+    def add(self, path: str, *, deep: bool = True) -> str | None:
+        """Watch a path: a folder, deep with those below, a file's folder; why not, when not."""
         if not self.works or path in self._named:
             return None
+        if not deep:
+            return self._add(path if os.path.isdir(path) else os.path.dirname(path))
         self._named.add(path)
         if not os.path.isdir(path):
             return self._add(os.path.dirname(path))
@@ -174,6 +173,8 @@ class Watched:
     def enter(self) -> None:
         """What happens from now on is the node's."""
         if self.works:
+            with suppress(OSError):  # the working directory may be gone
+                self._add(os.getcwd())
             self._kernel.read()
             self.is_inside += 1
             self._kernel.inside.append(self)
@@ -192,27 +193,34 @@ class Watched:
 
     def _told(self, events: list[tuple[str, int, str]]) -> Happened:
         told = Happened()
+        changed = {(folder, name) for folder, mask, name in events if mask & _CHANGES}
         for folder, mask, name in events:
             path = os.path.join(folder, name) if name else folder
             if mask & _OVERFLOW:
                 told.missed = True
-            elif path.endswith(_FRONTEND):
+            elif path.endswith(_OTHERS) or folder.endswith(_OTHERS):
                 continue
-            elif mask & _IS_FOLDER:
-                self._folder(told, path, mask)
-            elif mask & _CHANGES:
+            elif mask & _IS_FOLDER and mask & (_CREATE | _MOVED_TO) and self._is_named(path):
+                self.add(path)
                 told.written[path] = None
-            else:
+            elif (folder, name) in changed:
+                # In a folder that nothing names, others may be at work.
+                if self._is_named(path):
+                    told.written[path] = None
+            elif not mask & _IS_FOLDER:
                 told.opened[path] = None
+            elif path in self._named:
+                told.listed[path] = None
         return told
 
-    def _folder(self, told: Happened, path: str, mask: int) -> None:
-        if mask & _CHANGES:
-            if mask & (_CREATE | _MOVED_TO):
-                self._add(path)
-            told.written[path] = None
-        elif path in self._named:
-            told.listed[path] = None
+    def _is_named(self, path: str) -> bool:
+        """Is a path, or a folder that it is in, among those that were named?"""
+        while path not in self._named:
+            above = os.path.dirname(path)
+            if above == path:
+                return False
+            path = above
+        return True
 
     def close(self) -> None:
         """Watch nothing more."""

@@ -82,11 +82,10 @@ class Record:
         self._environment: dict[str, str | None] = {}
         self._network = False
         self._volatile = ""
-        self._cache = f"{chosen()}{os.sep}"
+        self._cache = str(chosen())
         self._native = notify.Watched()
         self.native = self._native.works
-        for one in functions:
-            self.watch(paths.reachable(one))
+        self._functions = functions
 
     @property
     def known_codes(self) -> frozenset[CodeType] | None:
@@ -135,8 +134,11 @@ class Record:
     def asks(self, name: str) -> None:
         """It read an environment variable."""
         with self._lock:
-            if name not in self._environment:
-                self._environment[name] = states.variable(name)
+            if name in self._environment:
+                return
+            self._environment[name] = states.variable(name)
+        if name != states.WORKING_FOLDER and (path := paths.there(os.environ.get(name, ""))):
+            self._native.add(path, deep=False)
 
     def connects(self) -> None:
         """It used the network."""
@@ -165,7 +167,10 @@ class Record:
         """A thread begins to work for the node."""
         with self._lock:
             self.entered += 1
-        self._native.enter()
+            functions, self._functions = self._functions, []
+            for one in functions:
+                self.watch(paths.reachable(one))
+            self._native.enter()
 
     def leave(self, seconds: float, *, loads: bool = False) -> None:
         """A thread has worked so long for the node."""
@@ -222,8 +227,8 @@ class Record:
     # Inside
 
     def _adds(self, path: str, facet: str) -> None:
-        path = self._absolute(path)
-        if self._is_own(path) or (facet == states.CONTENT and origins.is_code(path)):
+        path = origins.source(self._absolute(path))
+        if self._is_own(path) or origins.is_code(path):
             return
         with self._lock:
             known = self._files.get(path, "")
@@ -257,7 +262,7 @@ class Record:
         return os.path.abspath(path)
 
     def _is_own(self, path: str) -> bool:
-        return path.startswith(self._cache) or storage.is_ours(Path(path))
+        return f"{path}{os.sep}".startswith(f"{self._cache}{os.sep}") or storage.is_ours(Path(path))
 
 
 _BUILTIN = (BuiltinFunctionType, BuiltinMethodType, type)
