@@ -24,6 +24,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,9 +208,29 @@ class TestFiles:
 
     @native
     def test_so_is_one_beside_the_file_that_is_named(self, folder: Path) -> None:
-        path = str(folder / "a.csv")
-        found = seen(lambda: pyarrow.csv.read_csv(path.replace("a.csv", "a.parquet"[:2] + "csv")))
-        assert path in found.files
+        path = str(folder / "a.parquet")
+        found = seen(lambda: pyarrow.csv.read_csv(path.replace("parquet", "csv")))
+        assert str(folder / "a.csv") in found.files
+
+    @native
+    def test_so_is_one_that_a_variable_names(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MMNOTEBOOK_TEST", str(folder))
+        found = seen(lambda: pyarrow.csv.read_csv(os.environ["MMNOTEBOOK_TEST"] + "/a.csv"))
+        assert str(folder / "a.csv") in found.files
+
+    @native
+    def test_so_is_one_that_an_object_names(self, folder: Path) -> None:
+        class Reader:
+            def __init__(self, where: Path) -> None:
+                self.where = {"data": [where]}
+
+            def __call__(self, _: Any) -> Any:
+                return pyarrow.csv.read_csv(self.where["data"][0] / "a.csv")
+
+        for reader in (Reader(folder), partial(Reader.__call__, Reader(folder))):
+            assert str(folder / "a.csv") in seen(reader, 1).files
 
     def test_a_file_with_the_same_content_has_not_changed(self, folder: Path) -> None:
         found = seen(lambda: pd.read_csv(folder / "a.csv"))

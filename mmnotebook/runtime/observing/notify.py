@@ -7,6 +7,7 @@ without a word of it, as is one on a network drive that another machine changes.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import struct
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 FOLDERS = 1000
 """The most folders that are watched for one node."""
+_NEXT = 50
+"""The most folders in the working directory that are watched with it."""
 _DEEP = 200
 """The most folders below one that is named; more of them are not watched for it."""
 _ACCESS, _MODIFY, _WRITTEN, _OPEN = 0x1, 0x2, 0x8, 0x20
@@ -142,6 +145,7 @@ class Watched:
         self.is_inside = 0
         self._folders: set[str] = set()
         self._named: set[str] = set()
+        self._working: set[str] = set()
 
     def add(self, path: str, *, deep: bool = True) -> str | None:
         """Watch a path: a folder, deep with those below, a file's folder; why not, when not."""
@@ -160,6 +164,17 @@ class Watched:
                 return self._add(path) or f"there are too many folders in {path} to watch them"
         return next((why for one in found if (why := self._add(one)) is not None), None)
 
+    def _add_working_folder(self, folder: str) -> None:
+        """Watch the working directory and what is next below, as far as that is not much."""
+        if folder in self._working:
+            return
+        self._working.add(folder)
+        self._add(folder)
+        with os.scandir(folder) as entries:
+            found = (one for one in entries if one.name[0] not in "._" and one.is_dir())
+            for one in itertools.islice(found, _NEXT):
+                self._add(one.path)
+
     def _add(self, folder: str) -> str | None:
         if folder in self._folders:
             return None
@@ -174,7 +189,7 @@ class Watched:
         """What happens from now on is the node's."""
         if self.works:
             with suppress(OSError):  # the working directory may be gone
-                self._add(os.getcwd())
+                self._add_working_folder(os.getcwd())
             self._kernel.read()
             self.is_inside += 1
             self._kernel.inside.append(self)
@@ -209,7 +224,7 @@ class Watched:
                     told.written[path] = None
             elif not mask & _IS_FOLDER:
                 told.opened[path] = None
-            elif path in self._named:
+            elif path in self._named or os.path.dirname(path) in self._working:
                 told.listed[path] = None
         return told
 
