@@ -179,7 +179,8 @@ def seen(function: Callable[[], Any], way: str) -> list[str]:
     mark("")
     record.close()
     found = record.observed()
-    return [*found.files, *found.folders]
+    read = (path for path, state in found.files.items() if state is None or "content" in state)
+    return [*read, *found.folders]
 
 
 def main(folder: Path) -> None:

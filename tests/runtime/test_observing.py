@@ -89,6 +89,11 @@ def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
     return record.observed()
 
 
+def has_read(found: Observed, path: Path) -> bool:
+    """Does what was seen say what the file holds?"""
+    return (found.files.get(str(path)) or "").startswith("content")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a file of each format, beside which nobody works."""
@@ -204,13 +209,13 @@ class TestFiles:
     ) -> None:
         monkeypatch.chdir(folder)
         found = seen(lambda part: pyarrow.csv.read_csv(f"{part}.csv"), "a")
-        assert str(folder / "a.csv") in found.files
+        assert has_read(found, folder / "a.csv")
 
     @native
     def test_so_is_one_beside_the_file_that_is_named(self, folder: Path) -> None:
         path = str(folder / "a.parquet")
         found = seen(lambda: pyarrow.csv.read_csv(path.replace("parquet", "csv")))
-        assert str(folder / "a.csv") in found.files
+        assert has_read(found, folder / "a.csv")
 
     @native
     def test_so_is_one_that_a_variable_names(
@@ -218,7 +223,7 @@ class TestFiles:
     ) -> None:
         monkeypatch.setenv("MMNOTEBOOK_TEST", str(folder))
         found = seen(lambda: pyarrow.csv.read_csv(os.environ["MMNOTEBOOK_TEST"] + "/a.csv"))
-        assert str(folder / "a.csv") in found.files
+        assert has_read(found, folder / "a.csv")
 
     @native
     def test_so_is_one_that_an_object_names(self, folder: Path) -> None:
@@ -230,7 +235,7 @@ class TestFiles:
                 return pyarrow.csv.read_csv(self.where["data"][0] / "a.csv")
 
         for reader in (Reader(folder), partial(Reader.__call__, Reader(folder))):
-            assert str(folder / "a.csv") in seen(reader, 1).files
+            assert has_read(seen(reader, 1), folder / "a.csv")
 
     def test_a_file_with_the_same_content_has_not_changed(self, folder: Path) -> None:
         found = seen(lambda: pd.read_csv(folder / "a.csv"))
@@ -618,7 +623,10 @@ class TestThreads:
         assert found.files.keys() == {str(folder / "a.csv")}
 
     def test_two_records_do_not_mix(self, folder: Path) -> None:
-        records = {name: Record() for name in ("a.csv", "a.json")}
+        # In one folder the kernel does not say which thread opened a file.
+        (folder / "other").mkdir()
+        (folder / "other" / "b.csv").write_text("b")
+        records = {name: Record() for name in ("a.csv", "other/b.csv")}
         both = threading.Barrier(2)
 
         def work(name: str) -> None:

@@ -71,9 +71,10 @@ class Record:
         self.events_left = self.burst = FIRST_EVENTS
         self.has_called = False
         self._due = 0.0
-        functions = [_whole(one) for one in functions]
-        self.builtins = frozenset(one for one in functions if isinstance(one, _BUILTIN))
-        self.entries = frozenset(code for one in functions if (code := _code(one)) is not None)
+        self._functions = list(functions)
+        called = [_whole(one) for one in self._functions]
+        self.builtins = frozenset(one for one in called if isinstance(one, _BUILTIN))
+        self.entries = frozenset(code for one in called if (code := _code(one)) is not None)
         self._lock = threading.RLock()
         self._files: dict[str, str | None] = {}
         self._stamps: dict[str, tuple[int, ...]] = {}
@@ -85,7 +86,6 @@ class Record:
         self._cache = str(chosen())
         self._native = notify.Watched()
         self.native = self._native.works
-        self._functions = functions
 
     @property
     def known_codes(self) -> frozenset[CodeType] | None:
@@ -128,6 +128,7 @@ class Record:
                 return
             if os.path.isdir(path):
                 self._folders[path] = states.listing(path)
+                self._native.add(path, deep=False)
             else:
                 self._files.setdefault(path, states.of(path, [states.THERE]))
 
@@ -234,7 +235,9 @@ class Record:
             known = self._files.get(path, "")
             if known is None or (known and facet in states.facets(known)):
                 return
-            self._files[path] = self._state(path, facet, known)
+            self._files[path] = state = self._state(path, facet, known)
+        if state is not None:  # compiled code may open it next, or what is beside it
+            self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:
         wanted = {facet, *(states.facets(known) if known else ())}
