@@ -268,6 +268,11 @@ class TestFiles:
         Path(there).unlink()
         assert found.changed() == "the file a.csv that it reads is gone"
 
+    def test_of_two_that_may_be_asked_for_it_is_not_said_which(self, folder: Path) -> None:
+        one, other = str(folder / "a.csv"), str(folder / "a.json")
+        assert "looks at files" in seen(lambda x: os.stat(one if x else other), 1).volatile
+        assert seen(lambda x: os.stat(path=one), 1).files.keys() == {one}
+
     def test_one_that_is_missing_is_a_dependency(self, folder: Path) -> None:
         def read() -> None:
             with pytest.raises(FileNotFoundError):
@@ -703,6 +708,16 @@ class TestNothingElse:
         record.close()
         assert sys.getprofile() is None
         assert record.complete
+
+    def test_an_object_that_nobody_can_look_into_fails_nothing(self) -> None:
+        class Closed:
+            @property
+            def __class__(self) -> Any:
+                raise RuntimeError("not open")
+
+        closed = Closed()
+        record = recorded(lambda: closed is None)
+        assert record.unwatched == ["what it can reach could not be followed: RuntimeError"]
 
     def test_a_record_that_nobody_has_filled_says_so(self) -> None:
         assert not Record().complete

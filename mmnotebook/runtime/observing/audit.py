@@ -31,7 +31,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
             record = work.record
             try:
                 who = origins.caller(frame, record.entries)
-                builtin = bool(record.builtins) and who.outermost is None
+                builtin = record.is_direct and who.outermost is None
                 if who.whose is not Whose.OURS or builtin:
                     handler(work, who, arguments)
             except Exception as error:  # noqa: BLE001 - what is watched must not fail by it

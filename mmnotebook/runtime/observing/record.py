@@ -6,9 +6,10 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import BuiltinFunctionType, BuiltinMethodType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from mmnotebook.cache_folder import chosen
@@ -73,7 +74,8 @@ class Record:
         self._due = 0.0
         self._functions = list(functions)
         called = [_whole(one) for one in self._functions]
-        self.builtins = frozenset(one for one in called if isinstance(one, _BUILTIN))
+        self.builtins = frozenset(one for one in called if isinstance(one, BuiltinFunctionType))
+        self.is_direct = any(isinstance(one, (BuiltinFunctionType, type)) for one in called)
         self.entries = frozenset(code for one in called if (code := _code(one)) is not None)
         self._lock = threading.RLock()
         self._files: dict[str, str | None] = {}
@@ -169,9 +171,10 @@ class Record:
         with self._lock:
             self.entered += 1
             functions, self._functions = self._functions, []
+        with self._careful("what it can reach"):
             for one in functions:
                 self.watch(paths.reachable(one))
-            self._native.enter()
+        self._native.enter()
 
     def leave(self, seconds: float, *, loads: bool = False) -> None:
         """A thread has worked so long for the node."""
@@ -181,7 +184,16 @@ class Record:
             self.events_left = max(self.events_left, 0) + more
         happened = self._native.leave()
         if happened is not None:
-            self._takes(happened, loads)
+            with self._careful("what compiled code opens"):
+                self._takes(happened, loads)
+
+    @contextmanager
+    def _careful(self, what: str) -> Iterator[None]:
+        """Nothing that is watched fails for being watched."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever a foreign object does
+            self.misses(f"{what} could not be followed: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
         """What compiled code has opened, and others of this process and beside it, too."""
@@ -266,10 +278,6 @@ class Record:
 
     def _is_own(self, path: str) -> bool:
         return f"{path}{os.sep}".startswith(f"{self._cache}{os.sep}") or storage.is_ours(Path(path))
-
-
-_BUILTIN = (BuiltinFunctionType, BuiltinMethodType, type)
-"""What can be called without that Python code runs, when it is no class of the user's."""
 
 
 def _whole(one: Any) -> Any:
