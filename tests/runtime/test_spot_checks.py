@@ -152,6 +152,19 @@ class TestDifferences:
         assert said.result.why["lin"].startswith(checking.AGAIN)
         assert counts() == (before[0] + 1, before[1] + 1)
 
+    def test_what_subscribers_are_told(self) -> None:
+        names = {"data": DATA, "plus": plus, "str": str}
+        graph = mm.pipeline("data | map(plus) | map(str)", **names)
+        mm.run(graph, progress=False)
+        falsify("plus", WRONG[plus][1])
+        heard: list[Any] = []
+        with pytest.warns(mm.CacheWarning, match="'plus'"):
+            mm.run(graph, subscribers=[heard.append])
+        last = {one.node: one for one in heard if hasattr(one, "node")}
+        kinds = {name: type(last[name]).__name__ for name in ("data", "plus", "str")}
+        assert kinds == {"data": "NodeCached", "plus": "NodeFinished", "str": "NodeFinished"}
+        assert last["str"].elements == ROWS and heard[-1].state == "done"
+
     def test_what_no_identity_can_see(self) -> None:
         hidden = ctypes.c_int(3)
         address = ctypes.addressof(hidden)
