@@ -152,6 +152,54 @@ class TestDifferences:
         assert said.result.why["lin"].startswith(checking.AGAIN)
         assert counts() == (before[0] + 1, before[1] + 1)
 
+    def test_other_nodes_with_its_function_are_checked_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hidden = ctypes.c_int(3)
+        address = ctypes.addressof(hidden)
+
+        def read(x: int) -> int:
+            return x + ctypes.c_int.from_address(address).value
+
+        text = "one = data | map(plus)\na = data | map(read)\nb = one | map(read)"
+        names = {"data": DATA, "read": read, "plus": plus}
+        Said(text, **names)
+        hidden.value = 4
+
+        class Dice(random.Random):
+            """Chooses the second node that it is asked about alone."""
+
+            asked = 0
+
+            def random(self) -> float:
+                self.asked += 1
+                return 0.0 if self.asked == 2 else 0.99
+
+            def getrandbits(self, k: int) -> int:  # else what it samples hangs on `random`
+                return super().getrandbits(k)
+
+        check = checking.check
+        monkeypatch.setattr(checking, "check", lambda *given: check(*given, Dice()))
+        mm.cache.verify = "sample"
+        before = counts()
+        said = Said(text, **names)
+        assert len(said.warned) == 2 and said.result.why["one"] == CACHED
+        assert said.values("a")[0] == 4 and said.values("b")[0] == 5
+        assert counts() == (before[0] + 2, before[1] + 2)
+
+    def test_what_subscribers_are_told(self) -> None:
+        names = {"data": DATA, "plus": plus, "str": str}
+        graph = mm.pipeline("data | map(plus) | map(str)", **names)
+        mm.run(graph, progress=False)
+        falsify("plus", WRONG[plus][1])
+        heard: list[Any] = []
+        with pytest.warns(mm.CacheWarning, match="'plus'"):
+            mm.run(graph, subscribers=[heard.append])
+        last = {one.node: one for one in heard if hasattr(one, "node")}
+        kinds = {name: type(last[name]).__name__ for name in ("data", "plus", "str")}
+        assert kinds == {"data": "NodeCached", "plus": "NodeFinished", "str": "NodeFinished"}
+        assert last["str"].elements == ROWS and heard[-1].state == "done"
+
     def test_what_no_identity_can_see(self) -> None:
         hidden = ctypes.c_int(3)
         address = ctypes.addressof(hidden)

@@ -50,12 +50,8 @@ def first(frame: FrameType) -> Any:
 
 @functools.lru_cache(maxsize=1024)
 def _call(code: CodeType, at: int) -> Call | None:
-    before = []
-    for one in dis.get_instructions(code):
-        if one.offset > at:
-            break
-        if one.opname not in _SKIPPED:
-            before.append(one)
+    found = [one for one in dis.get_instructions(code) if one.offset <= at]
+    before = [one for one in found if one.opname not in _SKIPPED]
     call = before.pop() if before else None
     if call is None or not call.opname.startswith("CALL") or call.opname.endswith("_EX"):
         return None
@@ -65,6 +61,9 @@ def _call(code: CodeType, at: int) -> Call | None:
     number = call.arg or 0
     given = before[len(before) - number :] if number else []
     plain = all(one.opname.startswith(_PLAIN) for one in given)
-    if not given or len(given) < number or not plain:
+    # After one of two ways, as in f(a if c else b), it is not known which value came along.
+    first = given[0].offset if given else at
+    joined = any(one.is_jump_target for one in found if one.offset >= first)
+    if not given or len(given) < number or not plain or joined:
         return Call(number, "", None)
     return Call(number, given[0].opname, given[0].argval)

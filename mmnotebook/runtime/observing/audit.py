@@ -31,7 +31,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
             record = work.record
             try:
                 who = origins.caller(frame, record.entries)
-                builtin = bool(record.builtins) and who.outermost is None
+                builtin = record.is_direct and who.outermost is None
                 if who.whose is not Whose.OURS or builtin:
                     handler(work, who, arguments)
             except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
@@ -54,8 +54,8 @@ def _opened(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     path = os.fsdecode(path)
     writes = bool((flags or 0) & _WRITES)
     if who.importing:
-        if not writes:
-            work.record.reads(origins.source(path))
+        if not writes and os.path.isfile(path):
+            work.record.reads(path)
     elif paths.is_kernel(path):
         _asked_kernel(work, who, path)
     elif writes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 Listener = Callable[[str, tuple[Any, ...]], None]
 
 _listeners: tuple[Listener, ...] = ()
+_asked: Counter[Listener] = Counter()
 _lock = threading.RLock()
 _installed = False
 
@@ -26,22 +28,24 @@ def heard(listener: Listener) -> Iterator[None]:
 
 
 def start(listener: Listener) -> None:
-    """Tell a function of every event from now on."""
+    """Tell a function of every event from now on, once however often it is asked."""
     global _installed, _listeners
     with _lock:
         if not _installed:
             sys.addaudithook(_hook)
             _installed = True
-        _listeners = (*_listeners, listener)
+        _asked[listener] += 1
+        _listeners = tuple(_asked)
 
 
 def stop(listener: Listener) -> None:
-    """Tell it of no more."""
+    """Tell it of no more, when nobody else has asked for it."""
     global _listeners
     with _lock:
-        kept = list(_listeners)
-        kept.remove(listener)
-        _listeners = tuple(kept)
+        _asked[listener] -= 1
+        if not _asked[listener]:
+            del _asked[listener]
+        _listeners = tuple(_asked)
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ without a word of it, as is one on a network drive that another machine changes.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import struct
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 FOLDERS = 1000
 """The most folders that are watched for one node."""
+_NEXT = 50
+"""The most folders in the working directory that are watched with it."""
 _DEEP = 200
 """The most folders below one that is named; more of them are not watched for it."""
 _ACCESS, _MODIFY, _WRITTEN, _OPEN = 0x1, 0x2, 0x8, 0x20
@@ -26,8 +29,8 @@ _MASK = _ACCESS | _MODIFY | _OPEN | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _CHANGES = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 16
-_FRONTEND = (".ipynb", ".ipynb_checkpoints")
-"""What a notebook's frontend reads and writes beside the notebook, at times of its own."""
+_OTHERS = (".ipynb", ".ipynb_checkpoints", "__pycache__")
+"""What a notebook's frontend and Python's imports read and write at times of their own."""
 
 
 class _Kernel:
@@ -142,14 +145,14 @@ class Watched:
         self.is_inside = 0
         self._folders: set[str] = set()
         self._named: set[str] = set()
-        if self.works:
-            with suppress(OSError):
-                self._add(os.getcwd())
+        self._working: set[str] = set()
 
-    def add(self, path: str) -> str | None:
-        """Watch a path: a folder with those below, a file's folder; why not, when not."""
+    def add(self, path: str, *, deep: bool = True) -> str | None:
+        """Watch a path: a folder, deep with those below, a file's folder; why not, when not."""
         if not self.works or path in self._named:
             return None
+        if not deep:
+            return self._add(path if os.path.isdir(path) else os.path.dirname(path))
         self._named.add(path)
         if not os.path.isdir(path):
             return self._add(os.path.dirname(path))
@@ -160,6 +163,17 @@ class Watched:
             if len(found) > _DEEP:
                 return self._add(path) or f"there are too many folders in {path} to watch them"
         return next((why for one in found if (why := self._add(one)) is not None), None)
+
+    def _add_working_folder(self, folder: str) -> None:
+        """Watch the working directory and what is next below, as far as that is not much."""
+        if folder in self._working:
+            return
+        self._working.add(folder)
+        self._add(folder)
+        with os.scandir(folder) as entries:
+            found = (one for one in entries if one.name[0] not in "._" and one.is_dir())
+            for one in itertools.islice(found, _NEXT):
+                self._add(one.path)
 
     def _add(self, folder: str) -> str | None:
         if folder in self._folders:
@@ -174,6 +188,8 @@ class Watched:
     def enter(self) -> None:
         """What happens from now on is the node's."""
         if self.works:
+            with suppress(OSError):  # the working directory may be gone
+                self._add_working_folder(os.getcwd())
             self._kernel.read()
             self.is_inside += 1
             self._kernel.inside.append(self)
@@ -192,27 +208,34 @@ class Watched:
 
     def _told(self, events: list[tuple[str, int, str]]) -> Happened:
         told = Happened()
+        changed = {(folder, name) for folder, mask, name in events if mask & _CHANGES}
         for folder, mask, name in events:
             path = os.path.join(folder, name) if name else folder
             if mask & _OVERFLOW:
                 told.missed = True
-            elif path.endswith(_FRONTEND):
+            elif path.endswith(_OTHERS) or folder.endswith(_OTHERS):
                 continue
-            elif mask & _IS_FOLDER:
-                self._folder(told, path, mask)
-            elif mask & _CHANGES:
+            elif mask & _IS_FOLDER and mask & (_CREATE | _MOVED_TO) and self._is_named(path):
+                self.add(path)
                 told.written[path] = None
-            else:
+            elif (folder, name) in changed:
+                # In a folder that nothing names, others may be at work.
+                if self._is_named(path):
+                    told.written[path] = None
+            elif not mask & _IS_FOLDER:
                 told.opened[path] = None
+            elif path in self._named or os.path.dirname(path) in self._working:
+                told.listed[path] = None
         return told
 
-    def _folder(self, told: Happened, path: str, mask: int) -> None:
-        if mask & _CHANGES:
-            if mask & (_CREATE | _MOVED_TO):
-                self._add(path)
-            told.written[path] = None
-        elif path in self._named:
-            told.listed[path] = None
+    def _is_named(self, path: str) -> bool:
+        """Is a path, or a folder that it is in, among those that were named?"""
+        while path not in self._named:
+            above = os.path.dirname(path)
+            if above == path:
+                return False
+            path = above
+        return True
 
     def close(self) -> None:
         """Watch nothing more."""

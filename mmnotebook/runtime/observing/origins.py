@@ -71,7 +71,9 @@ def is_code(path: str) -> bool:
 
 
 def source(path: str) -> str:
-    """The file that a user's module is written in, for one that is compiled from it."""
+    """The file that a module is written in, for what Python has compiled of it."""
+    if not path.endswith(".pyc"):
+        return path
     try:
         return importlib.util.source_from_cache(path)
     except (ValueError, NotImplementedError):
@@ -130,7 +132,8 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
         importing |= whose is Whose.IMPORT
         inner = one
     entered = not library and inner is not None and inner.f_code in entries
-    by_user = ended is Whose.USER or entered
+    # A thread without code of ours or of the user's works for one who does not say so.
+    by_user = ended is not Whose.OURS or entered
     whose = Whose.LIBRARY if library else Whose.USER if by_user else Whose.OURS
     return Caller(whose, by_user, importing, inner)
 

@@ -107,7 +107,7 @@ class _Texts:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, (int, float, complex, type(None), ModuleType)):
+    if isinstance(value, (int, float, complex, type(None), ModuleType)) or value is os.environ:
         return ()
     if isinstance(value, FunctionType):
         return _of_function(value) if _is_users(value) else ()

@@ -29,6 +29,8 @@ from mmnotebook.runtime.observing.origins import Caller, Whose
 
 PATIENCE = 200_000
 """The most events beyond those that a node may give, until it is known what a call answers."""
+_PARTS = 100
+"""The most arrays in an answer that are looked at."""
 _SEED = random.Random.seed.__code__
 _SYSTEM = {
     value.__code__
@@ -62,6 +64,7 @@ class Profile:
             sys.setprofile(self._called)
 
     def __exit__(self, *error: object) -> None:
+        self._called_first = None
         if not self._on:
             return
         if sys.getprofile() == self._called:
@@ -221,21 +224,34 @@ class Profile:
             return
         with current.unseen():
             self.record.looks(name, stamp=False)
-        if who.outermost is None:
-            self._stamp(name, None)
-        else:
-            waiting = self._waiting.setdefault(who.outermost, [])
-            waiting.append(lambda answer: self._stamp(name, answer))
+        self._reduced(name, frame, who)
 
-    def _stamp(self, name: str, answer: Any) -> None:
-        if not isinstance(answer, bool):
-            with current.unseen():
-                self.record.looks(name, stamp=True)
+    def _reduced(self, name: str, frame: FrameType, who: Caller) -> None:
+        """The stamps of a file count unless a function on the way makes a yes or no of them."""
+        if who.outermost is None:
+            self._stamp(name)
+            return
+
+        def done(answer: Any) -> None:
+            if answer is None or isinstance(answer, bool):
+                return
+            if frame is who.outermost or frame.f_back is None or answer is Ellipsis:
+                self._stamp(name)
+            else:
+                self._reduced(name, frame.f_back, who)
+
+        self._waiting.setdefault(frame, []).append(done)
+
+    def _stamp(self, name: str) -> None:
+        with current.unseen():
+            self.record.looks(name, stamp=True)
 
 
 def _tells_nothing(answer: Any) -> bool:
-    """Is it nothing, or an array of numbers: neither a time nor a name that was made?"""
+    """Is it nothing, or arrays of numbers: neither a time nor a name that was made?"""
     if answer is None:
         return True
+    if type(answer) in (list, tuple):
+        return 0 < len(answer) <= _PARTS and all(map(_tells_nothing, answer))
     kind, shape = getattr(answer, "dtype", None), getattr(answer, "shape", ())
     return bool(shape) and getattr(kind, "kind", "f") in "biufc"

@@ -6,9 +6,10 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import BuiltinFunctionType, BuiltinMethodType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from mmnotebook.cache_folder import chosen
@@ -71,9 +72,11 @@ class Record:
         self.events_left = self.burst = FIRST_EVENTS
         self.has_called = False
         self._due = 0.0
-        functions = [_whole(one) for one in functions]
-        self.builtins = frozenset(one for one in functions if isinstance(one, _BUILTIN))
-        self.entries = frozenset(code for one in functions if (code := _code(one)) is not None)
+        self._functions = list(functions)
+        called = [_whole(one) for one in self._functions]
+        self.builtins = frozenset(one for one in called if isinstance(one, BuiltinFunctionType))
+        self.is_direct = any(isinstance(one, (BuiltinFunctionType, type)) for one in called)
+        self.entries = frozenset(code for one in called if (code := _code(one)) is not None)
         self._lock = threading.RLock()
         self._files: dict[str, str | None] = {}
         self._stamps: dict[str, tuple[int, ...]] = {}
@@ -82,11 +85,9 @@ class Record:
         self._environment: dict[str, str | None] = {}
         self._network = False
         self._volatile = ""
-        self._cache = f"{chosen()}{os.sep}"
+        self._cache = str(chosen())
         self._native = notify.Watched()
         self.native = self._native.works
-        for one in functions:
-            self.watch(paths.reachable(one))
 
     @property
     def known_codes(self) -> frozenset[CodeType] | None:
@@ -129,14 +130,18 @@ class Record:
                 return
             if os.path.isdir(path):
                 self._folders[path] = states.listing(path)
+                self._native.add(path, deep=False)
             else:
                 self._files.setdefault(path, states.of(path, [states.THERE]))
 
     def asks(self, name: str) -> None:
         """It read an environment variable."""
         with self._lock:
-            if name not in self._environment:
-                self._environment[name] = states.variable(name)
+            if name in self._environment:
+                return
+            self._environment[name] = states.variable(name)
+        if name != states.WORKING_FOLDER and (path := paths.there(os.environ.get(name, ""))):
+            self._native.add(path, deep=False)
 
     def connects(self) -> None:
         """It used the network."""
@@ -165,6 +170,10 @@ class Record:
         """A thread begins to work for the node."""
         with self._lock:
             self.entered += 1
+            functions, self._functions = self._functions, []
+        with self._careful("what it can reach"):
+            for one in functions:
+                self.watch(paths.reachable(one))
         self._native.enter()
 
     def leave(self, seconds: float, *, loads: bool = False) -> None:
@@ -175,7 +184,16 @@ class Record:
             self.events_left = max(self.events_left, 0) + more
         happened = self._native.leave()
         if happened is not None:
-            self._takes(happened, loads)
+            with self._careful("what compiled code opens"):
+                self._takes(happened, loads)
+
+    @contextmanager
+    def _careful(self, what: str) -> Iterator[None]:
+        """Nothing that is watched fails for being watched."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever a foreign object does
+            self.misses(f"{what} could not be followed: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
         """What compiled code has opened, and others of this process and beside it, too."""
@@ -222,14 +240,16 @@ class Record:
     # Inside
 
     def _adds(self, path: str, facet: str) -> None:
-        path = self._absolute(path)
-        if self._is_own(path) or (facet == states.CONTENT and origins.is_code(path)):
+        path = origins.source(self._absolute(path))
+        if self._is_own(path) or origins.is_code(path):
             return
         with self._lock:
             known = self._files.get(path, "")
             if known is None or (known and facet in states.facets(known)):
                 return
-            self._files[path] = self._state(path, facet, known)
+            self._files[path] = state = self._state(path, facet, known)
+        if state is not None:  # compiled code may open it next, or what is beside it
+            self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:
         wanted = {facet, *(states.facets(known) if known else ())}
@@ -257,11 +277,7 @@ class Record:
         return os.path.abspath(path)
 
     def _is_own(self, path: str) -> bool:
-        return path.startswith(self._cache) or storage.is_ours(Path(path))
-
-
-_BUILTIN = (BuiltinFunctionType, BuiltinMethodType, type)
-"""What can be called without that Python code runs, when it is no class of the user's."""
+        return f"{path}{os.sep}".startswith(f"{self._cache}{os.sep}") or storage.is_ours(Path(path))
 
 
 def _whole(one: Any) -> Any:

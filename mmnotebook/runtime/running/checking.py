@@ -99,6 +99,8 @@ def check(
 ) -> dict[str, str]:
     """Check what a plan reads; what differs, and what is below it, is to be computed then.
 
+    Other nodes with the function or the model of one that differed are checked too.
+
     Parameters
     ----------
     run
@@ -115,14 +117,24 @@ def check(
     dict
         By node that differed, in what.
     """
-    dice, found = dice or random.Random(), {}
-    nodes = plan.prepared.graph.order() if verify != "off" else ()
-    for node in nodes:
-        if _is_checkable(plan, node) and (verify == "all" or dice.random() < _chance(plan, node)):
-            what = _checked(plan, node, run, keys, dice)
-            if what:
-                found[node.name] = what
-                _discard(plan, node.name, what)
+    if verify == "off":
+        return {}
+    found: dict[str, str] = {}
+    dice = dice or random.Random()
+
+    def is_chosen(node: Node) -> bool:
+        return verify == "all" or dice.random() < _chance(plan, node)
+
+    def is_suspect(node: Node) -> bool:
+        return any(not _used(plan, node.name).isdisjoint(_used(plan, one)) for one in found)
+
+    for choose in (is_chosen, is_suspect):
+        for node in plan.prepared.graph.order():
+            if _is_checkable(plan, node) and choose(node):
+                what = _checked(plan, node, run, keys, dice)
+                if what:
+                    found[node.name] = what
+                    _discard(plan, node.name, what)
     return found
 
 
@@ -154,6 +166,12 @@ def _chance(plan: Plan, node: Node) -> float:
     if node.kind == "model":
         known = known or Cost()  # it is loaded, or not checked
     return probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
+
+
+def _used(plan: Plan, name: str) -> set[str]:
+    """The identities of the functions and models that a node uses."""
+    parts = plan.identities[name].parts
+    return {part for of, part in parts.items() if of.startswith(("function ", "model "))}
 
 
 def _work(identity: Identity) -> tuple[str, ...]:
