@@ -252,6 +252,10 @@ class Walk:
 
     def source(self, text: str, *modules: str) -> bytes:
         """The token of a library, whose settings then count, and what the user put into it."""
+        for module in modules:
+            edited = "" if module in self._modules else origin.edited(module)
+            if edited:
+                self.refuse("", f"uses {edited}, whose file changed after it was loaded")
         self._modules.update(modules)
         return self.token(text)
 
