@@ -318,7 +318,7 @@ CHANGES = [
         ("import numpy as np\na = np.poly1d([1, @@])\ndef f(x): return float(a(x))", "1", "2"),
         ("import torch\na = torch.tensor([1.0, @@])\ndef f(x): return a.sum().item()", "1", "2"),
         (
-            "import torch\nm = torch.nn.Linear(1, 1)\nm.weight.data[:] = @@\n"
+            "import torch\nm = torch.nn.Linear(1, 1, bias=False)\nm.weight.data[:] = @@\n"
             "def f(x): return m.weight.item()",
             "1",
             "2",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,3 +67,45 @@ def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
     (given, before), (given_then, after) = both(edit, folder)
     assert given == given_then, "the edit changes what it gives"
     assert before is not None and before == after
+
+
+PROCESS = """
+import sys, tempfile, warnings
+from mmnotebook.graph.fingerprint import Unknowable, digest
+from pathlib import Path
+from tests.unit.test_fingerprint_hunt import CHANGES, SAME
+
+warnings.simplefilter("ignore")
+sys.dont_write_bytecode = True
+folder = Path(sys.argv[1])
+sys.path.insert(0, str(folder))
+edits = [*enumerate([*CHANGES, *SAME])]
+for place, edit in reversed(edits) if sys.argv[2] == "backwards" else edits:
+    names = edit.cell(False, folder)
+    try:
+        print(place, digest(names["f"]))
+    except Unknowable as reason:
+        print(place, reason)
+    names.get("undo", int)()
+    edit.unload()
+    sys.modules.pop("hunted", None)
+"""
+
+
+def test_every_process_finds_the_same_digests_in_any_order(tmp_path: Path) -> None:
+    """Texts are hashed anew, libraries are loaded in another order, and other code came before."""
+    running = []
+    for seed, order in (("1", "forwards"), ("2", "backwards")):
+        folder = tmp_path / order
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", PROCESS, str(folder), order],
+            text=True,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        running.append(process)
+    one, other = (process.communicate()[0].splitlines() for process in running)
+    assert [process.returncode for process in running] == [0, 0]
+    assert sorted(set(one).symmetric_difference(other)) == []
+    assert len(one) == len(CHANGES) + len(SAME)

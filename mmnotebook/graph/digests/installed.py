@@ -1,4 +1,8 @@
-"""Installed packages: by the record of their installation, and the stamps of their files."""
+"""Installed packages: by the record of their installation, and the stamps of their files.
+
+What a package needs counts with it. It is read once in a process, as code that is loaded stays as
+it is, and again where a module was loaded anew.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +12,62 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import Distribution
+from typing import Any, NamedTuple
 
+from mmnotebook.graph.digests import loaded
 from mmnotebook.graph.digests.tokens import hashed
 
 _ENDINGS = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NEW = object()
+_specs: dict[str, Any] = {}
+"""By name, how each module was found that was asked for; loaded anew it has another."""
+
+
+class Installed(NamedTuple):
+    """What is installed of a package.
+
+    Attributes
+    ----------
+    digest
+        32 hex digits: it, and all that it needs, as recorded and as their files are.
+    packages
+        The names by which it and what it needs are imported.
+    edited
+        A module of them whose code in memory is not that of its file any more; "" for none.
+    taken_ns
+        When this was read.
+    """
+
+    digest: str
+    packages: frozenset[str]
+    edited: str
+    taken_ns: int
+
+
+def content(name: str) -> Installed:
+    """What is installed of the package of a module."""
+    top = name.partition(".")[0]
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    known = _specs.get(name, _NEW)
+    if known is not spec:
+        _specs[name] = spec
+        # Its file may be younger than what was read of the package.
+        if known is not _NEW or loaded.changed_ns(spec) > _content(top).taken_ns:
+            for read in (_content, _stamped, _distribution, _by_package):
+                read.cache_clear()
+    return _content(top)
 
 
 @functools.lru_cache(maxsize=1024)
-def content(top: str) -> str:
-    """What is installed of a package, as 32 hex digits: it, and all that it needs, as recorded.
-
-    Taken once in a process: code that is loaded stays as it is.
-    """
-    parts = [repr(stamp).encode() for place in _places(top) for stamp in _stamps(place)]
+def _content(top: str) -> Installed:
+    taken = time.time_ns()
+    parts = [_stamped(place) for place in _places(top)]
+    packages = {top}
     waiting = [one for name in _distributions(top) if (one := _distribution(name)) is not None]
     seen: set[str] = set()
     while waiting:
@@ -31,9 +75,13 @@ def content(top: str) -> str:
         name = _normal(one.name)
         if name not in seen:
             seen.add(name)
-            parts.append(hashed(name.encode(), _recorded(one)))
+            inside = _packages(one)
+            packages.update(inside)
+            places = (place for package in inside for place in _places_of(one, package))
+            parts.append(hashed(name.encode(), _recorded(one), *sorted(map(_stamped, places))))
             waiting += [two for key in _needs(one) if (two := _distribution(key)) is not None]
-    return hashed(*sorted(parts)).hex()
+    edited = loaded.edited(packages)
+    return Installed(hashed(*sorted(parts)).hex(), frozenset(packages), edited, taken)
 
 
 def _distributions(top: str) -> list[str]:
@@ -60,10 +108,30 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def _record(one: Distribution) -> str:
+    return one.read_text("RECORD") or one.read_text("installed-files.txt") or ""
+
+
 def _recorded(one: Distribution) -> bytes:
     """The version, and the digests of all files as they were installed."""
-    record = one.read_text("RECORD") or one.read_text("installed-files.txt") or ""
-    return hashed(str(one.version).encode(), record.encode("utf-8", "surrogateescape"))
+    return hashed(str(one.version).encode(), _record(one).encode("utf-8", "surrogateescape"))
+
+
+def _packages(one: Distribution) -> list[str]:
+    """The names by which what a distribution has installed is imported."""
+    stated = (one.read_text("top_level.txt") or "").split()
+    found = (line.partition("/") for line in _record(one).splitlines())
+    recorded = (
+        first.partition(".py,")[0] for first, inside, _ in found if inside or ".py," in first
+    )
+    names = {name for name in (*stated, *recorded) if name.isidentifier()}
+    return sorted(names or {_normal(one.name).replace("-", "_")})
+
+
+def _places_of(one: Distribution, package: str) -> list[str]:
+    """Where a package of a distribution is; elsewhere, if it was installed to be edited."""
+    beside = [str(one.locate_file(name)) for name in (package, f"{package}.py")]
+    return [place for place in beside if os.path.exists(place)] or _places(package)  # noqa: PTH110
 
 
 def _needs(one: Distribution) -> Iterator[str]:
@@ -86,6 +154,11 @@ def _places(top: str) -> list[str]:
         # A package may put Path objects there, as transformers does.
         return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
+
+
+@functools.lru_cache(maxsize=4096)
+def _stamped(place: str) -> bytes:
+    return hashed(*(repr(stamp).encode() for stamp in sorted(_stamps(place))))
 
 
 def _stamps(place: str) -> Iterator[tuple[str, int, int]]:

@@ -23,7 +23,9 @@ def library(name: str | None) -> str | None:
 
     None for the notebook, a file beside it, and every other module of the user's.
     """
-    return None if not isinstance(name, str) else _library(name, sys.modules.get(name))
+    if not isinstance(name, str) or not _is_library(name, sys.modules.get(name)):
+        return None
+    return _version(name)
 
 
 def is_users(name: Any) -> bool:
@@ -31,7 +33,7 @@ def is_users(name: Any) -> bool:
     if name == "__main__":
         return True
     module = sys.modules.get(name) if isinstance(name, str) else None
-    return isinstance(getattr(module, "__file__", None), str) and library(name) is None
+    return isinstance(getattr(module, "__file__", None), str) and not _is_library(name, module)
 
 
 def home(value: Any, name: str) -> str | None:
@@ -46,12 +48,12 @@ def home(value: Any, name: str) -> str | None:
 def _home(value: Any, name: str) -> str | None:
     modules = [(key, one) for key, one in sys.modules.items() if isinstance(one, types.ModuleType)]
     places = (key for key, one in modules if vars(one).get(name) is value)
-    return min((key for key in places if library(key) is not None), default=None)
+    return min((key for key in places if _is_library(key, sys.modules[key])), default=None)
 
 
 def library_of(module: types.ModuleType) -> str | None:
     """The same for a module itself."""
-    return _library(module.__name__, module)
+    return _version(module.__name__) if _is_library(module.__name__, module) else None
 
 
 def not_loaded(name: str) -> str | None:
@@ -67,21 +69,22 @@ def not_loaded(name: str) -> str | None:
     return _version(top) if not places or is_installed(places[0]) else None
 
 
-@functools.lru_cache(maxsize=4096)
-def _library(name: str, module: types.ModuleType | None) -> str | None:
+@functools.lru_cache(maxsize=8192)
+def _is_library(name: str, module: types.ModuleType | None) -> bool:
     if name == "__main__" or module is None:
-        return None
+        return False
     if name.partition(".")[0] == _OURS:
-        return _version(_OURS)
+        return True
     file = getattr(module, "__file__", None)
     if file is None:
         spec = getattr(module, "__spec__", None)
         places = list(getattr(module, "__path__", ()))
         if not places:
             # What compiled code makes, such as torch._C._nn, is its package's.
-            return _version(name) if spec is not None else library(name.rpartition(".")[0])
+            outer = name.rpartition(".")[0]
+            return spec is not None or _is_library(outer, sys.modules.get(outer))
         file = places[0]
-    return _version(name) if is_installed(file) else None
+    return is_installed(file)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -100,7 +103,6 @@ def _python_folders() -> tuple[str, ...]:
     return tuple(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))
 
 
-@functools.lru_cache(maxsize=1024)
 def _version(name: str) -> str:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names:
@@ -109,4 +111,18 @@ def _version(name: str) -> str:
     stated = vars(module).get("__version__") if module is not None else ""
     stated = stated if isinstance(stated, str) else ""
     # Entries of another version of ours are never read in any case.
-    return f"{top} {stated} {'' if top == _OURS else installed.content(top)}"
+    return f"{top} {stated} {'' if top == _OURS else installed.content(name).digest}"
+
+
+def packages(name: str) -> frozenset[str]:
+    """The packages that the library of a module consists of, and those that it needs."""
+    top = name.partition(".")[0]
+    known = top in sys.stdlib_module_names or top == _OURS
+    return frozenset({top}) if known else installed.content(name).packages
+
+
+def edited(name: str) -> str:
+    """A module that the library of a module needs, and that is not what its file says; or ""."""
+    top = name.partition(".")[0]
+    known = top in sys.stdlib_module_names or top == _OURS
+    return "" if known else installed.content(name).edited

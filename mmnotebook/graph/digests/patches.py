@@ -38,8 +38,8 @@ def found(name: str) -> Found:
 
 
 def around(modules: set[str]) -> set[str]:
-    """Some modules, and those of the whole libraries, where most of what is put in is put."""
-    return modules | {name.partition(".")[0] for name in modules}
+    """Some modules, and those of the whole packages, where most of what is put in is put."""
+    return modules.union(*map(origin.packages, modules))
 
 
 def of_elements(names: Iterable[str]) -> Found:

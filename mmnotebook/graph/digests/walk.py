@@ -292,6 +292,10 @@ class Walk:
 
     def source(self, text: str, *modules: str) -> bytes:
         """The token of a library, whose settings then count, and what the user put into it."""
+        for module in modules:
+            edited = "" if module in self._modules else origin.edited(module)
+            if edited:
+                self.refuse("", f"uses {edited}, whose file changed after it was loaded")
         self._modules.update(modules)
         return self.token(text)
 
@@ -413,9 +417,23 @@ def thing(walk: Walk, value: Any) -> bytes:
         function = None
     if isinstance(state, dict) and _ADDRESS in state:
         state = {name: part for name, part in state.items() if name != _ADDRESS}
+    if is_a(value, {("torch", "Module")}):
+        state = _renumbered(state)
     walk.code_met |= classes.runs(kind)
     head = classes.kind(walk, kind) + walk.tokens(function, args, state, setter)
     return b"object" + head + walk.tokens(items, pairs) + _not_pickled(walk, value)
+
+
+def _renumbered(state: Any) -> Any:
+    """The state of a module of PyTorch, whose hooks are counted through a process."""
+    if not isinstance(state, dict):
+        return state
+    hooks = {key: held for key, held in state.items() if "_hooks" in key and isinstance(held, dict)}
+    numbers = sorted({number for held in hooks.values() for number in held})
+    ranks = {number: rank for rank, number in enumerate(numbers)}
+    return state | {
+        key: {ranks[number]: one for number, one in held.items()} for key, held in hooks.items()
+    }
 
 
 def _named(walk: Walk, value: Any, name: str) -> bytes:
