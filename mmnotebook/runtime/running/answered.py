@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,7 +58,7 @@ def nodes(
     identities: Mapping[str, Identity],
     store: Store,
     names: Iterable[str],
-    fresh: bool,
+    fresh: Container[str],
 ) -> dict[str, Answered]:
     """By name those of some nodes whose elements can be known by themselves."""
     found = {}
@@ -66,7 +66,7 @@ def nodes(
         node, own = prepared.graph[name], identities[name].own
         if own is None or not _by_itself(node, prepared):
             continue
-        kept = () if fresh else _usable(node, prepared, _within(store.answers(own, MOST)))
+        kept = () if name in fresh else _usable(node, prepared, _within(store.answers(own, MOST)))
         by_element = node.kind == "model" and prepared.model(node).cache == "element"
         reuse = Reuse(own, index.of(kept), by_element, node.kind == "flat_map")
         found[name] = Answered(own, reuse, kept)

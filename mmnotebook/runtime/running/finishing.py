@@ -127,7 +127,7 @@ class Finishing:
             {**plan.meta(name, whole), "seen": seen.meta(), answered.META: how},
             rows=rows,
             lasting=lasting,
-            replace=plan.fresh or partly or name in plan.changed or seen != outcome.NOTHING,
+            replace=partly or name in plan.fresh or name in plan.changed or seen != outcome.NOTHING,
             own=before.own if before and how else "",
             identity=self._stored_as(name, partly and lasting),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +37,8 @@ class Plan:
 
     Attributes
     ----------
+    fresh
+        By node that is made in any case, why.
     behind
         What the names in the graph stand for.
     identities
@@ -56,7 +59,7 @@ class Plan:
 
     prepared: Prepared
     store: Store
-    fresh: bool
+    fresh: Mapping[str, str]
     behind: Behind
     identities: dict[str, Identity] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -121,7 +124,7 @@ def files(entry: Entry) -> Files:
     return tuple((str(entry.path), info) for info in entry.infos)
 
 
-def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
+def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
     """Find what is stored of a graph; the elements of objects that are not stored are, here."""
     made = Plan(prepared, store, fresh, identity.behind(prepared))
     _find(made)
@@ -145,11 +148,11 @@ def _find(made: Plan) -> None:
     """Find what is stored of each node, and holds by what the node was seen to depend on."""
     graph = made.prepared.graph
     simple = fingerprint.identities(graph, made.behind)  # as it is where nothing else was seen
-    digests = [one.digest for one in simple.values() if one.digest is not None]
-    found = {} if made.fresh else made.store.find(digests)
+    wanted = (one.digest for name, one in simple.items() if name not in made.fresh)
+    found = made.store.find(digest for digest in wanted if digest is not None)
     for node in graph.order():
         one = made.identities[node.name] = fingerprint.of_node(node, made.behind, made.identities)
-        if one.digest is None or made.fresh:
+        if one.digest is None or node.name in made.fresh:
             continue
         above = next((wire.node for wire in node.inputs if wire.node in made.changed), None)
         if above is not None:
@@ -183,8 +186,8 @@ def _why(made: Plan, name: str) -> str:
     one, before = made.identities[name], _before.get(name)
     if one.digest is None:
         return f"always computed: {one.reason}"
-    if made.fresh:
-        return "fresh=True"
+    if name in made.fresh:
+        return made.fresh[name]
     if name in made.changed:
         return made.changed[name]
     if one.digest in outcome.volatile:
@@ -213,7 +216,7 @@ def _store_object(made: Plan, name: str) -> None:
     seconds = time.perf_counter() - started
     whole = measures.of_object(made.prepared.graph[name].kind, count, seconds, failed)
     lasting = made.identities[name].digest is not None
-    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=made.fresh)
+    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=name in made.fresh)
     made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)
 
 
