@@ -20,7 +20,7 @@ __all__ = [
     "identities",
 ]
 
-FORMAT = "mmnotebook 5"
+FORMAT = "mmnotebook 6"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

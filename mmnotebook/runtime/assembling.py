@@ -17,6 +17,7 @@ from mmnotebook.runtime import (
     reading,
     transforms,
 )
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.data.elements import Select
@@ -36,6 +37,7 @@ def assemble(
     stored: Mapping[str, Stored],
     wanted: Collection[str],
     keys: Mapping[str, str | None] | None = None,
+    answers: Mapping[str, Answers] | None = None,
 ) -> dict[str, beam.PCollection[Any]]:
     """The transforms of a prepared graph, or of a part of it.
 
@@ -47,6 +49,8 @@ def assemble(
         The nodes whose blocks are wanted; those of other nodes are read where these need them.
     keys
         By model name, the identity under which a loaded model stays warm.
+    answers
+        By node, which elements of its input are answered already.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def assemble(
     made = [node for node in prepared.graph.order() if node.name in wanted]
     for one in (*prepared.functions.values(), *prepared.models.values()):
         pickling.keep_classes(one)
-    whole = _Assembly(prepared, pipeline, run_id, stored, made, keys or {})
+    whole = _Assembly(prepared, pipeline, run_id, stored, made, keys or {}, answers or {})
     return {node.name: whole.arms(node)[None] for node in made}
 
 
@@ -71,9 +75,10 @@ class _Assembly:
         stored: Mapping[str, Stored],
         made: Sequence[Node],
         keys: Mapping[str, str | None],
+        answers: Mapping[str, Answers],
     ) -> None:
         self.prepared, self.pipeline, self.run_id = prepared, pipeline, run_id
-        self.stored, self.made, self.keys = stored, made, keys
+        self.stored, self.made, self.keys, self.answers = stored, made, keys, answers
         self._names = {node.name for node in made}
         self.most = prepared.most()
         recorded = {node: made.usual() for node, made in prepared.recordings.items()}
@@ -124,6 +129,7 @@ class _Assembly:
         key = self.keys.get(f"{node.name} refreshed", self.keys.get(spec.name))
         base = base_handler(spec)
         handler = inference.BlockHandler(node.name, spec, base, select, self.run_id, key)
+        handler.answers = self.answers.get(node.name)
         watches = node["watch"] and not pcoll.is_bounded
         every = self.prepared.watch_every if watches else None
         return {None: inference.infer(node, pcoll, handler, every)}
@@ -131,11 +137,12 @@ class _Assembly:
     def _keyed(self, node: Node, pcoll: Any, select: Select) -> Arms:
         specs = {name: self.prepared.models[name] for name in node.models}
         decision, by = self.prepared.keyed[node.name], self._function(node, "by_function")
-        return keyed(node, pcoll, select, decision, specs, by, self.run_id, self.keys)
+        arguments = (decision, specs, by, self.run_id, self.keys, self.answers.get(node.name))
+        return keyed(node, pcoll, select, *arguments)
 
     def _cascade(self, node: Node, pcoll: Any, select: Select) -> Arms:
         models, score = self.prepared.models, self._function(node, "score")
-        arguments = (models, score, self.run_id, self.keys)
+        arguments = (models, score, self.run_id, self.keys, self.answers.get(node.name))
         return {None: cascading.cascade(node, pcoll, select, *arguments)}
 
     def _split(self, node: Node, pcoll: Any, select: Select) -> Arms:
@@ -155,7 +162,8 @@ class _Assembly:
 
     def _call(self, node: Node, pcoll: Any, select: Select) -> Arms:
         function = self.prepared.functions[node["function"]]
-        return transforms.call(node, pcoll, select, function, self.run_id)
+        answers = self.answers.get(node.name)
+        return transforms.call(node, pcoll, select, function, self.run_id, answers)
 
     def _function(self, node: Node, param: str) -> Callable[[Any], Any] | None:
         """The function behind a parameter that may be left out."""

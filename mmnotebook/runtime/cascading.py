@@ -13,6 +13,7 @@ from apache_beam.ml.inference.base import PredictionResult, RunInference
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import confidence
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.columns import Column, Tuples
 from mmnotebook.runtime.blocks.packing import pack
@@ -201,11 +202,14 @@ def cascade(
     score: Callable[[Any], Any] | None,
     run_id: str,
     keys: Mapping[str, str | None],
+    answers: Answers | None = None,
 ) -> Any:
     """Predictions of both models, each element's by the one that answered."""
     small, big = models[node["small"]], models[node["big"]]
     first = SmallHandler(node, small, base_handler(small), select, run_id, keys, score)
     second = BigHandler(node.name, big, base_handler(big), None, run_id, keys.get(big.name))
+    # What the small model is sure of is known when it has answered.
+    second.answers = answers and answers.of(big.name)
     divided = RunInference(first).with_output_types(Block)
     whole = RunInference(second).with_output_types(Block)
     return pcoll | f"{node.name}: {SMALL}" >> divided | node.name >> whole

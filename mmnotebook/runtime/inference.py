@@ -13,6 +13,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import handlers, pickling
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.blocks.block import BYTES, ROWS, Block
 from mmnotebook.runtime.blocks.packing import concat
 from mmnotebook.runtime.calls import Calls
@@ -64,6 +65,11 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         The identity under which the loaded model stays warm, None for one that does not.
     keeps_arms
         Do the predictions keep the arms of what they are made of?
+
+    Attributes
+    ----------
+    answers
+        What the model is not asked for, as it was answered by an earlier run.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     ) -> None:
         super().__init__()
         self.keeps_arms = keeps_arms
+        self.answers: Answers | None = None
         # The spec itself: a private model file stays as long as something holds its spec.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
@@ -159,6 +166,22 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
         """A block of predictions for each block, by a loaded model, in its box or without one."""
+        if self.answers is None:
+            return self._predictions(track, batch, model, inference_args)
+        divided = [self.answers.divided(track, block) for block in batch]
+        for _, had in divided:
+            if had is not None:
+                self.metered.meter.count(len(had), len(had.failed))
+                track.gave(len(had))
+        made = self._predictions(track, [rest for rest, _ in divided], model, inference_args)
+        return [
+            one if had is None else self.answers.together(block, [one, had])
+            for block, one, (_, had) in zip(batch, made, divided, strict=True)
+        ]
+
+    def _predictions(
+        self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any
+    ) -> list[Block]:
         box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         examples = concat([block.values for block in given])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 from apache_beam.transforms.core import get_function_args_defaults
@@ -14,6 +14,9 @@ from mmnotebook.runtime import pickling
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.tracking import Tracker, weight
+
+if TYPE_CHECKING:
+    from mmnotebook.runtime.answers import Answers
 
 
 class PlainFn(beam.DoFn):
@@ -61,6 +64,8 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
     enters = True
     leaves = True
     step = "main"
+    answers: Answers | None = None
+    """What is answered already, and does not go through `blocks`."""
 
     def __init__(self, node: str, run_id: str, select: Select = None) -> None:
         self.node, self.run_id, self.select = node, run_id, select
@@ -72,7 +77,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
         self.track.check()
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
-        for made in self.track.timed(lambda: self.blocks(element)):
+        for made in self.track.timed(lambda: self._blocks(element)):
             if isinstance(made, Block):
                 self.track.flow.given += weight(made)
                 if self.leaves:
@@ -80,6 +85,11 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
             yield made
         # Last of all: what is taken has been given on.
         self.track.flow.taken += self.weight(element)
+
+    def _blocks(self, element: Any) -> Iterable[Any]:
+        if self.answers is None:
+            return self.blocks(element)
+        return self.answers.around(self.track, element, self.blocks)
 
     def weight(self, element: Any) -> int:
         """How many elements, failed ones included, one element of the input stands for."""

@@ -21,6 +21,9 @@ from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
 NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that another try may not meet."""
+ANSWERED = "answered"
+"""The counter of elements whose outputs were read, though the node ran."""
+_COUNTERS = ("elements_in", "elements_out", "failed", PASSING, ANSWERED)
 _END = object()
 
 
@@ -51,7 +54,7 @@ class Tracker:
         self.flow = self.tally.flows[step]
         self.seconds = 0.0
         self._ahead = 0
-        self._counts = dict.fromkeys(("elements_in", "elements_out", "failed", PASSING), 0)
+        self._counts = dict.fromkeys(_COUNTERS, 0)
 
     def check(self) -> None:
         """Raise when the run was stopped."""
@@ -73,11 +76,26 @@ class Tracker:
     def fail(self, element_id: str, error: BaseException) -> Failure:
         """Count a failure and make what is kept of it."""
         failed = failure(self.node, element_id, error)
+        if may_pass(error):
+            self._counts[PASSING] += 1
+            if self.run is not None:
+                self.run.passing[self.node].add(element_id)
+        return self._failed(failed)
+
+    def failed_before(self, failed: Failure) -> Failure:
+        """Count a failure that an earlier run has met."""
+        return self._failed(failed._replace(node=self.node))
+
+    def _failed(self, failed: Failure) -> Failure:
         self._counts["failed"] += 1
-        self._counts[PASSING] += may_pass(error)
         if self.run is not None:
             self.run.failed(self.node, failed)
         return failed
+
+    def answered(self, count: int) -> None:
+        """Count what came into the node and had been answered by an earlier run."""
+        self.came(count)
+        self._counts[ANSWERED] += count
 
     def each(
         self,

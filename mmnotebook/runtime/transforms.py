@@ -12,6 +12,7 @@ from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import cascading
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.blocks.block import Block, in_parts
 from mmnotebook.runtime.blocks.columns import Column
 from mmnotebook.runtime.blocks.packing import pack
@@ -131,11 +132,17 @@ _CALLS = {"filter": _Filter, "flat_map": _FlatMap}
 
 
 def call(
-    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any], run_id: str
+    node: Node,
+    pcoll: Any,
+    select: Select,
+    function: Callable[[Any], Any],
+    run_id: str,
+    answers: Answers | None = None,
 ) -> Arms:
-    """A step that calls a function once per element."""
-    step = _CALLS.get(node.kind, _Map)
-    return {None: apply(node.name, pcoll, step(node.name, run_id, select, function))}
+    """A step that calls a function once per element that is not answered."""
+    step = _CALLS.get(node.kind, _Map)(node.name, run_id, select, function)
+    step.answers = answers
+    return {None: apply(node.name, pcoll, step)}
 
 
 class _Rows(NodeFn):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmnotebook.analysis.records import Failure
 from mmnotebook.runtime.blocks.columns import Column
-from mmnotebook.runtime.blocks.packing import loose, pack
+from mmnotebook.runtime.blocks.packing import concat, loose, pack
 from mmnotebook.runtime.data.elements import Key
 
 ROWS = 4096
@@ -121,3 +121,27 @@ def in_parts(block: Block) -> Iterator[Block]:
     for start in range(0, len(block), rows):
         part = block.take(range(start, min(start + rows, len(block))))
         yield replace(part, failed=block.failed) if start == 0 else part
+
+
+def merged(blocks: Sequence[Block]) -> Block:
+    """The rows of several blocks as one, failures included."""
+
+    def chained(name: str, otherwise: Callable[[Block], list[Any]]) -> Any:
+        parts = [getattr(block, name) for block in blocks]
+        if all(part is None for part in parts):
+            return None
+        whole = zip(blocks, parts, strict=True)
+        return _flat(otherwise(block) if part is None else part for block, part in whole)
+
+    return Block(
+        _flat(block.ids for block in blocks),
+        concat([block.values for block in blocks]),
+        chained("origins", lambda block: block.ids),
+        chained("arms", lambda block: [None] * len(block)),
+        chained("fields", lambda block: [()] * len(block)),
+        _flat(block.failed for block in blocks),
+    )
+
+
+def _flat(parts: Iterable[list[Any]]) -> list[Any]:
+    return list(itertools.chain.from_iterable(parts))

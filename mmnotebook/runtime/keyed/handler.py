@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler
 
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import concat, pack
+from mmnotebook.runtime.blocks.block import Block, merged
+from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.inference import BlockHandler
 from mmnotebook.runtime.keyed.keys import Routes, by_model, row_size
 from mmnotebook.runtime.keyed.model_set import ModelSet
@@ -120,27 +119,3 @@ class _Size:
 def together(members: Mapping[str, BlockHandler]) -> dict[str, Any]:
     """The resource hints of all models; that no two differ was checked before."""
     return {key: v for m in members.values() for key, v in m.get_resource_hints().items()}
-
-
-def merged(blocks: Sequence[Block]) -> Block:
-    """The rows of several blocks as one, failures included."""
-
-    def chained(name: str, otherwise: Callable[[Block], list[Any]]) -> Any:
-        parts = [getattr(block, name) for block in blocks]
-        if all(part is None for part in parts):
-            return None
-        whole = zip(blocks, parts, strict=True)
-        return _flat(otherwise(block) if part is None else part for block, part in whole)
-
-    return Block(
-        _flat(block.ids for block in blocks),
-        concat([block.values for block in blocks]),
-        chained("origins", lambda block: block.ids),
-        chained("arms", lambda block: [None] * len(block)),
-        chained("fields", lambda block: [()] * len(block)),
-        _flat(block.failed for block in blocks),
-    )
-
-
-def _flat(parts: Iterable[list[Any]]) -> list[Any]:
-    return list(itertools.chain.from_iterable(parts))

@@ -10,6 +10,7 @@ from apache_beam.ml.inference.base import RunInference
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import handlers
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.branching import Arms
 from mmnotebook.runtime.data.elements import Select
@@ -30,6 +31,7 @@ def keyed(
     function: Callable[[Any], Any] | None,
     run_id: str,
     keys: Mapping[str, str | None],
+    answers: Answers | None = None,
 ) -> Arms:
     """The model per key.
 
@@ -41,6 +43,8 @@ def keyed(
         By model name, what is registered, and under which identity it stays warm.
     function
         What gives an element's key, None where a field does, or the elements are pairs.
+    answers
+        What is answered already.
     """
     count, most = len(node.models), node["max_models"]
     limit = most if most is not None and most < count else None
@@ -51,6 +55,8 @@ def keyed(
         name: _member(node, spec, run_id, keys.get(name), in_beam) for name, spec in specs.items()
     }
     blocks = grouped(node, pcoll, step) if apart else apply(f"{node.name}: key", pcoll, step)
+    for member in members.values():
+        member.answers = answers
     if in_beam:
         return {None: beam_lowering.infer(node, blocks, members, limit, run_id, decision)}
     handler = KeyedBlockHandler(node.name, members, Routes.of(node), rows, limit, run_id)

@@ -162,9 +162,9 @@ class Execution:
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         live.start(self.live)
         try:
-            blocks = assembling.assemble(
-                self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys
-            )
+            plan, keys = self.plan, self.keys
+            parts = (plan.stored(), drafts, keys, plan.answers())
+            blocks = assembling.assemble(self.prepared, pipeline, run_id, *parts)
             folder = storage.new_folder("run")
             cache = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)
             storage.remove_with(cache, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 
 from mmnotebook.analysis.metrics import ModelMeasure
@@ -12,11 +13,10 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.runtime import gathering, transforms
 from mmnotebook.runtime.keyed import lowering
 from mmnotebook.runtime.node_fn import NodeFn
-from mmnotebook.runtime.running import identity, measures
+from mmnotebook.runtime.running import identity, measures, partly
 from mmnotebook.runtime.running.live import Live
-from mmnotebook.runtime.running.measures import Counters, Values
+from mmnotebook.runtime.running.measures import Counters, Measured, Values
 from mmnotebook.runtime.running.planning import Plan
-from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING
 
 
 class Finishing:
@@ -29,6 +29,7 @@ class Finishing:
         self.made: dict[str, None] = {}
         self._taken: set[str] = set()
         self._passing: set[str] = set()
+        self._partial: set[str] = set()
         self._lock = threading.Lock()
 
     def store_finished(self) -> None:
@@ -78,31 +79,44 @@ class Finishing:
                 self.live.warn(name, model, ModelWarning, _odd(model, measure))
         warned = tuple(one for _, one in self.live.warnings(name))
         whole = replace(whole, warned=warned)
-        passing = counters.get(NODE_NAMESPACE + name, {}).get(PASSING, 0)
         differs = [model for model, one in whole.models.items() if one.repeatable is False]
-        lasting = not passing and not differs and self._is_lasting(name)
+        lasting = not differs and self._is_lasting(name)
         if differs:
             plan.why[name] = (
                 f"always computed: model {differs[0]!r} gives other outputs when it is asked again"
             )
+        here = counters is self.live.counters
+        again: list[str] | None = None
+        if partly.passing(counters, name) or self._is_below(name, self._partial):
+            again = self._again(name, whole) if lasting and here else None
+            lasting = again is not None
         if not lasting:
             self._passing.add(name)
         # Of what ran elsewhere the counts come from Beam, which may lack some.
-        rows = whole.node.elements_out if counters is self.live.counters else None
-        entry = plan.drafts[name].commit(
-            whole.meta(name), rows=rows, lasting=lasting, replace=plan.fresh
-        )
+        rows = whole.node.elements_out if here else None
+        if name in plan.partly:
+            whole = partly.with_before(whole, plan.partly[name][1])
+            plan.why[name] = partly.why(plan, name, counters)
+        meta = whole.meta(name) if again is None else {**whole.meta(name), "again": again}
+        entry = plan.drafts[name].commit(meta, rows=rows, lasting=lasting, replace=plan.fresh)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry
         plan.measured[name] = measures.sized(whole, entry.bytes)
+
+    def _again(self, name: str, whole: Measured) -> list[str] | None:
+        """What is to be asked again of a node that is stored in part, None for one that is not."""
+        found = partly.again(self.plan.prepared, self.live, name, whole, self._partial)
+        if found is not None:
+            self._partial.add(name)
+        return found
 
     def _is_lasting(self, name: str) -> bool:
         """Would another run give the same?"""
         if self.plan.identities[name].digest is None:
             return False
         plan = self.plan
-        if any(wire.node in self._passing for wire in plan.prepared.graph[name].inputs):
+        if self._is_below(name, self._passing):
             return False
         parts = plan.identities[name].parts
         if name in self.files:  # not when they were written meanwhile
@@ -112,6 +126,9 @@ class Finishing:
             what = changed[0].partition(" ")[2]
             plan.why[name] = f"always computed: what {what} reads changed while it ran"
         return not changed
+
+    def _is_below(self, name: str, nodes: Collection[str]) -> bool:
+        return any(wire.node in nodes for wire in self.plan.prepared.graph[name].inputs)
 
     def _now(self, name: str) -> dict[str, Identity]:
         """The same as `_used`, under the settings of who runs the graph."""

@@ -99,6 +99,8 @@ class Live:
         The first ones of each node.
     causes
         Of all failures of each node.
+    passing
+        By node, the ids of what failed in a way that may pass.
     broken
         The node, and the model, that raised what is no failure of an element.
     costs
@@ -122,6 +124,7 @@ class Live:
     closed: bool = False
     causes: dict[str, Causes] = field(default_factory=lambda: defaultdict(Causes))
     failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    passing: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counters: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     values: dict[str, dict[str, tuple[int, int, int]]] = field(

@@ -11,6 +11,7 @@ from mmnotebook.errors import MMError
 from mmnotebook.graph import fingerprint
 from mmnotebook.graph.fingerprint import Identity
 from mmnotebook.runtime import timed
+from mmnotebook.runtime.answers import Answers
 from mmnotebook.runtime.data import objects
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.reading import Files, Stored
@@ -42,6 +43,8 @@ class Plan:
         Where the others will be stored.
     why
         By node, why it is made, or that it is not.
+    partly
+        By node that is made, what is stored of some of its elements, and what it did for these.
     """
 
     prepared: Prepared
@@ -52,6 +55,7 @@ class Plan:
     measured: dict[str, Measured] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    partly: dict[str, tuple[Entry, Measured]] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Stored]:
         """How the pipeline reads what is stored."""
@@ -66,6 +70,14 @@ class Plan:
     def sources(self, name: str) -> list[str]:
         """The sources that a node comes from."""
         return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
+
+    def answers(self) -> dict[str, Answers]:
+        """By node, which elements of its input are answered already."""
+        graph = self.prepared.graph
+        return {
+            name: Answers(graph[name], files(entry), entry.meta["again"])
+            for name, (entry, _) in self.partly.items()
+        }
 
     def draft(self, name: str) -> Draft:
         """Where a node's elements are to be stored; under a name of no use to others where what
@@ -102,13 +114,19 @@ def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
 
 
 def _take(made: Plan, name: str, entry: Entry) -> bool:
-    """Take what is stored of a node, unless another version has measured it in another way."""
+    """Take what is stored of a node, unless another version has measured it in another way.
+
+    False also for what is stored in part.
+    """
     try:
-        made.measured[name] = Measured.from_meta(entry.meta, entry.bytes, name)
+        measured = Measured.from_meta(entry.meta, entry.bytes, name)
     except (KeyError, TypeError, ValueError, AttributeError):
         entries.distrust(Damaged(entry.path / entries.MANIFEST, "was written by another version"))
         return False
-    made.entries[name] = entry
+    if not entry.whole:
+        made.partly[name] = entry, measured
+        return False
+    made.entries[name], made.measured[name] = entry, measured
     return True
 
 

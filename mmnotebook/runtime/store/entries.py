@@ -57,6 +57,11 @@ class Entry:
     created: float
 
     @property
+    def whole(self) -> bool:
+        """Is every element in it, or how it failed for good? Its `meta` names the others."""
+        return "again" not in self.meta
+
+    @property
     def rows(self) -> int:
         """The elements in all shards."""
         return sum(info.rows for info in self.infos)

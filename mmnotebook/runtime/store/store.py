@@ -113,14 +113,18 @@ class Store:
         folder.empty_trash(self.inner)
         return freed, kept
 
-    def take_in(self, draft: Entry, replace: bool) -> Entry:
-        """Give a finished draft its place; what another kernel has stored meanwhile goes first."""
+    def take_in(self, draft: Entry, replace: bool) -> Entry | None:
+        """Give a finished draft its place; what another kernel has stored meanwhile goes first.
+
+        What is stored in part gives way. None for a draft in part where there is a whole entry.
+        """
         while True:
-            if not replace and (found := self._find([draft.identity])):
-                return found[draft.identity]
+            found = None if replace else self._find([draft.identity]).get(draft.identity)
+            if found is not None and found.whole:
+                return found if draft.whole else None
             with self._locked():
                 current = _current(self.inner, [draft.identity]).get(draft.identity)
-                if current is None or replace:
+                if current is None or replace or (found and current == found.path):
                     entry = self._placed(draft, current)
                     break
         folder.empty_trash(self.inner)
@@ -323,12 +327,11 @@ class Draft:
         """
         write = functools.partial(entries.write_manifest, self.path, self.identity, meta, rows)
         draft = eviction.with_room(self._member.inner, 1 << 16, write)
-        if lasting:
-            entry = self._store.take_in(draft, replace)
-            self.discard()
-        else:
+        entry = self._store.take_in(draft, replace) if lasting else None
+        if entry is None:
             self._unused.detach()
-            entry = draft.keep(self._remove)
+            return draft.keep(self._remove)
+        self.discard()
         return entry
 
     def discard(self) -> None:
