@@ -35,6 +35,9 @@ class ModelSpec:
         The field, or fields, of the element that the model is given; None for the value itself.
     batch_size
         Elements per call of the model; None leaves it to the handler.
+    default_batch
+        Whether nobody chose that. A model that answers from afar is then asked for one element a
+        call.
     device
         "CPU" or "GPU".
     output
@@ -84,6 +87,7 @@ class ModelSpec:
     fingerprint: str
     input: str | tuple[str, ...] | None = None
     batch_size: int | None = None
+    default_batch: bool = field(default=False, compare=False, repr=False, kw_only=True)
     device: str = "CPU"
     output: Any = field(default=None, compare=False)
     target: Any = field(default=None, compare=False, repr=False)

@@ -23,6 +23,7 @@ from mmnotebook.runtime.models.inputs import Collated
 from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError
 from mmnotebook.runtime.models.shapes import alike
+from mmnotebook.runtime.models.watching import watching
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
 from mmnotebook.runtime.user_code import ENDS_RUN, storable
@@ -105,7 +106,7 @@ class Calls:
     def _batches(self, group: Places) -> Iterator[Places]:
         rows, size_of = self.handler.rows, self.handler.size_of
         if size_of is None:
-            yield from (group[start : start + rows] for start in range(0, len(group), rows))
+            yield from self._by_rows(group)
             return
         batch: list[int] = []
         size = 0.0
@@ -125,6 +126,20 @@ class Calls:
         if batch:
             yield batch
 
+    def _by_rows(self, group: Places) -> Iterator[Places]:
+        start = 0
+        while start < len(group):
+            rows = self._rows()
+            yield group[start : start + rows]
+            start += rows
+
+    def _rows(self) -> int:
+        """How many rows the next call is given, by what is known of the model by now."""
+        if not (self.examination.known.remote and self.handler.asked_alone):
+            return self.handler.rows
+        # Where one does not tell how the outputs lie, two do.
+        return 2 if self._waiting else 1
+
     def _make(self, batch: Places) -> None:
         self.track.came(len(batch))
         before = len(self.places)
@@ -132,9 +147,14 @@ class Calls:
         self.track.gave(len(self.places) - before)
 
     def _try(self, batch: Places) -> None:
-        """A batch that raises is halved until a bad element stands alone."""
+        """A batch that raises is halved until a bad element stands alone.
+
+        One that was sent elsewhere is asked again element by element, so that none is paid for
+        more than once again.
+        """
         try:
-            made = self.meter.call(lambda: self.raw(batch))
+            with watching() as watch:
+                made = self.meter.call(lambda: self.raw(batch))
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
@@ -144,11 +164,20 @@ class Calls:
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
-            middle = len(batch) // 2
-            self._try(batch[:middle])
-            self._try(batch[middle:])
+            if watch.connected and self.base.is_remote is None:
+                self.examination.known.remote = True
+            for part in self._parts(batch):
+                self._try(part)
         else:
             self.keep(batch, made)
+
+    def _parts(self, batch: Places) -> Iterator[Places]:
+        """What is tried of a batch that raised."""
+        if self.examination.known.remote:
+            yield from ([place] for place in batch)
+            return
+        middle = len(batch) // 2
+        yield from (batch[:middle], batch[middle:])
 
     @property
     def meter(self) -> Any:

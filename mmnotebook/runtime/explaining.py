@@ -128,5 +128,7 @@ def _hashed(node: Node) -> str:
 def _batches(prepared: Prepared, name: str) -> str:
     spec = prepared.models[name]
     rows, size_of = batching(spec, base_handler(spec))
+    if rows == 1 and size_of is None:
+        return f"{name}, one element a call"
     unit = "elements" if size_of is None else "by the handler's own measure of size"
     return f"{name} in batches of up to {rows:,} {unit}"

@@ -92,6 +92,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self.said = False
         self._newer: str | None = None
         self.rows, self.size_of = batching(spec, base)
+        self.asked_alone = asked_alone(spec, base)
 
     def load_model(self) -> Any:
         if self.share_model_across_processes():
@@ -252,6 +253,8 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
 
 def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
     """How much the model is given at a time, in elements or by the handler's own size of each."""
+    if base.is_remote and asked_alone(spec, base):
+        return 1, None
     if spec.batch_size is not None:
         return spec.batch_size, None
     own = dict(base.batch_elements_kwargs())
@@ -259,6 +262,15 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
     most = own.get("max_batch_weight") if size_of is not None else None
     most = most or own.get("max_batch_size") or max(own.get("min_batch_size", 1), DEFAULT_BATCH)
     return int(most), size_of
+
+
+def asked_alone(spec: ModelSpec, base: Any) -> bool:
+    """Is the model given one element a call where it answers from afar?
+
+    A batch in which one element fails would be asked again, and what was answered paid twice.
+    """
+    own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
+    return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))
 
 
 def _size(block: Block) -> int:

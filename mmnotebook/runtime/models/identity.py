@@ -14,7 +14,8 @@ def of(spec: ModelSpec) -> Identity:
     """Of the model as it is registered: what it predicts, and in which batches."""
     batches = (spec.batched, spec.batch_axis, spec.output_batch_axis, spec.collate, spec.reset)
     called = (*batches, spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
-    return _known((*_loaded(spec), spec.batch_size, spec.input, spec.output, *called))
+    batch = (spec.batch_size, spec.default_batch)
+    return _known((*_loaded(spec), *batch, spec.input, spec.output, *called))
 
 
 def of_loaded(spec: ModelSpec) -> Identity:

@@ -83,7 +83,8 @@ def register(
     inference_args
         What every call of the model is given beside the batch, by name.
     batch_size
-        Elements per call of the model; 64 when not given, a Beam handler's own for a handler.
+        Elements per call of the model; when not given one for a model that answers from afar,
+        which is paid for each, 64 for any other, and a Beam handler's own for a handler.
     min_batch_size, max_batch_size
         Beam's bounds, in place of `batch_size`: batches are filled to the upper one while there
         are elements, and no lower one makes a call wait for more.
@@ -253,7 +254,8 @@ def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
             remedy="leave batch_size out",
         )
     default = None if spec.form == "handler" else DEFAULT_BATCH
-    return replace(spec, batch_size=only or batch or default)
+    chosen = only or batch
+    return replace(spec, batch_size=chosen or default, default_batch=not chosen)
 
 
 def _check_arguments(spec: ModelSpec) -> None:
