@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
 from mmnotebook.analysis.results import Result
@@ -15,9 +14,11 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime import events, preparing
 from mmnotebook.runtime.running import interactive
 from mmnotebook.runtime.running.execution import Execution
+from mmnotebook.runtime.running.fresh import Fresh, reasons
 from mmnotebook.runtime.running.handle import InterruptedRunError, Running
 from mmnotebook.runtime.store.cache import open_store
 from mmnotebook.runtime.streaming import recording
+from mmnotebook.runtime.streaming.recorded import Recording
 
 __all__ = ["InterruptedRunError", "Running", "last", "run"]
 
@@ -39,7 +40,7 @@ def run(
     limit: int | None = None,
     until: str | None = None,
     max_failed: float = 0.1,
-    fresh: bool = False,
+    fresh: Fresh = False,
     wait: Literal[True] = True,
     progress: bool = True,
     subscribers: Sequence[events.Subscriber] = (),
@@ -55,7 +56,7 @@ def run(
     limit: int | None = None,
     until: str | None = None,
     max_failed: float = 0.1,
-    fresh: bool = False,
+    fresh: Fresh = False,
     wait: Literal[False],
     progress: bool = True,
     subscribers: Sequence[events.Subscriber] = (),
@@ -71,7 +72,7 @@ def run(
     limit: int | None = None,
     until: str | None = None,
     max_failed: float = 0.1,
-    fresh: bool = False,
+    fresh: Fresh = False,
     wait: bool,
     progress: bool = True,
     subscribers: Sequence[events.Subscriber] = (),
@@ -86,7 +87,7 @@ def run(
     limit: int | None = None,
     until: str | None = None,
     max_failed: float = 0.1,
-    fresh: bool = False,
+    fresh: Fresh = False,
     wait: bool = True,
     progress: bool = True,
     subscribers: Sequence[events.Subscriber] = (),
@@ -110,7 +111,8 @@ def run(
     max_failed
         The share of a node's elements, from 0 to 1, that may fail before the run counts as failed.
     fresh
-        Compute every node, whatever is in the cache.
+        True computes every node, whatever is in the cache. A node, its name, or a list of these
+        computes them and what is below them.
     wait
         False lets it run in the background and gives a `Running` at once.
     progress
@@ -132,9 +134,9 @@ def run(
     GraphError, ModelError
         Before anything has run: when the graph is not valid or a model is not registered.
     RunError
-        When a source cannot be read, a `write` would replace something that the graph reads, a
-        model cannot be loaded, or more than `max_failed` of a node's
-        elements failed; its `failed` and `result` hold what there is.
+        When `fresh` names no node, a source cannot be read, a `write` would replace something that
+        the graph reads, a model cannot be loaded, or more than `max_failed` of a node's elements
+        failed; its `failed` and `result` hold what there is.
     StorageError
         When the folder of the cache cannot be used. One that is read-only or full is read, and
         what is computed is kept in a private temporary folder until the process ends.
@@ -144,10 +146,11 @@ def run(
     _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)
     interactive.check(runner, options)
-    record = functools.partial(recording.recall, fresh=fresh, options=options, progress=progress)
+    anew = reasons(part, fresh)
+    record = _record(part, anew, {"options": options, "progress": progress})
     prepared = preparing.prepare(part, limit, record)
     interactive.prepare()
-    running = _begun(graph, prepared, fresh, max_failed, subscribers)
+    running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:
         if progress:
             running.show(background=not wait)
@@ -161,10 +164,20 @@ def run(
     return running
 
 
+def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> preparing.Record:
+    """Records a source that is a Beam transform, or finds its recording."""
+    sources = {node["data"] for node in graph if node.kind == "source" and node.name in anew}
+
+    def record(name: str, transform: Any, limit: int | None) -> tuple[Recording, str]:
+        return recording.recall(name, transform, limit, fresh=name in sources, **how)
+
+    return record
+
+
 def _begun(
     graph: Graph,
     prepared: preparing.Prepared,
-    fresh: bool,
+    fresh: Mapping[str, str],
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
 ) -> Running:

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -66,7 +66,7 @@ class Execution:
         prepared: Prepared,
         store: Store,
         *,
-        fresh: bool,
+        fresh: Mapping[str, str],
         max_failed: float,
         subscribers: Sequence[events.Subscriber],
         found: Callable[[Result], None],

@@ -98,7 +98,8 @@ class Finishing:
             whole = partly.with_before(whole, plan.partly[name][1])
             plan.why[name] = partly.why(plan, name, counters)
         meta = whole.meta(name) if again is None else {**whole.meta(name), "again": again}
-        entry = plan.drafts[name].commit(meta, rows=rows, lasting=lasting, replace=plan.fresh)
+        anew = name in plan.fresh
+        entry = plan.drafts[name].commit(meta, rows=rows, lasting=lasting, replace=anew)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry

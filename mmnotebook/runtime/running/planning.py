@@ -35,6 +35,8 @@ class Plan:
 
     Attributes
     ----------
+    fresh
+        By node that is made in any case, why.
     entries
         What is stored, by node; held here, so that it stays.
     measured
@@ -49,7 +51,7 @@ class Plan:
 
     prepared: Prepared
     store: Store
-    fresh: bool
+    fresh: Mapping[str, str]
     identities: Mapping[str, Identity]
     entries: dict[str, Entry] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -90,11 +92,12 @@ def files(entry: Entry) -> Files:
     return tuple((str(entry.path), info) for info in entry.infos)
 
 
-def plan(prepared: Prepared, store: Store, *, fresh: bool) -> Plan:
+def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
     """Find what is stored of a graph; the elements of objects that are not stored are, here."""
     made = Plan(prepared, store, fresh, identity.nodes(prepared))
-    known = {name: one.digest for name, one in made.identities.items() if one.digest is not None}
-    found = {} if fresh else store.find(known.values())
+    wanted = {name: one.digest for name, one in made.identities.items() if name not in fresh}
+    known = {name: digest for name, digest in wanted.items() if digest is not None}
+    found = store.find(known.values())
     for name, digest in known.items():
         if digest in found and _take(made, name, found[digest]):
             made.why[name] = CACHED
@@ -134,8 +137,8 @@ def _say_why(made: Plan, name: str) -> None:
     one, before = made.identities[name], _before.get(name)
     if one.digest is None:
         made.why[name] = f"always computed: {one.reason}"
-    elif made.fresh:
-        made.why[name] = "fresh=True"
+    elif name in made.fresh:
+        made.why[name] = made.fresh[name]
     elif before is not None and before.digest is not None and before.digest != one.digest:
         made.why[name] = fingerprint.changes(before, one)
     else:
@@ -161,7 +164,7 @@ def _store_object(made: Plan, name: str) -> None:
     seconds = time.perf_counter() - started
     whole = measures.of_object(made.prepared.graph[name].kind, count, seconds, failed)
     lasting = made.identities[name].digest is not None
-    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=made.fresh)
+    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=name in made.fresh)
     made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)
 
 

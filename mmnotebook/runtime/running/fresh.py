@@ -1,0 +1,72 @@
+"""Which nodes are computed although they are stored: `fresh=` of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mmnotebook.errors import RunError, nearest, shown
+from mmnotebook.graph.graph import Graph, Node
+
+Fresh = bool | str | Node | Iterable[str | Node]
+"""All nodes or none, or those that are named, with what is below them."""
+
+
+def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
+    """By node that is computed in any case, why.
+
+    Parameters
+    ----------
+    graph
+        What is to run.
+    fresh
+        As it was given to `mm.run`.
+
+    Raises
+    ------
+    RunError
+        When it is neither a truth value nor nodes of the graph.
+    """
+    if isinstance(fresh, bool):
+        return {node.name: "fresh=True" for node in graph} if fresh else {}
+    chosen = dict.fromkeys(_name(graph, one) for one in _listed(fresh))
+    found: dict[str, str] = {}
+    for node in graph.validate().order():
+        above = next((wire.node for wire in node.inputs if wire.node in found), None)
+        if node.name in chosen:
+            found[node.name] = f"fresh={node.name!r}"
+        elif above is not None:
+            found[node.name] = f"what flows into it is computed anew ({above})"
+    return found
+
+
+def _listed(fresh: Any) -> list[Any]:
+    if isinstance(fresh, (str, Node)):
+        return [fresh]
+    if isinstance(fresh, (list, tuple, set, frozenset)):
+        return list(fresh)
+    raise _refused(fresh, "fresh=True computes every node, fresh=False none that is stored")
+
+
+def _name(graph: Graph, one: Any) -> str:
+    if isinstance(one, Node):
+        if one.name in graph and graph[one.name] == one:
+            return one.name
+        remedy = "take it from the graph that is run: graph['name']"
+        raise RunError(f"fresh={one.name!r}: this node is not one of the graph", remedy=remedy)
+    if not isinstance(one, str):
+        raise _refused(one, "name each node: fresh=['name', ...]")
+    if one not in graph:
+        names = [node.name for node in graph]
+        close = nearest(one, names)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise RunError(
+            f"fresh={one!r}: nothing of that name is run{hint}",
+            remedy=f"one of these: {', '.join(names)}",
+        )
+    return one
+
+
+def _refused(value: Any, remedy: str) -> RunError:
+    allowed = "True, False, a node, its name, or a list of these"
+    return RunError(f"fresh={shown(value)}; allowed: {allowed}", remedy=remedy)
