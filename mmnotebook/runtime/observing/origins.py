@@ -39,12 +39,13 @@ def of(frame: FrameType) -> Whose:
     file = frame.f_code.co_filename
     if not file.startswith("<") or file.startswith("<frozen"):
         return _of(file, "")
-    # Generated code has no file of its own; it is its module's, or of who calls it where that is
-    # no module: a method of a library's named tuple.
+    # Generated code has no file of its own; it is its module's. What is in no module is of the
+    # library that calls it; of whoever calls it, where `collections` made it for a named tuple.
     module = str(frame.f_globals.get("__name__"))
     if module not in sys.modules and frame.f_back is not None:
         back = of(frame.f_back)
-        return back if back in (Whose.LIBRARY, Whose.PYTHON) else Whose.USER
+        if back in (Whose.LIBRARY, Whose.PYTHON) or module.startswith("namedtuple_"):
+            return back
     return _of(file, module)
 
 

@@ -104,6 +104,6 @@ def judged(
     if observed.volatile or record.unwatched:
         return NOTHING, observed.volatile or record.unwatched[0]
     if FILES in identity.may and not (observed.files or observed.folders):
-        return NOTHING, "it may open files, and none was seen"
+        return NOTHING, "it may open files, and was not seen to"
     network = observed.network or NETWORK in identity.may or any(one.kernel for one in parts)
     return Seen(observed, _KERNEL if network else ""), ""
