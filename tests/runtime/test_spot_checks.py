@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import pkgutil
 import random
 import sys
@@ -44,6 +45,7 @@ ROWS = 50
 def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> None:
     """Every node that can be; what was learned in other tests does not count."""
     monkeypatch.setattr(checking, "_costs", {})
+    monkeypatch.setattr(checking, "_last", {})
     monkeypatch.setattr(probing, "SECONDS", 60.0)
     mm.cache.verify = "all"
 
@@ -557,6 +559,7 @@ class TestCost:
         assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
         assert cost(measured(10, 1000), 0, Cost(6, 2)) == 3  # as it was before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
+        assert [checking.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
         assert checking.probability(0.0, 0.01) == 0 and checking.probability(100, 0.01) == 1
 
     def test_real_checks_of_a_slow_step(self, monkeypatch: pytest.MonkeyPatch) -> None:

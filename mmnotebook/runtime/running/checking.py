@@ -18,6 +18,7 @@ import random
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import shown
@@ -39,6 +40,8 @@ _FIXED = 0.01
 """Seconds that a check takes whatever is compared."""
 _RATE = 20e6
 """Bytes per second in which stored elements are read; those of big arrays are read faster."""
+_PAUSE = 60.0
+"""Seconds after which another check of an entry is as probable as the first one."""
 
 
 @dataclass
@@ -55,6 +58,8 @@ class Cost:
 
 # By what a step computes; one that was not computed here yet is not among them.
 _costs: dict[tuple[str, ...], Cost] = {}
+# When an entry was last checked in this process, by its folder.
+_last: dict[Path, float] = {}
 
 
 def probability(saved: float, cost: float) -> float:
@@ -165,7 +170,13 @@ def _chance(plan: Plan, node: Node) -> float:
     known = _costs.get(_work(plan.identities[node.name]))
     if node.kind == "model":
         known = known or Cost()  # it is loaded, or not checked
-    return probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
+    chance = probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
+    return chance * rested(time.monotonic() - _last.get(entry.path, -math.inf))
+
+
+def rested(seconds: float) -> float:
+    """The share of its probability that a check has so long after the last one of its entry."""
+    return min(1.0, seconds / _PAUSE)
 
 
 def _used(plan: Plan, name: str) -> set[str]:
@@ -198,6 +209,7 @@ def _checked(
         run.check()
         return ""
     finally:
+        _last[plan.entries[node.name].path] = time.monotonic()
         cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
 
 
