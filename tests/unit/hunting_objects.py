@@ -420,6 +420,369 @@ CHANGES = [
             "2",
         ),
     ),
+    *rows(
+        "objects with methods of their own",
+        (
+            "import enum\nclass E(enum.Enum):\n @staticmethod\n"
+            " def _generate_next_value_(n, s, c, l): return @@\n A = enum.auto()\n"
+            "def f(x): return E.A.value",
+            "1",
+            "2",
+        ),
+        (
+            "class A:\n @@\n def go(self): return 1\na=A()\ndef f(x): return hasattr(a,'k')",
+            "pass",
+            "k=1",
+        ),
+        (
+            "import random\nclass C:\n def __init__(self): self.k=random.random()*0+@@\n"
+            "def mk(): return C().k\nF=mk()\ndef f(x): return F",
+            "1",
+            "2",
+        ),
+        (
+            "class Reg(dict):\n def __call__(self,g): self[g.__name__]=g; return g\nR=Reg()\n@R\n"
+            "def a(x): return x+@@\ndef f(x): return R['a'](x)",
+            "1",
+            "2",
+        ),
+        (
+            "class A:\n def __init__(s): s.fs=[lambda x: x+@@]\n"
+            " def __call__(s,x): return s.fs[0](x)\nf=A()",
+            "1",
+            "2",
+        ),
+        ("class A:\n __call__=lambda s,x: x+@@\nf=A()", "1", "2"),
+        ("class L(list): pass\nl=L([1])\nl.append(@@)\ndef f(x): return l[1]", "1", "2"),
+        (
+            "class T(tuple):\n def __new__(c,*a): return super().__new__(c,a)\n"
+            " def go(s): return s[0]+@@\nt=T(1)\ndef f(x): return t.go()",
+            "1",
+            "2",
+        ),
+        (
+            "class A:\n def __init__(s): s.d={}\n def __getattr__(s,n):\n"
+            "  if n=='d': raise AttributeError\n  return s.d.get(n,@@)\na=A()\n"
+            "def f(x): return a.zz",
+            "1",
+            "2",
+        ),
+        (
+            "class D:\n def __init__(s,g): s.g=g\n def __get__(s,o,c): return s.g(o)\nclass A:\n"
+            " @D\n def k(s): return @@\na=A()\ndef f(x): return a.k",
+            "1",
+            "2",
+        ),
+        (
+            "class Lazy:\n @property\n def v(s): return compute()\ndef compute(): return @@\n"
+            "l=Lazy()\ndef f(x): return l.v",
+            "1",
+            "2",
+        ),
+        (
+            "class A:\n def go(self, x):\n  '''@@'''\n  return 1\na=A()\nimport inspect\n"
+            "def f(x): return inspect.getdoc(a.go)",
+            "p",
+            "q",
+        ),
+    ),
+    *rows(
+        "annotations that are read",
+        (
+            "import typing\ndef g(a: 'int' = @@): return a\n"
+            "def f(x): return typing.get_type_hints(g), g()",
+            "1",
+            "2",
+        ),
+        (
+            "from __future__ import annotations\nimport typing\ndef g(a: @@): return a\n"
+            "def f(x): return typing.get_type_hints(g)",
+            "int",
+            "str",
+        ),
+        (
+            "import functools\ndef g(a: @@): return a\n@functools.singledispatch\n"
+            "def h(x): return 0\nh.register(g.__annotations__['a'], lambda x: 5)\n"
+            "def f(x): return h(x)",
+            "int",
+            "str",
+        ),
+        (
+            "import functools\n@functools.singledispatch\ndef h(x): return 0\n@h.register\n"
+            "def _(x: @@): return 5\ndef f(x): return h(x)",
+            "int",
+            "str",
+        ),
+        (
+            "import dataclasses as d\n@d.dataclass\nclass S:\n a: @@ = 1\n"
+            " def go(self): return [f.type for f in d.fields(self)]\ns=S()\n"
+            "def f(x): return s.go()",
+            "int",
+            "str",
+        ),
+        (
+            "def deco(g):\n h=g.__annotations__\n def w(x): return list(h.values())[0](x)\n"
+            " return w\n@deco\ndef f(x: @@): return x",
+            "int",
+            "str",
+        ),
+        (
+            "import inspect\ndef deco(g):\n s=inspect.signature(g)\n"
+            " def w(x): return s.parameters['x'].annotation(x)\n return w\n@deco\n"
+            "def f(x: @@): return x",
+            "int",
+            "str",
+        ),
+        (
+            "import inspect\ndef deco(g):\n"
+            " def w(x): return inspect.signature(g).parameters['x'].annotation(x)\n return w\n"
+            "@deco\ndef f(x: @@): return x",
+            "int",
+            "str",
+        ),
+        (
+            "import typing, inspect\n"
+            "def cast(g,x): return [t(x) for t in typing.get_type_hints(g).values()]\n"
+            "def g(x: @@): return x\nG=[g]\ndef f(x): return cast(G[0],x)",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\n"
+            "def f(x): return typing.get_type_hints(a.go)['x'].__name__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\n"
+            "from inspect import getmembers, signature\n"
+            "def f(x): return [str(signature(m)) for n, m in getmembers(A) if n == 'go']",
+            "int",
+            "str",
+        ),
+        (
+            "class R:\n a: @@\nimport typing\nr=R()\n"
+            "def f(x): return typing.get_type_hints(type(r))['a'].__name__",
+            "int",
+            "str",
+        ),
+        ("class R:\n a: @@\nr=R()\ndef f(x): return r.__annotations__", "int", "str"),
+        ("class R:\n a: @@\nh='__annot'+'ations__'\ndef f(x): return getattr(R,h)", "int", "str"),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\n"
+            "def f(x): return typing.get_type_hints(a.go)['x'].__name__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\ndef f(x):\n g=a.go\n"
+            " return typing.get_type_hints(g)['x'].__name__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\n"
+            "def h(g): return typing.get_type_hints(g)['x'].__name__\ndef f(x): return h(a.go)",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\n"
+            "def f(x): return a.go.__annotations__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\ndef f(x):\n g=a.go\n"
+            " return g.__annotations__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\n"
+            "def f(x): return a.go.__func__.__annotations__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\n"
+            "def f(x): return typing.get_type_hints(getattr(a,'go'))['x'].__name__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport typing\nL=[a]\n"
+            "def f(x): return [typing.get_type_hints(b.go)['x'].__name__ for b in L]",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, x: @@): return 1\na=A()\nimport operator,typing\n"
+            "g=operator.attrgetter('go')\n"
+            "def f(x): return typing.get_type_hints(g(a))['x'].__name__",
+            "int",
+            "str",
+        ),
+        (
+            "class A:\n def go(self, @@): return 1\na=A()\nimport inspect\n"
+            "def f(x): return str(inspect.signature(a.go))",
+            "p",
+            "q",
+        ),
+    ),
+    *rows(
+        "names and docstrings that are set",
+        ("def g(x): return x\ng.__doc__='@@'\ndef f(x): return g.__doc__", "a", "b"),
+        ("def f(x): return f.__qualname__\nf.__qualname__='@@'", "a", "b"),
+        ("class A: pass\nA.__qualname__='@@'\ndef f(x): return A.__qualname__", "a", "b"),
+    ),
+    *rows(
+        "metaclasses and hooks of classes",
+        (
+            "class A:\n def __init_subclass__(cls, **k): cls.v=k.get('v')\n"
+            "class B(A, v=@@): pass\ndef f(x): return B.v",
+            "1",
+            "2",
+        ),
+        (
+            "class M(type):\n def __new__(m,n,b,d): d['k']=@@; return super().__new__(m,n,b,d)\n"
+            "def f(x):\n class A(metaclass=M): pass\n return A.k",
+            "1",
+            "2",
+        ),
+        (
+            "class M(type):\n def __prepare__(n,b): return {'k':@@}\n"
+            " __prepare__=staticmethod(__prepare__)\ndef f(x):\n class A(metaclass=M): pass\n"
+            " return A.k",
+            "1",
+            "2",
+        ),
+        (
+            "class M(type):\n def __iter__(c): yield @@\nclass A(metaclass=M): pass\n"
+            "def f(x): return list(A)",
+            "1",
+            "2",
+        ),
+        (
+            "class M(type):\n def __len__(c): return @@\nclass A(metaclass=M): pass\nC=[A]\n"
+            "def f(x): return len(C[0])",
+            "1",
+            "2",
+        ),
+        (
+            "import abc\nclass A(abc.ABC):\n @classmethod\n"
+            " def __subclasshook__(c,o): return @@\ndef f(x): return isinstance(x,A)",
+            "True",
+            "False",
+        ),
+        (
+            "class A:\n def __instancecheck__(s,o): return @@\na=A()\n"
+            "def f(x): return isinstance(x,a)",
+            "True",
+            "False",
+        ),
+    ),
+    *rows(
+        "functions in other forms",
+        ("D=dict(a=lambda x: x+@@)\ndef f(x):\n g=D.get('a')\n return g(x)", "1", "2"),
+        (
+            "from functools import reduce\n"
+            "comp=lambda *fs: reduce(lambda a,b: lambda x: b(a(x)), fs)\n"
+            "f=comp(lambda x: x+1, lambda x: x*@@)",
+            "2",
+            "3",
+        ),
+        ("def f(x, *, _c={}): return _c.setdefault('k', @@)", "1", "2"),
+        ("import collections\nD=collections.OrderedDict(a=@@)\ndef f(x): return D['a']", "1", "2"),
+        (
+            "import contextlib\n@contextlib.contextmanager\ndef g():\n yield @@\nG=g\ndef f(x):\n"
+            " with G() as k: return k",
+            "1",
+            "2",
+        ),
+        ("def g(x, /, y=1, *a, z=@@, **k): return z\ndef f(x): return g(x)", "1", "2"),
+        (
+            "def g(*, a, b): return a-b\nK=@@\ndef f(x): return g(**K)",
+            "dict(a=1,b=2)",
+            "dict(a=2,b=1)",
+        ),
+        (
+            "async def g():\n return @@\ndef f(x):\n c=g()\n try: c.send(None)\n"
+            " except StopIteration as e: return e.value",
+            "1",
+            "2",
+        ),
+        (
+            "def f(x):\n return (yield_ := [y for y in gen()])\ndef gen():\n"
+            " for i in range(@@): yield i",
+            "2",
+            "3",
+        ),
+    ),
+    *rows(
+        "functions made from text",
+        (
+            "import types\n"
+            "f=types.FunctionType(compile('def g(x): return x+@@','<c>','exec').co_consts[0], {})",
+            "1",
+            "2",
+        ),
+        ("ns={}\nexec('def g(x): return x+@@', ns)\nf=ns['g']", "1", "2"),
+        (
+            "ns={}\nexec('K=@@\\ndef g(x): return x+K', ns)\ng=ns['g']\ndef f(x): return g(x)",
+            "1",
+            "2",
+        ),
+        ("f=eval('lambda x: x+@@')", "1", "2"),
+    ),
+    *rows(
+        "parts of libraries' objects",
+        ("import numpy as np\nd=np.dtype([('@@',int)])\ndef f(x): return d.names", "a", "b"),
+        (
+            "import torch\nm=torch.nn.Sequential(torch.nn.ReLU())\n"
+            "m.add_module('b', torch.nn.@@())\ndef f(x): return m(torch.tensor([3.])).item()",
+            "Sigmoid",
+            "Tanh",
+        ),
+        (
+            "import torch\nclass Fn(torch.autograd.Function):\n @staticmethod\n"
+            " def forward(ctx,x): return x+@@\ndef f(x): return Fn.apply(torch.ones(1)).item()",
+            "1",
+            "2",
+        ),
+        (
+            "import pandas as pd\nidx=pd.MultiIndex.from_tuples([(1,@@)])\ndef f(x): return idx[0]",
+            "1",
+            "2",
+        ),
+        (
+            "import pandas as pd\nd=pd.DataFrame({'a':[1]})\nd.attrs['u']=@@\n"
+            "def f(x): return d.attrs",
+            "1",
+            "2",
+        ),
+        (
+            "from sklearn.tree import DecisionTreeClassifier\n"
+            "m=DecisionTreeClassifier(random_state=0).fit([[0],[1]],[0,@@])\n"
+            "def f(x): return m.predict([[x]])[0]",
+            "1",
+            "2",
+        ),
+        (
+            "from sklearn.pipeline import Pipeline\n"
+            "from sklearn.preprocessing import FunctionTransformer as F\ndef k(x): return x+@@\n"
+            "p=Pipeline([('a',F(k))])\ndef f(x): return p.transform(x)",
+            "1",
+            "2",
+        ),
+        (
+            "from sklearn.metrics import make_scorer\ns=make_scorer(lambda a,b: @@)\nclass E:\n"
+            " _estimator_type='classifier'\n def fit(s,*a): return s\n"
+            " def predict(s,x): return x\n classes_=[0,1]\ndef f(x): return s._score_func(1,2)",
+            "1",
+            "2",
+        ),
+    ),
 ]
 
 SAME = [
@@ -531,6 +894,16 @@ SAME = [
             "def f(x): return json.dumps(C(x, 2)._asdict())",
             "",
             " # more",
+        ),
+    ),
+    *rows(
+        "annotations that are not read",
+        ("class A:\n def go(self, x@@): return 1\na=A()\ndef f(x): return a.go(x)", "", ": int"),
+        (
+            "class A:\n def go(self, x@@): return 1\na=A()\n"
+            "def f(x): return list(map(str,[a.go(x)]))",
+            "",
+            ": int",
         ),
     ),
 ]

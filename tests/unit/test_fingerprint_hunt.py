@@ -69,6 +69,15 @@ def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
     assert before is not None and before == after
 
 
+@pytest.mark.parametrize("edit", SAME, ids=ids(SAME))
+def test_a_call_leaves_the_digest_as_it_is(edit: Edit, folder: Path) -> None:
+    names = edit.cell(False, folder)
+    before = digest(names["f"])
+    outcome(names["f"])
+    assert digest(names["f"]) == before
+    names.get("undo", int)()
+
+
 PROCESS = """
 import sys, tempfile, warnings
 from mmnotebook.graph.fingerprint import Unknowable, digest

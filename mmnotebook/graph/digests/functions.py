@@ -59,10 +59,10 @@ def called(walk: Walk, value: Any) -> bytes:
         held = walk.tokens(value.args, value.keywords, vars(value))
         return packed(b"partial" + called(walk, value.func) + held)
     if kind is property:
-        parts = (called(walk, part) for part in (value.fget, value.fset, value.fdel))
+        parts = (_behind(walk, part) for part in (value.fget, value.fset, value.fdel))
         return packed(b"property" + b"".join(parts))
     if kind is functools.cached_property:
-        return packed(b"cached" + called(walk, value.func))
+        return packed(b"cached" + _behind(walk, value.func))
     if kind is _LRU:
         return packed(
             b"lru" + walk.token(value.cache_parameters()) + called(walk, value.__wrapped__)
@@ -78,23 +78,43 @@ def _called(walk: Walk, value: types.FunctionType) -> bytes:
     return _function(walk, value, called=True)
 
 
-def _function(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
+def _behind(walk: Walk, value: Any) -> bytes:
+    """The token of a function behind an attribute: code that takes this has not the function."""
+    if type(value) is not types.FunctionType:
+        return called(walk, value)
+
+    def unnamed(walk: Walk, value: types.FunctionType) -> bytes:
+        return _function(walk, value, called=True, name="")
+
+    return walk.once((id(value), "behind"), value, unnamed)
+
+
+def _function(
+    walk: Walk, value: types.FunctionType, called: bool, name: str | None = None
+) -> bytes:
     walk.code_met = True
     source = origin.library(value.__globals__.get("__name__"))
     if source is None:
         walk.codes.update(codes.inside(value.__code__))
+        name = value.__name__ if name is None else name
         with declared.stating(walk, value):
-            return _own(walk, value) + _said(walk, value, called)
+            return _own(walk, value) + _said(walk, value, called, name)
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)
     # A decorator's wrapper, say: its own code is the library's, what it closes over need not be.
-    # A dictionary that forgets its keys is a cache, as the one of functools.singledispatch.
-    inside = walk.tokens(value.__defaults__, value.__kwdefaults__, vars(value))
-    cells = reading.cells(value).values()
-    held = b"".join(walk.held(one) for one in cells if not isinstance(one, WeakKeyDictionary))
+    stated = {key: one for key, one in vars(value).items() if not _is_cache(one)}
+    inside = walk.tokens(value.__defaults__, value.__kwdefaults__, stated)
+    cells = (one for one in reading.cells(value).values() if not _is_cache(one))
+    held = b"".join(map(walk.held, cells))
     home = walk.source(source, value.__globals__["__name__"])
     return b"wrapper" + home + codes.body(value.__code__) + inside + held
+
+
+def _is_cache(value: Any) -> bool:
+    """Does it forget its keys, as where functools.singledispatch keeps what it has found?"""
+    owner = getattr(value, "__self__", value)
+    return isinstance(owner, WeakKeyDictionary)
 
 
 def _is_public(value: Any) -> bool:
@@ -116,18 +136,22 @@ def _check_pure(walk: Walk, value: Any) -> None:
         walk.refuse(does, words)
 
 
-def _said(walk: Walk, value: types.FunctionType, called: bool) -> bytes:
+def _said(walk: Walk, value: types.FunctionType, called: bool, name: str) -> bytes:
     """What a function says of itself, or a note of it where that counts only if some code asks."""
     code = value.__code__
     names = codes.parameters(code)
     named = value.__name__, value.__qualname__, value.__module__
     said = walk.tokens(*named, names, value.__doc__)
-    walk.ask(said + walk.tokens(code.co_varnames))
+
+    def all_of_it() -> bytes:
+        return said + walk.tokens(code.co_varnames, _annotations(value))
+
+    walk.ask(name, all_of_it)
     if not called:
         return said + walk.member(frozenset({"__annotations__"}), _annotations(value))
     where = codes.body(code)
-    for place, name in enumerate(names):
-        walk.given(name, where + bytes((place & 255,)))
+    for place, parameter in enumerate(names):
+        walk.given(parameter, where + bytes((place & 255,)))
     return b""
 
 

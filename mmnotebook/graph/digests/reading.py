@@ -80,6 +80,8 @@ class Reading:
         Code inside it of which functions are made that it does more with than call them.
     asks
         May it read what a function says of itself: its name, its docstring, its parameters?
+    handed
+        Attributes of what cannot be known that it does more with than call them, or read of them.
     says_variables
         May it read the names of its own variables?
     """
@@ -93,6 +95,7 @@ class Reading:
     names: frozenset[str] = frozenset()
     nested: list[types.CodeType] = field(default_factory=list)
     asks: bool = False
+    handed: set[str] = field(default_factory=set)
     says_variables: bool = False
     _uses: dict[int, set[str]] = field(default_factory=dict)
 
@@ -188,7 +191,7 @@ class _Scan:
         elif name in ("LOAD_ATTR", "LOAD_METHOD"):
             if argument == "__class__" and _is_class_used(step, following):
                 self.reading.names |= {REMAKES}
-            self._push(self._attribute(argument), step, following)
+            self._push(self._attribute(argument, step.use), step, following)
         elif name.startswith("IMPORT_"):
             self._import(step, following)
         elif name == "MAKE_FUNCTION":
@@ -237,10 +240,12 @@ class _Scan:
         parent = None if name in self._outside else builtins
         return Link(name, value, parent, name)
 
-    def _attribute(self, name: str) -> Link | None:
+    def _attribute(self, name: str, use: str) -> Link | None:
         parent = None if self._top is None else self._top.value
         if not isinstance(parent, types.ModuleType):
             self.reading.loose.add(name)
+            if use in (HANDED, KEPT):
+                self.reading.handed.add(name)
         if self._top is None:
             return None
         value = member(parent, name)

@@ -167,8 +167,10 @@ class Walk:
         self._handlers: dict[type, Handler] = {}
         self._users: list[tuple[str, str]] = []
         self._heads: dict[Any, bytes] = {}
-        self._asked: dict[str, set[bytes]] = {}
+        self._given: dict[str, set[bytes]] = {}
+        self._asked: dict[str, list[Callable[[], bytes]]] = {}
         self._asks = False
+        self._handed: set[str] = set()
         self._modules: set[str] = set()
         self.said: Notes = []
         self.keywords: set[str] = set()
@@ -304,27 +306,25 @@ class Walk:
         self.said.append(notes.Names(read.names))
         self.keywords |= keywords
         self._asks |= read.asks
+        self._handed |= read.handed
 
-    def ask(self, said: bytes) -> None:
-        """Note what counts where any code asks functions about themselves."""
-        self._asked.setdefault("", set()).add(said)
+    def ask(self, name: str, say: Callable[[], bytes]) -> None:
+        """Note what counts where any code asks functions about themselves, or hands this one on."""
+        self._asked.setdefault(name, []).append(say)
 
     def given(self, name: str, said: bytes) -> None:
         """Note what counts where any code gives an argument by this name."""
-        self._asked.setdefault(name, set()).add(self.token(name) + said)
+        self._given.setdefault(name, set()).add(self.token(name) + said)
 
     def rest(self) -> bytes:
         """What shows only in the end: what is asked of functions, and settings that code reads."""
         if not self.code_met:
             return b""
+        asked = [*self._asked] if self._asks else sorted(self._handed.intersection(self._asked))
+        told = b"".join(sorted({say() for name in asked for say in self._asked[name]}))
         every = "*" in self.keywords
-        asked = [self._asked.get("", set())] if self._asks else []
-        asked += [
-            said
-            for name, said in sorted(self._asked.items())
-            if name and (every or name in self.keywords)
-        ]
-        told = b"".join(one for said in asked for one in sorted(said))
+        for name, said in sorted(self._given.items()):
+            told += b"".join(sorted(said)) if every or name in self.keywords else b""
         put_in = self._put_in()
         libraries = {name.partition(".")[0] for name in self._modules}
         return packed(told) + put_in + self.token(settings.changed(libraries))

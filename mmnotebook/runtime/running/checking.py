@@ -28,6 +28,7 @@ from mmnotebook.runtime.combining import COMBINE
 from mmnotebook.runtime.models import probing
 from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.running import recomputing, sampling
+from mmnotebook.runtime.running.answered import MOST
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Measured
 from mmnotebook.runtime.running.planning import Plan
@@ -279,7 +280,11 @@ def _discard(plan: Plan, name: str, what: str) -> None:
     for node in plan.prepared.graph.order():
         if any(wire.node in wrong for wire in node.inputs):
             wrong.add(node.name)
-    digests = (plan.identities[one].digest for one in wrong)
+    digests = [plan.identities[one].digest for one in wrong]
+    # Answers to single elements are taken from whatever the same step was given before.
+    steps = {plan.identities[one].own for one in wrong} - {None}
+    digests += [entry.identity for one in steps if one for entry in plan.store.answers(one, MOST)]
+    plan.answered = {one: of for one, of in plan.answered.items() if of.own not in steps}
     plan.store.discard(one for one in digests if one is not None)
     for one in wrong & plan.entries.keys():
         above = f"computed again: what was stored of {name} above it differed from what that gives"
