@@ -188,7 +188,8 @@ def test_an_expression_is_no_target(notebook: Any, target: str) -> None:
 
 
 def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
-    notebook.run("%mm_model tree forest --output halve --input a b")
+    notebook.run("%mm_model tree forest --output halve --input a b --cache element")
+    assert mm.registry["tree"].cache == "element"
     assert mm.registry["tree"].input == ("a", "b")
     assert mm.registry["tree"].output is notebook.variables["halve"]
     assert "tree" in notebook.run("%mm_model").outputs[0].data["text/html"]
@@ -205,6 +206,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model mlp net --output-batch-axis '(0,'", "is not an axis"),
         ("%mm_model mlp net --timeout 0", "is not a number of seconds above 0"),
         ("%mm_model mlp net --device TPU", "invalid choice: 'TPU'"),
+        ("%mm_model mlp net --cache all", "invalid choice: 'all'"),
         ("%mm_pipeline", "no pipeline"),
         ("%mm_pipeline digits | halve --limit 3", "needs --run"),
         ("%mm_pipeline digits | halve --fresh", "--fresh says how to run: it needs --run"),

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import mmnotebook as mm
 from mmnotebook.graph.models import Registry
-from mmnotebook.ui.builder.form.call_fields import BATCH, REMOTE, SINGLE
+from mmnotebook.ui.builder.form.call_fields import BATCH, ELEMENT, REMOTE, SINGLE
 from mmnotebook.ui.builder.form.model_fields import ARGMAX, FILE, FUNCTION
 from mmnotebook.ui.builder.form.registering import RegisterForm
 
@@ -131,7 +131,11 @@ class TestHowItIsCalled:
         assert "registered" in form.press("register")
         spec = models["m"]
         assert (spec.batch_axis, spec.output_batch_axis, spec.reset) == (1, (1, 1), "start")
-        assert spec.remote is True and spec.batched
+        assert spec.remote is True and spec.batched and spec.cache is None
+
+    def test_predictions_that_are_kept_by_element(self, models: Registry) -> None:
+        form = Form(net=Recurrent()).fill(name="m", variable="net", cache=ELEMENT)
+        assert "registered" in form.press("register") and models["m"].cache == "element"
 
     def test_no_batch_axis_and_a_function_that_collates(self, models: Registry) -> None:
         form = Form(net=Recurrent(), pad=highest).fill(name="m", variable="net", batched=SINGLE)

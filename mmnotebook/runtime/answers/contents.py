@@ -76,7 +76,7 @@ def _alone(value: Any, begun: Any) -> bytes:
 
 def is_plain(column: Column) -> bool:
     """Are the values such that their content costs next to nothing?"""
-    if isinstance(column, (Arrays, Tensors)):
+    if isinstance(column, (Arrays, Tensors, Same)):
         return True
     if isinstance(column, Objects):
         return _FLAT.issuperset(map(type, column.values))
@@ -92,8 +92,6 @@ def _parts(column: Column) -> Iterator[Column]:
         yield column.cells
     elif isinstance(column, Selected):
         yield column.records
-    elif isinstance(column, Same):
-        yield Objects([column.value])
 
 
 # A value's token says where it ends, once it is packed. What is made of all values of a column at
