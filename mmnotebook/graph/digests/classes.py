@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LEFT_OUT = {
     *("__dict__", "__weakref__", "_abc_impl", "__firstlineno__", "__static_attributes__"),
-    *("__annotations_cache__", "__annotate__"),
+    *("__annotations_cache__", "__annotate__", "__slotnames__"),
 }
 _MAKERS = {"__init__", "__new__", "__post_init__", "__init_subclass__"}
 _PICKLING = {"__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"}

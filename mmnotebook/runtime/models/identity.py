@@ -14,22 +14,24 @@ from mmnotebook.runtime.models import standing
 
 def of(spec: ModelSpec) -> Identity:
     """Of the model as it is registered: what it predicts, and in which batches."""
-    if spec.unknown:
-        return Identity(None, spec.unknown)
     batches = (spec.batched, spec.batch_axis, spec.output_batch_axis, spec.collate, spec.reset)
     called = (*batches, spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
-    return known(_digest, spec, (spec.batch_size, spec.input, spec.output, *called))
+    return _known(spec, (spec.batch_size, spec.input, spec.output, *called))
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
     """Of the loaded model: two specs with one identity can share it."""
-    return known(_digest, spec, ())
+    return _known(spec, ())
 
 
 def now(spec: ModelSpec) -> Identity:
     """Of the model as it is registered, unless its files are not any more what they were."""
     path = standing.changed(spec)
     return of(spec) if path is None else Identity(None, f"{path} changed")
+
+
+def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
+    return Identity(None, spec.unknown) if spec.unknown else known(_digest, spec, called)
 
 
 def _digest(spec: ModelSpec, called: tuple[Any, ...]) -> str:
