@@ -81,6 +81,15 @@ class ModelSpec:
         What the model calls its inputs, as its framework knows it; None where it has no names.
     replaces
         What the name stood for before it was registered again, None for a new name.
+    files
+        The files and folders of the user's that it is loaded from, each with the digest of its
+        content: the one at `path`, and those that a handler or an object names.
+    references
+        What its pickles take from modules: (module, name), and (package, "") of a library.
+    unknown
+        Why its content cannot be known, as half a sentence; or "".
+    given
+        What it was registered from; it stays in this process.
     """
 
     name: str
@@ -114,6 +123,13 @@ class ModelSpec:
     cache: str | None = None
     input_names: InputNames | None = field(default=None, compare=False, repr=False)
     replaces: str | None = field(default=None, compare=False)
+    files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    references: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False, repr=False)
+    unknown: str = field(default="", compare=False, repr=False)
+    given: Any = field(default=None, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "given": None}
 
     @property
     def fields(self) -> InputNames | None:

@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import PredictionResult, RemoteModelHandler
 
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import pickling
-from mmnotebook.runtime.models import frameworks, identity, outputs
+from mmnotebook.runtime.models import frameworks, identity, outputs, standing
 from mmnotebook.runtime.models.delegate import Delegate
 from mmnotebook.runtime.models.outputs import WrongOutputsError
 from mmnotebook.runtime.models.patience import CallTimeoutError, within
@@ -52,7 +52,8 @@ class SpecHandler(Delegate):
 
     def load_model(self) -> Any:
         def load() -> Any:
-            model = self.base.load_model()
+            with standing.checked(self.spec):
+                model = self.base.load_model()
             return Served(self.base, model) if self.shares else model
 
         return pickling.owning(load)

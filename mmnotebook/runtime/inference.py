@@ -21,7 +21,7 @@ from mmnotebook.runtime.calls import Calls
 from mmnotebook.runtime.data.elements import Select
 from mmnotebook.runtime.inferences import bare
 from mmnotebook.runtime.metering import MeteredHandler
-from mmnotebook.runtime.models import knowledge, stateful
+from mmnotebook.runtime.models import knowledge, standing, stateful
 from mmnotebook.runtime.models.warm import Loan, warm
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.streaming import refreshing
@@ -115,6 +115,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             else:
                 loan = warm.get(key, self.spec.name, self.metered.base.load_model)
                 self.metered.meter.loaded(loan.seconds, loan.weight)
+            if live.find(self.run_id) is not None:
+                standing.check_learnt(self.spec)
         stateful.reset(self.spec, loan.model)
         return loan
 
@@ -137,6 +139,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                 yield
         except ENDS_RUN:
             raise
+        except standing.ModelChanged as error:
+            raise live.stop(self.run_id, error) from None
         except BaseException as error:
             cause = ModelError(
                 f"model {self.spec.name!r} cannot be loaded"

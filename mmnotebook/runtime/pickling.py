@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import threading
+import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +23,9 @@ from apache_beam.internal import cloudpickle_pickler
 from apache_beam.internal.cloudpickle import cloudpickle as beams
 from cloudpickle import cloudpickle as theirs
 
+from mmnotebook.runtime import referring
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 _MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
 _BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
 _origins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDictionary()
@@ -35,6 +39,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
+        if reduced is NotImplemented and isinstance(value, (type, *_FUNCTIONS)):
+            referring.note(str(value.__module__), value.__qualname__)
         if not isinstance(reduced, tuple) or reduced[0] not in _MAKERS:
             return reduced
         make, arguments, *state = reduced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
@@ -18,6 +18,7 @@ from mmnotebook.runtime.blocks.block import Block
 from mmnotebook.runtime.data import fields, objects, overlap, sources, writers
 from mmnotebook.runtime.keyed import pairs
 from mmnotebook.runtime.keyed.deciding import Decision, decisions
+from mmnotebook.runtime.models import registration
 from mmnotebook.runtime.streaming import entering, refreshing
 from mmnotebook.runtime.streaming.recorded import Recording
 
@@ -138,6 +139,13 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     )
 
 
+def renewed(prepared: Prepared) -> Prepared:
+    """The same with the models as they are now."""
+    models = _models(prepared.graph)
+    refreshed, _ = refreshing.models(prepared.graph, models)
+    return replace(prepared, models=models, refreshed=refreshed)
+
+
 def check_graph(graph: Any) -> None:
     """Raises RunError for what is no graph."""
     if isinstance(graph, str):
@@ -175,7 +183,7 @@ def _models(graph: Graph) -> dict[str, ModelSpec]:
             f"registered: {', '.join(registry) or 'none yet'}",
             remedy="mm.register(name, model), or %mm_model name model",
         )
-    return {name: registry[name] for name in wanted}
+    return {name: registration.current(registry[name]) for name in wanted}
 
 
 def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:

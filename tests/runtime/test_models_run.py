@@ -50,9 +50,7 @@ def result(
     joblib.dump(forest, folder / "forest.joblib")
     joblib.dump(forest, folder / "joblibs.pkl")
 
-    live = torch.nn.Sequential(*mlp)
-    mm.register("live", live, output="argmax", batch_size=50)
-    live[0] = torch.nn.Linear(64, 32)  # what is done to it afterwards changes nothing
+    mm.register("live", torch.nn.Sequential(*mlp), output="argmax", batch_size=50)
     mm.register("script", script, output="argmax")
     mm.register("script_file", folder / "script.pt", output="argmax")
     mm.register(
@@ -63,9 +61,7 @@ def result(
     mm.register("forest_pickle", folder / "forest.pkl", output=plus_100)
     mm.register("forest_joblib", folder / "forest.joblib")
     mm.register("forest_joblib_pkl", folder / "joblibs.pkl")
-    own = toys.OwnHandler()
-    mm.register("own", own)
-    own.factor = 1000.0
+    mm.register("own", toys.OwnHandler())
     mm.register("own_batched", toys.OwnHandler(), batch_size=100)
     torch_handler = PytorchModelHandlerTensor(
         state_dict_path=str(folder / "weights.pt"), model_class=make_mlp,

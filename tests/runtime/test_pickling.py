@@ -127,12 +127,14 @@ class Net(torch.nn.Module):
     def forward(self, x): return x * SCALE
 torch.save(Net().state_dict(), place + "/net.pt")
 mm.register("two", place + "/net.pt", model_class=Net)
+before = predicted("rows | two", "two", rows=[1.0])
 SCALE = 3
 mm.register("three", place + "/net.pt", model_class=Net)
-say([predicted("rows | [two, three]", "two", "three", rows=[1.0]), mine(Net.forward)])
+say([before[0], predicted("rows | [two, three]", "two", "three", rows=[1.0]), mine(Net.forward)])
 """
+        # The class is what it is when the graph runs, as a function is.
         said = kernel_script.run(START + code, tmp_path, place=str(tmp_path))
-        assert said == [[[2.0], [3.0]], True]
+        assert said == [[2.0], [[3.0], [3.0]], True]
 
     def test_a_counter_of_the_class_is_the_notebook_s(self, tmp_path: Path) -> None:
         code = """

@@ -33,11 +33,15 @@ _lock = threading.Lock()
 def of(path: str | Path) -> str:
     """The digest of a file, or of a folder's files and their names, 32 hex digits.
 
+    Of what lies in a remote store, it is of the version that the store says.
+
     Raises
     ------
     OSError
-        When it cannot be read.
+        When it cannot be read, or the store cannot be asked.
     """
+    if is_remote(path):
+        return _of_remote(str(path))
     where = os.path.abspath(path)  # noqa: PTH100 - a link stays one: it may be switched
     if not os.path.isdir(where):  # noqa: PTH112
         return of_file(where)
@@ -118,3 +122,34 @@ def _kinds() -> dict[int, str]:
             major, minor = before.split()[2].split(":")
             found[os.makedev(int(major), int(minor))] = after.split()[0]
     return found
+
+
+def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
+    """Does a folder hold more files than that, or more bytes?"""
+    if is_remote(path) or not os.path.isdir(path):  # noqa: PTH112
+        return False
+    count = size = 0
+    for _, file in _inside(path):
+        count, size = count + 1, size + os.stat(file).st_size  # noqa: PTH116
+        if count > most_files or size > most_bytes:
+            return True
+    return False
+
+
+def is_remote(path: str | Path) -> bool:
+    """Is it a text that leads to a store elsewhere?"""
+    return isinstance(path, str) and "://" in path
+
+
+def _of_remote(path: str) -> str:
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        for pattern in (path, f"{path.rstrip('/')}/**"):
+            found = FileSystems.match([pattern])[0].metadata_list
+            if found:
+                said = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
+                return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+    except Exception as error:
+        raise OSError(f"{path} cannot be asked for its version") from error
+    raise OSError(f"{path} is not there")

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from mmnotebook.graph.digests import settings
-from mmnotebook.graph.fingerprint import Identity, Unknowable, digest
+from mmnotebook.graph import fingerprint
+from mmnotebook.graph.fingerprint import Identity, Unknowable, digest_of_settings
 from mmnotebook.graph.models import ModelSpec
+from mmnotebook.runtime import referring
+from mmnotebook.runtime.models import standing
 
 
 def of(spec: ModelSpec) -> Identity:
     """Of the model as it is registered: what it predicts, and in which batches."""
-    batches = (spec.batched, spec.batch_axis, spec.output_batch_axis, spec.collate, spec.reset)
-    called = (*batches, spec.method, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
-    batch = (spec.batch_size, spec.default_batch)
-    return _known((*_loaded(spec), *batch, spec.input, spec.output, *called))
+    batches = (spec.batch_size, spec.default_batch, spec.batched, spec.batch_axis)
+    outputs = (spec.output_batch_axis, spec.output, spec.collate, spec.reset, spec.method)
+    given = (spec.input, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
+    return _identity(spec, (*batches, *outputs, *given))
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
     """Of the loaded model: two specs with one identity can share it."""
-    return _known(_loaded(spec))
+    return _identity(spec, ())
 
 
-def _loaded(spec: ModelSpec) -> tuple[Any, ...]:
-    named = (spec.framework, spec.form, spec.fingerprint, spec.device)
+def now(spec: ModelSpec) -> Identity:
+    """Of the model as it is registered, unless its files are not any more what they were."""
+    path = standing.changed(spec)
+    return of(spec) if path is None else Identity(None, f"{path} changed")
+
+
+def _identity(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
+    """Of a model, by its content; where that cannot be known, by the version that the user says."""
+    found = Identity(None, spec.unknown) if spec.unknown else _known(spec, called)
+    if spec.version is None:
+        return found
+    if found.digest is None:
+        named = (spec.framework, spec.form, spec.origin, spec.device)
+        found = fingerprint.identity((*named, *called, spec.version))
+    return replace(found, stated=True)
+
+
+def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
+    named = (spec.framework, spec.form, spec.fingerprint, spec.device, spec.version)
+    read = tuple(content for _, content in spec.files)
     made = (spec.target, _sorted(spec.params), _sorted(spec.extra), _sorted(spec.env_vars))
     shared = spec.large_model or spec.model_copies is not None
-    return (*named, *made, shared, _settings(spec))
-
-
-def _settings(spec: ModelSpec) -> list[tuple[str, Any]]:
-    """The settings that it may read as it loads or predicts; those that code names count there."""
-    libraries = settings.LIBRARIES if spec.framework == "python" else {spec.framework}
-    return settings.changed(set(libraries))
+    libraries = {spec.framework, *(module.partition(".")[0] for module, _ in spec.references)}
+    try:
+        around = (referring.content(spec.references), digest_of_settings(libraries))
+    except Unknowable as reason:
+        return Identity(None, str(reason))
+    return fingerprint.identity((*named, read, *made, shared, *called, *around))
 
 
 def _sorted(values: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(sorted(values.items()))
-
-
-def _known(value: Any) -> Identity:
-    try:
-        return Identity(digest(value))
-    except Unknowable as reason:
-        return Identity(None, str(reason))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.graph.fingerprint import Unknowable
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import frameworks, identity, settings
+from mmnotebook.runtime.models import frameworks, identity, settings, standing
 from mmnotebook.runtime.models.frameworks.base import Options
 from mmnotebook.runtime.models.warm import warm
 
@@ -59,9 +60,10 @@ def register(
         A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator,
         a Beam ``ModelHandler``, any object with a ``predict``) or the path of a file:
         TorchScript, ``.pt2``, a torch state dict (with `model_class`), an estimator saved with
-        pickle or joblib, and what other frameworks save. A live object is stored once, as it is
-        now, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is loaded:
-        register those that you trust.
+        pickle or joblib, and what other frameworks save. A run takes it as it is then: a file
+        that was written anew is loaded anew, and a live object that was trained on is stored
+        again, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is
+        loaded: register those that you trust.
     framework
         Which framework's model it is, where the target does not tell. ``"python"`` is any object
         with a ``predict`` or a function, called with a batch. Numbers, arrays, tensors and lists
@@ -193,6 +195,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
 
     A live object is stored in a private file, which the caller removes. Raises as `register` does.
     """
+    whole = dict(options)
     take = functools.partial(_taken, options)
     settings.check_name(name)
     reset = settings.reset(name, target, take("reset"))
@@ -222,6 +225,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
     framework, method = take("framework"), take("method")
     made = (take("model_class"), dict(take("model_params") or {}))
     spec = _store(name, target, framework, Options(*made, method, options), given["device"])
+    spec = replace(spec, given=replace(spec.given, whole=whole))
     spec = _in_batches(replace(spec, **given, method=method, extra=dict(options)), batch)
     settings.check_batching(spec, frameworks.by_name(spec.framework))
     _check_arguments(spec)
@@ -244,13 +248,42 @@ def _store(
         )
     named = None if framework is None else frameworks.by_name(framework)
     if isinstance(target, (str, Path)):
-        path = Path(target).expanduser()
+        path = Path(target).expanduser().absolute()
         if path.exists() or named is None or not named.named:
             target = _existing(name, path)
     found = named or frameworks.of(name, target, options)
     settings.check_options(name, found, options, device)
     found.need(name)
-    return found.store(name, target, options)
+    return standing.stored(name, target, found, options)
+
+
+def current(spec: ModelSpec) -> ModelSpec:
+    """A registered model as what it was registered from is now; where that changed, stored anew.
+
+    Raises
+    ------
+    ModelError
+        When what it is now cannot be registered.
+    """
+    given = spec.given
+    target = None if given is None else given.target()
+    try:
+        if target is None:
+            return standing.with_files_now(spec)
+        paths = [path for path, _ in spec.files]
+        state = standing.state(given.framework, target, given.options, paths)
+        if state == given.state:
+            return standing.with_learnt(spec)
+        new = spec_of(spec.name, target, **given.whole)
+    except Unknowable as reason:
+        return replace(spec, unknown=str(reason))
+    except ModelError as error:
+        raise ModelError(
+            f"model {spec.name!r} has changed since it was registered: {error.message}",
+            remedy=error.remedy,
+        ) from error
+    new = standing.with_learnt(replace(new, replaces=spec.replaces))
+    return _put(new) if registry.get(spec.name) is spec else new
 
 
 def _existing(name: str, path: Path) -> Path:
@@ -292,18 +325,14 @@ def _check_arguments(spec: ModelSpec) -> None:
 
 def _add(spec: ModelSpec) -> ModelSpec:
     before = registry.get(spec.name)
-    spec = replace(spec, replaces=before.origin if before else None)
+    return _put(replace(spec, replaces=before.origin if before else None))
+
+
+def _put(spec: ModelSpec) -> ModelSpec:
+    """Add a model, and free the loaded one that its name stood for."""
     if spec.path is not None and storage.is_ours(Path(spec.path)):
         storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)
-    if before is not None:
-        _forget(before)
+    others = [name for name in registry if name != spec.name]
+    warm.replace(spec.name, identity.of_loaded(spec).digest, others)
     return spec
-
-
-def _forget(before: ModelSpec) -> None:
-    """Free a loaded model that no name stands for any more."""
-    key = identity.of_loaded(before).digest
-    left = {identity.of_loaded(spec).digest for spec in registry.values()}
-    if key is not None and key not in left:
-        warm.forget(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,8 +161,28 @@ class WarmModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Drop a model that was replaced, once nothing uses it; it need not be warm."""
+        """Drop a model, once nothing uses it; it need not be warm."""
         self._shelf().remove(lambda entry: entry.key == key)
+        self._tell_gone()
+
+    def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
+        """Drop what a name stood for before, once nothing uses it; it need not be warm.
+
+        Parameters
+        ----------
+        key
+            What the name stands for now, which stays.
+        others
+            The names that keep a model warm which they share with this one.
+        """
+
+        def is_over(entry: Entry) -> bool:
+            if name not in entry.names or (key is not None and entry.key.startswith(key)):
+                return False
+            del entry.names[name]
+            return not any(other in entry.names for other in others)
+
+        self._shelf().remove(is_over)
         self._tell_gone()
 
     @property

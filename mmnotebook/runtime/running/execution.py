@@ -22,8 +22,9 @@ from mmnotebook.runtime import assembling, caller, events
 from mmnotebook.runtime.cache import ShardCache
 from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
+from mmnotebook.runtime.models.standing import ModelChanged
 from mmnotebook.runtime.models.warm import warm
-from mmnotebook.runtime.preparing import Prepared
+from mmnotebook.runtime.preparing import Prepared, renewed
 from mmnotebook.runtime.running import (
     checking,
     failing,
@@ -110,9 +111,13 @@ class Execution:
                     raise
         return plan(self.prepared, self.store, fresh=self.fresh)
 
-    def _heals(self, error: StorageError) -> bool:
+    def _heals(self, error: StorageError | ModelChanged) -> bool:
         """Can the run go well when it starts anew: what is damaged made again, what is missing too,
-        and what cannot be stored kept aside?"""
+        what cannot be stored kept aside, and a model taken as it is now?"""
+        if isinstance(error, ModelChanged):
+            self.prepared = renewed(self.prepared)
+            self.keys = identity.models(self.prepared)
+            return True
         if isinstance(error, Damaged):
             entries.distrust(error)
             return True
@@ -152,7 +157,7 @@ class Execution:
                 for entry in self.plan.entries.values():
                     entries.check(entry)  # what the result shows is still there
                 break
-            except StorageError as error:
+            except (StorageError, ModelChanged) as error:
                 cancelled = self.live.stopped and self.live.cause is None
                 if attempt + 1 == ATTEMPTS or cancelled or not self._heals(error):
                     raise

@@ -191,9 +191,9 @@ class Finishing:
         """The functions and models of a node as they are now, by what they are in its identity."""
         prepared = self.plan.prepared
         node = prepared.graph[name]
-        used = {f"model {m}": identity.model(prepared.models[m]) for m in node.models}
+        used = {f"model {m}": identity.model_now(prepared.models[m]) for m in node.models}
         if name in prepared.refreshed:
-            used[f"model {node['model']}"] = identity.model(prepared.refreshed[name])
+            used[f"model {node['model']}"] = identity.model_now(prepared.refreshed[name])
         for f in node.functions:
             used[f"function {f}"] = identity.function(prepared.functions[f])
         return used

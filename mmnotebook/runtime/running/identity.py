@@ -38,6 +38,11 @@ def model(spec: ModelSpec) -> Identity:
     return identity_of.of(spec)
 
 
+def model_now(spec: ModelSpec) -> Identity:
+    """Of a registered model, with no digest when its files are not any more what they were."""
+    return identity_of.now(spec)
+
+
 def files(plan: Plan) -> Identity:
     """Of the elements in files: the files' content and names."""
     return _known(identity.of_files, plan)

@@ -76,6 +76,7 @@ def test_live_and_in_a_folder_it_gives_what_encode_gives(
 
 def test_what_was_set_on_a_live_model_counts(encoder: SentenceTransformer) -> None:
     before = mm.register("whole", encoder)
+    whole = mm.run(mm.pipeline("texts | whole", texts=TEXTS))
     encoder.truncate_dim = 4
     try:
         cut = mm.register("cut", encoder)
@@ -83,8 +84,11 @@ def test_what_was_set_on_a_live_model_counts(encoder: SentenceTransformer) -> No
     finally:
         encoder.truncate_dim = None
     assert cut.fingerprint != before.fingerprint
-    assert {len(vector) for vector in r["whole"]["prediction"]} == {16}
+    assert {len(vector) for vector in whole["whole"]["prediction"]} == {16}
+    # A live model is what it is when the graph runs.
+    assert {len(vector) for vector in r["whole"]["prediction"]} == {4}
     assert {len(vector) for vector in r["cut"]["prediction"]} == {4}
+    assert "its model whole changed" in r.why["whole"]
 
 
 def test_a_cross_encoder_scores_pairs(cross: CrossEncoder, tmp_path: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, nearest, one_line, shown
-from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.data import contents
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Framework:
         every framework has; `method` and `extra` too.
     handler
         The Beam ModelHandler that loads and runs the model of a spec, made anew at each call.
+    content
+        The digest of a live object of it. Raises `Unknowable` where there is none.
     extra
         The keywords of `register` that are its own; they lie in `ModelSpec.extra`.
     devices
@@ -76,6 +78,7 @@ class Framework:
     claims: Callable[[Any], bool]
     store: Callable[[str, Any, Options], ModelSpec]
     handler: Callable[[ModelSpec], Any]
+    content: Callable[[Any], str] = digest
     extra: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("CPU",)
     uses: tuple[str, ...] = ()
@@ -101,24 +104,23 @@ def _there(module: str) -> bool:
 
 
 def of_file(
-    name: str, framework: str, form: str, path: Path, origin: str | None = None
+    name: str,
+    framework: str,
+    form: str,
+    path: Path,
+    origin: str | None = None,
+    beside: Iterable[str] = (),
 ) -> ModelSpec:
-    """The spec of a model in a file or a folder, with the fingerprint of its content."""
-    path = path.resolve()
-    return ModelSpec(
-        name, framework, form, origin or str(path), str(path), storage.fingerprint(path)
-    )
+    """The spec of a model in a file or a folder, with the fingerprint of its content.
 
-
-def of_object(spec: ModelSpec, model: Any) -> ModelSpec:
-    """The spec with the fingerprint of the live object where that can be taken.
-
-    Stored twice, or in two processes, the same object need not give the same file.
+    `beside` are the paths of what it is loaded from besides.
     """
-    try:
-        return replace(spec, fingerprint=digest(model))
-    except Unknowable:
-        return spec
+    held = [(one, contents.of(one)) for one in beside]
+    path = path.resolve()
+    content, where = contents.of(path), str(path)
+    fingerprint = digest((content, [one for _, one in held])) if held else content
+    spec = ModelSpec(name, framework, form, origin or where, where, fingerprint)
+    return replace(spec, files=((where, content), *held))
 
 
 def unpicklable(name: str, target: Any, error: Exception) -> ModelError:

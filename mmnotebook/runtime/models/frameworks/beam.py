@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 from mmnotebook.errors import ModelError
-from mmnotebook.graph.fingerprint import Unknowable, digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import pickling
@@ -35,10 +34,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         content = pickling.dumps(target)
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
-    try:
-        fingerprint = digest(target)
-    except Unknowable:
-        fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
+    fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
     # A copy, so that what the user later changes in theirs does not change what runs.
     return ModelSpec(
         name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime.data import storage
@@ -62,6 +63,11 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     return spec
 
 
+def _content(model: Any) -> str:
+    # Its public way is through a file.
+    return digest((type(model), model._serialize_model()))
+
+
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     spec = of_file(name, "catboost", "model", path)
     spec = replace(spec, target=options.model_class, params=dict(options.model_params))
@@ -108,5 +114,6 @@ FRAMEWORK = Framework(
     claims=_claims,
     store=_store,
     handler=_handler,
+    content=_content,
     uses=("model_class", "model_params", "method"),
 )

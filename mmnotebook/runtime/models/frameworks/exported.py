@@ -32,10 +32,13 @@ def store(name: str, program: Any) -> ModelSpec:
         raise base.unpicklable(name, program, error) from error
     path.chmod(0o600)
     spec = base.of_file(name, "torch", "exported", path, "ExportedProgram")
-    # The archive carries an id of its own: the same program gives another file each time.
+    return replace(spec, batch_size=batch, input_names=_names(program))
+
+
+def content(program: Any) -> str:
+    """The digest of a live program: its archive has an id of its own each time that it is saved."""
     parts = (str(program.graph), str(program.call_spec), program.state_dict, program.constants)
-    names = _names(program)
-    return replace(spec, fingerprint=digest(parts), batch_size=batch, input_names=names)
+    return digest(parts)
 
 
 def from_file(name: str, path: Path) -> ModelSpec:

@@ -19,7 +19,6 @@ from mmnotebook.runtime.models.frameworks.base import (
     not_fitted,
     not_mine,
     of_file,
-    of_object,
     starts_with,
     unloadable,
     unpicklable,
@@ -52,7 +51,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             pickling.dump(target, file, protocol=5)
     except Exception as error:
         raise unpicklable(name, target, error) from error
-    spec = of_object(of_file(name, "lightgbm", "pickle", path, kind), target)
+    spec = of_file(name, "lightgbm", "pickle", path, kind)
     return replace(spec, input_names=naming.of_columns(columns(target)))
 
 

@@ -11,7 +11,7 @@ from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.runtime.data import storage
+from mmnotebook.runtime.data import contents, storage
 from mmnotebook.runtime.models.frameworks import onnx_session
 from mmnotebook.runtime.models.frameworks.base import (
     Framework,
@@ -60,10 +60,8 @@ def _of_session(name: str, session: Any) -> ModelSpec:
 
 
 def _of_path(name: str, path: Path) -> ModelSpec:
-    """The spec of a file, whose fingerprint is of its external data too."""
-    spec = of_file(name, "onnx", "onnx", path)
-    beside = [storage.fingerprint(file) for file in _external(path)]
-    return replace(spec, fingerprint=digest((spec.fingerprint, beside))) if beside else spec
+    """The spec of a file, and of those beside it that hold its external data."""
+    return of_file(name, "onnx", "onnx", path, beside=map(str, _external(path)))
 
 
 def _external(path: Path) -> list[Path]:
@@ -78,6 +76,14 @@ def _external(path: Path) -> list[Path]:
     said = [{e.key: e.value for e in t.external_data} for t in tensors if uses_external_data(t)]
     names = sorted({entries["location"] for entries in said if "location" in entries})
     return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
+def _digest(model: Any) -> str:
+    if is_a(model, _SESSION):
+        made_from = onnx_session.source(model)
+        known = contents.of(made_from) if isinstance(made_from, Path) else made_from
+        return digest((known, sorted(onnx_session.settings(model).items())))
+    return digest(_content(type(model).__name__, model))
 
 
 def _content(name: str, model: Any) -> bytes:
@@ -139,6 +145,7 @@ FRAMEWORK = Framework(
     claims=_claims,
     store=_store,
     handler=_handler,
+    content=_digest,
     devices=("CPU", "GPU"),
     uses=("method",),
 )

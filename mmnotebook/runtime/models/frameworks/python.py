@@ -12,7 +12,7 @@ from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import naming
+from mmnotebook.runtime.models import holding, naming
 from mmnotebook.runtime.models.frameworks import base, pickles
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -39,7 +39,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
             raise base.not_mine(name, target, FRAMEWORK)
         held, form = pickles.load(name, target)
         _check(name, held, options.method)
-        spec = base.of_file(name, "python", form, target)
+        spec = base.of_file(name, "python", form, target, beside=holding.paths(held))
         return replace(spec, input_names=naming.of_estimator(held))
     _check(name, target, options.method)
     path = storage.new_folder("model") / f"{name}.pkl"
@@ -49,7 +49,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
     origin = getattr(target, "__name__", type(target).__name__)
-    spec = base.of_object(base.of_file(name, "python", "pickle", path, origin), target)
+    spec = base.of_file(name, "python", "pickle", path, origin)
     return replace(spec, input_names=naming.of_estimator(target))
 
 

@@ -94,8 +94,7 @@ def _stored(name: str, target: Any) -> ModelSpec:
             torch.save(target, file, pickle_module=pickling)
     except Exception as error:
         raise unpicklable(name, target, error) from error
-    spec = of_file(name, "sentence_transformers", "module", path, type(target).__name__)
-    return replace(spec, fingerprint=_content(target) or spec.fingerprint)
+    return of_file(name, "sentence_transformers", "module", path, type(target).__name__)
 
 
 def _content(model: Any) -> str | None:

@@ -11,7 +11,7 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import pickling
 from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import naming
+from mmnotebook.runtime.models import holding, naming
 from mmnotebook.runtime.models.frameworks import base, pickles
 from mmnotebook.runtime.models.frameworks.base import Framework, Options
 
@@ -28,7 +28,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     if isinstance(target, Path):
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
-        spec = base.of_file(name, "sklearn", form, target)
+        spec = base.of_file(name, "sklearn", form, target, beside=holding.paths(estimator))
         return replace(spec, input_names=naming.of_estimator(estimator))
     if not claims(target):
         raise base.not_mine(name, target, FRAMEWORK)
@@ -40,7 +40,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
             pickling.dump(target, file, protocol=5)
     except Exception as error:
         raise base.unpicklable(name, target, error) from error
-    spec = base.of_object(base.of_file(name, "sklearn", "pickle", path, kind), target)
+    spec = base.of_file(name, "sklearn", "pickle", path, kind)
     return replace(spec, input_names=naming.of_estimator(target))
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmnotebook.errors import ModelError, nearest, one_line
-from mmnotebook.graph.fingerprint import digest
+from mmnotebook.graph.fingerprint import digest, digest_of_classes
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
@@ -52,11 +54,28 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             "save it: model.save('m.keras'), tf.saved_model.save(module, 'folder')",
         ) from error
     spec = of_file(name, "tensorflow", "keras" if keras else "saved_model", path, origin=kind)
-    if keras:
-        # Saved twice, a model gives two different files: the times of the zip's entries.
-        weights = [weight.numpy() for weight in target.weights]
-        spec = replace(spec, fingerprint=digest((target.to_json(), weights)))
     return _tried(spec, options, Path(kind))
+
+
+def _content(model: Any) -> str:
+    """The digest of a live model: the file that it is saved to is another one each time."""
+    if is_a(model, _KERAS):
+        layers = {type(layer) for layer in model._flatten_layers()}
+        made_of = [model.to_json(), [weight.numpy() for weight in model.weights]]
+    else:
+        layers = {type(part) for part in (model, *model.submodules)}
+        made_of = [[(one.name, one.numpy()) for one in model.variables], _plain(model)]
+    kinds = sorted(layers, key=lambda kind: (kind.__module__, kind.__qualname__))
+    return digest((made_of, digest_of_classes(kinds)))
+
+
+def _plain(module: Any) -> list[Any]:
+    """The attributes of a module and those in it that are neither modules nor TensorFlow's."""
+    plain = (str, int, float, bool, type(None), np.ndarray)
+    return [
+        {name: held for name, held in vars(part).items() if isinstance(held, plain)}
+        for part in (module, *module.submodules)
+    ]
 
 
 def _save(target: Any, path: Path, keras: bool) -> None:
@@ -170,6 +189,7 @@ FRAMEWORK = Framework(
     claims=_claims,
     store=_store,
     handler=_handler,
+    content=_content,
     devices=("CPU", "GPU"),
     uses=("model_class", "model_params", "method"),
 )

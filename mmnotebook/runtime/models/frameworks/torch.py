@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.runtime import pickling
@@ -54,6 +55,17 @@ def handler(spec: ModelSpec) -> Any:
     return TorchHandler(spec)
 
 
+def content(model: Any) -> str:
+    """The digest of a live module or program; of what is compiled, the digest of its code."""
+    import torch
+
+    if is_a(model, {exported.CLASS}):
+        return exported.content(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        return digest((str(model.inlined_graph), model.state_dict(), model.training))
+    return digest(model)
+
+
 def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
     import torch
 
@@ -69,7 +81,7 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
         raise base.unpicklable(name, module, error) from error
     form = "torchscript" if scripted else "module"
     spec = base.of_file(name, "torch", form, path, type(module).__name__)
-    return base.of_object(_named(spec, module, options), module)
+    return _named(spec, module, options)
 
 
 def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
@@ -228,6 +240,7 @@ FRAMEWORK = Framework(
     claims=claims,
     store=store,
     handler=handler,
+    content=content,
     devices=("CPU", "GPU"),
     uses=("model_class", "model_params", "method"),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.fingerprint import digest
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
@@ -58,11 +59,21 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
         ) from error
     spec = of_file(name, "xgboost", "model" if sklearn_like else "booster", path, origin=kind)
     if sklearn_like:
-        kept = {key: value for key, value in target.get_params().items() if key in _KEPT}
-        spec = replace(spec, target=type(target), params=kept)
+        spec = replace(spec, target=type(target), params=_kept(target))
     model = load(spec)
     check_method(name, model, options.method)
     return replace(spec, input_names=_names(model))
+
+
+def _content(model: Any) -> str:
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    return digest((type(model), bytes(booster.save_raw("ubj")), _kept(model)))
+
+
+def _kept(model: Any) -> dict[str, Any]:
+    """The arguments of a scikit-learn-like model that the file does not keep."""
+    given = model.get_params() if hasattr(model, "get_params") else {}
+    return {key: value for key, value in given.items() if key in _KEPT}
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
@@ -123,6 +134,7 @@ FRAMEWORK = Framework(
     claims=_claims,
     store=_store,
     handler=_handler,
+    content=_content,
     devices=("CPU", "GPU"),
     uses=("model_class", "model_params", "method"),
 )
