@@ -28,6 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import lightgbm
 import numpy as np
 import onnx
@@ -770,17 +771,23 @@ class TestObserved:
 
 def live_run(function: Callable[[Any], Any], data: Any) -> Record:
     """The record of a node `f` in a real run."""
-    records = {}
+    return records_of(mm.pipeline("d | f", d=data, f=function), f=function)["f"]
+
+
+def records_of(graph: Any, **functions: Any) -> dict[str, Record]:
+    """The records of some nodes in a real run."""
+    records: dict[str, Record] = {}
     begin = live.start
 
     def start(run: live.Live) -> None:
-        records["f"] = run.records["f"] = Record([function])
+        records.update({name: Record([one]) for name, one in functions.items()})
+        run.records.update(records)
         begin(run)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live, "start", start)
-        mm.run(mm.pipeline("d | f", d=data, f=function), progress=False, fresh=True)
-    return records["f"]
+        mm.run(graph, progress=False, fresh=True)
+    return records
 
 
 class TestInARun:
@@ -796,6 +803,16 @@ class TestInARun:
         record = live_run(lambda x: {"twice": x * 2, "text": str(x)}, list(range(10_000)))
         assert record.complete
         assert record.observed() == Observed()
+
+    def test_a_model_is_observed_where_it_is_loaded_and_called(self, tmp_path: Path) -> None:
+        path = tmp_path / "forest.joblib"
+        joblib.dump(RandomForestClassifier(3, random_state=0).fit(ROWS, LABELS), path)
+        mm.register("observed_forest", str(path))
+        graph = mm.pipeline("d | observed_forest", d=list(ROWS))
+        record = records_of(graph, observed_forest=None)["observed_forest"]
+        assert record.complete, record.unwatched
+        assert record.entered > 1
+        assert (record.observed().volatile, record.observed().network) == ("", False)
 
     def test_one_that_fails_does_too(self) -> None:
         record = live_run(lambda x: 1 / (x - 1), list(range(50)))
