@@ -12,10 +12,12 @@ _MODULES = re.compile(r"\b(own|deeper)\b")
 
 
 # A function is sent into a run by value, with the globals that its code names: these ask for more.
-_NOT_IN_RUNS = re.compile(r"globals\(\)\['|eval\(|__globals__|f_globals|__getstate__|\(A, \(\)\)")
+_NOT_IN_RUNS = re.compile(
+    r"globals\(\)\['|eval\(|__globals__|f_globals|__getstate__|Struct|\(A, \(\)\)"
+)
 # What is pickled by the name that it has in `__main__`, or by no way at all.
 _OF_MAIN = re.compile(
-    r"functools.*cache|cached_property|singledispatch|Struct|contextvars|weakref|threading"
+    r"functools.*cache|cached_property|singledispatch|contextvars|weakref|threading"
 )
 
 

@@ -36,7 +36,6 @@ class Live:
     options: str = ""
     data: str = "data"
     pre: bool = True
-    slow: bool = False
 
     def edits(self) -> Iterator[Edit]:
         text = f"{_TOP}{self.make}\n"
@@ -112,6 +111,7 @@ class File:
 
 _SK = "from sklearn.linear_model import LinearRegression as L\n"
 _TREES = "X, y = made.ROWS, made.targets\n"
+_INSIDE = "np.array([[0.1, 0.2], [0.4, 0.9]], 'float32')"
 
 LIVE = [
     Live(
@@ -189,6 +189,7 @@ LIVE = [
         _TREES + "import xgboost\nm = xgboost.XGBRegressor(n_estimators=2, n_jobs=1).fit(X, y(@@))",
         ("_ = m.fit(X, y(5))", "m.get_booster().set_attr(hunted='1')\n_ = m.fit(X, y(9), xgb_model=m.get_booster())"),
         "m.predict(rows)",
+        data=_INSIDE,
     ),
     Live(
         "XGBoost's Booster",
@@ -196,6 +197,7 @@ LIVE = [
         ("m.update(D(X, y(50)), 3)", "m.load_model(xgboost.train({'nthread': 1}, D(X, y(7)), 2).save_raw())"),
         "m.predict(D(rows))",
         pre=False,
+        data=_INSIDE,
     ),
     Live(
         "LightGBM",
@@ -203,12 +205,13 @@ LIVE = [
         "min_child_samples=2).fit(X, y(@@))",
         ("_ = m.fit(X, y(5))",),
         "m.predict(rows)",
+        data=_INSIDE,
     ),
     Live(
         "LightGBM's Booster",
         _TREES + "import lightgbm\nP = {'num_threads': 1, 'verbose': -1, 'min_data_in_leaf': 2}\n"
         "m = lightgbm.train(P, lightgbm.Dataset(X, y(@@), free_raw_data=False), 2)",
-        ("_ = m.model_from_string(lightgbm.train(P, lightgbm.Dataset(X, y(7)), 2).model_to_string())", "_ = m.set_leaf_output(0, 0, 42.0)"),
+        ("_ = m.model_from_string(lightgbm.train(P, lightgbm.Dataset(X, y(7)), 2).model_to_string())", "_ = [m.set_leaf_output(t, n, 42.0) for t in (0, 1) for n in (0, 1)]"),
         "m.predict(rows)",
         pre=False,
     ),
@@ -216,8 +219,9 @@ LIVE = [
         "CatBoost",
         _TREES + "import catboost\nC = {'iterations': 2, 'verbose': 0, 'thread_count': 1, "
         "'allow_writing_files': False}\nm = catboost.CatBoostRegressor(**C).fit(X, y(@@))",
-        ("_ = m.fit(X, y(5))", "m.set_scale_and_bias(3, 1)"),
+        ("_ = m.fit(X, y(5))", "m.set_scale_and_bias(3, [1.0])"),
         "m.predict(rows)",
+        data=_INSIDE,
     ),
     Live(
         "Keras",
@@ -249,9 +253,9 @@ LIVE = [
     ),
     Live(
         "Hugging Face pipeline",
-        "m = made.text_pipeline(@@)",
+        "import torch\nm = made.text_pipeline(@@)",
         ("m.model.classifier.bias.data += torch.tensor([9.0, 0.0, 0.0])", "m.model.config.id2label[0] = m.model.config.id2label[2] = 'Z'"),
-        "[round(m(t)[0]['score'], 4) if False else m(t)[0] for t in rows]",
+        "[m(t)[0] for t in rows]",
         options=", batch_size=1",
         data="texts",
         pre=False,
@@ -326,7 +330,7 @@ FILES = [
     File("CatBoost file", "m.cbm", "import catboost\n catboost.CatBoostRegressor(iterations=2, verbose=0, thread_count=1, allow_writing_files=False).fit(made.ROWS, made.targets(k)).save_model(p)", "import catboost\n return catboost.CatBoostRegressor().load_model(p).predict(rows)", ", framework='catboost'"),
     File("Keras file", "m.keras", "made.keras_model(k).save(p)", "import keras\n return np.asarray(keras.models.load_model(p)(rows))"),
     File("Keras weights", "m.weights.h5", "made.keras_model(k).save_weights(p)", "m = made.keras_model(0)\n m.load_weights(p)\n return np.asarray(m(rows))", ", model_class=made.keras_model, model_params={'factor': 0}"),
-    File("SavedModel folder", "saved", "made.keras_model(k).export(p, verbose=False)", "import tensorflow as tf\n return np.asarray(tf.saved_model.load(p).serve(rows))"),
+    File("SavedModel folder", "saved", "made.keras_model(k).export(p, verbose=False)", "import tensorflow as tf\n m = tf.saved_model.load(p)\n return np.asarray(m.serve(rows))"),
     File("Hugging Face folder", "bert", "made.classifier(k).save_pretrained(p)", "import torch, transformers\n return transformers.BertForSequenceClassification.from_pretrained(p)(torch.as_tensor(rows)).logits.detach()", data="np.array([[5, 6, 7], [8, 9, 5]])"),
     File("sentence-transformers folder", "st", "made.encoder(k, T + 'bert').save_pretrained(p)", "from sentence_transformers import SentenceTransformer\n return SentenceTransformer(p, device='cpu').encode(rows)", data="texts"),
 ]  # fmt: skip
@@ -354,10 +358,9 @@ HANDLERS: list[Edit] = [
     *_handler("Beam's handler for torch", "m.pt", _SAVE["state dict"].save, f"{_H}.pytorch_inference import PytorchModelHandlerTensor as H\n{_TENSORS}m = H(state_dict_path=p, model_class=made.linear, model_params={{{{'factor': 0}}}})", _SAVE["state dict"].answers),
     *_handler("Beam's handler for TorchScript", "m.pt", _SAVE["TorchScript file"].save, f"{_H}.pytorch_inference import PytorchModelHandlerTensor as H\n{_TENSORS}m = H(torch_script_model_path=p)", _SAVE["TorchScript file"].answers),
     *_handler("Beam's handler for ONNX", "m.onnx", _SAVE["ONNX file"].save, f"{_H}.onnx_inference import OnnxModelHandlerNumpy as H\nm = H(model_uri=p)", _SAVE["ONNX file"].answers),
-    *_handler("Beam's handler for XGBoost", "m.json", _SAVE["XGBoost file"].save, f"{_H}.xgboost_inference import XGBoostModelHandlerNumpy as H\nimport xgboost\nm = H(model_class=xgboost.XGBRegressor, model_state=p)", _SAVE["XGBoost file"].answers),
     *_handler("handler of the notebook's over a path", "m.joblib", _SAVE["joblib file"].save, f"import joblib\n{_H}.base import ModelHandler, PredictionResult as P\nclass H(ModelHandler):\n def __init__(self, p): self.p = p\n def load_model(self): return joblib.load(self.p)\n def run_inference(self, batch, model, inference_args=None): return [P(x, y) for x, y in zip(batch, model.predict(np.stack(batch)))]\nm = H(p)", _SAVE["joblib file"].answers),
     *_handler("object that loads from its path", "m.npy", "np.save(p, np.array([k, k]))", "class Lazy:\n def __init__(self, p): self.p = p\n def predict(self, batch): return np.stack(batch) @ np.load(self.p)\nm = Lazy(p)", "return m.predict(rows)"),
-    *_handler("object whose __setstate__ loads", "m.npy", "np.save(p, np.array([k, k]))", "class Box:\n def __init__(self, p): self.__setstate__({{'p': p}})\n def __getstate__(self): return {{'p': self.p}}\n def __setstate__(self, s):\n  self.p = s['p']\n  self.w = np.load(self.p)\n def predict(self, batch): return np.stack(batch) @ self.w\nm = Box(p)".replace("{{", "{{{{").replace("}}", "}}}}") if False else "class Box:\n def __init__(self, p): self.__setstate__(dict(p=p))\n def __getstate__(self): return dict(p=self.p)\n def __setstate__(self, s):\n  self.p = s['p']\n  self.w = np.load(self.p)\n def predict(self, batch): return np.stack(batch) @ self.w\nm = Box(p)", "return rows @ np.load(p)"),
+    *_handler("object whose __setstate__ loads", "m.npy", "np.save(p, np.array([k, k]))", "class Box:\n def __init__(self, p): self.__setstate__(dict(p=p))\n def __getstate__(self): return dict(p=self.p)\n def __setstate__(self, s):\n  self.p = s['p']\n  self.w = np.load(self.p)\n def predict(self, batch): return np.stack(batch) @ self.w\nm = Box(p)", "return rows @ np.load(p)"),
 ]  # fmt: skip
 
 _SUM = (
@@ -369,7 +372,7 @@ _OWN = (
     + _SUM.format(1, "@@")
     + '""")\nimport OWN\nimport joblib, os, pickle, sys\n'
 )
-_KEPT = "if not os.path.exists(T + 'm'): {}\nmm.register(M, T + 'm', framework='python')\ndef truth():\n m = {}\n return m.predict(data)"
+_KEPT = "if not os.path.exists(T + 'm.pkl'): {}\nmm.register(M, T + 'm.pkl', framework='python')\ndef truth():\n m = {}\n return m.predict(data)"
 _PACKAGE = (
     _TOP + "import importlib, os, shutil, sys\nL = T + 'site-packages/'\n"
     "for n in os.listdir(L) if os.path.exists(L) else []:\n"
@@ -387,8 +390,8 @@ _BATCH = "def truth(): return m.predict(data)\n"
 CODE_OF_MODELS: list[Edit] = [
     *edited(
         "class of a saved model edited",
-        (_OWN + _KEPT.format("joblib.dump(OWN.Sum(), T + 'm')", "joblib.load(T + 'm')"), "1.0", "2.0"),
-        (_OWN + _KEPT.format("pickle.dump(OWN.Sum(), open(T + 'm', 'wb'))", "pickle.load(open(T + 'm', 'rb'))"), "1.0", "2.0"),
+        (_OWN + _KEPT.format("joblib.dump(OWN.Sum(), T + 'm.pkl')", "joblib.load(T + 'm.pkl')"), "1.0", "2.0"),
+        (_OWN + _KEPT.format("pickle.dump(OWN.Sum(), open(T + 'm.pkl', 'wb'))", "pickle.load(open(T + 'm.pkl', 'rb'))"), "1.0", "2.0"),
         (_OWN + "m = OWN.Sum()\nmm.register(M, m)\n" + _BATCH, "1.0", "2.0"),
         (_OWN + "m = OWN.Sum().predict\nmm.register(M, m, framework='python')\ndef truth(): return m(data)", "1.0", "2.0"),
         graph="data | M",
@@ -415,8 +418,8 @@ CODE_OF_MODELS: list[Edit] = [
     ),
     *edited(
         "installed package of a model upgraded",
-        (_PACKAGE + "import joblib\nif not os.path.exists(T + 'm'): joblib.dump(OWN.Sum(), T + 'm')\nmm.register(M, T + 'm', framework='python')\n"
-         "def truth(): return joblib.load(T + 'm').predict(data)", "1", "2"),
+        (_PACKAGE + "import joblib\nif not os.path.exists(T + 'm.pkl'): joblib.dump(OWN.Sum(), T + 'm.pkl')\nmm.register(M, T + 'm.pkl', framework='python')\n"
+         "def truth(): return joblib.load(T + 'm.pkl').predict(data)", "1", "2"),
         (_PACKAGE + "m = OWN.Sum()\nmm.register(M, m)\n" + _BATCH, "1", "2"),
         (_PACKAGE + "def f(x): return OWN.Sum().predict([x])[0]\ndef truth(): return [f(x) for x in data]", "1", "2"),
         only="restart",
@@ -424,8 +427,8 @@ CODE_OF_MODELS: list[Edit] = [
     ),
     *edited(
         "installed package edited in place",
-        (_SAME_VERSION + "import joblib\nif not os.path.exists(T + 'm'): joblib.dump(OWN.Sum(), T + 'm')\nmm.register(M, T + 'm', framework='python')\n"
-         "def truth(): return joblib.load(T + 'm').predict(data)", "1", "2"),
+        (_SAME_VERSION + "import joblib\nif not os.path.exists(T + 'm.pkl'): joblib.dump(OWN.Sum(), T + 'm.pkl')\nmm.register(M, T + 'm.pkl', framework='python')\n"
+         "def truth(): return joblib.load(T + 'm.pkl').predict(data)", "1", "2"),
         (_SAME_VERSION + "m = OWN.Sum()\nmm.register(M, m)\n" + _BATCH, "1", "2"),
         only="restart",
         graph="data | M",

@@ -21,7 +21,7 @@ from tests.runtime.hunt import tables
 ROOT = Path(__file__).parents[3]
 AT_ONCE = 2  # kernels
 PATIENCE = 600
-QUICK = 24  # edits
+QUICK = 16  # edits
 
 
 class Quiet(SimpleHTTPRequestHandler):
