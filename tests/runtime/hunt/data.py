@@ -141,62 +141,56 @@ def total(v): return sum(v.values())
 """
 
 
-def _graph(kind: str, *rows: tuple[str, str, str, str, str]) -> list[Edit]:
-    """Edits of a graph, with what is true before and after."""
-    made = []
-    for text, one, other, before, after in rows:
-        top = _TOP + f"\ndef truth(): return {before}"
-        [edit] = regraphed(kind, (text, one, other), top=top)
-        made.append(
-            Edit(
-                kind, edit.before, f"def truth(): return {after}", graph=edit.graph, then=edit.then
-            )
-        )
-    return made  # fmt: skip
-
-
 GRAPHS: list[Edit] = [
-    *_graph(
+    *regraphed(
         "graph: order of the steps",
         ("out = data | @@", "one | two", "two | one", "[20, 30, 40]", "[11, 21, 31]"),
         ("out = data | @@", "one | filter(even)", "filter(even) | one", "[2, 4]", "[3]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: another function",
         ("out = data | @@", "one", "two", "[2, 3, 4]", "[10, 20, 30]"),
         ("out = data | filter(@@)", "even", "odd", "[2]", "[1, 3]"),
         ("out = data | flat_map(@@)", "few", "pair", "[1, 2, 3]", "[1, 1, 2, 2, 3, 3]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: kind of the step",
         ("out = data | @@(few)", "map", "flat_map", "[[1], [2], [3]]", "[1, 2, 3]"),
         ("out = data | @@(even)", "map", "filter", "[False, True, False]", "[2]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: fields that are selected",
         ("out = rows['@@'] | one", "a", "b", "[2, 3]", "[11, 21]"),
         ("out = rows[@@] | row", "['a', 'b']", "['b', 'a']", "[['1', '10'], ['2', '20']]", "[['10', '1'], ['20', '2']]"),
         ("out = rows.drop('@@') | row", "a", "b", "[['10'], ['20']]", "[['1'], ['2']]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: names in a join",
         ("p = data | one\nq = data | two\nout = {'l': @@} | left", "p, 'r': q", "q, 'r': p", "[2, 3, 4]", "[10, 20, 30]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: branches of a switch",
         ("out = data | switch(@@, p=one, q=two) | one", "low", "high", "[3, 4, 31]", "[3, 21, 31]"),
         ("out = data | switch(low, p=@@) | one", "one, q=two", "two, q=one", "[3, 4, 31]", "[11, 21, 5]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: members of a list",
         ("p = data | one\nq = data | two\nout = @@ | total", "[p, q]", "[p]", "[12, 23, 34]", "[2, 3, 4]"),
         ("p = data | one\nq = data | two\nout = [p, q] | @@()", "mean", "stack", "[6.0, 11.5, 17.0]", "[[2, 10], [3, 20], [4, 30]]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: what is missing in a join",
         ("p = data | filter(even)\nout = [data, p] | map(total, missing='@@')", "skip", "use rest", "[4]", "[1, 4, 3]"),
+        top=_TOP,
     ),
-    *_graph(
+    *regraphed(
         "graph: pins of a split",
         (
             "out = data | split(one=0.5, two=0.5, pin={'0': 'one', '1': 'one', '2': '@@'})",
@@ -205,5 +199,6 @@ GRAPHS: list[Edit] = [
             "[[2, 3, 4], []]\ndef seen(r, out): return [r[n]['value'].tolist() for n in ('one', 'two')]",
             "[[2, 3], [30]]",
         ),
+        top=_TOP,
     ),
 ]  # fmt: skip

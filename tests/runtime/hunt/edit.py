@@ -60,6 +60,7 @@ class Edit:
     def shown(self) -> str:
         """Its cells in one short line."""
         cells = self.after if self.expects in ("new", "same") else self.before
+        cells = self.then or cells
         return " ; ".join(line.strip() for line in cells.splitlines() if line.strip())
 
 
@@ -76,13 +77,16 @@ def followed(kind: str, *rows: tuple[str, str], top: str = "", **options: Any) -
     return [_edit(kind, top + text, then, options) for text, then in rows]
 
 
-def regraphed(kind: str, *rows: tuple[str, str, str], top: str = "", **options: Any) -> list[Edit]:
-    """Edits of a graph: its text, and what stands in it for `@@` before and after."""
-    return [
-        replace(_edit(kind, top, "", options), graph=text.replace("@@", one),
-                then=text.replace("@@", other))
-        for text, one, other in rows
-    ]  # fmt: skip
+def regraphed(
+    kind: str, *rows: tuple[str, str, str, str, str], top: str = "", **options: Any
+) -> list[Edit]:
+    """Edits of a graph: its text, what stands in it for `@@`, and what is true before and after."""
+    made = []
+    for text, one, other, *truths in rows:
+        before, after = (f"def truth(): return {truth}" for truth in truths)
+        graphs = {"graph": text.replace("@@", one), "then": text.replace("@@", other)}
+        made.append(_edit(kind, f"{top}\n{before}", after, graphs | options))
+    return made
 
 
 def untouched(edits: list[Edit]) -> Iterator[Edit]:

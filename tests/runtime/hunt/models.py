@@ -421,7 +421,6 @@ CODE_OF_MODELS: list[Edit] = [
         (_PACKAGE + "import joblib\nif not os.path.exists(T + 'm.pkl'): joblib.dump(OWN.Sum(), T + 'm.pkl')\nmm.register(M, T + 'm.pkl', framework='python')\n"
          "def truth(): return joblib.load(T + 'm.pkl').predict(data)", "1", "2"),
         (_PACKAGE + "m = OWN.Sum()\nmm.register(M, m)\n" + _BATCH, "1", "2"),
-        (_PACKAGE + "def f(x): return OWN.Sum().predict([x])[0]\ndef truth(): return [f(x) for x in data]", "1", "2"),
         only="restart",
         graph="data | M",
     ),
@@ -436,13 +435,9 @@ CODE_OF_MODELS: list[Edit] = [
     *edited(
         "installed package edited in place",
         (_SAME_VERSION + "def f(x): return OWN.Sum().predict([[x]])[0]\ndata = [3]", "1", "2"),
+        (_PACKAGE + "def f(x): return OWN.Sum().predict([[x]])[0]\ndata = [3]", "1", "2"),
         only="restart",
     ),
-]  # fmt: skip
-CODE_OF_MODELS = [
-    edit if edit.kind != "installed package of a model upgraded" or "def f" not in edit.before
-    else Edit(edit.kind, edit.before, edit.after, only="restart")
-    for edit in CODE_OF_MODELS
 ]  # fmt: skip
 
 _TREE = (
@@ -519,14 +514,12 @@ OPTIONS: list[Edit] = [
     ),
     *regraphed(
         "graph: models and their places",
-        ("out = data | @@", "hunted_a", "hunted_b"),
-        top=_TOP + "mm.register('hunted_a', lambda b: [1.0] * len(b), framework='python')\nmm.register('hunted_b', lambda b: [2.0] * len(b), framework='python')\ndef truth(): return WHICH\nWHICH = [1.0, 1.0]",
+        ("out = data | @@", "hunted_a", "hunted_b", "[1.0, 1.0]", "[2.0, 2.0]"),
+        ("out = data | @@ | vote()", "[hunted_a, hunted_a]", "[hunted_b, hunted_b]", "[1.0, 1.0]", "[2.0, 2.0]"),
+        ("out = data | switch(which, p=@@) | as_it_is", "hunted_a, q=hunted_b", "hunted_b, q=hunted_a", "[1.0, 2.0]", "[2.0, 1.0]"),
+        top=_TOP + "for k in (1.0, 2.0): mm.register('hunted_' + ' ab'[int(k)], lambda b, k=k: [k] * len(b), framework='python')\n"
+        "def which(x): return 'p' if x[0] < 2 else 'q'\ndef as_it_is(y): return y.inference",
     ),
-]  # fmt: skip
-OPTIONS = [
-    edit if edit.kind != "graph: models and their places"
-    else Edit(edit.kind, edit.before, "WHICH = [2.0, 2.0]", graph=edit.graph, then=edit.then)
-    for edit in OPTIONS
 ]  # fmt: skip
 
 MODELS: list[Edit] = [

@@ -29,6 +29,7 @@ AGAIN: list[Edit] = [
             "data = data.copy()",
         ),
         ("a = [1, 2]\ndef f(x): return a", "a.append(3)\n_ = a.pop()"),
+        expects="same",
     ),
     *followed(
         "same: what is not read",
@@ -39,6 +40,7 @@ AGAIN: list[Edit] = [
         ("put('a.txt', 'A')\ndef f(x): return x", "put('a.txt', 'B')"),
         ("class A:\n k = 1\n j = 1\ndef f(x): return x", "A.j = 2"),
         ("import random\ndef f(x): return x", "random.seed(1)"),
+        expects="same",
     ),
     *edited(
         "same: cell laid out anew",
@@ -46,10 +48,8 @@ AGAIN: list[Edit] = [
         ("def f(x):\n return x + 1@@", "", "\n\n\n# The end."),
         ("@@def f(x): return {'a': x, 'b': 1}", "", "# A dict.\n"),
         ("def f(x): return [@@x, 1]", "", "\n # first\n "),
+        expects="same",
     ),
 ]
-for _place, _edit in enumerate(AGAIN):
-    if _edit.expects == "new":
-        AGAIN[_place] = Edit(_edit.kind, _edit.before, _edit.after, expects="same")
 
 READ_AGAIN: list[Edit] = [*untouched(files.READERS[::6])]
