@@ -1,0 +1,42 @@
+"""What the cells of an edit can call, beside what they import."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LONG_AGO = 1_600_000_000
+
+
+class Helpers:
+    """Helpers that write into one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, name: str, content: str | bytes) -> str:
+        """Write a file; return its path."""
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+    def stamped(self, name: str, write: Callable[[str], Any]) -> str:
+        """Let a file be written in the place of the old one, with a time stamp of long ago."""
+        path = str(self._folder / name)
+        write(path)
+        os.utime(path, (LONG_AGO, LONG_AGO))
+        return path
+
+    def module(self, name: str, text: str) -> None:
+        """Write a module that is imported anew, into this folder."""
+        self.put(f"{name.replace('.', '/')}.py", text)
+        top = name.partition(".")[0]
+        for loaded in [*sys.modules]:
+            if loaded.partition(".")[0] == top:
+                del sys.modules[loaded]
+        importlib.invalidate_caches()

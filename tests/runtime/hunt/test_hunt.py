@@ -1,0 +1,112 @@
+"""No edit leaves a stale answer, in one process and across restarts; what changes nothing is read."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime.hunt import tables
+
+ROOT = Path(__file__).parents[3]
+AT_ONCE = 2  # kernels
+PATIENCE = 600
+QUICK = 16  # edits
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves the files of a folder."""
+
+    def log_message(self, *said: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder for the hunt, and the address at which its folder `served` is read."""
+    folder = tmp_path_factory.mktemp("hunt")
+    (folder / "served").mkdir()
+    handler = functools.partial(Quiet, directory=str(folder / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+        thread.join()
+
+
+def hunted(name: str, places: Sequence[int], folder: Path, address: str) -> list[dict[str, Any]]:
+    """What came of edits: in one kernel, and in another one after it."""
+    found = []
+    for phase, cache in (("one process", name), ("restart", f"{name}-restart")):
+        answer = folder / f"{cache}.json"
+        order = {
+            "places": list(places), "folder": str(folder / f"{name}-files"), "phase": phase,
+            "answer": str(answer),
+        }  # fmt: skip
+        environ = {
+            **os.environ, "MMNOTEBOOK_CACHE": str(folder / cache), "HUNT_SERVER": address,
+            "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "tests.runtime.hunt.hunting", json.dumps(order)]
+        done = subprocess.run(
+            command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        found += json.loads(answer.read_text())
+    return found
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """A row per edit and run at which something is wrong."""
+    rows = [
+        f"{one['place']:5} {one['run']:9} {one['fault']:8} {one['kind']}: {one['cells'][:100]}\n"
+        f"      seen {one['seen'][:60]}, true {one['truth'][:60]}, {one['said'][:90]}"
+        for one in found
+    ]
+    return "\n".join([f"{len(rows)} faults", *rows])
+
+
+@pytest.fixture(scope="module")
+def everything(server: tuple[Path, str]) -> list[dict[str, Any]]:
+    """All parts, two at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        parts = pool.map(lambda name: hunted(name, tables.places(name), *server), tables.PARTS)
+        return [one for part in parts for one in part]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * len(tables.PARTS) * PATIENCE)
+class TestAll:
+    def test_no_answer_is_stale(self, everything: list[dict[str, Any]]) -> None:
+        wrong = [one for one in everything if one["fault"] not in ("", "computed")]
+        assert not wrong, table(wrong)
+
+    def test_there_are_as_many_as_it_takes(self, everything: list[dict[str, Any]]) -> None:
+        asked = {one["place"]: one for one in everything if one["run"] in ("edited", "restarted")}
+        changes = [one for one in asked.values() if one["expects"] != "same"]
+        assert len(changes) >= 300 and len({one["kind"] for one in changes}) >= 60
+        assert len(asked) - len(changes) >= 60
+        assert 2 * len(tables.PARTS) <= 10  # kernels
+
+    def test_what_changes_nothing_is_read(self, everything: list[dict[str, Any]]) -> None:
+        computed = [one for one in everything if one["fault"] == "computed"]
+        assert len({one["place"] for one in computed}) <= 3, table(computed)
+
+
+def test_an_edit_of_each_of_many_kinds(server: tuple[Path, str]) -> None:
+    """Those of the whole hunt that need no framework, one in so many."""
+    few = [place for name in ("code", "objects", "files") for place in tables.places(name)]
+    found = hunted("quick", few[:: len(few) // QUICK], *server)
+    wrong = [one for one in found if one["fault"]]
+    assert len(found) >= QUICK and not wrong, table(wrong)
