@@ -493,3 +493,31 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "fixed").mkdir(mode=0o500)
     fixed = Path("/proc/fixed") if os.geteuid() == 0 else tmp_path / "fixed"
     assert f"{str(fixed / 'cache')!r} cannot be used" in refused(fixed / "cache")
+
+
+def test_answers_are_found_by_what_a_node_is_the_newest_first(store: Store) -> None:
+    for identity, own in (("1", "a"), ("2", "b"), ("3", "a"), ("4", ""), ("5", "a")):
+        write(store, identity).commit({}, own=own)
+    assert [entry.identity for entry in store.answers("a", 9)] == ["5", "3", "1"]
+    assert [entry.identity for entry in again(store).answers("a", 2)] == ["5", "3"]
+    assert [entry.identity for entry in Aside(store.inner, "is full").answers("b", 9)] == ["2"]
+    assert store.answers("", 9) == store.answers("c", 9) == []
+    assert store.find(["1", "4"]).keys() == {"1", "4"}, "they are found as before, too"
+
+
+def test_answers_stay_while_they_are_held(store: Store) -> None:
+    write(store, "1").commit({}, own="a").let_go()
+    held = store.answers("a", 1)
+    store.clear()
+    assert [is_right(entry) for entry in held] == [True]
+    del held
+    gc.collect()
+    store.clear()
+    assert store.answers("a", 1) == []
+
+
+def test_another_identity_is_found_as_an_answer_alone_until_it_is_forgotten(store: Store) -> None:
+    write(store, "1").commit({}, own="a", identity="partial-1")
+    assert store.find(["1"]) == {} and len(store.answers("a", 1)) == 1
+    store.forget("partial-1")
+    assert store.answers("a", 1) == []
