@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmnotebook.graph import selecting
+from mmnotebook.graph.digests import declared
 from mmnotebook.graph.digests.impure import FILES, NETWORK
 from mmnotebook.graph.digests.unknowable import Unknowable
-from mmnotebook.graph.digests.walk import digest, digest_of_classes, digest_of_settings, known
+from mmnotebook.graph.digests.walk import (
+    Deferred,
+    deferring,
+    digest,
+    digest_of_classes,
+    digest_of_settings,
+)
 from mmnotebook.graph.graph import Graph, Node
 
 __all__ = [
@@ -18,9 +25,11 @@ __all__ = [
     "FORMAT",
     "NETWORK",
     "Behind",
+    "Deferred",
     "Identity",
     "Unknowable",
     "changes",
+    "deferring",
     "digest",
     "digest_of_classes",
     "digest_of_settings",
@@ -89,11 +98,13 @@ class Identity:
 
 def identity(value: Any) -> Identity:
     """What a value is; what its code may do is left to be observed when it runs."""
-    try:
-        found = known(value)
-    except Unknowable as reason:
-        return Identity(None, str(reason))
-    return Identity(found.digest, may=found.may, codes=found.codes, stated=found.stated)
+    with deferring() as left:
+        try:
+            known = digest(value)
+        except Unknowable as reason:
+            return Identity(None, str(reason))
+    stated = declared.is_stated(value)
+    return Identity(known, may=frozenset(left.may), codes=frozenset(left.codes), stated=stated)
 
 
 @dataclass(frozen=True)

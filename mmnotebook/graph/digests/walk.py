@@ -12,8 +12,9 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmnotebook.graph.digests import (
     arrays,
@@ -65,40 +66,37 @@ def digest(value: Any) -> str:
         When there is something in it that cannot be taken apart (a lock, an open file, a
         generator), or code whose result depends on more than what it is given.
     """
-    return _known(lambda walk: functions.called(walk, value)).digest
+    return _digest(lambda walk: functions.called(walk, value))
 
 
-class Known(NamedTuple):
-    """What is known of a value before its code runs.
+@dataclass
+class Deferred:
+    """What is left to be seen when the code runs that went into some digests.
 
     Attributes
     ----------
-    digest
-        As `digest` gives it.
     may
-        What its code may do of `impure.OBSERVED`; whether it does shows when it runs.
+        What the code may do of `impure.OBSERVED`.
     codes
-        The user's code that went into the digest.
-    stated
-        Has the user said all that its answers depend on?
+        The user's code.
     """
 
-    digest: str
-    may: frozenset[str]
-    codes: frozenset[types.CodeType]
-    stated: bool = False
+    may: set[str] = field(default_factory=set)
+    codes: set[types.CodeType] = field(default_factory=set)
 
 
-def known(value: Any) -> Known:
-    """The same for what is observed while it runs.
+_deferred: ContextVar[Deferred | None] = ContextVar("mmnotebook_deferred", default=None)
 
-    Raises
-    ------
-    Unknowable
-        As for `digest`; not for what can be observed.
-    """
-    found = _known(lambda walk: functions.called(walk, value), impure.OBSERVED)
-    return found._replace(stated=declared.is_stated(value))
+
+@contextmanager
+def deferring() -> Iterator[Deferred]:
+    """Inside, what can be observed when code runs is no reason that it cannot be known."""
+    deferred = Deferred()
+    token = _deferred.set(deferred)
+    try:
+        yield deferred
+    finally:
+        _deferred.reset(token)
 
 
 def digest_of_classes(values: Iterable[Any]) -> str:
@@ -117,7 +115,7 @@ def digest_of_classes(values: Iterable[Any]) -> str:
             for value in values
         )
 
-    return _known(kinds).digest
+    return _digest(kinds)
 
 
 def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
@@ -133,21 +131,22 @@ def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
     Unknowable
         When a setting cannot be taken apart.
     """
-    return _known(lambda walk: walk.token(settings.changed(set(libraries)))).digest
+    return _digest(lambda walk: walk.token(settings.changed(set(libraries))))
 
 
-def _known(take_apart: Callable[[Walk], bytes], observed: frozenset[str] = frozenset()) -> Known:
-    walk = Walk()
+def _digest(take_apart: Callable[[Walk], bytes]) -> str:
+    walk, deferred = Walk(), _deferred.get()
     try:
         token = take_apart(walk) + walk.rest()
     except RecursionError:
         raise Unknowable("it is nested too deeply") from None
-    may = set()
     for refusal in notes.refusals(walk.said):
-        if refusal.does not in observed:
+        if deferred is None or refusal.does not in impure.OBSERVED:
             raise Unknowable(refusal.words)
-        may.add(refusal.does)
-    return Known(hashed(token).hex(), frozenset(may), frozenset(walk.codes))
+        deferred.may.add(refusal.does)
+    if deferred is not None:
+        deferred.codes |= walk.codes
+    return hashed(token).hex()
 
 
 class Walk:

@@ -7,7 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from mmnotebook.graph import fingerprint
-from mmnotebook.graph.fingerprint import Identity, Unknowable, digest_of_settings
+from mmnotebook.graph.fingerprint import (
+    Identity,
+    Unknowable,
+    deferring,
+    digest_of_settings,
+)
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import referring
 from mmnotebook.runtime.models import standing
@@ -49,11 +54,17 @@ def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
     made = (spec.target, _sorted(spec.params), _sorted(spec.extra), _sorted(spec.env_vars))
     shared = spec.large_model or spec.model_copies is not None
     libraries = {spec.framework, *(module.partition(".")[0] for module, _ in spec.references)}
-    try:
-        around = (referring.content(spec.references), digest_of_settings(libraries))
-    except Unknowable as reason:
-        return Identity(None, str(reason))
-    return fingerprint.identity((*named, read, *made, shared, *called, *around))
+    with deferring() as left:
+        try:
+            around = (referring.content(spec.references), digest_of_settings(libraries))
+        except Unknowable as reason:
+            return Identity(None, str(reason))
+    found = fingerprint.identity((*named, read, *made, shared, *called, *around))
+    lefts = (
+        [left] if spec.given is None or spec.given.state is None else [left, spec.given.state.left]
+    )
+    may, codes = (one.may for one in lefts), (one.codes for one in lefts)
+    return replace(found, may=found.may.union(*may), codes=found.codes.union(*codes))
 
 
 def _sorted(values: Mapping[str, Any]) -> tuple[Any, ...]:

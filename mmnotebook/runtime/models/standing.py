@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import ModelError, one_line
-from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.graph.fingerprint import Deferred, Unknowable, deferring, digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime import referring
 from mmnotebook.runtime.data import contents
@@ -37,10 +37,17 @@ class ModelChanged(ModelError):
 
 @dataclass(frozen=True)
 class State:
-    """What something that was registered is at a moment: its content, and that of its files."""
+    """What something that was registered is at a moment: its content, and that of its files.
+
+    Attributes
+    ----------
+    left
+        What its code may do, which shows when it runs.
+    """
 
     content: str
     files: Files
+    left: Deferred = field(default_factory=Deferred, compare=False)
 
     def within(self, other: State) -> bool:
         """Is it part of what is known later?"""
@@ -89,6 +96,11 @@ def state(framework: Framework, target: Any, options: Options, paths: Iterable[s
     Unknowable
         When that cannot be known.
     """
+    with deferring() as left:
+        return replace(_state_now(framework, target, options, paths), left=left)
+
+
+def _state_now(framework: Framework, target: Any, options: Options, paths: Iterable[str]) -> State:
     made_with = (options.model_class, dict(options.model_params), dict(options.extra))
     if isinstance(target, str):
         return State(target, holding.files(holding.paths(made_with)))

@@ -89,8 +89,7 @@ class Plan:
         for name in self.drafts:
             used = self.used(name)
             if used:
-                codes = None if self.prepared.graph[name].models else self.identities[name].codes
-                made[name] = Record(used, codes)
+                made[name] = Record(used, self.identities[name].codes)
         return made
 
     def used(self, name: str) -> list[Any]:
