@@ -6,6 +6,31 @@ from tests.unit.hunting import rows
 
 CHANGES = [
     *rows(
+        "what a library uses itself",
+        (
+            "import torch\nold = torch.nn.functional.relu\n"
+            "torch.nn.functional.relu = lambda x, inplace=False: x + @@\n"
+            "def undo(): torch.nn.functional.relu = old\nm = torch.nn.ReLU()\n"
+            "def f(x): return m(torch.ones(1)).item()",
+            "1",
+            "2",
+        ),
+        (
+            "import scipy.special as s\nold = s.expit\ns.expit = lambda x: @@\n"
+            "def undo(): s.expit = old\ndef f(x): return s.expit(x)",
+            "1",
+            "2",
+        ),
+        (
+            "import collections\nold = collections.Counter.most_common\n"
+            "collections.Counter.most_common = lambda s: @@\n"
+            "def undo(): collections.Counter.most_common = old\n"
+            "c = collections.Counter('a')\ndef f(x): return c.most_common()",
+            "1",
+            "2",
+        ),
+    ),
+    *rows(
         "a library's function replaced",
         (
             "import numpy as np\nold = np.sqrt\nnp.sqrt = lambda x: x + @@\n"

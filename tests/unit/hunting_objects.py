@@ -6,6 +6,30 @@ from tests.unit.hunting import rows
 
 CHANGES = [
     *rows(
+        "what pickling leaves out",
+        (
+            "import enum\nclass E(enum.Enum):\n A = 1\nE.A.more = @@\ndef f(x): return E.A.more",
+            "1",
+            "2",
+        ),
+        (
+            "import enum\nclass E(enum.Enum):\n A = 1\nE.A.more = @@\nk = E.A\n"
+            "def f(x): return k.more",
+            "1",
+            "2",
+        ),
+        (
+            "import typing\nN = typing.NewType('N', @@)\ndef f(x): return N.__supertype__",
+            "int",
+            "str",
+        ),
+        (
+            "import typing\nP = typing.ParamSpec('P', bound=@@)\ndef f(x): return P.__bound__",
+            "int",
+            "str",
+        ),
+    ),
+    *rows(
         "dispatch by type",
         (
             "import functools\nclass A:\n @functools.singledispatchmethod\n"

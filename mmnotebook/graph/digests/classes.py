@@ -122,9 +122,9 @@ def runs(value: type) -> bool:
 
 
 def pickles_itself(value: type) -> bool:
-    """Does a class of the user's say itself what of its objects is pickled?"""
-    own = (base for base in value.__mro__ if not is_library(base))
-    return any(not _PICKLING.isdisjoint(vars(base)) for base in own)
+    """Does a class of the user's, or a base of it, say itself what of its objects is pickled?"""
+    bases = (base for base in value.__mro__ if base is not object)
+    return not is_library(value) and any(not _PICKLING.isdisjoint(vars(base)) for base in bases)
 
 
 def _is_model(value: type) -> bool:

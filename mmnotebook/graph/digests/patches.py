@@ -33,13 +33,20 @@ _sorts: dict[type, str] = {}
 
 def found(name: str) -> Found:
     """What is the user's in a module of a library, in one order always."""
+    look = _looker_of(name)
+    return [] if look is None else look.look()
+
+
+def _looker_of(name: str) -> _Looker | None:
     module = sys.modules.get(name)
-    return _looker(name, module).look() if isinstance(module, types.ModuleType) else []
+    return _looker(name, module) if isinstance(module, types.ModuleType) else None
 
 
 def around(modules: set[str]) -> set[str]:
-    """Some modules, and those of the whole packages, where most of what is put in is put."""
-    return modules.union(*map(origin.packages, modules))
+    """Some modules, those that they use, and the whole packages: what is put in is mostly there."""
+    parts = (look for name in modules if "." in name and (look := _looker_of(name)) is not None)
+    used = (look.modules for look in parts)
+    return modules.union(*map(origin.packages, modules), *used)
 
 
 def of_elements(names: Iterable[str]) -> Found:
@@ -180,7 +187,13 @@ def _looker(name: str, module: types.ModuleType) -> _Looker:
 
 
 class _Looker:
-    """Looks at a module, its classes, and what both hold."""
+    """Looks at a module, its classes, and what both hold.
+
+    Attributes
+    ----------
+    modules
+        The names of those of the same package that it uses.
+    """
 
     def __init__(self, name: str, module: types.ModuleType) -> None:
         self._name, self._module = name, module
@@ -205,16 +218,23 @@ class _Looker:
                 place = self._places[key] = known[key] if there else _Place(name, holder)
                 if issubclass(type(holder), (type, types.ModuleType)):
                     waiting += self._inside(place)
+        held = (one for one in vars(self._module).values() if type(one) is types.ModuleType)
+        package = self._name.partition(".")[0]
+        self.modules = {one.__name__ for one in held if one.__name__.partition(".")[0] == package}
         own = (one for place in self._places.values() for one in place.own)
         self.found = sorted(own, key=lambda one: one[0])
 
+    def _has(self, value: type) -> bool:
+        """Is a class its own? A package has all that it shows; a module those it defines."""
+        home = str(value.__module__)
+        return home == self._name or home.partition(".")[0] == self._name
+
     def _inside(self, place: _Place) -> Iterator[tuple[str, Any]]:
         """The places that a module or class holds itself."""
-        top = self._name.partition(".")[0]
         for key, value in place.items():
             sort = _sort(type(value))
             if sort == _CODE and issubclass(type(value), type):
-                if str(value.__module__).partition(".")[0] == top:
+                if self._has(value):
                     name = f"{value.__module__}.{value.__qualname__}"
                     yield name, value
                     if "_abc_impl" in vars(value):
