@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmnotebook.graph.digests import installed, origin
-from mmnotebook.graph.fingerprint import digest_of_classes
+from mmnotebook.graph.fingerprint import Unknowable, digest_of_classes
 
 Reference = tuple[str, str]
 """A module of the user's and a name in it; of a library its package, and no name."""
@@ -87,7 +87,14 @@ def _now(reference: Reference) -> Any:
         return module, name, _held(module, name)
     if module == "python":
         return module, platform.python_version()
-    return module, installed.content(module)
+    return module, _installed(module)
+
+
+def _installed(package: str) -> str:
+    found = installed.content(package)
+    if found.edited:
+        raise Unknowable(f"it uses {package}, whose file changed after it was loaded")
+    return found.digest
 
 
 def _held(module: str, name: str) -> Any:
