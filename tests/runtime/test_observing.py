@@ -466,7 +466,6 @@ class TestVolatile:
             (lambda: socket.gethostname(), "it asks for the name of the machine"),
             (lambda: ctypes.CDLL("libc.so.6").time(None), "through ctypes"),
             (lambda: os.environ.update(MMNOTEBOOK_TEST="1"), "it changes environment variables"),
-            (lambda: dict(os.environ), "it reads all environment variables"),
             (lambda: os.chdir("."), "it changes the working directory"),
         ],
     )
@@ -524,6 +523,13 @@ class TestEnvironment:
         monkeypatch.setenv("MMNOTEBOOK_TEST", "2")
         assert is_set.changed() == said
         assert "2" not in json.dumps(seen(read).to_data()["environment"]).split()
+
+
+    def test_all_variables_are_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = seen(lambda: dict(os.environ))
+        assert not found.volatile and found.changed() == ""
+        monkeypatch.setenv("MMNOTEBOOK_TEST", "1")
+        assert found.changed() == "an environment variable that it reads changed"
 
 
 def test_the_network() -> None:
@@ -742,6 +748,17 @@ class TestNothingElse:
         monkeypatch.setattr(notify, "_DEEP", 2)
         record = recorded(lambda: tmp_path)
         assert "too many folders" in record.unwatched[0]
+
+    def test_without_the_kernels_word_named_files_count_by_content(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(notify._get(), "handle", -1)
+        path = str(folder / "a.csv")
+        record = recorded(lambda: pyarrow.csv.read_csv(path))
+        assert not record.native and record.complete
+        found = record.observed()
+        Path(path).write_text("other\n")
+        assert found.changed() == "the file a.csv that it reads changed"
 
     @native
     def test_no_watch_is_left(self, folder: Path) -> None:

@@ -163,6 +163,8 @@ class Record:
         for path in found:
             if self._is_own(os.path.abspath(path)):
                 continue
+            if not self.native and os.path.isfile(path):
+                self.reads(path)  # by whatever code: nothing would tell of it
             if (why := self._native.add(path)) is not None:
                 self.misses(why)
 
