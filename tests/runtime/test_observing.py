@@ -524,7 +524,6 @@ class TestEnvironment:
         assert is_set.changed() == said
         assert "2" not in json.dumps(seen(read).to_data()["environment"]).split()
 
-
     def test_all_variables_are_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         found = seen(lambda: dict(os.environ))
         assert not found.volatile and found.changed() == ""
