@@ -70,6 +70,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     def setup(self) -> None:
         self.track = Tracker(self.node, self.run_id, self.step, self.enters)
+        self.track.keeps(getattr(self, "function", None))
 
     def process(self, element: Any) -> Iterator[Any]:
         self.track.check()
@@ -82,6 +83,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
                 if self.leaves:
                     self.track.gave(len(made))
             yield made
+        self.track.done()
         # Last of all: what is taken has been given on.
         self.track.flow.taken += self.weight(element)
 

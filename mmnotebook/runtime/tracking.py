@@ -16,6 +16,7 @@ from mmnotebook.runtime.blocks.packing import pack
 from mmnotebook.runtime.data.elements import Select, failure, pick_column, settled
 from mmnotebook.runtime.inferences import inferences
 from mmnotebook.runtime.observing import paths
+from mmnotebook.runtime.observing.kept import Kept
 from mmnotebook.runtime.passing import may_pass
 from mmnotebook.runtime.running import live, places
 from mmnotebook.runtime.user_code import ENDS_RUN, not_storable
@@ -59,6 +60,7 @@ class Tracker:
         self.tally = self.run.tallies[node] if self.run else live.Tally()
         self.flow = self.tally.flows[step]
         self.record = self.run.records.get(node) if self.run else None
+        self._kept: Kept | None = None
         self.seconds = 0.0
         self._ahead = 0
         self.passing: set[str] = set()
@@ -204,6 +206,17 @@ class Tracker:
         if self.record is not None:
             for column in _texts(block.values):
                 self.record.watch(paths.in_values(column))
+
+    def keeps(self, function: Any) -> None:
+        """Look at what a function keeps from call to call."""
+        if self.record is not None and function is not None:
+            self._kept = Kept(function)
+
+    def done(self) -> None:
+        """A block is done: has its function changed what it keeps?"""
+        if self.record is not None and self._kept is not None and self._kept.is_changed():
+            self.record.varies("it changes what it keeps from call to call")
+            self._kept = None
 
     def publish(self) -> None:
         """Into Beam's metrics; to be called before a bundle ends."""

@@ -248,6 +248,33 @@ def test_a_function_that_writes_is_computed_each_time(tmp_path: Path) -> None:
     assert path.read_text() == "x" * 6
 
 
+def test_what_keeps_a_count_is_computed_each_time() -> None:
+    kept: list[int] = []
+
+    def f(x: int) -> int:
+        kept.append(x)
+        return len(kept)
+
+    def rewrites(x: int, table: dict[str, int] = {}) -> int:  # noqa: B006 - as some code does it
+        table["n"] = table.get("n", 0) + x
+        return table["n"]
+
+    for function in (f, rewrites):
+        for _ in range(2):
+            why = run(function).why["f"]
+            assert why == "always computed: it changes what it keeps from call to call"
+
+
+def test_what_is_only_read_is_no_reason_to_compute() -> None:
+    table, names = {"a": 1}, ["b"]
+
+    def f(x: int) -> int:
+        return x + table["a"] + len(names)
+
+    run(f)
+    assert run(f).why["f"] == CACHED
+
+
 def test_code_that_the_identity_does_not_know_is_no_reason_to_trust_it(tmp_path: Path) -> None:
     (tmp_path / "hidden_steps.py").write_text("def more(x):\n    return x + 1\n")
     sys.path.insert(0, str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 import time
@@ -401,38 +402,25 @@ def test_failures_are_a_part_of_what_is_stored() -> None:
     assert computed(same) == set() and set(same.failed["node"]) == {"called"}
 
 
-class Service:
-    """What stands for a service: busy when it is asked for the 150th time, once."""
-
-    asked = 0
-
-    def __reduce__(self) -> str:
-        return "SERVICE"
-
-    def answer(self, x: int) -> int:
-        type(self).asked += 1
-        if type(self).asked == 150:
-            raise TimeoutError("no answer")
-        return -picky(x)
-
-
-SERVICE = Service()
-
-
-def picky(x: int) -> int:
-    if x < 120:
-        raise ValueError("too few")
-    return x
+ASKED = ctypes.c_int(0)
+_ADDRESS = ctypes.addressof(ASKED)
 
 
 def ask(x: int) -> int:
-    return SERVICE.answer(x)
+    """A service that is busy when it is asked for the 150th time, once; it counts out of sight."""
+    asked = ctypes.c_int.from_address(_ADDRESS)
+    asked.value += 1
+    if asked.value == 150:
+        raise TimeoutError("no answer")
+    if x < 120:
+        raise ValueError("too few")
+    return -x
 
 
 def test_an_error_that_may_pass_is_tried_again() -> None:
     text, names = "one = data | ask\ntwo = one | plus", {"ask": ask, "plus": plus}
     graph = mm.pipeline(text, data=list(range(200)), **names)
-    Service.asked = 0
+    ASKED.value = 0
     first = mm.run(graph, max_failed=0.7)
     # However many others there were before it.
     assert first.failed["error"].value_counts().to_dict() == {"ValueError": 120, "TimeoutError": 1}

@@ -60,7 +60,7 @@ def again(value: Any) -> Any:
 class TestModelsOfOneClass:
     def test_each_answers_as_it_was_registered(self, tmp_path: Path) -> None:
         code = """
-import torch
+import gc, torch
 SCALE = 2
 class M:
     factor = 2
@@ -68,6 +68,7 @@ class M:
 class T(torch.nn.Module):
     def forward(self, x): return x * SCALE
 mm.register("m_two", M()); mm.register("t_two", T())
+gc.collect()  # what is gone stays as it was registered
 SCALE = M.factor = 3
 mm.register("m_three", M()); mm.register("t_three", T())
 names = "m_two", "t_two", "m_three", "t_three"
@@ -84,6 +85,7 @@ say([first, other, apart, kept])
 
     def test_estimators_and_handlers_too(self, tmp_path: Path) -> None:
         code = """
+import gc
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -96,6 +98,7 @@ class Handler(ModelHandler):
     def run_inference(self, batch, model, inference_args=None):
         return model.predict(np.stack(batch))
 mm.register("low", Cut().fit(None)); mm.register("h_low", Handler())
+gc.collect()  # what is gone stays as it was registered
 CUT = 0.8
 mm.register("high", Cut().fit(None)); mm.register("h_high", Handler())
 rows = [np.array([v]) for v in (.2, .6, .9)]

@@ -202,7 +202,7 @@ def test_numbers_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
         result = mm.run(mm.pipeline(text, data=[0, 1]))
         assert result.models["parameter_bytes"].to_dict() == sizes
     for name in sizes:
-        Path(str(mm.registry.remove(name).path)).unlink()
+        mm.registry.remove(name)  # and its file with it
 
 
 def first_number(row: Any) -> float:

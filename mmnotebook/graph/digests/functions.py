@@ -213,6 +213,8 @@ def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
         return b""
     if callable(found):
         return used(walk, found, read)
+    if impure.now().of_value(found)[0]:
+        return b""  # it is refused with the code that reads it: sys.modules would be everything
     # A library's own object may well be a stream or hold a lock: then its version has to do.
     return walk.attempt(found) or b""
 

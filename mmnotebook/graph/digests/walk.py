@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from mmnotebook.errors import one_line
 from mmnotebook.graph.digests import (
     arrays,
     classes,
@@ -140,6 +141,10 @@ def _digest(take_apart: Callable[[Walk], bytes]) -> str:
         token = take_apart(walk) + walk.rest()
     except RecursionError:
         raise Unknowable("it is nested too deeply") from None
+    except Unknowable:
+        raise
+    except Exception as error:
+        raise Unknowable(f"it cannot be taken apart: {one_line(error)}") from error
     for refusal in notes.refusals(walk.said):
         if deferred is None or refusal.does not in impure.OBSERVED:
             raise Unknowable(refusal.words)

@@ -7,6 +7,7 @@ import functools
 import importlib.machinery
 import importlib.util
 import sys
+import weakref
 from collections.abc import Container, Iterator
 from pathlib import Path
 from types import FrameType
@@ -98,6 +99,9 @@ def stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+_FINALIZES = weakref.finalize.__call__.__code__
+
+
 class Caller(NamedTuple):
     """Who did something, as the stack says.
 
@@ -125,6 +129,9 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
     inner: FrameType | None = None
     ended = None
     for one in stack(frame):
+        if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
+            # What is freed at this moment may be anybody's.
+            return Caller(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):
             ended = whose
