@@ -503,9 +503,24 @@ def edited(draw: st.DrawFn, values: list[Any]) -> list[Any]:
     return made
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_after_some_edits_it_is_as_if_everything_was_computed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    check_edits(monkeypatch, tmp_path_factory, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_after_any_edit_it_is_as_if_everything_was_computed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    check_edits(monkeypatch, tmp_path_factory, data)
+
+
+def check_edits(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path_factory.mktemp("cache")))
