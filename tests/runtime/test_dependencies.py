@@ -90,6 +90,16 @@ def test_what_is_below_is_computed_with_it(tmp_path: Path) -> None:
     assert values(run(f, text, double=double), "double") == [4, 6, 8]
 
 
+def test_all_that_changed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "more.txt"
+    path.write_text("1")
+    f, text = reader(path), "d | f | g"
+    run(f, text, g=lambda x: x)
+    path.write_text("2")
+    why = run(f, text, g=lambda x: -x).why["g"]
+    assert why == "its function g changed and what flows into it changed (f)"
+
+
 def test_a_missing_file_is_a_dependency(tmp_path: Path) -> None:
     path = tmp_path / "more.txt"
 

@@ -23,7 +23,7 @@ from mmnotebook.runtime.running import answered, identity, measures
 from mmnotebook.runtime.running.answered import Answered
 from mmnotebook.runtime.running.live import Live
 from mmnotebook.runtime.running.measures import Counters, Measured, Values
-from mmnotebook.runtime.running.planning import Plan
+from mmnotebook.runtime.running.planning import Plan, remember
 from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.store import Draft
 from mmnotebook.runtime.tracking import NODE_NAMESPACE, PASSING, REUSED
@@ -171,6 +171,7 @@ class Finishing:
             plan.why[name] = f"always computed: {reason}"
             outcome.volatile[one.digest] = reason
         plan.identities[name] = replace(one, observed=seen.digest())
+        remember(name, plan.identities[name])
         return seen, reason
 
     def _reason(self, name: str, one: Identity) -> str:

@@ -143,6 +143,11 @@ def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
     return made
 
 
+def remember(name: str, one: Identity) -> None:
+    """Know what a node is now, to say the next time what has changed."""
+    _before[name] = one
+
+
 def _find(made: Plan) -> None:
     """Find what is stored of each node, and holds by what the node was seen to depend on."""
     graph = made.prepared.graph
@@ -187,13 +192,11 @@ def _why(made: Plan, name: str) -> str:
         return f"always computed: {one.reason}"
     if name in made.fresh:
         return made.fresh[name]
-    if name in made.changed:
-        return made.changed[name]
     if one.digest in outcome.volatile:
         return f"always computed: {outcome.volatile[one.digest]}"
     if before is not None and before.digest is not None and before.digest != one.digest:
         return fingerprint.changes(before, one)
-    return "not in the cache"
+    return made.changed.get(name, "not in the cache")
 
 
 def _store_object(made: Plan, name: str) -> None:
