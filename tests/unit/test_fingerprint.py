@@ -646,6 +646,12 @@ UNKNOWN = {
     "import pandas as pd\ndef f(x): return pd.Timestamp.now()": (
         "f reads the clock (pd.Timestamp.now)"
     ),
+    "import torch\ndef f(x): return torch.get_num_threads()": (
+        "f differs from process to process (torch.get_num_threads)"
+    ),
+    "import torch\ndef f(x): return torch.initial_seed()": (
+        "f draws random numbers (torch.initial_seed)"
+    ),
     "import numpy as np\ndef f(x): return np.datetime64('now')": (
         "f reads the clock (np.datetime64)"
     ),

@@ -34,7 +34,7 @@ _NAMES = {
     RANDOM: """
         torch.rand torch.randn torch.randint torch.randperm torch.rand_like torch.randn_like
         torch.randint_like torch.normal torch.bernoulli torch.multinomial torch.poisson
-        os.urandom uuid.uuid1 uuid.uuid4""",
+        torch.initial_seed torch.get_rng_state os.urandom uuid.uuid1 uuid.uuid4""",
     FILES: """
         builtins.open io.open io.FileIO os.open os.listdir os.scandir os.walk os.stat os.getcwd
         os.remove os.rename os.makedirs os.mkdir os.path.exists os.path.isfile os.path.isdir
@@ -54,7 +54,9 @@ _NAMES = {
         sys.modules sys._getframe sys._current_frames inspect.currentframe inspect.stack
         inspect.getsource inspect.getsourcelines gc.get_objects gc.get_referrers
         gc.get_referents""",
-    KERNEL: "builtins.id builtins.hash os.getpid threading.get_ident",
+    KERNEL: """
+        builtins.id builtins.hash os.getpid threading.get_ident torch.get_num_threads
+        torch.get_num_interop_threads""",
     USER: "builtins.input getpass.getpass",
 }
 _FROM_MEMORY = """

@@ -91,7 +91,8 @@ def never_run(found: Sequence[dict[str, Any]]) -> set[int]:
 def everything(server: tuple[Path, str]) -> list[dict[str, Any]]:
     """All parts, two at a time."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        parts = pool.map(lambda name: hunted(name, tables.places(name), *server), tables.PARTS)
+        longest_first = reversed(tables.PARTS)
+        parts = pool.map(lambda name: hunted(name, tables.places(name), *server), longest_first)
         return [one for part in parts for one in part]
 
 
