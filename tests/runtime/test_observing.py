@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import ctypes
 import datetime
+import filecmp
 import gzip
+import importlib.util
 import json
 import logging
 import os
 import pickle
 import queue
 import random
+import resource
 import secrets
 import shutil
 import socket
@@ -35,6 +38,7 @@ import onnx
 import onnx.helper
 import onnxruntime
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -52,6 +56,7 @@ from sklearn.svm import SVC
 from sklearn.utils import shuffle
 
 import mmnotebook as mm
+from mmnotebook.graph.digests import origin
 from mmnotebook.runtime.observing import Observed, Record, notify, profile, within
 from mmnotebook.runtime.running import live
 from mmnotebook.runtime.tracking import Tracker
@@ -77,6 +82,12 @@ def seen(function: Callable[..., Any], *given: Any) -> Observed:
     record = recorded(function, *given)
     assert record.complete, record.unwatched
     return record.observed()
+
+
+def installed_below(library: Path) -> Callable[[str], bool]:
+    """Whether a file is installed, where what is below a folder is too."""
+    before = origin.is_installed
+    return lambda file: before(file) or file.startswith(f"{library}/")
 
 
 def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
@@ -269,6 +280,14 @@ class TestFiles:
         Path(there).unlink()
         assert found.changed() == "the file a.csv that it reads is gone"
 
+    def test_what_a_library_makes_of_stamps_is_not_whether_it_is_there(self, folder: Path) -> None:
+        one, other = str(folder / "a.csv"), str(folder / "a.json")
+        found = [seen(lambda: filecmp.cmp(one, other)), seen(lambda: filecmp.cmp(one, other))]
+        for observed in found:
+            assert observed.files.keys() == {one, other} and observed.changed() == ""
+        os.utime(other, (1, 1))
+        assert all("a.json" in observed.changed() for observed in found)
+
     def test_of_two_that_may_be_asked_for_it_is_not_said_which(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
         assert "looks at files" in seen(lambda x: os.stat(one if x else other), 1).volatile
@@ -427,6 +446,7 @@ CLOCK: dict[str, Callable[[], Any]] = {
     "localtime": lambda: time.localtime(),
     "now": lambda: datetime.datetime.now(),
     "today": lambda: datetime.date.today(),
+    "in an object that is made": lambda: logging.LogRecord("", 0, "", 0, "", (), None).created,
 }
 
 
@@ -463,6 +483,10 @@ class TestVolatile:
             (lambda: subprocess.run(["true"]), "it starts another process"),
             (lambda: os.system("true"), "it starts another process"),
             (lambda: os.getpid(), "it asks the system (os.getpid)"),
+            (lambda: resource.getrusage(resource.RUSAGE_SELF), "it asks the system (resource.get"),
+            (lambda: psutil.Process().cpu_times().user, "it asks the system (/proc/"),
+            (lambda: psutil.virtual_memory().available, "it asks the system (/proc/meminfo)"),
+            (lambda: importlib.util.find_spec("hunted"), "a module that is not there (hunted)"),
             (lambda: socket.gethostname(), "it asks for the name of the machine"),
             (lambda: ctypes.CDLL("libc.so.6").time(None), "through ctypes"),
             (lambda: os.environ.update(MMNOTEBOOK_TEST="1"), "it changes environment variables"),
@@ -489,6 +513,29 @@ class TestVolatile:
         assert look({known.__code__, helper.__code__}) == ""
         assert look({known.__code__}) == "it ran code that cannot be followed (helper)"
         assert look(None) == ""
+
+    def test_only_the_users_code_looks_for_modules_that_are_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        optional = "try:\n import hunted\nexcept ImportError:\n hunted = None\n"
+        library = tmp_path / "site-packages"
+        for folder, name in ((tmp_path, "own_optional"), (library, "library_optional")):
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.py").write_text(optional)
+            monkeypatch.syspath_prepend(folder)
+        monkeypatch.setattr(origin, "is_installed", installed_below(library))
+        assert seen(lambda: importlib.import_module("library_optional")).volatile == ""
+        assert "(hunted)" in seen(lambda: importlib.import_module("own_optional")).volatile
+
+    def test_a_module_that_is_found_is_a_dependency(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "own_found.py").touch()
+        monkeypatch.syspath_prepend(tmp_path)
+        found = seen(lambda: importlib.util.find_spec("own_found") is not None)
+        assert (found.volatile, found.changed()) == ("", "")
+        (tmp_path / "own_found.py").unlink()
+        assert found.changed() == "the file own_found.py that it reads is gone"
 
     def test_what_a_function_does_last_is_seen(self) -> None:
         def late() -> float:

@@ -646,6 +646,27 @@ UNKNOWN = {
     "import pandas as pd\ndef f(x): return pd.Timestamp.now()": (
         "f reads the clock (pd.Timestamp.now)"
     ),
+    "import torch\ndef f(x): return torch.get_num_threads()": (
+        "f differs from process to process (torch.get_num_threads)"
+    ),
+    "import torch\ndef f(x): return torch.initial_seed()": (
+        "f draws random numbers (torch.initial_seed)"
+    ),
+    "import numpy as np\ndef f(x): return np.datetime64('now')": (
+        "f reads the clock (np.datetime64)"
+    ),
+    "import numpy as np\ndef f(x): return np.array('NOW').astype('M8[s]')": (
+        "f reads the clock (M8[s])"
+    ),
+    "import pandas as pd\ndef f(x): return pd.Timestamp('today')": (
+        "f reads the clock (pd.Timestamp)"
+    ),
+    "import pandas as pd\nW = 'now'\ndef f(x): return pd.to_datetime(W)": (
+        "f reads the clock (pd.to_datetime)"
+    ),
+    "import pandas as pd\ndef f(x): return pd.to_datetime(['2020', 'now', '2021'])": (
+        "f reads the clock (pd.to_datetime)"
+    ),
     "import numpy as np\ndef f(x): return np.random.rand()": (
         "f draws random numbers (np.random.rand)"
     ),
@@ -720,6 +741,8 @@ UNKNOWN = {
     "import threading\nf = [threading.Lock()]": "it holds a lock, which cannot be taken apart",
 }
 KNOWN = [
+    "import pandas as pd\ndef f(x): return pd.Series({'today': x})",
+    "import pandas as pd\ndef f(x): return pd.Timestamp('2020-01-01')",
     "import numpy as np\ndef f(x): return np.asarray(x).mean() + np.linalg.norm(x)",
     "import numpy as np\ndef f(x): return np.random.default_rng(0).normal()",
     "import numpy as np\ndef f(x): return np.random.default_rng(seed=x).normal()",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ _NAMES = {
     RANDOM: """
         torch.rand torch.randn torch.randint torch.randperm torch.rand_like torch.randn_like
         torch.randint_like torch.normal torch.bernoulli torch.multinomial torch.poisson
-        os.urandom uuid.uuid1 uuid.uuid4""",
+        torch.initial_seed torch.get_rng_state os.urandom uuid.uuid1 uuid.uuid4""",
     FILES: """
         builtins.open io.open io.FileIO os.open os.listdir os.scandir os.walk os.stat os.getcwd
         os.remove os.rename os.makedirs os.mkdir os.path.exists os.path.isfile os.path.isdir
@@ -53,7 +54,9 @@ _NAMES = {
         sys.modules sys._getframe sys._current_frames inspect.currentframe inspect.stack
         inspect.getsource inspect.getsourcelines gc.get_objects gc.get_referrers
         gc.get_referents""",
-    KERNEL: "builtins.id builtins.hash os.getpid threading.get_ident",
+    KERNEL: """
+        builtins.id builtins.hash os.getpid threading.get_ident torch.get_num_threads
+        torch.get_num_interop_threads""",
     USER: "builtins.input getpass.getpass",
 }
 _FROM_MEMORY = """
@@ -78,6 +81,13 @@ _PARENTS = sorted(
         for count in range(1, len(parts))
     }
 )
+_OF_TEXT = """
+    numpy.datetime64 pandas.Timestamp pandas.to_datetime pandas.DatetimeIndex pandas.Period
+    pandas.PeriodIndex pandas.date_range pandas.bdate_range pandas.period_range"""
+"""What makes dates of texts in compiled code, which reads the clock for some of them, unseen."""
+_DATES = ("datetime64", "M8", "<M8")
+"""How texts begin that name types of dates."""
+_OF_CLOCK = ("now", "today")
 _SEEDED = {"default_rng", "RandomState", "SeedSequence", "PCG64", "Philox", "MT19937", "Random"}
 _GENERATORS = {
     ("numpy", "Generator"),
@@ -114,6 +124,7 @@ class Impure:
         self._objects: dict[int, tuple[str, str]] = {}
         self._members: dict[tuple[int, str], tuple[str, str]] = {}
         self._from_memory: set[str] = set(_FROM_MEMORY.split())
+        self._of_text = {id(value) for name in _OF_TEXT.split() if (value := _loaded(name))}
         for does, names in ((FILES, _FROM_MEMORY), *_NAMES.items()):
             for name in names.split():
                 self._add(name, does)
@@ -153,10 +164,22 @@ class Impure:
                 continue
             shown = link.text if "." in link.text or not known else known
             yield does, f"{does} ({shown.removeprefix('builtins.')})"
+        if made := self._made_now(reading):
+            yield CLOCK, f"{CLOCK} ({made})"
         loose = _LOOSE if is_method else {**_LOOSE, **_LOOSE_IN_FUNCTIONS}
         found = [] if in_memory else sorted(reading.loose.intersection(loose))
         for name in found:
             yield loose[name], f"{loose[name]} ({name})"
+
+    def _made_now(self, reading: Reading) -> str:
+        """What makes dates in code that has, or reads, a text that stands for this moment."""
+        read = (one.value for one in reading.links if isinstance(one.value, str))
+        texts = {*reading.texts, *read}
+        if not any(text.lower() in _OF_CLOCK for text in texts):
+            return ""
+        made = (one.text for one in reading.links if id(one.value) in self._of_text)
+        named = (text for text in sorted(texts) if text.startswith(_DATES))
+        return next(itertools.chain(made, named), "")
 
     def _link(self, link: Link) -> tuple[str | None, str]:
         """What reading a name means, and the name it is known by."""
@@ -171,6 +194,11 @@ class Impure:
         if does == RANDOM and link.given and name in _SEEDED:
             return None, ""
         return does, _known(link)
+
+
+def _loaded(name: str) -> Any:
+    module, _, last = name.rpartition(".")
+    return vars(sys.modules[module]).get(last) if module in sys.modules else None
 
 
 def _known(link: Link) -> str:

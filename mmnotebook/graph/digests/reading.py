@@ -8,7 +8,7 @@ import inspect
 import operator
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,8 @@ class Reading:
         Attributes of what cannot be known without running it: `read_text` of `Path(x).read_text`.
     changes
         The first global, or variable of an enclosing function, that it assigns to or deletes.
+    texts
+        Its constants that are texts, and those inside constants.
     names
         What it may look up by name: its attributes, and texts that could be one; `ANY` where it
         makes names itself, `REMAKES` where it uses the class of an object.
@@ -92,6 +94,7 @@ class Reading:
     attributes: frozenset[str] = frozenset()
     loose: set[str] = field(default_factory=set)
     changes: tuple[str, str] | None = None
+    texts: set[str] = field(default_factory=set)
     names: frozenset[str] = frozenset()
     nested: list[types.CodeType] = field(default_factory=list)
     asks: bool = False
@@ -112,16 +115,23 @@ def read(function: types.FunctionType) -> Reading:
     """What a function and the functions inside it read."""
     scan = _Scan(function)
     names: set[str] = set()
-    texts: set[str] = set()
     for code in codes.inside(function.__code__):
         scan.code(code)
         names.update(code.co_names)
-        texts.update(text for text in code.co_consts if isinstance(text, str))
+        scan.reading.texts.update(_texts(code.co_consts))
     scan.reading.attributes = frozenset(names)
-    scan.reading.names |= names.union(filter(str.isidentifier, texts))
+    scan.reading.names |= names.union(filter(str.isidentifier, scan.reading.texts))
     scan.reading.asks |= not _TOLD.isdisjoint(names)
     scan.settle()
     return scan.reading
+
+
+def _texts(constants: Iterable[Any]) -> Iterator[str]:
+    for one in constants:
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (tuple, frozenset)):
+            yield from _texts(one)
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import date
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 
@@ -45,6 +45,8 @@ _SILENT = """
 """
 """What is computed of the arguments alone, works on a file that was opened before, or has an event
 of its own. Every other builtin of the system's module asks for something."""
+_OF_SYSTEM = ("resource", "pwd", "grp", "spwd")
+"""Further modules, loaded or not, whose every builtin asks the operating system."""
 _WITHOUT_CLOCK = ("sleep", "tzset", "get_clock_info", "clock_getres", "mktime", "strptime")
 _CLOCK_ARGUMENTS = {"strftime": 1, "clock_gettime": 1, "clock_gettime_ns": 1}
 """With how many arguments a function of `time` still reads the clock, when it is not none."""
@@ -81,6 +83,8 @@ def kind(function: Any) -> Kind | None:
         return Kind.CLOCK
     if isinstance(owner, os.DirEntry) and function.__name__ == "stat":
         return Kind.FILE
+    if isinstance(owner, ModuleType) and owner.__name__ in _OF_SYSTEM:
+        return Kind.SYSTEM
     return None
 
 

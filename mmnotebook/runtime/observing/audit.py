@@ -73,6 +73,8 @@ def _asked_kernel(work: Work, who: Caller, path: str) -> None:
         work.varies("it drew random numbers (the system)")
     elif not path.startswith("/dev/") and who.whose is Whose.USER:
         work.varies(f"it asks the system ({path})")
+    elif path.startswith("/proc/") and work.later is not None:
+        work.later(who, f"it asks the system ({path})")
     elif path == "/dev/stdin":
         work.varies("it asks for input")
 

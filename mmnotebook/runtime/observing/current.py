@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,10 +23,14 @@ class Work:
     ----------
     loads
         Is it that a model is loaded?
+    later
+        Says that something was done that counts unless what did it answers with nothing that can
+        tell of it; None while no profiler hears what is answered.
     """
 
     record: Record
     loads: bool = False
+    later: Callable[[origins.Caller, str], None] | None = None
     _states: dict[str, Any] = field(default_factory=dict)
     _whole: bool = False
 

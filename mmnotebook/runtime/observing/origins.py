@@ -146,6 +146,16 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
     return Caller(whose, by_user, importing, inner)
 
 
+def is_imported(frame: FrameType) -> bool:
+    """Does a module of Python's own, while it is imported, do what a frame does?"""
+    for one in stack(frame):
+        if of(one) not in (Whose.IMPORT, Whose.PYTHON):
+            return False
+        if of(one) is Whose.PYTHON and one.f_code.co_name == "<module>":
+            return True
+    return False
+
+
 def has_ours(frame: FrameType | None) -> bool:
     """Is code of ours at work in this thread?"""
     return any(of(one) is Whose.OURS for one in stack(frame))

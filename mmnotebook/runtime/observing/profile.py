@@ -7,6 +7,7 @@ it may cost. It is put into a thread that has none, and taken out again.
 from __future__ import annotations
 
 import _random
+import importlib._bootstrap
 import os
 import random
 import sys
@@ -39,7 +40,10 @@ _SYSTEM = {
 }
 _VARIABLE = type(os.environ).__getitem__.__code__
 _ALL_VARIABLES = type(os.environ).__iter__.__code__
+_FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
 _ENTROPY = "it drew random numbers (the system)"
+_OF_PATHS = ("genericpath", "posixpath", "ntpath", "pathlib")
+"""Python's modules that may ask for the stamps of a file only to say whether it is there."""
 
 
 class Profile:
@@ -49,7 +53,7 @@ class Profile:
         self.work, self.record = work, work.record
         self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
         self._codes: set[Any] = set()
-        self._told_of = {_SEED, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
+        self._told_of = {_SEED, _FINDS, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
         self._on = False
         self._called_first: FrameType | None = None
 
@@ -60,11 +64,12 @@ class Profile:
             self.record.misses("another profiler is in use")
             return
         self._on = True
+        self.work.later = self._in_this_thread
         with current.unseen():
             sys.setprofile(self._called)
 
     def __exit__(self, *error: object) -> None:
-        self._called_first = None
+        self._called_first, self.work.later = None, None
         if not self._on:
             return
         if sys.getprofile() == self._called:
@@ -141,9 +146,13 @@ class Profile:
     def _told(self, frame: FrameType) -> None:
         """A function in Python says more than the builtin that it calls."""
         who = origins.caller(frame, self.record.entries)
+        code = frame.f_code
+        if code is _FINDS:
+            if who.whose is Whose.USER and not origins.is_imported(frame):
+                self._looks_for(frame)
+            return
         if who.importing or who.whose is Whose.OURS:
             return
-        code = frame.f_code
         if code is _VARIABLE:
             self._variable(frame.f_locals["key"])
         elif code is _ALL_VARIABLES:
@@ -161,6 +170,20 @@ class Profile:
         if isinstance(key, (str, bytes)):
             with current.unseen():
                 self.record.asks(os.fsdecode(key))
+
+    def _looks_for(self, frame: FrameType) -> None:
+        """Whether a module is there counts for code of the user's that asks for it."""
+        name = frame.f_locals["name"]
+
+        def done(answer: Any) -> None:
+            path = getattr(answer, "origin", None)
+            if answer is None:
+                self.work.varies(f"it looks for a module that is not there ({name})")
+            elif isinstance(path, str) and os.path.isabs(path):
+                with current.unseen():
+                    self.record.looks(path, stamp=False)
+
+        self._waiting.setdefault(frame, []).append(done)
 
     def _builtin(self, kind: Kind, function: Any, frame: FrameType) -> None:
         record = self.record
@@ -195,8 +218,8 @@ class Profile:
 
     def _later(self, who: Caller, why: str) -> None:
         """It counts unless the function that did it answers with what cannot tell of it."""
-        if who.outermost is None:
-            self.work.varies(why)
+        if who.outermost is None or who.outermost.f_code.co_name == "__init__":
+            self.work.varies(why)  # an object that is being made may keep it
             return
 
         def done(answer: Any) -> None:
@@ -204,6 +227,11 @@ class Profile:
                 self.work.varies(why)
 
         self._waiting.setdefault(who.outermost, []).append(done)
+
+    def _in_this_thread(self, who: Caller, why: str) -> None:
+        """As `_later`, said by an audit hook; the ends of other threads' calls are not heard."""
+        if sys.getprofile() == self._called:
+            self._later(who, why)
 
     def _file(self, function: Any, frame: FrameType, who: Caller) -> None:
         path: Any = asking.path(function)
@@ -227,13 +255,13 @@ class Profile:
         self._reduced(name, frame, who)
 
     def _reduced(self, name: str, frame: FrameType, who: Caller) -> None:
-        """The stamps of a file count unless a function on the way makes a yes or no of them."""
+        """The stamps of a file count unless Python makes of them whether it is there."""
         if who.outermost is None:
             self._stamp(name)
             return
 
         def done(answer: Any) -> None:
-            if answer is None or isinstance(answer, bool):
+            if isinstance(answer, bool) and frame.f_globals.get("__name__") in _OF_PATHS:
                 return
             if frame is who.outermost or frame.f_back is None or answer is Ellipsis:
                 self._stamp(name)

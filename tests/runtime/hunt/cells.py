@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -39,4 +38,7 @@ class Helpers:
         for loaded in [*sys.modules]:
             if loaded.partition(".")[0] == top:
                 del sys.modules[loaded]
-        importlib.invalidate_caches()
+        # Those of other folders stay, the large ones of the packages among them.
+        for listed in [*sys.path_importer_cache]:
+            if Path(listed).is_relative_to(self._folder):
+                del sys.path_importer_cache[listed]

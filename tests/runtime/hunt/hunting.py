@@ -83,7 +83,8 @@ class Notebook:
             "put": helpers.put, "stamped": helpers.stamped, "module": helpers.module,
         }  # fmt: skip
         self.graph = edit.graph
-        if str(own) not in sys.path:
+        has_modules = "OWN" in edit.before + edit.after
+        if has_modules and str(own) not in sys.path:  # each folder there slows every import down
             sys.path.append(str(own))
 
     def execute(self, text: str) -> None:

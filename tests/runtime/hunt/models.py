@@ -211,7 +211,7 @@ LIVE = [
         "LightGBM's Booster",
         _TREES + "import lightgbm\nP = {'num_threads': 1, 'verbose': -1, 'min_data_in_leaf': 2}\n"
         "m = lightgbm.train(P, lightgbm.Dataset(X, y(@@), free_raw_data=False), 2)",
-        ("_ = m.model_from_string(lightgbm.train(P, lightgbm.Dataset(X, y(7)), 2).model_to_string())", "_ = [m.set_leaf_output(t, n, 42.0) for t in (0, 1) for n in (0, 1)]"),
+        ("_ = m.model_from_string(lightgbm.train(P, lightgbm.Dataset(X, y(7)), 2).model_to_string())", "_ = [m.set_leaf_output(0, int(n), 42.0) for n in m.predict(data, pred_leaf=True)[:, 0]]"),
         "m.predict(rows)",
         pre=False,
     ),

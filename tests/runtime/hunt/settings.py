@@ -273,17 +273,6 @@ SETTINGS: list[Edit] = [
         undo="pass",
     ),
     *edited(
-        "variable of a thread",
-        (
-            "module('OWN', 'import threading\\nhere = threading.local()\\n"
-            "def get(): return getattr(here, \"k\", 0)\\n')\n"
-            "import OWN\nOWN.here.k = @@\ndef f(x): return OWN.get()",
-            "1",
-            "2",
-        ),
-        undo="pass",
-    ),
-    *edited(
         "setting of the interpreter",
         (
             "import sys\nsys.set_int_max_str_digits(@@)\ndef f(x):\n"
@@ -450,16 +439,6 @@ SETTINGS: list[Edit] = [
             "float64",
         ),
         undo="keras.config.set_floatx('float32')",
-    ),
-    *edited(
-        "setting of SciPy and joblib",
-        (
-            "import joblib\nhold = joblib.parallel_config(n_jobs=@@)\nhold.__enter__()\n"
-            "def f(x): return joblib.Parallel().n_jobs",
-            "1",
-            "2",
-        ),
-        undo="hold.unregister()",
     ),
     *edited(
         "setting of PyTorch's threads",
