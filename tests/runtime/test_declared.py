@@ -91,6 +91,29 @@ def test_a_value_counts_as_it_is_when_the_graph_runs() -> None:
 LEVEL = [1]
 
 
+@pytest.mark.parametrize("pure_first", [True, False])
+def test_both_marks_hold_in_any_order(pure_first: bool) -> None:
+    state = ["a"]
+    marks = [mm.pure, mm.depends(value=lambda: state[0])]
+
+    def f(x: int) -> int:
+        return x + int(time.time() * 0)
+
+    for mark in marks if pure_first else marks[::-1]:
+        f = mark(f)
+    run(f)
+    assert run(f)[1] == CACHED
+    state[0] = "b"
+    assert run(f)[1] == "its function f changed"
+
+
+@pytest.mark.parametrize("given", [{}, {"path": "https://example.org/a.csv"}])
+def test_what_nothing_can_depend_on_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(mm.MMError, match=r"@mm\.depends") as caught:
+        mm.depends(**given)
+    assert caught.value.remedy
+
+
 def test_a_value_that_fails_has_its_function_computed() -> None:
     def missing() -> Any:
         raise KeyError("REGION")

@@ -915,6 +915,17 @@ def test_what_is_below_something_unknowable_says_so_once() -> None:
     assert both["mid"].reason == both["last"].reason == files.reason
 
 
+def test_the_gradient_of_a_tensor_that_code_reads_counts() -> None:
+    tensor = torch.zeros(3, requires_grad=True)
+
+    def f(x: int) -> Any:
+        return tensor.grad
+
+    before = digest(f)
+    tensor.sum().backward()
+    assert digest(f) != before
+
+
 def test_a_write_is_never_known() -> None:
     graph = step("write", path="a.csv")
     assert same(graph)["n"].digest is None and same(graph)["n"].reason == "it writes a file"

@@ -63,6 +63,8 @@ def _tensor(walk: Walk, value: Any) -> bytes:
     except (RuntimeError, NotImplementedError, TypeError):
         return walk.unknowable(value)
     extra = None if value.is_nested else getattr(value, "__dict__", None)
+    if walk.in_code and value.is_leaf and value.grad is not None:
+        body += b"grad" + walk.token(value.grad)
     return b"tensor" + walk.token(type(value)) + head + (walk.token(extra) if extra else b"") + body
 
 

@@ -109,6 +109,16 @@ def depends(
     ...     return x
     """
     paths = (path,) if isinstance(path, (str, os.PathLike)) else tuple(path)
+    if remote := next((one for one in paths if "://" in str(one)), None):
+        raise MMError(
+            f"@mm.depends(path={str(remote)!r}): a path is one of this machine's",
+            remedy="value= takes a function that asks for its version",
+        )
+    if not paths and value is None:
+        raise MMError(
+            "@mm.depends was given nothing to depend on",
+            remedy="@mm.depends(path=...) or (value=...); @mm.pure for nothing else",
+        )
     named = Dependencies(tuple(str(Path(one)) for one in paths), () if value is None else (value,))
     return lambda function: _marked(function, named, "depends")
 
@@ -118,7 +128,11 @@ def _marked(function: F, dependencies: Dependencies, name: str) -> F:
         raise MMError(
             f"@mm.{name} was given {function!r}; allowed: a function that is made by def or lambda"
         )
-    setattr(function, _NAME, dependencies)
+    before = vars(function).get(_NAME, Dependencies())
+    both = Dependencies(
+        (*before.paths, *dependencies.paths), (*before.values, *dependencies.values)
+    )
+    setattr(function, _NAME, both)
     return function
 
 

@@ -34,7 +34,8 @@ _NAMES = {
     RANDOM: """
         torch.rand torch.randn torch.randint torch.randperm torch.rand_like torch.randn_like
         torch.randint_like torch.normal torch.bernoulli torch.multinomial torch.poisson
-        torch.initial_seed torch.get_rng_state os.urandom uuid.uuid1 uuid.uuid4""",
+        torch.initial_seed torch.get_rng_state torch.seed torch.Generator pyarrow.compute.random
+        os.urandom uuid.uuid1 uuid.uuid4""",
     FILES: """
         builtins.open io.open io.FileIO os.open os.listdir os.scandir os.walk os.stat os.getcwd
         os.remove os.rename os.makedirs os.mkdir os.path.exists os.path.isfile os.path.isdir

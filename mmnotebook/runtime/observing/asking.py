@@ -28,7 +28,7 @@ class Kind(enum.Enum):
 _SYSTEM = os.name  # the module that `os` takes its builtins from: posix, nt
 _KINDS = {
     Kind.ENTROPY: "urandom getrandom",
-    Kind.FILE: "stat lstat access readlink statvfs pathconf",
+    Kind.FILE: "stat lstat access readlink pathconf",
     Kind.FOLDER: "getcwd getcwdb",
 }
 _SILENT = """

@@ -123,7 +123,8 @@ def _executed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
     if known is None or not isinstance(code, CodeType) or code in known:
         return
     directly = who.outermost is None
-    if (who.importing or directly) and origins.is_users(code.co_filename):
+    imported = who.importing and not code.co_filename.startswith("<")  # a library makes code too
+    if (imported or directly) and origins.is_users(code.co_filename):
         work.varies(f"it ran code that cannot be followed ({code.co_name})")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -17,6 +16,7 @@ from mmnotebook.errors import MMError, StorageError, nearest, shown
 from mmnotebook.runtime import sizes
 from mmnotebook.runtime.observing import outcome
 from mmnotebook.runtime.store import entries, eviction, folder
+from mmnotebook.runtime.store.entries import Entry
 from mmnotebook.runtime.store.shards import Damaged
 from mmnotebook.runtime.store.store import Aside, Store, opened
 
@@ -173,10 +173,10 @@ class Cache:
         StorageError
             When nothing is stored of such a node.
         """
-        found: dict[str, Mapping[str, Any]] = {}
-        for path in eviction.all_entries(open_store().inner):
-            if meta := _meta(path):
-                found[meta.get("node", "")] = meta
+        paths = eviction.all_entries(open_store().inner)
+        latest = [entry for path in paths if (entry := _entry(path)) is not None]
+        latest.sort(key=lambda entry: entry.created)
+        found = {entry.meta.get("node", ""): entry.meta for entry in latest}
         if node not in found:
             near = nearest(node, found)
             raise StorageError(
@@ -230,9 +230,9 @@ class Cache:
         )
 
 
-def _meta(path: Path) -> Mapping[str, Any] | None:
+def _entry(path: Path) -> Entry | None:
     try:
-        return entries.read_manifest(path).meta
+        return entries.read_manifest(path)
     except Damaged:
         return None
 
