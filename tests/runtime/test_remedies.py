@@ -88,7 +88,7 @@ def test_the_bytes_of_a_model_whose_parameters_are_unknown_are_its_files(result:
     line = next(line for line in repr(mm.models).splitlines() if line.startswith("plain"))
     entry = mm.models.table.loc["plain"]
     assert pd.isna(entry["parameter_bytes"])
-    assert ("on disk" in line) or entry["bytes"] > 4096  # measured
+    assert ("on disk" in line) or entry["bytes"] >= 4096  # measured, in pages
     assert "parameters of unknown size" in repr(mm.unload("plain"))
 
 

@@ -243,8 +243,12 @@ class Profile:
             return
         try:
             name = os.fsdecode(path)
-        except TypeError:
-            self.work.varies(f"it looks at files ({asking.name(function)})")
+        except TypeError:  # what it is given cannot be told
+            why = f"it looks at files ({asking.name(function)})"
+            if who.whose is Whose.LIBRARY:
+                self._later(who, why)
+            else:
+                self.work.varies(why)
             return
         if paths.is_kernel(name):
             if who.whose is Whose.USER:
