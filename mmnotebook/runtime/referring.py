@@ -13,6 +13,7 @@ from typing import Any
 
 from mmnotebook.graph.digests import installed, origin
 from mmnotebook.graph.fingerprint import Unknowable, digest_of_classes
+from mmnotebook.runtime.observing import hearing
 
 Reference = tuple[str, str]
 """A module of the user's and a name in it; of a library its package, and no name."""
@@ -120,9 +121,9 @@ def _under_way() -> list[Noted]:
 @functools.lru_cache(maxsize=1)
 def _listen() -> None:
     """Hear from every unpickler of this process, whoever's it is."""
+    hearing.start(_heard)
 
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "pickle.find_class":
-            note(*map(str, arguments[:2]))
 
-    sys.addaudithook(heard)
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "pickle.find_class":
+        note(*map(str, arguments[:2]))

@@ -98,7 +98,8 @@ def depends(
     Raises
     ------
     MMError
-        When what is decorated is no function to which an attribute can be given.
+        When nothing or a remote path is given, or what is decorated is no function to which an
+        attribute can be given.
 
     Examples
     --------

@@ -18,6 +18,7 @@ from types import (
 )
 from typing import Any
 
+from mmnotebook.graph.digests.codes import inside
 from mmnotebook.runtime.observing import origins
 
 _KERNEL = ("/proc/", "/sys/", "/dev/")
@@ -40,8 +41,7 @@ def is_kernel(path: str) -> bool:
 def inner(codes: Iterable[CodeType]) -> Iterator[CodeType]:
     """Codes, and those inside them."""
     for code in codes:
-        yield code
-        yield from inner(one for one in code.co_consts if isinstance(one, CodeType))
+        yield from inside(code)
 
 
 def reachable(value: Any) -> list[str]:
