@@ -97,20 +97,6 @@ def _stored(name: str, target: Any) -> ModelSpec:
     return of_file(name, "sentence_transformers", "module", path, type(target).__name__)
 
 
-def _content(model: Any) -> str | None:
-    """The digest of what is saved of a model, and of its settings: a pickle's bytes may differ."""
-    plain = (str, int, float, bool, type(None))
-    settings = {key: v for key, v in vars(model).items() if isinstance(v, plain)}
-    settings.pop("training", None)
-    try:
-        with storage.passing():
-            folder = storage.new_folder("model")
-            model.save_pretrained(str(folder), create_model_card=False)
-            return digest((type(model), storage.fingerprint(folder), settings))
-    except Exception:  # noqa: BLE001 - a part of the user's own that has no way to be saved
-        return None
-
-
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     kind = options.model_class or "SentenceTransformer"
     params = {"class": kind, "load_args": _load_args(options), "hub": target}
