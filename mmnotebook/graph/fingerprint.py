@@ -10,6 +10,7 @@ from typing import Any
 from mmnotebook.graph import selecting
 from mmnotebook.graph.digests import declared
 from mmnotebook.graph.digests.impure import FILES, NETWORK
+from mmnotebook.graph.digests.patches import one_look
 from mmnotebook.graph.digests.unknowable import Unknowable
 from mmnotebook.graph.digests.walk import (
     Deferred,
@@ -36,6 +37,7 @@ __all__ = [
     "identities",
     "identity",
     "of_node",
+    "one_look",
 ]
 
 FORMAT = "mmnotebook 6"

@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from mmnotebook.graph.fingerprint import one_look
 from mmnotebook.graph.graph import Node
 from mmnotebook.runtime import (
     branching,
@@ -30,6 +31,7 @@ from mmnotebook.runtime.streaming import entering, windows
 Step = Callable[[Node, Any, Select], Arms]
 
 
+@one_look()
 def assemble(
     prepared: Prepared,
     pipeline: beam.Pipeline,

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
 from mmnotebook.graph import flowing
+from mmnotebook.graph.fingerprint import one_look
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
@@ -174,6 +175,7 @@ def _check_not_empty(graph: Graph) -> None:
         raise GraphError([Problem("the graph is empty")], remedy="data | model")
 
 
+@one_look()
 def _models(graph: Graph) -> dict[str, ModelSpec]:
     wanted = dict.fromkeys(name for node in graph for name in node.models)
     missing = [name for name in wanted if name not in registry]

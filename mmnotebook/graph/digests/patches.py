@@ -8,9 +8,11 @@ an accessor. All these places are looked at once; later only those where a value
 from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
+import contextlib
 import functools
 import itertools
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -31,8 +33,40 @@ _PLAIN, _HOLDS, _CODE = "plain", "holds", "code"
 _sorts: dict[type, str] = {}
 
 
+class _Pass(threading.local):
+    """What was found in the pass of this thread, by module; None outside one."""
+
+    found: dict[str, Found] | None = None
+
+
+_pass = _Pass()
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """Look at each module once while this lasts: for a pass over many nodes, between two moments at
+    which code of the user's runs."""
+    if _pass.found is not None:
+        yield
+        return
+    _pass.found = {}
+    try:
+        yield
+    finally:
+        _pass.found = None
+
+
 def found(name: str) -> Found:
     """What is the user's in a module of a library, in one order always."""
+    known = _pass.found
+    if known is None:
+        return _found_now(name)
+    if name not in known:
+        known[name] = _found_now(name)
+    return known[name]
+
+
+def _found_now(name: str) -> Found:
     look = _looker_of(name)
     return [] if look is None else look.look()
 

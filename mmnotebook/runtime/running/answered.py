@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mmnotebook.errors import counted
-from mmnotebook.graph.fingerprint import Identity
+from mmnotebook.graph.fingerprint import Identity, one_look
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.runtime.answers import index
@@ -53,6 +53,7 @@ class Answered:
     entries: Sequence[Entry] = field(default=())
 
 
+@one_look()
 def nodes(
     prepared: Prepared,
     identities: Mapping[str, Identity],

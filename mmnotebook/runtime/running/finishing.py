@@ -42,12 +42,14 @@ class Finishing:
         self._partly: set[str] = set()
         self._lock = threading.Lock()
 
+    @fingerprint.one_look()
     def store_finished(self) -> None:
         """Store the nodes that are finished by now."""
         with self._lock:
             for name in [name for name in self.plan.drafts if self._is_over(name)]:
                 self._commit(name, self.live.counters, self.live.values)
 
+    @fingerprint.one_look()
     def store_all(self, counters: Counters, values: Values) -> None:
         """Store every node: the run is over, and went well."""
         with self._lock:

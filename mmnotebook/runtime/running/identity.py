@@ -15,6 +15,7 @@ from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.streaming.recorded import Recording
 
 
+@fingerprint.one_look()
 def behind(prepared: Prepared) -> Behind:
     """The identities of what stands behind the names in a graph, as they are now."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
@@ -55,6 +56,7 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
         return Identity(None, str(reason))
 
 
+@fingerprint.one_look()
 def models(prepared: Prepared) -> dict[str, str | None]:
     """The identity under which each loaded model stays warm; None for none.
 
