@@ -207,10 +207,12 @@ class _WriteShards(PlainFn):
 
     def process(self, element: Any) -> Iterator[str]:
         self._last = element.windowed_value
-        value = self._last.value
+        return self._take(self._last.value, timed.time_of(self._last))
+
+    def _take(self, value: Any, when: timed.Time) -> Iterator[str]:
         if self.name is not None and isinstance(value, Block) and not weight(value):
             return  # a node may be finished, and its draft gone, when all that is left is nothing
-        self._writer.add(value, timed.time_of(self._last))
+        self._writer.add(value, when)
         if self._writer.full:
             yield self._flush()
 
@@ -241,6 +243,24 @@ class _WriteShards(PlainFn):
                 said = f"{what}: the value for {name!r} cannot be stored: "
                 return unstorable(said + one_line(own), self.name)
         return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
+
+
+class StoreShards(_WriteShards):
+    """Writes a node's blocks into shards, as they come: in a pipeline without InteractiveRunner."""
+
+    def process(
+        self,
+        element: Any,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+        pane: Any = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[str]:
+        return self._take(element, (timestamp.micros, (window,), pane))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._writer.buffer:
+            self._flush()
+        return iter(())
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

@@ -149,7 +149,8 @@ def run(
     anew = reasons(part, fresh)
     record = _record(part, anew, {"options": options, "progress": progress})
     prepared = preparing.prepare(part, limit, record)
-    interactive.prepare()
+    if runner is not None:
+        interactive.prepare()
     running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:
         if progress:

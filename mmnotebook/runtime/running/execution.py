@@ -19,14 +19,13 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.runtime import assembling, caller, events
-from mmnotebook.runtime.cache import ShardCache
-from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.models.standing import ModelChanged
 from mmnotebook.runtime.models.warm import warm
 from mmnotebook.runtime.preparing import Prepared, renewed
 from mmnotebook.runtime.running import (
     checking,
+    direct,
     failing,
     identity,
     interactive,
@@ -181,25 +180,26 @@ class Execution:
             self._tell_start()
 
     def _run_missing(self, runner: Any, options: Any) -> None:
-        pipeline = interactive.new_pipeline(runner, options)
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
+        folders = {name: draft.path for name, draft in drafts.items()}
+        kept = (
+            direct.Kept(options, folders, run_id)
+            if runner is None
+            else interactive.Kept(runner, options, folders, run_id)
+        )
         reuses = {name: one.reuse for name, one in self.plan.answered.items()}
         live.start(self.live)
         try:
             blocks = assembling.assemble(
-                self.prepared, pipeline, run_id, self.plan.stored(), drafts, self.keys, reuses
+                self.prepared, kept.pipeline, run_id, self.plan.stored(), drafts, self.keys, reuses
             )
-            folder = storage.new_folder("run")
-            shards = ShardCache(folder, {name: d.path for name, d in drafts.items()}, run_id)
-            storage.remove_with(shards, folder)
-            with interactive.watching(blocks):
-                try:
-                    metrics = interactive.run(pipeline, shards)
-                except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
-                    self.finishing.store_finished()
-                    self._raise(error, shards)
+            try:
+                metrics = kept.run(blocks)
+            except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
+                self.finishing.store_finished()
+                self._raise(error, kept.stores)
             if self.live.stopped:
-                self._raise(None, shards)
+                self._raise(None, kept.stores)
             counted = self.live.counters or self.live.values
             beam = None if counted else measures.from_beam(metrics())
             counters, values = beam or (self.live.counters, self.live.values)
@@ -207,7 +207,7 @@ class Execution:
         finally:
             live.end(run_id)
 
-    def _raise(self, error: BaseException | None, cache: ShardCache) -> None:
+    def _raise(self, error: BaseException | None, stores: failing.Stores) -> None:
         """The run's error as one that the user can act on."""
         self.live.close()
         if self.live.cause is not None:
@@ -217,7 +217,7 @@ class Execution:
         if isinstance(error, MMError):
             raise failing.as_raised(error) from error
         if error is not None:
-            raise failing.unexpected(error, self.graph, cache, self.live) from error
+            raise failing.unexpected(error, self.graph, stores, self.live) from error
 
     def watch(self, seconds: float) -> bool:
         """Store what is finished and tell of it, every so many seconds until the run is over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.here import called
-from mmnotebook.runtime.cache import ShardCache, unstorable
+from mmnotebook.runtime.cache import unstorable
 from mmnotebook.runtime.data.stored import StoredElements
 from mmnotebook.runtime.preparing import Prepared
 from mmnotebook.runtime.running.live import Live
@@ -91,7 +91,11 @@ def _too_many(
     )
 
 
-def unexpected(error: BaseException, graph: Graph, cache: ShardCache, run: Live) -> RunError:
+Stores = Callable[[str], str | None]
+"""The node that a step of the pipeline, by its label, only stores."""
+
+
+def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) -> RunError:
     """The error for what is no failure of an element: with its node and model where known."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
@@ -99,7 +103,7 @@ def unexpected(error: BaseException, graph: Graph, cache: ShardCache, run: Live)
     steps = [_step(one) for one in chain]
     what = _what(chain[-1])
     for step in filter(None, steps):
-        if (name := cache.name_in(step)) is not None:
+        if (name := stores(step)) is not None:
             return unstorable(f"node {name!r}: a value cannot be stored: {what}", name)
     node, model = run.broken or (_node(graph, steps), None)
     if node is None:

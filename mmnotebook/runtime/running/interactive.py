@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.interactive import interactive_environment
 from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 
 from mmnotebook.errors import RunError
 from mmnotebook.here import shell
 from mmnotebook.runtime.cache import ShardCache
+from mmnotebook.runtime.data import storage
 from mmnotebook.runtime.running import logs
 
 # The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
@@ -25,7 +26,7 @@ _watched: dict[str, Any] = dict([_OURS])
 
 
 def check(runner: Any, options: Any) -> None:
-    """Refuse what `new_pipeline` cannot take."""
+    """Refuse what no pipeline can be run with."""
     if options is not None and not isinstance(options, (Mapping, PipelineOptions)):
         raise RunError(f"options={options!r}; allowed: Beam's PipelineOptions or a dict of them")
     if runner is not None and not isinstance(runner, PipelineRunner):
@@ -35,16 +36,46 @@ def check(runner: Any, options: Any) -> None:
         )
 
 
-def new_pipeline(runner: Any, options: Any) -> beam.Pipeline:
-    """A pipeline on InteractiveRunner, over `runner` or else the in-process one."""
+class Kept:
+    """A pipeline on InteractiveRunner above a runner, which keeps nodes in folders."""
+
+    def __init__(self, runner: Any, options: Any, folders: Mapping[str, Path], run_id: str) -> None:
+        self.pipeline = beam.Pipeline(
+            InteractiveRunner(runner, force_compute=False), options=as_options(options)
+        )
+        folder = storage.new_folder("run")
+        self._cache = ShardCache(folder, folders, run_id)
+        storage.remove_with(self._cache, folder)
+
+    def run(self, blocks: Mapping[str, Any]) -> Callable[[], Any]:
+        """Run the pipeline once; gives what asks for Beam's metrics."""
+        env = _environment()
+        env.set_cache_manager(self._cache, self.pipeline)
+        env.add_user_pipeline(self.pipeline)
+        try:
+            with _watching(blocks):
+                result = self.pipeline.run()
+                result.wait_until_finish()
+            # The interactive result has no metrics of its own.
+            return getattr(result, "_underlying_result").metrics  # type: ignore[no-any-return] # noqa: B009
+        finally:
+            env.cleanup(self.pipeline)
+            env.evict_cache_manager(self.pipeline)
+
+    def stores(self, step: str) -> str | None:
+        """The node that a step of the pipeline, by its label, only stores."""
+        return self._cache.name_in(step)
+
+
+def as_options(options: Any) -> Any:
+    """Options as Beam's own."""
     if isinstance(options, Mapping):
-        options = PipelineOptions.from_dictionary(dict(options))
-    interactive = InteractiveRunner(runner or FnApiRunner(), force_compute=False)
-    return beam.Pipeline(interactive, options=options)
+        return PipelineOptions.from_dictionary(dict(options))
+    return options
 
 
 @contextlib.contextmanager
-def watching(watched: Mapping[str, Any]) -> Iterator[None]:
+def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
     """While this lasts, a run keeps these PCollections under these names."""
     _watched.update(watched)
     try:
@@ -54,21 +85,6 @@ def watching(watched: Mapping[str, Any]) -> Iterator[None]:
         for name, pcoll in watched.items():
             if _watched.get(name) is pcoll:
                 del _watched[name]
-
-
-def run(pipeline: beam.Pipeline, cache: ShardCache) -> Callable[[], Any]:
-    """Run a pipeline once, what is watched into the cache; gives what asks for Beam's metrics."""
-    env = _environment()
-    env.set_cache_manager(cache, pipeline)
-    env.add_user_pipeline(pipeline)
-    try:
-        result = pipeline.run()
-        result.wait_until_finish()
-        # The interactive result has no metrics of its own.
-        return getattr(result, "_underlying_result").metrics  # type: ignore[no-any-return] # noqa: B009
-    finally:
-        env.cleanup(pipeline)
-        env.evict_cache_manager(pipeline)
 
 
 def prepare() -> None:
