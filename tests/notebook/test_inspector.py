@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
 import mmnotebook as mm
-from mmnotebook.analysis import inspection
 from mmnotebook.errors import GraphError, ResultError
+from mmnotebook.results import inspection
 from mmnotebook.ui.inspector import Inspector, inspecting
 from mmnotebook.ui.inspector.pages import Query, Rows
 from mmnotebook.ui.inspector.panes import Pane

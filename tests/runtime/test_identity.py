@@ -20,9 +20,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmnotebook import storage
 from mmnotebook.errors import RunError
-from mmnotebook.graph.fingerprint import Unknowable
-from mmnotebook.runtime.data import contents, identity, objects, sources, storage
+from mmnotebook.fingerprint import contents
+from mmnotebook.fingerprint.identity import Unknowable
+from mmnotebook.sources import identity, objects, sources
 from tests.runtime.alike import same
 
 

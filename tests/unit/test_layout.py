@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.runtime.models import layout, outputs
-from mmnotebook.runtime.models.knowledge import Knowledge
-from mmnotebook.runtime.models.outputs import WrongOutputsError
+from mmnotebook.model import layout, outputs
+from mmnotebook.model.knowledge import Knowledge
+from mmnotebook.model.outputs import WrongOutputsError
 
 Heads = namedtuple("Heads", "first second")
 

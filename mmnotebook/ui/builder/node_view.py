@@ -14,7 +14,7 @@ from ipywidgets import HTML, Layout, Text
 from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
 from mmnotebook.graph.graph import Node
-from mmnotebook.graph.steps import Param, StepKind
+from mmnotebook.graph.kinds import Param, StepKind
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import (
     ByEditor,

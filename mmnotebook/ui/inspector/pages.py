@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from mmnotebook.analysis.tables import short
-from mmnotebook.analysis.values import plain
-from mmnotebook.analysis.where import matching, renamed
+from mmnotebook.results.tables import short
+from mmnotebook.results.values import plain
+from mmnotebook.results.where import matching, renamed
 from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
 _COLUMNS = 100  # shown at most; the middle ones of more are left out

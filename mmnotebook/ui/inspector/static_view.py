@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from mmnotebook.analysis.tables import html_table
-from mmnotebook.ui.beside import style
+from mmnotebook.results.tables import html_table
+from mmnotebook.ui.common.beside import style
 from mmnotebook.ui.inspector.cells import Cell
 from mmnotebook.ui.inspector.pages import Column, Places, Query, Rows
 

@@ -11,9 +11,9 @@ import pandas as pd
 import traitlets
 from ipywidgets import HTML, Dropdown, HBox, Layout, Tab, VBox
 
-from mmnotebook.analysis.inspection import failures, members
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
+from mmnotebook.results.inspection import failures, members
+from mmnotebook.results.results import Result
 from mmnotebook.ui.inspector import static_view
 from mmnotebook.ui.inspector.pages import Rows
 from mmnotebook.ui.inspector.panes import Pane

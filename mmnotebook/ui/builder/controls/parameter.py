@@ -7,8 +7,8 @@ from typing import Any
 
 from ipywidgets import Layout
 
-from mmnotebook.graph import checks, steps
-from mmnotebook.graph.steps import Param
+from mmnotebook.graph import checks, kinds
+from mmnotebook.graph.kinds import Param
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, Wrong
 from mmnotebook.ui.builder.controls.quiet import Quiet
@@ -130,7 +130,7 @@ def _fits(param: Param, value: Any) -> bool:
 
 def canonical(param: Param, value: Any) -> Any:
     """A value in the form in which a node holds it; None for one that says the default."""
-    value = steps.frozen(value)
+    value = kinds.frozen(value)
     if param.check is checks.is_mapping:
         value = checks.once_each(value)
     same = type(value) is type(param.default) and value == param.default

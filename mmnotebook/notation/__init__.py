@@ -1,0 +1,1 @@
+"""The notation from the inside; its door is `mmnotebook.notation.text`."""
