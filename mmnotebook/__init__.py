@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook import _moved
 from mmnotebook.graph import above
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _of_graph(name: str) -> Callable[..., Any]:
 
 
 above.find = _of_graph
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from mmnotebook.beam.options import as_options
 _STORE = ": store"
 
 
-class Kept:
+class InProcessPipeline:
     """A pipeline on FnApiRunner that keeps nodes in folders."""
 
     def __init__(self, options: Any, folders: Mapping[str, Path], run_id: str) -> None:

@@ -22,7 +22,7 @@ _OURS = ("mmnotebook, no PCollection", object())
 _watched: dict[str, Any] = dict([_OURS])
 
 
-class Kept:
+class InteractivePipeline:
     """A pipeline on InteractiveRunner above a runner, which keeps nodes in folders."""
 
     def __init__(self, runner: Any, options: Any, folders: Mapping[str, Path], run_id: str) -> None:

@@ -62,7 +62,7 @@ class Prepared:
     """
 
     graph: Graph
-    plans: Mapping[str, sources.Plan]
+    plans: Mapping[str, sources.SourcePlan]
     objects: Mapping[str, list[Block]]
     models: Mapping[str, ModelSpec]
     functions: Mapping[str, Callable[[Any], Any]]
@@ -213,7 +213,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
 class _Sources:
     """What the source nodes read, by node; as `Prepared` has it."""
 
-    plans: dict[str, sources.Plan] = field(default_factory=dict)
+    plans: dict[str, sources.SourcePlan] = field(default_factory=dict)
     objects: dict[str, list[Block]] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
     transforms: dict[str, Any] = field(default_factory=dict)

@@ -13,14 +13,14 @@ from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
 from mmnotebook.notation.log import Log
-from mmnotebook.notation.reader import Reader
+from mmnotebook.notation.reader import NotationReader
 from mmnotebook.notation.writer import to_text
 from mmnotebook.steps import field_flow, shapes, validation
 from mmnotebook.steps.shapes import Shape
 
 
 @dataclass(frozen=True)
-class Reading:
+class TextReading:
     """What a text says.
 
     Attributes
@@ -46,7 +46,7 @@ def written(graph: Graph) -> str:
     return to_text(graph)
 
 
-def read(text: str, names: Names | None, known: Graph | None = None) -> Reading:
+def read(text: str, names: Names | None, known: Graph | None = None) -> TextReading:
     """What a text says; `...` stands for what is not there yet.
 
     Parameters
@@ -62,19 +62,19 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> Reading:
     known = known or Graph()
     log = Log(text, incomplete=True)
     try:
-        graph = Reader(_with_known(names, known), log).read(log.tree())
+        graph = NotationReader(_with_known(names, known), log).read(log.tree())
     except GraphError as error:
-        return Reading(None, error.problems, error.remedy)
+        return TextReading(None, error.problems, error.remedy)
     except RecursionError:
-        return Reading(None, (Problem("nested too deeply", None, 1, 1),))
+        return TextReading(None, (Problem("nested too deeply", None, 1, 1),))
     found = tuple(sorted(log.problems, key=lambda p: (p.line or 0, p.column or 0)))
     remedy = "\n  → ".join(log.remedies) or None
     if not all(isinstance(problem, validation.Gap) for problem in found):
-        return Reading(None, found, remedy)
+        return TextReading(None, found, remedy)
     pipelines = dict.fromkeys((*known.pipelines, *graph.pipelines))
     bindings = {**known.bindings, **graph.bindings}
     graph = replace(graph, bindings=bindings, pipelines=tuple(pipelines))
-    return Reading(graph, found, remedy)
+    return TextReading(graph, found, remedy)
 
 
 def _with_known(names: Names | None, known: Graph) -> Names | None:

@@ -261,7 +261,7 @@ class Tuples(Column):
         return Tuples(self.kind, tuple(column.part(start, stop) for column in self.columns))
 
 
-class Fields(dict[str, Any]):
+class SelectedFields(dict[str, Any]):
     """Several selected fields of one element, before they are packed as `Selected`."""
 
 
@@ -287,9 +287,9 @@ class Selected(Column):
         whole = self._stacked()
         return [row_of(one.values()) for one in self.fields()] if whole is None else list(whole)
 
-    def fields(self) -> list[Fields]:
+    def fields(self) -> list[SelectedFields]:
         """The values as records."""
-        return list(map(Fields, self.records.rows()))
+        return list(map(SelectedFields, self.records.rows()))
 
     def stacked(self) -> Column:
         """The numpy rows as one array where they are numbers of one shape, else as a list."""

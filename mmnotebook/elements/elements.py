@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmnotebook.elements.columns import Cells, Column, Fields, Records, Selected, row_of
+from mmnotebook.elements.columns import Cells, Column, Records, Selected, SelectedFields, row_of
 from mmnotebook.errors import cut, nearest, one_line, text_of
 from mmnotebook.graph import selecting
 from mmnotebook.graph.names import is_a
@@ -64,7 +64,7 @@ def pick(value: Any, select: Select) -> Any:
     Numbers beside texts stay numbers.
     """
     picked = _pick(value, select)
-    return row_of(picked.values()) if isinstance(picked, Fields) else picked
+    return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
@@ -114,10 +114,14 @@ def _pick(value: Any, select: Select) -> Any:
         return _field(value, select)
     if not isinstance(select, Drop):
         chosen = [_field(value, name) for name in select]
-        return row_of(chosen) if _has_twice(select) else Fields(zip(select, chosen, strict=True))
+        return (
+            row_of(chosen)
+            if _has_twice(select)
+            else SelectedFields(zip(select, chosen, strict=True))
+        )
     for name in select.names:
         _field(value, name)
-    left = Fields({name: value[name] for name in kept(select, _names(value) or ())})
+    left = SelectedFields({name: value[name] for name in kept(select, _names(value) or ())})
     if not left:
         raise MissingField(f"no field is left without {', '.join(map(repr, select.names))}")
     return left

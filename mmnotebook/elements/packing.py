@@ -13,12 +13,12 @@ from mmnotebook.elements.columns import (
     Arrays,
     Cells,
     Column,
-    Fields,
     Numbers,
     Objects,
     Records,
     Same,
     Selected,
+    SelectedFields,
     Tensors,
     Tuples,
 )
@@ -141,7 +141,7 @@ def _packed(kind: type, rows: list[Any]) -> Column | None:
         return _arrays(kind, rows)
     if kind is torch.Tensor:
         return _tensors(rows)
-    if kind is Fields:
+    if kind is SelectedFields:
         return Selected(pack(list(map(dict, rows))))
     if kind is dict:
         names = tuple(rows[0])

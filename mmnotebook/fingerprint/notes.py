@@ -14,7 +14,7 @@ from mmnotebook.fingerprint.impure import RANDOM
 from mmnotebook.fingerprint.reading import ANY
 
 Notes = list[Any]
-"""Of `Refusal`, `Names`, `Member`, `Making` and the notes of parts; they may contain themselves."""
+"""Of `Refusal`, `UsedNames`, `MemberNotes`, `Making` and the notes of parts, even of themselves."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Names:
+class UsedNames:
     """Names that code uses."""
 
     names: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class MemberNotes:
     """The notes of what counts only when some code uses one of these names."""
 
     names: frozenset[str]
@@ -61,7 +61,7 @@ class _Settling:
 
     def __init__(self) -> None:
         self._names: dict[bool, set[str]] = {False: set(), True: set()}
-        self._members: dict[int, Member] = {}
+        self._members: dict[int, MemberNotes] = {}
         self._seen: set[tuple[int, bool]] = set()
 
     def go_through(self, notes: Notes, lenient: bool) -> Iterator[Refusal]:
@@ -78,14 +78,14 @@ class _Settling:
                 if (id(inside), lenient) not in self._seen:
                     self._seen.add((id(inside), lenient))
                     waiting.append((iter(inside), lenient))
-            elif isinstance(note, Names):
+            elif isinstance(note, UsedNames):
                 self._names[lenient] |= note.names
-            elif isinstance(note, Member):
+            elif isinstance(note, MemberNotes):
                 self._members[id(note)] = note
             elif not (lenient and note.does == RANDOM):
                 yield note
 
-    def used(self) -> list[tuple[Member, bool]]:
+    def used(self) -> list[tuple[MemberNotes, bool]]:
         """The members that are now known to be used, and by what."""
         return [
             (member, lenient)

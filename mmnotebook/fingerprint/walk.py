@@ -281,7 +281,7 @@ class Walk:
         around, self.said = self.said, []
         token = self.called(value) if called else self.token(value)
         if self.said:
-            around.append(notes.Member(names, self.said) if names else self.said)
+            around.append(notes.MemberNotes(names, self.said) if names else self.said)
         self.said = around
         return token
 
@@ -315,7 +315,7 @@ class Walk:
 
     def uses(self, read: Reading, keywords: frozenset[str]) -> None:
         """Note which names code uses, and those by which it gives arguments."""
-        self.said.append(notes.Names(read.names))
+        self.said.append(notes.UsedNames(read.names))
         self.keywords |= keywords
         self._asks |= read.asks
         self._handed |= read.handed

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmnotebook.here import shell
 from mmnotebook.model import layout as layouts
-from mmnotebook.model.layout import Axes, Fields, Layout, Rows, WrongOutputsError
+from mmnotebook.model.layout import Axes, Layout, NamedOutputs, OutputRows, WrongOutputsError
 from mmnotebook.model.probes import Verdict
 
 _MOST = 1000
@@ -178,9 +178,9 @@ def _elsewhere(ways: Sequence[Layout]) -> Any:
 
 
 def _named_axes(layout: Layout) -> Any:
-    if isinstance(layout, Rows):
+    if isinstance(layout, OutputRows):
         return min(layout.axes)
-    if not isinstance(layout, Fields):
+    if not isinstance(layout, NamedOutputs):
         return 0
     each = [_named_axes(part) for part in layout.parts]
     if layout.kind is dict:

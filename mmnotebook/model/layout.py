@@ -33,7 +33,7 @@ class Each(list[Any]):
 
 
 @dataclass(frozen=True)
-class Rows:
+class OutputRows:
     """An array, tensor or list with an entry per element along one of these axes."""
 
     axes: frozenset[int]
@@ -47,7 +47,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Fields:
+class NamedOutputs:
     """Several outputs by name, or by position where `kind` is a tuple or list."""
 
     kind: type
@@ -55,7 +55,7 @@ class Fields:
     parts: tuple[Layout, ...]
 
 
-Layout = Rows | Left | Fields
+Layout = OutputRows | Left | NamedOutputs
 Axes = int | Mapping[str, int] | Sequence[int] | None
 """The axis of the batch in the outputs, one for each output, or None: the first, if proven."""
 
@@ -63,7 +63,7 @@ Axes = int | Mapping[str, int] | Sequence[int] | None
 def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
     """The layouts by which some outputs can be those of `count` elements."""
     if isinstance(made, Each):
-        return (Rows(frozenset({0})),) if len(made) == count else ()
+        return (OutputRows(frozenset({0})),) if len(made) == count else ()
     found = _fits(made, count, axes)
     return tuple(layout for layout in found if _has_rows(layout))
 
@@ -166,7 +166,7 @@ def _fits(made: Any, count: int, axes: Axes, depth: int = 0) -> list[Layout]:
             return found
     if sum(len(way) > 1 for way in ways) > _MOST_DOUBTS:
         ways = [way[:1] for way in ways]
-    whole = [Fields(kind, tuple(named), parts) for parts in itertools.product(*ways)]
+    whole = [NamedOutputs(kind, tuple(named), parts) for parts in itertools.product(*ways)]
     several = [one for one in whole if _has_rows(one)]
     return [*several, *found] if kind is tuple else [*found, *several]
 
@@ -200,13 +200,13 @@ def _rows(made: Any, count: int, axis: int | None) -> list[Layout]:
     if shape is None:
         sized = isinstance(made, Collection) and not isinstance(made, (str, bytes, Mapping, Set))
         sized = sized and parts_of(made) is None and len(made) == count
-        return [Rows(frozenset({0}))] if sized else []
+        return [OutputRows(frozenset({0}))] if sized else []
     if axis is not None:
         axis = axis + len(shape) if axis < 0 else axis
     along = [place for place, size in enumerate(shape) if size == count and axis in (None, place)]
     if not is_array(made) and 0 not in along:
         return []  # a list's second axis is that of its items: see its parts
-    return [Rows(frozenset(along))] if along else []
+    return [OutputRows(frozenset(along))] if along else []
 
 
 def _common(items: Sequence[Any]) -> tuple[int, ...]:
@@ -218,16 +218,16 @@ def _common(items: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _has_rows(layout: Layout) -> bool:
-    if isinstance(layout, Fields):
+    if isinstance(layout, NamedOutputs):
         return any(map(_has_rows, layout.parts))
-    return isinstance(layout, Rows)
+    return isinstance(layout, OutputRows)
 
 
 def _both(first: Layout, second: Layout) -> Layout | None:
-    if isinstance(first, Rows) and isinstance(second, Rows):
+    if isinstance(first, OutputRows) and isinstance(second, OutputRows):
         axes = first.axes & second.axes
-        return Rows(axes) if axes else None
-    if isinstance(first, Fields) and isinstance(second, Fields):
+        return OutputRows(axes) if axes else None
+    if isinstance(first, NamedOutputs) and isinstance(second, NamedOutputs):
         if (first.kind, first.names) != (second.kind, second.names):
             return None
         parts = [_both(*pair) for pair in zip(first.parts, second.parts, strict=True)]
@@ -238,21 +238,21 @@ def _both(first: Layout, second: Layout) -> Layout | None:
     return None
 
 
-def replace(fields: Fields, parts: tuple[Layout, ...]) -> Fields:
+def replace(fields: NamedOutputs, parts: tuple[Layout, ...]) -> NamedOutputs:
     """The same outputs with other layouts."""
     return dataclasses.replace(fields, parts=parts)
 
 
 def axes_of(layout: Layout) -> list[frozenset[int]]:
     """Of each output with an entry per element, the axes along which that can be."""
-    if isinstance(layout, Fields):
+    if isinstance(layout, NamedOutputs):
         return [axes for part in layout.parts for axes in axes_of(part)]
-    return [layout.axes] if isinstance(layout, Rows) else []
+    return [layout.axes] if isinstance(layout, OutputRows) else []
 
 
 def left_out(layout: Layout, name: Hashable = "") -> list[Hashable]:
     """The names of the outputs that are a single number for a whole batch."""
-    if isinstance(layout, Fields):
+    if isinstance(layout, NamedOutputs):
         pairs = zip(layout.names, layout.parts, strict=True)
         return [found for inner, part in pairs for found in left_out(part, inner)]
     return [name] if isinstance(layout, Left) and layout.number else []

@@ -16,10 +16,10 @@ from mmnotebook.model import layout as layouts
 from mmnotebook.model.layout import (
     Axes,
     Each,
-    Fields,
     Layout,
     Left,
-    Rows,
+    NamedOutputs,
+    OutputRows,
     WrongOutputsError,
     is_array,
 )
@@ -63,9 +63,9 @@ def whole(made: Any) -> Column:
 
 
 def _rows(made: Any, count: int, layout: Layout) -> Column:
-    if isinstance(layout, Fields):
+    if isinstance(layout, NamedOutputs):
         return _fields(made, count, layout)
-    if not isinstance(layout, Rows) or made is None:
+    if not isinstance(layout, OutputRows) or made is None:
         raise _misfit(made, count)
     axis = min(layout.axes)
     made = _plain(made)
@@ -76,7 +76,7 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     return _column(_moved(made, axis))
 
 
-def _fields(made: Any, count: int, layout: Fields) -> Column:
+def _fields(made: Any, count: int, layout: NamedOutputs) -> Column:
     found = layouts.parts_of(_plain(made))
     if found is None or tuple(found[1]) != layout.names:
         raise _misfit(made, count)
@@ -99,7 +99,7 @@ def _records(kept: dict[Any, Column]) -> Column:
 
 
 def _is_left(layout: Layout) -> bool:
-    if isinstance(layout, Fields):
+    if isinstance(layout, NamedOutputs):
         return all(map(_is_left, layout.parts))
     return isinstance(layout, Left)
 

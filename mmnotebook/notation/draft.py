@@ -20,7 +20,7 @@ from mmnotebook.steps import field_flow, validation
 _MIXED = "some of these outputs are joined and others united"
 
 
-class Draft:
+class GraphDraft:
     """What has been read so far; problems go to the log.
 
     Parameters

@@ -14,7 +14,7 @@ Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Row:
+class LineEnd:
     """The nodes that end a line together: one step, or the members of a list.
 
     Attributes
@@ -64,19 +64,19 @@ class Layout:
         """The groups that a line gives its name to as it makes their members."""
         return {row.group for row in self._rows.values() if row.group is not None}
 
-    def row(self, node: Node) -> Row | None:
+    def row(self, node: Node) -> LineEnd | None:
         """What the line ends in that `node` begins the end of; None when it begins none."""
         name = node.name
         if is_bare(node):
-            return None if self._uses[name] or name in self._grouped else Row((name,))
+            return None if self._uses[name] or name in self._grouped else LineEnd((name,))
         if name in self.inside:
             return None
         if name in self.forks:
             fed = self.forks[name]
-            return self._rows.get(fed[0], Row(fed, name))
+            return self._rows.get(fed[0], LineEnd(fed, name))
         if name in self._fork_of:
             return None
-        row = self._rows.get(name, Row((name,)))
+        row = self._rows.get(name, LineEnd((name,)))
         first = next(other.name for other in self.order if other.name in row.members)
         return row if name == first else None
 
@@ -125,30 +125,30 @@ class Layout:
         fits = bare and self._own(names) and self._fit_a_list(names)
         return names if fits else ()
 
-    def _named_rows(self) -> dict[str, Row]:
+    def _named_rows(self) -> dict[str, LineEnd]:
         """The lists and forks that a group names; the first group of several gets them."""
-        rows: dict[str, Row] = {}
+        rows: dict[str, LineEnd] = {}
         for group in self.groups:
             if not rows.keys().isdisjoint(group.members):
                 continue
             fork = self._fork_of.get(group.members[0])
             if fork and group.gather == "union" and group.members == self.forks[fork]:
-                row = Row(group.members, fork, group.name)
+                row = LineEnd(group.members, fork, group.name)
             elif group.gather == "join" and self._fit_a_list(group.members):
-                row = Row(group.members, None, group.name)
+                row = LineEnd(group.members, None, group.name)
             else:
                 continue
             rows.update(dict.fromkeys(group.members, row))
         return rows
 
-    def _leaf_rows(self) -> dict[str, Row]:
+    def _leaf_rows(self) -> dict[str, LineEnd]:
         """Last steps that share one input and no group, two or more."""
         found: dict[Input, list[str]] = defaultdict(list)
         for node in self.order:
             last = node.name not in self._grouped and not self._uses[node.name]
             if last and self._is_plain(node):
                 found[node.inputs[0]].append(node.name)
-        rows = [Row(tuple(names)) for names in found.values() if len(names) > 1]
+        rows = [LineEnd(tuple(names)) for names in found.values() if len(names) > 1]
         return {name: row for row in rows for name in row.members}
 
     def _is_inside(self, node: Node) -> bool:

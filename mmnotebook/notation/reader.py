@@ -10,7 +10,7 @@ from typing import Any
 from mmnotebook.graph import kinds
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.notation.draft import Draft
+from mmnotebook.notation.draft import GraphDraft
 from mmnotebook.notation.log import Log, is_gap, listed
 from mmnotebook.notation.terms import BROKEN, Ends, pieces, select_of, selected_of, together
 from mmnotebook.notation.words import Words
@@ -19,7 +19,7 @@ _SELECT = 'one field, ["x"], several, [["x", "y"]], or all but some, .drop("x")'
 _DROP = '.drop("field", "other")'
 
 
-class Reader:
+class NotationReader:
     """Reads the lines of one text, in their order; problems go to the log.
 
     Parameters
@@ -33,7 +33,7 @@ class Reader:
 
     def __init__(self, names: Names | None, log: Log) -> None:
         self._log = log
-        self._draft = Draft(names, log)
+        self._draft = GraphDraft(names, log)
         self._nodes, self._groups = self._draft.nodes, self._draft.groups
         self._read: set[str] = set()
         self._failed: set[str] = set()

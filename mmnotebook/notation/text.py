@@ -10,7 +10,7 @@ from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, how_to_register, notebook_names, role_of
 from mmnotebook.here import of_caller, shell
 from mmnotebook.notation.log import Log, listed
-from mmnotebook.notation.reader import Reader
+from mmnotebook.notation.reader import NotationReader
 from mmnotebook.notation.writer import to_text
 
 __all__ = ["parse", "pipeline", "to_text"]
@@ -42,7 +42,7 @@ def _read(log: Log, names: Names | None) -> Graph:
     """What can be read of a text; its problems are in the log."""
     tree = log.tree()
     try:
-        return Reader(names, log).read(tree)
+        return NotationReader(names, log).read(tree)
     except RecursionError:
         raise GraphError([Problem("nested too deeply", None, 1, 1)]) from None
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.kinds import KINDS
-from mmnotebook.notation.layout import Layout, Row
+from mmnotebook.notation.layout import Layout, LineEnd
 from mmnotebook.steps.phrases import (
     is_bare,
     is_default,
@@ -44,7 +44,7 @@ def to_text(graph: Graph) -> str:
     )
 
 
-def _line(layout: Layout, node: Node, row: Row) -> str:
+def _line(layout: Layout, node: Node, row: LineEnd) -> str:
     name = row.group
     if row.fork is not None:
         written = _chain(layout, layout.graph[row.fork], [])

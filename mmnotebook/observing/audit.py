@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from mmnotebook.observing import current, origins, paths
 from mmnotebook.observing.current import Work
-from mmnotebook.observing.origins import Caller, Whose
+from mmnotebook.observing.origins import Origin, Whose
 
-_Handler = Callable[[Work, Caller, tuple[Any, ...]], None]
+_Handler = Callable[[Work, Origin, tuple[Any, ...]], None]
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _RANDOM = ("/dev/random", "/dev/urandom")
@@ -46,7 +46,7 @@ def _has_frames() -> bool:
     return True
 
 
-def _opened(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _opened(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments[:3]
     if isinstance(path, int):
         work.varies("it reads or writes by the number of an open file")
@@ -68,7 +68,7 @@ def _opened(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
         work.record.reads(path)
 
 
-def _asked_kernel(work: Work, who: Caller, path: str) -> None:
+def _asked_kernel(work: Work, who: Origin, path: str) -> None:
     if path in _RANDOM:
         work.varies("it drew random numbers (the system)")
     elif not path.startswith("/dev/") and who.whose is Whose.USER:
@@ -79,7 +79,7 @@ def _asked_kernel(work: Work, who: Caller, path: str) -> None:
         work.varies("it asks for input")
 
 
-def _listed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _listed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     path = arguments[0] if arguments and arguments[0] is not None else "."
     if who.importing:
         return
@@ -93,18 +93,18 @@ def _listed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
         work.record.lists(path or ".")
 
 
-def _connected(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _connected(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     work.record.connects()
 
 
-def _started(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _started(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     if not who.importing:
         what = arguments[0] if arguments else None
         name = os.path.basename(os.fsdecode(what)) if isinstance(what, (str, bytes)) else ""
         work.varies(f"it starts another process{f' ({name})' if name else ''}")
 
 
-def _loaded(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _loaded(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     name = arguments[0]
     if who.whose is Whose.USER and not who.importing:
         work.varies(f"it calls compiled code through ctypes ({name})")
@@ -112,13 +112,13 @@ def _loaded(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
         work.record.reads(os.fsdecode(name))
 
 
-def _imported(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _imported(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     file = arguments[1]
     if isinstance(file, str):
         work.record.reads(file)
 
 
-def _executed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _executed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     code, known = arguments[0], work.record.known_codes
     if known is None or not isinstance(code, CodeType) or code in known:
         return
@@ -128,7 +128,7 @@ def _executed(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
         work.varies(f"it ran code that cannot be followed ({code.co_name})")
 
 
-def _database(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _database(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     name = os.fsdecode(arguments[0])
     if name.startswith("file:"):
         name = unquote(urlsplit(name).path)
@@ -139,14 +139,14 @@ def _database(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
 
 
 def _changed(what: str) -> _Handler:
-    def handler(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+    def handler(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
         if not who.importing:
             work.varies(what)
 
     return handler
 
 
-def _named(work: Work, who: Caller, arguments: tuple[Any, ...]) -> None:
+def _named(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     if who.whose is Whose.USER:
         work.varies("it asks for the name of the machine")
 

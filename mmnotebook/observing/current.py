@@ -30,7 +30,7 @@ class Work:
 
     record: Record
     loads: bool = False
-    later: Callable[[origins.Caller, str], None] | None = None
+    later: Callable[[origins.Origin, str], None] | None = None
     _states: dict[str, Any] = field(default_factory=dict)
     _whole: bool = False
 

@@ -20,7 +20,7 @@ _BIG = 1 << 20
 """Bytes of an array, or items of a collection, above which it is not looked at."""
 
 
-class Kept:
+class KeptState:
     """What a function can change that is there before and after its calls.
 
     Looked at after the first block of elements, and then more and more rarely.

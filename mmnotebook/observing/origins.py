@@ -102,7 +102,7 @@ def stack(frame: FrameType | None) -> Iterator[FrameType]:
 _FINALIZES = weakref.finalize.__call__.__code__
 
 
-class Caller(NamedTuple):
+class Origin(NamedTuple):
     """Who did something, as the stack says.
 
     Attributes
@@ -123,7 +123,7 @@ class Caller(NamedTuple):
     outermost: FrameType | None
 
 
-def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
+def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
     """Who does what a frame does; `entries` are codes whose call by us is a call by the user."""
     library = importing = False
     inner: FrameType | None = None
@@ -131,7 +131,7 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
     for one in stack(frame):
         if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
             # What is freed at this moment may be anybody's.
-            return Caller(Whose.OURS, False, False, None)
+            return Origin(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):
             ended = whose
@@ -143,7 +143,7 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Caller:
     # A thread without code of ours or of the user's works for one who does not say so.
     by_user = ended is not Whose.OURS or entered
     whose = Whose.LIBRARY if library else Whose.USER if by_user else Whose.OURS
-    return Caller(whose, by_user, importing, inner)
+    return Origin(whose, by_user, importing, inner)
 
 
 def is_imported(frame: FrameType) -> bool:

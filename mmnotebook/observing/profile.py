@@ -18,7 +18,7 @@ from typing import Any
 from mmnotebook.observing import arguments, asking, current, generators, origins, paths, states
 from mmnotebook.observing.asking import Kind
 from mmnotebook.observing.current import Work
-from mmnotebook.observing.origins import Caller, Whose
+from mmnotebook.observing.origins import Origin, Whose
 
 PATIENCE = 200_000
 """The most events beyond those that a node may give, until it is known what a call answers."""
@@ -198,7 +198,7 @@ class Profile:
         elif who.whose is Whose.USER:
             self._later(who, f"it asks the system ({asking.name(function)})")
 
-    def _clock(self, function: Any, frame: FrameType, who: Caller) -> None:
+    def _clock(self, function: Any, frame: FrameType, who: Origin) -> None:
         count = arguments.count(frame)
         if count is not None and not asking.reads_clock(function, count):
             return
@@ -208,7 +208,7 @@ class Profile:
         elif who.by_user and not asking.is_interval(function):
             self._later(who, why)
 
-    def _later(self, who: Caller, why: str) -> None:
+    def _later(self, who: Origin, why: str) -> None:
         """It counts unless the function that did it answers with what cannot tell of it."""
         if who.outermost is None or who.outermost.f_code.co_name == "__init__":
             self.work.varies(why)  # an object that is being made may keep it
@@ -220,12 +220,12 @@ class Profile:
 
         self._waiting.setdefault(who.outermost, []).append(done)
 
-    def _in_this_thread(self, who: Caller, why: str) -> None:
+    def _in_this_thread(self, who: Origin, why: str) -> None:
         """As `_later`, said by an audit hook; the ends of other threads' calls are not heard."""
         if sys.getprofile() == self._called:
             self._later(who, why)
 
-    def _file(self, function: Any, frame: FrameType, who: Caller) -> None:
+    def _file(self, function: Any, frame: FrameType, who: Origin) -> None:
         path: Any = asking.path(function)
         if path is None:
             path = arguments.first(frame)
@@ -250,7 +250,7 @@ class Profile:
             self.record.looks(name, stamp=False)
         self._reduced(name, frame, who)
 
-    def _reduced(self, name: str, frame: FrameType, who: Caller) -> None:
+    def _reduced(self, name: str, frame: FrameType, who: Origin) -> None:
         """The stamps of a file count unless Python makes of them whether it is there."""
         if who.outermost is None:
             self._stamp(name)

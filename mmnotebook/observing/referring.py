@@ -23,7 +23,7 @@ _MADE = (type, types.FunctionType)
 _noting = threading.local()
 
 
-class Noted:
+class NotedReferences:
     """What was taken from modules in a `noting`, once that is over."""
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class Noted:
 
 
 @contextmanager
-def noting() -> Iterator[Noted]:
+def noting() -> Iterator[NotedReferences]:
     """Collects what is loaded from pickles, or pickled by its name, inside, in this thread."""
     _listen()
-    noted = Noted()
+    noted = NotedReferences()
     _under_way().append(noted)
     try:
         yield noted
@@ -111,10 +111,10 @@ def _reference(module: str, name: str) -> Reference | None:
     return (module, name) if origin.library(module) is None else package(module)
 
 
-def _under_way() -> list[Noted]:
+def _under_way() -> list[NotedReferences]:
     if not hasattr(_noting, "under_way"):
         _noting.under_way = []
-    found: list[Noted] = _noting.under_way
+    found: list[NotedReferences] = _noting.under_way
     return found
 
 

@@ -72,7 +72,7 @@ class Warned:
     count: int
 
 
-class Store(Protocol):
+class ElementStore(Protocol):
     """Where a run keeps its elements."""
 
     def elements(self, node: str) -> Elements:

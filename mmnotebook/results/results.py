@@ -13,7 +13,7 @@ from mmnotebook.errors import RunError, no_attribute
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.results import arms, frames, metrics, summary
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.results.records import Elements, Machine, Store, Warned
+from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
 
 
 class Result:
@@ -59,7 +59,7 @@ class Result:
     def __init__(
         self,
         graph: Graph,
-        store: Store,
+        store: ElementStore,
         nodes: Mapping[str, NodeMeasure],
         models: Mapping[str, ModelMeasure],
         seconds: float,

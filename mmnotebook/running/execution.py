@@ -174,9 +174,9 @@ class Execution:
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         folders = {name: draft.path for name, draft in drafts.items()}
         kept = (
-            direct.Kept(options, folders, run_id)
+            direct.InProcessPipeline(options, folders, run_id)
             if runner is None
-            else interactive.Kept(runner, options, folders, run_id)
+            else interactive.InteractivePipeline(runner, options, folders, run_id)
         )
         reuses = {name: one.reuse for name, one in self.plan.answered.items()}
         live.start(self.live)

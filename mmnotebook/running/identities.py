@@ -12,7 +12,7 @@ from mmnotebook.fingerprint.identity import Behind, Identity, Unknowable
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import identity as identity_of
 from mmnotebook.sources import identity
-from mmnotebook.sources.sources import Plan
+from mmnotebook.sources.sources import SourcePlan
 
 
 @fingerprint.one_look()
@@ -44,7 +44,7 @@ def model_now(spec: ModelSpec) -> Identity:
     return identity_of.now(spec)
 
 
-def files(plan: Plan) -> Identity:
+def files(plan: SourcePlan) -> Identity:
     """Of the elements in files: the files' content and names."""
     return _known(identity.of_files, plan)
 

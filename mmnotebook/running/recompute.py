@@ -30,7 +30,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.model import knowledge
 from mmnotebook.model.loaded.warm import Loan, warm
 from mmnotebook.model.loaded.watching import watching
-from mmnotebook.running.samples import Outcome, collect
+from mmnotebook.running.samples import SampleOutcome, collect
 from mmnotebook.state import live
 from mmnotebook.state.live import Live, Stopped
 
@@ -47,7 +47,7 @@ class Remote(Impossible):
 
 def computed(
     node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run: Live
-) -> dict[str, Outcome]:
+) -> dict[str, SampleOutcome]:
     """What a node makes of some elements now, by their ids.
 
     Parameters
@@ -75,7 +75,7 @@ def computed(
         raise Remote
     if passing:
         raise Impossible
-    found = {one: Outcome() for one in block.ids}
+    found = {one: SampleOutcome() for one in block.ids}
     collect(node, map(_as_stored, blocks), found)
     return found
 

@@ -20,7 +20,7 @@ ELEMENTS = 3
 
 
 @dataclass
-class Outcome:
+class SampleOutcome:
     """What a node made of one element.
 
     Attributes
@@ -70,13 +70,13 @@ def choose(node: Node, above: Entry, dice: random.Random) -> tuple[Block, float]
 
 def outcomes(
     node: Node, ids: Collection[str], entry: Entry, where: float
-) -> dict[str, Outcome] | None:
+) -> dict[str, SampleOutcome] | None:
     """By the id of an element, what is stored of it; None where that is in windows.
 
     The shards that are nearest to `where` are read first, the others as long as something may be
     in them.
     """
-    found = {one: Outcome() for one in ids}
+    found = {one: SampleOutcome() for one in ids}
     for info in _nearest(entry, where):
         blocks = _blocks(entry, info)
         if blocks is None:
@@ -87,7 +87,7 @@ def outcomes(
     return found
 
 
-def collect(node: Node, blocks: Iterable[Block], found: dict[str, Outcome]) -> None:
+def collect(node: Node, blocks: Iterable[Block], found: dict[str, SampleOutcome]) -> None:
     """Note what a node has made of some elements."""
     for block in blocks:
         owners = [_owner(node, one) for one in block.ids]

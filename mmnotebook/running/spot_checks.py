@@ -31,7 +31,7 @@ from mmnotebook.running import recompute, samples
 from mmnotebook.running.measures import Measured
 from mmnotebook.running.plan import Plan
 from mmnotebook.running.reused import MOST
-from mmnotebook.running.samples import ELEMENTS, Outcome
+from mmnotebook.running.samples import ELEMENTS, SampleOutcome
 from mmnotebook.state.live import Live
 
 SHARE = 0.03
@@ -46,7 +46,7 @@ _PAUSE = 60.0
 
 
 @dataclass
-class Cost:
+class CheckCost:
     """What the checks of a step have cost in this process, in seconds."""
 
     total: float = 0.0
@@ -58,7 +58,7 @@ class Cost:
 
 
 # By what a step computes; one that was not computed here yet is not among them.
-_costs: dict[tuple[str, ...], Cost] = {}
+_costs: dict[tuple[str, ...], CheckCost] = {}
 # When an entry was last checked in this process, by its folder.
 _last: dict[Path, float] = {}
 
@@ -68,7 +68,7 @@ def probability(saved: float, cost: float) -> float:
     return min(1.0, SHARE * saved / cost)
 
 
-def expected_cost(measured: Measured, size: int, known: Cost | None) -> float:
+def expected_cost(measured: Measured, size: int, known: CheckCost | None) -> float:
     """About the seconds that a check takes.
 
     Parameters
@@ -93,7 +93,7 @@ def expected_cost(measured: Measured, size: int, known: Cost | None) -> float:
 def learn(plan: Plan, names: Collection[str]) -> None:
     """Note that nodes were computed in this process."""
     for name in names:
-        _costs.setdefault(_work(plan.identities[name]), Cost())
+        _costs.setdefault(_work(plan.identities[name]), CheckCost())
 
 
 def check(
@@ -161,7 +161,7 @@ def _is_checkable(plan: Plan, node: Node) -> bool:
     kinds = (*recompute.FUNCTIONS, *COMBINE, "model")
     if node.kind not in kinds or node.inputs[0].node not in plan.entries:
         return False
-    return _costs.get(_work(plan.identities[node.name]), Cost()).total < math.inf
+    return _costs.get(_work(plan.identities[node.name]), CheckCost()).total < math.inf
 
 
 def _chance(plan: Plan, node: Node) -> float:
@@ -170,7 +170,7 @@ def _chance(plan: Plan, node: Node) -> float:
     size = samples.bytes_read(node, entry, above)
     known = _costs.get(_work(plan.identities[node.name]))
     if node.kind == "model":
-        known = known or Cost()  # it is loaded, or not checked
+        known = known or CheckCost()  # it is loaded, or not checked
     chance = probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
     return chance * rested(time.monotonic() - _last.get(entry.path, -math.inf))
 
@@ -198,7 +198,7 @@ def _checked(
     if node.kind == "model" and recompute.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
-    cost = _costs.setdefault(_work(plan.identities[node.name]), Cost())
+    cost = _costs.setdefault(_work(plan.identities[node.name]), CheckCost())
     try:
         return _compared(plan, node, run, keys, dice)
     except KeyboardInterrupt:
@@ -244,7 +244,7 @@ def _compared(
     return f"element {block.ids[at]}: {text}"
 
 
-def difference(node: Node, stored: Outcome, now: Outcome) -> str:
+def difference(node: Node, stored: SampleOutcome, now: SampleOutcome) -> str:
     """In what two outcomes of one element differ; "" where they do not."""
     if stored.error != now.error:
         return f"{_ended(stored)} and {_ended(now)}"
@@ -256,7 +256,7 @@ def difference(node: Node, stored: Outcome, now: Outcome) -> str:
     return next((text for pair in pairs if (text := _unequal(*pair))), "")
 
 
-def _ended(outcome: Outcome) -> str:
+def _ended(outcome: SampleOutcome) -> str:
     return "an output" if outcome.error is None else outcome.error
 
 

@@ -11,7 +11,7 @@ from mmnotebook.errors import MMError
 from mmnotebook.sources import objects, sources
 from mmnotebook.sources.formats import READERS
 from mmnotebook.steps import shapes
-from mmnotebook.steps.shapes import Fields, Shape, together
+from mmnotebook.steps.shapes import RecordFields, Shape, together
 
 MOST = 64
 """Files that are looked into; of more it is not known what fields they have."""
@@ -25,13 +25,13 @@ def of_blocks(blocks: Sequence[Block]) -> Shape:
 def of_column(column: Column) -> Shape:
     """The shape of the values of a column."""
     if isinstance(column, Records):
-        return Fields(column.columns, lambda name: of_column(column.columns[name]))
+        return RecordFields(column.columns, lambda name: of_column(column.columns[name]))
     if isinstance(column, Arrays):
         return {name: {} for name in column.array.dtype.names or ()}
     return {} if isinstance(column, Tensors) else shapes.of_values(column.rows())
 
 
-def of_plan(plan: sources.Plan) -> Shape:
+def of_plan(plan: sources.SourcePlan) -> Shape:
     """The shape of what is read from files; None where that takes reading them whole."""
     files = {(part.reader, part.path) for part in plan.slices}
     try:

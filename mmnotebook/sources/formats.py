@@ -26,7 +26,7 @@ Chunk = tuple[Sequence[int | str], Sequence[Any]]
 `Partial`, or a list in which an error stands for a row that cannot be read."""
 
 
-class Reader(ABC):
+class FileReader(ABC):
     """Reads one kind of file.
 
     Attributes
@@ -40,7 +40,7 @@ class Reader(ABC):
     library = ""
     options: tuple[str, ...] = ()
 
-    def told(self, **options: Any) -> Reader:
+    def told(self, **options: Any) -> FileReader:
         """The reader with these options."""
         return type(self)(**options)
 
@@ -66,7 +66,7 @@ class Reader(ABC):
         """The elements from row `start` to before row `stop`, a block's at a time at most."""
 
 
-class NpyReader(Reader):
+class NpyReader(FileReader):
     """An array: an element per row, mapped from the file, never loaded whole."""
 
     def quick_count(self, path: str) -> int:
@@ -101,7 +101,7 @@ def _rows_within(array: np.ndarray[Any, Any]) -> int:
     return cutting.rows_within(array.nbytes / max(1, len(array)))
 
 
-class ParquetReader(Reader):
+class ParquetReader(FileReader):
     """A record per row; whole numbers stay whole numbers where some are missing (None)."""
 
     library = "pyarrow"
@@ -196,7 +196,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
         first += group.num_rows
 
 
-class CsvReader(Reader):
+class CsvReader(FileReader):
     """A record per row, the types inferred from the whole file; a row of the wrong length fails."""
 
     library = "pandas"
@@ -246,7 +246,7 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
                 frame[name] = again.iloc[:, 0]
 
 
-class JsonlReader(Reader):
+class JsonlReader(FileReader):
     """The value of each line; a line that is no JSON fails."""
 
     def count(self, path: str) -> int:
@@ -282,7 +282,7 @@ def _json(line: bytes) -> Any:
         return error
 
 
-class ImageReader(Reader):
+class ImageReader(FileReader):
     """One record: image (as `images.pixels` has it), path, label.
 
     The label is the name of the folder that the image lies in.
@@ -316,14 +316,14 @@ def label_of(path: str) -> str:
     return Path(path).absolute().parent.name
 
 
-class UnknownReader(Reader):
+class UnknownReader(FileReader):
     """A file of no known format among others: it costs itself."""
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, FileReader] = {
     "npy": NpyReader(),
     "parquet": ParquetReader(),
     "csv": CsvReader(),

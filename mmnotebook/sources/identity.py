@@ -25,7 +25,7 @@ from mmnotebook.fingerprint import contents
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS, label_of
-from mmnotebook.sources.sources import Plan, Slice
+from mmnotebook.sources.sources import Slice, SourcePlan
 
 _FORMAT = "data 2"
 
@@ -73,7 +73,7 @@ def of_dtype(dtype: Any) -> list[Any]:
     return [repr(dtype)] if categories is None else [categories, dtype.ordered]
 
 
-def of_files(plan: Plan) -> str:
+def of_files(plan: SourcePlan) -> str:
     """The identity of what is read of files, 32 hex digits: their content, and what names it.
 
     Raises

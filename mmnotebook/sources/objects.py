@@ -165,7 +165,7 @@ def _series(name: str, series: Any) -> list[Block]:
     return [replace(block, values=block.values.alone("value")) for block in made]  # type: ignore[attr-defined]
 
 
-def _table(name: str, table: tables.Table, id_column: str | None) -> list[Block]:
+def _table(name: str, table: tables.ColumnTable, id_column: str | None) -> list[Block]:
     if id_column is not None and id_column not in table.names:
         raise _no_column(name, id_column, table.names)
     found = []

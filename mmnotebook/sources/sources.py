@@ -47,7 +47,7 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SourcePlan:
     """All slices of a source.
 
     Attributes
@@ -59,7 +59,7 @@ class Plan:
     slices: tuple[Slice, ...]
     count: int | None
 
-    def first(self, limit: int) -> Plan:
+    def first(self, limit: int) -> SourcePlan:
         """The first `limit` elements of the plan."""
         kept: list[Slice] = []
         left = limit
@@ -70,7 +70,7 @@ class Plan:
             take = min(left, end - part.start)
             kept.append(replace(part, stop=part.start + take))
             left -= take
-        return Plan(tuple(kept), limit - left)
+        return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
         """What one worker reads at a time: some small files, or some blocks of a big one.
@@ -154,7 +154,7 @@ def _rows(part: Slice) -> int:
         return sum(len(rows) for _, (rows, _) in readers.read_part([part]))
 
 
-def plan_path(path: str, id_column: str | None, **options: Any) -> Plan:
+def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     """The plan for files of the user's: a path, a glob, or a folder of images.
 
     Parameters
@@ -176,7 +176,7 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> Plan:
     )
     counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
-    return Plan(slices, sum(known) if len(known) == len(counts) else None)
+    return SourcePlan(slices, sum(known) if len(known) == len(counts) else None)
 
 
 def matched(path: str) -> list[str]:

@@ -22,7 +22,7 @@ _COLUMNS = "lists, arrays, tensors or Series of one length"
 
 
 @dataclass(frozen=True)
-class Table:
+class ColumnTable:
     """Rows of named columns.
 
     Attributes
@@ -39,7 +39,7 @@ class Table:
     length: int
     rows: Callable[[int, int], Mapping[str, Any]]
 
-    def first(self, limit: int | None) -> Table:
+    def first(self, limit: int | None) -> ColumnTable:
         """The first rows."""
         return self if limit is None else replace(self, length=min(limit, self.length))
 
@@ -61,7 +61,7 @@ class Table:
         return [size for place in places for size in self._sizes(range(place, place + 1))]
 
 
-def table_of(name: str, value: Any) -> Table | None:
+def table_of(name: str, value: Any) -> ColumnTable | None:
     """The table that an object is, None for one that is none.
 
     Raises
@@ -75,11 +75,13 @@ def table_of(name: str, value: Any) -> Table | None:
         return _mapping(name, value)
     if isinstance(value, np.ndarray) and value.dtype.names and value.ndim == 1:
         names = list(value.dtype.names)
-        return Table(names, len(value), lambda i, j: {name: value[name][i:j] for name in names})
+        return ColumnTable(
+            names, len(value), lambda i, j: {name: value[name][i:j] for name in names}
+        )
     return None
 
 
-def _data_set(name: str, value: Any) -> Table:
+def _data_set(name: str, value: Any) -> ColumnTable:
     names = list(map(str, value.column_names))
     if not names:
         raise RunError(f"source {name!r} is a {type(value).__name__} without columns")
@@ -89,10 +91,10 @@ def _data_set(name: str, value: Any) -> Table:
         # In the formats "pandas", "polars" and "arrow" it is a table of theirs.
         return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
-    return Table(names, len(value), rows)
+    return ColumnTable(names, len(value), rows)
 
 
-def _mapping(name: str, value: Mapping[Any, Any]) -> Table:
+def _mapping(name: str, value: Mapping[Any, Any]) -> ColumnTable:
     kind = type(value).__name__
     if not value:
         raise RunError(f"source {name!r} is a {kind} without columns")
@@ -114,7 +116,7 @@ def _mapping(name: str, value: Mapping[Any, Any]) -> Table:
             f"source {name!r} is a {kind} of columns of unequal lengths: {found}",
             remedy=f"give all one length; one record alone: [{name}]",
         )
-    return Table(
+    return ColumnTable(
         list(columns),
         next(iter(lengths.values())),
         lambda i, j: {key: column[i:j] for key, column in columns.items()},

@@ -16,7 +16,7 @@ from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError, nearest, one_line
 from mmnotebook.sources.cells import in_json
 from mmnotebook.sources.overlap import ignores_case
-from mmnotebook.sources.written import Table
+from mmnotebook.sources.written import CellTable
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
@@ -105,7 +105,7 @@ def write(path: str, blocks: Sequence[Block]) -> None:
         When a value cannot be written, with its field and element.
     """
     where = target(path)
-    table = Table.of(blocks)
+    table = CellTable.of(blocks)
     draft = where.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with storage.create_private(draft) as file:
@@ -120,11 +120,11 @@ def write(path: str, blocks: Sequence[Block]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _jsonl(table: Table, file: BinaryIO) -> None:
+def _jsonl(table: CellTable, file: BinaryIO) -> None:
     file.writelines(f"{line}\n".encode() for line in table.each(in_json))
 
 
-def _csv(table: Table, file: BinaryIO) -> None:
+def _csv(table: CellTable, file: BinaryIO) -> None:
     frame = table.as_text().frame()
     # Where a text has a "\r", pandas would let the line end there.
     quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
@@ -140,7 +140,7 @@ def _texts(cells: Iterable[Any]) -> Iterable[str]:
     return (text for text in cells if isinstance(text, str))
 
 
-def _parquet(table: Table, file: BinaryIO) -> None:
+def _parquet(table: CellTable, file: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(table.arrow(), file)

@@ -23,7 +23,7 @@ _NESTED = (list, dict, bytes)
 
 
 @dataclass
-class Table:
+class CellTable:
     """Rows of plain cells.
 
     Attributes
@@ -39,7 +39,7 @@ class Table:
     dtypes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> Table:
+    def of(cls, blocks: Sequence[Block]) -> CellTable:
         """The elements of some blocks, in their order.
 
         A field named as one of the file's own columns is written as `<name>_field`.
@@ -62,7 +62,7 @@ class Table:
         table = cls(rows, {names[name]: dtype for name, dtype in found.items()})
         return table.having(cell, AS_THEY_ARE)
 
-    def having(self, made: Callable[[Any], Any], without: set[type]) -> Table:
+    def having(self, made: Callable[[Any], Any], without: set[type]) -> CellTable:
         """The same with other cells for all that are of none of these types."""
         for row in self.rows:
             for name, value in row.items():
@@ -70,7 +70,7 @@ class Table:
                     row[name] = _tried(made, value, row, name)
         return self
 
-    def as_text(self) -> Table:
+    def as_text(self) -> CellTable:
         """The same with JSON in the place of lists and records."""
 
         def text(value: Any) -> Any:

@@ -23,7 +23,7 @@ _MISSING = object()
 _LOCAL = threading.local()
 
 
-class Caller:
+class CallerSettings:
     """The settings of one thread at one time; `here` takes those of this thread.
 
     Works in it see later changes of global settings alone, and change nothing outside of it.
@@ -67,9 +67,9 @@ class Caller:
             _LOCAL.under = before
 
 
-def here() -> Caller:
+def here() -> CallerSettings:
     """The settings of this thread, as they are now."""
-    return Caller()
+    return CallerSettings()
 
 
 def _nothing() -> AbstractContextManager[Any]:

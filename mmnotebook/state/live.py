@@ -16,7 +16,7 @@ from mmnotebook.errors import MMError
 from mmnotebook.observing import Record
 from mmnotebook.results.causes import Causes
 from mmnotebook.results.records import Warned
-from mmnotebook.state.caller import Caller
+from mmnotebook.state.caller import CallerSettings
 
 KEPT = 10_000
 """The failures of a node that are kept while it is not known whether they end the run."""
@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 @dataclass
-class Flow:
+class StepFlow:
     """What a step of a node has taken and given so far: elements, those that failed included."""
 
     taken: int = 0
@@ -44,7 +44,7 @@ class Flow:
 
 
 @dataclass
-class Cost:
+class ModelCost:
     """What the models of a node have cost so far, in seconds.
 
     Attributes
@@ -80,7 +80,7 @@ class Tally:
     failed: int = 0
     parts: int = 0
     arms: Counter[str] = field(default_factory=Counter)
-    flows: dict[str, Flow] = field(default_factory=lambda: defaultdict(Flow))
+    flows: dict[str, StepFlow] = field(default_factory=lambda: defaultdict(StepFlow))
     stored: int = 0
 
 
@@ -135,11 +135,11 @@ class Live:
     values: dict[str, dict[str, tuple[int, int, int]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
+    costs: dict[str, ModelCost] = field(default_factory=lambda: defaultdict(ModelCost))
     writers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     unfinished: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     loans: list[Any] = field(default_factory=list)
-    caller: Caller | None = None
+    caller: CallerSettings | None = None
     records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)

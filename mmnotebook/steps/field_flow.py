@@ -23,7 +23,7 @@ _LISTED = 12
 
 
 @dataclass(frozen=True)
-class Flow:
+class FieldFlow:
     """What flows out of a node, or into one.
 
     Attributes
@@ -83,12 +83,12 @@ def problems(
     models
         What is registered, by name.
     """
-    flows: dict[str, Flow] = {}
+    flows: dict[str, FieldFlow] = {}
     found: list[Problem] = []
     for node in graph.order():
         if kinds.KINDS[node.kind].inputs == "none":
             # Of data without records, texts to be taken apart say, an element speaks for itself.
-            flows[node.name] = Flow(shape_of(node) or None)
+            flows[node.name] = FieldFlow(shape_of(node) or None)
             found += _wrong_id(node, flows[node.name].shape)
             continue
         into = _into(node, flows, found)
@@ -96,26 +96,26 @@ def problems(
         for name in node.models:
             found += _wrong_inputs(node, models.get(name), into)
         passes = node.kind in _PASSING and node.gather != "join"
-        flows[node.name] = into if passes else Flow(predicted=node.kind in _PREDICTING)
+        flows[node.name] = into if passes else FieldFlow(predicted=node.kind in _PREDICTING)
     return found
 
 
-def _into(node: Node, flows: Mapping[str, Flow], found: list[Problem]) -> Flow:
+def _into(node: Node, flows: Mapping[str, FieldFlow], found: list[Problem]) -> FieldFlow:
     """What flows into a node; what it selects in vain is a problem."""
     parts = [_selected(node, wire, flows[wire.node], found) for wire in node.inputs]
     if node.gather == "join":
         keys = [wire.key for wire in node.inputs]
-        return Flow(dict(zip(keys, (part.shape for part in parts), strict=True)), named=True)
+        return FieldFlow(dict(zip(keys, (part.shape for part in parts), strict=True)), named=True)
     if not parts:
-        return Flow()
+        return FieldFlow()
     if len(parts) == 1:
         return parts[0]
     alike = all(part.row for part in parts)
     shape = together([part.shape for part in parts])
-    return Flow(shape, alike, alike, all(part.predicted for part in parts))
+    return FieldFlow(shape, alike, alike, all(part.predicted for part in parts))
 
 
-def _selected(node: Node, wire: Input, flow: Flow, found: list[Problem]) -> Flow:
+def _selected(node: Node, wire: Input, flow: FieldFlow, found: list[Problem]) -> FieldFlow:
     select, shape = wire.select, flow.shape
     if select is None or flow.predicted:
         return _after(flow, select)
@@ -124,22 +124,22 @@ def _selected(node: Node, wire: Input, flow: Flow, found: list[Problem]) -> Flow
         dropped = f"drop of {listed(select.names)}"
         wrong = [Problem("no field is left", node.name, found=dropped)]
     found += wrong
-    return Flow() if wrong else _after(flow, select)
+    return FieldFlow() if wrong else _after(flow, select)
 
 
-def _after(flow: Flow, select: Select) -> Flow:
+def _after(flow: FieldFlow, select: Select) -> FieldFlow:
     """What is left of a flow when something is selected of it."""
     if select is None:
         return flow
     shape = None if flow.predicted else flow.shape
     if isinstance(select, str):
-        return Flow(None if shape is None else shape.get(select))
+        return FieldFlow(None if shape is None else shape.get(select))
     if not isinstance(select, Drop):
         known = shape or {}
-        return Flow({name: known.get(name) for name in select}, named=True, row=True)
+        return FieldFlow({name: known.get(name) for name in select}, named=True, row=True)
     if shape is None:
-        return Flow(row=True)
-    return Flow({name: shape[name] for name in kept(select, shape)}, row=True)
+        return FieldFlow(row=True)
+    return FieldFlow({name: shape[name] for name in kept(select, shape)}, row=True)
 
 
 def missing(
@@ -169,7 +169,9 @@ def _wrong_id(node: Node, shape: Shape) -> list[Problem]:
     return missing(node.name, [node["id"]] if node["id"] else [], shape, "no such column for id=")
 
 
-def _wrong_key(node: Node, into: Flow, graph: Graph, flows: Mapping[str, Flow]) -> list[Problem]:
+def _wrong_key(
+    node: Node, into: FieldFlow, graph: Graph, flows: Mapping[str, FieldFlow]
+) -> list[Problem]:
     """A field to go by that neither what flows has nor the data that it comes from."""
     if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
         return []
@@ -181,7 +183,7 @@ def _wrong_key(node: Node, into: Flow, graph: Graph, flows: Mapping[str, Flow]) 
     return missing(node.name, [node["by"]], together(known), message)
 
 
-def _wrong_inputs(node: Node, spec: Any, into: Flow) -> Iterator[Problem]:
+def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
     """What a model asks for that it is not given, and what it is given and cannot take."""
     if not isinstance(spec, ModelSpec) or into.predicted:
         return

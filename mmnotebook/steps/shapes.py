@@ -17,7 +17,7 @@ _FRAME = {("pandas", "DataFrame")}
 _NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
 
 
-class Fields(Mapping[str, Any]):
+class RecordFields(Mapping[str, Any]):
     """The fields of records; the shape of each is found when it is asked for.
 
     Parameters
@@ -50,7 +50,7 @@ def of_data(value: Any) -> Shape:
     """The shape of the elements of a notebook's data: of a frame, a list, an array or a tensor."""
     if is_a(value, _FRAME):
         names = [str(column) for column in value.columns]
-        return Fields(names, lambda name: _of_cells(value.iloc[:, names.index(name)]))
+        return RecordFields(names, lambda name: _of_cells(value.iloc[:, names.index(name)]))
     if is_a(value, _NUMBERS):
         dtype = getattr(value, "dtype", None)
         if getattr(dtype, "hasobject", False):
@@ -75,7 +75,7 @@ def of_values(values: Sequence[Any]) -> Shape:
     if len({frozenset(value) for value in values}) > 1:
         return None
     names = {str(name): name for name in values[0]}
-    return Fields(names, lambda name: of_values([value[names[name]] for value in values]))
+    return RecordFields(names, lambda name: of_values([value[names[name]] for value in values]))
 
 
 def together(shapes: Sequence[Shape]) -> Shape:
@@ -84,4 +84,6 @@ def together(shapes: Sequence[Shape]) -> Shape:
     if not known or len(known) < len(shapes):
         return None
     names = dict.fromkeys(itertools.chain.from_iterable(known))
-    return Fields(names, lambda name: together([shape[name] for shape in known if name in shape]))
+    return RecordFields(
+        names, lambda name: together([shape[name] for shape in known if name in shape])
+    )

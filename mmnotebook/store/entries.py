@@ -206,14 +206,14 @@ def use(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def pinned(entry: Entry, member: folder.Member) -> Entry:
+def pinned(entry: Entry, member: folder.Membership) -> Entry:
     """The entry, kept in the store as long as this object lives."""
     pin = member.pin(entry.path.name)
     # The member among the arguments, so that the process's place lasts as long as its pins.
     return entry.keep(functools.partial(_unpin, member, pin))
 
 
-def _unpin(member: folder.Member, pin: Path) -> None:
+def _unpin(member: folder.Membership, pin: Path) -> None:
     folder.remove_own(member.pid, pin)
 
 

@@ -117,7 +117,7 @@ def locked_now(inner: Path) -> Iterator[bool]:
         _close(handle)
 
 
-class Member:
+class Membership:
     """This process's place in a store, gone with this object; made by who holds the lock."""
 
     def __init__(self, inner: Path) -> None:

@@ -251,7 +251,7 @@ class Store:
         with folder.locked(inner), folder.reported(self.folder):
             folder.sweep(inner)
             eviction.remove(inner, eviction.unused(inner))
-            self._member = folder.Member(inner)
+            self._member = folder.Membership(inner)
         folder.empty_trash(inner)
 
 
@@ -368,7 +368,7 @@ class Draft:
         The folder for its shards; see `eviction.write_shard`.
     """
 
-    def __init__(self, store: Store, identity: str, member: folder.Member) -> None:
+    def __init__(self, store: Store, identity: str, member: folder.Membership) -> None:
         self.identity, self.path = identity, member.new_draft()
         self._store, self._member = store, member
         self._remove = functools.partial(_remove, member, self.path)
@@ -427,7 +427,7 @@ class Draft:
         self._unused()
 
 
-def _remove(member: folder.Member, path: Path) -> None:
+def _remove(member: folder.Membership, path: Path) -> None:
     folder.remove_own(member.pid, path)
 
 

@@ -71,14 +71,14 @@ def test_the_parents_of_an_id() -> None:
 
 
 def test_a_child_is_not_joined_with_a_row_of_its_id() -> None:
-    rows = join.Member.of([Block(["p", "p/0"], pack([1, 2]))])
-    children = join.Member.of([Block(["p/0", "p/1"], pack([3, 4]), ["p", "p"])])
+    rows = join.JoinMember.of([Block(["p", "p/0"], pack([1, 2]))])
+    children = join.JoinMember.of([Block(["p/0", "p/1"], pack([3, 4]), ["p", "p"])])
     found = join.sets([rows, children], ())
     assert [len(one.ids) for one in found if len(one.members) == 2] == [0]
     assert sorted(map(join.id_of, (i for one in found for i in one.ids))) == [
         *("p", "p/0", "p/0", "p/1")
     ]
-    again = join.Member.of([Block(["p/1"], pack([5]), ["p"])])
+    again = join.JoinMember.of([Block(["p/1"], pack([5]), ["p"])])
     both = join.sets([children, again], ())[0]
     whole = join.whole([children, again], both, ("a", "b"))
     assert (whole.ids, whole.origins, list(whole.values)) == (["p/1"], ["p"], [{"a": 4, "b": 5}])

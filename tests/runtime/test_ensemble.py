@@ -170,7 +170,7 @@ def member(ids: list[str], at: int) -> list[Block]:
 
 @given(st.lists(st.lists(ID, max_size=6), min_size=2, max_size=3))
 def test_outputs_are_joined_by_id(given: list[list[str]]) -> None:
-    members = [join.Member.of(member(ids, at)) for at, ids in enumerate(given)]
+    members = [join.JoinMember.of(member(ids, at)) for at, ids in enumerate(given)]
     twice = {name for ids in given for name in ids if ids.count(name) > 1}
     assert {name for one in members for name in one.twice} == twice
     names = [f"n{at}" for at in range(len(given))]
@@ -188,7 +188,7 @@ def test_outputs_are_joined_by_id(given: list[list[str]]) -> None:
 
 
 def test_what_every_member_has_comes_first() -> None:
-    members = [join.Member.of(member(ids, 0)) for ids in (["a", "b"], ["b"])]
+    members = [join.JoinMember.of(member(ids, 0)) for ids in (["a", "b"], ["b"])]
     found = join.sets(members, ())
     assert [(one.members, list(one.ids)) for one in found] == [((0, 1), ["b"]), ((0,), ["a"])]
 

@@ -151,7 +151,7 @@ def test_a_class_of_the_users_is_known_and_what_reads_the_clock_is_not() -> None
 # Files
 
 
-def plan(path: Path, id_column: str | None = None) -> sources.Plan:
+def plan(path: Path, id_column: str | None = None) -> sources.SourcePlan:
     return sources.plan_path(str(path), id_column)
 
 

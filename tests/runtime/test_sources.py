@@ -40,7 +40,7 @@ def read(value: Any, limit: int | None = None, id_column: str | None = None) -> 
     return found
 
 
-def files(plan: sources.Plan) -> dict[str, Any]:
+def files(plan: sources.SourcePlan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     count = 0
     for part in plan.parts():

@@ -33,7 +33,7 @@ from mmnotebook.results.results import Result
 from mmnotebook.running import samples, spot_checks
 from mmnotebook.running.handle import InterruptedRunError
 from mmnotebook.running.measures import Measured
-from mmnotebook.running.spot_checks import Cost
+from mmnotebook.running.spot_checks import CheckCost
 from mmnotebook.store import entries, eviction, timed
 from mmnotebook.store.cache import open_store
 from mmnotebook.store.store import Aside
@@ -548,7 +548,7 @@ class TestCost:
         dice = random.Random(0)
         nodes = [(0.01, 10, 1e3), (1, 1000, 1e5), (60, 20, 1e4), (9, 9, 1e8)]
         for seconds, elements, size in nodes:
-            for known in (None, Cost(), Cost(2.0, 4)):
+            for known in (None, CheckCost(), CheckCost(2.0, 4)):
                 cost = spot_checks.expected_cost(measured(seconds, elements), int(size), known)
                 chance = spot_checks.probability(seconds, cost)
                 spent = sum(cost for _ in range(20_000) if dice.random() < chance)
@@ -557,12 +557,12 @@ class TestCost:
                 assert chance * cost <= spot_checks.SHARE * seconds * (1 + 1e-9)
 
     def test_what_is_expected(self) -> None:
-        empty, cost = Cost(), spot_checks.expected_cost
+        empty, cost = CheckCost(), spot_checks.expected_cost
         assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
         assert cost(measured(10, 2), 0, empty) > 10
         assert cost(measured(10, 1000, batches=10), 0, empty) > 1  # a whole batch
         assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
-        assert cost(measured(10, 1000), 0, Cost(6, 2)) == 3  # as it was before
+        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as it was before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
         assert [spot_checks.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
         assert spot_checks.probability(0.0, 0.01) == 0 and spot_checks.probability(100, 0.01) == 1

@@ -77,7 +77,7 @@ class Answers:
         return Answers, (self.files,)
 
     @cached_property
-    def _keys(self) -> list[marks.Keys | None]:
+    def _keys(self) -> list[marks.ShardMarks | None]:
         return [marks.read(Path(folder), info) for folder, info in self.files]
 
     @cached_property

@@ -59,7 +59,7 @@ class OfElements:
 
 
 @dataclass(frozen=True)
-class Keys:
+class ShardMarks:
     """What the blocks of one shard were made of.
 
     Attributes
@@ -86,7 +86,7 @@ def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInf
 
 def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
     """Write the keys of a shard's blocks, where they have some; nothing on a full disk."""
-    found = Keys(info.checksum)
+    found = ShardMarks(info.checksum)
     for place, block in enumerate(values):
         mark = block.made_of if isinstance(block, Block) else None
         if isinstance(mark, OfBlock):
@@ -99,14 +99,14 @@ def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
             shards.write(_beside(folder, info), found)
 
 
-def read(folder: Path, info: ShardInfo) -> Keys | None:
+def read(folder: Path, info: ShardInfo) -> ShardMarks | None:
     """The keys of a shard's blocks; None where there are none, or none that can be trusted."""
     path = _beside(folder, info)
     try:
         found = shards.read(path, shards.info(path))
     except shards.Damaged:
         return None
-    return found if isinstance(found, Keys) and found.checksum == info.checksum else None
+    return found if isinstance(found, ShardMarks) and found.checksum == info.checksum else None
 
 
 def _beside(folder: Path, info: ShardInfo) -> Path:

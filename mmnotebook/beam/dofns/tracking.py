@@ -17,7 +17,7 @@ from mmnotebook.elements.elements import Select, failure, pick_column, settled
 from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import ENDS_RUN, not_storable
 from mmnotebook.observing import paths
-from mmnotebook.observing.kept import Kept
+from mmnotebook.observing.kept import KeptState
 from mmnotebook.results.records import Failure
 from mmnotebook.state import live, places
 
@@ -30,7 +30,7 @@ _END = object()
 
 
 @dataclass
-class Outcome:
+class CallOutcome:
     """Of some elements the places and results of those that did not fail, and the failures."""
 
     places: list[int] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Tracker:
         self.tally = self.run.tallies[node] if self.run else live.Tally()
         self.flow = self.tally.flows[step]
         self.record = self.run.records.get(node) if self.run else None
-        self._kept: Kept | None = None
+        self._kept: KeptState | None = None
         self.seconds = 0.0
         self._ahead = 0
         self.passing: set[str] = set()
@@ -110,7 +110,7 @@ class Tracker:
         values: Iterable[Any],
         function: Callable[[Any], Any],
         gives: bool = False,
-    ) -> Outcome:
+    ) -> CallOutcome:
         """A function of each value; one that raises costs its element.
 
         `gives` says that each result goes out of the node: whoever watches sees it at once, not
@@ -125,7 +125,7 @@ class Tracker:
         function: Callable[[Any], Any],
         enters: bool,
         gives: bool = False,
-    ) -> Outcome:
+    ) -> CallOutcome:
         places: list[int] = []
         results: list[Any] = []
         failed: list[Failure] = []
@@ -146,24 +146,24 @@ class Tracker:
                 if gives:
                     self._ahead += 1
                     self.tally.elements_out += 1
-        return Outcome(places, results, failed)
+        return CallOutcome(places, results, failed)
 
     def refused(
-        self, ids: Sequence[str], outcome: Outcome, errors: Mapping[int, BaseException]
-    ) -> Outcome:
+        self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
+    ) -> CallOutcome:
         """The outcome without the results at these places among them, which fail after all."""
         shown = min(len(errors), self._ahead)
         self._ahead -= shown
         self.tally.elements_out -= shown
         kept = [at for at in range(len(outcome.places)) if at not in errors]
         new = [self.fail(ids[outcome.places[at]], error) for at, error in errors.items()]
-        return Outcome(
+        return CallOutcome(
             [outcome.places[at] for at in kept],
             [outcome.results[at] for at in kept],
             [*outcome.failed, *new],
         )
 
-    def stored(self, block: Block, outcome: Outcome) -> Block:
+    def stored(self, block: Block, outcome: CallOutcome) -> Block:
         """The elements with their results; one whose result cannot be stored fails."""
         values = pack(outcome.results)
         if errors := not_storable(values):
@@ -210,7 +210,7 @@ class Tracker:
     def keeps(self, function: Any) -> None:
         """Look at what a function keeps from call to call."""
         if self.record is not None and function is not None:
-            self._kept = Kept(function)
+            self._kept = KeptState(function)
 
     def done(self) -> None:
         """A block is done: has its function changed what it keeps?"""
@@ -261,7 +261,7 @@ def weight(block: Block) -> int:
     return len(block) + len(block.failed)
 
 
-def after(block: Block, outcome: Outcome) -> Block:
+def after(block: Block, outcome: CallOutcome) -> Block:
     """The elements that did not fail with their results, and all that did."""
     kept = block.take(outcome.places)
     return kept.giving(outcome.results, [*block.failed, *outcome.failed])

@@ -43,7 +43,7 @@ class Examination:
         self.known = knowledge.of(calls.base.identity)
         self._alone: dict[int, Any] = {}
         run = calls.track.run
-        self._cost = live.Cost() if run is None else run.costs[calls.handler.node]
+        self._cost = live.ModelCost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
         """Make the first calls, where there were none; how many rows have their outputs then?"""

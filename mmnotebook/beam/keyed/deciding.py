@@ -8,7 +8,7 @@ from typing import Any
 
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.inference import batching
-from mmnotebook.beam.keyed.keys import Keys
+from mmnotebook.beam.keyed.keys import ElementKeys
 from mmnotebook.beam.lowering.sources import carry
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import pick
@@ -189,7 +189,7 @@ def known(
     if len(above) > 1 or above[0].name not in objects or not (node["by"] or direct):
         return None
     blocks = objects[above[0].name]
-    keys = Keys(node, function)
+    keys = ElementKeys(node, function)
     found: list[str] = []
     for block in blocks:
         found += _keys(block.take(range(min(len(block), SAMPLE - len(found)))), node, keys)
@@ -199,7 +199,7 @@ def known(
     return Known(found, [keys.routes.model(key) for key in found], whole)
 
 
-def _keys(block: Block, node: Node, keys: Keys) -> Iterator[str]:
+def _keys(block: Block, node: Node, keys: ElementKeys) -> Iterator[str]:
     """The keys of a source's elements; those that have none are left out."""
     fields = carry(block.values, (node["by"],)) if node["by"] else None
     select = node.inputs[0].select

@@ -66,7 +66,7 @@ class NoPairError(TypeError):
     """An element is no (key, value) pair."""
 
 
-class Keys:
+class ElementKeys:
     """The key of an element: the text of a field, or of what a function gives for its value.
 
     Without either the elements are (key, value) pairs, as Beam's own keyed models take them: the
@@ -127,7 +127,7 @@ class KeyFn(NodeFn):
         node: Node,
         run_id: str,
         select: Select,
-        keys: Keys,
+        keys: ElementKeys,
         rows: int,
         grouped: bool,
         apart: bool,

@@ -13,7 +13,7 @@ from mmnotebook.beam.inference.inference import BlockHandler
 from mmnotebook.beam.keyed import beam_lowering
 from mmnotebook.beam.keyed.deciding import Decision
 from mmnotebook.beam.keyed.handler import KeyedBlockHandler
-from mmnotebook.beam.keyed.keys import KeyFn, Keys, Routes, Together, grouped
+from mmnotebook.beam.keyed.keys import ElementKeys, KeyFn, Routes, Together, grouped
 from mmnotebook.beam.lowering.branches import Arms
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Select
@@ -46,7 +46,7 @@ def keyed(
     limit = most if most is not None and most < count else None
     in_beam, rows = decision.lowering == "beam", decision.rows
     apart = decision.grouped and not in_beam
-    step = KeyFn(node, run_id, select, Keys(node, function), rows, decision.grouped, apart)
+    step = KeyFn(node, run_id, select, ElementKeys(node, function), rows, decision.grouped, apart)
     members = {
         name: _member(node, spec, run_id, keys.get(name), in_beam) for name, spec in specs.items()
     }

@@ -10,7 +10,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.reuse import Reuse
-from mmnotebook.beam.dofns.tracking import Outcome, weight
+from mmnotebook.beam.dofns.tracking import CallOutcome, weight
 from mmnotebook.beam.lowering import cascade
 from mmnotebook.beam.lowering.branches import Arms
 from mmnotebook.beam.lowering.combine import Combine
@@ -75,7 +75,7 @@ class _FlatMap(_Map):
         return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
 
 
-def _children(outcome: Outcome) -> tuple[list[int], Column]:
+def _children(outcome: CallOutcome) -> tuple[list[int], Column]:
     """Of each child the place of its parent among the results, and its value."""
     parents = [place for place, some in enumerate(outcome.results) for _ in some]
     return parents, pack([child for some in outcome.results for child in some])

@@ -77,7 +77,7 @@ class _Join(NodeFn):
         for place, block in element[1]:
             parts[place].append(block)
         failed = [failure for blocks in parts for block in blocks for failure in block.failed]
-        members = [join.Member.of(blocks) for blocks in parts]
+        members = [join.JoinMember.of(blocks) for blocks in parts]
         twice = {who: place for place, member in enumerate(members) for who in member.twice}
         failed += [self._fail(who, _twice(self.names[at])) for who, at in twice.items()]
         sets = join.sets(members, twice)
@@ -102,7 +102,7 @@ class _Join(NodeFn):
             for who in one.ids:
                 yield who, _no_output(lacking)
 
-    def _whole(self, members: Sequence[join.Member], one: join.Set) -> Iterator[Block]:
+    def _whole(self, members: Sequence[join.JoinMember], one: join.Set) -> Iterator[Block]:
         whole = join.whole(members, one, self.names)
         return in_parts(whole) if len(whole) else iter(())
 

@@ -16,7 +16,7 @@ Who = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Member:
+class JoinMember:
     """What one of the nodes gave.
 
     Attributes
@@ -37,7 +37,7 @@ class Member:
     twice: Sequence[Who] = ()
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> Member:
+    def of(cls, blocks: Sequence[Block]) -> JoinMember:
         """Several blocks of one node."""
         block = _concat(blocks)
         who = _who(block)
@@ -75,7 +75,7 @@ def _who(block: Block) -> Sequence[Who]:
     return [own if own == origin else (own, origin) for own, origin in pairs]
 
 
-def sets(members: Sequence[Member], without: Container[Who]) -> list[Set]:
+def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
     """All elements, those that every node has given something for in the first set.
 
     Parameters
@@ -95,7 +95,7 @@ def sets(members: Sequence[Member], without: Container[Who]) -> list[Set]:
     return [Set(places, ids) for places, ids in found.items()]
 
 
-def whole(members: Sequence[Member], one: Set, names: Sequence[str]) -> Block:
+def whole(members: Sequence[JoinMember], one: Set, names: Sequence[str]) -> Block:
     """The elements of a set, each with a dict of the outputs by the nodes' names."""
     blocks = [_ordered(members[place], one.ids) for place in one.members]
     columns = {names[at]: block.values for at, block in zip(one.members, blocks, strict=True)}
@@ -104,7 +104,7 @@ def whole(members: Sequence[Member], one: Set, names: Sequence[str]) -> Block:
     return Block(first.ids, Records(columns), first.origins, fields=fields)
 
 
-def _ordered(member: Member, who: Sequence[Who]) -> Block:
+def _ordered(member: JoinMember, who: Sequence[Who]) -> Block:
     if member.who == who:
         return member.block
     return member.block.take([member.at[one] for one in who])

@@ -23,7 +23,7 @@ from mmnotebook.errors import MMError
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import Chunk
 from mmnotebook.sources.partial import Partial
-from mmnotebook.sources.sources import Plan, Slice
+from mmnotebook.sources.sources import Slice, SourcePlan
 from mmnotebook.state import live
 from mmnotebook.store import shards, timed
 from mmnotebook.store.shards import ShardInfo
@@ -100,7 +100,9 @@ class _Read(NodeFn):
         return name
 
 
-def read(label: str, pipeline: Any, plan: Plan, run_id: str, carried: tuple[str, ...]) -> Arms:
+def read(
+    label: str, pipeline: Any, plan: SourcePlan, run_id: str, carried: tuple[str, ...]
+) -> Arms:
     """The elements of the user's files."""
     parts = plan.parts()
     made = _each(f"{label}: parts", pipeline, parts, bool(run_id))

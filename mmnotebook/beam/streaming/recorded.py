@@ -24,7 +24,7 @@ from mmnotebook.store import timed
 from mmnotebook.store.timed import Time
 
 
-class Row(NamedTuple):
+class RecordedElement(NamedTuple):
     """One element: its value, timestamp in microseconds, and window."""
 
     value: Any
@@ -53,7 +53,9 @@ class Recording:
     ended: str
 
     @classmethod
-    def of(cls, name: str, rows: Sequence[Row], windowing: Windowing, ended: str) -> Recording:
+    def of(
+        cls, name: str, rows: Sequence[RecordedElement], windowing: Windowing, ended: str
+    ) -> Recording:
         """The recording of rows in the order in which they came."""
         blocks: list[Block] = []
         times: list[Time] = []

@@ -18,7 +18,7 @@ from mmnotebook import quiet_beam
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.streaming import entering, recorded
 from mmnotebook.beam.streaming.line import Line
-from mmnotebook.beam.streaming.recorded import Recording, Row
+from mmnotebook.beam.streaming.recorded import RecordedElement, Recording
 from mmnotebook.elements.columns import size_of
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a
@@ -48,7 +48,7 @@ class _Job:
 
     def __init__(self, limit: int | None) -> None:
         self.id, self.limit = uuid.uuid4().hex, limit
-        self.rows: list[Row] = []
+        self.rows: list[RecordedElement] = []
         self.bytes = 0
         self.stopped = False
         self.over = threading.Event()
@@ -59,7 +59,7 @@ class _Job:
         if self.stopped:
             raise Stopped(self.id)
 
-    def take(self, row: Row) -> None:
+    def take(self, row: RecordedElement) -> None:
         self.check()
         self.rows.append(row)
         self.bytes += size_of(row.value)
@@ -110,7 +110,7 @@ class _Tap(PlainFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> None:
-        self._found().take(Row(entering.plain(value), timestamp.micros, window))
+        self._found().take(RecordedElement(entering.plain(value), timestamp.micros, window))
 
     def _found(self) -> _Job:
         job = _jobs.get(self.job)

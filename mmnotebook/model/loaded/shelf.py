@@ -11,7 +11,7 @@ from typing import Any
 from mmnotebook.model.loaded.weighing import Weight
 
 
-class Entry:
+class LoadedModel:
     """One model: loading, warm, or gone."""
 
     def __init__(self, key: str) -> None:
@@ -44,12 +44,12 @@ class Shelf:
     """
 
     def __init__(self, budget: int) -> None:
-        self.gone: deque[Entry] = deque()
+        self.gone: deque[LoadedModel] = deque()
         self._budget = budget
-        self._entries: dict[str, Entry] = {}  # the least recently used first
-        self._loading: dict[str, Entry] = {}
+        self._entries: dict[str, LoadedModel] = {}  # the least recently used first
+        self._loading: dict[str, LoadedModel] = {}
         self._loads: Counter[str] = Counter()
-        self._returned: deque[Entry] = deque()
+        self._returned: deque[LoadedModel] = deque()
         self._lock = threading.Lock()
         self._loading_changed = threading.Condition(self._lock)
 
@@ -64,7 +64,7 @@ class Shelf:
             self._budget = budget
             self._make_room()
 
-    def borrow(self, key: str, name: str) -> tuple[Entry, bool]:
+    def borrow(self, key: str, name: str) -> tuple[LoadedModel, bool]:
         """The entry for a key, and is it warm? When it is not, the caller owes `put` or `fail`.
 
         Waits while another thread loads the same model.
@@ -75,7 +75,7 @@ class Shelf:
             entry = self._entries.get(key)
             warm = entry is not None
             if entry is None:
-                entry = self._loading[key] = Entry(key)
+                entry = self._loading[key] = LoadedModel(key)
             else:
                 self._touch(entry)
             entry.names[name] = None
@@ -83,7 +83,7 @@ class Shelf:
             entry.uses += 1
             return entry, warm
 
-    def borrow_warm(self, key: str) -> Entry | None:
+    def borrow_warm(self, key: str) -> LoadedModel | None:
         """The entry for a key, if its model is there; the caller owes nothing otherwise."""
         with self._changing():
             entry = self._entries.get(key)
@@ -91,7 +91,7 @@ class Shelf:
                 entry.users += 1
             return entry
 
-    def put(self, entry: Entry, model: Any, weight: Weight, host_bytes: int) -> None:
+    def put(self, entry: LoadedModel, model: Any, weight: Weight, host_bytes: int) -> None:
         """A borrowed entry's model was loaded; others go where it needs their room."""
         with self._changing():
             entry.model, entry.weight, entry.host_bytes = model, weight, host_bytes
@@ -102,18 +102,20 @@ class Shelf:
             self._loading_changed.notify_all()
             self._make_room()
 
-    def fail(self, entry: Entry) -> None:
+    def fail(self, entry: LoadedModel) -> None:
         """A borrowed entry's model could not be loaded."""
         with self._changing():
             del self._loading[entry.key]
             self._loading_changed.notify_all()
 
-    def give_back(self, entry: Entry) -> None:
+    def give_back(self, entry: LoadedModel) -> None:
         """One user less. Never waits, so that it can be a finalizer."""
         self._returned.append(entry)
         self._settle()
 
-    def remove(self, chosen: Callable[[Entry], bool]) -> tuple[list[Entry], list[Entry]]:
+    def remove(
+        self, chosen: Callable[[LoadedModel], bool]
+    ) -> tuple[list[LoadedModel], list[LoadedModel]]:
         """Take models out: those that went, and those in use, which go after that."""
         with self._changing():
             every = [*self._entries.values(), *self._loading.values()]
@@ -124,7 +126,7 @@ class Shelf:
                     self._drop(entry)
         return [e for e in leaving if not e.users], [e for e in leaving if e.users]
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LoadedModel]:
         """The warm models, the latest used first."""
         with self._changing():
             return list(reversed(self._entries.values()))
@@ -152,13 +154,13 @@ class Shelf:
             finally:
                 self._lock.release()
 
-    def _take_back(self, entry: Entry) -> None:
+    def _take_back(self, entry: LoadedModel) -> None:
         entry.users -= 1
         self._touch(entry)
         if entry.leaving and not entry.users:
             self._drop(entry)
 
-    def _touch(self, entry: Entry) -> None:
+    def _touch(self, entry: LoadedModel) -> None:
         self._entries[entry.key] = self._entries.pop(entry.key)
 
     def _make_room(self) -> None:
@@ -171,7 +173,7 @@ class Shelf:
                 held -= entry.host_bytes
                 self._drop(entry)
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: LoadedModel) -> None:
         del self._entries[entry.key]
         entry.model = None
         self.gone.append(entry)

@@ -16,7 +16,7 @@ from mmnotebook import sizes
 from mmnotebook.errors import UnknownModelError, nearest, shown
 from mmnotebook.graph.models import registry
 from mmnotebook.model.loaded import resident, warm_view
-from mmnotebook.model.loaded.shelf import Entry, Shelf
+from mmnotebook.model.loaded.shelf import LoadedModel, Shelf
 from mmnotebook.model.loaded.warm_view import Unloaded
 from mmnotebook.model.loaded.weighing import Weight, weigh
 from mmnotebook.state import events
@@ -45,7 +45,9 @@ class Loan:
         Its parameters' bytes.
     """
 
-    def __init__(self, warm: WarmModels, shelf: Shelf, entry: Entry, seconds: float | None) -> None:
+    def __init__(
+        self, warm: WarmModels, shelf: Shelf, entry: LoadedModel, seconds: float | None
+    ) -> None:
         self.model: Any = entry.model
         self.fresh = seconds is not None
         self.seconds = seconds
@@ -177,7 +179,7 @@ class WarmModels:
             The names that keep a model warm which they share with this one.
         """
 
-        def is_over(entry: Entry) -> bool:
+        def is_over(entry: LoadedModel) -> bool:
             if name not in entry.names or (key is not None and entry.key.startswith(key)):
                 return False
             del entry.names[name]
@@ -216,7 +218,7 @@ class WarmModels:
                     self._shelves.pop(owner, None)
         return shelf
 
-    def _load(self, shelf: Shelf, entry: Entry, name: str, load: Callable[[], Any]) -> float:
+    def _load(self, shelf: Shelf, entry: LoadedModel, name: str, load: Callable[[], Any]) -> float:
         try:
             self._tell(events.ModelLoading(name))
             before = resident.rss_bytes()
@@ -231,7 +233,7 @@ class WarmModels:
         shelf.put(entry, model, weight, host_bytes)
         return seconds
 
-    def _named(self, name: str | None) -> Callable[[Entry], bool]:
+    def _named(self, name: str | None) -> Callable[[LoadedModel], bool]:
         warm = _names(self._shelf().entries())
         known = list(dict.fromkeys([*warm, *registry]))
         if name is not None and name not in known:
@@ -259,7 +261,7 @@ class WarmModels:
             subscriber(event)
 
 
-def _names(entries: list[Entry]) -> tuple[str, ...]:
+def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
     return tuple(name for entry in entries for name in entry.names)
 
 

@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 
 from mmnotebook import sizes
-from mmnotebook.model.loaded.shelf import Entry
+from mmnotebook.model.loaded.shelf import LoadedModel
 from mmnotebook.results.tables import html_table
 
 _TYPES = {
@@ -70,7 +70,7 @@ class Unloaded:
         return "; ".join(parts)
 
 
-def table(entries: Sequence[Entry]) -> pd.DataFrame:
+def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
     """A row per model, for computing with."""
     rows = [
         {
@@ -87,7 +87,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", *_TYPES]).astype(_TYPES).set_index("model")
 
 
-def text(entries: Sequence[Entry], budget: int) -> str:
+def text(entries: Sequence[LoadedModel], budget: int) -> str:
     """A line per model and one for them all; a sentence when there is none."""
     if not entries:
         return f"no models are warm; a run keeps those it loads, up to {sizes.text(budget)}"
@@ -101,7 +101,7 @@ def text(entries: Sequence[Entry], budget: int) -> str:
     return "\n".join([*shown, _sum(entries, budget)])
 
 
-def html(entries: Sequence[Entry], budget: int) -> str:
+def html(entries: Sequence[LoadedModel], budget: int) -> str:
     """`text` as HTML."""
     if not entries:
         return f"<p>{escape(text(entries, budget))}</p>"
@@ -110,7 +110,7 @@ def html(entries: Sequence[Entry], budget: int) -> str:
     return html_table(frame, max_rows=len(frame)) + below
 
 
-def _rows(entries: Sequence[Entry]) -> list[dict[str, str]]:
+def _rows(entries: Sequence[LoadedModel]) -> list[dict[str, str]]:
     return [
         {
             "model": entry.label,
@@ -122,12 +122,12 @@ def _rows(entries: Sequence[Entry]) -> list[dict[str, str]]:
     ]
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: LoadedModel) -> str:
     if not entry.users:
         return "warm"
     return "in use, goes after that" if entry.leaving else "in use"
 
 
-def _sum(entries: Sequence[Entry], budget: int) -> str:
+def _sum(entries: Sequence[LoadedModel], budget: int) -> str:
     held = sum(entry.host_bytes for entry in entries)
     return f"{sizes.text(held)} of at most {sizes.text(budget)}, the latest used first"

@@ -54,9 +54,12 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             html: str | None = super()._repr_html_()
             return html
         from mmnotebook.ui.inspector import static_view
-        from mmnotebook.ui.inspector.pages import Rows
+        from mmnotebook.ui.inspector.pages import NodeRows
 
-        rows, failed = Rows(asked.result[asked.node]), Rows(failures(asked.result, asked.node))
+        rows, failed = (
+            NodeRows(asked.result[asked.node]),
+            NodeRows(failures(asked.result, asked.node)),
+        )
         return static_view.page(rows, failed, where=asked.where, size=asked.n)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from mmnotebook.ui.builder.controls.fields import Context, Wrong
 from mmnotebook.ui.builder.controls.quiet import Quiet
 
 Values = dict[str, Any]
-Send = Callable[["Editor", Values], "str | None"]
+Send = Callable[["ParameterEditor", Values], "str | None"]
 """Gives the values of an editor on; what stands against them, in words."""
 
 WORDS = {True: "yes", False: "no"}
 
 
-class Editor(Quiet):
+class ParameterEditor(Quiet):
     """Controls for a value, or several that take each other's place, and what is wrong with it.
 
     Nothing is sent until it is valid; what is being typed stays while the value in the document
@@ -137,7 +137,7 @@ def canonical(param: Param, value: Any) -> Any:
     return None if same and not param.required else value
 
 
-class One(Editor):
+class One(ParameterEditor):
     """An editor of one parameter."""
 
     @property
