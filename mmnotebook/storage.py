@@ -1,4 +1,4 @@
-"""Private files: one folder per process, for its user alone, gone when the process is."""
+"""Private files: one folder per process, readable by its user alone, removed at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count what the plan of the house forbids: `python -m tests.house`.
+"""Count what the architecture forbids: `python -m tests.house`; `--plan` prints the layers.
 
 Circles of modules, imports that run upwards through the layers of `setup.cfg`, names that several
 public classes share, and underscored names of other packages outside `compat` modules.
@@ -147,8 +147,25 @@ def _used(node: ast.AST, own: set[str]) -> Iterator[str]:
             yield from (t for t in texts if isinstance(t, str) and _is_private(t) and t not in own)
 
 
+def plan() -> str:
+    """The layers of the package as a Markdown table, from the contract and the docstrings."""
+    lines = ["| layer | what it holds |", "|---|---|"]
+    for names in layers()[PACKAGE]:
+        for name in sorted(names):
+            path = ROOT / PACKAGE / name
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if file.is_file():
+                text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+                shown = f"`{name}/`" if path.is_dir() else f"`{name}.py`"
+                lines.append(f"| {shown} | {text.splitlines()[0]} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Print the counts, and what they count."""
+    if "--plan" in sys.argv:
+        print(plan())  # noqa: T201
+        return 0
     imports = graph()
     found = {
         "circles": [" ".join(one) for one in circles(imports)],

@@ -1,1 +1,1 @@
-"""Editing a graph: documents, the commands that change them, and what can be undone."""
+"""Editing a graph: documents, the commands that change them, undo."""

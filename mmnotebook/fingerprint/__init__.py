@@ -1,1 +1,1 @@
-"""What a value is, in 32 hex digits that are the same in every process."""
+"""The content identity of code, objects, settings and files, equal in every process."""

@@ -1,3 +1,3 @@
-"""Models: what can be registered, where it is kept, how it is fed and weighed."""
+"""Registered models: their frameworks, inputs and outputs, and which of them stay loaded."""
 
 from mmnotebook import quiet_beam as quiet_beam

@@ -1,1 +1,1 @@
-"""The notation from the inside; its door is `mmnotebook.notation.text`."""
+"""Text to graph and back; `text` has the public functions."""

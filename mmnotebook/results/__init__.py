@@ -1,1 +1,1 @@
-"""What happened: the results of a run as tables, plots and single elements. Imports no Beam."""
+"""Results of a run: tables, metrics, plots, comparisons, single elements. Imports no Beam."""

@@ -1,1 +1,1 @@
-"""A run from the outside: Beam's environment, the channel to the steps, counts and progress."""
+"""A run from its plan to its result: what is cached, execution, commits, progress, errors."""

@@ -1,1 +1,1 @@
-"""Elements: where they come from, how they are kept and where they are written."""
+"""Where elements come from, and the files that `write` steps write."""

@@ -1,1 +1,1 @@
-"""What each kind of step means for a graph: its checks, its words and its drawing."""
+"""What each step kind means for a graph: validation, wording, layout and drawing."""

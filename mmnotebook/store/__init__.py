@@ -1,4 +1,4 @@
-"""What runs leave behind for the next ones: a folder per user, an entry per node identity.
+"""What runs store for later runs: entries of checked shards, in one folder per user.
 
 `shards` is one file, `entries` a folder of them with its manifest, `store` finds entries, takes new
 ones in and pins those in use, `eviction` keeps within the limit, `folder` knows which processes
