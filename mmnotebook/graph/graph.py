@@ -115,6 +115,11 @@ class Node:
         return kinds.names_of(self.kind, dict(self.params), "model")
 
     @property
+    def step(self) -> kinds.StepKind:
+        """The kind of step that this is; KeyError where there is no such kind."""
+        return kinds.KINDS[self.kind]
+
+    @property
     def data(self) -> tuple[str, ...]:
         """The name of the variable that it reads, if it reads one."""
         return kinds.names_of(self.kind, dict(self.params), "data")

@@ -24,6 +24,7 @@ from mmnotebook.graph.checks import (
 
 Check = Callable[[Any], bool]
 Role = Literal["data", "function", "model"]
+Family = Literal["source", "model", "function", "routing", "combining", "write"]
 MISSING = ("fail", "skip", "use rest")
 LOWERINGS = ("auto", "blocks", "beam")
 IMAGE_MODES = ("keep", "L", "RGB", "RGBA")
@@ -71,6 +72,9 @@ class StepKind:
     ----------
     name
         Its name in a `Node` and in the notation.
+    family
+        What it has in common with other kinds. The outputs of "model" are predictions, those of
+        "routing" are the inputs, each to one of several branches.
     summary
         What it does, in one line.
     params
@@ -84,18 +88,27 @@ class StepKind:
         True when nothing may follow.
     unnamed
         Parameters that may be left out, and be written without their names.
+    passes_on
+        True when its outputs are inputs, unchanged.
     """
 
     name: str
+    family: Family
     summary: str
     params: tuple[Param, ...] = ()
     inputs: Literal["none", "any", "join"] = "any"
     arms: str | None = None
     ends: bool = False
     unnamed: tuple[str, ...] = ()
+    passes_on: bool = False
 
     def param(self, name: str) -> Param | None:
         return next((param for param in self.params if param.name == name), None)
+
+    @property
+    def chooses_models(self) -> bool:
+        """Does it choose one of several models for each element?"""
+        return self.family == "model" and self.param("model") is None
 
     @property
     def placed(self) -> tuple[str, ...]:
@@ -127,12 +140,14 @@ KINDS: dict[str, StepKind] = {
     for kind in (
         StepKind(
             "source",
+            "source",
             "data in the notebook: a DataFrame, list, array, tensor, dict of columns, path or glob",
             (Param("data", is_name, "the name of a variable", required=True, names="data"), _ID),
             inputs="none",
         ),
         StepKind(
             "read",
+            "source",
             "files: parquet, csv, jsonl, npy, or a folder of images",
             (
                 Param("path", is_text, "a path or a glob", required=True),
@@ -154,19 +169,30 @@ KINDS: dict[str, StepKind] = {
         ),
         StepKind(
             "model",
+            "model",
             "one prediction per element by a registered model",
             (
                 _model("model", required=True),
                 Param("watch", is_text, "a pattern such as models/*.pt"),
             ),
         ),
-        StepKind("map", "one value per element: f(value)", (_FUNCTION, _MISSING)),
+        StepKind("map", "function", "one value per element: f(value)", (_FUNCTION, _MISSING)),
         StepKind(
-            "flat_map", "any number of values per element: each of f(value)", (_FUNCTION, _MISSING)
+            "flat_map",
+            "function",
+            "any number of values per element: each of f(value)",
+            (_FUNCTION, _MISSING),
         ),
-        StepKind("filter", "the elements for which f(value) is true", (_FUNCTION, _MISSING)),
+        StepKind(
+            "filter",
+            "function",
+            "the elements for which f(value) is true",
+            (_FUNCTION, _MISSING),
+            passes_on=True,
+        ),
         StepKind(
             "split",
+            "routing",
             "each element to one arm, by a hash of its id or of a field",
             (
                 Param(
@@ -187,18 +213,22 @@ KINDS: dict[str, StepKind] = {
                 ),
             ),
             arms="arms",
+            passes_on=True,
         ),
         StepKind(
             "switch",
+            "routing",
             "each element to the arm that a function names",
             (
                 _FUNCTION,
                 Param("arms", is_arms, "two or more different names", required=True),
             ),
             arms="arms",
+            passes_on=True,
         ),
         StepKind(
             "cascade",
+            "model",
             "a small model first; what it is unsure of goes on to a big one",
             (
                 _model("small", required=True),
@@ -214,6 +244,7 @@ KINDS: dict[str, StepKind] = {
         ),
         StepKind(
             "keyed",
+            "model",
             "the element's key chooses the model",
             (
                 Param(
@@ -233,10 +264,15 @@ KINDS: dict[str, StepKind] = {
             ),
             unnamed=("by",),
         ),
-        StepKind("vote", "the label that most models give", (_MISSING,), inputs="join"),
-        StepKind("mean", "the mean of the models' outputs", (_MISSING,), inputs="join"),
+        StepKind(
+            "vote", "combining", "the label that most models give", (_MISSING,), inputs="join"
+        ),
+        StepKind(
+            "mean", "combining", "the mean of the models' outputs", (_MISSING,), inputs="join"
+        ),
         StepKind(
             "stack",
+            "combining",
             "the models' outputs as one array, in order",
             (
                 Param(
@@ -250,6 +286,7 @@ KINDS: dict[str, StepKind] = {
             inputs="join",
         ),
         StepKind(
+            "write",
             "write",
             "the elements as files: parquet, csv or jsonl by the path's ending",
             (Param("path", is_text, "a path", required=True),),

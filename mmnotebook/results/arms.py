@@ -11,9 +11,6 @@ import pandas as pd
 from mmnotebook.graph.graph import Node
 from mmnotebook.results.records import Elements
 
-_BY_KEY = ("split", "switch")
-_BY_MODEL = ("cascade", "keyed")
-
 
 def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
     """How many elements took each arm.
@@ -40,13 +37,15 @@ def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.Data
 
 
 def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ...]]:
-    if node.kind not in (*_BY_KEY, *_BY_MODEL):
+    kind = node.step
+    by_branch = kind.family == "routing"
+    if not by_branch and not kind.chooses_models:
         return []
     found = elements(node.name)
-    taken = Counter(found.keys if node.kind in _BY_KEY else found.models())
+    taken = Counter(found.keys if by_branch else found.models())
     whole = sum(taken.values())
     expected = dict(node["arms"]) if node.kind == "split" else {}
-    arms = node.arms if node.kind in _BY_KEY else node.models
+    arms = node.arms if by_branch else node.models
     return [
         (
             node.name,

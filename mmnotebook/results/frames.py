@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.results.records import Elements, Failure
 from mmnotebook.results.values import column, same
-
-PREDICTING = ("model", "cascade", "keyed")
-"""The kinds of step whose elements are predictions."""
 
 RESERVED = ("id", "prediction", "model", "value", "key")
 """Columns whose names a source's field may not take; it becomes `<name>_field`."""
@@ -98,7 +96,7 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
         predicts, otherwise value, then key.
     """
     columns: dict[str, Sequence[Any]] = {"id": elements.ids}
-    if kind in PREDICTING:
+    if KINDS[kind].family == "model":
         columns["prediction"] = elements.plain()
         columns["model"] = elements.models()
     else:  # what the user gave stays as it is

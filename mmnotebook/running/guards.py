@@ -10,9 +10,6 @@ from mmnotebook.notation.writer import to_text
 from mmnotebook.steps import phrases
 from mmnotebook.steps.makers import makers
 
-_MODELS = ("model", "keyed", "cascade")
-_ENSEMBLES = ("vote", "mean", "stack")
-
 
 @dataclass(frozen=True)
 class Guarded:
@@ -49,7 +46,7 @@ def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]
         models = tuple(
             node
             for node in _fed(graph, switch)
-            if node.kind in _MODELS and not all(map(has_input, node.models))
+            if node.step.family == "model" and not all(map(has_input, node.models))
         )
         if judged is not None and models and switch.inputs[0].select is None:
             yield Guarded(switch, guard, models, judged)
@@ -64,9 +61,9 @@ def _fed(graph: Graph, switch: Node) -> list[Node]:
 
 def _judged(graph: Graph, guard: Node) -> Input | None:
     """What a model, or all models of an ensemble, were given; None where that is not one thing."""
-    if guard.kind in _MODELS:
+    if guard.step.family == "model":
         return guard.inputs[0] if len(guard.inputs) == 1 else None
-    if guard.kind not in _ENSEMBLES:
+    if guard.step.family != "combining":
         return None
     found = {_judged(graph, graph[wire.node]) for wire in guard.inputs}
     return found.pop() if len(found) == 1 else None

@@ -34,7 +34,10 @@ from mmnotebook.running.samples import SampleOutcome, collect
 from mmnotebook.state import live
 from mmnotebook.state.live import Live, Stopped
 
-FUNCTIONS = ("map", "filter", "flat_map")
+
+def can(node: Node) -> bool:
+    """Can elements of a node be computed alone, outside of a pipeline?"""
+    return node.kind == "model" or node.step.family in ("function", "combining")
 
 
 class Impossible(Exception):

@@ -31,7 +31,6 @@ MOST, ROWS = 32, 1 << 24
 these may have together."""
 META = "answers"
 """Where an entry's meta says how its answers stand for themselves."""
-_FUNCTIONS = ("map", "filter", "flat_map")
 
 
 @dataclass
@@ -76,7 +75,7 @@ def nodes(
 
 def _by_itself(node: Node, prepared: Prepared) -> bool:
     """Can what becomes of an element depend on that element alone?"""
-    if node.kind in _FUNCTIONS:
+    if node.step.family == "function":
         return node.gather != "join"
     return node.kind == "model" and prepared.model(node).reset is None
 

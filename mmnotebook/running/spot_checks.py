@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmnotebook.beam.lowering.combine import COMBINE
 from mmnotebook.errors import shown
 from mmnotebook.fingerprint.identity import Identity, Unknowable, digest
 from mmnotebook.graph.graph import Node
@@ -158,8 +157,7 @@ def _is_checkable(plan: Plan, node: Node) -> bool:
         return False
     if plan.identities[node.name].stated or outcome.stored(plan.entries[node.name].meta).kernel:
         return False
-    kinds = (*recompute.FUNCTIONS, *COMBINE, "model")
-    if node.kind not in kinds or node.inputs[0].node not in plan.entries:
+    if not recompute.can(node) or node.inputs[0].node not in plan.entries:
         return False
     return _costs.get(_work(plan.identities[node.name]), CheckCost()).total < math.inf
 

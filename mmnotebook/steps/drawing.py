@@ -10,28 +10,20 @@ from html import escape
 from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.kinds import KINDS
+from mmnotebook.graph.kinds import KINDS, Family
 from mmnotebook.steps.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.steps.phrases import select, step
 from mmnotebook.steps.wording import does
 
 Counts = Mapping[Edge, int]
 
-_TINTS = {
+_TINTS: dict[Family, str] = {
     "source": "#3b82f6",
     "model": "#16a34a",
     "function": "#a8813a",
     "routing": "#9333ea",
     "combining": "#0d9488",
     "write": "#db2777",
-}
-_FAMILIES = {
-    **dict.fromkeys(("source", "read"), "source"),
-    **dict.fromkeys(("model", "keyed", "cascade"), "model"),
-    **dict.fromkeys(("map", "flat_map", "filter"), "function"),
-    **dict.fromkeys(("split", "switch"), "routing"),
-    **dict.fromkeys(("vote", "mean", "stack"), "combining"),
-    "write": "write",
 }
 _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN = 44, 12, 10
@@ -128,7 +120,7 @@ def _place(graph: Graph, counts: Counts) -> Placed:
 
 def _node(graph: Graph, node: Node, placed: Placed) -> str:
     box = placed.boxes[node.name]
-    tint = _TINTS[_FAMILIES[node.kind]]
+    tint = _TINTS[node.step.family]
     name, detail = _cut(node.name, _LONG_NAME), _cut(does(node), _LONG_DETAIL)
     return (
         f"<g><title>{_safe(_tooltip(graph, node))}</title>"

@@ -16,9 +16,6 @@ from mmnotebook.graph.selecting import Drop, Select, kept, names_in
 from mmnotebook.steps import shapes
 from mmnotebook.steps.shapes import Shape, together
 
-_PASSING = ("filter", "split", "switch")
-"""The steps that give what they take."""
-_PREDICTING = ("model", "keyed", "cascade")
 _LISTED = 12
 
 
@@ -86,7 +83,7 @@ def problems(
     flows: dict[str, FieldFlow] = {}
     found: list[Problem] = []
     for node in graph.order():
-        if kinds.KINDS[node.kind].inputs == "none":
+        if node.step.inputs == "none":
             # Of data without records, texts to be taken apart say, an element speaks for itself.
             flows[node.name] = FieldFlow(shape_of(node) or None)
             found += _wrong_id(node, flows[node.name].shape)
@@ -95,8 +92,8 @@ def problems(
         found += _wrong_key(node, into, graph, flows)
         for name in node.models:
             found += _wrong_inputs(node, models.get(name), into)
-        passes = node.kind in _PASSING and node.gather != "join"
-        flows[node.name] = into if passes else FieldFlow(predicted=node.kind in _PREDICTING)
+        passes = node.step.passes_on and node.gather != "join"
+        flows[node.name] = into if passes else FieldFlow(predicted=node.step.family == "model")
     return found
 
 
@@ -176,7 +173,7 @@ def _wrong_key(
     if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
         return []
     above = graph.upto(node.name)
-    known = [flows[one.name].shape for one in above if kinds.KINDS[one.kind].inputs == "none"]
+    known = [flows[one.name].shape for one in above if one.step.inputs == "none"]
     if not into.predicted and not into.row:
         known.append(into.shape)
     message = "the data has no field of this name to go by"

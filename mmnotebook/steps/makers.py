@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from mmnotebook.graph.graph import Graph, Input, Node
 
-_PASS_ON = ("filter", "split", "switch")
-
 
 def makers(graph: Graph, node: Node) -> Iterator[Input]:
     """Where the values that flow into a node were made, with what is selected of them last.
@@ -25,7 +23,7 @@ def makers(graph: Graph, node: Node) -> Iterator[Input]:
                 continue
             seen.add(wire)
             above = graph[wire.node]
-            if above.kind in _PASS_ON and above.gather != "join" and wire.select is None:
+            if above.step.passes_on and above.gather != "join" and wire.select is None:
                 ahead.append(above)
             else:
                 yield wire

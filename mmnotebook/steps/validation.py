@@ -14,7 +14,6 @@ from mmnotebook.graph.selecting import is_select
 from mmnotebook.steps import branch_meetings
 from mmnotebook.steps.makers import makers
 
-_NO_PAIRS = ("read", "model", "keyed", "cascade", "vote", "mean", "stack")
 FIELDS = '["field"], [["field", "other"]] or .drop("field")'
 
 
@@ -219,10 +218,14 @@ def _pairs(graph: Graph, node: Node) -> Iterator[Problem]:
         return
     for wire in makers(graph, node):
         above = graph[wire.node]
-        if wire.select is None and (above.kind in _NO_PAIRS or above.gather == "join"):
+        if wire.select is None and (_gives_no_pairs(above) or above.gather == "join"):
             message = f"without 'by' the elements are (key, value) pairs; {above.name!r} gives none"
             yield Gap(message, node=node.name, allowed='by="field", or by=function')
             return
+
+
+def _gives_no_pairs(node: Node) -> bool:
+    return node.kind == "read" or node.step.family in ("model", "combining")
 
 
 def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:

@@ -17,8 +17,6 @@ from mmnotebook.graph.names import Names
 from mmnotebook.ui.builder.controls.fields import existing
 
 Json = dict[str, Any]
-_STEPS = ("read", "split", "switch", "cascade", "keyed", "vote", "mean", "stack")
-_FUNCTIONS = ("map", "flat_map", "filter")
 _MODELS = {"ensemble": 3, "keyed": 8}
 _MOST = 200
 _WIDE, _LONG = 40, 200  # characters
@@ -144,8 +142,10 @@ def _is_in_a_library(file: str) -> bool:
 
 
 def _steps() -> Iterator[Json]:
-    for name in (*_FUNCTIONS, *_STEPS, "write"):
-        yield _item(name, {}, name, KINDS[name].summary)
+    """All kinds of steps but those that stand for a name, those of functions first."""
+    steps = [kind for kind in KINDS.values() if kind.name not in ("source", "model")]
+    for kind in sorted(steps, key=lambda kind: kind.family != "function"):
+        yield _item(kind.name, {}, kind.name, kind.summary)
 
 
 def _item(kind: str, params: Json, title: str, detail: str) -> Json:

@@ -15,7 +15,6 @@ from mmnotebook.graph.kinds import names_of
 from mmnotebook.graph.names import Names, is_a, role_of
 from mmnotebook.graph.selecting import Drop, Select
 
-_PASSING = ("filter", "split", "switch")
 """The steps that give what they take."""
 ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".ubj", ".cbm", ".keras")
 """Of the files in the working folder that are offered."""
@@ -75,7 +74,7 @@ class Context:
         node = self.graph[name]
         if node.kind == "source":
             return [f for data in node.data for f in fields_of(self.names, data)]
-        wires = node.inputs if node.kind in _PASSING and node.gather != "join" else ()
+        wires = node.inputs if node.step.passes_on and node.gather != "join" else ()
         whole = [wire.node for wire in wires if wire.select is None]
         return [field for above in whole for field in self._through(above, {*seen, name})]
 
