@@ -1,0 +1,168 @@
+"""What these pages take from the code in place of having it typed by hand.
+
+`mm-magics` lists the magics with their options, `mm-steps` the step kinds of the notation with
+their parameters, `mm-object NAME` an object such as `mm.cache` with what it offers. The tutorials are
+read from `notebooks/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+from numpydoc.docscrape_sphinx import SphinxDocString
+from pygments.lexers.python import PythonLexer
+from sphinx.application import Sphinx
+
+import mmnotebook as mm
+
+
+class _Written(Directive):
+    """A directive whose content is reStructuredText that `lines` gives."""
+
+    def lines(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        text = "\n".join(self.lines())
+        content = StringList(text.splitlines(), source=type(self).__name__)
+        around = nodes.section()
+        around.document = self.state.document
+        self.state.nested_parse(content, self.content_offset, around, match_titles=True)
+        return around.children
+
+
+class Magics(_Written):
+    """Each magic: its usage, what it does, its options, examples."""
+
+    def lines(self) -> Iterator[str]:
+        for name, function in magics().items():
+            yield from _heading(f"%{name}", name.replace("_", "-"))
+            yield from _manual(name, function)
+
+
+def magics() -> dict[str, Any]:
+    """The magics that `%load_ext mmnotebook` registers, by name; functions of a line."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.extension_manager.load_extension("mmnotebook")
+    found = shell.magics_manager.magics["line"]
+    return {name: found[name] for name in sorted(found) if name.startswith("mm_")}
+
+
+def _heading(text: str, anchor: str) -> Iterator[str]:
+    yield from (f".. _{anchor}:", "", text, "-" * len(text), "")
+
+
+def _manual(name: str, function: Any) -> Iterator[str]:
+    parser: argparse.ArgumentParser = function.parser
+    usage = parser.format_usage().removeprefix("usage:").replace("::", "")
+    yield from _block("text", " ".join(usage.split()).replace("%(prog)s", f"%{name}"))
+    yield from (textwrap.dedent(parser.description or ""), "")
+    for action in parser._actions:
+        yield from _option(action)
+
+
+def _option(action: argparse.Action) -> Iterator[str]:
+    names = [f"``{name}``" for name in action.option_strings]
+    value = action.metavar or (None if action.nargs == 0 else action.dest.upper())
+    if not names:
+        names, value = [f"``{value}``"], None
+    shown = ", ".join(names) + (f" ``{value}``" if value else "")
+    help_ = (action.help or "").replace("*", r"\*")
+    chosen = "" if action.choices is None else f" One of: {', '.join(map(str, action.choices))}."
+    yield from (shown, f"    {help_}{chosen}", "")
+
+
+def _block(language: str, text: str) -> Iterator[str]:
+    yield from (f".. code-block:: {language}", "", textwrap.indent(text, "    "), "")
+
+
+class Steps(_Written):
+    """Each step kind of the notation: what it does and its parameters."""
+
+    def lines(self) -> Iterator[str]:
+        from mmnotebook.graph.steps import KINDS
+
+        for kind in KINDS.values():
+            yield from (f"``{kind.name}``", f"    {kind.summary}.", "")
+            for param in kind.params:
+                name = "by" if param.name == "by_function" else param.name
+                need = "; required" if param.required else ""
+                default = "" if param.default is None else f"; ``{param.default!r}`` by default"
+                yield f"    * ``{name}``: {param.allowed.replace('*', chr(92) + '*')}{need}{default}"
+            yield ""
+
+
+class Object(_Written):
+    """An object of the package, with its attributes and methods."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def lines(self) -> Iterator[str]:
+        (name,) = self.arguments
+        kind = type(getattr(mm, name))
+        yield from (f".. py:data:: mmnotebook.{name}", "")
+        yield from _inside(_text(kind))
+        for member, value in vars(kind).items():
+            if member.startswith("_") or not inspect.getdoc(value):
+                continue
+            yield from _inside("\n".join(_member(name, member, value)))
+
+
+def _member(name: str, member: str, value: Any) -> Iterator[str]:
+    if isinstance(value, property):
+        yield f".. py:attribute:: mmnotebook.{name}.{member}"
+    else:
+        signature = inspect.signature(value)
+        given = list(signature.parameters.values())[1:]
+        bare = signature.replace(parameters=given)
+        yield f".. py:method:: mmnotebook.{name}.{member}{bare}"
+    yield ""
+    yield from _inside(_text(value))
+
+
+def _text(value: Any) -> str:
+    return str(SphinxDocString(inspect.getdoc(value) or ""))
+
+
+def _inside(text: str) -> Iterator[str]:
+    yield from (textwrap.indent(text, "   "), "")
+
+
+def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
+    """What a saved tutorial needs to be a page: its pictures in place, links from this folder."""
+    if not docname.startswith("tutorials/") or docname == "tutorials/index":
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = "".join(cell["source"])
+            text = re.sub(r"\[([^]]+)\]\((\d\w+)\.ipynb\)", r"{doc}`\1 <\2>`", text)
+            for name, data in cell.pop("attachments", {}).items():
+                (kind, content), *_ = data.items()
+                text = text.replace(f"(attachment:{name})", f"(data:{kind};base64,{content})")
+            cell["source"] = text
+    source[0] = json.dumps(notebook)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("mm-magics", Magics)
+    app.add_directive("mm-steps", Steps)
+    app.add_directive("mm-object", Object)
+    app.connect("source-read", saved_notebook)
+    app.add_lexer("mm", PythonLexer)  # a pipeline's text is in Python's grammar
+    # Each page has a kernel of its own: as many are executed at a time as there are cores.
+    app.parallel = max(app.parallel, os.cpu_count() or 1)
+    return {"version": mm.__version__, "parallel_read_safe": True, "parallel_write_safe": True}
