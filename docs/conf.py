@@ -29,7 +29,7 @@ release = version = mmnotebook.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "mm_docs"]
 exclude_patterns = ["_build", "README.md"]
-nitpicky = False
+default_role = "literal"  # `x` in a docstring
 
 # Pages
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -1,8 +1,9 @@
 """What these pages take from the code in place of having it typed by hand.
 
 `mm-magics` lists the magics with their options, `mm-steps` the step kinds of the notation with
-their parameters, `mm-object NAME` an object such as `mm.cache` with what it offers. The tutorials are
-read from `notebooks/`.
+their parameters, `mm-object NAME` an object such as `mm.cache` with its members, `mm-module NAME` a
+module such as `mm.plot`, `mm-function NAME` a function with overloads. The tutorials are read from
+`notebooks/`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,10 @@ def _heading(text: str, anchor: str) -> Iterator[str]:
 def _manual(name: str, function: Any) -> Iterator[str]:
     parser: argparse.ArgumentParser = function.parser
     usage = parser.format_usage().removeprefix("usage:").replace("::", "")
-    yield from _block("text", " ".join(usage.split()).replace("%(prog)s", f"%{name}"))
-    yield from (textwrap.dedent(parser.description or ""), "")
+    usage = " ".join(usage.split()).replace("%(prog)s", f"%{name}")
+    yield from _block("text", textwrap.fill(usage, 72, subsequent_indent="    "))
+    text, mark, examples = inspect.cleandoc(parser.description or "").partition("Examples::")
+    yield from (_escaped(text) + mark + examples, "")
     for action in parser._actions:
         yield from _option(action)
 
@@ -79,9 +82,14 @@ def _option(action: argparse.Action) -> Iterator[str]:
     if not names:
         names, value = [f"``{value}``"], None
     shown = ", ".join(names) + (f" ``{value}``" if value else "")
-    help_ = (action.help or "").replace("*", r"\*")
+    help_ = _escaped(action.help or "")
     chosen = "" if action.choices is None else f" One of: {', '.join(map(str, action.choices))}."
     yield from (shown, f"    {help_}{chosen}", "")
+
+
+def _escaped(text: str) -> str:
+    """A text whose stars are stars."""
+    return text.replace("*", r"\*")
 
 
 def _block(language: str, text: str) -> Iterator[str]:
@@ -100,7 +108,7 @@ class Steps(_Written):
                 name = "by" if param.name == "by_function" else param.name
                 need = "; required" if param.required else ""
                 default = "" if param.default is None else f"; ``{param.default!r}`` by default"
-                yield f"    * ``{name}``: {param.allowed.replace('*', chr(92) + '*')}{need}{default}"
+                yield f"    * ``{name}``: {_escaped(param.allowed)}{need}{default}"
             yield ""
 
 
@@ -121,14 +129,66 @@ class Object(_Written):
             yield from _inside("\n".join(_member(name, member, value)))
 
 
+class Function(_Written):
+    """A function that has overloads: one signature, annotated as the code has it."""
+
+    required_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        (name,) = self.arguments
+        signature = inspect.signature(getattr(mm, name))
+        given = [
+            one.replace(annotation=_AsWritten(one.annotation))
+            for one in signature.parameters.values()
+        ]
+        returned = _AsWritten(signature.return_annotation)
+        written = signature.replace(parameters=given, return_annotation=returned)
+        yield f".. autofunction:: mmnotebook.{name}{written}"
+
+
+class _AsWritten:
+    """An annotation that is shown as it is written in the code."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text.replace("events.", "")
+
+
+class Module(_Written):
+    """A module of the package that is reached by a name: its functions and classes."""
+
+    required_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        (name,) = self.arguments
+        module = getattr(mm, name)
+        yield from (f".. py:module:: mmnotebook.{name}", "")
+        for member, value in vars(module).items():
+            if member.startswith("_") or getattr(value, "__module__", None) != module.__name__:
+                continue
+            if inspect.isclass(value) or inspect.isfunction(value):
+                kind = "class" if inspect.isclass(value) else "function"
+                signature = inspect.signature(value)
+                yield f".. py:{kind}:: mmnotebook.{name}.{member}{_bare(signature)}"
+                yield ""
+                yield from _inside(_text(value))
+
+
+def _bare(signature: inspect.Signature) -> str:
+    """A signature without annotations, which would name modules of ours."""
+    given = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    return str(signature.replace(parameters=given, return_annotation=signature.empty))
+
+
 def _member(name: str, member: str, value: Any) -> Iterator[str]:
     if isinstance(value, property):
         yield f".. py:attribute:: mmnotebook.{name}.{member}"
     else:
         signature = inspect.signature(value)
-        given = list(signature.parameters.values())[1:]
-        bare = signature.replace(parameters=given)
-        yield f".. py:method:: mmnotebook.{name}.{member}{bare}"
+        without_self = signature.replace(parameters=list(signature.parameters.values())[1:])
+        yield f".. py:method:: mmnotebook.{name}.{member}{_bare(without_self)}"
     yield ""
     yield from _inside(_text(value))
 
@@ -161,6 +221,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("mm-magics", Magics)
     app.add_directive("mm-steps", Steps)
     app.add_directive("mm-object", Object)
+    app.add_directive("mm-module", Module)
+    app.add_directive("mm-function", Function)
     app.connect("source-read", saved_notebook)
     app.add_lexer("mm", PythonLexer)  # a pipeline's text is in Python's grammar
     # Each page has a kernel of its own: as many are executed at a time as there are cores.
