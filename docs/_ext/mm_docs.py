@@ -15,6 +15,7 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -217,14 +218,22 @@ def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = json.dumps(notebook)
 
 
+def own_cache(app: Sphinx, docname: str, source: list[str]) -> None:
+    """A cache for each page, so that what it shows does not depend on the pages before it."""
+    cache = Path(os.environ["MMNOTEBOOK_CACHE"]).parent / docname.replace("/", "-")
+    os.environ["MMNOTEBOOK_CACHE"] = str(cache)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("mm-magics", Magics)
     app.add_directive("mm-steps", Steps)
     app.add_directive("mm-object", Object)
     app.add_directive("mm-module", Module)
     app.add_directive("mm-function", Function)
+    app.connect("source-read", own_cache)
     app.connect("source-read", saved_notebook)
     app.add_lexer("mm", PythonLexer)  # a pipeline's text is in Python's grammar
-    # Each page has a kernel of its own: as many are executed at a time as there are cores.
-    app.parallel = max(app.parallel, os.cpu_count() or 1)
+    # Each page has a kernel of its own. Sphinx gives each process a row of pages; twice as many
+    # processes as cores share the pages that are slow.
+    app.parallel = max(app.parallel, min(8, 2 * (os.cpu_count() or 1)))
     return {"version": mm.__version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -43,8 +43,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     >>> import mmnotebook as mm
     >>> builder = mm.Builder()
     >>> builder.edit("add", kind="vote")
-    >>> print(builder.text)
-    ... | vote()
+    >>> builder.text
+    '... | vote()'
     """
 
     def __init__(
