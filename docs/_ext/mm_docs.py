@@ -106,10 +106,11 @@ class Steps(_Written):
         for kind in KINDS.values():
             yield from (f"``{kind.name}``", f"    {kind.summary}.", "")
             for param in kind.params:
-                name = "by" if param.name == "by_function" else param.name
+                if param.name not in kind.words:
+                    continue
                 need = "; required" if param.required else ""
                 default = "" if param.default is None else f"; ``{param.default!r}`` by default"
-                yield f"    * ``{name}``: {_escaped(param.allowed)}{need}{default}"
+                yield f"    * ``{param.name}``: {_escaped(param.allowed)}{need}{default}"
             yield ""
 
 
@@ -117,15 +118,16 @@ class Object(_Written):
     """An object of the package, with its attributes and methods."""
 
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {}
+    option_spec: ClassVar[dict[str, Any]] = {"members": str}
 
     def lines(self) -> Iterator[str]:
         (name,) = self.arguments
         kind = type(getattr(mm, name))
+        chosen = self.options.get("members", ", ".join(vars(kind))).split(", ")
         yield from (f".. py:data:: mmnotebook.{name}", "")
         yield from _inside(_text(kind))
         for member, value in vars(kind).items():
-            if member.startswith("_") or not inspect.getdoc(value):
+            if member not in chosen or member.startswith("_") or not inspect.getdoc(value):
                 continue
             yield from _inside("\n".join(_member(name, member, value)))
 
