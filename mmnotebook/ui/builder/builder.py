@@ -40,9 +40,11 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Examples
     --------
-    >>> builder = mm.Builder(mm.pipeline('digits["x"] | [mlp, tree]'))
-    >>> builder
-    >>> builder.graph
+    >>> import mmnotebook as mm
+    >>> builder = mm.Builder()
+    >>> builder.edit("add", kind="vote")
+    >>> builder.text
+    '... | vote()'
     """
 
     def __init__(
