@@ -43,9 +43,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("mmnotebook-demo.html"),
         metavar="PATH",
-        help="where the HTML goes; mmnotebook-demo.html in this folder",
+        help="path of the HTML file (default: mmnotebook-demo.html in the current folder)",
     )
-    commands.add_parser("doctor", help="what works here, what is missing, and how to get it")
+    commands.add_parser(
+        "doctor", help="check what works here, what is missing, and how to install it"
+    )
     return parser
 
 

@@ -37,7 +37,10 @@ class _Moved(ModuleType):
         if name.startswith("__"):  # what Python asks every module that is loaded
             raise AttributeError(name)
         found = getattr(import_module(self._new), name)
-        text = f"{self.__name__}.{name} is now {self._new}.{name}; write what names it again"
+        text = (
+            f"{self.__name__}.{name} is now {self._new}.{name}; "
+            "update the code or file that uses the old name"
+        )
         warnings.warn(text, DeprecationWarning, stacklevel=2)
         return found
 

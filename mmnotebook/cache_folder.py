@@ -61,7 +61,7 @@ def check_owner(folder: Path) -> None:
         )
     if found.st_mode & 0o022:
         raise StorageError(
-            f"the cache folder {str(folder)!r} can be written by others "
+            f"the cache folder {str(folder)!r} is writable by others "
             f"(mode {found.st_mode & 0o777:o})",
             remedy=f"chmod 700 {str(folder)!r}, or set {VARIABLE} to a folder of your own",
         )
@@ -82,6 +82,6 @@ def reported(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"the cache folder {str(folder)!r} cannot be used: {one_line(error)}",
-            remedy=f"set {VARIABLE} to a folder that you can write, on a local disk",
+            remedy=f"set {VARIABLE} to a writable folder on a local disk",
             errno=error.errno,
         ) from error

@@ -18,7 +18,7 @@ def check(runner: Any, options: Any) -> None:
     if runner is not None and not isinstance(runner, PipelineRunner):
         raise RunError(
             f"runner={runner!r}; allowed: a Beam runner, or None for the in-process one",
-            remedy="make one: FnApiRunner()",
+            remedy="create one: FnApiRunner()",
         )
 
 

@@ -155,7 +155,9 @@ def check_graph(graph: Any) -> None:
             "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
         )
     if not isinstance(graph, Graph):
-        raise RunError(f"a graph is run, not {shown(graph)}", remedy="mm.pipeline(text) makes one")
+        raise RunError(
+            f"expected a graph, not {shown(graph)}", remedy="mm.pipeline(text) makes one"
+        )
 
 
 def _check_fields(graph: Graph, found: _Sources, models: Mapping[str, ModelSpec]) -> None:
@@ -202,7 +204,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
         except Exception as error:
             raise RunError(
                 f"the function {name!r} cannot be sent to a worker: {one_line(error)}",
-                remedy="it may use no locks, open files, connections or generators from outside",
+                remedy="it must not use locks, open files, connections or generators from outside",
                 node=node,
             ) from error
         functions[name] = function
@@ -290,8 +292,8 @@ def _transform(
         found.transforms[node.name] = transform
     else:
         raise RunError(
-            f"source {node['data']!r} is a Beam transform, of which there is no first element",
-            remedy="leave limit= out, or let the transform give fewer",
+            f"source {node['data']!r}: limit= is not supported for Beam transforms",
+            remedy="remove limit=, or make the transform return fewer elements",
             node=node.name,
         )
 

@@ -30,13 +30,13 @@ def _refusal(graph: Graph, source: str, port: str | None, target: str) -> str | 
     into, kind = graph[target], KINDS[graph[target].kind]
     if kind.inputs == "none":
         what = "is data" if kind.name == "source" else "reads files"
-        return f"{target} {what}: nothing flows into it"
+        return f"{target} {what}: it cannot have an input"
     if source == target:
         return f"{target} cannot feed itself"
     if circle := _circle(graph, source, target):
-        return f"this would go in a circle: {' → '.join(circle)}"
+        return f"this would create a cycle: {' → '.join(circle)}"
     if any((wire.node, wire.port) == (source, port) for wire in into.inputs):
-        return f"{target} has this input already"
+        return f"{target} already has this input"
     if KINDS[graph[source].kind].ends:
         return f"nothing can follow {source}"
     return _no_output(graph[source], port) or _no_join(graph, into, Input(source, port))
@@ -56,9 +56,9 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
     if gather_of(graph, into, inputs) != "join":
         return None
     if any(other.node == wire.node for other in into.inputs):
-        return f"{into.name} joins {wire.node} already, one output of each step"
+        return f"{into.name} joins {wire.node} already, and a join takes one output of each step"
     if any(other.key == wire.key for other in into.inputs):
-        return f"{into.name} has an input under the key {wire.key} already"
+        return f"{into.name} already has an input with the key {wire.key}"
     return None
 
 

@@ -27,10 +27,10 @@ def rename(document: Document, command: Command) -> Edit:
 
 def _check_name(document: Document, name: str, old: str | None = None) -> None:
     if not checks.is_name(name):
-        remedy = "letters, digits and _, no digit first, and no word of Python's"
-        raise refused(f"{name!r} is no name", remedy=remedy)
+        remedy = "letters, digits and _, not starting with a digit, and not a Python keyword"
+        raise refused(f"{name!r} is not a valid name", remedy=remedy)
     if name != old and name in document.taken:
-        raise refused(f"there is a {name} already", remedy="each name stands once")
+        raise refused(f"there is a {name} already", remedy="names must be unique")
 
 
 def renamed(document: Document, old: str, new: str) -> Document:
@@ -41,7 +41,7 @@ def renamed(document: Document, old: str, new: str) -> Document:
         keys = [wire.key for wire in node.inputs if wire.node != old]
         mine = any(wire.node == old and wire.key == old for wire in node.inputs)
         if node.gather == "join" and mine and new in keys:
-            raise refused(f"{node.name} has an input under the key {new} already")
+            raise refused(f"{node.name} already has an input with the key {new}")
 
     def follow(wire: Input) -> Input:
         return replace(wire, node=new) if wire.node == old else wire
@@ -75,7 +75,7 @@ def group(document: Document, command: Command) -> Edit:
     for member in members:
         document.node(member)
     if len(members) < 2:
-        raise refused("a group names two steps or more")
+        raise refused("a group needs two or more steps")
     new = Group(name, members, gather_named(fields.text(command, "gather")))
     graph = replace(document.graph, groups=(*document.graph.groups, new))
     return Edit(document.wired(graph), f"group {len(members)} steps as {name}")

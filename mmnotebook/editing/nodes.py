@@ -160,7 +160,7 @@ def move(document: Document, command: Command) -> Edit:
     for name in places:
         document.node(name)
     if not places:
-        raise refused("no step is named")
+        raise refused("no step is given")
     label = f"move {counted(tuple(places), 'step')}"
     return Edit(document.placed(places), label, None, ("move", *sorted(places)))
 
@@ -173,7 +173,7 @@ def arrange(document: Document, command: Command) -> Edit:
     for name in names:
         document.node(name)
     if not names:
-        raise refused("no step is named")
+        raise refused("no step is given")
     block = placing.arranged(part(document.graph, names))
     old = [document.places[name] for name in names]
     corner = min(x for x, _ in old), min(y for _, y in old)

@@ -44,9 +44,13 @@ TEMPLATES: dict[str, Template] = {
             "one model's output, through a function, into the next",
             ("data", "models", "function"),
         ),
-        Template("keyed", "Model per key", "a field of the element, or the key of a pair, chooses"),
+        Template(
+            "keyed",
+            "Model per key",
+            "a field of the element, or the key of a pair, chooses the model",
+        ),
         Template("ensemble", "Ensemble", "several models vote on each element"),
-        Template("cascade", "Cascade", "a small model first; what it is unsure of to a big one"),
+        Template("cascade", "Cascade", "a small model first; where it is not confident, a big one"),
     )
 }
 

@@ -47,7 +47,7 @@ def written(graph: Graph) -> str:
 
 
 def read(text: str, names: Names | None, known: Graph | None = None) -> TextReading:
-    """What a text says; `...` stands for what is not there yet.
+    """What a text says; `...` is a placeholder for a missing part.
 
     Parameters
     ----------
@@ -137,12 +137,12 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
             if names.function(name) is None:
                 close = nearest(name, names.known("function"))
                 yield Problem(
-                    "no function has this name", node.name, found=repr(name), nearest=close
+                    "no function with this name", node.name, found=repr(name), nearest=close
                 )
         for name in node.data:
             if not names.is_data(name):
                 close = nearest(name, names.known("data"))
-                yield Problem("no data has this name", node.name, found=repr(name), nearest=close)
+                yield Problem("no data with this name", node.name, found=repr(name), nearest=close)
 
 
 def typed(document: Document, command: Command, names: Names | None) -> Edit:

@@ -38,7 +38,7 @@ def connect(document: Document, command: Command) -> Edit:
 def disconnect(document: Document, command: Command) -> Edit:
     wires = fields.wires(command, "wires")
     if not wires:
-        raise refused("no wire is named")
+        raise refused("no wire is given")
     check(document, wires)
     label = f"disconnect {len(wires)} wires"
     if len(wires) == 1:
@@ -57,11 +57,11 @@ def wire(document: Document, command: Command) -> Edit:
     place, node = _place_of(document, (source, port, target), key), document.node(target)
     select, label = fields.select(command, "select"), fields.text_or_none(command, "label")
     if label is not None and node.gather != "join":
-        raise refused(f"{target} joins nothing: a key is for one of several joined outputs")
+        raise refused(f"{target} joins nothing: keys are for joined outputs only")
     new = Input(source, port, select).labelled(label)
     others = [other.key for n, other in enumerate(node.inputs) if n != place]
     if node.gather == "join" and new.key in others:
-        raise refused(f"{target} has an input under the key {new.key} already")
+        raise refused(f"{target} already has an input with the key {new.key}")
     inputs = (*node.inputs[:place], new, *node.inputs[place + 1 :])
     said = f"change the wire from {shown(source, port)} to {target}"
     return Edit(document.changed(replace(node, inputs=inputs)), said)
@@ -71,9 +71,9 @@ def gather(document: Document, command: Command) -> Edit:
     name = fields.text(command, "node")
     node, how = document.node(name), gather_named(fields.text(command, "gather"))
     if how == "union" and KINDS[node.kind].inputs == "join":
-        raise refused(f"{name} combines the outputs for one element: its inputs are joined")
+        raise refused(f"{name} combines the outputs for one element: its inputs must be joined")
     if len(node.inputs) < 2:
-        raise refused(f"{name} has not several inputs")
+        raise refused(f"{name} does not have several inputs")
     if how == "join":
         _check_join(node)
     word = "join" if how == "join" else "unite"
@@ -85,7 +85,7 @@ def gather_named(name: str) -> Gather:
         return "join"
     if name == "union":
         return "union"
-    raise refused(f"no such way to gather: {name!r}", remedy="join or union")
+    raise refused(f"unknown gather mode: {name!r}", remedy="join or union")
 
 
 def _check_join(node: Node) -> None:
@@ -93,14 +93,14 @@ def _check_join(node: Node) -> None:
     names = [name for name, _ in ports]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise refused(f"two outputs of {twice} cannot be joined: no element comes through both")
+        raise refused(f"two outputs of {twice} cannot be joined: no element is in both")
 
 
 def _check_keys(node: Node) -> None:
     keys = [wire.key for wire in node.inputs]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if node.gather == "join" and twice is not None:
-        raise refused(f"{node.name} has an input under the key {twice} already")
+        raise refused(f"{node.name} already has an input with the key {twice}")
 
 
 def check(document: Document, wires: Collection[Wire]) -> None:

@@ -123,7 +123,7 @@ def _pick(value: Any, select: Select) -> Any:
         _field(value, name)
     left = SelectedFields({name: value[name] for name in kept(select, _names(value) or ())})
     if not left:
-        raise MissingField(f"no field is left without {', '.join(map(repr, select.names))}")
+        raise MissingField(f"no field remains without {', '.join(map(repr, select.names))}")
     return left
 
 
@@ -218,7 +218,7 @@ def by_value(key: Key, value: Any, by: str) -> Any:
     hint = f"; did you mean {close!r}?" if close else ""
     found = f"; found: {', '.join(names)}{hint}" if names else ""
     raise MissingField(
-        f"no field {by!r} to go by, neither in the source's element nor in what flows, "
+        f"no field {by!r}, neither in the source's element nor in the current value, "
         f"a {type(value).__name__}{found}"
     )
 

@@ -62,6 +62,6 @@ def named(value: Any, arms: Sequence[str]) -> str:
         return str(name)
     close = nearest(name, arms) if isinstance(name, str) else None
     raise ValueError(
-        f"the function gave {shown(value)}, which is no arm; allowed: "
+        f"the function returned {shown(value)}, which is not a branch of this step; allowed: "
         f"{', '.join(map(repr, arms))}" + (f"; did you mean {close!r}?" if close else "")
     )

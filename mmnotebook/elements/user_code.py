@@ -115,7 +115,7 @@ def _error(value: Any) -> BaseException | None:
     except BaseException as error:  # noqa: BLE001 - whatever a foreign object's pickling raises
         return NotStorableError(
             f"{_named(value)} cannot be stored: {one_line(error, 200)}; allowed: plain data: "
-            "numbers, texts, arrays, records, or lists of these (a list in place of a generator)"
+            "numbers, strings, arrays, records, or lists of these (a list in place of a generator)"
         )
     return None
 

@@ -151,5 +151,5 @@ def _of_remote(path: str) -> str:
                 said = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
                 return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
     except Exception as error:
-        raise OSError(f"{path} cannot be asked for its version") from error
+        raise OSError(f"{path} has no version that can be read") from error
     raise OSError(f"{path} is not there")

@@ -112,13 +112,13 @@ def depends(
     paths = (path,) if isinstance(path, (str, os.PathLike)) else tuple(path)
     if remote := next((one for one in paths if "://" in str(one)), None):
         raise MMError(
-            f"@mm.depends(path={str(remote)!r}): a path is one of this machine's",
-            remedy="value= takes a function that asks for its version",
+            f"@mm.depends(path={str(remote)!r}): a path must be on this machine",
+            remedy="set value= to a function that returns its version",
         )
     if not paths and value is None:
         raise MMError(
-            "@mm.depends was given nothing to depend on",
-            remedy="@mm.depends(path=...) or (value=...); @mm.pure for nothing else",
+            "@mm.depends needs at least one dependency",
+            remedy="@mm.depends(path=...) or (value=...); use @mm.pure if there is none",
         )
     named = Dependencies(tuple(str(Path(one)) for one in paths), () if value is None else (value,))
     return lambda function: _marked(function, named, "depends")
@@ -127,7 +127,8 @@ def depends(
 def _marked(function: F, dependencies: Dependencies, name: str) -> F:
     if not isinstance(function, types.FunctionType):
         raise MMError(
-            f"@mm.{name} was given {function!r}; allowed: a function that is made by def or lambda"
+            f"@mm.{name}: {function!r} is not supported; "
+            "allowed: a function defined with def or lambda"
         )
     before = vars(function).get(_NAME, Dependencies())
     both = Dependencies(

@@ -58,9 +58,9 @@ class Identity:
     Attributes
     ----------
     digest
-        32 hex digits, the same in every process; None when it cannot be known.
+        32 hex digits, the same in every process; None when it cannot be fingerprinted.
     reason
-        Why it cannot be known, as half a sentence after "always computed: "; or "".
+        Why it cannot be fingerprinted, as half a sentence after "not cacheable: "; or "".
     parts
         The digests that went into it, by what they are of: "step", "function f", "model mlp",
         "data digits", "input resize".
@@ -91,7 +91,7 @@ class Identity:
 
     @property
     def own(self) -> str | None:
-        """What a node is, whatever flows into it: 32 hex digits; None when it cannot be known."""
+        """The identity of a node without its inputs: 32 hex digits; None if not cacheable."""
         if self.digest is None:
             return None
         kept = [one for name, one in self.parts.items() if name.partition(" ")[0] not in _INPUTS]
@@ -179,7 +179,7 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
 
 
 ABOVE = " above it: "
-"""Stands between a node and why it cannot be known, where that is the reason for one below it."""
+"""Separates a node from the reason why it cannot be fingerprinted, in messages of later nodes."""
 
 
 def _step(node: Node) -> str:
@@ -220,14 +220,16 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
 def _own_reason(node: Node, own: Mapping[str, Identity]) -> str:
     if node.kind == "write":
         return "it writes a file"
-    reasons = (part.reason or "it cannot be known" for part in own.values() if not part.digest)
+    reasons = (
+        part.reason or "it cannot be fingerprinted" for part in own.values() if not part.digest
+    )
     return next(reasons, "")
 
 
 def changes(before: Identity, after: Identity) -> str:
     """What makes a node another than it was, as half a sentence: "its function crop changed"."""
     if after.reason:
-        return f"always computed: {after.reason}"
+        return f"not cacheable: {after.reason}"
     if before.digest == after.digest:
         return "nothing changed"
     changed: dict[str, list[str]] = {}
@@ -239,7 +241,7 @@ def changes(before: Identity, after: Identity) -> str:
 
 def _said(role: str, names: list[str]) -> str:
     if role == "input":
-        return f"what flows into it changed ({', '.join(names)})"
+        return f"its input changed ({', '.join(names)})"
     return " ".join(f"its {role} {', '.join(names)} changed".split())
 
 

@@ -13,13 +13,13 @@ from mmnotebook.fingerprint.reading import MISSING, Link, Reading
 from mmnotebook.graph.names import is_a
 
 CLOCK, RANDOM, FILES = "reads the clock", "draws random numbers", "opens files"
-ENVIRONMENT, NETWORK = "reads the environment", "talks to the network"
+ENVIRONMENT, NETWORK = "reads the environment", "uses the network"
 PROCESSES, THREADS = "starts other processes", "uses threads"
 CODE, LOOKS, KERNEL, USER = (
-    "runs code that cannot be read",
-    "looks up what cannot be followed",
-    "differs from process to process",
-    "asks the user",
+    "runs code that cannot be analyzed",
+    "uses objects that cannot be analyzed",
+    "depends on the process",
+    "reads user input",
 )
 OBSERVED = frozenset({FILES, NETWORK})
 """What is seen of code while it runs, so that it need not be refused before."""

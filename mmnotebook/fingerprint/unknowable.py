@@ -17,7 +17,7 @@ _NOUNS = (
 
 
 class Unknowable(Exception):
-    """A value has no lasting identity; says why in half a sentence, after "always computed: "."""
+    """A value has no lasting identity; says why in half a sentence, after "not cacheable: "."""
 
 
 def noun(value: Any) -> str:

@@ -91,7 +91,7 @@ _deferred: ContextVar[Deferred | None] = ContextVar("mmnotebook_deferred", defau
 
 @contextmanager
 def deferring() -> Iterator[Deferred]:
-    """Inside, what can be observed when code runs is no reason that it cannot be known."""
+    """Inside, what can be observed when code runs is no reason that it cannot be fingerprinted."""
     deferred = Deferred()
     token = _deferred.set(deferred)
     try:
@@ -144,7 +144,7 @@ def _digest(take_apart: Callable[[Walk], bytes]) -> str:
     except Unknowable:
         raise
     except Exception as error:
-        raise Unknowable(f"it cannot be taken apart: {one_line(error)}") from error
+        raise Unknowable(f"it cannot be fingerprinted: {one_line(error)}") from error
     for refusal in notes.refusals(walk.said):
         if deferred is None or refusal.does not in impure.OBSERVED:
             raise Unknowable(refusal.words)
@@ -309,7 +309,7 @@ class Walk:
         for module in modules:
             edited = "" if module in self._modules else origin.edited(module)
             if edited:
-                self.refuse("", f"uses {edited}, whose file changed after it was loaded")
+                self.refuse("", f"uses {edited}, whose file changed after it was imported")
         self._modules.update(modules)
         return self.token(text)
 
@@ -354,7 +354,7 @@ class Walk:
     def unknowable(self, value: Any) -> bytes:
         """The token of something that cannot be taken apart, which is refused."""
         verb = self._users[-1][1] if self._users else "holds"
-        return self.refuse("", f"{verb} {noun(value)}, which cannot be taken apart")
+        return self.refuse("", f"{verb} {noun(value)}, which cannot be fingerprinted")
 
     def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
         """Note what the code that is being read does; alone, the words name it already."""

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def _unbound(name: str) -> Callable[..., Any]:
-    raise RuntimeError(f"nothing says where {name!r} is found: import mmnotebook")
+    raise RuntimeError(f"{name!r} is not available yet: import mmnotebook")
 
 
 find: Callable[[str], Callable[..., Any]] = _unbound

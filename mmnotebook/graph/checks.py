@@ -98,7 +98,7 @@ def is_arms(value: Any) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """(((key, ...), name), ...), no key in two of them."""
+    """(((key, ...), name), ...), each key once."""
     try:
         groups = [group for group, _ in value]
         names = [name for _, name in value]
@@ -138,7 +138,7 @@ def rest_of_a_stack(value: Any) -> str | None:
     """Why a stack cannot do with the outputs that there are; None for another value."""
     if value != "use rest":
         return None
-    return "stack cannot use the rest: its shape would change from element to element"
+    return "stack cannot use the rest: the output shape would differ between elements"
 
 
 def once_each(pairs: Any) -> Any:

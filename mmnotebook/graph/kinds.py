@@ -128,7 +128,7 @@ _BY = Param("by", is_text, _GOES_BY)
 _PAIRS = f"{_GOES_BY}; left out for (key, value) pairs"
 _BY_FUNCTION = Param("by_function", is_name, "the name of a function", names="function")
 _MISSING = Param("missing", one_of(*MISSING), '"fail", "skip" or "use rest"', default="fail")
-_KEYS = "no key in two of them"
+_KEYS = "each key once"
 
 
 def _model(name: str, words: str = "the name of a registered model", **about: Any) -> Param:
@@ -161,7 +161,7 @@ KINDS: dict[str, StepKind] = {
                 Param(
                     "rotate",
                     one_of(True, False),
-                    "True for images upright as EXIF says, False for them as they lie in the file",
+                    "True to rotate images as EXIF says, False to keep them as stored in the file",
                     default=True,
                 ),
             ),
@@ -193,7 +193,7 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "split",
             "routing",
-            "each element to one arm, by a hash of its id or of a field",
+            "each element to one branch, by a hash of its id or of a field",
             (
                 Param(
                     "arms",
@@ -208,7 +208,7 @@ KINDS: dict[str, StepKind] = {
                 Param(
                     "pin",
                     is_mapping,
-                    f"a dict of id (or tuple of ids) to the arm that it takes, {_KEYS}",
+                    f"a dict of id (or tuple of ids) to the branch that it takes, {_KEYS}",
                     why=key_in_two,
                 ),
             ),
@@ -218,7 +218,7 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "switch",
             "routing",
-            "each element to the arm that a function names",
+            "each element to the branch that a function names",
             (
                 _FUNCTION,
                 Param("arms", is_arms, "two or more different names", required=True),
@@ -229,7 +229,7 @@ KINDS: dict[str, StepKind] = {
         StepKind(
             "cascade",
             "model",
-            "a small model first; what it is unsure of goes on to a big one",
+            "a small model first; where it is not confident, a big one",
             (
                 _model("small", required=True),
                 _model("big", required=True),

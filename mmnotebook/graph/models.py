@@ -36,7 +36,7 @@ class ModelSpec:
     batch_size
         Elements per call of the model; None leaves it to the handler.
     default_batch
-        Whether nobody chose that. A model that answers from afar is then asked for one element a
+        Whether nobody chose that. A model that answers from afar is then asked for one element per
         call.
     device
         "CPU" or "GPU".

@@ -72,5 +72,5 @@ def of_data(data: Any) -> Select:
 def text_of(value: Any) -> str:
     """A text that JSON must have; TypeError when it is another value."""
     if not isinstance(value, str):
-        raise TypeError(f"a text was expected in place of {value!r}")
+        raise TypeError(f"expected a string, not {value!r}")
     return value

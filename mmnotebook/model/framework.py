@@ -64,7 +64,7 @@ class Framework:
     uses
         Which of "model_class", "model_params" and "method" it knows; others are refused.
     own_batches
-        The forms (`ModelSpec.form`) in which a model makes its batches itself, of a list of
+        The forms (`ModelSpec.form`) in which a model creates its own batches, of a list of
         elements: `batched`, `batch_axis` and `collate` are refused for those.
     named
         Whether a string that is no path can be a target, as a model's name on a hub is, when
@@ -154,7 +154,7 @@ def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
     return ModelError(
         f"cannot register {what} as {name!r} with framework={framework.name!r}; "
         f"allowed: {framework.words}",
-        remedy="leave framework= out, and the target itself tells",
+        remedy="remove framework=; it is detected from the target",
     )
 
 
@@ -162,7 +162,7 @@ def check_method(
     name: str,
     model: Any,
     method: str | None,
-    remedy: str = "method= names the one that takes a batch",
+    remedy: str = "method= names the method that takes a batch",
 ) -> None:
     """Refuse a method that the model does not have."""
     if method is None or callable(getattr(model, method, None)):
@@ -189,7 +189,7 @@ def no_revision(name: str, path: Path) -> ModelError:
     """The refusal of a hub's revision for what is on this machine."""
     return ModelError(
         f"cannot register {str(path)!r} as {name!r} with revision=: a folder has no revisions",
-        remedy="leave revision= out; it goes with a name on the hub",
+        remedy="leave revision= out; it applies to a name on the hub",
     )
 
 
@@ -197,7 +197,7 @@ def only_files(name: str, target: Any, *options: str) -> ModelError:
     """The refusal of what goes with a file, beside a live object."""
     given = options or ("model_class", "model_params")
     return ModelError(
-        f"cannot register {name!r}: {' and '.join(given)} go with a file, not with {shown(target)}",
+        f"cannot register {name!r}: {' and '.join(given)} apply to a file, not to {shown(target)}",
         remedy="leave them out",
     )
 

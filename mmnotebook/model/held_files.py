@@ -42,7 +42,7 @@ def files(paths: Iterable[str], own: Path | None = None) -> Files:
     theirs = [one for one in paths if one not in whole and not storage.is_ours(Path(one))]
     for path in theirs:
         if contents.is_bigger(path, _MOST_FILES, _MOST_BYTES):
-            raise Unknowable(f"it names the folder {path!r}, which is too big to be looked through")
+            raise Unknowable(f"it refers to the folder {path!r}, which is too large to scan")
     return tuple((path, _content(path)) for path in dict.fromkeys((*whole, *theirs)))
 
 

@@ -249,8 +249,8 @@ def _same_shapes(examples: Sequence[Any]) -> None:
     if len(shapes) > 1:
         raise ValueError(
             f"a batch of {len(examples)} examples of unequal shapes: "
-            f"{', '.join(map(str, list(shapes)[:3]))}; preprocess= can bring them to one shape, "
-            "batch_size=1 gives the model one at a time"
+            f"{', '.join(map(str, list(shapes)[:3]))}; preprocess= can convert them to one shape; "
+            "batch_size=1 passes the model one at a time"
         )
 
 

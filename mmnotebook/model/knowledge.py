@@ -137,19 +137,19 @@ def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> W
 
     `ways` are the layouts that are known to be possible; without any, this batch tells.
     """
-    said = f"returned {layouts.words(made)} for a batch of {count}: that is not one per element"
+    said = f"returned {layouts.words(made)} for a batch of {count}: not one output per element"
     found = _elsewhere(ways or layouts.fits(made, count)) if axes is None else None
     if found is not None:
         option = f"""--output-batch-axis {repr(str(found)) if " " in str(found) else found}"""
         remedy = f"register it with output_batch_axis={found}{_in_magic(option)} if that is the "
         remedy += "axis of the batch"
     elif axes is not None:
-        remedy = f"output_batch_axis={axes!r} names no axis of {count} in each output"
+        remedy = f"output_batch_axis={axes!r} does not name an axis of size {count} in each output"
     else:
         remedy = (
-            "return one output per element, in their order, or a dict of such; batched=False"
-            f"{_in_magic('--unbatched')} gives the model one element at a time, batch_axis="
-            f"{_in_magic('--batch-axis')} says which axis of its input is the batch"
+            "return one output per element, in order, or a dict of such outputs; batched=False"
+            f"{_in_magic('--unbatched')} passes the model one element at a time, batch_axis="
+            f"{_in_magic('--batch-axis')} names the batch axis of its input"
         )
     return WrongOutputsError(said, remedy)
 
@@ -162,10 +162,10 @@ def _in_magic(option: str) -> str:
 def ambiguous(made: Any, count: int) -> WrongOutputsError:
     """The error for outputs of which batches of other sizes do not tell where an element is."""
     return WrongOutputsError(
-        f"returned {layouts.words(made)} for a batch of {count}: more than one of its axes can "
-        "be that of the batch",
-        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} says that it is the first, if "
-        "each row is one element's output",
+        f"returned {layouts.words(made)} for a batch of {count}: more than one axis could "
+        "be the batch axis",
+        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} selects the first one, if each "
+        "row is one element's output",
     )
 
 

@@ -20,7 +20,7 @@ def check_name(name: Any) -> None:
     """Refuse what cannot name a model in a pipeline."""
     if not is_name(name):
         raise ModelError(
-            f"{name!r} cannot name a model; allowed: a Python identifier",
+            f"{name!r} is not a valid model name; allowed: a Python identifier",
             remedy='for example mm.register("mlp", module)',
         )
     if name in KINDS:
@@ -44,14 +44,14 @@ def check_options(name: str, framework: Framework, options: Options, device: str
                 f"{start} and {option}={_value(option, options, given)!r}: it has no such option"
                 + allowed
                 + (f"; did you mean {close!r}?" if close else ""),
-                remedy="a Beam handler is given such options itself, before it is registered"
+                remedy="set such options on the Beam handler before you register it"
                 if framework.name == "beam"
                 else f"leave {option} out",
             )
     if device not in framework.devices:
         raise ModelError(
             f"{start} and device={device!r}; allowed: {' or '.join(map(repr, framework.devices))}",
-            remedy="a Beam handler is given its device itself, before it is registered"
+            remedy="set the device on the Beam handler before you register it"
             if framework.name == "beam"
             else None,
         )
@@ -112,7 +112,7 @@ def function(option: str, value: Any, allowed: str = "a function, or None") -> A
 def output(first: Any, second: Any) -> Any:
     """What becomes of an output, under whichever of its two names it was given."""
     if first is not None and second is not None:
-        raise ModelError("output and postprocess are two names for the same: give one of them")
+        raise ModelError("output and postprocess are the same option: pass one of them")
     option, value = ("output", first) if second is None else ("postprocess", second)
     if isinstance(value, str) and value == "argmax":
         return value
@@ -137,7 +137,7 @@ def environment(value: Any) -> dict[str, str]:
     variables = named("env_vars", value)
     for name, text in variables.items():
         if not name or "=" in name or not isinstance(text, str):
-            raise ModelError(f"env_vars={{{name!r}: {text!r}}}; allowed: text by name")
+            raise ModelError(f"env_vars={{{name!r}: {text!r}}}; allowed: strings by name")
     return variables
 
 
@@ -174,7 +174,7 @@ def version(value: Any) -> str | int | None:
         return value
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):
         return int(value)
-    raise ModelError(f"version={value!r}; allowed: a text, a whole number, or None")
+    raise ModelError(f"version={value!r}; allowed: a string, a whole number, or None")
 
 
 def cache(value: Any, reset: Any) -> str | None:
@@ -188,8 +188,8 @@ def cache(value: Any, reset: Any) -> str | None:
         )
     if reset is not None:
         raise ModelError(
-            "cache='element' says that an element's prediction depends on that element alone; "
-            "reset= that it depends on those before it",
+            "cache='element' says that an element's prediction depends on that element only; "
+            "reset= that it depends on earlier elements",
             remedy="leave one of them out",
         )
     return "element"
@@ -198,7 +198,7 @@ def cache(value: Any, reset: Any) -> str | None:
 def axis(option: str, value: Any) -> int:
     """An axis of an array."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ModelError(f"{option}={value!r}; allowed: the number of an axis, from 0")
+        raise ModelError(f"{option}={value!r}; allowed: an axis number, 0 or more")
     return int(value)
 
 
@@ -231,13 +231,14 @@ def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
     """The batch size of a model that takes one element at a time, which excludes other options."""
     if batch not in (None, 1):
         raise ModelError(
-            f"batched=False gives the model one element a call; batch_size={batch} was given too",
+            f"batched=False passes the model one element per call; "
+            f"batch_size={batch} was also given",
             remedy="leave batch_size out",
         )
     for option, default in {"batch_axis": 0, "output_batch_axis": None, "collate": None}.items():
         if given[option] != default:
             raise ModelError(
-                f"batched=False gives the model one element as it is; {option} was given too",
+                f"batched=False passes the model one element as it is; {option} was also given",
                 remedy=f"leave {option} out, or batched=False",
             )
     return 1
@@ -250,8 +251,8 @@ def check_batching(spec: ModelSpec, framework: Framework) -> None:
         if value and spec.form in framework.own_batches:
             raise ModelError(
                 f"cannot register {spec.name!r} with {option}=: a {framework.name} {spec.form} "
-                "makes its batches itself",
-                remedy="batch_size=1 gives it one element at a time"
+                "creates its own batches",
+                remedy="batch_size=1 passes it one element at a time"
                 if option == "batched"
                 else f"leave {option} out; preprocess= changes each element",
             )
@@ -272,8 +273,8 @@ def batch(size: Any, least: Any, most: Any, default: int) -> int | None:
     high = count("max_batch_size", most)
     if exact is not None and (low is not None or high is not None):
         raise ModelError(
-            f"batch_size={exact} sets both bounds; one was given beside it",
-            remedy="give batch_size alone, or min_batch_size and max_batch_size",
+            f"batch_size={exact} sets both bounds; one of them was also given",
+            remedy="pass only batch_size, or min_batch_size and max_batch_size",
         )
     if low is not None and high is not None and low > high:
         raise ModelError(f"min_batch_size={low} is above max_batch_size={high}")

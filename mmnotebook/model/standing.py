@@ -112,7 +112,7 @@ def _state_now(framework: Framework, target: Any, options: Options, paths: Itera
     except (Unknowable, RecursionError):
         raise
     except Exception as error:
-        raise Unknowable(f"its content cannot be taken: {one_line(error)}") from error
+        raise Unknowable(f"its content cannot be fingerprinted: {one_line(error)}") from error
     return State(content, held_files.files(held_files.paths(target, made_with)))
 
 
@@ -141,7 +141,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
         return replace(spec, given=given, files=known.files, fingerprint=fingerprint)
     raise ModelError(
         f"cannot register {name!r}: it changes while it is stored",
-        remedy="register it when nothing trains it, or writes to its file, any more",
+        remedy="register it when nothing trains it or writes to its file",
     )
 
 
@@ -191,7 +191,7 @@ def _check(spec: ModelSpec) -> None:
     if path is not None:
         raise ModelChanged(
             f"model {spec.name!r} changed while it was loaded: {path}",
-            remedy="run again when nothing writes to it any more",
+            remedy="run again when nothing writes to it",
         )
 
 

@@ -17,7 +17,7 @@ from mmnotebook.notation.meanings import Clash, Meanings
 from mmnotebook.notation.terms import BROKEN, Ends
 from mmnotebook.steps import field_flow, validation
 
-_MIXED = "some of these outputs are joined and others united"
+_MIXED = "some of these outputs are joined and others are in a union"
 
 
 class GraphDraft:
@@ -98,7 +98,7 @@ class GraphDraft:
     def is_mixed(self, at: ast.AST, ends: Ends) -> bool:
         """Are some of these joined and others united? The log is told."""
         if ends.mixed:
-            remedy = "put a step, or a line of its own, after the inner ones"
+            remedy = "put a step after the inner ones, or put them on a separate line"
             self._log.add(at, _MIXED, allowed="[a, b] or {a, b}", remedy=remedy)
         return ends.mixed
 

@@ -100,12 +100,12 @@ class Inlining:
         sources = [node.name for node in self._order if not node.inputs]
         if len(sources) != 1:
             raise NotTakenIn(
-                f"{self._called!r} has {len(sources)} sources, and a step has one input",
+                f"{self._called!r} has {len(sources)} sources, but a step has one input",
                 "a pipeline with one source",
-                f"put it at the start of a line, with sources of its own: {self._called} | step",
+                f"put it at the start of a line, with its own sources: {self._called} | step",
             )
         if len(self._order) == 1:
-            message = f"{self._called!r} is a source and no more: nothing would come of what flows"
+            message = f"{self._called!r} has only a source: it cannot process an input"
             raise NotTakenIn(message, "a pipeline with a step", f"{self._called} | step")
         return sources[0]
 
@@ -167,8 +167,8 @@ class Inlining:
         if node.gather is None or node.gather == outer == "union":
             return outer
         raise NotTakenIn(
-            f"{node.name!r} of {self._called!r} brings its input together with others, "
-            "and several flow in here",
+            f"{node.name!r} of {self._called!r} combines its input with others, but there "
+            "are several inputs here",
             "one input",
             f"put a step, such as map(f), between them and {self._called}",
         )
@@ -186,7 +186,7 @@ class Inlining:
         if self._into is not None and self._into.gather == "join":
             raise NotTakenIn(
                 f"{node.name!r} of {self._called!r} takes {_fields(wire)} of its input, "
-                "and what flows in here are several outputs by name",
+                "but the input here is several named outputs",
                 "one input",
                 f"put a step, such as map(f), between them and {self._called}",
             )

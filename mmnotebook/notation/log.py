@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from mmnotebook.errors import GraphError, Problem, nearest
 
-LAMBDA = "functions are named, not written in place: define a function and name it"
+LAMBDA = "functions are used by name, not written inline: define a function and use its name"
 _EXAMPLE = "write a line such as both = data | [model_a, model_b]"
 _LINE = re.compile(r"\r\n|\r|\n")
 _OPAQUE = re.compile(
@@ -116,7 +116,7 @@ class Log:
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
         """May `...` stand here? Where it may not, that is a problem."""
         if not self.incomplete:
-            message = "'...' stands for what is not there yet"
+            message = "'...' is a placeholder for a missing part"
             self.add(node, message, allowed=allowed, remedy=remedy)
         return self.incomplete
 
@@ -131,7 +131,7 @@ class Log:
         odd = _NOT_SOURCE.search(self.source)
         if odd is not None:
             lines = _LINE.split(self.source[: odd.start()])
-            message = f"no text can hold the character {odd.group()!r}"
+            message = f"the text cannot contain the character {odd.group()!r}"
             self._refuse(message, len(lines), len(lines[-1]) + 1)
         try:
             with warnings.catch_warnings():

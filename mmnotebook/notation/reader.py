@@ -64,7 +64,7 @@ class NotationReader:
     def _line(self, target: ast.Name | None, value: ast.expr) -> None:
         name = target.id if target else None
         if target and target.id in self._read:
-            self._log.add(target, "a line above has this name already", allowed="each name once")
+            self._log.add(target, "an earlier line already has this name", allowed="each name once")
             name = None
         ends = self._expression(value, name)
         if not ends.broken:
@@ -77,17 +77,17 @@ class NotationReader:
         """`ends` where a line may end there, else what is broken."""
         last = pieces(value)[-1]
         if any(wire.select is not None for wire in ends.wires):
-            message = "a field is selected and nothing follows"
+            message = "a field is selected, but no step follows"
             self._log.add(last, message, allowed='data["x"] | step')
         elif any(wire.port is not None for wire in ends.wires):
-            message = "an output is named and nothing follows"
-            remedy = "a name stands for whole steps; name the output where it is used"
+            message = "an output is named, but no step follows"
+            remedy = "a name refers to a whole step; select the output where it is used"
             self._log.add(last, message, allowed="s.arm | step", remedy=remedy)
         elif any(wire.label is not None for wire in ends.wires):
-            message = "an output is given a key and nothing follows"
+            message = "an output has a key, but no step follows"
             self._log.add(last, message, allowed='{"key": a, "other": b} | step')
         elif not ends.wires:
-            self._log.add(last, "nothing stands here", allowed="... | step")
+            self._log.add(last, "a step is missing here", allowed="... | step")
         else:
             return ends
         return BROKEN
@@ -134,7 +134,7 @@ class NotationReader:
             ends = self._call(inner, None, name)
         elif is_gap(inner):
             allowed = self._words.heads()
-            open_ = self._log.takes_gap(inner, allowed, "write what flows in: data | step")
+            open_ = self._log.takes_gap(inner, allowed, "write the input: data | step")
             ends = Ends() if open_ else BROKEN
         else:
             self._words.not_a_head(inner)
@@ -202,7 +202,7 @@ class NotationReader:
             given = select.slice
             number = given.value if isinstance(given, ast.Constant) else None
             whole = isinstance(number, int)
-            message = "fields are called by texts, those of numbered columns too" if whole else ""
+            message = "field names are strings, also those of numbered columns" if whole else ""
             allowed = f'["{number!r}"], or {_SELECT}' if whole else _SELECT
             remedy = None if whole else self._words.how_to_select(select)
             self._log.add(given, message or "not a field", allowed=allowed, remedy=remedy)
@@ -229,7 +229,7 @@ class NotationReader:
             return Ends((Input(owner.id, node.attr),))
         if owner.id not in self._failed:
             forks = [name for name, split in self._nodes.items() if split.arms]
-            message = f"{owner.id!r} is no split or switch of a line above"
+            message = f"{owner.id!r} is not a split or switch of an earlier line"
             remedy = self._words.no_output(node, owner.id)
             self._log.add(
                 node, message, allowed=listed(forks), candidates=forks, name=owner.id, remedy=remedy

@@ -99,7 +99,7 @@ def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) 
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        problem = Problem("a pipeline is a text", found=shown(text))
+        problem = Problem("a pipeline is a string", found=shown(text))
         raise GraphError([problem], remedy='mm.pipeline("data | model", data=...)')
 
 

@@ -92,7 +92,7 @@ class Values:
         if name.startswith("#"):
             called = f"number {name[1:]}"
             named = ", ".join(f"{word}=…" for word in known if word not in kind.placed)
-            remedy = f"what may be left out is written with its name: {named}" if named else None
+            remedy = f"optional parameters are passed by name: {named}" if named else None
         return self.refuse(
             node,
             f"{kind.name} has no parameter {called}",
@@ -104,9 +104,9 @@ class Values:
 
     def _value(self, node: ast.expr, param: Param) -> Any:
         if isinstance(node, ast.Lambda):
-            raise self.refuse(node, "a lambda cannot stand here", remedy=LAMBDA)
+            raise self.refuse(node, "a lambda is not allowed here", remedy=LAMBDA)
         if isinstance(node, ast.Starred):
-            raise self.refuse(node, "nothing can be unpacked here", allowed=param.allowed)
+            raise self.refuse(node, "unpacking is not allowed here", allowed=param.allowed)
         readers: dict[str, Callable[[ast.expr], Any]] = {
             "by_function": self._by_function,
             "function": self.function,
@@ -133,19 +133,19 @@ class Values:
                 return value
         remedy = None
         if isinstance(inner, ast.Name):
-            remedy = f'a text stands in quotes: "{inner.id}"'
-        raise self.refuse(node, "this cannot be a value here", allowed=allowed, remedy=remedy)
+            remedy = f'put a string in quotes: "{inner.id}"'
+        raise self.refuse(node, "this is not a valid value here", allowed=allowed, remedy=remedy)
 
     def _identifier(self, node: ast.expr, what: str) -> str:
         if isinstance(node, ast.Name):
             return node.id
         remedy = None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            remedy = "a name stands without quotes"
+            remedy = "write a name without quotes"
         raise self.refuse(node, f"not {what}", allowed=f"{what}, by its name", remedy=remedy)
 
     def _by_function(self, node: ast.expr) -> str:
-        return self.function(node, f"a field stands in quotes: by={self._quoted(node)}")
+        return self.function(node, f"put a field name in quotes: by={self._quoted(node)}")
 
     def _quoted(self, node: ast.expr) -> str:
         return f'"{self._log.found(node)}"'
@@ -195,7 +195,7 @@ class Values:
         known = list(names.known("data"))
         raise self.refuse(
             node,
-            f"{name!r} is no data that a pipeline can read",
+            f"{name!r} is not data that a pipeline can read",
             allowed=listed(known),
             candidates=known,
             name=name,
@@ -232,7 +232,7 @@ class Values:
     def _text(self, node: ast.expr | None, within: ast.expr) -> str:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
-        raise self.refuse(node or within, "not a text in quotes", allowed='"a text"')
+        raise self.refuse(node or within, "not a string in quotes", allowed='"a text"')
 
     def _key(self, node: ast.expr | None, within: ast.expr) -> str:
         """A key: a text, or a whole number as its text."""

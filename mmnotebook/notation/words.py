@@ -60,20 +60,20 @@ class Words:
         """Is it data, which may start a line?"""
         name, role = node.id, self.role(node.id)
         if name in self._lines:
-            above = "a line can use what stands above it"
+            above = "a line can only use names from earlier lines"
             if self._lines[name] == node.lineno:
-                message, remedy = f"{name!r} is the name of this very line", "rename the line"
+                message, remedy = f"{name!r} is the name of this line itself", "rename the line"
             else:
-                message = f"{name!r} is a line further down, line {self._lines[name]}; {above}"
-                remedy = f"move that line up, or write source({name}) for data of that name"
+                message = f"{name!r} is a later line, line {self._lines[name]}; {above}"
+                remedy = f"move that line up, or write source({name}) for data with that name"
             self._log.add(node, message, allowed=listed(self._nodes), remedy=remedy)
         elif role in ("model", "unregistered"):
-            message, remedy = "a model cannot start a line; what feeds it?", f"data | {name}"
+            message, remedy = "a model cannot start a line; it needs an input", f"data | {name}"
             if self._names is not None and self._names.is_data(name):
                 remedy = f"the data of that name is written source({name})"
             self._log.add(node, message, allowed=self.heads(), remedy=remedy)
         elif role == "function":
-            message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
+            message, remedy = "a function cannot start a line; it needs an input", f"data | {name}"
             self._log.add(node, message, allowed=self.heads(), remedy=remedy)
         elif role is None and self._names is not None:
             self._unknown_data(node, self._names)
@@ -82,11 +82,11 @@ class Words:
         return False
 
     def _unknown_data(self, node: ast.Name, names: Names) -> None:
-        message, remedy = "nothing has this name", None
+        message, remedy = "nothing is defined with this name", None
         known = [*self._nodes, *names.known("data", "pipeline")]
         useless = names.useless(node.id)
         if useless is not None:
-            message, known = f"{node.id!r} is {useless}, which is no data", []
+            message, known = f"{node.id!r} is {useless}, which is not data", []
             remedy = f"data is {DATA}"
             if names.has_items(node.id):
                 remedy = f"{node.id} = list({node.id}); {remedy}"
@@ -124,7 +124,7 @@ class Words:
             return "map", {"function": name}
         elif role == "data" or name in self._nodes or name in self._lines:
             message = f"{name!r} can only start a line"
-            remedy = f"{name} | step, or [{name}, other] | step to bring several together"
+            remedy = f"{name} | step, or [{name}, other] | step to combine several"
             self._log.add(node, message, allowed=self._steps(names), remedy=remedy)
         else:
             self._unknown_step(node, names)
@@ -137,11 +137,11 @@ class Words:
         kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
         if node.id in kinds:
             remedy = f"write {signature(KINDS[node.id], optional=False)}"
-            message = f"{node.id!r} stands with parentheses"
+            message = f"{node.id!r} is written with parentheses"
             self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
             return
         known = [*names.known("model"), *names.known("function", "pipeline"), *kinds]
-        message = "no model or function has this name"
+        message = "no model or function with this name"
         useless = names.useless(node.id)
         if useless is not None:
             message, known = f"{node.id!r} is {useless}, neither a model nor a function", []
@@ -191,7 +191,7 @@ class Words:
         """The remedy for what stands in brackets and is no field."""
         inside = term.slice
         if isinstance(inside, ast.Name):
-            return f'a field stands in quotes: ["{inside.id}"]'
+            return f'put a field name in quotes: ["{inside.id}"]'
         if isinstance(inside, ast.Tuple):
             return (
                 f"several fields are a list: [[{(self._log.whole(inside) or '...').strip('()')}]]"
@@ -261,7 +261,7 @@ class Words:
         known = kind.words
         self._log.add(
             arm,
-            f"{arm.arg!r} is no parameter of {kind.name}, and as an output it needs a fraction",
+            f"{arm.arg!r} is not a parameter of {kind.name}, and as an output it needs a fraction",
             allowed="a fraction above 0, or " + ", ".join(known),
             candidates=known,
             name=str(arm.arg),
@@ -284,7 +284,7 @@ class Words:
         known = [*names.known("model"), *names.known("function")]
         self._log.add(
             arm,
-            f"the output {name!r} feeds the step of that name, and there is none",
+            f"the output {name!r} feeds the step with that name, but there is none",
             allowed=listed(known),
             candidates=known,
             name=name,
@@ -311,7 +311,7 @@ class Words:
         elif isinstance(node, ast.Set):
             remedy = "a list fans out: data | [a, b]; a set at the start of a line unites"
         elif is_gap(node):
-            remedy = "'...' stands where a line starts, and in parentheses"
+            remedy = "'...' is allowed at the start of a line, and in parentheses"
         elif isinstance(node, ast.Attribute):
             message, remedy = self._attribute(node)
         allowed = "a model, a function, a list of steps, or " + listed(KINDS)

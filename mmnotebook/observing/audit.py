@@ -35,7 +35,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
                 if who.whose is not Whose.OURS or builtin:
                     handler(work, who, arguments)
             except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
-                record.misses(f"{event} could not be followed: {type(error).__name__}")
+                record.misses(f"{event} could not be tracked: {type(error).__name__}")
 
 
 def _has_frames() -> bool:
@@ -49,7 +49,7 @@ def _has_frames() -> bool:
 def _opened(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments[:3]
     if isinstance(path, int):
-        work.varies("it reads or writes by the number of an open file")
+        work.varies("it reads or writes through a file descriptor")
         return
     path = os.fsdecode(path)
     writes = bool((flags or 0) & _WRITES)
@@ -70,13 +70,13 @@ def _opened(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
 
 def _asked_kernel(work: Work, who: Origin, path: str) -> None:
     if path in _RANDOM:
-        work.varies("it drew random numbers (the system)")
+        work.varies("it drew random numbers (operating system)")
     elif not path.startswith("/dev/") and who.whose is Whose.USER:
-        work.varies(f"it asks the system ({path})")
+        work.varies(f"it queries the operating system ({path})")
     elif path.startswith("/proc/") and work.later is not None:
-        work.later(who, f"it asks the system ({path})")
+        work.later(who, f"it queries the operating system ({path})")
     elif path == "/dev/stdin":
-        work.varies("it asks for input")
+        work.varies("it reads user input")
 
 
 def _listed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
@@ -84,7 +84,7 @@ def _listed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     if who.importing:
         return
     if isinstance(path, int):
-        work.varies("it lists a folder by the number of an open file")
+        work.varies("it lists a folder through a file descriptor")
         return
     path = os.fsdecode(path)
     if paths.is_kernel(path):
@@ -125,7 +125,7 @@ def _executed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     directly = who.outermost is None
     imported = who.importing and not code.co_filename.startswith("<")  # a library makes code too
     if (imported or directly) and origins.is_users(code.co_filename):
-        work.varies(f"it ran code that cannot be followed ({code.co_name})")
+        work.varies(f"it ran code that cannot be tracked ({code.co_name})")
 
 
 def _database(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
@@ -152,7 +152,7 @@ def _named(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
 
 
 _HANDLERS: dict[str, _Handler | None] = {
-    "builtins.input": _changed("it asks for input"),
+    "builtins.input": _changed("it reads user input"),
     "ctypes.dlopen": _loaded,
     "exec": _executed,
     "import": _imported,

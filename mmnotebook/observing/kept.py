@@ -51,7 +51,7 @@ class KeptState:
         return self._digest() != self._before
 
     def _digest(self) -> str | None:
-        """None where there is nothing to be looked at, or it cannot be known."""
+        """None where there is nothing to be looked at, or it cannot be fingerprinted."""
         if not self._values:
             return None
         try:

@@ -179,7 +179,7 @@ class Watched:
         if folder in self._folders:
             return None
         if len(self._folders) >= FOLDERS:
-            return f"it names more than {FOLDERS:,} folders"
+            return f"it refers to more than {FOLDERS:,} folders"
         self._folders.add(folder)
         if self._kernel.add(folder, self):
             return None

@@ -119,7 +119,7 @@ def _variable(name: str) -> str:
 
 def _said(path: str, before: str | None, now: str | None) -> str:
     if before is None:
-        return f"the file {_name(path)} that it looked for is there now"
+        return f"the file {_name(path)} that it looked for now exists"
     if now is None:
-        return f"the file {_name(path)} that it reads is gone"
+        return f"the file {_name(path)} that it reads no longer exists"
     return f"the file {_name(path)} that it reads changed"

@@ -39,7 +39,7 @@ class Seen:
     def changed(self) -> str:
         """What has changed since, as a text for `r.why`; "" for nothing."""
         if self.kernel not in ("", _KERNEL):
-            return "it asks others over the network, in this kernel for the first time"
+            return "it used the network, for the first time in this kernel"
         return self.observed.changed()
 
     def digest(self) -> str:

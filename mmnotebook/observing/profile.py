@@ -33,7 +33,7 @@ _SYSTEM = {
 _VARIABLE = type(os.environ).__getitem__.__code__
 _ALL_VARIABLES = type(os.environ).__iter__.__code__
 _FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
-_ENTROPY = "it drew random numbers (the system)"
+_ENTROPY = "it drew random numbers (operating system)"
 _OF_PATHS = ("genericpath", "posixpath", "ntpath", "pathlib")
 """Python's modules that may ask for the stamps of a file only to say whether it is there."""
 
@@ -67,7 +67,7 @@ class Profile:
         if sys.getprofile() == self._called:
             self._off()
         else:
-            self.record.misses("what it runs sets a profiler")
+            self.record.misses("code that it runs sets a profiler")
         self._settle()
 
     def _off(self) -> None:
@@ -105,7 +105,7 @@ class Profile:
                 if frame is self._called_first:
                     self._called_first, record.has_called = None, True
         except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
-            record.misses(f"a call could not be followed: {type(error).__name__}")
+            record.misses(f"a call could not be tracked: {type(error).__name__}")
 
     def _is_over(self) -> bool:
         """Take the profiler out, unless a call is to be seen to its end; the next time is longer.
@@ -127,7 +127,7 @@ class Profile:
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
         if known is not None and code not in known and origins.of(frame) is Whose.USER:
-            self.work.varies(f"it ran code that cannot be followed ({code.co_name})")
+            self.work.varies(f"it ran code that cannot be tracked ({code.co_name})")
 
     def _is_called(self, frame: FrameType) -> bool:
         """Is it a function of the node's that we call?"""
@@ -170,7 +170,7 @@ class Profile:
         def done(answer: Any) -> None:
             path = getattr(answer, "origin", None)
             if answer is None:
-                self.work.varies(f"it looks for a module that is not there ({name})")
+                self.work.varies(f"it looks for a missing module ({name})")
             elif isinstance(path, str) and os.path.isabs(path):
                 with current.unseen():
                     self.record.looks(path, stamp=False)
@@ -196,7 +196,7 @@ class Profile:
             with current.unseen():
                 record.asks(".")
         elif who.whose is Whose.USER:
-            self._later(who, f"it asks the system ({asking.name(function)})")
+            self._later(who, f"it queries the operating system ({asking.name(function)})")
 
     def _clock(self, function: Any, frame: FrameType, who: Origin) -> None:
         count = arguments.count(frame)
@@ -244,7 +244,7 @@ class Profile:
             return
         if paths.is_kernel(name):
             if who.whose is Whose.USER:
-                self.work.varies(f"it asks the system ({name})")
+                self.work.varies(f"it queries the operating system ({name})")
             return
         with current.unseen():
             self.record.looks(name, stamp=False)

@@ -195,12 +195,12 @@ class Record:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever a foreign object does
-            self.misses(f"{what} could not be followed: {type(error).__name__}")
+            self.misses(f"{what} could not be tracked: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
         """What compiled code has opened, and others of this process and beside it, too."""
         if happened.missed:
-            self.misses("more files were opened than could be followed")
+            self.misses("more files were opened than can be tracked")
         for path in happened.written:
             if not loads and not self._is_own(path):
                 self.varies(f"it writes files ({os.path.basename(path)})")
@@ -262,7 +262,7 @@ class Record:
         try:
             return states.of(path, wanted)
         except states.NoContent:
-            self.varies(f"it reads {path}, which is no regular file")
+            self.varies(f"it reads {path}, which is not a regular file")
             return states.of(path, wanted - {states.CONTENT} | {states.THERE})
 
     def _may_differ(self, path: str, mapped: frozenset[str]) -> bool:

@@ -94,7 +94,7 @@ def _now(reference: Reference) -> Any:
 def _installed(package: str) -> str:
     found = installed.content(package)
     if found.edited:
-        raise Unknowable(f"it uses {package}, whose file changed after it was loaded")
+        raise Unknowable(f"it uses {package}, whose file changed after it was imported")
     return found.digest
 
 

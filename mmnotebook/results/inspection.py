@@ -125,6 +125,7 @@ def _unknown_id(result: Result, wanted: str) -> ResultError:
     close = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.5) or ids[:3]
     shown = ", ".join(map(repr, close)) or "none: the run has no element"
     return ResultError(
-        f"no node met an element with the id {wanted!r}; of {len(ids):,} ids the nearest: {shown}",
+        f"no node received an element with the id {wanted!r}; "
+        f"of {len(ids):,} ids the nearest: {shown}",
         remedy=f'the ids are in {expression_of(result) or "result"}["{next(iter(result))}"]["id"]',
     )

@@ -173,16 +173,16 @@ def _recommended(as_is: Sequence[int], models: int) -> str:
         return "No element, no load."
     if as_is[0] == models:
         return (
-            "Any max_models will do, without grouping: "
+            "Any max_models works without grouping: "
             + ("the model" if models == 1 else f"each of the {models:,} models")
-            + " is loaded once as the elements come."
+            + " is loaded once with the elements in arrival order."
         )
     enough = next(most for most, count in enumerate(as_is, 1) if count == models)
     said = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"
     if enough > 2:
         said += f", and max_models=1 {as_is[0]:,} times"
     return (
-        f"group=True: {models:,} loads for any max_models. As the elements come, that takes "
+        f"group=True: {models:,} loads for any max_models. In arrival order, that takes "
         f"max_models={enough}; {said}."
     )
 
@@ -265,7 +265,7 @@ def forecast(
         return forecast_of(order, measure.window_rows or 1, _load_seconds(r_or_keys))
     if models is None:
         raise ResultError(
-            "models= is missing: which model is each key's?",
+            "models= is missing: it maps each key to a model",
             remedy='mm.forecast(keys, models={"a": "m1", ("b", "c"): "m2"})',
         )
     chosen = model_of(models)

@@ -220,14 +220,14 @@ def _not_plain(value: Any, name: str) -> tuple[str, str]:
     if _is_many(value):
         return (
             f"{name!r} has several numbers in a row, and a comparison needs one",
-            f"take one of them, {name}[0], or add a map step that makes one number of it",
+            f"take one of them, {name}[0], or add a map step that converts it to one number",
         )
     if type(value) is dict:
         key = next((key for key in value if type(key) is str), "name")
         return f"{name!r} has named values in a row", f"take one of them: {name}[{key!r}]"
     return (
         f"{name!r} holds {type(value).__name__} objects, and only plain values are compared",
-        "add a map step that makes numbers or texts of them",
+        "add a map step that converts them to numbers or strings",
     )
 
 
@@ -257,7 +257,7 @@ def calculated(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
     if not isinstance(one, pd.Series) and not isinstance(other, pd.Series):
         result = _number(sign, one, other)
         if result is None:
-            raise Unanswerable(f"{names[0]} {sign} {names[1]} is no number")
+            raise Unanswerable(f"{names[0]} {sign} {names[1]} is not a number")
         return result
     if _kind(one) == _kind(other) == "number":
         with np.errstate(all="ignore"):

@@ -199,7 +199,7 @@ class _Plots(ModuleType):
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         plots = ", ".join(f"plot.{name}(...)" for name in __all__)
         raise ResultError(
-            f"mm.plot is no function; allowed: {plots}",
+            f"mm.plot is not a function; allowed: {plots}",
             remedy="mm.plot.latency(result), or %mm_plot latency memory",
         )
 

@@ -146,7 +146,7 @@ class Result:
         ran = ", ".join(self.measures) or "none"
         raise RunError(
             f"the node {node!r} was not part of this run; nodes that ran: {ran}",
-            remedy=f"run the graph as far as that: mm.run(graph, until={node!r})",
+            remedy=f"run the graph up to that node: mm.run(graph, until={node!r})",
             node=node,
         )
 

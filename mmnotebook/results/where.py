@@ -89,7 +89,7 @@ def _refusal(frame: pd.DataFrame, where: str, error: Unanswerable) -> ResultErro
     columns = list(map(str, frame.columns))
     listed = ", ".join(columns[:_LISTED]) + (", …" if len(columns) > _LISTED else "")
     return ResultError(
-        f"where={_short(where)} cannot be answered: {error.reason}; columns: {listed}",
+        f"where={_short(where)} cannot be evaluated: {error.reason}; columns: {listed}",
         remedy=error.remedy or f"{_EXAMPLE}; {_quoting(columns)}",
     )
 
@@ -100,7 +100,7 @@ def _short(where: str, most: int = 200) -> str:
 
 def _quoting(columns: list[str]) -> str:
     odd = next((name for name in columns if not name.isidentifier() or keyword.iskeyword(name)), "")
-    return "texts stand in quotes" + (f", the column {odd} in backticks" if odd else "")
+    return "put strings in quotes" + (f", the column {odd} in backticks" if odd else "")
 
 
 class _Text:
@@ -183,9 +183,9 @@ class _Text:
 
 
 _STRAY = {
-    "#": "found '#'; a column whose name has one stands in backticks, a text in quotes",
-    "@": "found '@'; variables of the notebook are not looked at: write the value itself",
-    "`": "a backtick has no second one",
+    "#": "found '#'; put a column name that has one in backticks, a string in quotes",
+    "@": "found '@'; notebook variables are not available: write the value itself",
+    "`": "a backtick is not closed",
 }
 
 
@@ -223,7 +223,7 @@ class _Expression:
     @value.register
     def _(self, node: ast.Constant) -> Any:
         if type(node.value) not in _CONSTANTS:
-            self._refuse(node, "allowed constants: texts, numbers, True, False, None")
+            self._refuse(node, "allowed constants: strings, numbers, True, False, None")
         return node.value
 
     @value.register
@@ -300,11 +300,11 @@ class _Expression:
 
     def _contained(self, left: ast.expr, right: ast.expr) -> pd.Series:
         if not isinstance(right, (ast.List, ast.Tuple, ast.Set)):
-            what = "what follows 'in' is a list of constants, such as [1, 2]"
-            self._refuse(right, f"{what}; a part of a text is found by .str.contains('part')")
+            what = "'in' takes a list of constants, such as [1, 2]"
+            self._refuse(right, f"{what}; to find part of a string, use .str.contains('part')")
         cells = self.of(left)
         if not isinstance(cells, pd.Series):
-            self._refuse(left, "a column stands before 'in'")
+            self._refuse(left, "'in' needs a column before it")
         return plain_cells.contained(cells, self.constants(right.elts), self.text.of(left))
 
     def constants(self, nodes: Sequence[ast.expr]) -> list[Any]:
@@ -319,10 +319,12 @@ class _Expression:
     def _(self, node: ast.Subscript) -> pd.Series:
         key = None if isinstance(node.slice, ast.Slice) else self.of(node.slice)
         if not isinstance(key, (str, int)) or isinstance(key, bool):
-            self._refuse(node, "an item is named by a text or a place: value['label'], value[0]")
+            self._refuse(
+                node, "an item is selected by a string or a position: value['label'], value[0]"
+            )
         cells = self.of(node.value)
         if not isinstance(cells, pd.Series):
-            self._refuse(node, "items are those of a column's values")
+            self._refuse(node, "only the values of a column have items")
         return plain_cells.items(cells, key, self.text.of(node.value))
 
     @value.register
@@ -332,7 +334,9 @@ class _Expression:
             self._refuse(node, f"write the column as `{written}`")
         item = f"{self.text.of(node.value)}[{node.attr!r}]"
         calls = ", ".join(f".{name}()" for name in where_calls.METHODS)
-        self._refuse(node, f"no attribute is looked up; allowed: {item}, .str.contains(), {calls}")
+        self._refuse(
+            node, f"attributes are not supported; allowed: {item}, .str.contains(), {calls}"
+        )
 
     @value.register
     def _(self, node: ast.Call) -> Any:

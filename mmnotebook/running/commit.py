@@ -64,7 +64,7 @@ class Finishing:
         given = tally.elements_out + tally.failed
         if given and not tally.stored:
             raise RunError(
-                f"node {name!r} gave {given:,} elements, but Beam has stored none of them",
+                f"node {name!r} produced {given:,} elements, but Beam has stored none of them",
                 remedy="restart the kernel, and run the graph again",
                 node=name,
             )
@@ -171,7 +171,7 @@ class Finishing:
                 seen, reason = outcome.judged(one, record, [entry.meta for entry in reused])
             reason = _differing(whole) or reason or self._reason(name, one)
         if reason and one.digest is not None:
-            plan.why[name] = f"always computed: {reason}"
+            plan.why[name] = f"not cacheable: {reason}"
             outcome.volatile[one.digest] = reason
         plan.identities[name] = replace(one, observed=seen.digest())
         remember(name, plan.identities[name])
@@ -229,11 +229,12 @@ class Finishing:
 
 def _differing(whole: Measured) -> str:
     differs = [model for model, one in whole.models.items() if one.repeatable is False]
-    return f"model {differs[0]!r} gives other outputs when it is asked again" if differs else ""
+    return f"model {differs[0]!r} returns different outputs when called again" if differs else ""
 
 
 def _odd(model: str, measure: ModelMeasure) -> str:
     return (
         f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions are "
-        "NaN or infinity, hold them or are made of them; mm.inspect shows what the model was given"
+        "NaN or infinity, contain them or are computed from them; "
+        "mm.inspect shows the inputs of the model"
     )

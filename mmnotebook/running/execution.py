@@ -264,7 +264,7 @@ class Execution:
                     subscriber(event)
                 except Exception as error:  # noqa: BLE001 - another's code must not cost the run
                     self.subscribers.remove(subscriber)
-                    text = f"{subscriber!r} is told no more of this run: {one_line(error)}"
+                    text = f"{subscriber!r} was unsubscribed from this run: {one_line(error)}"
                     warnings.warn(text, stacklevel=2)
 
     def counts(self) -> tuple[events.NodeCounts, ...]:

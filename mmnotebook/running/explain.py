@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 _HOW = {
     "map": "a function of each value",
-    "flat_map": "a function of each value; each item it gives is an element",
-    "filter": "a function of each value; those stay for which it is true",
-    "switch": "a function of each value names its arm",
-    "vote": "the label that most gave",
+    "flat_map": "a function of each value; each item it returns is an element",
+    "filter": "the values for which a function is true",
+    "switch": "a function of each value chooses its branch",
+    "vote": "the label that most models returned",
     "mean": "the mean of the outputs",
     "stack": "the outputs as one array",
 }
@@ -43,7 +43,7 @@ class Explanation:
         for row in self.table.to_dict("records"):
             how = ""
             if row["lowering"] is not None:
-                grouped = "grouped by model" if row["group"] else "as they come"
+                grouped = "grouped by model" if row["group"] else "in arrival order"
                 how = f" [{row['lowering']}, {grouped}]"
             lines.append(f"{row['node']} ({row['kind']}){how}: {row['reason']}")
         return "\n".join(lines)
@@ -129,6 +129,6 @@ def _batches(prepared: Prepared, name: str) -> str:
     spec = prepared.models[name]
     rows, size_of = batching(spec, base_handler(spec))
     if rows == 1 and size_of is None:
-        return f"{name}, one element a call"
+        return f"{name}, one element per call"
     unit = "elements" if size_of is None else "by the handler's own measure of size"
     return f"{name} in batches of up to {rows:,} {unit}"

@@ -83,7 +83,7 @@ def _too_many(
         where = f"{called('last')}.failed"
     return RunError(
         f"node {name!r}{by}: {count} elements failed: {causes.said(found)}",
-        remedy=f"mend it, or allow a greater share with max_failed=; the {which} are in {where}",
+        remedy=f"fix it, or raise max_failed; the {which} are in {where}",
         node=name,
         model=models or None,
         result=result,
@@ -108,13 +108,13 @@ def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) ->
     node, model = run.broken or (_node(graph, steps), None)
     if node is None:
         return RunError(
-            f"the run failed: {what}", remedy="the whole of Beam's error is this error's __cause__"
+            f"the run failed: {what}", remedy="Beam's full error is the __cause__ of this error"
         )
     by = model or ", ".join(graph[node].models)
     return RunError(
         f"node {node!r}{f' (model {by})' if by else ''}: {what}",
-        remedy="this is no failure of one element, so it ended the run; "
-        "the whole of Beam's error is this error's __cause__",
+        remedy="this is not the failure of a single element, so it stopped the run; "
+        "Beam's full error is the __cause__ of this error",
         node=node,
         model=by or None,
     )

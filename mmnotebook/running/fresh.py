@@ -36,7 +36,7 @@ def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
         if node.name in chosen:
             found[node.name] = f"fresh={node.name!r}"
         elif above is not None:
-            found[node.name] = f"what flows into it is computed anew ({above})"
+            found[node.name] = f"its input is recomputed ({above})"
     return found
 
 
@@ -53,7 +53,7 @@ def _name(graph: Graph, one: Any) -> str:
         if one.name in graph and graph[one.name] == one:
             return one.name
         remedy = "take it from the graph that is run: graph['name']"
-        raise RunError(f"fresh={one.name!r}: this node is not one of the graph", remedy=remedy)
+        raise RunError(f"fresh={one.name!r}: this node is not in the graph", remedy=remedy)
     if not isinstance(one, str):
         raise _refused(one, "name each node: fresh=['name', ...]")
     if one not in graph:
@@ -61,7 +61,7 @@ def _name(graph: Graph, one: Any) -> str:
         close = nearest(one, names)
         hint = f"; did you mean {close!r}?" if close else ""
         raise RunError(
-            f"fresh={one!r}: nothing of that name is run{hint}",
+            f"fresh={one!r}: no node with that name is run{hint}",
             remedy=f"one of these: {', '.join(names)}",
         )
     return one

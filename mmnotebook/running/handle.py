@@ -90,12 +90,13 @@ class Running:
             over = self._watched.wait(timeout)
         except KeyboardInterrupt:
             raise InterruptedWaitError(
-                f"stopped waiting; the run goes on: {self._progress.so_far()}",
+                f"stopped waiting; the run continues: {self._progress.so_far()}",
                 remedy=_GOES_ON,
             ) from None
         if not over:
             raise StillRunningError(
-                f"the run is not over after {timeout:g} s and goes on: {self._progress.so_far()}",
+                f"the run has not finished after {timeout:g} s and continues: "
+                f"{self._progress.so_far()}",
                 remedy=_GOES_ON,
             )
         return self._outcome()

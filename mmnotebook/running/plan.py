@@ -161,7 +161,7 @@ def _find(made: Plan) -> None:
             continue
         above = next((wire.node for wire in node.inputs if wire.node in made.changed), None)
         if above is not None:
-            made.changed[node.name] = f"what flows into it changed ({above})"
+            made.changed[node.name] = f"its input changed ({above})"
             continue
         if one.digest not in found and one.digest != simple[node.name].digest:
             found |= made.store.find([one.digest])
@@ -190,11 +190,11 @@ def _why(made: Plan, name: str) -> str:
     """Why a node is computed."""
     one, before = made.identities[name], _before.get(name)
     if one.digest is None:
-        return f"always computed: {one.reason}"
+        return f"not cacheable: {one.reason}"
     if name in made.fresh:
         return made.fresh[name]
     if one.digest in outcome.volatile:
-        return f"always computed: {outcome.volatile[one.digest]}"
+        return f"not cacheable: {outcome.volatile[one.digest]}"
     if before is not None and before.digest is not None and before.digest != one.digest:
         return fingerprint.changes(before, one)
     return made.changed.get(name, "not in the cache")

@@ -135,7 +135,7 @@ class Progress:
             unfinished = node.state in ("running", "stopped") and node.name in expected
             of = f" of {expected[node.name]:,}" if unfinished else ""
             parts.append(f"{node.name} {node.elements:,}{of}")
-        return ", ".join(parts) + " elements" if parts else "nothing has begun yet"
+        return ", ".join(parts) + " elements" if parts else "not started yet"
 
     def line(self) -> str:
         """The state and the nodes by theirs; of a run that went well the same in every such run."""

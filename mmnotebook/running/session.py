@@ -184,7 +184,7 @@ def _begun(
         before = None if _current is None else _current()
         if before is not None and not (before.over.is_set() or before.live.stopped):
             raise RunError(
-                "another run is going on in this process",
+                "another run is already in progress in this process",
                 remedy="wait for it, interrupt it, or .cancel() it when it is in the background",
             )
         execution = Execution(

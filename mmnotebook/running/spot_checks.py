@@ -35,7 +35,7 @@ from mmnotebook.state.live import Live
 
 SHARE = 0.03
 """The most that checks may cost on average, of the seconds that reading an entry saves."""
-AGAIN = "computed again: what was stored differed from what it gives now"
+AGAIN = "computed again: the stored output differed from the current output"
 _FIXED = 0.01
 """Seconds that a check takes whatever is compared."""
 _RATE = 20e6
@@ -146,8 +146,8 @@ def check(
 def said(node: str, what: str) -> str:
     """What is said loudly of a node that differed."""
     return (
-        f"node {node!r}: what the cache held of it differed from what it gives now ({what}). "
-        "It was removed, with all that was computed from it, and computed again. The node depends "
+        f"node {node!r}: its cached output differed from its current output ({what}). "
+        "It was removed, with everything computed from it, and computed again. The node depends "
         "on something that mmnotebook cannot see; fresh=True computes every node"
     )
 

@@ -160,7 +160,7 @@ def _failed(spec: ModelSpec, failure: Any) -> ModelError:
         remedy = "input= names a field that the example has"
     else:
         given = "the whole value" if spec.input is None else f"its {spec.input!r}"
-        remedy = f"the model was given {given} of the example; input= chooses the field, or fields"
+        remedy = f"the model received {given} of the example; input= chooses the field, or fields"
     return ModelError(f"{spec.name!r} fails on the example: {text}", remedy=remedy)
 
 

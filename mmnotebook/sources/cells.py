@@ -79,7 +79,7 @@ def named(record: Mapping[Any, Any]) -> dict[str, Any]:
     """A record with texts as its names; raises `Refused` where two names have one text."""
     found = {str(name): part for name, part in record.items()}
     if len(found) < len(record):
-        raise Refused(f"has names of which two read alike: {same_text(record)}", "rename one")
+        raise Refused(f"has two names that look the same: {same_text(record)}", "rename one")
     return found
 
 
@@ -133,7 +133,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return None if value.is_nan() else value
     raise Refused(
-        f"is of type {type(value).__name__}, which no file of rows can hold", _remedy(value)
+        f"is of type {type(value).__name__}, which a file of rows cannot hold", _remedy(value)
     )
 
 
@@ -147,7 +147,7 @@ def _remedy(value: Any) -> str:
     elif is_a(value, {("PIL", "Image")}):
         wanted = "numpy.asarray(image)"
     else:
-        wanted = "a text, a number, a list or a record of what matters in it"
+        wanted = "a string, a number, a list or a record of its relevant values"
     return f"put a function before write that returns in its place {wanted}"
 
 
@@ -172,7 +172,7 @@ def _dumped(value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
         raise Refused(
-            "is bytes, which are no text",
+            "is bytes, not a string",
             "write a .parquet, which holds bytes, or put a function before write that returns "
             "base64.b64encode(data).decode() in their place",
         )
@@ -195,7 +195,7 @@ def _finite(value: Any) -> Any:
 
 def _infinite() -> Refused:
     return Refused(
-        "is infinite, which JSON cannot say",
+        "is infinite, which JSON cannot represent",
         "write a .parquet, which holds it, or put a function before write that returns a number "
         "or None in its place",
     )

@@ -84,7 +84,7 @@ class NpyReader(FileReader):
         array = _npy(path)
         stop = len(array) if stop is None else stop
         if stop > len(array):
-            raise ValueError(f"it has {len(array):,} rows; when it was looked at, it had {stop:,}")
+            raise ValueError(f"it has {len(array):,} rows; when it was first read, it had {stop:,}")
         step = _rows_within(array)
         for first in range(start, stop, step):
             rows = range(first, min(first + step, stop))

@@ -60,7 +60,7 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
             taken = _known.setdefault(iterator, _Taken())
         except TypeError as error:  # of Python's own iterators most take no weak references
             raise RunError(
-                f"source {name!r} is a {kind}, which can be read once only",
+                f"source {name!r} is a {kind}, which can be read only once",
                 remedy=f"{name} = list({name})",
             ) from error
         if not taken.ended and _is_closed(iterator):
@@ -88,6 +88,6 @@ def _is_closed(iterator: Any) -> bool:
 
 def _used_up(name: str, kind: str) -> RunError:
     return RunError(
-        f"source {name!r} is a {kind} that has nothing left: it was used up before",
-        remedy=f"make it anew, or keep its elements: {name} = list(...)",
+        f"source {name!r} is a {kind} that is exhausted: it was read before",
+        remedy=f"create it again, or keep its elements: {name} = list(...)",
     )

@@ -77,7 +77,7 @@ def blocks(
     if isinstance(value, np.ma.MaskedArray):
         raise RunError(
             f"source {name!r} is a masked array, whose mask would be lost",
-            remedy="array.filled(numpy.nan), or the rows that matter",
+            remedy="array.filled(numpy.nan), or select the valid rows",
         )
     table = tables.table_of(name, value)
     if table is not None:
@@ -85,7 +85,7 @@ def blocks(
     if id_column is not None:
         raise RunError(
             f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
-            remedy="its elements are called by their position; leave id= out",
+            remedy="its elements are identified by their position; remove id=",
         )
     if is_a(value, {("pandas", "Series")}):
         return _series(name, value if limit is None else value.head(limit))
@@ -107,8 +107,8 @@ def _aligned(name: str, value: Any) -> Any:
         return pd.DataFrame(value)
     except ValueError as error:
         raise RunError(
-            f"source {name!r} is no dict of columns: {one_line(error)}",
-            remedy="series.to_numpy() in place of each Series leaves its index out",
+            f"source {name!r} is not a dict of columns: {one_line(error)}",
+            remedy="series.to_numpy() in place of each Series drops its index",
         ) from error
 
 
@@ -143,7 +143,7 @@ def unstorable_element(error: BaseException) -> RunError:
     """The error for an element of a source that cannot be pickled."""
     return RunError(
         f"an element of the source cannot be stored: {error}",
-        remedy="elements are plain data: numbers, texts, arrays, tensors, records of these",
+        remedy="elements are plain data: numbers, strings, arrays, tensors, records of these",
     )
 
 
@@ -210,10 +210,10 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
         first = next(text for text in ids if text in seen or seen.add(text))  # type: ignore[func-returns-value]
         raise RunError(
             f"source {name!r}: its {where} has {counted(twice, 'duplicate')}, first {first!r}; "
-            "an element's id must be its own",
+            "ids must be unique",
             remedy=f"{name} = {name}.reset_index(drop=True)"
             if where == "index"
-            else f"source({name}, id=...) with a column whose cells tell rows apart",
+            else f"source({name}, id=...) with a column of unique values",
         )
 
 

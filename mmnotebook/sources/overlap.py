@@ -53,7 +53,7 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
                 raise RunError(
                     f"{node!r} cannot write {path!r}: {read.by} reads it"
                     + (f" ({read.path!r})" if read.path != path else ""),
-                    remedy="write another file, where nothing is read from",
+                    remedy="write to a file that is not read",
                     node=node,
                 )
 

@@ -49,7 +49,7 @@ def unreadable(path: str, error: Exception) -> RunError:
     """The error for a file of which nothing can be read."""
     return RunError(
         f"cannot read {path!r}: {one_line(error)}",
-        remedy="see that it is whole, and what its ending says it is",
+        remedy="check that the file is complete and matches its extension",
     )
 
 

@@ -200,7 +200,7 @@ def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], ma
     if unknown:
         name = unknown[0]
         raise RunError(
-            f"{file!r} is no image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
+            f"{file!r} is not an image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
         )
     return Slice(
         kind,

@@ -62,7 +62,7 @@ def _check_path(node: str, path: str) -> None:
             node=node,
         )
     if mode is not None and not stat.S_ISREG(mode):
-        raise _unwritable(node, path, _no_file(mode), "give the path of a file, or of none yet")
+        raise _unwritable(node, path, _no_file(mode), "pass the path of a file, existing or new")
     if not can_write:
         raise _unwritable(node, path, f"no writable folder {str(where.parent)!r}")
     if mode is not None and not os.access(where, os.W_OK):
@@ -81,14 +81,14 @@ def _no_file(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "it is a folder"
     if stat.S_ISLNK(mode):
-        return "its links lead nowhere but to each other"
+        return "its links form a loop"
     return "it is a pipe, a device or a socket, not a file"
 
 
 def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> RunError:
     return RunError(
         f"{node!r} cannot write {path!r}: {why}",
-        remedy=remedy or f"make the folder first; the current one is {Path.cwd()}",
+        remedy=remedy or f"create the folder first; the current one is {Path.cwd()}",
         node=node,
     )
 
@@ -163,9 +163,9 @@ def _remedy(error: Exception) -> str:
             'that returns text.encode("utf-8", "replace").decode() in its place'
         )
     if not isinstance(error, OSError):
-        return "give all elements the same plain fields; .jsonl takes the most kinds of values"
+        return "give all elements the same plain fields; .jsonl supports the most types of values"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "free some space there, or write to another disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "write into a folder in which you may make files"
-    return "see whether the folder is still there and takes files, or write to another"
+        return "write to a folder in which you can create files"
+    return "check that the folder still exists and is writable, or write to another"

@@ -129,7 +129,9 @@ def _names(fields: Sequence[Mapping[Any, Any]], own: set[str]) -> dict[Any, str]
     given = list(dict.fromkeys(name for more in fields for name in more))
     texts = list(map(str, given))
     if len(set(texts)) < len(texts):
-        raise RunError(f"two fields read alike: {cells.same_text(given)}", remedy="rename one")
+        raise RunError(
+            f"two field names look the same: {cells.same_text(given)}", remedy="rename one"
+        )
     return dict(zip(given, free_names(texts, own), strict=True))
 
 
@@ -176,8 +178,8 @@ def _check_dates(name: str, values: Sequence[Any], found: Sequence[Any]) -> None
     for one, other in zip(values, found, strict=True):
         if not _is_kept(one, other):
             raise RunError(
-                f"field {name!r}: parquet would hold {shown(other)} for {shown(one)}",
-                remedy="write a .jsonl, which holds each as it reads, or put a function before "
+                f"field {name!r}: parquet would store {shown(other)} instead of {shown(one)}",
+                remedy="write a .jsonl, which keeps each as it is, or put a function before "
                 "write that makes all dates of one kind",
             )
 
@@ -205,7 +207,7 @@ def _floats(name: str, values: Sequence[Any]) -> pd.Series:
                 f"field {name!r} holds whole numbers and fractions together, and no float64 is "
                 f"{one}",
                 remedy="write a .jsonl, which holds each number as it is, or put a function before "
-                "write that makes them all whole numbers, or texts",
+                "write that makes them all whole numbers, or strings",
             )
     return pd.Series(values, dtype="float64")
 

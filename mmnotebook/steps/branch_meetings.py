@@ -61,12 +61,12 @@ def _why(
     whole = _deepest(first, second)
     names = f"{phrases.reference(one)} and {phrases.reference(other)}"
     if whole is None:
-        message = f"{names} are children of different flat_map steps: no child is one of both"
+        message = f"{names} are children of different flat_map steps: no child comes from both"
         return Never(node.name, message, _united(node, one, other) + "; or one flat_map for both")
     made = graph[whole]
     message = (
-        f"{names} have no element in common: {whole!r} makes children, "
-        "and a child is no longer its parent"
+        f"{names} have no element in common: {whole!r} creates children, "
+        "and a child is not its parent"
     )
     allowed = (
         f"outputs behind {whole!r} alone; {made['function']} can give each child what it needs of "

@@ -184,7 +184,7 @@ def _tooltip(graph: Graph, node: Node) -> str:
     if node.kind == "keyed":
         lines += _mapping(node)
     if node.gather is not None:
-        how = "joined by id" if node.gather == "join" else "each element as it comes"
+        how = "joined by id" if node.gather == "join" else "each element separately"
         lines.append(f"inputs: {', '.join(wire.node for wire in node.inputs)}, {how}")
     lines += [f"in {group.name}" for group in graph.groups if node.name in group.members]
     return "\n".join(lines)

@@ -146,7 +146,7 @@ def missing(
     if shape is None:
         return []
     if not shape:
-        message, allowed = f"{message}: its elements are no records", None
+        message, allowed = f"{message}: its elements are not records", None
     else:
         allowed = listed(shape)
     return [
@@ -176,7 +176,7 @@ def _wrong_key(
     known = [flows[one.name].shape for one in above if one.step.inputs == "none"]
     if not into.predicted and not into.row:
         known.append(into.shape)
-    message = "the data has no field of this name to go by"
+    message = "the data has no field with this name"
     return missing(node.name, [node["by"]], together(known), message)
 
 
@@ -206,7 +206,7 @@ def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
 def _alone(node: Node, spec: ModelSpec, names: InputNames) -> Problem:
     """Single values for a model that takes several by name."""
     allowed = f"records with the fields {listed(names.needed)}"
-    message = f"model {spec.name!r} has {len(names.needed)} inputs, and is given one value"
+    message = f"model {spec.name!r} has {len(names.needed)} inputs, but receives one value"
     return Problem(message, node.name, allowed=allowed)
 
 
@@ -217,8 +217,8 @@ def _extra(
         message = f"model {spec.name!r} has no such input"
         if name in names.truth:
             message = (
-                f"model {spec.name!r} takes this in training alone, for no prediction, as its name "
-                "and its default say; give an input of predictions another name in the model"
+                f"model {spec.name!r} takes this only in training, as its name and its default "
+                "say; if it is an input for predictions, rename it in the model"
             )
         close = nearest(name, names.missing(fields) or names.known)
         allowed = listed(names.known) or None

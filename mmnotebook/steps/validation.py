@@ -53,7 +53,7 @@ def value_problems(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[P
             value = given[param.name]
             closer = param.why(value) if param.why is not None else None
             yield Problem(
-                closer or f"{param.name!r} of {kind.name} cannot be that",
+                closer or f"{param.name!r} of {kind.name} cannot have this value",
                 found=repr(value),
                 allowed=param.allowed,
                 nearest=param.meant(value) if param.meant is not None else None,
@@ -109,7 +109,7 @@ def _params(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
 def _one_of_several(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with parameters that take each other's place."""
     if "by" in given and "by_function" in given:
-        yield Problem("'by' is a field and a function at once", allowed="one of them")
+        yield Problem("'by' is both a field and a function", allowed="one of them")
 
 
 def _pinned(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -119,7 +119,7 @@ def _pinned(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]
         for _, arm in pinned:
             if arm not in arms:
                 yield Problem(
-                    "'pin' names no arm",
+                    "'pin' names an unknown branch",
                     found=repr(arm),
                     allowed=", ".join(arms),
                     nearest=nearest(arm, arms),
@@ -136,7 +136,7 @@ def _wires(graph: Graph, node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
     named = {(wire.node, wire.key) for wire in node.inputs if node.gather == "join"}
     for label, count in Counter(key for _, key in named).items():
         if count > 1:
-            yield Problem("two inputs under one key", node=node.name, found=repr(label))
+            yield Problem("two inputs with the same key", node=node.name, found=repr(label))
 
 
 def _twice(node: Node) -> list[str]:
@@ -156,17 +156,17 @@ def _arity(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
         return sort(message, node=node.name, found=inputs, allowed=allowed)
 
     if node.gather not in (None, "join", "union"):
-        yield Problem("no such way to gather", node=node.name, found=repr(node.gather))
+        yield Problem("unknown gather mode", node=node.name, found=repr(node.gather))
     elif kind.inputs == "none":
         if node.inputs or node.gather:
-            message = f"a {kind.name} starts a line; nothing flows into it"
+            message = f"a {kind.name} starts a line; it cannot have an input"
             yield wrong(message, "no input", Problem)
     elif not node.inputs:
-        yield wrong(f"nothing flows into this {kind.name} step", "data | step")
+        yield wrong(f"this {kind.name} step has no input", "data | step")
     elif kind.inputs == "join" and node.gather != "join":
         yield wrong(f"{kind.name} combines several outputs", f"[a, b] | {kind.name}()")
     elif node.gather is None and len(node.inputs) > 1:
-        message = "several inputs, and not said how they come together"
+        message = "several inputs without a gather mode"
         yield wrong(message, "join or union", Problem)
     elif node.gather == "union" and len(node.inputs) < 2:
         yield wrong("a union has two inputs or more", "{a, b} | step")
@@ -180,8 +180,8 @@ def _missing(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
         how = f'missing="{node["missing"]}"'
         allowed = f"[a, b] | {kind.name}(…, {how}), or {kind.name} without 'missing'"
         yield Gap(
-            "'missing' says what to do when one of several joined outputs is not there, "
-            "and nothing is joined here",
+            "'missing' says what to do when one of several joined outputs is missing, "
+            "but nothing is joined here",
             node=node.name,
             found=how,
             allowed=allowed,
@@ -192,7 +192,7 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
     if wire.node not in graph:
         names = [name for name in graph.names if name != node.name]
         yield Problem(
-            "its input is no node of this graph",
+            "its input is not a node of this graph",
             node=node.name,
             found=repr(wire.node),
             allowed=", ".join(names) or "none",
@@ -246,11 +246,11 @@ def _groups(graph: Graph) -> Iterator[Problem]:
         if not group.members or len(set(group.members)) != len(group.members):
             yield Problem("a group has members, each once", node=group.name)
         if group.gather not in ("join", "union"):
-            yield Problem("no such way to gather", node=group.name, found=repr(group.gather))
+            yield Problem("unknown gather mode", node=group.name, found=repr(group.gather))
         for member in group.members:
             if member not in graph:
                 yield Problem(
-                    "its member is no node of this graph",
+                    "its member is not a node of this graph",
                     node=group.name,
                     found=repr(member),
                     allowed=", ".join(graph.names) or "none",

@@ -57,9 +57,8 @@ class Freed(int):
     def __repr__(self) -> str:
         text = f"{sizes.text(int(self))} freed"
         if self.kept:
-            text += (
-                f"; {sizes.text(self.kept)} stay, since results in this or another kernel use them"
-            )
+            kept = sizes.text(self.kept)
+            text += f"; {kept} are kept, since results in this or another kernel use them"
         return f"{text}; {self.hint}" if self.hint else text
 
 
@@ -135,7 +134,7 @@ class Cache:
                 f"mm.cache.verify = {shown(verify)}; allowed: "
                 + ", ".join(f'"{one}"' for one in _VERIFY)
                 + (f"; did you mean {close!r}?" if close else ""),
-                remedy='mm.cache.verify = "sample" checks a few nodes now and then',
+                remedy='mm.cache.verify = "sample" checks a few nodes from time to time',
             )
         self._verify = verify
 

@@ -227,7 +227,7 @@ def _state(path: Path, infos: Iterable[ShardInfo]) -> tuple[Any, ...]:
         except OSError as error:
             raise Damaged(file, "is missing") from error
         if found.st_size != info.bytes:
-            raise Damaged(file, "was cut short" if found.st_size < info.bytes else "was altered")
+            raise Damaged(file, "was truncated" if found.st_size < info.bytes else "was altered")
         states.append((found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(states)
 

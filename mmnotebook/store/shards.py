@@ -54,7 +54,7 @@ class Damaged(StorageError):
     path
         The file.
     what
-        What is the matter with it: "is missing", "was cut short", "was altered".
+        What is the matter with it: "is missing", "was truncated", "was altered".
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -169,7 +169,7 @@ def read(path: Path, info: ShardInfo) -> Any:
         for part in table:
             data = np.empty(part.data, np.uint8)
             if file.readinto(data.data) != part.data:  # type: ignore[attr-defined]
-                raise Damaged(path, "was cut short")
+                raise Damaged(path, "was truncated")
             checksum = zlib.crc32(data.data, checksum)
             stored.append(data)
         _compare(file, path, checksum, info)
@@ -241,17 +241,17 @@ def _read_table(file: BinaryIO, path: Path) -> tuple[int, list[_Part], int]:
     size = os.fstat(file.fileno()).st_size
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
-        raise Damaged(path, "was cut short")
+        raise Damaged(path, "was truncated")
     magic, rows, count = _HEAD.unpack(head)
     if magic != _MAGIC or count == 0:
         raise Damaged(path, "was altered")
     table = file.read(min(count * _ROW.size, size))
     if len(table) < count * _ROW.size:
-        raise Damaged(path, "was cut short")
+        raise Damaged(path, "was truncated")
     parts = [_Part(*entry) for entry in _ROW.iter_unpack(table)]
     whole = len(head) + len(table) + sum(part.data for part in parts) + _FOOT.size
     if whole != size:
-        raise Damaged(path, "was cut short" if size < whole else "was altered")
+        raise Damaged(path, "was truncated" if size < whole else "was altered")
     return rows, parts, zlib.crc32(table, zlib.crc32(head))
 
 
@@ -267,7 +267,7 @@ def _opened(path: Path, info: ShardInfo | None) -> Iterator[BinaryIO]:
         with storage.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if info is not None and size != info.bytes:
-                raise Damaged(path, "was cut short" if size < info.bytes else "was altered")
+                raise Damaged(path, "was truncated" if size < info.bytes else "was altered")
             yield file
     except FileNotFoundError as error:
         raise Damaged(path, _MISSING) from error

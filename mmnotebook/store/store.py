@@ -274,8 +274,8 @@ class Aside(Store):
         self._seen: set[Path] = set()
         super().__init__(storage.new_folder("cache"))
         self.notes.append(
-            f"the cache in {str(base.parent)!r} {why}: what is in it is read, and what this kernel "
-            "computes is kept in a private temporary folder until the kernel ends"
+            f"the cache in {str(base.parent)!r} {why}: its entries are read, and new results of "
+            "this kernel are kept in a private temporary folder until the kernel ends"
         )
 
     @property
@@ -292,7 +292,9 @@ class Aside(Store):
         for path in chosen:
             if path.is_relative_to(self.base):  # where nothing can be removed
                 self._seen.add(path)
-                entries.distrust(Damaged(path / entries.MANIFEST, "is not what it gives now"))
+                entries.distrust(
+                    Damaged(path / entries.MANIFEST, "differs from its current output")
+                )
 
     def _find(self, identities: list[str]) -> dict[str, Entry]:
         found = super()._find(identities)

@@ -199,7 +199,7 @@ def _temporary() -> Iterator[Check]:
     """The folder for temporary files: its room, and whether others could swap what is in it."""
     folder = Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
-    remedy = "set TMPDIR to a folder with more room" if free < _LOW_DISK else ""
+    remedy = "set TMPDIR to a folder with more space" if free < _LOW_DISK else ""
     purpose = "models, sources and outputs of a run"
     found = f"{_gib(free)} in {folder}"
     yield Check("free disk", "note" if remedy else "ok", found, purpose, remedy)

@@ -12,7 +12,7 @@ from mmnotebook.ui.common.variables import NotebookMagics
 
 _WHERE = ("--where", "-w")
 _PLOTS = ("latency", "memory")
-_RESULT = argument("--result", "-r", help="The variable of a result; the latest when left out.")
+_RESULT = argument("--result", "-r", help="Variable of a result (default: the latest result).")
 
 
 @magics_class
@@ -21,9 +21,11 @@ class LookingMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("node", metavar="NODE", help="The node whose output is shown.")
-    @argument("-n", type=arguments.count, default=20, help="How many rows; 20.")
-    @argument(*_WHERE, metavar="EXPR", help="Which rows: an expression, up to the next option.")
+    @argument("node", metavar="NODE", help="Node whose output to show.")
+    @argument("-n", type=arguments.count, default=20, help="Number of rows (default: 20).")
+    @argument(
+        *_WHERE, metavar="EXPR", help="Condition for rows: an expression, up to the next option."
+    )
     @_RESULT
     @line_magic
     def mm_inspect(self, line: str) -> None:
@@ -46,7 +48,7 @@ class LookingMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("id", metavar="ID", help="The id of an element, in quotes when it has spaces.")
+    @argument("id", metavar="ID", help="Id of an element, in quotes if it has spaces.")
     @_RESULT
     @line_magic
     def mm_trace(self, line: str) -> None:

@@ -19,14 +19,17 @@ from mmnotebook.ui.common.variables import NotebookMagics
 from mmnotebook.ui.model_arguments import model_arguments
 
 _ASSIGN = argument(
-    "--result", "-o", type=arguments.variable_name, help="The variable the result is assigned to."
+    "--result", "-o", type=arguments.variable_name, help="Variable to assign the result to."
 )
 _LIMIT = argument(
-    "--limit", type=arguments.count, metavar="N", help="Only a source's first LIMIT elements."
+    "--limit",
+    type=arguments.count,
+    metavar="N",
+    help="Use only the first N elements of each source.",
 )
-_UNTIL = argument("--until", metavar="NODE", help="Only NODE and what it needs.")
-_FRESH = argument("--fresh", action="store_true", help="Compute every node, cached or not.")
-_BACKGROUND = argument("--background", action="store_true", help="Do not wait for its end.")
+_UNTIL = argument("--until", metavar="NODE", help="Run only NODE and the nodes that it needs.")
+_FRESH = argument("--fresh", action="store_true", help="Recompute every node, also cached ones.")
+_BACKGROUND = argument("--background", action="store_true", help="Run in the background.")
 _HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 
@@ -102,9 +105,9 @@ class MakingMagics(NotebookMagics):
         nargs="?",
         metavar="NAME",
         type=arguments.variable_name,
-        help="The variable that the graph is assigned to.",
+        help="Variable to assign the graph to.",
     )
-    @argument("--run", action="store_true", help="Run it, and show the result.")
+    @argument("--run", action="store_true", help="Run the graph and show the result.")
     @_ASSIGN
     @_LIMIT
     @_UNTIL
@@ -172,7 +175,7 @@ class MakingMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("name", metavar="NAME", help="The variable of the graph.")
+    @argument("name", metavar="NAME", help="Variable of the graph.")
     @_ASSIGN
     @_LIMIT
     @_UNTIL
@@ -183,7 +186,7 @@ class MakingMagics(NotebookMagics):
         type=arguments.share,
         default=0.1,
         metavar="SHARE",
-        help="Stop when more than this share of a node's elements fail; 0.1.",
+        help="Stop if a larger share of a node's elements fails (default: 0.1).",
     )
     @line_magic
     def mm_run(self, line: str) -> None:
@@ -219,7 +222,7 @@ class MakingMagics(NotebookMagics):
         metavar="NAME",
         type=arguments.variable_name,
         default="pipeline",
-        help="The variable of the graph; 'pipeline' when left out.",
+        help="Variable of the graph (default: pipeline).",
     )
     @line_magic
     def mm_builder(self, line: str) -> None:

@@ -10,29 +10,31 @@ from IPython.core.magic_arguments import argument
 from mmnotebook.ui.common import arguments
 
 _OPTIONS = (
-    argument("name", nargs="?", metavar="NAME", help="What the model is to be called."),
+    argument("name", nargs="?", metavar="NAME", help="Name of the model."),
     argument(
         "target",
         nargs="?",
         metavar="TARGET",
-        help="A variable (a module, an estimator, a Beam handler ...) or the path of a file.",
+        help="Variable (a module, an estimator, a Beam handler ...) or path of a file.",
     ),
     argument(
-        "--framework", metavar="FRAMEWORK", help="Whose model it is, where TARGET does not tell."
+        "--framework",
+        metavar="FRAMEWORK",
+        help="Framework of the model, if TARGET does not determine it.",
     ),
     argument(
         "--class",
         dest="model_class",
         metavar="CLASS",
-        help="The class of a state dict: a variable.",
+        help="Class of a state dict: a variable.",
     ),
+    argument("--params", type=arguments.params, help="Arguments of that class: a dict in quotes."),
+    argument("--method", metavar="METHOD", help="Method to call: predict_proba ..."),
+    argument("--input", nargs="+", metavar="FIELD", help="Field, or fields, to pass to the model."),
     argument(
-        "--params", type=arguments.params, help="The arguments of that class: a dict in quotes."
-    ),
-    argument("--method", metavar="METHOD", help="The method that is called: predict_proba ..."),
-    argument("--input", nargs="+", metavar="FIELD", help="The field, or fields, it is given."),
-    argument(
-        "--preprocess", metavar="FUNCTION", help="A function of one example, before the model."
+        "--preprocess",
+        metavar="FUNCTION",
+        help="Function of one example, applied before the model.",
     ),
     argument(
         "--output",
@@ -45,68 +47,74 @@ _OPTIONS = (
         "--inference-args",
         type=arguments.params,
         metavar="ARGS",
-        help="What every call is given beside the batch: a dict in quotes.",
+        help="Keyword arguments of every call: a dict in quotes.",
     ),
     argument("--batch", type=arguments.count, metavar="N", help="Elements per call of the model."),
-    argument("--min-batch", type=arguments.count, metavar="N", help="Beam's lower bound of those."),
-    argument("--max-batch", type=arguments.count, metavar="N", help="Beam's upper bound of those."),
     argument(
-        "--timeout", type=arguments.seconds, metavar="S", help="Seconds that one call may take."
+        "--min-batch", type=arguments.count, metavar="N", help="Smallest batch that Beam forms."
+    ),
+    argument(
+        "--max-batch", type=arguments.count, metavar="N", help="Largest batch that Beam forms."
+    ),
+    argument(
+        "--timeout", type=arguments.seconds, metavar="S", help="Time limit of one call, in seconds."
     ),
     argument(
         "--unbatched",
         action="store_true",
-        help="It has no batch axis: each call is given one element as it is.",
+        help="The model has no batch axis: each call receives one element.",
     ),
-    argument(
-        "--batch-axis", type=arguments.axis, metavar="AXIS", help="Axis of the batch in its input."
-    ),
+    argument("--batch-axis", type=arguments.axis, metavar="AXIS", help="Batch axis of the input."),
     argument(
         "--output-batch-axis",
         type=arguments.axes,
         metavar="AXIS",
-        help="Axis of the batch in its outputs: 1, or one for each output in quotes, '(0, 1)'.",
+        help="Batch axis of the outputs: 1, or one for each output in quotes, '(0, 1)'.",
     ),
     argument(
-        "--collate", metavar="FUNCTION", help="Makes of a list of elements what it is called with."
+        "--collate",
+        metavar="FUNCTION",
+        help="Function that builds a batch from a list of elements.",
     ),
     argument(
-        "--reset", metavar="RESET", help="Its method, or a function of it, that resets its state."
+        "--reset",
+        metavar="RESET",
+        help="Method of the model, or function of it, that resets its state.",
     ),
     argument(
         "--remote",
         action="store_true",
-        help="It answers from another process or machine: it is called for predictions alone.",
+        help="The model runs in another process or machine: it is called for predictions only.",
     ),
     argument(
         "--version",
         metavar="VERSION",
-        help="Changes whenever its answers may; other kernels then reuse what a remote one gave.",
+        help="Version of a remote model: other kernels reuse predictions of the same version.",
     ),
     argument(
         "--cache",
         choices=["element"],
-        help="Keeps each prediction by its element alone, for a costly model.",
+        help="Cache each prediction by its element, for a costly model.",
     ),
     argument(
         "--device",
         type=arguments.one_of("CPU", "GPU"),
         default="CPU",
         metavar="DEVICE",
-        help="Where it runs: CPU, GPU; CPU.",
+        help="Device: CPU or GPU (default: CPU).",
     ),
-    argument("--large", action="store_true", help="Processes of a worker share the model."),
     argument(
-        "--copies", type=arguments.count, metavar="N", help="How many copies of it they share."
+        "--large", action="store_true", help="Share the model between the processes of a worker."
+    ),
+    argument(
+        "--copies", type=arguments.count, metavar="N", help="Number of copies that they share."
     ),
     argument(
         "--env",
         type=arguments.params,
-        help="Environment variables, set before it is loaded: a dict in quotes.",
+        help="Environment variables to set before the model is loaded: a dict in quotes.",
     ),
-    argument(
-        "--extra", type=arguments.params, help="Options of the framework's own: a dict in quotes."
-    ),
+    argument("--extra", type=arguments.params, help="Options of the framework: a dict in quotes."),
 )
 
 

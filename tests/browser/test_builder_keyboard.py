@@ -80,11 +80,11 @@ def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
     keys.wait_at("split")
 
     keys.press("c")
-    keys.told("connect split: output a; Enter chooses, Escape leaves")
+    keys.told("connect split: output a; Enter chooses, Escape cancels")
     keys.press("ArrowDown")
     keys.told("output b")
     keys.press("Enter", "ArrowDown")
-    keys.told("connect split b to tree (model); Enter connects, Escape leaves")
+    keys.told("connect split b to tree (model); Enter connects, Escape cancels")
     keys.press("Enter")
     keys.told("split b connected to tree")
     assert ("split", "b", "tree") in studio.wires()
@@ -100,9 +100,9 @@ def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
     studio.wait_for(lambda: studio.places()["tree"], [x + 40, y + 8])
 
     keys.press("ArrowLeft", "Enter")
-    keys.wait_at("name of arm 1")
+    keys.wait_at("name of branch 1")
     for arm, fraction in enumerate(("0.75", "0.25"), start=1):
-        keys.reach(f"fraction of arm {arm}")
+        keys.reach(f"fraction of branch {arm}")
         keys.press("Control+a")
         keys.type(fraction)
     keys.reach("name$", "Shift+Tab")
@@ -157,7 +157,7 @@ def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> N
     expect(studio.root.locator(".mm-status-done")).to_be_visible()
     keys.reach("flowers")
     keys.press("ArrowRight")
-    expect(studio.whole.get_by_label("name of arm 1")).to_be_visible()
+    expect(studio.whole.get_by_label("name of branch 1")).to_be_visible()
     text, passed = studio.text(), []
     keys.reach("Run$", "Shift+Tab")
     while studio.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):

@@ -72,7 +72,7 @@ def test_torch_models_of_a_variable_and_of_weights(form: Form) -> None:
     studio = form.studio
     form.fill("name", "near")
     form.field("variable").select_option("refuses: Refuses")
-    fails(form, "ValueError: not this <b>one</b>", "the model was given the whole value")
+    fails(form, "ValueError: not this <b>one</b>", "the model received the whole value")
     form.field("variable").select_option("net: Net")
     form.press("Try it")
     form.expect("It works.")

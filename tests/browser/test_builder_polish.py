@@ -187,5 +187,5 @@ def test_the_panel_does_not_push_what_is_below(studio: Studio) -> None:
     studio.type_text(f"rows | split({dict.fromkeys('abcdefgh', 0.125)})")
     studio.wait_for(studio.names, ["rows", "split"])
     studio.select("split")
-    expect(panel(studio).get_by_role("button", name="Add arm")).to_be_attached()
+    expect(panel(studio).get_by_role("button", name="Add branch")).to_be_attached()
     studio.wait_for(height, before)

@@ -238,7 +238,7 @@ def test_the_magic_lets_a_variable_follow(notebook: Notebook) -> None:
     builder.undo()
     assert "map(...)" in builder.text
     error, _ = notebook.fail("%mm_builder digits")
-    assert "'digits' is no pipeline" in str(error)
+    assert "'digits' is not a pipeline" in str(error)
 
 
 def test_a_cell_makes_the_same_graph(builder: Builder, notebook: Notebook) -> None:
@@ -267,7 +267,7 @@ def test_given_objects_stay_bound(builder: Builder) -> None:
 
 
 def test_what_cannot_be_edited_is_said() -> None:
-    with pytest.raises(GraphError, match="a builder edits a graph"):
+    with pytest.raises(GraphError, match="a builder takes a graph"):
         mm.Builder(7)
     with pytest.raises(GraphError):
         mm.Builder("digits |")

@@ -204,7 +204,7 @@ def test_a_private_variable_is_opened_and_not_overwritten(notebook: Notebook) ->
     assert opening._open["_ab"].text == "digits | mlp"
     opening._open["_ab"].close()
     error, _ = notebook.fail("%mm_builder Out")
-    assert "'Out' is no pipeline" in str(error)
+    assert "'Out' is not a pipeline" in str(error)
     for name in ("1x", "for", "a b", "digits | mlp"):
         assert isinstance(notebook.fail(f"%mm_builder {name}")[0], UsageError), name
 

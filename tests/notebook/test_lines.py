@@ -106,14 +106,17 @@ def test_a_pipeline_line_with_a_comment(line: str, said: list[str], text: str) -
         ("%mm_inspect mlp --were label == 3", "--were; did you mean --where?"),
         ("%mm_inspect mlp --where label == 3 --reslt r", "--reslt; did you mean --result?"),
         ("%mm_inspect mlp -x 3", "-x; options: -n, --where, -w, --result, -r"),
-        ("%mm_inspect --where label == 3 mlp", "required: NODE; an expression before it"),
+        (
+            "%mm_inspect --where label == 3 mlp",
+            "required: NODE; put an expression before it in quotes",
+        ),
         ("%mm_trace 3 --relust r", "--relust; did you mean --result?"),
         ("%mm_plot latncy", "invalid choice: 'latncy'; allowed: latency, memory; did you mean"),
         ("%mm_model mlp net --device gpuu", "'gpuu'; allowed: CPU, GPU"),
         ("%mm_doctor --all", "--all; options: none"),
         ("%mm_builder --new", "--new; options: none"),
-        ("%mm_inspect mlp 'x", "quotes come in pairs"),
-        ("%mm_model mlp don't", "quotes come in pairs"),
+        ("%mm_inspect mlp 'x", "a quote is not closed"),
+        ("%mm_model mlp don't", "a quote is not closed"),
     ],
 )
 def test_what_is_misspelt_gets_the_nearest(notebook: Any, line: str, message: str) -> None:

@@ -62,7 +62,7 @@ def test_words_keep_what_is_in_quotes_and_every_backslash() -> None:
     line = r"""net C:\models\a.pt --params '{"hidden": 64}' -w "a == 'b c'" """
     expected = ["net", r"C:\models\a.pt", "--params", '{"hidden": 64}', "-w", "a == 'b c'"]
     assert words(line) == expected
-    with pytest.raises(UsageError, match="quotes come in pairs"):
+    with pytest.raises(UsageError, match="a quote is not closed"):
         words("net 'a")
 
 
@@ -202,7 +202,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model --batch 3", "which model?"),
         ("%mm_model mlp net --batch none", "'none' is not a whole number from 1"),
         ("%mm_model mlp net --params '[1]'", "is not a dict of names"),
-        ("%mm_model mlp net --batch-axis first", "is not the number of an axis"),
+        ("%mm_model mlp net --batch-axis first", "is not an axis number"),
         ("%mm_model mlp net --output-batch-axis '(0,'", "is not an axis"),
         ("%mm_model mlp net --timeout 0", "is not a number of seconds above 0"),
         ("%mm_model mlp net --device TPU", "invalid choice: 'TPU'"),
@@ -217,7 +217,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_run", "NAME"),
         ("%mm_run a --max-failed 2", "'2' is not a number from 0 to 1"),
         ("%mm_plot speed", "invalid choice: 'speed'"),
-        ("%mm_inspect mlp 'x", "quotes come in pairs"),
+        ("%mm_inspect mlp 'x", "a quote is not closed"),
         ("%mm_doctor now", "unrecognized arguments: now"),
     ],
 )
@@ -235,8 +235,8 @@ def test_a_wrong_line_is_a_usage_error(notebook: Any, line: str, message: str) -
         ("%mm_model tree forest --output halv", "did you mean 'halve'?"),
         ("%mm_model mlp net --unbatched --batch-axis 1", "batched=False"),
         ("%mm_run digits_ba", "did you mean 'digits_ab'?"),
-        ("%mm_run digits", "'digits' is no pipeline: it is a DataFrame"),
-        ("%mm_inspect mlp -r digits", "'digits' is no result: it is a DataFrame"),
+        ("%mm_run digits", "'digits' is not a pipeline: it is a DataFrame"),
+        ("%mm_inspect mlp -r digits", "'digits' is not a result: it is a DataFrame"),
         ("%mm_pipeline digits_ba --run", "did you mean 'digits_ab'?"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_script_that_is_run_in_a_notebook_has_its_names(notebook: Any, tmp_pat
     assert notebook.run(f"%run -i {script}").stdout == "[10, 20, 30]\n"
     script.write_text(RUN.replace("photos =", "pictures ="), encoding="utf-8")
     shown = notebook.run(f"%run {script}")  # which goes on after an error
-    assert "nothing has this name; found photos" in shown.stdout
+    assert "nothing is defined with this name; found photos" in shown.stdout
 
 
 def test_functions_of_a_script_work_in_the_cells_after_it(notebook: Any, tmp_path: Path) -> None:

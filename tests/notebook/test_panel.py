@@ -322,11 +322,11 @@ class TestRows:
         arms.rows[0].children[0].value = "cheap"
         assert made.params["arms"] == ("cheap", "b")
         arms.rows[1].children[0].value = "cheap"
-        assert "two arms are named &#x27;cheap&#x27;" in arms.message
+        assert "two branches are named &#x27;cheap&#x27;" in arms.message
         arms.rows[1].children[0].value = "b c"
-        assert "is no name" in arms.message and made.params["arms"] == ("cheap", "b")
+        assert "is not a valid name" in arms.message and made.params["arms"] == ("cheap", "b")
         arms.rows[1].children[-1].click()
-        assert "two arms at least" in arms.message and made.params["arms"] == ("cheap", "b")
+        assert "at least two branches" in arms.message and made.params["arms"] == ("cheap", "b")
         arms.add.click()
         assert made.params["arms"] == ("cheap", "a")
 
@@ -408,7 +408,7 @@ class TestName:
         made, view = session("map")
         for name in ("a b", "", "class", "1"):
             view.name.value = name
-            assert not made.commands and "is no name" in view.message
+            assert not made.commands and "is not a valid name" in view.message
 
     def test_a_refused_one_is_said(self) -> None:
         made, view = session("map")
@@ -464,7 +464,7 @@ class TestInputs:
         wire.select.value = "all but "
         assert "the name of a field" in wire.message and len(made.commands) == 4
         wire.select.value = 'x, "'
-        assert "quotes come in pairs" in wire.message and len(made.commands) == 4
+        assert "a quote is not closed" in wire.message and len(made.commands) == 4
         wire.select.value = ""
         assert made.graph["it"].inputs[0].select is None
 
@@ -533,7 +533,7 @@ class TestSelections:
         view.together.click()
         assert "type a name first" in view.message
         view.name.value = "a b"
-        assert "is no name" in view.message
+        assert "is not a valid name" in view.message
         view.name.value = "both"
         view.together.click()
         expected = {"op": "group", "name": "both", "nodes": ["a", "b"], "gather": "join"}
@@ -545,7 +545,7 @@ class TestSelections:
         nodes = [Node.make(name, "map", ["digits"]) for name in ("a", "b")]
         made = Session(SOURCE, *nodes, groups=(Group("both", ("a", "b")),))
         made.select("b", "a")
-        assert "together called <b>both</b>" in made.panel.several._title.value
+        assert "grouped as <b>both</b>" in made.panel.several._title.value
         made.panel.several.apart.click()
         assert made.commands == [{"op": "ungroup", "name": "both"}]
 

@@ -146,7 +146,7 @@ class TestHowItIsCalled:
     @pytest.mark.parametrize(
         ("field", "text", "said"),
         [
-            ("batch_axis", "first", "not the number of an axis"),
+            ("batch_axis", "first", "is not an axis number"),
             ("output_batch_axis", "(0,", "is not an axis"),
             ("collate", "pda", "did you mean 'pad'?"),
         ],
@@ -347,7 +347,7 @@ class TestFields:
 
     def test_typed_examples(self, form: Form) -> None:
         form.typed("[1, 2")
-        assert "a number, a text in quotes" in form.example.message
+        assert "a number, a string in quotes" in form.example.message
         form.typed('{"x": [1.5]}')
         assert form.example.message == "" and form.example.literal() == {"x": [1.5]}
 

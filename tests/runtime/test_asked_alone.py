@@ -1,4 +1,4 @@
-"""A model that answers from afar is asked for one element a call, and never again for an answer."""
+"""A remote model is asked for one element per call, and never again for an answer."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class TestSplit:
         graph = mm.pipeline('rows | split({"p": 0.5, "q": 0.5}, by="usr")', rows=rows)
         failed = mm.run(graph, max_failed=1).failed
         assert set(failed["error"]) == {"MissingField"}
-        said = "no field 'usr' to go by, neither in the source's element nor in what flows, a "
+        said = "no field 'usr', neither in the source's element nor in the current value, a "
         assert failed["message"].str.startswith(said).all()
 
     def test_a_field_that_a_function_makes(self) -> None:
@@ -164,7 +164,9 @@ class TestSwitch:
         ]
 
     def test_all_wrong_fails_the_run(self) -> None:
-        with pytest.raises(RunError, match="which is no arm; allowed: 'cheap', 'costly'"):
+        with pytest.raises(
+            RunError, match="which is not a branch of this step; allowed: 'cheap', 'costly'"
+        ):
             run('way = rows["x"] | switch(tens, ["cheap", "costly"])')
 
 

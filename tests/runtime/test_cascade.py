@@ -193,7 +193,7 @@ class TestRuns:
         assert run["one"]["prediction"].tolist() == pytest.approx([0.92, 0.0])
         messages = run.failed.set_index("node")["message"]
         assert messages["one"] == "no output"
-        assert messages["two"].str.contains("score gave 2.0 (float)", regex=False).tolist() == [
+        assert messages["two"].str.contains("score returned 2.0 (float)", regex=False).tolist() == [
             True,
             True,
             False,

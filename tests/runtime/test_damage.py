@@ -125,7 +125,7 @@ def flip_unseen(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-SHARD = {cut: "was cut short", empty: "was cut short", flip: "was altered",
+SHARD = {cut: "was truncated", empty: "was truncated", flip: "was altered",
          lengthen: "was altered", Path.unlink: "is missing"}  # fmt: skip
 MANIFEST = {cut: "was altered", flip: "was altered", Path.unlink: "is missing"}
 
@@ -548,7 +548,7 @@ def check_full(found: dict[str, Any]) -> None:
     assert (found["totals"], found["failed"]) == (TOTALS, 0)
     once = found["again"].pop("total")
     assert set(found["again"].values()) == {"read from the cache"}
-    assert once.startswith("always computed: it ")
+    assert once.startswith("not cacheable: it ")
 
 
 @pytest.mark.parametrize("wait", [True, False])

@@ -120,16 +120,16 @@ def test_a_value_that_fails_has_its_function_computed() -> None:
 
     f = mm.depends(value=missing)(lambda x: x)
     for _ in range(2):
-        assert run(f)[1] == "always computed: value= of @mm.depends failed: KeyError: 'REGION'"
+        assert run(f)[1] == "not cacheable: value= of @mm.depends failed: KeyError: 'REGION'"
 
 
 @pytest.mark.parametrize("mark", [mm.pure, mm.depends(value=1)])
 def test_what_is_no_function_is_refused(mark: Callable[[Any], Any]) -> None:
-    with pytest.raises(mm.MMError, match=r"allowed: a function that is made by def or lambda"):
+    with pytest.raises(mm.MMError, match=r"allowed: a function defined with def or lambda"):
         mark(3)
 
 
 @pytest.mark.parametrize("version", [True, 1.5, "", ["1"]])
 def test_a_version_is_a_text_or_a_whole_number(version: Any) -> None:
-    with pytest.raises(mm.ModelError, match="allowed: a text, a whole number, or None"):
+    with pytest.raises(mm.ModelError, match="allowed: a string, a whole number, or None"):
         mm.register("m", lambda batch: batch, framework="python", version=version)

@@ -83,7 +83,7 @@ def test_what_is_below_is_computed_with_it(tmp_path: Path) -> None:
     path.write_text("5")
     changed = run(f, text, double=double)
     assert values(changed, "double") == [12, 14, 16]
-    assert changed.why["double"] == "what flows into it changed (f)"
+    assert changed.why["double"] == "its input changed (f)"
     assert run(f, text, double=double).why["double"] == CACHED
     mm.cache.clear("f")  # and not found under what it is without the file
     path.write_text("1")
@@ -97,7 +97,7 @@ def test_all_that_changed_is_said(tmp_path: Path) -> None:
     run(f, text, g=lambda x: x)
     path.write_text("2")
     why = run(f, text, g=lambda x: -x).why["g"]
-    assert why == "its function g changed and what flows into it changed (f)"
+    assert why == "its function g changed and its input changed (f)"
 
 
 def test_a_missing_file_is_a_dependency(tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_what_drew_random_numbers_is_computed_again(draw: Callable[[], Any]) -> 
     first = run(f)
     second = run(f)
     assert values(first) != values(second)
-    assert second.why["f"].startswith("always computed: ")
-    assert first.why["f"].startswith("always computed: ")
+    assert second.why["f"].startswith("not cacheable: ")
+    assert first.why["f"].startswith("not cacheable: ")
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -240,7 +240,7 @@ def test_what_came_over_the_network_is_reused_in_its_kernel(url: str, version: s
     assert first[0]["f"] != CACHED and first[1]["f"] == CACHED
     assert first[0]["m"] != CACHED and first[1]["m"] == CACHED
     second = other_kernel(url, version)
-    assert second[0]["f"] == "it asks others over the network, in this kernel for the first time"
+    assert second[0]["f"] == "it used the network, for the first time in this kernel"
     assert (second[0]["m"] == CACHED) is (version is not None)
     assert second[1]["f"] == CACHED
 
@@ -253,7 +253,7 @@ def test_a_function_that_writes_is_computed_each_time(tmp_path: Path) -> None:
             file.write("x")
         return x
 
-    assert run(f).why["f"].startswith("always computed: ")
+    assert run(f).why["f"].startswith("not cacheable: ")
     run(f)
     assert path.read_text() == "x" * 6
 
@@ -272,7 +272,7 @@ def test_what_keeps_a_count_is_computed_each_time() -> None:
     for function in (f, rewrites):
         for _ in range(2):
             why = run(function).why["f"]
-            assert why == "always computed: it changes what it keeps from call to call"
+            assert why == "not cacheable: it modifies state that it keeps between calls"
 
 
 def test_what_is_only_read_is_no_reason_to_compute() -> None:

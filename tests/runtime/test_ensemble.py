@@ -71,7 +71,7 @@ def test_mean_refuses_what_is_no_number(label: Any) -> None:
 
 
 def test_stack_makes_no_text_of_a_number() -> None:
-    with pytest.raises(TypeError, match=r"texts and numbers: a 1\.0 .*, b 'cat'"):
+    with pytest.raises(TypeError, match=r"strings and numbers in one array: a 1\.0 .*, b 'cat'"):
         combine.stack({"a": 1.0, "b": "cat"})
     assert combine.stack({"a": "dog", "b": "cat"}).tolist() == ["dog", "cat"]
 
@@ -233,7 +233,7 @@ def test_what_a_member_failed_on_fails(result: mm.Result, kind: str) -> None:
     assert failed["id"].tolist() == ["28", "29"]
     assert set(failed["error"]) == {"MissingOutput"}
     says = failed["message"].iloc[0]
-    assert says.startswith("no output of 'two' for this element: it failed there or was left out")
+    assert says.startswith("no output of 'two' for this element: it failed there or was skipped")
     assert "missing='skip'" in says and "'use rest'" in says
     counts = result.nodes.loc[node, ["elements_in", "failed"]].tolist()
     assert counts == [30, 2]

@@ -77,7 +77,7 @@ def test_why_says_so() -> None:
     ran(False)
     why = ran("b").why
     assert why["b"] == "fresh='b'" and why["a"] == "read from the cache"
-    assert why["both"] == "what flows into it is computed anew (b)"
+    assert why["both"] == "its input is recomputed (b)"
     assert ran(True).why["both"] == "fresh=True"
 
 
@@ -113,12 +113,12 @@ def test_a_node_of_another_graph() -> None:
 
 
 def test_a_node_that_is_not_run() -> None:
-    with pytest.raises(RunError, match="nothing of that name is run"):
+    with pytest.raises(RunError, match="no node with that name is run"):
         ran("both", until="b")
 
 
 def test_a_source_that_is_recorded_anew() -> None:
     made = mm.pipeline("rows | one_more", rows=beam.Create([1, 2]), one_more=one_more)
     ran(False, made)
-    assert "recorded before" in ran("one_more", made).why["rows"]
+    assert "recorded earlier" in ran("one_more", made).why["rows"]
     assert "recorded now" in ran("rows", made).why["rows"]

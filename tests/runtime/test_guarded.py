@@ -75,7 +75,9 @@ def test_a_model_that_gets_a_verdict_is_told_of_once_with_lines_that_work(guard:
     mm.register("guard", guard, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
     (message,), _ = said(TEXT, **names)
-    assert message.startswith("'answer' behind the switch 'switch' got what 'guard' gave, such as ")
+    assert message.startswith(
+        "'answer' behind the switch 'switch' received the output of 'guard', such as "
+    )
     lines = lines_of(message)
     assert lines.count("\n") == 1
     again, result = said(lines, **names)

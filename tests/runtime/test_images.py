@@ -146,12 +146,12 @@ def test_read_takes_both(tmp_path: Path) -> None:
     assert shapes(', mode="L", rotate=False') == ["(4, 8)", "(8, 4)"]
     with pytest.raises(mm.MMError, match='"keep" for an image'):
         shapes(', mode="BGR"')
-    with pytest.raises(mm.MMError, match="True for images upright"):
+    with pytest.raises(mm.MMError, match="True to rotate images"):
         shapes(", rotate=90")
 
 
 def test_they_are_for_images_alone(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
     graph = mm.pipeline(f'read("{tmp_path}/a.csv", mode="RGB") | map(str)')
-    with pytest.raises(mm.MMError, match=r"a\.csv' is no image, so no mode='RGB'"):
+    with pytest.raises(mm.MMError, match=r"a\.csv' is not an image, so no mode='RGB'"):
         mm.run(graph, progress=False)

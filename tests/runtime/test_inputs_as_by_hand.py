@@ -230,5 +230,5 @@ def test_united_frames_whose_ids_coincide_are_refused() -> None:
 
 def test_one_value_for_several_inputs_is_refused_before_the_run() -> None:
     mm.register("m", Weighted())
-    with pytest.raises(GraphError, match="3 inputs, and is given one value"):
+    with pytest.raises(GraphError, match="3 inputs, but receives one value"):
         mm.pipeline('XYZ["a"] | m', XYZ=XYZ)

@@ -488,7 +488,7 @@ def test_a_folder_that_is_too_big_is_never_trusted(
         (tmp_path / "inner" / f"{name}.txt").write_text("1")
     mm.register("m", Folder(str(tmp_path)))
     for _ in range(2):
-        assert why().startswith("always computed: it names the folder")
+        assert why().startswith("not cacheable: it refers to the folder")
 
 
 @pytest.mark.parametrize("text", ["/", ".", "..", "~", "no such file", "/no/such/file", "a\nb"])

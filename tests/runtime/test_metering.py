@@ -214,5 +214,5 @@ def test_batches_by_length_are_refused() -> None:
         def batch_elements_kwargs(self) -> dict[str, Any]:
             return {"length_fn": len}
 
-    with pytest.raises(ModelError, match="batches by length"):
+    with pytest.raises(ModelError, match="batching by length"):
         mm.register("lengths", Lengths())

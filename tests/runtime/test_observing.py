@@ -275,10 +275,10 @@ class TestFiles:
         Path(there).write_text("other")
         assert found.changed() == ""
         Path(missing).touch()
-        assert found.changed() == "the file b.csv that it looked for is there now"
+        assert found.changed() == "the file b.csv that it looked for now exists"
         Path(missing).unlink()
         Path(there).unlink()
-        assert found.changed() == "the file a.csv that it reads is gone"
+        assert found.changed() == "the file a.csv that it reads no longer exists"
 
     def test_what_a_library_makes_of_stamps_is_not_whether_it_is_there(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
@@ -301,7 +301,7 @@ class TestFiles:
         found = seen(read)
         assert found.files[str(folder / "new.csv")] is None
         (folder / "new.csv").touch()
-        assert found.changed() == "the file new.csv that it looked for is there now"
+        assert found.changed() == "the file new.csv that it looked for now exists"
 
     @pytest.mark.parametrize(
         "ask",
@@ -482,10 +482,16 @@ class TestVolatile:
         [
             (lambda: subprocess.run(["true"]), "it starts another process"),
             (lambda: os.system("true"), "it starts another process"),
-            (lambda: os.getpid(), "it asks the system (os.getpid)"),
-            (lambda: resource.getrusage(resource.RUSAGE_SELF), "it asks the system (resource.get"),
-            (lambda: psutil.Process().cpu_times().user, "it asks the system (/proc/"),
-            (lambda: psutil.virtual_memory().available, "it asks the system (/proc/meminfo)"),
+            (lambda: os.getpid(), "it queries the operating system (os.getpid)"),
+            (
+                lambda: resource.getrusage(resource.RUSAGE_SELF),
+                "it queries the operating system (resource.get",
+            ),
+            (lambda: psutil.Process().cpu_times().user, "it queries the operating system (/proc/"),
+            (
+                lambda: psutil.virtual_memory().available,
+                "it queries the operating system (/proc/meminfo)",
+            ),
             (lambda: importlib.util.find_spec("hunted"), "a module that is not there (hunted)"),
             (lambda: socket.gethostname(), "it asks for the name of the machine"),
             (lambda: ctypes.CDLL("libc.so.6").time(None), "through ctypes"),
@@ -511,7 +517,7 @@ class TestVolatile:
             return recorded(known, record=record).observed().volatile
 
         assert look({known.__code__, helper.__code__}) == ""
-        assert look({known.__code__}) == "it ran code that cannot be followed (helper)"
+        assert look({known.__code__}) == "it ran code that cannot be tracked (helper)"
         assert look(None) == ""
 
     def test_only_the_users_code_looks_for_modules_that_are_missing(
@@ -535,7 +541,7 @@ class TestVolatile:
         found = seen(lambda: importlib.util.find_spec("own_found") is not None)
         assert (found.volatile, found.changed()) == ("", "")
         (tmp_path / "own_found.py").unlink()
-        assert found.changed() == "the file own_found.py that it reads is gone"
+        assert found.changed() == "the file own_found.py that it reads no longer exists"
 
     def test_what_a_function_does_last_is_seen(self) -> None:
         def late() -> float:
@@ -770,7 +776,7 @@ class TestNothingElse:
 
         closed = Closed()
         record = recorded(lambda: closed is None)
-        assert record.unwatched == ["what it can reach could not be followed: RuntimeError"]
+        assert record.unwatched == ["what it can reach could not be tracked: RuntimeError"]
 
     def test_a_record_that_nobody_has_filled_says_so(self) -> None:
         assert not Record().complete

@@ -46,7 +46,7 @@ class TestChildren:
             (pd.DataFrame({"a": [1]}), r"returned one DataFrame: .*to_dict\(\"records\"\)"),
             (pd.Series([1]), r"returned one Series: .*tolist\(\)"),
             ({"b", "a"}, r"returned one set: .*sorted\(items\)"),
-            (None, r"returned None: .*\[\] for no element"),
+            (None, r"returned None: .*\[\] for no elements"),
             (3, "returned one int"),
         ],
     )
@@ -132,7 +132,7 @@ class TestKindsOfData:
             ({"train": {"a": [1]}}, r"'train' is a dict; .*"),
             ({1: [1], "1": [2]}, "two columns have one name"),
             ({"b", "a"}, "is a set; allowed: a DataFrame, Series"),
-            (iter([1]), "is a list_iterator, which can be read once only"),
+            (iter([1]), "is a list_iterator, which can be read only once"),
             (np.ma.array([1]), "masked"),
         ],
     )
@@ -188,7 +188,7 @@ class TestGenerators:
         list(xs)
         with pytest.raises(RunError, match="used up before") as caught:
             read(xs)
-        assert "make it anew" in str(caught.value.remedy)
+        assert "create it again" in str(caught.value.remedy)
 
     def test_used_up_elsewhere_after_a_part_was_read(self) -> None:
         xs = (n for n in range(3))

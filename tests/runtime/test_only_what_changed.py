@@ -327,8 +327,8 @@ def test_what_cannot_be_known_is_always_computed_and_all_that_is_below_it() -> N
         assert computed(result) == {"told", "later"} | (
             {"data", "one", "other"} if not turn else set()
         )
-        assert result.why["told"] == "always computed: clocked reads the clock (time.time)"
-        assert result.why["later"].startswith("always computed: told above it: clocked reads the")
+        assert result.why["told"] == "not cacheable: clocked reads the clock (time.time)"
+        assert result.why["later"].startswith("not cacheable: told above it: clocked reads the")
         seen.add(result["told"]["value"][0][1])
     assert len(seen) == 2
 
@@ -363,7 +363,7 @@ def test_a_global_that_changes_while_it_is_read() -> None:
     assert mm.run(graph)["meets"]["value"].tolist() == [1, 2, 3]
     again = mm.run(graph)
     assert again["meets"]["value"].tolist() == [4, 5, 6]
-    assert again.why["meets"].startswith("always computed: ")
+    assert again.why["meets"].startswith("not cacheable: ")
 
 
 def after_what_was_met(prediction: Any) -> float:

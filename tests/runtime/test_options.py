@@ -187,8 +187,8 @@ class TestEnvVars:
         assert run("m", [2.0])["m"]["prediction"].tolist() == [10.0]
 
     def test_that_cannot_be(self) -> None:
-        assert "text by name" in refused(env_vars={"A": 1})
-        assert "text by name" in refused(env_vars={"A=B": "1"})
+        assert "strings by name" in refused(env_vars={"A": 1})
+        assert "strings by name" in refused(env_vars={"A=B": "1"})
         assert "a dict of values by name" in refused(env_vars="A")
 
 
@@ -236,11 +236,11 @@ class TestSharing:
         ({"batchsize": 4}, "batchsize=4: it has no such option"),
         ({"batchsize": 4}, "did you mean 'batch_size'"),
         ({"target": toys.OwnHandler(), "model_class": toys.Scale}, "before it is registered"),
-        ({"target": toys.OwnHandler(), "device": "GPU"}, "given its device itself"),
+        ({"target": toys.OwnHandler(), "device": "GPU"}, "set the device on the Beam handler"),
         ({"target": LinearRegression().fit([[1.0]], [1.0]), "device": "GPU"}, "allowed: 'CPU'"),
         ({"preprocess": 5}, "preprocess=5; allowed: a function"),
         ({"postprocess": "softmax"}, "postprocess='softmax'; allowed: 'argmax', a function"),
-        ({"output": "argmax", "postprocess": "argmax"}, "two names for the same"),
+        ({"output": "argmax", "postprocess": "argmax"}, "are the same option"),
         ({"preprocess": (x for x in "ab").__next__}, "cannot be pickled"),
     ],
     ids=lambda value: " ".join(value),

@@ -52,7 +52,7 @@ def test_the_key_is_that_of_the_pair_and_the_model_gets_the_value(options: str) 
 
 def test_what_is_known_beforehand_decides() -> None:
     said = repr(mm.explain(mm.pipeline(f"d | {KEYED % ', max_models=1'}", d=PAIRS)))
-    assert "7 elements as they come take 2 loads, grouped 2" in said
+    assert "7 elements in arrival order take 2 loads, grouped 2" in said
 
 
 def test_text_round_trip_and_words() -> None:
@@ -141,7 +141,7 @@ def test_what_is_not_known_beforehand_fails_alone() -> None:
     text = f"d | flat_map(mixed) | {KEYED % ''}"
     result = mm.run(mm.pipeline(text, d=[1], mixed=mixed), progress=False, max_failed=1.0)
     assert list(result["keyed"]["key"]) == ["KEY_1"]
-    assert "is no (key, value) pair" in result.failed["message"][0]
+    assert "is not a (key, value) pair" in result.failed["message"][0]
 
 
 def mixed(value: Any) -> list[Any]:

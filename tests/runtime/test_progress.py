@@ -307,7 +307,7 @@ def test_a_run_in_the_background(held: Graph) -> None:
     with pytest.raises(TimeoutError) as caught:
         running.result(timeout=0.05)
     assert isinstance(caught.value, RunError)
-    assert "not over after 0.05 s and goes on: data 3, hold 0" in str(caught.value)
+    assert "has not finished after 0.05 s and continues: data 3, hold 0" in str(caught.value)
     assert ".cancel() stops it" in str(caught.value)
     toys.GATE.release.set()
     result = running.result(timeout=60)
@@ -352,7 +352,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(held: Graph) -> None:
     finally:
         timer.join()
         signal.signal(signal.SIGINT, before)
-    assert "stopped waiting; the run goes on: data 3, hold 0" in str(caught.value)
+    assert "stopped waiting; the run continues: data 3, hold 0" in str(caught.value)
     assert not running.done
     toys.GATE.release.set()
     assert len(running.result(timeout=60)["hold"]) == 3

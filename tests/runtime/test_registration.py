@@ -299,8 +299,8 @@ class TestRefusedFiles:
         ({"input": []}, "the name of a field"),
         ({"output": "softmax"}, "'argmax', a function, or None"),
         ({"output": (x for x in "ab").__next__}, "cannot be pickled"),
-        ({"model_class": toys.Scale}, "go with a state-dict file"),
-        ({"model_params": {"factor": 1}}, "go with a state-dict file"),
+        ({"model_class": toys.Scale}, "apply to a state-dict file"),
+        ({"model_params": {"factor": 1}}, "apply to a state-dict file"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -45,7 +45,7 @@ def test_what_is_no_model_is_named_and_models_are_listed_shortly(models: Any, ta
     with pytest.raises(ModelError) as error:
         mm.register("m", target)
     said = str(error.value)
-    assert "it is no model" in said and "any object with predict" in said
+    assert "it is not a model" in said and "any object with predict" in said
     assert "wrap it" not in said and len(said) < 320
 
 

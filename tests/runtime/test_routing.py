@@ -111,7 +111,10 @@ def test_a_switch_goes_by_the_name_of_an_arm() -> None:
     ("value", "says"),
     [
         ("cheep", r"gave 'cheep' \(str\).*allowed: 'cheap', 'costly'; did you mean 'cheap'\?"),
-        (True, r"gave True \(bool\), which is no arm; allowed: 'cheap', 'costly'$"),
+        (
+            True,
+            r"gave True \(bool\), which is not a branch of this step; allowed: 'cheap', 'costly'$",
+        ),
         (None, r"gave None"),
         (np.zeros(3), r"gave array"),
     ],

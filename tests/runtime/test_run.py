@@ -363,7 +363,7 @@ def test_one_run_at_a_time() -> None:
     thread.start()
     try:
         assert toys.GATE.started.wait(60)
-        with pytest.raises(RunError, match="another run is going on"):
+        with pytest.raises(RunError, match="another run is already in progress"):
             mm.run(chain([1]))
     finally:
         toys.GATE.release.set()
@@ -432,7 +432,7 @@ print(len(logging.getLogger().handlers))
     ("graph", "options", "says"),
     [
         ("data | plus", {}, "a pipeline's text is not a graph yet"),
-        (3, {}, "a graph is run, not 3"),
+        (3, {}, "expected a graph, not 3"),
         (chain([1]), {"runner": "dataflow"}, "runner='dataflow'; allowed: a Beam runner"),
         (chain([1]), {"options": 3}, "options=3; allowed: Beam's PipelineOptions or a dict"),
     ],

@@ -364,7 +364,7 @@ def test_an_id_of_a_file_that_came_before_fails(tmp_path: Path) -> None:
     result = mm.run(mm.pipeline(f"read({str(path)!r}, id='k')"))
     assert result["read"]["id"].tolist() == [str(row) for row in range(19)]
     assert result.failed["id"].tolist() == [f"{path}#19"]
-    assert "k '18' is not the first" in result.failed["message"][0]
+    assert "duplicate k '18'; ids must be unique" in result.failed["message"][0]
 
 
 class TestCopies:
@@ -513,7 +513,7 @@ class TestBlocks:
         np.save(path, np.arange(10))
         plan = sources.plan_path(str(path), None).first(8)
         np.save(path, np.arange(5))
-        with pytest.raises(RunError, match=r"a\.npy.*5 rows; when it was looked at, it had 8"):
+        with pytest.raises(RunError, match=r"a\.npy.*5 rows; when it was first read, it had 8"):
             files(plan)
 
     def test_a_file_that_is_gone_says_so(self, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class TestDifferences:
             f"computed again: what was stored of {node} above it differed from what that gives now"
         )
         (warned,) = said.warned
-        assert warned.startswith(f"node {node!r}: what the cache held of it differed")
+        assert warned.startswith(f"node {node!r}: its cached output differed")
         assert counts() == (before[0] + 1, before[1] + 1)
         again = Said(text, **names)
         assert set(again.result.why.values()) == {CACHED} and again.warned == []

@@ -94,7 +94,7 @@ def test_a_draft_with_a_damaged_shard_or_meta_is_refused(store: Store) -> None:
         draft.commit({"node": object()})
     shard = next(draft.path.glob("*.shard"))
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(Damaged, match="was cut short"):
+    with pytest.raises(Damaged, match="was truncated"):
         draft.commit({})
     assert store.find(["3"]) == {}
 
@@ -150,8 +150,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "pickle": (lambda e: _flip(_shard(e), 80), "shard was altered"),
     "buffer": (lambda e: _flip(_shard(e), -200), "shard was altered"),
     "checksum": (lambda e: _flip(_shard(e), -2), "shard was altered"),
-    "cut": (lambda e: _cut(_shard(e), 0.5), "shard was cut short"),
-    "empty": (lambda e: _cut(_shard(e), 0), "shard was cut short"),
+    "cut": (lambda e: _cut(_shard(e), 0.5), "shard was truncated"),
+    "empty": (lambda e: _cut(_shard(e), 0), "shard was truncated"),
     "longer": (lambda e: _shard(e).write_bytes(_shard(e).read_bytes() + b"x"), "shard was altered"),
     "deleted": (lambda e: _shard(e).unlink(), "shard is missing"),
     "another": (lambda e: _swap(e), "shard was altered"),
@@ -474,7 +474,7 @@ def test_a_folder_that_others_can_write(tmp_path: Path, mode: int, inner: str) -
     Store(tmp_path / "cache", PLENTY)
     (tmp_path / "cache" / inner).chmod(mode)
     said = refused(tmp_path / "cache")
-    assert f"can be written by others (mode {mode:o})" in said and "chmod 700" in said
+    assert f"is writable by others (mode {mode:o})" in said and "chmod 700" in said
     (tmp_path / "cache" / inner).chmod(0o755)
     Store(tmp_path / "cache", PLENTY)
 

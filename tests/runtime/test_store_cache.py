@@ -86,8 +86,8 @@ def test_clear_says_what_stays_and_why(cache: Cache) -> None:
     freed = cache.clear("mlp")
     assert freed == sizes["mlp"] and freed.kept == held.bytes
     assert repr(freed) == (
-        f"{freed:d} bytes freed; {held.bytes} bytes stay, "
-        "since results in this or another kernel use them"
+        f"{freed:d} bytes freed; {held.bytes} bytes are "
+        "kept, since results in this or another kernel use them"
     )
     assert set(cache.entries["node"]) == {"mlp", "tree"}
     assert repr(cache.clear("tre")) == (

@@ -154,8 +154,8 @@ def test_what_a_stream_cannot_do_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "options", "says"),
     [
-        (beam.Map(str), {}, "source 'rows' is a ParDo, which gives no elements"),
-        (beam.Create([1]), {"limit": 3}, "of which there is no first element"),
+        (beam.Map(str), {}, "source 'rows' is a ParDo, which produces no elements"),
+        (beam.Create([1]), {"limit": 3}, "limit= is not supported for Beam transforms"),
     ],
 )
 def test_what_is_no_source(value: Any, options: dict[str, Any], says: str) -> None:

@@ -71,7 +71,7 @@ def test_a_recording_is_used_again_and_the_nodes_below_it_are_not_computed() -> 
     first = run(events=events)
     assert first.why["events"].endswith(f"; recorded now: {said}")
     again = run(events=events)
-    assert again.why["events"] == (f"read from the cache; recorded before, in this kernel: {said}")
+    assert again.why["events"] == (f"read from the cache; recorded earlier in this kernel: {said}")
     assert all(again.nodes["cached"])
     longer = run(f"{TEXT}\nlast = m | plus", events=events, plus=plus)
     assert [name for name in longer if not longer.nodes["cached"][name]] == ["last"]
@@ -138,7 +138,7 @@ def test_a_limit_ends_a_recording_which_is_enough_for_as_many() -> None:
     result = run("events | double", events=events, limit=5)
     assert len(result["double"]) == 5
     assert result.why["events"].endswith("recorded now: 5 elements, until limit=5 was reached")
-    assert "recorded before" in run("events | double", events=events, limit=3).why["events"]
+    assert "recorded earlier" in run("events | double", events=events, limit=3).why["events"]
     more = run("events | double", events=events, limit=6)
     assert "recorded now: 6" in more.why["events"] and len(more["double"]) == 6
 
@@ -162,7 +162,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_was_recorded() -> None:
     finally:
         thread.join()
         signal.signal(signal.SIGINT, before)
-    assert isinstance(caught.value, RunError) and "go on with these" in str(caught.value)
+    assert isinstance(caught.value, RunError) and "continue with these" in str(caught.value)
     result = run("events | double", events=events)
     assert len(result["double"]) > 3
     assert result.why["events"].endswith("until you stopped it")
@@ -178,7 +178,7 @@ def test_a_source_that_fails_says_so() -> None:
     broken = beam.Create([1]) | beam.Map(lambda x: 1 / 0)
     with pytest.raises(RunError, match="source 'events' cannot be read: .*division by zero"):
         run("events | double", events=broken)
-    with pytest.raises(RunError, match="source 'events' is a ParDo, which gives no elements"):
+    with pytest.raises(RunError, match="source 'events' is a ParDo, which produces no elements"):
         run("events | double", events=beam.Map(str))
 
 
@@ -188,7 +188,7 @@ def test_ids_that_come_again_fail() -> None:
     assert list(result["double"]["id"]) == ["a", "b", "c"]
     assert list(result.failed["node"]) == ["events", "events"]
     messages = " ".join(result.failed["message"])
-    assert "k 'a' is not the first" in messages and "no field 'k'" in messages
+    assert "duplicate k 'a'; ids must be unique" in messages and "no field 'k'" in messages
 
 
 def test_a_stream_is_written_into_one_file(tmp_path: Any) -> None:

@@ -46,7 +46,7 @@ def array(size: int) -> Callable[[], Any]:
 
 
 def names(warm: WarmModels) -> list[str]:
-    """What is warm, the latest used first."""
+    """What is warm, most recently used first."""
     return list(warm.table.index)
 
 
@@ -283,7 +283,7 @@ def test_what_a_run_uses_goes_after_it(warm: WarmModels) -> None:
     answer = warm.unload()
     assert (answer.models, answer.later, answer.freed_bytes) == ((), ("mlp",), 0)
     assert repr(answer) == "mlp is in use by a run and goes when it ends"
-    assert "in use, goes after that" in repr(warm)
+    assert "in use, unloaded afterwards" in repr(warm)
     assert loan.model.nbytes == 10
     with warm.get("k", "mlp", array(10)) as other:
         assert other.model is loan.model
@@ -349,7 +349,7 @@ def test_the_budget(warm: WarmModels) -> None:
 
 def test_it_shows_as_a_table(warm: WarmModels) -> None:
     warm.budget = "1GB"
-    empty = "no models are warm; a run keeps those it loads, up to 1.0 GB"
+    empty = "no models are loaded; a run keeps the models that it loads, up to 1.0 GB"
     assert repr(warm) == empty and warm._repr_html_() == f"<p>{empty}</p>"
     assert list(warm.table.columns) == list(WarmModels().table.columns)
     warm.get("a", "a", array(1500)).release()
@@ -358,7 +358,7 @@ def test_it_shows_as_a_table(warm: WarmModels) -> None:
         "model  bytes    device  state",
         "<b>    20.0 MB  CPU     in use",
         "a      1.5 kB   CPU     warm",
-        "20.0 MB of at most 1.0 GB, the latest used first",
+        "20.0 MB of at most 1.0 GB, most recently used first",
     ]
     html = warm._repr_html_()
     assert "&lt;b&gt;" in html and "<b>" not in html and "20.0 MB of at most 1.0 GB" in html

@@ -222,7 +222,7 @@ class TestKinds:
         ],
     )
     def test_parquet_cuts_no_date(self, values: list[Any]) -> None:
-        with pytest.raises(RunError, match="parquet would hold"):
+        with pytest.raises(RunError, match="parquet would store"):
             written(values, "parquet")
 
 
@@ -339,7 +339,7 @@ class TestFiles:
         ("error", "says"),
         [
             (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
-            (PermissionError(errno.EACCES, "Permission denied"), "folder in which you may"),
+            (PermissionError(errno.EACCES, "Permission denied"), "folder in which you can"),
             (OSError(errno.ESTALE, "Stale file handle"), "still there"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Results of small runs for the tests of the analysis room, on a store in memory."""
+"""Results of small runs for the tests of the results package, on a store in memory."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_tooltips_hold_what_the_boxes_have_no_room_for() -> None:
     assert any(text.endswith("…") and name.startswith(text[:-1]) for text in texts(drawing))
     assert any(f"map({name})" in title and "in both" in title for title in titles(drawing))
     assert any("joined by id" in title for title in titles(drawing))
-    assert any("each element as it comes" in title for title in titles(drawing))
+    assert any("each element separately" in title for title in titles(drawing))
 
 
 def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:

@@ -139,7 +139,9 @@ def test_a_step_is_put_where_it_is_wanted_or_below_what_stands_there() -> None:
 def test_what_cannot_be_added_is_refused() -> None:
     assert refusal("", "add", kind="modle").problems[0].nearest == "model"
     assert refusal("", "add", kind="map", params={"functoin": "f"}).problems[0].nearest
-    assert "cannot be that" in refusal("", "add", kind="map", params={"function": 3}).message
+    assert (
+        "cannot have this value" in refusal("", "add", kind="map", params={"function": 3}).message
+    )
     assert "'at'" in refusal("", "add", kind="map", at=[1]).message
     assert "'at'" in refusal("", "add", kind="map", at=[1, float("nan")]).message
     assert "'kind'" in refusal("", "add").message
@@ -217,7 +219,9 @@ def test_a_wire_carries_a_field_and_a_key() -> None:
     assert '[a["p"], b] | vote()' in text_after(JOINED, "wire", **wire, select="p")
     mean = {**wire, "target": "mean"}
     assert "both | mean()" in text_after(JOINED, "wire", **mean)
-    assert "key b already" in refusal(JOINED, "wire", **wire, label="b").message
+    assert (
+        "already has an input with the key b" in refusal(JOINED, "wire", **wire, label="b").message
+    )
     assert "joins nothing" in refusal("d | m", "wire", source="d", target="m", label="k").message
     assert "no wire from d to m" in refusal("d\n... | m", "wire", source="d", target="m").message
     assert "'select'" in refusal("d | m", "wire", source="d", target="m", select=3).message
@@ -226,7 +230,7 @@ def test_a_wire_carries_a_field_and_a_key() -> None:
 def test_a_plugged_wire_must_leave_keys_that_differ() -> None:
     text = JOINED + "\nk = rows | m3"
     fields = {"source": "k", "port": None, "target": "mean", "old": ["b", None, "mean"]}
-    assert "key k already" in refusal(text, "connect", **fields).message
+    assert "already has an input with the key k" in refusal(text, "connect", **fields).message
     fields["old"] = ["a", None, "mean"]
     assert "[k, b] | mean()" in text_after(text, "connect", **fields)
     assert after(text, "connect", **fields).graph["mean"].inputs[0] == Input("k")
@@ -238,9 +242,11 @@ def test_several_inputs_are_joined_or_united() -> None:
     text = "a = rows | m1\nb = rows | m2\n[a, b] | map(f)"
     assert "{a, b} | map(f)" in text_after(text, "gather", node="f", gather="union")
     assert after(text, "gather", node="f", gather="join").graph == made(text).graph
-    assert "not several" in refusal(text, "gather", node="a", gather="join").message
-    assert "no such way" in refusal(text, "gather", node="f", gather="mix").message
-    assert "are joined" in refusal(JOINED, "gather", node="vote", gather="union").message
+    assert (
+        "does not have several inputs" in refusal(text, "gather", node="a", gather="join").message
+    )
+    assert "unknown gather mode" in refusal(text, "gather", node="f", gather="mix").message
+    assert "must be joined" in refusal(JOINED, "gather", node="vote", gather="union").message
     arms = SPLIT + "\n{s.a, s.b} | map(f)"
     assert "two outputs of s" in refusal(arms, "gather", node="f", gather="join").message
 
@@ -280,10 +286,10 @@ def test_a_name_is_changed_where_it_is_free() -> None:
     [
         ("a", "b", "there is a b already"),
         ("a", "both", "there is a both already"),
-        ("a", "for", "'for' is no name"),
-        ("a", "2x", "'2x' is no name"),
+        ("a", "for", "'for' is not a valid name"),
+        ("a", "2x", "'2x' is not a valid name"),
         ("c", "d", "no such node"),
-        ("b", "k", "mean has an input under the key k already"),
+        ("b", "k", "mean already has an input with the key k"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(old: str, new: str, why: str) -> None:
@@ -294,7 +300,10 @@ def test_steps_are_grouped_and_ungrouped() -> None:
     text = after(JOINED, "group", name="g", nodes=["vote", "mean"], gather="union")
     assert text.graph.groups[-1] == Group("g", ("vote", "mean"), "union")
     assert after(JOINED, "ungroup", name="both").graph.groups == ()
-    assert "two steps" in refusal(JOINED, "group", name="g", nodes=["a"], gather="join").message
+    assert (
+        "two or more steps"
+        in refusal(JOINED, "group", name="g", nodes=["a"], gather="join").message
+    )
     assert "already" in refusal(JOINED, "group", name="a", nodes=["a", "b"], gather="join").message
     assert "no group" in refusal(JOINED, "ungroup", name="a").message
     wrong = refusal(JOINED, "group", name="g", nodes=["a", "q"], gather="join")
@@ -362,7 +371,7 @@ def test_pins_follow_the_arms() -> None:
     assert document.graph["split"]["pin"] == ((("1",), "c"), (("2",), "b"))
     assert not faults(document.graph)
     pinned = refusal(text, "configure", node="split", params={"pin": [[["1"], "z"]]})
-    assert "names no arm" in pinned.message
+    assert "names an unknown branch" in pinned.message
 
 
 def test_values_that_cannot_be_are_refused() -> None:
@@ -551,7 +560,7 @@ def test_incomplete_text_is_read_with_what_is_missing() -> None:
     assert reading.graph is not None
     assert dict(reading.graph["cascade"].params) == {"small": "mlp"}
     where = [(p.message, p.line) for p in reading.problems]
-    assert ("nothing flows into this model step", 1) in where
+    assert ("this model step has no input", 1) in where
     assert ("map needs 'function'", 2) in where
     assert texts.read("", NAMES).graph == texts.read("# note", NAMES).graph == Graph()
     assert (
@@ -563,12 +572,12 @@ def test_incomplete_text_is_read_with_what_is_missing() -> None:
     ("text", "why"),
     [
         ("rows |", "not a pipeline's line"),
-        ("rows | nothing", "no model or function has this name"),
-        ("...", "nothing stands here"),
-        ("x = ...", "nothing stands here"),
+        ("rows | nothing", "no model or function with this name"),
+        ("...", "a step is missing here"),
+        ("x = ...", "a step is missing here"),
         ("rows | ...", "this cannot be a step"),
-        ("rows | split(mlp=0.5, tree=0.6)", "'arms' of split cannot be that"),
-        ("rows | split(mlp=..., tree=0.5)", "this cannot be a value here"),
+        ("rows | split(mlp=0.5, tree=0.6)", "'arms' of split cannot have this value"),
+        ("rows | split(mlp=..., tree=0.5)", "this is not a valid value here"),
         ("[rows, rows] | vote()", "the same input twice"),
         ('rows | write("p.csv") | mlp', "nothing can follow a write"),
         ("rows | mlp | source(rows)", "a source starts a line"),
@@ -586,7 +595,7 @@ def test_text_that_says_no_graph_says_why(text: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("text", "column", "remedy"),
     [
-        ("... | mlp", 1, "write what flows in: data | step"),
+        ("... | mlp", 1, "write the input: data | step"),
         ("rows | map(...)", 12, "write the name of a function"),
         ("rows | cascade(mlp, tree, below=...)", 33, "write a confidence from 0 to 1"),
     ],
@@ -595,7 +604,7 @@ def test_a_pipeline_that_is_to_run_takes_no_gap(text: str, column: int, remedy: 
     with pytest.raises(GraphError) as error:
         parse(text, NAMES)
     (problem,) = error.value.problems
-    assert problem.message == "'...' stands for what is not there yet"
+    assert problem.message == "'...' is a placeholder for a missing part"
     assert (problem.line, problem.column) == (1, column)
     assert error.value.remedy == remedy
 

@@ -38,16 +38,16 @@ def test_there_are_cases_of_every_reason_and_operation() -> None:
     said = " ".join(case["refusal"] or "" for case in CONNECTIONS)
     reasons = (
         "there is no step",
-        "is data: nothing flows into it",
-        "reads files: nothing flows into it",
+        "is data: it cannot have an input",
+        "reads files: it cannot have an input",
         "cannot feed itself",
-        "would go in a circle",
-        "has this input already",
+        "would create a cycle",
+        "already has this input",
         "nothing can follow",
         "has several outputs",
         "has no output",
         "joins s already",
-        "has an input under the key",
+        "already has an input with the key",
     )
     assert [reason for reason in reasons if reason not in said] == []
     done = {case["command"]["op"] for case in OPERATIONS}

@@ -647,7 +647,7 @@ UNKNOWN = {
         "f reads the clock (pd.Timestamp.now)"
     ),
     "import torch\ndef f(x): return torch.get_num_threads()": (
-        "f differs from process to process (torch.get_num_threads)"
+        "f depends on the process (torch.get_num_threads)"
     ),
     "import torch\ndef f(x): return torch.initial_seed()": (
         "f draws random numbers (torch.initial_seed)"
@@ -696,14 +696,14 @@ UNKNOWN = {
     "from pathlib import Path\ndef f(x): return Path(x).read_text()": "f opens files (read_text)",
     "import os\ndef f(x): return os.environ['A']": "f reads the environment (os.environ)",
     "from os import environ\ndef f(x): return environ['A']": "f reads the environment (os.environ)",
-    "import requests\ndef f(x): return requests.get(x)": "f talks to the network (requests.get)",
+    "import requests\ndef f(x): return requests.get(x)": "f uses the network (requests.get)",
     "import subprocess\ndef f(x): return subprocess.run(x)": (
         "f starts other processes (subprocess.run)"
     ),
     "import threading as t\ndef f(x): t.Thread(target=f).start()": "f uses threads (t.Thread)",
-    "def f(x): return hash(x)": "f differs from process to process (hash)",
-    "def f(x): return eval(x)": "f runs code that cannot be read (eval)",
-    "def f(x): return input()": "f asks the user (input)",
+    "def f(x): return hash(x)": "f depends on the process (hash)",
+    "def f(x): return eval(x)": "f runs code that cannot be analyzed (eval)",
+    "def f(x): return input()": "f reads user input (input)",
     "f = open": "it opens files (open)",
     "def f(x):\n import mm_not_there\n": "f imports mm_not_there, which is not loaded yet",
     "def g(x): return open(x)\ndef f(x): return g(x)": "f calls g, which opens files (open)",
@@ -717,28 +717,28 @@ UNKNOWN = {
         "A.__call__ reads the clock (time.time)"
     ),
     "import threading\ndef m():\n l = threading.Lock()\n def f(x): return l\n return f\nf = m()": (
-        "f closes over a lock, which cannot be taken apart"
+        "f closes over a lock, which cannot be fingerprinted"
     ),
     "import threading\nl = threading.RLock()\ndef f(x): return l": (
-        "f uses a lock, which cannot be taken apart"
+        "f uses a lock, which cannot be fingerprinted"
     ),
     "import threading\nl = {'a': [threading.Thread()]}\ndef f(x): return l": (
-        "f uses a thread, which cannot be taken apart"
+        "f uses a thread, which cannot be fingerprinted"
     ),
     "g = (n for n in 'ab')\ndef f(x): return next(g)": (
-        "f uses a generator, which cannot be taken apart"
+        "f uses a generator, which cannot be fingerprinted"
     ),
-    "g = zip('ab')\ndef f(x): return next(g)": "f uses an iterator, which cannot be taken apart",
+    "g = zip('ab')\ndef f(x): return next(g)": "f uses an iterator, which cannot be fingerprinted",
     "open_file = open('/dev/null')\ndef f(x): return open_file": (
-        "f uses an open file, which cannot be taken apart"
+        "f uses an open file, which cannot be fingerprinted"
     ),
     "import socket\nconnected = socket.socket()\ndef f(x): return connected": (
-        "f uses a socket, which cannot be taken apart"
+        "f uses a socket, which cannot be fingerprinted"
     ),
     "import sqlite3\nconnected = sqlite3.connect('')\ndef f(x): return connected": (
         "f opens files (connected)"
     ),
-    "import threading\nf = [threading.Lock()]": "it holds a lock, which cannot be taken apart",
+    "import threading\nf = [threading.Lock()]": "it holds a lock, which cannot be fingerprinted",
 }
 KNOWN = [
     "import pandas as pd\ndef f(x): return pd.Series({'today': x})",
@@ -935,7 +935,7 @@ def test_a_reason_may_be_missing() -> None:
     found = identities(
         step(function="f"), Behind({"rows": Identity(None)}, {"f": Identity("1")}, {})
     )
-    assert found["n"].reason == "rows above it: it cannot be known"
+    assert found["n"].reason == "rows above it: it cannot be fingerprinted"
 
 
 def test_what_changed_in_words() -> None:
@@ -943,7 +943,7 @@ def test_what_changed_in_words() -> None:
     before = same(chain(crop))
     after = same(chain(crop), f="other")
     assert changes(before["crop"], after["crop"]) == "its function f changed"
-    assert changes(before["last"], after["last"]) == "what flows into it changed (crop)"
+    assert changes(before["last"], after["last"]) == "its input changed (crop)"
     assert changes(before["rows"], after["rows"]) == "nothing changed"
     data = same(chain(crop), rows="other")
     assert changes(before["rows"], data["rows"]) == "its data rows changed"
@@ -952,7 +952,7 @@ def test_what_changed_in_words() -> None:
     both = same(chain(Node.make("crop", "filter", ["rows"], function="g")))
     assert changes(before["crop"], both["crop"]) == "its step changed and its function g changed"
     unknown = Identity(None, "f opens files (open)")
-    assert changes(before["crop"], unknown) == "always computed: f opens files (open)"
+    assert changes(before["crop"], unknown) == "not cacheable: f opens files (open)"
 
 
 def test_what_changed_among_several_inputs() -> None:
@@ -962,8 +962,8 @@ def test_what_changed_among_several_inputs() -> None:
         return same(Graph((Node.make("rows", "source", data="rows"), *models, vote)))
 
     before = voted("a", "b", "c")["vote"]
-    assert changes(before, voted("a", "b")["vote"]) == "what flows into it changed (c)"
-    assert changes(before, voted("a", "b", "d")["vote"]) == "what flows into it changed (d)"
+    assert changes(before, voted("a", "b")["vote"]) == "its input changed (c)"
+    assert changes(before, voted("a", "b", "d")["vote"]) == "its input changed (d)"
     assert changes(before, voted("b", "a", "c")["vote"]) == "the order of its inputs changed"
 
 

@@ -113,14 +113,14 @@ def test_order_puts_inputs_first(graph: Graph) -> None:
     ("node", "message"),
     [
         (Node.make("x", "modl", ["rows"]), "no such kind of step; found 'modl'"),
-        (Node.make("x", "model", ["rows"], model="1"), "'model' of model cannot be that"),
+        (Node.make("x", "model", ["rows"], model="1"), "'model' of model cannot have this value"),
         (Node.make("x", "model", ["rows"]), "model needs 'model'"),
         (Node.make("x", "model", ["rows"], model="m", modell=1), "has no parameter 'modell'"),
-        (Node.make("x", "model", ["rwos"], model="m"), "its input is no node of this graph"),
-        (Node.make("x", "model", model="m"), "nothing flows into this model step"),
-        (Node.make("x", "model", ["rows", "b"], model="m"), "not said how they come together"),
+        (Node.make("x", "model", ["rwos"], model="m"), "its input is not a node of this graph"),
+        (Node.make("x", "model", model="m"), "this model step has no input"),
+        (Node.make("x", "model", ["rows", "b"], model="m"), "several inputs without a gather mode"),
         (Node.make("x", "model", ["rows"], "union", model="m"), "a union has two inputs or more"),
-        (Node.make("x", "model", ["rows"], "blend", model="m"), "no such way to gather"),  # type: ignore[arg-type]
+        (Node.make("x", "model", ["rows"], "blend", model="m"), "unknown gather mode"),  # type: ignore[arg-type]
         (Node.make("x", "vote", ["rows"]), "vote combines several outputs"),
         (Node.make("x", "read", ["rows"], path="p"), "a read starts a line"),
         (Node.make("x", "map", [Input("rows", "a")], function="f"), "'rows' has one output"),
@@ -166,8 +166,8 @@ def test_nothing_follows_a_write() -> None:
     [
         (Group("g", ()), "a group has members, each once"),
         (Group("g", ("rows", "rows")), "a group has members, each once"),
-        (Group("g", ("rows",), "mix"), "no such way to gather"),  # type: ignore[arg-type]
-        (Group("g", ("row",)), "its member is no node of this graph"),
+        (Group("g", ("rows",), "mix"), "unknown gather mode"),  # type: ignore[arg-type]
+        (Group("g", ("row",)), "its member is not a node of this graph"),
         (Group("rows", ("rows",)), "the name is used 2 times"),
         (Group("a b", ("rows",)), "not a name"),
     ],
@@ -231,7 +231,7 @@ def test_bad_parameters(kind: str, param: str, bad: object) -> None:
     known = KINDS[kind].param(param)
     assert known is not None
     told = found(ROWS, Node.make("x", kind, ["rows"], **{param: bad}))
-    message = f"{param!r} of {kind} cannot be that"
+    message = f"{param!r} of {kind} cannot have this value"
     assert [p.allowed for p in told if p.message == message] == [known.allowed]
 
 
@@ -251,12 +251,13 @@ def test_bad_parameters(kind: str, param: str, bad: object) -> None:
         (
             "keyed",
             {"models": [[["k"], "m"]], "by": "k", "by_function": "f"},
-            "'by' is a field and a function at once",
+            "'by' is both a field and a function",
         ),
         (
             "split",
             {"arms": [["left", 0.5], ["right", 0.5]], "pin": [[["7"], "lift"]]},
-            "'pin' names no arm; found 'lift'; allowed: left, right; did you mean 'left'?",
+            "'pin' names an unknown branch; found 'lift'; allowed: left, right; "
+            "did you mean 'left'?",
         ),
         ("map", {"function": "f", "missing": "skip"}, "nothing is joined here"),
     ],
@@ -281,7 +282,9 @@ def test_missing_is_for_what_joins(kind: str) -> None:
 def test_a_stack_cannot_use_the_rest() -> None:
     other = Node.make("b", "source", data="b")
     stack = Node.make("x", "stack", ["rows", "b"], "join", missing="use rest")
-    assert "stack cannot use the rest: its shape would change" in str(only(ROWS, other, stack))
+    assert "stack cannot use the rest: the output shape would differ" in str(
+        only(ROWS, other, stack)
+    )
     assert found(ROWS, other, replace(stack, params=(("missing", "skip"),))) == []
 
 

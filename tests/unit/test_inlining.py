@@ -200,7 +200,7 @@ def test_a_node_and_a_model_of_the_name_come_first() -> None:
 def test_several_ends_that_no_list_can_hold() -> None:
     inner = parse('s = rows | split({"l": 0.5, "r": 0.5})\ns.l | a\ns.r | b\nrows | c')
     error = refused("digits | it | mlp", it=inner)
-    assert "some of these outputs are joined and others united" in str(error)
+    assert "some of these outputs are joined and others are in a union" in str(error)
     assert len(taken("digits | it", it=inner)) == 5
 
 
@@ -210,9 +210,9 @@ def test_several_ends_that_no_list_can_hold() -> None:
 @pytest.mark.parametrize(
     ("text", "inner", "message", "remedy"),
     [
-        ("digits | it", TWO, "'it' has 2 sources, and a step has one input", "it | step"),
+        ("digits | it", TWO, "'it' has 2 sources, but a step has one input", "it | step"),
         ("digits | it", Graph(), "'it' has 0 sources", None),
-        ("digits | it", parse("rows"), "'it' is a source and no more", None),
+        ("digits | it", parse("rows"), "'it' has only a source", None),
         (
             'digits["y"] | it',
             FEATURES,
@@ -225,11 +225,11 @@ def test_several_ends_that_no_list_can_hold() -> None:
             'takes fields "a", "b" of its input itself',
             'leave out [["y", "z"]]',
         ),
-        ("digits | [a, b] | it", FEATURES, "several outputs by name", "put a step"),
+        ("digits | [a, b] | it", FEATURES, "several named outputs", "put a step"),
         (
             "{digits, others} | it",
             parse("[rows, rows | mlp] | stack()"),
-            "'stack' of 'it' brings its input together with others",
+            "'stack' of 'it' combines its input with others",
             "put a step",
         ),
         (
@@ -240,7 +240,7 @@ def test_several_ends_that_no_list_can_hold() -> None:
         ),
         ("digits | map(it)", FEATURES, "'it' is a pipeline, not a function", "data | it"),
         ("digits | it()", FEATURES, "no such step", "data | it"),
-        ("it = it | a", FEATURES, "'it' is the name of this very line", "rename the line"),
+        ("it = it | a", FEATURES, "'it' is the name of this line itself", "rename the line"),
         ("digits | it | a", parse('rows | write("x.csv")'), "nothing can follow a write", None),
         ("digits | it\nx = it", FEATURES, "'x' would be a second name for 'it'", None),
     ],
@@ -358,7 +358,7 @@ def test_any_pipeline_computes_as_a_step_what_it_computes_alone(
     try:
         graph = parse(f"{to_text(outer)}\nzz = {reference(wire)} | inner", here)
     except GraphError as error:
-        excuses = ("of its input itself", "joined and others united")
+        excuses = ("of its input itself", "joined and others are in a union")
         assert any(excuse in str(error) for excuse in excuses)
         return
     assert parse(to_text(graph)) == graph
@@ -389,7 +389,7 @@ def test_any_pipeline_computes_at_a_head_what_it_computes_alone(outer: Graph, in
     try:
         graph = parse(f"{to_text(outer)}\nzz = inner", here)
     except GraphError as error:
-        assert "joined and others united" in str(error)
+        assert "joined and others are in a union" in str(error)
         return
     assert parse(to_text(graph)) == graph
     assert all(graph[name] == outer[name] for name in outer.names)

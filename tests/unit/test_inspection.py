@@ -69,7 +69,7 @@ def test_a_column_with_spaces_stands_in_backticks() -> None:
     [
         ("predicton != label", "no column 'predicton' .did you mean 'prediction'"),
         ("label == 'x`' and lable == 1", "no column 'lable'"),
-        ("label == @outside", "variables of the notebook are not looked at"),
+        ("label == @outside", "notebook variables are not available"),
         ("label == outside", "no column 'outside'"),
         ("x > 3", "'x' has several numbers in a row"),
         ("prediction ==", "SyntaxError"),

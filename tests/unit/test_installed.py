@@ -169,7 +169,7 @@ def test_code_that_is_not_that_of_its_file_is_not_known(edited: str, site: Site)
     site.write("mm_old", ADD.format(1))
     importlib.import_module("mm_old")
     site.write("mm_old", edited)
-    with pytest.raises(Unknowable, match="f uses mm_old, whose file changed after it was loaded"):
+    with pytest.raises(Unknowable, match="f uses mm_old, whose file changed after it was imported"):
         of_user(USE.format("mm_old"))
 
 

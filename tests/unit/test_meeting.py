@@ -53,7 +53,7 @@ def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
         ('{"whole": xs, "parts": parts} | f', "outputs behind 'parts' alone; cut can give each"),
         ("scored = parts | mlp\n[scored, xs | tree] | f", "outputs behind 'parts' alone"),
         ("deep = parts | flat_map(cut)\n[parts, deep] | f", "outputs behind 'deep' alone"),
-        ("[xs, parts] | vote()", "a child is no longer its parent"),
+        ("[xs, parts] | vote()", "a child is not its parent"),
         ("[parts, others] | f", "{parts, others} | f; or one flat_map for both"),
         ("[parts, others] | map(f, missing='use rest')", "children of different flat_map steps"),
         ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "behind 'deep' alone"),

@@ -68,7 +68,7 @@ def test_seconds_are_each_models_own() -> None:
 def test_the_recommendation_says_what_to_do() -> None:
     thrash = memory.forecast_of(list("ab") * 20, 1)
     assert thrash.recommendation == (
-        "group=True: 2 loads for any max_models. As the elements come, that takes max_models=2; "
+        "group=True: 2 loads for any max_models. In arrival order, that takes max_models=2; "
         "max_models=1 loads 40 times."
     )
     sorted_keys = memory.forecast_of(list("aaabbb"), 1)

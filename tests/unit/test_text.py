@@ -373,7 +373,7 @@ def test_bare_names_are_looked_up() -> None:
     ("text", "where", "message"),
     [
         ("rows | lambda x: x", (1, 8), "a lambda cannot be a step"),
-        ("rows | map(lambda x: x)", (1, 12), "a lambda cannot stand here"),
+        ("rows | map(lambda x: x)", (1, 12), "a lambda is not allowed here"),
         ("lambda x: x", (1, 1), "cannot start a line"),
         ("rows | a.b", (1, 8), "an output can only start a line"),
         ("rows | f'{x}'", (1, 8), "cannot be a step"),
@@ -391,18 +391,18 @@ def test_bare_names_are_looked_up() -> None:
         ('rows | map("f")', (1, 12), "not a function"),
         ("rows | map(f, g)", (1, 15), "map has no parameter number 2"),
         ("rows | map(f, function=g)", (1, 24), "'function' of map is given twice"),
-        ("rows | map(*f)", (1, 12), "nothing can be unpacked here"),
+        ("rows | map(*f)", (1, 12), "unpacking is not allowed here"),
         ("rows | map(**f)", (1, 14), "map has no parameter '**'"),
         ("rows | map()", (1, 8), "map needs 'function'"),
-        ("rows | split({'a': 1, **b})", (1, 14), "not a text in quotes"),
+        ("rows | split({'a': 1, **b})", (1, 14), "not a string in quotes"),
         ("rows | split(a=0.9, b='x')", (1, 21), "as an output it needs a fraction"),
-        ("rows | split(a=0.9, b=c)", (1, 23), "this cannot be a value here"),
+        ("rows | split(a=0.9, b=c)", (1, 23), "this is not a valid value here"),
         ("rows | split({'a': 0.9}, b=0.1)", (1, 8), "the outputs are named twice"),
-        ("rows | split(a=0.9, b=0.2)", (1, 8), "'arms' of split cannot be that"),
-        ("rows | split(a=1.0)", (1, 8), "'arms' of split cannot be that"),
-        ("rows | split([1, 2])", (1, 15), "not a text in quotes"),
+        ("rows | split(a=0.9, b=0.2)", (1, 8), "'arms' of split cannot have this value"),
+        ("rows | split(a=1.0)", (1, 8), "'arms' of split cannot have this value"),
+        ("rows | split([1, 2])", (1, 15), "not a string in quotes"),
         ("rows | split(3)", (1, 14), "not the names of outputs"),
-        ("rows | switch(f, ['a', 'a'])", (1, 8), "'arms' of switch cannot be that"),
+        ("rows | switch(f, ['a', 'a'])", (1, 8), "'arms' of switch cannot have this value"),
         ("rows | keyed([m], by='k')", (1, 14), "not a model for each key"),
         ("rows | keyed({'k': 'm'}, by='k')", (1, 20), "not a model"),
         (
@@ -424,54 +424,54 @@ def test_bare_names_are_looked_up() -> None:
         ("rows | keyed({'k': m}, 'k', 2)", (1, 29), "keyed has no parameter number 3"),
         ("rows | keyed({'k': m}, by='k', default='m')", (1, 40), "not a model"),
         ("rows | keyed({'k': m}, by='k', lowering='best')", (1, 8), "'lowering' of keyed"),
-        ("rows | keyed({'k': m}, by=lambda e: e)", (1, 27), "a lambda cannot stand here"),
+        ("rows | keyed({'k': m}, by=lambda e: e)", (1, 27), "a lambda is not allowed here"),
         ("rows | split(a=.5, b=.5, by='u', by_function=f)", (1, 8), "a field and a function"),
-        ("rows | split(a=.5, b=.5, pin={7: 'c'})", (1, 8), "'pin' names no arm"),
-        ("rows | split(a=.5, b=.5, pin={7: b})", (1, 34), "not a text in quotes"),
+        ("rows | split(a=.5, b=.5, pin={7: 'c'})", (1, 8), "'pin' names an unknown branch"),
+        ("rows | split(a=.5, b=.5, pin={7: b})", (1, 34), "not a string in quotes"),
         ("rows | split(a=.5, b=.5, pin=['a'])", (1, 30), "not an arm for each id"),
         ("rows | split(a=.5, b=.5, pin={7: 'a', '7': 'b'})", (1, 8), "in two mappings"),
         ("rows | map(f, missing='skip')", (1, 8), "nothing is joined here"),
         ("{a, b} | filter(f, missing='use rest')", (1, 10), "nothing is joined here"),
-        ("[a, b] | vote(missing='rest')", (1, 10), "'missing' of vote cannot be that"),
-        ("[a, b] | stack(missing='use rest')", (1, 10), "its shape would change"),
+        ("[a, b] | vote(missing='rest')", (1, 10), "'missing' of vote cannot have this value"),
+        ("[a, b] | stack(missing='use rest')", (1, 10), "the output shape would differ"),
         ("[a, b] | vote('skip')", (1, 15), "vote has no parameter number 1"),
         ("rows | model(mlp, 'm/*.pt')", (1, 19), "model has no parameter number 2"),
-        ("rows | model(mlp, watch=3)", (1, 8), "'watch' of model cannot be that"),
+        ("rows | model(mlp, watch=3)", (1, 8), "'watch' of model cannot have this value"),
         ("source(rows, 'k') | a", (1, 14), "source has no parameter number 2"),
         ("rows | cascade(a, b, 0.5, f)", (1, 27), "cascade has no parameter number 4"),
         ("rows | cascade(a, b, 0.5, score='f')", (1, 33), "not a function"),
         ("rows | keyed({'k': m}, by='k', max_models=-1)", (1, 8), "'max_models' of keyed"),
         ("rows | keyed({'k': m}, by='k', group=1)", (1, 8), "'group' of keyed"),
         ("rows | cascade(a, b, below=2)", (1, 8), "'below' of cascade"),
-        ("rows | cascade(a, b, below=1j)", (1, 28), "this cannot be a value here"),
+        ("rows | cascade(a, b, below=1j)", (1, 28), "this is not a valid value here"),
         ("rows | read('x')", (1, 8), "a read starts a line"),
-        ("vote()", (1, 1), "nothing flows into this vote step"),
+        ("vote()", (1, 1), "this vote step has no input"),
         ("rows | vote()", (1, 8), "vote combines several outputs"),
         ("rows | write('a.csv') | b", (1, 25), "nothing can follow a write"),
         ("rows | split({'a': 0.5, 'b': 0.5}) | f", (1, 38), "'split' has several outputs"),
         ("s = rows | split({'a': 0.5, 'b': 0.5})\ns.c | f", (2, 7), "'s' has several outputs"),
         ("rows | a\na.left | f", (2, 10), "'a' has one output"),
-        ("no.left | f", (1, 1), "no split or switch of a line above"),
-        ('rows["x"]', (1, 1), "a field is selected and nothing follows"),
-        ('x = rows | a["y"]', (1, 12), "a field is selected and nothing follows"),
+        ("no.left | f", (1, 1), "is not a split or switch of an earlier line"),
+        ('rows["x"]', (1, 1), "a field is selected, but no step follows"),
+        ('x = rows | a["y"]', (1, 12), "a field is selected, but no step follows"),
         ('rows["x"]["y"] | a', (1, 1), "a field of a field"),
         ('[rows["x"], other]["y"] | a', (1, 1), "a field of a field"),
         ('rows.drop("y").drop("z") | a', (1, 1), "a field of a field"),
         ('rows["x"].drop("y") | a', (1, 1), "a field of a field"),
-        ('rows.drop("x")', (1, 1), "a field is selected and nothing follows"),
+        ('rows.drop("x")', (1, 1), "a field is selected, but no step follows"),
         ("rows.drop() | a", (1, 1), "drop takes names of fields, in quotes"),
         ("rows.drop(x) | a", (1, 1), "drop takes names of fields, in quotes"),
         ('rows.drop(columns=["x"]) | a', (1, 1), "drop takes names of fields, in quotes"),
         ('rows.keep("x") | a', (1, 1), "this cannot be called here"),
-        ("rows[0] | a", (1, 6), "fields are called by texts"),
+        ("rows[0] | a", (1, 6), "field names are strings"),
         ('rows["x", "y"] | a', (1, 6), "not a field"),
         ("rows[[]] | a", (1, 6), "not a field"),
         ("rows[1:2] | a", (1, 6), "not a field"),
         ("rows | a\nx = a", (2, 5), "'x' would be a second name for 'a'"),
         ("g = rows | [a, b]\nx = g", (2, 5), "'x' would be a second name for 'g'"),
-        ("x = rows | a\nx = rows | b", (2, 1), "a line above has this name already"),
-        ("a | x\na = rows | c", (1, 1), "'a' is a line further down, line 2"),
-        ("rows = rows | a", (1, 8), "'rows' is the name of this very line"),
+        ("x = rows | a\nx = rows | b", (2, 1), "an earlier line already has this name"),
+        ("a | x\na = rows | c", (1, 1), "'a' is a later line, line 2"),
+        ("rows = rows | a", (1, 8), "'rows' is the name of this line itself"),
         ("x, y = rows | a", (1, 1), "not a pipeline's line"),
         ("x = y = rows | a", (1, 1), "not a pipeline's line"),
         ("x |= rows", (1, 1), "not a pipeline's line"),
@@ -483,11 +483,11 @@ def test_bare_names_are_looked_up() -> None:
         ("[a, a] | f", (1, 10), "the same input twice"),
         ('[a["x"], a["y"]] | f', (1, 20), "the same input twice"),
         ('{a["x"], a["y"]} | f', (1, 20), "the same input twice"),
-        ("[{a, b}, c] | f", (1, 15), "some of these outputs are joined and others united"),
+        ("[{a, b}, c] | f", (1, 15), "some of these outputs are joined and others are in a union"),
         ("g = rows | [a, split(b=0.5, c=0.5)]", (1, 5), "some of these outputs are joined"),
         ("é = rows | 'a'", (1, 12), "cannot be a step"),
         ("   rows | a\n   rows | 'b'", (2, 11), "cannot be a step"),
-        ("a\n\0", (2, 1), "no text can hold the character"),
+        ("a\n\0", (2, 1), "the text cannot contain the character"),
     ],
 )
 def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
@@ -499,9 +499,9 @@ def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "message", "nearest"),
     [
-        ("rows | mpl", (1, 8), "no model or function has this name", "mlp"),
-        ("rows | crops", (1, 8), "no model or function has this name", "crop"),
-        ("rows | vot", (1, 8), "no model or function has this name", "vote"),
+        ("rows | mpl", (1, 8), "no model or function with this name", "mlp"),
+        ("rows | crops", (1, 8), "no model or function with this name", "crop"),
+        ("rows | vot", (1, 8), "no model or function with this name", "vote"),
         ("rows | maap(crop)", (1, 8), "no such step", "map"),
         ("rows | map(corp)", (1, 12), "not a function", "crop"),
         ("rows | model(tre)", (1, 14), "no model is registered under this name", "tree"),
@@ -514,19 +514,29 @@ def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
         ("rows | cascade(mlp, tree, .5, score=corp)", (1, 37), "not a function", "crop"),
         ("rows | keyed({'k': tree}, by=mlp)", (1, 30), "'mlp' is a model, not a function", None),
         ("rows | model(tree, wach='x')", (1, 25), "no parameter 'wach'", "watch"),
-        ("rows | split(mlp=.5, tree=.5, pin={1: 'mpl'})", (1, 8), "'pin' names no arm", "mlp"),
-        ("digts | mlp", (1, 1), "nothing has this name", "digits"),
-        ("source(digts) | mlp", (1, 8), "is no data", "digits"),
+        (
+            "rows | split(mlp=.5, tree=.5, pin={1: 'mpl'})",
+            (1, 8),
+            "'pin' names an unknown branch",
+            "mlp",
+        ),
+        ("digts | mlp", (1, 1), "nothing is defined with this name", "digits"),
+        ("source(digts) | mlp", (1, 8), "is not data", "digits"),
         ("rows | split(mpl=0.5, tree=0.5)", (1, 14), "there is none", "mlp"),
         ("rows | split(mlp=0.5, tree=0.5, slat='s')", (1, 33), "needs a fraction", "salt"),
         ("s = rows | split({'one': .5, 'two': .5})\ns.tow | mlp", (2, 9), "must be named", "two"),
-        ("mid = rows | mlp\nmit.x | tree", (2, 1), "no split or switch", None),
+        (
+            "mid = rows | mlp\nmit.x | tree",
+            (2, 1),
+            "is not a split or switch of an earlier line",
+            None,
+        ),
         ("rows | mlp | digits", (1, 14), "can only start a line", None),
         ("x = rows | mlp\nrows | x", (2, 8), "can only start a line", None),
-        ("mlp | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
-        ("net | tree", (1, 1), "a model cannot start a line; what feeds it?", None),
+        ("mlp | tree", (1, 1), "a model cannot start a line; it needs an input", None),
+        ("net | tree", (1, 1), "a model cannot start a line; it needs an input", None),
         ("crop | tree", (1, 1), "a function cannot start a line", None),
-        ("seven | tree", (1, 1), "'seven' is an int, which is no data", None),
+        ("seven | tree", (1, 1), "'seven' is an int, which is not data", None),
         ("rows | seven", (1, 8), "'seven' is an int, neither a model nor a function", None),
         ("rows | net", (1, 8), "a model that is not registered", None),
         ("rows | map(net)", (1, 12), "a model that is not registered", None),
@@ -535,7 +545,7 @@ def test_one_problem(text: str, where: tuple[int, int], message: str) -> None:
         ("rows | map(mlp)", (1, 12), "'mlp' is a model, not a function", None),
         ("rows | mlp()", (1, 8), "no such step", None),
         ("rows | crop(2)", (1, 8), "no such step", None),
-        ("rows | vote", (1, 8), "'vote' stands with parentheses", None),
+        ("rows | vote", (1, 8), "'vote' is written with parentheses", None),
         ("rows | Tokenizer", (1, 8), "'Tokenizer' is a class", None),
     ],
 )
@@ -552,7 +562,7 @@ def test_one_problem_with_names(
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
-        ("rows | lambda x: x", "define a function and name it"),
+        ("rows | lambda x: x", "define a function and use its name"),
         ("rows | net", "%mm_model net net"),
         ('"a.csv" | mlp', 'read("a.csv")'),
         ("rows | split(one=0.5, two=0.5)", 'split({"train": 0.9, "test": 0.1})'),
@@ -561,7 +571,7 @@ def test_one_problem_with_names(
         ("rows | vote", "write vote()"),
         ("rows | split", "write split(arms)"),
         ("rows | keyed", "write keyed(models, by)"),
-        ("rows | map(crop, len)", "written with its name: missing=…"),
+        ("rows | map(crop, len)", "passed by name: missing=…"),
         ("rows | split(mlp=.5, tree=.5, by=user)", 'by="user"'),
         ("rows | digits", "[digits, other] | step"),
         ("seven | mlp", "path, glob, or a Beam transform"),
@@ -634,7 +644,7 @@ def test_parameters_are_checked_beside_a_problem() -> None:
 
 def test_a_problem_says_what_was_found_and_where() -> None:
     text = str(only("rows | mpl", NOTEBOOK))
-    assert text.startswith("line 1, column 8: no model or function has this name; found mpl;")
+    assert text.startswith("line 1, column 8: no model or function with this name; found mpl;")
     assert "allowed: crop, Tokenizer" in text or "allowed: Tokenizer, crop" in text
     assert text.endswith("did you mean 'mlp'?")
 
@@ -679,7 +689,7 @@ def test_pipeline_refuses_what_a_registered_model_hides() -> None:
 
 def test_pipeline_looks_in_no_notebook_outside_of_one() -> None:
     assert notebook_names() == {}
-    with pytest.raises(GraphError, match="nothing has this name"):
+    with pytest.raises(GraphError, match="nothing is defined with this name"):
         pipeline("rows | len")
 
 
@@ -707,7 +717,7 @@ def test_the_texts_that_are_mutated_are_valid(text: str) -> None:
 
 
 def test_a_pipeline_is_a_text() -> None:
-    with pytest.raises(GraphError, match="a pipeline is a text; found 3"):
+    with pytest.raises(GraphError, match="a pipeline is a string; found 3"):
         pipeline(3)  # type: ignore[arg-type]
 
 

@@ -224,13 +224,13 @@ def test_columns_of_other_types() -> None:
         ("v.str.contains(v)", ["a"], "pat is a constant of type str"),
         ("v.str.contains('a', regex=1)", ["a"], "regex is a constant of type bool"),
         ("v.str.contain('a')", ["a"], "did you mean 'contains'"),
-        ("v.label == 1", ["a"], "no attribute is looked up; allowed: v.'label'."),
+        ("v.label == 1", ["a"], "attributes are not supported; allowed: v.'label'."),
         ("(v > 1", [1], r"SyntaxError.*character 1"),
-        ("v == `w", ["a"], "a backtick has no second one .character 6"),
+        ("v == `w", ["a"], "a backtick is not closed .character 6"),
         ("v == 1 # w", ["a"], "found '#'"),
         ("v > 1 << 3", [1], "found '1 << 3'"),
         ("v == 1j", [1], "allowed constants"),
-        ("v == 1 / 0", [1], "is no number"),
+        ("v == 1 / 0", [1], "is not a number"),
     ],
 )
 def test_what_has_no_answer_says_why(where: str, values: list[Any], match: str) -> None:
@@ -386,11 +386,11 @@ def test_of_no_rows_the_columns_are_not_known_but_the_rest_is() -> None:
         ("(" * 4000 + "v" + ")" * 4000, "SyntaxError|nested too deeply"),
         ("v" + " + v" * (DEPTH + 1) + " == 1", "nested too deeply"),
         ("v" + "[0]" * 1000 + " == 1", "nested too deeply"),
-        ("10 ** 10 ** 10 ** 10 == v", "is no number"),
+        ("10 ** 10 ** 10 ** 10 == v", "is not a number"),
         ("v == " + "9" * 5000, None),
         ("v ** v ** v > 1", None),
-        ("v == 9 ** 9 ** 9", "is no number"),
-        ("'a' * 10 ** 9 == v", "is no number"),
+        ("v == 9 ** 9 ** 9", "is not a number"),
+        ("'a' * 10 ** 9 == v", "is not a number"),
         ("v * 10 ** 18 * 10 ** 18 > 1", None),
         ("v < 1e400", None),
         ("v // 0 == 1 or v % 0 == 1", None),
@@ -408,7 +408,7 @@ def test_its_cost_is_bounded(where: str, match: str | None) -> None:
         assert match is None or pytest.fail(f"{where[:50]} was answered")
     except ResultError as error:
         assert len(str(error)) < 1000
-        refused(where, match or "cannot be answered", **columns)
+        refused(where, match or "cannot be evaluated", **columns)
     assert time.perf_counter() - started < 10
 
 

@@ -172,7 +172,7 @@ class ShardCache(cache_manager.CacheManager):
 def unstorable(message: str, node: str | None) -> RunError:
     """The error for a node that gave something that cannot be pickled."""
     remedy = (
-        "return plain data: numbers, texts, arrays, records, or lists of these "
+        "return plain data: numbers, strings, arrays, records, or lists of these "
         "(a list in place of a generator)"
     )
     return RunError(message, remedy=remedy, node=node)

@@ -63,7 +63,7 @@ class Reuse:
         self._worked += seconds
 
     def block_key(self, column: Column, sure: bool) -> bytes | None:
-        """The key of the values of a block; None where it cannot be known, or would cost too much.
+        """The key of the values of a block; None if unknown or too costly.
 
         `sure` says that something may be found by it.
         """

@@ -215,7 +215,7 @@ class Tracker:
     def done(self) -> None:
         """A block is done: has its function changed what it keeps?"""
         if self.record is not None and self._kept is not None and self._kept.is_changed():
-            self.record.varies("it changes what it keeps from call to call")
+            self.record.varies("it modifies state that it keeps between calls")
             self._kept = None
 
     def publish(self) -> None:

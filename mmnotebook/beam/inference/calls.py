@@ -324,16 +324,14 @@ def _of_collate(collate: Any, remedy: str | None) -> str | None:
     if collate is None:
         return remedy
     name = getattr(collate, "__name__", repr(collate))
-    first = (
-        f"collate={name} makes the batch: it has to hold every element that it is given, in order"
-    )
+    first = f"collate={name} makes the batch: it must contain every element passed to it, in order"
     return first if remedy is None else f"{first}; if it does: {remedy}"
 
 
 def _size(size_of: Callable[[Any], Any], value: Any) -> float:
     size = float(size_of(value))
     if not size >= 0:
-        raise ValueError(f"element_size_fn returned {size:g}; allowed: a number from 0")
+        raise ValueError(f"element_size_fn returned {size:g}; allowed: a non-negative number")
     return size
 
 

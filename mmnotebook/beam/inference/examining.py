@@ -243,16 +243,19 @@ def _said(known: Knowledge, spec: ModelSpec) -> str:
     seen = f" ({known.difference})" if known.difference else ""
     if known.repeatable is False:
         if spec.reset is not None:
-            return f"gives an element another output when it is asked again{seen}, also after reset"
+            return (
+                f"returns a different output when called again with the same element{seen}, "
+                "also after reset"
+            )
         return (
-            f"gives an element another output when it is asked again{seen}: it draws random "
-            "numbers, or keeps a state from call to call. Its predictions are not cached, and it "
-            "is loaded anew in every run; reset= names the method that resets its state"
+            f"returns a different output when called again with the same element{seen}: it draws "
+            "random numbers, or keeps state between calls. Its predictions are not cached, and it "
+            "is loaded again in every run; reset= names the method that resets its state"
         )
     return (
-        f"gives an element another output alone than beside others{seen}: its predictions depend "
-        "on what else is in the batch. batch_size=1 makes them independent; padding, statistics "
-        "of the batch or a fit inside of predict are usual causes"
+        f"returns a different output for an element alone than in a batch with others{seen}: "
+        "its predictions depend on what else is in the batch. batch_size=1 makes them independent; "
+        "usual causes are padding, batch statistics or fitting inside predict"
     )
 
 

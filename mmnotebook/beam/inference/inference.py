@@ -291,7 +291,7 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
 
 
 def asked_alone(spec: ModelSpec, base: Any) -> bool:
-    """Is the model given one element a call where it answers from afar?
+    """Is the model given one element per call where it answers from afar?
 
     A batch in which one element fails would be asked again, and what was answered paid twice.
     """

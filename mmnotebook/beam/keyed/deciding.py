@@ -100,7 +100,7 @@ def _lowering(
     if chosen != "auto":
         return str(chosen), f"lowering={chosen!r} was given"
     if seen is None or not seen.keys:
-        return "blocks", "the keys are not known beforehand; Beam calls a model once per key"
+        return "blocks", "the keys are not known in advance; Beam calls a model once per key"
     here = memory.calls_by_model(seen.models, batches, window)
     beam = memory.calls_by_key(seen.keys, common)
     held = beam / -(-len(seen.keys) // common)
@@ -124,13 +124,13 @@ def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
     if limited and seen is not None and seen.keys:
         as_is = memory.loads(memory.uses(seen.models, rows), most)
         once = len(set(seen.models))
-        numbers += f": {seen} as they come take {counted(as_is, 'load')}, grouped {once:,}"
+        numbers += f": {seen} in arrival order take {counted(as_is, 'load')}, grouped {once:,}"
     if group != "auto":
         return bool(group), f"group={group} was given; {numbers}"
     if not limited:
-        return False, f"{numbers}: all may stay loaded"
+        return False, f"{numbers}: all can stay loaded"
     if as_is is None or seen is None:
-        return True, f"{numbers}: the keys are not known beforehand, grouped each is loaded once"
+        return True, f"{numbers}: the keys are not known in advance, grouped each is loaded once"
     return as_is > len(set(seen.models)) or not seen.whole, numbers
 
 
@@ -139,7 +139,7 @@ def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
     return ModelError(
         f"node {node.name!r}: Beam's keyed handler ignores the batch sizes of its models, and "
         f"these differ or are not in elements: {said}",
-        remedy='lowering="blocks" gives each model its own, or register all with one batch_size=',
+        remedy='lowering="blocks" sets one for each model, or register all with one batch_size=',
     )
 
 
@@ -160,7 +160,7 @@ def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) 
                         f"node {node.name!r}: models of one keyed step share their workers, but "
                         f"the {words} of {first!r} and {name!r} differ: "
                         f"{key}={before!r} and {key}={value!r}",
-                        remedy="give both the same, or use switch with an arm for each",
+                        remedy="give both the same, or use switch with a branch for each",
                     )
     for name, base in bases.items():
         if base.model_copies() != 1:
@@ -211,7 +211,7 @@ def _keys(block: Block, node: Node, keys: ElementKeys) -> Iterator[str]:
                 raise
             raise RunError(
                 f"node {node.name!r}: {one_line(error)}",
-                remedy="this is no failure of one element, so it ended the run",
+                remedy="this is not the failure of a single element, so it stopped the run",
                 node=node.name,
             ) from error
         except BaseException:  # noqa: BLE001 - the run will say it of the element

@@ -24,7 +24,7 @@ from mmnotebook.results.memory import model_of
 WINDOW_BYTES = 256 << 20
 """About the most bytes of the elements that are looked at together."""
 _SHOWN = 12
-_OTHERWISE = 'of other elements by="field" or by=function tells the key'
+_OTHERWISE = 'for other elements, set by="field" or by=function'
 
 
 class UnmappedKeyError(LookupError):
@@ -58,12 +58,12 @@ class Routes:
             f"no model for the key {key!r}; mapped: {mapped}"
             + (f" and {more:,} more" if more > 0 else "")
             + (f"; did you mean {close!r}?" if close else "")
-            + "; remedy: map it, or default= names a model for all other keys"
+            + "; remedy: map it, or set default= to a model for all other keys"
         )
 
 
 class NoPairError(TypeError):
-    """An element is no (key, value) pair."""
+    """An element is not a (key, value) pair."""
 
 
 class ElementKeys:
@@ -89,7 +89,7 @@ class ElementKeys:
         if self.by is not None:
             return by_value(key, value, self.by)
         if not is_pair(value):
-            raise NoPairError(f"{shown(value)} is no (key, value) pair; {_OTHERWISE}")
+            raise NoPairError(f"{shown(value)} is not a (key, value) pair; {_OTHERWISE}")
         return value[0]
 
     def given(self, values: Column) -> Column:

@@ -33,13 +33,13 @@ def vote(outputs: Mapping[str, Any]) -> Any:
     for name, label in labels.items():
         if isinstance(label, np.ndarray):
             raise TypeError(
-                f"vote takes one label per model; {name} gave {label.size} numbers: "
+                f"vote takes one label per model; {name} returned {label.size} numbers: "
                 "register it with output='argmax', or use mean()"
             )
         if not isinstance(label, Hashable):
             raise TypeError(
-                f"vote takes one label per model; {name} gave {shown(label)}: "
-                "register it with output=, a function that gives the label"
+                f"vote takes one label per model; {name} returned {shown(label)}: "
+                "register it with output=, a function that returns the label"
             )
     return Counter(labels.values()).most_common(1)[0][0]
 
@@ -56,7 +56,7 @@ def mean(outputs: Mapping[str, Any]) -> Any:
     arrays = {name: np.asarray(value) for name, value in given.items()}
     for name, one in arrays.items():
         if one.dtype.kind not in "biuf":
-            raise TypeError(f"mean takes numbers; {name} gave {shown(given[name])}; use vote()")
+            raise TypeError(f"mean takes numbers; {name} returned {shown(given[name])}; use vote()")
     _check_shapes(arrays)  # adding might broadcast
     return plain(_mean([one.astype(float) for one in arrays.values()]))
 
@@ -75,7 +75,7 @@ def stack(outputs: Mapping[str, Any]) -> Any:
     kinds = {one.dtype.kind for one in arrays.values()}
     if kinds & set("US") and kinds & set("biufc"):  # numpy would make texts of the numbers
         found = ", ".join(f"{name} {shown(value)}" for name, value in given.items())
-        raise TypeError(f"stack cannot make one array of texts and numbers: {found}")
+        raise TypeError(f"stack cannot combine strings and numbers in one array: {found}")
     return np.stack(list(arrays.values()))
 
 
@@ -85,8 +85,8 @@ def _given(outputs: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if value is None:
             raise TypeError(
-                f"{name} gave None; a model that has nothing to say of an element raises, "
-                "and missing= says what becomes of it"
+                f"{name} returned None; a model without an output for an element must raise an "
+                "exception; missing= says how it is handled"
             )
     return given
 

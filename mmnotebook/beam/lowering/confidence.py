@@ -65,11 +65,11 @@ def _of_array(outputs: Array) -> Array:
 
 
 def missing(model: str, output: Any) -> ModelError:
-    """The error for an output from which no confidence can be told."""
+    """The error for an output which has no confidence."""
     return ModelError(
-        f"model {model!r} gave {shown(plain(output))}, from which no confidence can be told; "
-        'allowed: scores of the classes, a number from 0 to 1, or {"label": ..., "score": ...}',
-        remedy=f'register {model!r} with method="predict_proba", or give cascade(..., score=f)',
+        f"model {model!r} returned {shown(plain(output))}, which has no confidence; "
+        'allowed: class scores, a number from 0 to 1, or {"label": ..., "score": ...}',
+        remedy=f'register {model!r} with method="predict_proba", or pass score=f to cascade',
     )
 
 
@@ -83,6 +83,6 @@ def scored(score: Callable[[Any], Any], output: Any) -> float:
     """
     found = plain(score(own(output)))
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:
-        message = f"score gave {shown(found)}; allowed: a number from 0 to 1"
+        message = f"score returned {shown(found)}; allowed: a number from 0 to 1"
         raise ValueError(message)
     return float(found)

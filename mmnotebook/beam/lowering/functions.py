@@ -90,17 +90,17 @@ def children(made: Any) -> Iterable[Any]:
         For what can be iterated over but means something else, or has no order.
     """
     if isinstance(made, (str, bytes, bytearray, memoryview)):
-        remedy = "return a list, [text] for this one alone"
+        remedy = "return a list, [text] for a single item"
     elif isinstance(made, Mapping) or hasattr(made, "_fields"):
-        remedy = "return a list, [record] for this one alone"
+        remedy = "return a list, [record] for a single item"
     elif hasattr(made, "columns"):
         remedy = 'return a list, frame.to_dict("records") for its rows'
     elif is_a(made, {("pandas", "Series")}):
         remedy = "return a list, series.tolist() for its values"
     elif isinstance(made, (set, frozenset)):
-        remedy = "return a list, sorted(items): a set has no order of its own"
+        remedy = "return a list, sorted(items): a set has no order"
     elif not isinstance(made, Iterable):
-        remedy = "return a list, [] for no element"
+        remedy = "return a list, [] for no elements"
     else:
         return made
     kind = "None" if made is None else f"one {type(made).__name__}"

@@ -114,7 +114,7 @@ class MissingOutput(Exception):
 def _no_output(names: Sequence[str]) -> MissingOutput:
     return MissingOutput(
         f"no output of {', '.join(map(repr, names))} for this element: it failed there or was "
-        "left out; missing='skip' leaves it out here too, 'use rest' combines what there is"
+        "skipped; missing='skip' skips it here too, 'use rest' combines the outputs that exist"
     )
 
 

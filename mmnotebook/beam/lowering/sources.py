@@ -96,7 +96,7 @@ class _Read(NodeFn):
         name = routing.token(pick(value, field))
         run = self.track.run
         if run is not None and not run.is_new(self.node, name):
-            raise ValueError(f"{field} {name!r} is not the first; an id must be its own")
+            raise ValueError(f"duplicate {field} {name!r}; ids must be unique")
         return name
 
 

@@ -34,8 +34,8 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
             if shared is not None:
                 raise RunError(
                     f"node {node.name!r} unites {one!r} and {other!r}, and both have an element "
-                    f"with the id {shared!r}: which fields it has could not be told",
-                    remedy=f'source({one}, id="column") where each row has an id of its own, or '
+                    f"with the id {shared!r}: its fields would be ambiguous",
+                    remedy=f'source({one}, id="column") where each row has a unique id, or '
                     f"all = pandas.concat([{one}, {other}], ignore_index=True)",
                 )
 

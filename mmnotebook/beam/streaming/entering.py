@@ -49,7 +49,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
     except Exception as error:
         raise _no_source(name, transform, one_line(error)) from error
     if not isinstance(pcoll, beam.PCollection):
-        raise _no_source(name, transform, f"it gives a {type(pcoll).__name__}")
+        raise _no_source(name, transform, f"it returns a {type(pcoll).__name__}")
     return pcoll
 
 
@@ -96,7 +96,7 @@ def _unused(transform: Any) -> Any:
 
 def _no_source(name: str, transform: Any, why: str) -> RunError:
     return RunError(
-        f"source {name!r} is a {type(transform).__name__}, which gives no elements: {why}",
+        f"source {name!r} is a {type(transform).__name__}, which produces no elements: {why}",
         remedy="a transform that reads: beam.Create(...), beam.io.ReadFromPubSub(...), TestStream",
         node=name,
     )

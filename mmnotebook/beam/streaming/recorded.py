@@ -94,7 +94,7 @@ class Recording:
         def own(window: Any, value: Any) -> str:
             text = name(value, window)
             if text in seen:
-                raise ValueError(f"{field} {text!r} is not the first; an id must be its own")
+                raise ValueError(f"duplicate {field} {text!r}; ids must be unique")
             seen.add(text)
             return text
 

@@ -128,7 +128,7 @@ def recall(
     found again only by its elements: that they came from the same stream cannot be known.
     """
     found = None if fresh else recorded.find(transform, limit)
-    how = "recorded before, in this kernel" if found is not None else "recorded now"
+    how = "recorded earlier in this kernel" if found is not None else "recorded now"
     if found is None:
         try:
             found = record(name, transform, limit=limit, options=options, progress=progress)
@@ -225,7 +225,7 @@ def _wait(name: str, job: _Job, limits: tuple[float, float] | None, line: Line) 
 def _interrupted(name: str, made: Recording) -> InterruptedRecordingError:
     remedy = "run it again to record"
     if len(made):
-        remedy = "run it again to go on with these; fresh=True records anew"
+        remedy = "run it again to continue with these; fresh=True records again"
     error = InterruptedRecordingError(
         f"stopped by you; {len(made):,} elements of {name!r} are recorded", remedy=remedy
     )

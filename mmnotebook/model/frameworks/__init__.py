@@ -84,13 +84,13 @@ def of(name: str, target: Any, options: Options) -> Framework:
         raise ModelError(
             f"cannot register {str(target)!r} as {name!r}: {what}"
             + ("" if target.is_dir() else " are not known"),
-            remedy=f"allowed: {_allowed()}; framework= says which it is",
+            remedy=f"allowed: {_allowed()}; framework= names it",
         )
     role = role_of(target)
     plain = target is None or isinstance(target, (int, float, complex))
     if plain or (role in _USES and not _is_state_dict(target)):
         raise ModelError(
-            f"cannot register {shown(target)} as {name!r}: it is no model",
+            f"cannot register {shown(target)} as {name!r}: it is not a model",
             remedy=_USES.get(role, "") + _MODELS,
         )
     raise ModelError(
@@ -101,7 +101,7 @@ def of(name: str, target: Any, options: Options) -> Framework:
 
 _USES: Mapping[Role | None, str] = {
     "data": "data starts a pipeline's line, rows | model; ",
-    "pipeline": "a pipeline's name is a step of another one, unregistered; ",
+    "pipeline": "a pipeline is used as a step by its name, without registering it; ",
 }
 _MODELS = (
     "a model is a torch module, a fitted estimator, a Beam ModelHandler, any object with "

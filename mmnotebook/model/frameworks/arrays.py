@@ -108,10 +108,7 @@ def held(given: Array, dtype: Any, takes: str) -> Array:
         lost = _lost(given, made)
     if lost.any():
         value = given[lost].reshape(-1)[:1].tolist()[0]
-        raise ValueError(
-            f"{takes}, which cannot hold {shown(value)}; "
-            "preprocess= can make of it a value that it holds"
-        )
+        raise ValueError(f"{takes}, which cannot hold {shown(value)}; preprocess= can convert it")
     return made
 
 

@@ -49,18 +49,17 @@ def handler(spec: ModelSpec) -> Any:
 def _refuse_wrapper(name: str, wrapper: Any) -> None:
     if is_a(wrapper, _KEYED):
         raise ModelError(
-            f"cannot register a {type(wrapper).__name__} as {name!r}: "
-            "elements carry their key already",
+            f"cannot register a {type(wrapper).__name__} as {name!r}: elements already have a key",
             remedy="register the handler that it wraps",
         )
     if wrapper.should_skip_batching():
         raise ModelError(
-            f"cannot register {name!r}: .with_no_batching() takes batches for elements",
-            remedy="register the handler without it; batch_size=1 gives it one element at a time",
+            f"cannot register {name!r}: .with_no_batching() treats batches as elements",
+            remedy="register the handler without it; batch_size=1 passes it one element at a time",
         )
     if wrapper.batch_elements_kwargs().get("length_fn") is not None:
         raise ModelError(
-            f"cannot register {name!r}: batches by length (batch_length_fn) are not made here",
+            f"cannot register {name!r}: batching by length (batch_length_fn) is not supported",
             remedy="register the handler without it, or give it batch_size=1",
         )
 

@@ -58,7 +58,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise ModelError(
             f"cannot store this {kind} for {name!r} ({one_line(error)})",
-            remedy="CatBoost must be able to save it, and its class to be made without arguments: "
+            remedy="CatBoost must be able to save it, and to create its class without arguments: "
             "model.save_model('model.cbm')",
         ) from error
     return spec

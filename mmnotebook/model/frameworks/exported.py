@@ -108,6 +108,6 @@ def _batch(name: str, program: Any) -> int | None:
     raise ModelError(
         f"cannot register {name!r}: the program was exported for batches of "
         f"{' and '.join(map(str, sorted(fixed)))} alone",
-        remedy="export it for any: torch.export.export(module, (x,), "
+        remedy="export it for any batch size: torch.export.export(module, (x,), "
         'dynamic_shapes=({0: torch.export.Dim("batch")},))',
     )

@@ -91,13 +91,13 @@ def _check_pipeline(name: str, form: str, options: Options) -> None:
     """Refuse for a pipeline what only a model can do."""
     if form != "pipeline":
         return
-    no_method(name, options, "a pipeline is only called")
+    no_method(name, options, "a pipeline can only be called")
     if options.model_class is not None:
         raise ModelError(
             f"cannot register {name!r} with task={options.extra.get('task')!r} and model_class: "
-            "the task says which class it is",
-            remedy="leave one of them out; a pipeline around a model of your own class is "
-            "registered live: transformers.pipeline(task, model=model, tokenizer=tokenizer)",
+            "the task determines the class",
+            remedy="remove one of them; register a pipeline with a model class of your own "
+            "as a live object: transformers.pipeline(task, model=model, tokenizer=tokenizer)",
         )
 
 

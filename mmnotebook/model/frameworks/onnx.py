@@ -44,10 +44,14 @@ def _of_session(name: str, session: Any) -> ModelSpec:
     """The spec of a live session: of the file or the content that it was made from."""
     made_from = onnx_session.source(session)
     if made_from is None or (isinstance(made_from, Path) and not made_from.is_file()):
-        gone = "does not say what it was made from" if made_from is None else f"{made_from} is gone"
+        gone = (
+            "does not record what it was created from"
+            if made_from is None
+            else f"{made_from} is gone"
+        )
         raise ModelError(
             f"cannot register this InferenceSession as {name!r}: {gone}",
-            remedy="register the .onnx file, or a session that is made from its content",
+            remedy="register the .onnx file, or a session that is created from its content",
         )
     path = made_from if isinstance(made_from, Path) else _written(name, made_from)
     spec = _of_path(name, path)
@@ -112,7 +116,7 @@ def _tried(spec: ModelSpec) -> Any:
             Path(str(spec.path)),
             error,
             "export the model again, with an opset that this ONNX Runtime knows "
-            f"({onnxruntime.__version__}); files of external weights belong beside it",
+            f"({onnxruntime.__version__}); files of external weights must be in the same folder",
         ) from error
 
 
@@ -120,9 +124,9 @@ def _check_method(name: str, method: str | None, outputs: list[str]) -> None:
     if method is not None and method not in outputs:
         close = nearest(method, outputs)
         raise ModelError(
-            f"cannot register {name!r}: method={method!r} is no output of the model; "
+            f"cannot register {name!r}: method={method!r} is not an output of the model; "
             f"allowed: {', '.join(outputs)}" + (f"; did you mean {close!r}?" if close else ""),
-            remedy="method= names the one output of the graph that is wanted",
+            remedy="method= names the one output of the graph to return",
         )
 
 

@@ -52,7 +52,9 @@ def as_list(column: Column) -> list[Any] | None:
 def _remedy(model: Any) -> str:
     own = named_by(model)
     if not own:
-        return "preprocess= makes numbers of it, or method= names a method of its own that takes it"
+        return (
+            "preprocess= converts it to numbers, or method= names a method of its own that takes it"
+        )
     choice = " or ".join(f'method="{name}"' for name in own[:3])
     return f"{choice} calls a method of its own with a list of such"
 

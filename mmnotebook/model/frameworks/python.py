@@ -66,7 +66,7 @@ def _check(name: str, target: Any, method: str | None) -> None:
     elif not (callable(getattr(target, "predict", None)) or callable(target)):
         raise ModelError(
             f"cannot register this {type(target).__name__} as {name!r}: "
-            "it has no predict and cannot be called",
+            "it has no predict method and is not callable",
             remedy='name the method that takes a batch: method="score"',
         )
 

@@ -16,7 +16,7 @@ _WHERE = ("project", "location", "network", "private", "experiment", "invoke_rou
 
 
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
-    no_method(name, options, "an endpoint is only asked")
+    no_method(name, options, "an endpoint only has predictions")
     endpoint = str(target)
     missing = [key for key in ("project", "location") if not options.extra.get(key)]
     if missing:
@@ -33,7 +33,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise ModelError(
             f"cannot register the endpoint {endpoint!r} as {name!r}: "
-            f"Vertex AI does not answer for it ({one_line(error)})",
+            f"Vertex AI cannot describe it ({one_line(error)})",
             remedy="check the endpoint's id, project and location, that a model is deployed to "
             "it, and your credentials: gcloud auth application-default login",
         ) from error

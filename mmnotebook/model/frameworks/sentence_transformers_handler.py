@@ -30,8 +30,8 @@ class EncoderHandler(ModelHandler[Any, Any, Any]):
         precision = (inference_args or {}).get("precision")
         if precision in ("int8", "uint8"):
             raise ValueError(
-                f"precision={precision!r} measures the range of each batch, and an element's "
-                "vector would depend on the others; allowed: 'float32', 'binary', 'ubinary'"
+                f"precision={precision!r} uses the value range of each batch, so an element's "
+                "embedding would depend on the others; allowed: 'float32', 'binary', 'ubinary'"
             )
 
     def run_inference(
@@ -53,7 +53,7 @@ def _pair(example: Any) -> Any:
     """Two texts; a list of two lone texts would be taken for one pair."""
     if isinstance(example, (str, bytes, Mapping)) or len(example) != 2:
         raise TypeError(
-            f"a cross-encoder takes pairs of texts; the example is {shown(example)}; of two "
-            'fields input=("question", "answer") makes them, in that order'
+            f"a cross-encoder takes pairs of strings; the example is {shown(example)}; of two "
+            'fields input=("question", "answer") creates them, in that order'
         )
     return example.tolist() if isinstance(example, np.ndarray) else list(example)

@@ -89,7 +89,7 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     elif options.model_params:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params without model_class",
-            remedy="model_class= names the class that they are the arguments of, for a file of "
+            remedy="model_class= names the class that takes these arguments, for a file of "
             "weights; a whole model is loaded as it is",
         )
     spec = of_file(name, "tensorflow", form, path)

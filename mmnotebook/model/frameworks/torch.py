@@ -36,11 +36,11 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         return _from_file(name, target, options)
     if options.model_class is not None or options.model_params:
         raise ModelError(
-            f"model_class and model_params go with a state-dict file, not with {shown(target)}",
+            f"model_class and model_params apply to a state-dict file, not to {shown(target)}",
             remedy="leave them out",
         )
     if is_a(target, {exported.CLASS}):
-        framework.no_method(name, options, "an exported program has its forward alone")
+        framework.no_method(name, options, "an exported program only has forward")
         return exported.store(name, target)
     if not is_a(target, {("torch", "Module")}):
         raise framework.not_mine(name, target, FRAMEWORK)
@@ -102,9 +102,9 @@ def _check_places(name: str, call: Any) -> None:
     places = [one.name for one in needed if one.kind is one.POSITIONAL_ONLY]
     if places and len(needed) > 1:
         raise ModelError(
-            f"cannot register {name!r}: it takes {', '.join(places)} by place alone, and "
-            "several inputs are given by name",
-            remedy="leave the / out of its parameters",
+            f"cannot register {name!r}: it takes {', '.join(places)} by position only, but "
+            "several inputs are passed by name",
+            remedy="remove the / from its parameters",
         )
 
 
@@ -122,10 +122,10 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params={dict(options.model_params)} "
             "without model_class",
-            remedy="model_class=Net names the class that they are the arguments of",
+            remedy="model_class=Net names the class that takes these arguments",
         )
     if path.suffix.lower() == exported.ENDING:
-        framework.no_method(name, options, "an exported program has its forward alone")
+        framework.no_method(name, options, "an exported program only has forward")
         return exported.from_file(name, path)
     if not _is_torchscript(path):
         _load_state(name, path)
@@ -168,7 +168,7 @@ def _check_state_dict(
     """The module of a state dict; refuses weights that do not fit it."""
     if _is_torchscript(path):
         raise ModelError(
-            f"cannot register {str(path)!r} as {name!r}: it is TorchScript, no state dict",
+            f"cannot register {str(path)!r} as {name!r}: it is TorchScript, not a state dict",
             remedy="TorchScript holds its own code: leave model_class and model_params out",
         )
     called = getattr(model_class, "__name__", repr(model_class))
@@ -208,7 +208,7 @@ def _made(
         given = ", ".join(f"{key}={value!r}" for key, value in params.items())
         raise ModelError(
             f"cannot register {name!r}: {called}({given}) raises {one_line(error)}",
-            remedy="model_params holds the arguments that the class was made with",
+            remedy="model_params must hold the arguments of the class",
         ) from error
     if not isinstance(module, torch.nn.Module):
         kind = type(module).__name__
@@ -224,7 +224,7 @@ def _load_state(name: str, path: Path) -> Any:
     except Exception as error:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: "
-            f"it is no file of weights ({one_line(error)})",
+            f"it is not a file of weights ({one_line(error)})",
             remedy="save the weights with torch.save(module.state_dict(), path); a whole pickled "
             "module runs code when it is loaded: if you trust it, load it yourself with "
             "torch.load(path, weights_only=False) and register the live module",

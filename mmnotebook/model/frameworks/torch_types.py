@@ -113,7 +113,7 @@ def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         value = whole[lost].reshape(-1)[0].item()
         raise NotHeldError(
             f"the module takes {str(dtype).removeprefix('torch.')}, which cannot hold the whole "
-            f"number {value}; preprocess= can bring it to a number that it holds"
+            f"number {value}; preprocess= can convert it"
         )
     return made
 

@@ -12,7 +12,7 @@ from mmnotebook.model.framework import Framework, Options, no_method, of_file
 
 
 def _store(name: str, target: Any, options: Options) -> ModelSpec:
-    no_method(name, options, "a served model is only asked")
+    no_method(name, options, "a served model only has predictions")
     _check(name, target, options)
     path = Path(target).expanduser()
     form = "chat" if options.extra.get("chat") else "completions"

@@ -127,7 +127,7 @@ class Shelf:
         return [e for e in leaving if not e.users], [e for e in leaving if e.users]
 
     def entries(self) -> list[LoadedModel]:
-        """The warm models, the latest used first."""
+        """The warm models, most recently used first."""
         with self._changing():
             return list(reversed(self._entries.values()))
 

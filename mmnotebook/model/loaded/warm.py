@@ -190,7 +190,7 @@ class WarmModels:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row per warm model, the latest used first.
+        """A row per warm model, most recently used first.
 
         Index `model`: its names. `bytes`: what counts against the budget. `parameter_bytes` and
         `device_bytes`: of its parameters, and of those on an accelerator; missing where unknown or
@@ -241,7 +241,7 @@ class WarmModels:
             raise UnknownModelError(
                 f"no model is registered as {shown(name)}; warm: {', '.join(warm) or 'none'}"
                 + (f"; did you mean {close!r}?" if close else ""),
-                remedy="mm.models shows the warm ones; mm.unload() frees them all",
+                remedy="mm.models lists the loaded models; mm.unload() unloads all of them",
             )
         return lambda entry: name is None or name in entry.names
 

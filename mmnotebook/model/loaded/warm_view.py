@@ -90,7 +90,8 @@ def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
 def text(entries: Sequence[LoadedModel], budget: int) -> str:
     """A line per model and one for them all; a sentence when there is none."""
     if not entries:
-        return f"no models are warm; a run keeps those it loads, up to {sizes.text(budget)}"
+        kept = sizes.text(budget)
+        return f"no models are loaded; a run keeps the models that it loads, up to {kept}"
     rows = _rows(entries)
     lines = [list(rows[0]), *(list(row.values()) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -125,9 +126,9 @@ def _rows(entries: Sequence[LoadedModel]) -> list[dict[str, str]]:
 def _state(entry: LoadedModel) -> str:
     if not entry.users:
         return "warm"
-    return "in use, goes after that" if entry.leaving else "in use"
+    return "in use, unloaded afterwards" if entry.leaving else "in use"
 
 
 def _sum(entries: Sequence[LoadedModel], budget: int) -> str:
     held = sum(entry.host_bytes for entry in entries)
-    return f"{sizes.text(held)} of at most {sizes.text(budget)}, the latest used first"
+    return f"{sizes.text(held)} of at most {sizes.text(budget)}, most recently used first"

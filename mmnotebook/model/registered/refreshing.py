@@ -104,7 +104,7 @@ def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
         inner = inner._base
     if getattr(type(inner), "update_model_path", None) is ModelHandler.update_model_path:
         raise ModelError(
-            f"a {type(inner).__name__} takes no other file",
+            f"a {type(inner).__name__} cannot load another file",
             remedy="give the handler an update_model_path(path)",
         )
     target = copy.deepcopy(spec.target)
@@ -124,7 +124,7 @@ def check_watch(node: Node) -> None:
     pattern = node["watch"]
     if "://" not in pattern and not matches(pattern):
         raise ModelError(
-            f"node {node.name!r}: no file matches {pattern!r}, and a stream watches only where "
-            "there is one to begin with",
+            f"node {node.name!r}: no file matches {pattern!r}, and a stream needs one "
+            "when it starts",
             remedy="put a first model file there",
         )

@@ -243,7 +243,7 @@ def _store(
     """The spec that the target's framework makes of it."""
     if isinstance(target, type) and framework is None:
         raise ModelError(
-            f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
+            f"cannot register the class {target.__name__} as {name!r}: it is not an instance",
             remedy=f"make one: {target.__name__}(...), and register that",
         )
     named = None if framework is None else frameworks.by_name(framework)

@@ -223,5 +223,5 @@ def _graph(given: Any) -> Graph:
         return bound(given, {}, lambda more: f"mm.Builder(mm.pipeline({text}, {more}))")
     if isinstance(given, Graph):
         return given
-    problem = Problem("a builder edits a graph", found=shown(given))
+    problem = Problem("a builder takes a graph", found=shown(given))
     raise GraphError([problem], remedy="mm.Builder(mm.pipeline('data | model')), or mm.Builder()")

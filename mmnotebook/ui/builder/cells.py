@@ -19,7 +19,7 @@ def text_of(editor: Editor, name: str) -> str:
     known = notebook_names()
     given = ", ".join(name for name in editor.graph.bindings if name not in known)
     if given:
-        problem = Problem("given to the builder, and no variable of the notebook", found=given)
+        problem = Problem("passed to the builder, but not a variable of the notebook", found=given)
         raise GraphError([problem], remedy=f"assign {given} in a cell, then insert this one")
     return f"%%mm_pipeline {name}\n{editor.text}"
 

@@ -24,7 +24,7 @@ from mmnotebook.ui.common.closing import discard
 _LISTED = 8
 _KEPT = 4
 """Views of nodes. The last that was typed into one may still be on its way when it is hidden."""
-_GATHERS = [("joined: one dict by name", "join"), ("united: each as it comes", "union")]
+_GATHERS = [("join: one dict by name", "join"), ("union: each element separately", "union")]
 
 
 class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -51,7 +51,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.may_fail = style.field(
             BoundedFloatText, "elements that may fail, in %", value=10.0, max=100.0, step=1.0
         )
-        self.may_fail.tooltip = "A run is given up when more of a step's elements fail"
+        self.may_fail.tooltip = "A run stops when more than this share of a step's elements fail"
         self._sheet = style.sheet()
         super().__init__([self._sheet, self.summary], layout=Layout(width="100%"))
         self.add_class(style.CLASS)
@@ -154,10 +154,10 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._nodes: tuple[str, ...] = ()
         self._group: str | None = None
         self._title = HTML()
-        self.name = style.field(Text, "name them together")
-        self.gather = style.field(Dropdown, "a step after them gets them", options=_GATHERS)
-        self.together = style.button("Name", "give the selected steps a name together", "tag")
-        self.apart = style.button("Remove the name", "take their common name away", "times")
+        self.name = style.field(Text, "group them")
+        self.gather = style.field(Dropdown, "a step after them receives them", options=_GATHERS)
+        self.together = style.button("Name", "group the selected steps under a name", "tag")
+        self.apart = style.button("Remove the name", "remove the name of their group", "times")
         self.remove = style.button("Delete", "delete the selected steps and their wires", "trash")
         self._line = style.note()
         self.name.observe(lambda _: self._check(), "value")
@@ -178,7 +178,7 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         groups = (g for g in graph.groups if set(g.members) == set(nodes))
         group = next(groups, None)
         self._group = None if group is None else group.name
-        named = "" if group is None else f", together called <b>{escape(group.name)}</b>"
+        named = "" if group is None else f", grouped as <b>{escape(group.name)}</b>"
         listed = style.hint(_listed(nodes))
         style.put(self._title, f"<h3>{len(nodes)} steps are selected{named}</h3>{listed}")
         style.show_if(self.apart, group is not None)
@@ -192,7 +192,7 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _check(self) -> bool:
         name = self.name.value.strip()
         good = checks.is_name(name)
-        wrong = f"{name!r} is no name: letters, digits and _, no digit first"
+        wrong = f"{name!r} is not a valid name: letters, digits and _, not starting with a digit"
         style.put(self._line, style.error(wrong) if name and not good else "")
         return good
 

@@ -93,7 +93,7 @@ class Studio:
             self._select([wrong[0].node] if wrong[0].node else [])
             raise GraphError(wrong)
         if not self.runner.start(part, **{"max_failed": self.panel.max_failed, **how}):
-            raise RunError("a run goes on already", remedy="stop it, or wait for its end")
+            raise RunError("a run is already in progress", remedy="stop it, or wait until it ends")
 
     def take(self, graph: Graph) -> None:
         """Show the graph that the variable has now; undo brings back what was built."""
@@ -210,7 +210,7 @@ class Studio:
     def _registered(self, name: str) -> None:
         self._palette()
         self._show()
-        self.canvas.say(f"{name} is registered; it stands in the palette now")
+        self.canvas.say(f"{name} is registered; it is now in the palette")
 
     # What is shown.
 

@@ -86,7 +86,7 @@ def _lexed(line: str) -> list[Word]:
         if text.startswith("#"):
             break
         if match.lastgroup == "odd":
-            raise UsageError(f"{line.strip()!r}: quotes come in pairs; here {text} stands alone")
+            raise UsageError(f"{line.strip()!r}: a quote is not closed; found {text} stands alone")
         bare = _QUOTED.sub(lambda quoted: quoted.group()[1:-1], text)
         found.append(Word(bare, match.start(), match.end(), text[0] in "\"'"))
     return found
@@ -109,7 +109,7 @@ def parse(magic: Any, argv: list[str]) -> Namespace:
     except UsageError as error:
         if "are required" not in str(error) or not any(_is_expression(word) for word in argv):
             raise
-        raise UsageError(f"{error}; an expression before it stands in quotes") from error
+        raise UsageError(f"{error}; put an expression before it in quotes") from error
     assert isinstance(namespace, Namespace)
     return namespace
 
@@ -206,7 +206,7 @@ def seconds(text: str) -> float:
 def axis(text: str) -> int:
     """The number of an axis, for argparse."""
     if not text.removeprefix("-").isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not the number of an axis")
+        raise ArgumentTypeError(f"{text!r} is not an axis number")
     return int(text)
 
 

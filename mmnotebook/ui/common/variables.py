@@ -96,7 +96,7 @@ class Variables:
             return found
         if "(" in text or "[" in text:
             remedy = "assign it to a variable first, and give its name"
-            raise VariableError(f"{text!r} is no variable and no file", remedy=remedy)
+            raise VariableError(f"{text!r} is neither a variable nor a file", remedy=remedy)
         if is_name(text):
             remedy = "name a module, an estimator, a Beam handler, or the path of a file"
             return self._find(text, "model", is_target, remedy)
@@ -147,7 +147,7 @@ class Variables:
             return variables[name]
         known = sorted(self.of(accepts))
         if name in variables:
-            said = f"{name!r} is no {kind}: it is a {type(variables[name]).__name__}"
+            said = f"{name!r} is not a {kind}: it is a {type(variables[name]).__name__}"
         else:
             said = f"no {kind} is named {name!r}"
         said += f"; in this notebook: {', '.join(known) or 'none'}"

@@ -21,7 +21,7 @@ _WIDE = 4
 """Up to so many models are columns."""
 
 _SPACE = "\N{NO-BREAK SPACE}"
-_NONE = "no run is chosen"
+_NONE = "no run is selected"
 _FEW = re.compile(rf"{MISSING} \(([\d,]+) of ([\d,]+)\)")
 """A percentile that there are too few calls for, as `comparing.said` has it."""
 _CACHED = (

@@ -51,7 +51,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._rows = NodeRows(pd.DataFrame({"id": []}))
         self._query, self._marked = Query(where=where), ""
         self._shown: list[int] = []
-        self.table = Table(label=label, opens="Show its way through the graph")
+        self.table = Table(label=label, opens="Trace it through the graph")
         self.search = _field("Search", "any text, in any column", "160px")
         self.where = _field("Where", "prediction != label", "200px")
         self.where.value, self.where.continuous_update = where, False

@@ -146,7 +146,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             failed = failures(self._result, node)
         elif self._lost is not None and node is not None:
             failed = self._lost[1].drop(columns="node")
-            counts = "the run was given up here; these failed until then"
+            counts = "the run stopped here; these failed before that"
         frame = _NONE if frame is None else frame
         self.elements.show(frame, keep=keep)
         self.failures.show(failed, keep=keep)
@@ -221,7 +221,7 @@ def _counted(result: Result | None, node: str | None) -> str:
         return _NOTHING
     nodes = members(result, node)
     if nodes != (node,):
-        return f"stands for {escape(', '.join(nodes))}"
+        return f"represents {escape(', '.join(nodes))}"
     measure = result.measures[node]
     counts = [
         (measure.elements_in, "in"),

@@ -112,5 +112,5 @@ def test_what_cannot_be_registered(bert: Any, tmp_path: Path) -> None:
         mm.register("hub", "nobody/nothing", framework="huggingface", task="text-generation")
     with pytest.raises(ModelError, match="has no method 'generat'"):
         mm.register("wrong", bert, method="generat")
-    with pytest.raises(ModelError, match="task go with a file"):
+    with pytest.raises(ModelError, match="task apply to a file"):
         mm.register("wrong", bert, task="text-classification")

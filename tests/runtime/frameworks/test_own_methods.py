@@ -84,7 +84,7 @@ def test_without_the_keyword_the_error_says_it(encoder: Encoder) -> None:
     with pytest.raises(mm.RunError, match=expected):
         run(TEXTS)
     mm.register("m", torch.nn.Linear(3, 4))
-    with pytest.raises(mm.RunError, match="preprocess= makes numbers of it, or method= names"):
+    with pytest.raises(mm.RunError, match="preprocess= converts it to numbers, or method= names"):
         run(TEXTS)
 
 

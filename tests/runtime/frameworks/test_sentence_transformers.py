@@ -112,7 +112,7 @@ def test_lone_texts_are_no_pair(cross: CrossEncoder, elements: list[Any]) -> Non
 
 
 def test_what_cannot_be_registered(encoder: SentenceTransformer, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="int8.*measures the range of each batch"):
+    with pytest.raises(ModelError, match="int8.*uses the value range of each batch"):
         mm.register("small", encoder, inference_args={"precision": "int8"})
     with pytest.raises(ModelError, match="has no method 'encod'; did you mean 'encode'"):
         mm.register("wrong", encoder, method="encod")

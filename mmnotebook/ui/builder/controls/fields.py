@@ -141,7 +141,7 @@ def parted(text: str) -> tuple[str, ...]:
     while place is not None:
         found = _PART.match(text, place)
         if found is None:
-            raise Wrong('quotes come in pairs: a, "b, c"')
+            raise Wrong('a quote is not closed: a, "b, c"')
         quoted, plain, comma = found.groups()
         if quoted is None and not plain.strip():
             raise Wrong("a name on both sides of a comma")

@@ -23,7 +23,7 @@ End = tuple[str, str | None] | tuple[str, str | None, str]
 """An output; with the key of a further field of it."""
 _GATHERS = [
     ("join: the outputs for one element together", "join"),
-    ("union: each element as it comes", "union"),
+    ("union: each element separately", "union"),
 ]
 
 
@@ -39,7 +39,7 @@ class WireEditor(Quiet):
         self.cut = button("", "disconnect this input", "chain-broken", width="34px")
         self.select = style.field(Combobox, "field, or fields", continuous_update=False)
         self.select.placeholder = "the whole value"
-        self.label = style.field(Text, "called in the join", continuous_update=False)
+        self.label = style.field(Text, "key in the join", continuous_update=False)
         self._line = style.note()
         self.cut.on_click(self._disconnect)
         self.select.observe(self._changed, "value")
@@ -133,7 +133,7 @@ class InputsEditor(Quiet):
             show_if(self.gather, several)
             if node.gather is not None:
                 put(self.gather, node.gather)
-            style.put(self._line, "" if node.inputs else style.hint("nothing flows into it yet"))
+            style.put(self._line, "" if node.inputs else style.hint("it has no input yet"))
             self._show_wires(context)
         self._target = node.name
 

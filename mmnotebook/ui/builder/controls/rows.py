@@ -103,20 +103,23 @@ class RowsEditor(One):
     def _check_names(self, names: Sequence[str]) -> None:
         for place, name in enumerate(names):
             if not checks.is_name(name):
-                raise Wrong(f"{name!r} is no name: letters, digits and _, no digit first")
+                raise Wrong(
+                    f"{name!r} is not a valid name: letters, digits and _, "
+                    "not starting with a digit"
+                )
             if name in names[:place]:
-                raise Wrong(f"two arms are named {name!r}")
+                raise Wrong(f"two branches are named {name!r}")
         if len(names) < _LEAST_ARMS:
-            raise Wrong("two arms at least")
+            raise Wrong("at least two branches")
 
 
 class ArmsEditor(RowsEditor):
     """The names of a switch's arms."""
 
-    _add_words = "Add arm"
+    _add_words = "Add branch"
 
     def _row(self, place: int) -> Sequence[Any]:
-        return [named(Text, f"name of arm {place + 1}", self._new_arm(), layout=_free())]
+        return [named(Text, f"name of branch {place + 1}", self._new_arm(), layout=_free())]
 
     def _fill(self, row: Any, value: Any) -> None:
         put(row.children[0], value)
@@ -133,20 +136,20 @@ class ArmsEditor(RowsEditor):
 class WeightsEditor(RowsEditor):
     """The arms of a split, each with its fraction."""
 
-    _add_words = "Add arm"
-    _columns = "arm, fraction of the elements"
+    _add_words = "Add branch"
+    _columns = "branch, fraction of the elements"
 
     def _buttons(self) -> Sequence[Any]:
-        self.even = button("Even", "the same fraction for every arm")
+        self.even = button("Even", "the same fraction for every branch")
         self.normalise = button("Sum to 1", "keep the ratios, and let the fractions add up to 1")
         self.even.on_click(lambda _: self._set([1.0] * len(self.rows)))
         self.normalise.on_click(lambda _: self._set(self._parts()))
         return [self.even, self.normalise]
 
     def _row(self, place: int) -> Sequence[Any]:
-        name = named(Text, f"name of arm {place + 1}", self._new_arm(), layout=_free())
+        name = named(Text, f"name of branch {place + 1}", self._new_arm(), layout=_free())
         layout = Layout(width="76px")
-        part = named(FloatText, f"fraction of arm {place + 1}", 0.0, step=0.05, layout=layout)
+        part = named(FloatText, f"fraction of branch {place + 1}", 0.0, step=0.05, layout=layout)
         return [name, part]
 
     def _fill(self, row: Any, value: Any) -> None:
@@ -205,8 +208,8 @@ class MappingEditor(RowsEditor):
 
     def _controls(self) -> Sequence[Any]:
         models = self.param.names == "model"
-        self._columns = "keys, model" if models else "ids, arm"
-        self._marked = "not registered" if models else "no arm"
+        self._columns = "keys, model" if models else "ids, branch"
+        self._marked = "not registered" if models else "no branch"
         return super()._controls()
 
     def _offer(self, context: Context) -> None:

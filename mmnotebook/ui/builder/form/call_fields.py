@@ -16,8 +16,11 @@ from mmnotebook.ui.builder.controls.fields import Wrong
 from mmnotebook.ui.common import arguments
 
 BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
-BLOCKS, ELEMENT = "by blocks, of a remote model by element", "by element: only new ones are asked"
-FOUND, REMOTE, HERE = "found out by its first call", "remote: asked for predictions alone", "here"
+BLOCKS, ELEMENT = (
+    "by blocks, of a remote model by element",
+    "by element: only new ones are computed",
+)
+FOUND, REMOTE, HERE = "detected in its first call", "remote: called for predictions only", "here"
 TITLE = "How it is called: batch axis, state, remote, version"
 
 Variables = Mapping[str, Any]

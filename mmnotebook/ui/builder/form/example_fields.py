@@ -56,4 +56,4 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             return ast.literal_eval(self.typed.value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            raise Wrong("a number, a text in quotes, a list or a dict of such") from None
+            raise Wrong("a number, a string in quotes, a list or a dict of such") from None

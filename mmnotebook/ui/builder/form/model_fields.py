@@ -32,7 +32,7 @@ from mmnotebook.ui.common import arguments
 CAN_RUN_CODE = (".pkl", ".pickle", ".joblib", ".pt2")
 _TRUST = "Such a file can run code when it is loaded: register those that you trust."
 VARIABLE, FILE = "a variable of the notebook", "a file"
-AUTO = "found by itself"
+AUTO = "detected automatically"
 RAW, ARGMAX, FUNCTION = "as it is", "argmax: the highest score", "through a function"
 
 Variables = Mapping[str, Any]
@@ -191,7 +191,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if path is None:
             framework = self._framework()
             if framework is not None and frameworks.by_name(framework).named:
-                return style.hint("no file: taken as a name that the framework knows")
+                return style.hint("no file: used as a name that the framework knows")
             close = nearest(text, files())
             raise Wrong("there is no such file" + (f"; did you mean {close!r}?" if close else ""))
         if path.suffix.lower() in CAN_RUN_CODE:
@@ -299,5 +299,5 @@ def _callable(text: str, variables: Variables, kind: str) -> Any:
     except Exception as error:  # a module that loads its parts when they are asked for
         raise Wrong(f"{text!r} cannot be looked up: {one_line(error)}") from error
     if not callable(value):
-        raise Wrong(f"{text!r} is no {kind}: it is a {type(value).__name__}")
+        raise Wrong(f"{text!r} is not a {kind}: it is a {type(value).__name__}")
     return value

@@ -21,7 +21,7 @@ from mmnotebook.ui.builder.form.model_fields import ModelFields
 if TYPE_CHECKING:
     from mmnotebook.running.trial import Trial
 
-_NOTHING_YET = "Nothing is loaded before you press a button."
+_NOTHING_YET = "Nothing is loaded until you press a button."
 
 
 class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -106,7 +106,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "deselect",
-    title: "Select nothing; give up a wire",
+    title: "Clear the selection; cancel a wire",
     keys: ["Escape"],
     group: "Edit",
     enabled: always,
@@ -114,7 +114,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "connect",
-    title: "Connect or disconnect: ↑ ↓ choose, Enter connects, Delete disconnects, Escape leaves",
+    title: "Connect or disconnect: ↑ ↓ choose, Enter connects, Delete disconnects, Escape cancels",
     keys: ["C"],
     group: "Wires",
     enabled: some,
@@ -127,18 +127,18 @@ export const ACTIONS: readonly Action[] = [
   connecting("leave"),
   {
     id: "open",
-    title: "Open the node's properties; Escape comes back",
+    title: "Open the node's properties; Escape returns",
     keys: ["Enter"],
     group: "Edit",
     enabled: some,
     run: open,
   },
-  ...ways("walk", "To the node {}", "", (builder, way) => builder.canvas.current?.walk(way, false)),
-  ...ways("extend", "Select the node {} too", "Shift+", (builder, way) =>
+  ...ways("walk", "Go to the next node {}", "", (builder, way) => builder.canvas.current?.walk(way, false)),
+  ...ways("extend", "Extend the selection {}", "Shift+", (builder, way) =>
     builder.canvas.current?.walk(way, true),
   ),
   ...ways("nudge", "Move {}", "Alt+", (builder, way) => nudge(builder, way, NUDGE)),
-  ...ways("push", "Move far {}", "Alt+Shift+", (builder, way) => nudge(builder, way, PUSH)),
+  ...ways("push", "Move farther {}", "Alt+Shift+", (builder, way) => nudge(builder, way, PUSH)),
   {
     id: "arrange",
     title: "Arrange",
@@ -176,7 +176,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "reveal",
-    title: "Bring the selected nodes to the middle",
+    title: "Center the selected nodes",
     keys: [],
     group: "View",
     enabled: some,
@@ -208,7 +208,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "text",
-    title: "To the pipeline's text",
+    title: "Go to the pipeline's text",
     keys: ["T"],
     group: "View",
     enabled: always,
@@ -224,7 +224,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "refresh",
-    title: "Look again at the notebook's variables",
+    title: "Refresh variables",
     keys: [],
     group: "Edit",
     enabled: always,

@@ -295,6 +295,6 @@ export const BridgeContext = createContext<Builder | null>(null);
 
 export function useBuilder(): Builder {
   const builder = useContext(BridgeContext);
-  if (builder === null) throw new Error("useBuilder stands outside of BridgeContext");
+  if (builder === null) throw new Error("useBuilder is outside of BridgeContext");
   return builder;
 }

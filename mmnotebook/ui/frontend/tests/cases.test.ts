@@ -1,4 +1,4 @@
-// The cases that hold these functions and their twins in Python to each other.
+// The cases that hold these functions and their counterparts in Python to each other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

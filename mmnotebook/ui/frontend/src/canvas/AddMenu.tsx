@@ -119,7 +119,7 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
             })}
           </div>
         ))}
-        {items.length === 0 && <p className="mm-next-none">Nothing is called that.</p>}
+        {items.length === 0 && <p className="mm-next-none">No matches.</p>}
       </div>
     </div>
   );

@@ -75,7 +75,7 @@ export function useKeyPlug(): KeyPlug {
   function chosen(source: string, port: string | null): void {
     const found = optionsOf(builder.now().scene, source, port);
     if (found[0] === undefined) {
-      builder.tell(`there is no node that ${ends(source, port)} could go to`);
+      builder.tell(`there is no node that ${ends(source, port)} can connect to`);
       setChoice(null);
       return;
     }
@@ -91,7 +91,7 @@ export function useKeyPlug(): KeyPlug {
     else if (node.outputs.length === 1) chosen(node.name, node.outputs[0] ?? null);
     else {
       setChoice({ source: node.name, port: undefined, place: 0 });
-      builder.tell(`connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape leaves`);
+      builder.tell(`connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`);
     }
   }
 
@@ -124,7 +124,7 @@ export function useKeyPlug(): KeyPlug {
 
   function leave(): void {
     setChoice(null);
-    builder.tell("left connecting");
+    builder.tell("connecting canceled");
   }
 
   const isNew = choice !== null && choice.port !== undefined && option !== null && !option.connected;
@@ -151,8 +151,8 @@ function tellOption(builder: Builder, source: string, port: string | null, optio
   const name = `${node.name} (${kindTitle(node.kind)})`;
   builder.tell(
     connected
-      ? `${ends(source, port)} is connected to ${name}; Delete disconnects, Escape leaves`
-      : `connect ${ends(source, port)} to ${name}; Enter connects, Escape leaves`,
+      ? `${ends(source, port)} is connected to ${name}; Delete disconnects, Escape cancels`
+      : `connect ${ends(source, port)} to ${name}; Enter connects, Escape cancels`,
   );
   builder.canvas.current?.show(node.name);
 }

@@ -1,4 +1,4 @@
-// Copies of nodes as text: the twin of graph/editing/clips.py.
+// Copies of nodes as text: the counterpart of graph/editing/clips.py.
 
 import type { Scene } from "../scene";
 

@@ -1,4 +1,4 @@
-// Which wires can be, and what they make of the node that they feed: the twin of
+// Which wires can be, and what they make of the node that they feed: the counterpart of
 // graph/editing/connecting.py. Both are held to the cases in tests/cases/connections.json.
 
 import type { Gather, Input, Scene, SceneNode } from "../scene";
@@ -36,13 +36,13 @@ function refused(
   if (into === undefined) return `there is no step ${target}`;
   if (!into.takes) {
     const what = into.kind === "source" ? "is data" : "reads files";
-    return `${target} ${what}: nothing flows into it`;
+    return `${target} ${what}: it cannot have an input`;
   }
   if (source === target) return `${target} cannot feed itself`;
   const circle = circleOf(nodes, source, target);
-  if (circle !== null) return `this would go in a circle: ${circle.join(" → ")}`;
+  if (circle !== null) return `this would create a cycle: ${circle.join(" → ")}`;
   if (into.inputs.some((wire) => wire.node === source && wire.port === port)) {
-    return `${target} has this input already`;
+    return `${target} already has this input`;
   }
   if (from.outputs.length === 0) return `nothing can follow ${source}`;
   return noOutput(from, port) ?? noJoin(nodes, into, { node: source, port });
@@ -59,10 +59,10 @@ function noOutput(node: SceneNode, port: string | null): string | null {
 function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): string | null {
   if (gatherOf(nodes, into, [...into.inputs, wire]) !== "join") return null;
   if (into.inputs.some((other) => other.node === wire.node)) {
-    return `${into.name} joins ${wire.node} already, one output of each step`;
+    return `${into.name} joins ${wire.node} already, and a join takes one output of each step`;
   }
   if (into.inputs.some((other) => (other.label ?? other.node) === wire.node)) {
-    return `${into.name} has an input under the key ${wire.node} already`;
+    return `${into.name} already has an input with the key ${wire.node}`;
   }
   return null;
 }

@@ -1,4 +1,4 @@
-// What a command makes of the scene, shown until Python has answered: the twin of the commands in
+// What a command makes of the scene, shown until Python has answered: the counterpart of the commands in
 // graph/editing/. Both are held to the cases in tests/cases/operations.json.
 
 import { gatherLeft, gatherOf, refusal } from "./connecting";

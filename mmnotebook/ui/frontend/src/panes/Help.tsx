@@ -18,8 +18,8 @@ const GROUPS: [Action["group"], string][] = [
 /** What is done with the mouse. */
 const GESTURES: [string, string][] = [
   ["Drag from the palette", "Add a step where it is dropped"],
-  ["Drag from an output to a node", "Connect; onto the empty canvas: add what comes next"],
-  ["Drag a wire's end", "Plug it in elsewhere"],
+  ["Drag from an output to a node", "Connect; on the empty canvas: add the next step"],
+  ["Drag a wire's end", "Connect it elsewhere"],
   ["Shift+drag, Ctrl+click", "Select several"],
   ["Ctrl+wheel", "Zoom"],
 ];

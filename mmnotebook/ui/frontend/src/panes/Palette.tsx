@@ -76,7 +76,7 @@ export const Palette = memo(function Palette() {
             now={builder.now}
           />
         ))}
-        {found.length === 0 && <p className="mm-palette-empty">Nothing is called that.</p>}
+        {found.length === 0 && <p className="mm-palette-empty">No matches.</p>}
       </div>
     </nav>
   );

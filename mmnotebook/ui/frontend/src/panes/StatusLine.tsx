@@ -14,7 +14,7 @@ const STATES: Record<Builder["status"]["state"], string> = {
   stopped: "stopped",
 };
 const AWAITED =
-  "The kernel is busy with a cell: what was done here is handled when that ends. " +
+  "The kernel is busy with a cell: actions here are handled when it ends. " +
   "If the kernel was restarted, execute this cell again; the text can be copied from below.";
 
 export const StatusLine = memo(function StatusLine() {

@@ -123,7 +123,7 @@ function CopyText({ text }: { text: string }) {
   const copy = async () => {
     const done = await copied(text);
     if (done) now().say("The text is copied");
-    else now().say("The browser lets nothing be copied here: select the text and press Ctrl+C", "error");
+    else now().say("The browser does not allow copying here: select the text and press Ctrl+C", "error");
   };
   return (
     <button

@@ -142,7 +142,7 @@ function Limit() {
   };
   const isWrong = typed.trim() !== "" && !/^0*[1-9][0-9]*$/.test(typed.trim());
   return (
-    <label className="mm-limit" title="How many elements of each source a run takes; empty: all">
+    <label className="mm-limit" title="How many elements of each source a run uses; empty: all">
       <span>Limit</span>
       <input
         inputMode="numeric"
@@ -166,8 +166,8 @@ function Fresh({ isStop }: { isStop: boolean }) {
       data-tool="fresh"
       tabIndex={isStop ? 0 : -1}
       aria-pressed={view.fresh}
-      aria-label="Fresh: compute everything anew"
-      title="Fresh: the next runs compute everything anew, nothing is taken from the cache"
+      aria-label="Fresh: recompute everything"
+      title="Fresh: the next runs recompute everything and read nothing from the cache"
       onClick={() => now().adjust({ fresh: !now().view.fresh })}
     >
       <Icon name="fresh" />
