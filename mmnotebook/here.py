@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from mmnotebook.compat import ipython
+from mmnotebook.compat.python import get_frame
+
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -29,7 +32,7 @@ def variables_of(shell: Any) -> dict[str, Any]:
     script = _script(shell)
     if script is not None:
         return {name: value for name, value in vars(script).items() if not name.startswith("__")}
-    hidden = shell.user_ns_hidden
+    hidden = ipython.hidden(shell)
     return {
         name: value
         for name, value in shell.user_ns.items()
@@ -64,7 +67,7 @@ def of_caller(names: Iterable[str]) -> dict[str, Any]:
 
     They may be local variables of a function, or of a module that is not the notebook.
     """
-    frame = sys._getframe(1)
+    frame = get_frame(1)
     while frame.f_back is not None and _is_own(frame.f_globals):
         frame = frame.f_back
     variables = {**frame.f_globals, **frame.f_locals}

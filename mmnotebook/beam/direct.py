@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from mmnotebook.beam.dofns.cache_manager import StoreShards
 from mmnotebook.beam.options import as_options
+from mmnotebook.compat.beam import FnApiRunner
 
 _STORE = ": store"
 

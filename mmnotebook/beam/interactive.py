@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.runners.interactive import interactive_environment
 from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
 
 from mmnotebook import quiet_beam, storage
 from mmnotebook.beam.dofns.cache_manager import ShardCache
 from mmnotebook.beam.options import as_options
+from mmnotebook.compat import beam as compat
 from mmnotebook.here import shell
 
 # The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
@@ -36,17 +36,15 @@ class InteractivePipeline:
     def run(self, blocks: Mapping[str, Any]) -> Callable[[], Any]:
         """Run the pipeline once; gives what asks for Beam's metrics."""
         env = _environment()
-        env.set_cache_manager(self._cache, self.pipeline)
-        env.add_user_pipeline(self.pipeline)
+        compat.enter(env, self.pipeline, self._cache)
         try:
             with _watching(blocks):
                 result = self.pipeline.run()
                 result.wait_until_finish()
             # The interactive result has no metrics of its own.
-            return getattr(result, "_underlying_result").metrics  # type: ignore[no-any-return] # noqa: B009
+            return compat.result_below(result).metrics  # type: ignore[no-any-return]
         finally:
-            env.cleanup(self.pipeline)
-            env.evict_cache_manager(self.pipeline)
+            compat.leave(env, self.pipeline)
 
     def stores(self, step: str) -> str | None:
         """The node that a step of the pipeline, by its label, only stores."""
@@ -77,9 +75,8 @@ def prepare() -> None:
 
 def _environment() -> Any:
     """Beam's environment; it may be a new one, or have forgotten what it was told to watch."""
-    env = interactive_environment.current_env()
-    if not any(_OURS in watched for watched in env.watching()):
-        env.watch(_watched)
+    env = compat.environment()
+    compat.watch(env, _OURS, _watched)
     return env
 
 

@@ -19,15 +19,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import torch
-from apache_beam.internal import cloudpickle_pickler
-from apache_beam.internal.cloudpickle import cloudpickle as beams
-from cloudpickle import cloudpickle as theirs
 
+from mmnotebook.compat import cloudpickle as compat
+from mmnotebook.compat.cloudpickle import beams_tracked_class, tracked_class
 from mmnotebook.observing import referring
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
-_MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
-_BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
 _origins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDictionary()
 _together: weakref.WeakKeyDictionary[type, weakref.WeakSet[type]] = weakref.WeakKeyDictionary()
 _loaded: dict[int, weakref.WeakSet[type]] = {}
@@ -41,7 +38,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = super().reducer_override(value)
         if reduced is NotImplemented and isinstance(value, (type, *_FUNCTIONS)):
             referring.note(str(value.__module__), value.__qualname__)
-        if not isinstance(reduced, tuple) or reduced[0] not in _MAKERS:
+        if not isinstance(reduced, tuple) or reduced[0] not in compat.MAKERS:
             return reduced
         make, arguments, *state = reduced
         return (_own_class, (make, *arguments), *state)
@@ -80,7 +77,7 @@ def _own_class(make: Callable[..., type], *arguments: Any) -> type:
     """A class that is not the one that was pickled, which it is noted to come from."""
     *given, tracker, extra = arguments
     made = make(*given, None, extra)
-    origin = theirs._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    origin = tracked_class(tracker)
     if origin is not None:
         _origins[made] = _origins.get(origin) or weakref.ref(origin)
         for group in _groups():
@@ -181,21 +178,20 @@ class _Exchanged(pickle.Unpickler):
         return self.kept[place]
 
 
-class _Marking(beams.CloudPickler):
+class _Marking(compat.BeamsPickler):
     """Beam's pickler, writing nothing: the classes that it would send are not to be set again."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
         if isinstance(value, type) and isinstance(reduced, tuple):
-            with beams._DYNAMIC_CLASS_TRACKER_LOCK:
-                beams._DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS[value] = True
+            compat.take_as_set(value)
         return reduced
 
 
 class _Sending(_Marking):
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
-        if not isinstance(reduced, tuple) or reduced[0] not in _BEAMS_MAKERS:
+        if not isinstance(reduced, tuple) or reduced[0] not in compat.BEAMS_MAKERS:
             return reduced
         make, arguments, *state = reduced
         return (_class_here, (make, *arguments), *state)
@@ -203,7 +199,7 @@ class _Sending(_Marking):
 
 def _class_here(make: Callable[..., type], *arguments: Any) -> type:
     """The class of this process, where it has it: to make another would call the user's code."""
-    known: type | None = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get(arguments[-2])
+    known: type | None = beams_tracked_class(arguments[-2])
     return make(*arguments) if known is None else known
 
 
@@ -213,7 +209,7 @@ class Sent:
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()
         # As Beam does it, which is under way now.
-        sending = _Sending(buffer, config=cloudpickle_pickler.DEFAULT_CONFIG)
+        sending = _Sending(buffer, config=compat.BEAMS_CONFIG)
         sending.dump(vars(self))  # type: ignore[no-untyped-call]
         return _arrived, (type(self), buffer.getvalue())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook.compat.torch import without_subclasses
 from mmnotebook.fingerprint import origin
 from mmnotebook.fingerprint.tokens import hashed
 
@@ -51,7 +52,7 @@ def tensor(walk: Walk, value: Any) -> bytes:
     """A tensor of any layout; on another device it is another tensor, as what it gives is there."""
     if not origin.is_users(type(value).__module__):
         return _tensor(walk, value)
-    with sys.modules["torch"]._C.DisableTorchFunctionSubclass():
+    with without_subclasses():
         return _tensor(walk, value)  # its class may answer anything otherwise
 
 

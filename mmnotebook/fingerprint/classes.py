@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import _abc  # type: ignore[import-not-found]
 import functools
 import re
 import types
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook.compat.python import ABSTRACT, registered
 from mmnotebook.fingerprint import origin
 from mmnotebook.fingerprint.codes import CALLED
 from mmnotebook.fingerprint.reading import REMAKES
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk
 
 _LEFT_OUT = {
-    *("__dict__", "__weakref__", "_abc_impl", "__firstlineno__", "__static_attributes__"),
+    *("__dict__", "__weakref__", ABSTRACT, "__firstlineno__", "__static_attributes__"),
     *("__annotations_cache__", "__annotate__", "__slotnames__"),
 }
 _MAKERS = {"__init__", "__new__", "__post_init__", "__init_subclass__"}
@@ -144,7 +144,6 @@ def _is_called(value: type, name: str) -> bool:
 
 def _registered(walk: Walk, value: type) -> bytes:
     """The classes that an abstract one takes for its own."""
-    if "_abc_impl" not in vars(value):
+    if ABSTRACT not in vars(value):
         return b""
-    known = (reference() for reference in _abc._get_dump(value)[0])
-    return walk.unordered(one for one in known if one is not None)
+    return walk.unordered(registered(value))

@@ -7,7 +7,6 @@ an accessor. All these places are looked at once; later only those where a value
 
 from __future__ import annotations
 
-import _abc  # type: ignore[import-not-found]
 import contextlib
 import functools
 import itertools
@@ -17,6 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from mmnotebook.compat.python import ABSTRACT, registered
 from mmnotebook.fingerprint import arrays, frames, origin
 
 Found = list[tuple[str, Any]]
@@ -211,8 +211,7 @@ class _Registered:
         self._abstract = abstract
 
     def classes(self) -> list[type]:
-        known = (reference() for reference in _abc._get_dump(self._abstract)[0])
-        return [one for one in known if one is not None]
+        return registered(self._abstract)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -271,7 +270,7 @@ class _Looker:
                 if self._has(value):
                     name = f"{value.__module__}.{value.__qualname__}"
                     yield name, value
-                    if "_abc_impl" in vars(value):
+                    if ABSTRACT in vars(value):
                         yield f"{name} registered", _Registered(value)
             elif sort == _HOLDS and not str(key).startswith("__"):
                 yield place.named(key), value

@@ -17,6 +17,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mmnotebook.compat.pandas import changed_options
+from mmnotebook.compat.sklearn import usual_config
+from mmnotebook.compat.torch import changed_printing
+
 Changed = Iterator[tuple[str, Any]]
 
 _SAID: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
@@ -147,23 +151,18 @@ def _flags() -> Changed:
 
 
 def _printed_tensors() -> Changed:
-    printed = getattr(_loaded("torch._tensor_str"), "PRINT_OPTS", None)
-    if printed is not None and printed != type(printed)():
+    printed = changed_printing()
+    if printed is not None:
         yield "torch.set_printoptions", str(printed)
 
 
 def _pandas() -> Changed:
-    config = _loaded("pandas._config.config")
-    known = getattr(config, "_registered_options", None)
-    for name, option in sorted((known or {}).items()):
-        now = functools.reduce(dict.__getitem__, name.split("."), config._global_config)
-        if now is not option.defval and now != option.defval:
-            yield f"pandas {name}", now
+    for name, now in changed_options():
+        yield f"pandas {name}", now
 
 
 def _sklearn() -> Changed:
-    sklearn, config = _loaded("sklearn"), _loaded("sklearn._config")
-    at_first = getattr(config, "_global_config", None)
+    sklearn, at_first = _loaded("sklearn"), usual_config()
     if sklearn is not None and at_first is not None:
         for name, now in sorted(sklearn.get_config().items()):
             if now != at_first.get(name):

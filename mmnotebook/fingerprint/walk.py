@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from mmnotebook.compat.sklearn import STOP_WORDS_PLACE
+from mmnotebook.compat.torch import HOOKS
 from mmnotebook.errors import one_line
 from mmnotebook.fingerprint import (
     arrays,
@@ -42,7 +44,6 @@ Handler = Callable[["Walk", Any], bytes]
 _FLAT = {int, str, bytes, bool, type(None)}
 _NAN = float("nan")
 _NO_REACH = 1 << 62
-_ADDRESS = "_stop_words_id"  # scikit-learn's vectorizers keep where their stop words were
 _IN_MEMORY = {("_io", "BytesIO"), ("_io", "StringIO")}
 
 
@@ -427,8 +428,8 @@ def thing(walk: Walk, value: Any) -> bytes:
         args = args[1:]
     elif function is kind:
         function = None
-    if isinstance(state, dict) and _ADDRESS in state:
-        state = {name: part for name, part in state.items() if name != _ADDRESS}
+    if isinstance(state, dict) and STOP_WORDS_PLACE in state:
+        state = {name: part for name, part in state.items() if name != STOP_WORDS_PLACE}
     if is_a(value, {("torch", "Module")}):
         state = _renumbered(state)
     walk.code_met |= classes.runs(kind)
@@ -440,7 +441,7 @@ def _renumbered(state: Any) -> Any:
     """The state of a module of PyTorch, whose hooks are counted through a process."""
     if not isinstance(state, dict):
         return state
-    hooks = {key: held for key, held in state.items() if "_hooks" in key and isinstance(held, dict)}
+    hooks = {key: held for key, held in state.items() if HOOKS in key and isinstance(held, dict)}
     numbers = sorted({number for held in hooks.values() for number in held})
     ranks = {number: rank for rank, number in enumerate(numbers)}
     return state | {

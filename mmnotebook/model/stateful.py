@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from mmnotebook.compat.torch import writes
 from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
@@ -49,7 +50,7 @@ def mark(spec: ModelSpec, model: Any) -> Any:
         if not isinstance(model, torch.nn.Module):
             return digest(model) if (weigh(model).parameter_bytes or 0) <= _MOST else None
         named = [*model.named_parameters(), *model.named_buffers()]
-        tensors = [(name, tensor.data_ptr(), tensor._version) for name, tensor in named]
+        tensors = [(name, tensor.data_ptr(), writes(tensor)) for name, tensor in named]
         scripted = isinstance(model, torch.jit.ScriptModule)
         return tensors, None if scripted else digest(list(map(_plain, model.modules())))
     except ENDS_RUN:

@@ -11,6 +11,8 @@ from datetime import date
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
+from mmnotebook.compat.python import uuid_source
+
 
 class Kind(enum.Enum):
     """What a builtin asks for."""
@@ -63,8 +65,8 @@ def _found() -> Iterator[tuple[Any, Kind]]:
         if isinstance(value, BuiltinFunctionType) and one not in silent:
             yield value, kinds.get(one, Kind.SYSTEM)
     # Its file is not there under its name until something has asked for one.
-    if (unique := sys.modules.get("_uuid")) is not None:
-        yield unique.generate_time_safe, Kind.ENTROPY
+    if (source := uuid_source()) is not None:
+        yield source, Kind.ENTROPY
 
 
 _KNOWN: dict[Any, Kind] = dict(_found())

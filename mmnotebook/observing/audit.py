@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from mmnotebook.compat.python import get_frame
 from mmnotebook.observing import current, origins, paths
 from mmnotebook.observing.current import Work
 from mmnotebook.observing.origins import Origin, Whose
@@ -26,7 +26,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
     if handler is None or current.is_unseen():
         return
     with current.unseen():
-        frame = sys._getframe(2) if _has_frames() else None
+        frame = get_frame(2) if _has_frames() else None
         for work in current.concerned(frame):
             record = work.record
             try:
@@ -40,7 +40,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _has_frames() -> bool:
     try:
-        sys._getframe(3)
+        get_frame(3)
     except ValueError:
         return False
     return True

@@ -6,8 +6,6 @@ it may cost. It is put into a thread that has none, and taken out again.
 
 from __future__ import annotations
 
-import _random
-import importlib._bootstrap
 import os
 import random
 import sys
@@ -15,7 +13,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from mmnotebook.observing import arguments, asking, current, generators, origins, paths, states
+from mmnotebook.compat.python import ALL_VARIABLES, FINDS, VARIABLE
+from mmnotebook.compat.random import OWN_METHODS
+from mmnotebook.compat.tensorflow import drawing
+from mmnotebook.observing import arguments, asking, current, origins, paths, states
 from mmnotebook.observing.asking import Kind
 from mmnotebook.observing.current import Work
 from mmnotebook.observing.origins import Origin, Whose
@@ -28,11 +29,8 @@ _SEED = random.Random.seed.__code__
 _SYSTEM = {
     value.__code__
     for name, value in vars(random.SystemRandom).items()
-    if hasattr(value, "__code__") and name in vars(_random.Random)
+    if hasattr(value, "__code__") and name in OWN_METHODS
 }
-_VARIABLE = type(os.environ).__getitem__.__code__
-_ALL_VARIABLES = type(os.environ).__iter__.__code__
-_FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
 _ENTROPY = "it drew random numbers (operating system)"
 _OF_PATHS = ("genericpath", "posixpath", "ntpath", "pathlib")
 """Python's modules that may ask for the stamps of a file only to say whether it is there."""
@@ -45,7 +43,7 @@ class Profile:
         self.work, self.record = work, work.record
         self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
         self._codes: set[Any] = set()
-        self._told_of = {_SEED, _FINDS, _VARIABLE, _ALL_VARIABLES, *_SYSTEM, *generators.codes()}
+        self._told_of = {_SEED, FINDS, VARIABLE, ALL_VARIABLES, *_SYSTEM, *drawing()}
         self._on = False
         self._called_first: FrameType | None = None
 
@@ -139,15 +137,15 @@ class Profile:
         """A function in Python says more than the builtin that it calls."""
         who = origins.caller(frame, self.record.entries)
         code = frame.f_code
-        if code is _FINDS:
+        if code is FINDS:
             if who.whose is Whose.USER and not origins.is_imported(frame):
                 self._looks_for(frame)
             return
         if who.importing or who.whose is Whose.OURS:
             return
-        if code is _VARIABLE:
+        if code is VARIABLE:
             self._variable(frame.f_locals["key"])
-        elif code is _ALL_VARIABLES:
+        elif code is ALL_VARIABLES:
             if who.whose is Whose.USER:
                 self._variable(states.ALL_VARIABLES)
         elif code is _SEED:
@@ -156,7 +154,7 @@ class Profile:
         elif code in _SYSTEM:
             self.work.varies(_ENTROPY)
         else:
-            self.work.varies(f"it drew random numbers ({generators.codes()[code]})")
+            self.work.varies(f"it drew random numbers ({drawing()[code]})")
 
     def _variable(self, key: Any) -> None:
         if isinstance(key, (str, bytes)):

@@ -13,21 +13,19 @@ counted too and nothing in the registry tells of the run.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
+from mmnotebook.compat import python as compat
+from mmnotebook.compat.python import get_frame
 from mmnotebook.results.records import Warned
 from mmnotebook.state import places
 
 _SAID = 5
 """The most distinct warnings that are shown at the end of a run."""
-_HOOK = "_showwarnmsg"
-_OWN_MODULES = ("warnings", "_py_warnings")
-
 
 _lock = threading.Lock()
 _inside = 0
@@ -76,24 +74,19 @@ def _enter() -> None:
     global _inside, _before, _shown_by
     with _lock:
         if not _inside:
-            _before, _shown_by = getattr(warnings, _HOOK), _showing()
-            setattr(warnings, _HOOK, _dispatch)
+            _before, _shown_by = compat.warnings_hook(), compat.shows_warnings()
+            compat.set_warnings_hook(_dispatch)
         _inside += 1
     # What was shown before the run is counted in it all the same.
-    getattr(warnings, "_filters_mutated", lambda: None)()
+    compat.forget_shown_warnings()
 
 
 def _leave() -> None:
     global _inside
     with _lock:
         _inside -= 1
-        if not _inside and getattr(warnings, _HOOK) is _dispatch:
-            setattr(warnings, _HOOK, _before)
-
-
-def _showing() -> tuple[Any, ...]:
-    """The functions that show a warning; a user may set the first, `catch_warnings` sets both."""
-    return warnings.showwarning, getattr(warnings, "_showwarnmsg_impl", None)
+        if not _inside and compat.warnings_hook() is _dispatch:
+            compat.set_warnings_hook(_before)
 
 
 def _dispatch(message: warnings.WarningMessage) -> None:
@@ -111,14 +104,14 @@ def _dispatch(message: warnings.WarningMessage) -> None:
 def _is_recorded() -> bool:
     """Does somebody collect warnings who did not when the run began: the user's code, say?"""
     return any(
-        now is not before and getattr(now, "__module__", None) not in _OWN_MODULES
-        for now, before in zip(_showing(), _shown_by, strict=True)
+        now is not before and getattr(now, "__module__", None) not in compat.WARNINGS
+        for now, before in zip(compat.shows_warnings(), _shown_by, strict=True)
     )
 
 
 def _forget(said: str, category: type[Warning], message: warnings.WarningMessage) -> str | None:
     """Remove a warning from the registry that it was noted in; gives the name of the module."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = get_frame(2)
     while frame is not None:
         if frame.f_lineno == message.lineno and frame.f_code.co_filename == message.filename:
             registry = frame.f_globals.get("__warningregistry__", {})

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmnotebook import cache_folder
+from mmnotebook.compat.pandas import memory
 from mmnotebook.errors import RunError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
@@ -62,7 +63,7 @@ def of_object(by: str, value: Any) -> Iterator[Read]:
     """The files that the memory of a source's object lies in, as far as it can be known."""
     if is_a(value, {("pandas", "DataFrame")}):
         parts: list[Any] = [value.iloc[:, place].array for place in range(value.shape[1])]
-        parts = [getattr(part, "_ndarray", part) for part in parts]
+        parts = [memory(part) for part in parts]
     else:
         parts = list(value) if isinstance(value, (list, tuple)) else [value]
     for file in dict.fromkeys(file for part in parts for file in _mapped(part)):

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
-from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN, WindowedValue, create
 
+from mmnotebook.compat.beam import PANE_INFO_UNKNOWN, create_windowed
 from mmnotebook.elements.block import Block
 from mmnotebook.store import shards
 from mmnotebook.store.shards import ShardInfo
@@ -64,13 +64,13 @@ def in_one_window(shard: list[Any] | Timed) -> bool:
 
 def at(value: Any, when: Time | None) -> Any:
     """A value as Beam's WindowedValue, or as it is when nothing is known of its time."""
-    return value if when is None else create(value, *when)
+    return value if when is None else create_windowed(value, *when)
 
 
 def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
     """The elements of a shard as Beam's WindowedValue, bare ones as they are."""
     if not isinstance(shard, Timed):
-        yield from (create(value, *_USUAL) for value in shard)
+        yield from (create_windowed(value, *_USUAL) for value in shard)
         return
     yield from itertools.starmap(at, pairs(shard))
 
@@ -167,11 +167,6 @@ class Writer:
         name = self._write(self.folder, next(self._numbers), shard, rows).name
         self._start()
         return name
-
-
-def time_of(element: WindowedValue) -> Time:
-    """When and where an element is, as `Writer.add` wants it."""
-    return element.timestamp_micros, tuple(element.windows), element.pane_info
 
 
 def _bytes(value: Any) -> int:

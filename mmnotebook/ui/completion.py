@@ -15,6 +15,7 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic_arguments import argument
 
+from mmnotebook.compat.ipython import FILES, declared, line_magics
 from mmnotebook.graph import kinds
 from mmnotebook.graph.models import registry
 from mmnotebook.results import latest
@@ -33,7 +34,6 @@ _MAGIC = re.compile(r"(?:^|=)\s*%{0,2}(mm_\w+)\s+(.*)$")
 _CELL = re.compile(r"\s*%%mm_pipeline\b")
 _WORD = re.compile(r"(?:[^\W\d]\w*)?$")
 _LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
-_FILES = "IPCompleter.file_matcher"
 _FILE_PLACE = re.compile(r"mm_model\s+\w+\s+[^\s-]\S*$|mm_model\s+\w+\s+$")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -56,14 +56,14 @@ class Matcher:
             completions=[SimpleCompletion(text, type=kind) for text, kind in fitting.items()],
             matched_fragment=typed,
             suppress=True,
-            do_not_suppress={_FILES} if _FILE_PLACE.search(context.text_until_cursor) else set(),
+            do_not_suppress={FILES} if _FILE_PLACE.search(context.text_until_cursor) else set(),
         )
 
     def _at(self, context: CompletionContext) -> tuple[str, Found]:
         """What is typed of the word at the cursor, and all that may stand there."""
         before = context.text_until_cursor
         magic = _MAGIC.search(before)
-        if magic and magic[1] in self._shell.magics_manager.magics["line"]:
+        if magic and magic[1] in line_magics(self._shell):
             return self._in_line(magic[1], magic[2])
         lines = context.full_text.split("\n")
         first = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -84,8 +84,8 @@ class Matcher:
 
     def _options(self, magic: str) -> Found:
         """The options that the magic was declared with."""
-        declared = self._shell.magics_manager.magics["line"][magic].decorators
-        arguments = [item for item in declared if isinstance(item, argument)]
+        found = declared(line_magics(self._shell)[magic])
+        arguments = [item for item in found if isinstance(item, argument)]
         return _as("option", (name for item in arguments for name in item.args if name[0] == "-"))
 
     def _values(self, option: str) -> Found:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from mmnotebook.compat import ipython
 from mmnotebook.ui.completion import IDENTIFIER, Matcher
 from mmnotebook.ui.looking import LookingMagics
 from mmnotebook.ui.magics import MakingMagics
@@ -22,7 +23,7 @@ def load(ip: InteractiveShell, package: ModuleType) -> None:
     """
     unload(ip, package)
     ip.register_magics(*_MAGICS)
-    ip.Completer.custom_matchers.append(Matcher(ip).complete)
+    ipython.add_matcher(ip, Matcher(ip).complete)
     if NAME not in ip.user_ns:
         ip.push({NAME: package}, interactive=False)
 
@@ -30,15 +31,7 @@ def load(ip: InteractiveShell, package: ModuleType) -> None:
 def unload(ip: InteractiveShell, package: ModuleType) -> None:
     """Take the magics and the completion out again."""
     for magics in _MAGICS:
-        for kind, names in magics.magics.items():
-            for name in names:
-                ip.magics_manager.magics[kind].pop(name, None)
-        ip.magics_manager.registry.pop(magics.__name__, None)
-    completer = ip.Completer
-    completer.custom_matchers = [m for m in completer.custom_matchers if not _is_ours(m)]
-    if ip.user_ns.get(NAME) is package and NAME in ip.user_ns_hidden:
-        ip.drop_by_id({NAME: package})
-
-
-def _is_ours(matcher: object) -> bool:
-    return getattr(matcher, "matcher_identifier", None) == IDENTIFIER
+        ipython.remove_magics(ip, magics)
+    ipython.remove_matchers(ip, IDENTIFIER)
+    if ip.user_ns.get(NAME) is package and NAME in ipython.hidden(ip):
+        ipython.drop(ip, NAME, package)

@@ -11,15 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 import apache_beam as beam
-from apache_beam.runners.interactive import cache_manager
-from apache_beam.runners.interactive.utils import obfuscate
-from apache_beam.testing.test_stream import WindowedValueHolder
 from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
 
 from mmnotebook.beam.answers import marks
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.compat import beam as compat
+from mmnotebook.compat.beam import WindowedValue, WindowedValueHolder, time_of
 from mmnotebook.elements import coders
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import MMError, RunError, one_line
@@ -27,7 +25,7 @@ from mmnotebook.state import live
 from mmnotebook.store import timed
 
 
-class ShardCache(cache_manager.CacheManager):
+class ShardCache(compat.CacheManager):
     """Keeps PCollections of any elements in any windows, thousands of elements to a file.
 
     Beam's default writes a line of text per element: pickled, quoted, base64 and bzip2.
@@ -42,8 +40,8 @@ class ShardCache(cache_manager.CacheManager):
     else has made and will remove.
 
     Unbounded sources that Beam records are not for this manager. For such a pipeline
-    InteractiveRunner puts its own StreamingCache in this one's place and makes it of `_cache_dir`
-    and `_saved_pcoders`; the recording then lies below this manager's folder, private like it.
+    InteractiveRunner puts its own StreamingCache in this one's place, and makes it of what this
+    one has; the recording then lies below this manager's folder, private like it.
 
     Parameters
     ----------
@@ -60,15 +58,14 @@ class ShardCache(cache_manager.CacheManager):
     ) -> None:
         self.folder, self.run_id = folder, run_id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._kept = {_hashed(name): (name, path) for name, path in (kept or {}).items()}
+        self._kept = {compat.cache_name(name): (name, path) for name, path in (kept or {}).items()}
         self._versions: dict[Path, tuple[int, object]] = {}
-        self._cache_dir = str(folder / "streaming")
-        self._saved_pcoders: dict[str, Any] = {}
+        compat.let_stream(self, folder / "streaming")
 
     def name_in(self, label: str) -> str | None:
         """The name of the kept PCollection that a label of Beam's cache speaks of."""
-        names = (name for key, (name, _) in self._kept.items() if f"Cache_{key}-" in label)
-        return next(names, None)
+        kept = self._kept.items()
+        return next((name for key, (name, _) in kept if compat.is_step_of_cache(label, key)), None)
 
     def exists(self, *labels: str) -> bool:
         return bool(labels) and all(labels) and self._stamp(labels) is not None
@@ -90,7 +87,7 @@ class ShardCache(cache_manager.CacheManager):
             if isinstance(value, WindowedValueHolder):
                 held = value.windowed_value  # type: ignore[attr-defined]
             if isinstance(held, WindowedValue):
-                writer.add(held.value, timed.time_of(held))
+                writer.add(held.value, time_of(held))
             else:
                 writer.add(held, None)
             if writer.full:
@@ -119,21 +116,18 @@ class ShardCache(cache_manager.CacheManager):
         return _WriteWhole(draft, path, _WriteShards(draft, None, self.run_id))
 
     def save_pcoder(self, pcoder: Any, *labels: str) -> None:
-        self._saved_pcoders[self._coder_key(labels)] = pcoder
+        compat.stream_coders(self)[compat.coder_key(self, labels)] = pcoder
 
     def load_pcoder(self, *labels: str) -> Any:
-        return self._saved_pcoders.get(self._coder_key(labels), coders.ElementCoder())
-
-    def _coder_key(self, labels: Sequence[str]) -> str:
-        # As StreamingCache looks them up.
-        return str(Path(self._cache_dir, *labels))
+        known = compat.stream_coders(self)
+        return known.get(compat.coder_key(self, labels), coders.ElementCoder())
 
     def cleanup(self) -> None:
         """Remove what is not kept; Beam does so when a pipeline changes, and at exit."""
         for part in ("elements", "drafts"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
         # Not emptied: a StreamingCache that takes over goes on using it.
-        self._saved_pcoders = {}
+        compat.forget_stream_coders(self)
 
     def size(self, *labels: str) -> int:
         return timed.size(self._path(labels)) if self.exists(*labels) else 0
@@ -161,10 +155,10 @@ class ShardCache(cache_manager.CacheManager):
 
     def _name(self, labels: Sequence[str]) -> str | None:
         """The name of a kept PCollection."""
-        return self._kept.get(_first(labels), (None, None))[0]
+        return self._kept.get(compat.cache_name_in(labels), (None, None))[0]
 
     def _path(self, labels: Sequence[str]) -> Path:
-        if (kept := self._kept.get(_first(labels))) is not None:
+        if (kept := self._kept.get(compat.cache_name_in(labels))) is not None:
             return kept[1]
         return self.folder / "elements" / quote("/".join(labels), safe="")
 
@@ -176,14 +170,6 @@ def unstorable(message: str, node: str | None) -> RunError:
         "(a list in place of a generator)"
     )
     return RunError(message, remedy=remedy, node=node)
-
-
-def _hashed(name: str) -> str:
-    return str(obfuscate(name))[:10]
-
-
-def _first(labels: Sequence[str]) -> str:
-    return labels[-1].split("-", 1)[0]
 
 
 def _make(folder: Path) -> None:
@@ -208,7 +194,7 @@ class _WriteShards(PlainFn):
 
     def process(self, element: Any) -> Iterator[str]:
         self._last = element.windowed_value
-        return self._take(self._last.value, timed.time_of(self._last))
+        return self._take(self._last.value, time_of(self._last))
 
     def _take(self, value: Any, when: timed.Time) -> Iterator[str]:
         if self.name is not None and isinstance(value, Block) and not weight(value):

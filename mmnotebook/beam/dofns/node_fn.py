@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.transforms.core import get_function_args_defaults
 
 from mmnotebook.beam.dofns.reuse import Reuse
 from mmnotebook.beam.dofns.tracking import Tracker, weight
+from mmnotebook.compat.beam import INSPECTS, arguments_and_defaults
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Select
@@ -27,12 +27,9 @@ class PlainFn(beam.DoFn):
         return []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(_INSPECT):  # where Beam looks for what it would find out itself
-            return functools.partial(_arguments, type(self), name.removeprefix(_INSPECT))
+        if name.startswith(INSPECTS):  # where Beam looks for what it would find out itself
+            return functools.partial(_arguments, type(self), name.removeprefix(INSPECTS))
         raise AttributeError(name)
-
-
-_INSPECT = "_inspect_"
 
 
 def _arguments(kind: Any, method: str) -> tuple[list[str], list[Any]]:
@@ -43,7 +40,7 @@ def _arguments(kind: Any, method: str) -> tuple[list[str], list[Any]]:
 
 @functools.cache
 def _found(kind: Any, method: str) -> tuple[Sequence[str], Sequence[Any]]:
-    names, defaults = get_function_args_defaults(getattr(kind, method))
+    names, defaults = arguments_and_defaults(getattr(kind, method))
     return names[1:], defaults
 
 

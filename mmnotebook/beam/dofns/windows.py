@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.trigger import DefaultTrigger
 from apache_beam.transforms.window import GlobalWindows
 
 from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.compat.beam import Windowing
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph, Node

@@ -8,7 +8,6 @@ whoever knows it can run code here. The models are let go of when the run ends.
 
 from __future__ import annotations
 
-import secrets
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,6 @@ from apache_beam.ml.inference.base import (
     RunInference,
 )
 from apache_beam.typehints import KV
-from apache_beam.utils import multi_process_shared
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import Tracker
@@ -32,6 +30,7 @@ from mmnotebook.beam.inference.inference import BlockHandler
 from mmnotebook.beam.keyed.deciding import Decision
 from mmnotebook.beam.keyed.handler import together
 from mmnotebook.beam.keyed.keys import Routes
+from mmnotebook.compat.beam import keep_password_secret, release_models
 from mmnotebook.elements.block import ROWS, Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.columns import Cells, Column, Records, Selected
@@ -44,9 +43,6 @@ from mmnotebook.state import live
 
 STEPS = ("beam",)
 """What happens in between is not counted: such a node is finished when the run is."""
-
-
-_KNOWN = b"mps"
 
 
 class _Served:
@@ -169,12 +165,6 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
             member.set_environment_vars()
 
 
-def _keep_secret() -> None:
-    """Give Beam's server a password that no other user of the machine knows."""
-    if multi_process_shared.AUTH_KEY == _KNOWN:
-        multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
-
-
 class _Models:
     """The models that Beam would keep for as long as the process lives."""
 
@@ -183,11 +173,7 @@ class _Models:
 
     def release(self) -> None:
         """Let go of them."""
-        proxies = self._manager._proxy_map
-        while proxies:
-            handle, model = proxies.popitem()[1]
-            handle.release(model)
-        self._manager._tag_map.clear()
+        release_models(self._manager)
 
 
 class _Elements(NodeFn):
@@ -230,7 +216,7 @@ def infer(
 ) -> Any:
     """The predictions for blocks whose arms are keys."""
     if run_id:
-        _keep_secret()
+        keep_password_secret()
     routes = Routes.of(node)
     other = "any other key"
     while other in routes.models:

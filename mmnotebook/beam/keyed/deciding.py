@@ -10,6 +10,7 @@ from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.inference import batching
 from mmnotebook.beam.keyed.keys import ElementKeys
 from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.compat.beam import environment_variables
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import pick
 from mmnotebook.elements.user_code import ENDS_RUN, is_raised
@@ -147,7 +148,7 @@ def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) 
     """Raise for what models say of their worker, where it cannot hold for all of them."""
     hints = {name: base.get_resource_hints() for name, base in bases.items()}
     variables = {
-        name: {**(getattr(spec.target, "_env_vars", None) or {}), **spec.env_vars}
+        name: {**environment_variables(spec.target), **spec.env_vars}
         for name, spec in specs.items()
     }
     for words, every in (("environment variables", variables), ("resource hints", hints)):

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from apache_beam.utils.multi_process_shared import MultiProcessShared
-
 from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.compat.beam import shared_model
 from mmnotebook.model.loaded.warm import Loan, warm
 
 
@@ -18,7 +17,7 @@ class _Shared:
     """A model that the processes of a worker share, as Beam shares one."""
 
     def __init__(self, member: BlockHandler, tag: str) -> None:
-        self._handle = MultiProcessShared(member.metered.load_model, tag=tag, always_proxy=True)
+        self._handle = shared_model(member.metered.load_model, tag)
         self.model: Any = self._handle.acquire()
 
     def release(self) -> None:

@@ -9,15 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pipeline import PipelineVisitor
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.display import DisplayData
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, WindowFn
-from apache_beam.utils.windowed_value import WindowedValue, create
 
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.compat.beam import (
+    FnApiRunner,
+    PipelineVisitor,
+    WindowedValue,
+    chained,
+    create_windowed,
+)
 from mmnotebook.elements import pickling, routing
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.columns import size_of
@@ -86,7 +90,7 @@ def files(name: str, transform: Any) -> list[str]:
 
 def _unused(transform: Any) -> Any:
     """A copy that belongs to no pipeline: many a transform can be put into one alone."""
-    parts = (transform, *getattr(transform, "_parts", ()))
+    parts = (transform, *chained(transform))
     nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
     try:
         return copy.deepcopy(transform, nowhere)
@@ -172,7 +176,7 @@ class _Enter(PlainFn):
         for (micros, window), values in held.items():
             block = self._block(values, window)
             self._track.gave(len(block))
-            yield create(block, micros, (window,))
+            yield create_windowed(block, micros, (window,))
 
     def _block(self, values: list[Any], window: Any) -> Block:
         # Made once: everything that follows is given the element with the id it has from here.

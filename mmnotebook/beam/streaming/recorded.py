@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import GlobalWindow, IntervalWindow
-from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN
 
 from mmnotebook.beam.dofns import windows
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.streaming import entering
+from mmnotebook.compat.beam import PANE_INFO_UNKNOWN, Windowing
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.packing import pack
 from mmnotebook.fingerprint.identity import digest

@@ -10,15 +10,14 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from mmnotebook import quiet_beam
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.streaming import entering, recorded
 from mmnotebook.beam.streaming.line import Line
 from mmnotebook.beam.streaming.recorded import RecordedElement, Recording
+from mmnotebook.compat.beam import FnApiRunner, PipelineVisitor
 from mmnotebook.elements.columns import size_of
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from mmnotebook.compat.beam import wrapped
 from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
@@ -29,7 +30,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     while inner is not None:
         _refuse_wrapper(name, inner)
         # Beam's .with_preprocess_fn() and its like wrap one handler in another.
-        inner = getattr(inner, "_base", None)
+        inner = wrapped(inner)
     try:
         content = pickling.dumps(target)
     except Exception as error:

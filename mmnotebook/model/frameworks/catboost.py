@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
+from mmnotebook.compat.catboost import serialized
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
@@ -65,8 +66,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _content(model: Any) -> str:
-    # Its public way is through a file.
-    return digest((type(model), model._serialize_model()))
+    return digest((type(model), serialized(model)))
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:

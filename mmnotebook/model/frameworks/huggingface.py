@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
+from mmnotebook.compat.transformers import STAGES, commit
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.inputs import InputNames
@@ -30,7 +31,6 @@ from mmnotebook.model.frameworks.huggingface_loading import load, quietly
 
 _PIPELINE = {("transformers", "Pipeline")}
 _MODEL = {("transformers", "PreTrainedModel")}
-_STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
 
 
 def _claims(target: Any) -> bool:
@@ -133,7 +133,7 @@ def _stored(name: str, target: Any) -> ModelSpec:
         spec = of_file(name, "huggingface", "model", path, origin=kind)
         return replace(spec, params={"class": kind, "model_class": type(target)})
     spec = of_file(name, "huggingface", "pipeline", path, origin=f"{target.task} {kind}")
-    stages = {stage: dict(getattr(target, stage)) for stage in _STAGES}
+    stages = {stage: dict(getattr(target, stage)) for stage in STAGES}
     return replace(spec, params={"task": target.task, "stages": stages})
 
 
@@ -146,7 +146,7 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     loaded = _tried(spec, options, target)
     config = (loaded.model if form == "pipeline" else loaded).config
     # The commit that the name stands for now: a new one on the hub is another model.
-    digested = digest((target, getattr(config, "_commit_hash", None)))
+    digested = digest((target, commit(config)))
     return replace(spec, fingerprint=digested, input_names=_names(loaded, options))
 
 

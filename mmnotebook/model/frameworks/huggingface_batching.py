@@ -8,7 +8,10 @@ from typing import Any
 
 import torch
 from transformers.pipelines import base
-from transformers.pipelines.pt_utils import PipelineIterator
+
+from mmnotebook.compat.transformers import may_generate, outputs_apart
+
+_OutputsApart = outputs_apart()
 
 
 def unpadded(pipeline: Any) -> Any:
@@ -62,7 +65,7 @@ def _forward(
             some = places[start : start + most]
             batch = parts[some[0]] if len(some) == 1 else _joined([parts[i] for i in some])
             # transformers' own way to take a batch's output apart again.
-            ran = PipelineIterator([batch], pipeline.forward, arguments, len(some))
+            ran = _OutputsApart([batch], pipeline.forward, arguments, len(some))
             for place, output in zip(some, ran, strict=True):
                 outputs[place] = output
     return outputs
@@ -94,7 +97,7 @@ def _shows_filling(pipeline: Any, postprocess_params: Mapping[str, Any]) -> bool
     What a model generates is filled up to the longest of its batch; text without special tokens
     does not show it.
     """
-    if not getattr(pipeline, "_pipeline_calls_generate", True) or not pipeline.model.can_generate():
+    if not may_generate(pipeline) or not pipeline.model.can_generate():
         return False
     as_text = "skip_special_tokens" in inspect.signature(pipeline.postprocess).parameters
     as_text &= getattr(postprocess_params.get("return_type"), "name", "") != "TENSORS"

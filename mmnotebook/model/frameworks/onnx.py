@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
+from mmnotebook.compat.onnxruntime import source
 from mmnotebook.errors import ModelError, nearest, one_line
 from mmnotebook.fingerprint import contents
 from mmnotebook.fingerprint.identity import digest
@@ -42,7 +43,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 def _of_session(name: str, session: Any) -> ModelSpec:
     """The spec of a live session: of the file or the content that it was made from."""
-    made_from = onnx_session.source(session)
+    made_from = source(session)
     if made_from is None or (isinstance(made_from, Path) and not made_from.is_file()):
         gone = (
             "does not record what it was created from"
@@ -79,7 +80,7 @@ def _external(path: Path) -> list[Path]:
 
 def _digest(model: Any) -> str:
     if is_a(model, _SESSION):
-        made_from = onnx_session.source(model)
+        made_from = source(model)
         known = contents.of(made_from) if isinstance(made_from, Path) else made_from
         return digest((known, sorted(onnx_session.settings(model).items())))
     return digest(_content(type(model).__name__, model))

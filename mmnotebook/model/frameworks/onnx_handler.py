@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
+from mmnotebook.compat.beam import model_uri
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import inputs
 from mmnotebook.model.frameworks import arrays, onnx_session
@@ -47,7 +48,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
 
     def load_model(self) -> Any:
         # By path: Beam reads the file itself, and then does not find external weights.
-        return onnx_session.opened(self._model_uri, self._device, self._kept)
+        return onnx_session.opened(model_uri(self), self._device, self._kept)
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         pass  # further inputs of the graph, the same for every batch

@@ -6,22 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmnotebook.compat.onnxruntime import source
 from mmnotebook.model.frameworks import onnx_weights
 
 _OWN = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """The providers that `device=` chooses between; a session's others stay what they are."""
-
-
-def source(session: Any) -> Path | bytes | None:
-    """The file or the content that a session was made from; None where it does not say.
-
-    ONNX Runtime keeps both, and has no public way to ask for them.
-    """
-    path = getattr(session, "_model_path", None)
-    if path:
-        return Path(path)
-    content = getattr(session, "_model_bytes", None)
-    return content if isinstance(content, bytes) and content else None
 
 
 def settings(session: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
+from mmnotebook.compat.transformers import commit
 from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
 from mmnotebook.fingerprint.identity import digest
@@ -105,8 +106,7 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     model = _tried(spec, options)
     config = getattr(getattr(model, "transformers_model", None), "config", None)
     # The commit that the name stands for now: a new one on the hub is another model.
-    commit = getattr(config, "_commit_hash", None)
-    return replace(spec, fingerprint=digest((target, commit)))
+    return replace(spec, fingerprint=digest((target, commit(config))))
 
 
 def _tried(spec: ModelSpec, options: Options) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmnotebook import storage
+from mmnotebook.compat.keras import layers as layers_of
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest, digest_of_classes
 from mmnotebook.graph.inputs import InputNames
@@ -53,7 +54,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 def _content(model: Any) -> str:
     """The digest of a live model: the file that it is saved to is another one each time."""
     if is_a(model, _KERAS):
-        layers = {type(layer) for layer in model._flatten_layers()}
+        layers = {type(layer) for layer in layers_of(model)}
         made_of = [model.to_json(), [weight.numpy() for weight in model.weights]]
     else:
         layers = {type(part) for part in (model, *model.submodules)}

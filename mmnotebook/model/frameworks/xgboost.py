@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
+from mmnotebook.compat.xgboost import estimator
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.inputs import InputNames
@@ -104,8 +104,7 @@ def _class_of(path: Path) -> Any:
     """The scikit-learn-like class that saved a file, None for a Booster."""
     import xgboost
 
-    said = xgboost.Booster(model_file=path).attr("scikit_learn")
-    kind = json.loads(said).get("_estimator_type") if said else None
+    kind = estimator(xgboost.Booster(model_file=path))
     classes = {"classifier": xgboost.XGBClassifier, "regressor": xgboost.XGBRegressor}
     return classes.get(kind) if kind else None
 

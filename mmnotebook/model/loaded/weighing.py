@@ -7,6 +7,7 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from mmnotebook.compat.torch import OF_MODULES, sparse_parts
 from mmnotebook.graph.names import is_a
 from mmnotebook.model.loaded import weights
 
@@ -72,16 +73,15 @@ def _constants(module: Any) -> list[Any]:
 
 def _plain_attributes(module: Any) -> list[Any]:
     """What the parts of a module hold beside what torch knows of."""
-    own = {"_parameters", "_buffers", "_modules"}
     parts = [vars(part) for part in module.modules()]
-    return [value for part in parts for name, value in part.items() if name not in own]
+    return [value for part in parts for name, value in part.items() if name not in OF_MODULES]
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
     """The tensors that hold a tensor's numbers: itself, unless it is sparse."""
     layout = str(tensor.layout)
     if layout == "torch.sparse_coo":
-        return [tensor._indices(), tensor._values()]
+        return sparse_parts(tensor)
     if layout in ("torch.sparse_csr", "torch.sparse_bsr"):
         return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     if layout in ("torch.sparse_csc", "torch.sparse_bsc"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmnotebook.compat.catboost import serialized
 from mmnotebook.graph.names import is_a
 from mmnotebook.model.frameworks import onnx_session
 
@@ -36,8 +37,7 @@ def bytes_of(model: Any) -> int | None:
         booster = model.booster_ if hasattr(model, "booster_") else model
         return len(booster.model_to_string(num_iteration=-1).encode())
     if is_a(model, _CATBOOST):
-        # Its public way is through a file.
-        return len(model._serialize_model())
+        return len(serialized(model))
     return _variables(model)
 
 

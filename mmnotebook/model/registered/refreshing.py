@@ -12,6 +12,7 @@ from typing import Any
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook import storage
+from mmnotebook.compat.beam import wrapped
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.graph import Graph, Node
@@ -100,8 +101,8 @@ def _of_file(spec: ModelSpec, path: Path) -> ModelSpec:
 
 def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
     inner: Any = spec.target
-    while getattr(inner, "_base", None) is not None:
-        inner = inner._base
+    while (within := wrapped(inner)) is not None:
+        inner = within
     if getattr(type(inner), "update_model_path", None) is ModelHandler.update_model_path:
         raise ModelError(
             f"a {type(inner).__name__} cannot load another file",

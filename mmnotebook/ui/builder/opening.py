@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
+from mmnotebook.compat.ipywidgets import is_open
 from mmnotebook.graph.graph import Graph
 from mmnotebook.ui.builder.builder import Builder
 
@@ -24,7 +25,7 @@ def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> 
         Is given the graph after every change that leaves nothing wrong with it.
     """
     before = _open.get(name)
-    if before is not None and before.comm is not None:  # it is not closed
+    if before is not None and is_open(before):
         if graph is not None:
             before.take(graph)
         return before

@@ -11,6 +11,8 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from mmnotebook.compat import ipython
+from mmnotebook.compat.python import options as options_of
 from mmnotebook.errors import nearest
 from mmnotebook.graph.checks import is_name
 
@@ -105,7 +107,7 @@ def parse(magic: Any, argv: list[str]) -> Namespace:
     """The arguments of a magic made with `magic_arguments`; UsageError for what it cannot take."""
     _check_options(magic, argv)
     try:
-        namespace = magic.parser.parse_args(argv)
+        namespace = ipython.parser(magic).parse_args(argv)
     except UsageError as error:
         if "are required" not in str(error) or not any(_is_expression(word) for word in argv):
             raise
@@ -116,7 +118,7 @@ def parse(magic: Any, argv: list[str]) -> Namespace:
 
 def _check_options(magic: Any, argv: list[str]) -> None:
     """UsageError for an option that the magic does not have, with the nearest that it has."""
-    known = [name for action in magic.parser._actions for name in action.option_strings]
+    known = options_of(ipython.parser(magic))
     options = argv[: argv.index("--")] if "--" in argv else argv
     for option in options:
         name = option.partition("=")[0]

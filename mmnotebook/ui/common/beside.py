@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from mmnotebook.compat.ipywidgets import is_open
 from mmnotebook.here import has_kernel
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -62,7 +63,7 @@ class StaticOutput:
         """Show a widget and this below it, or this alone where the widget cannot be shown."""
         from IPython.display import display
 
-        if has_kernel() and widget.comm is not None:  # which it has until it is closed
+        if has_kernel() and is_open(widget):
             show_live(widget, hint)
             self.display()
         else:

@@ -10,6 +10,8 @@ import anywidget
 import traitlets
 from ipywidgets import Widget, widget_serialization
 
+from mmnotebook.compat.ipywidgets import is_open
+
 _STATIC = Path(__file__).parents[1] / "static"
 _shared: dict[str, Bundle] = {}
 _lock = threading.Lock()
@@ -55,7 +57,7 @@ def shared(name: str) -> Bundle:
     """The bundle of a name: the one that this kernel has, unless that was closed."""
     with _lock:
         bundle = _shared.get(name)
-        if bundle is None or bundle.comm is None:
+        if bundle is None or not is_open(bundle):
             code, style = (_read(f"{name}.{kind}") for kind in ("js", "css"))
             bundle = _shared[name] = Bundle(name=name, code=code, style=style)
         return bundle

@@ -13,9 +13,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import mmnotebook as mm
+from mmnotebook.compat.onnxruntime import source
 from mmnotebook.errors import GraphError, ModelError
 from mmnotebook.model import frameworks
-from mmnotebook.model.frameworks import onnx_session, onnx_weights
+from mmnotebook.model.frameworks import onnx_weights
 
 WEIGHTS = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
 
@@ -151,10 +152,10 @@ class TestLiveSessions:
         """It has no public way to say so: this fails when a new version keeps it elsewhere."""
         path = tmp_path / "linear.onnx"
         onnx.save_model(linear(), path)
-        assert onnx_session.source(onnxruntime.InferenceSession(str(path))) == path
+        assert source(onnxruntime.InferenceSession(str(path))) == path
         content = path.read_bytes()
-        assert onnx_session.source(onnxruntime.InferenceSession(content)) == content
-        assert onnx_session.source(object()) is None
+        assert source(onnxruntime.InferenceSession(content)) == content
+        assert source(object()) is None
 
 
 def _tensor(name: str, kind: int, *dims: int) -> onnx.TensorProto:

@@ -1,0 +1,13 @@
+"""The internals of ipywidgets. Nothing here imports it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_open(widget: Any) -> bool:
+    """Does a widget still speak to the frontend, which it does until it is closed?
+
+    Leans on `ipywidgets/widgets/widget.py`.
+    """
+    return widget.comm is not None

@@ -1,0 +1,15 @@
+"""Keras' internals. Nothing here imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def layers(model: Any) -> Iterable[Any]:
+    """Return a model and the layers in it, at whatever depth.
+
+    Leans on `keras/src/layers/layer.py`.
+    """
+    found: Iterable[Any] = model._flatten_layers()
+    return found

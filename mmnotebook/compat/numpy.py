@@ -1,0 +1,29 @@
+"""NumPy's internals. Nothing here imports it."""
+
+from __future__ import annotations
+
+import ctypes
+import pickle
+from typing import Any
+
+_SIZE = 2504
+"""Bytes of the state of the Mersenne Twister: 624 words, and the place among them."""
+
+
+def state(legacy: Any, whole: bool) -> Any:
+    """Return the state of the global generator; equal as long as nothing was drawn.
+
+    Leans on `numpy/random/mtrand.pyx` and `numpy/random/src/mt19937/mt19937.h`.
+
+    Parameters
+    ----------
+    legacy
+        The module `numpy.random.mtrand`.
+    whole
+        Look at what was drawn and is kept for the next call, too; that takes longer.
+    """
+    generator = legacy._rand
+    bits = generator._bit_generator
+    if whole or type(bits).__name__ != "MT19937":
+        return pickle.dumps(generator.get_state(legacy=False))
+    return id(bits), ctypes.string_at(bits.ctypes.state_address, _SIZE)

@@ -1,0 +1,18 @@
+"""ONNX Runtime's internals. Nothing here imports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def source(session: Any) -> Path | bytes | None:
+    """Return the file or the content that a session was made from; None where it does not say.
+
+    Leans on `onnxruntime/capi/onnxruntime_inference_collection.py`.
+    """
+    path = getattr(session, "_model_path", None)
+    if path:
+        return Path(path)
+    content = getattr(session, "_model_bytes", None)
+    return content if isinstance(content, bytes) and content else None

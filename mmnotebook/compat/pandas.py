@@ -1,0 +1,29 @@
+"""pandas' internals. Nothing here imports it."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+def changed_options() -> Iterator[tuple[str, Any]]:
+    """Yield the options that are not as they are at the start, by name; none without pandas.
+
+    Leans on `pandas/_config/config.py`.
+    """
+    config = sys.modules.get("pandas._config.config")
+    known = getattr(config, "_registered_options", None)
+    for name, option in sorted((known or {}).items()):
+        now = functools.reduce(dict.__getitem__, name.split("."), config._global_config)  # type: ignore[union-attr]
+        if now is not option.defval and now != option.defval:
+            yield name, now
+
+
+def memory(array: Any) -> Any:
+    """Return the NumPy array in which an array of pandas has its values; any other as it is.
+
+    Leans on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
+    """
+    return getattr(array, "_ndarray", array)

@@ -1,0 +1,94 @@
+"""Python's own internals. Paths are below CPython's `Lib`, unless they begin with another folder.
+
+What leans on the memory of Python's generator of random numbers is in `random.py`.
+"""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found]
+import argparse
+import importlib._bootstrap
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+get_frame = sys._getframe
+"""Return the frame that called, or one so many calls further out. Leans on `Python/sysmodule.c`."""
+FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
+"""The code that looks for a module, whose argument is `name`; `importlib.util` calls it too.
+
+Leans on `importlib/_bootstrap.py`.
+"""
+VARIABLE = type(os.environ).__getitem__.__code__
+"""The code that looks an environment variable up, whose argument is `key`.
+
+Leans on `_Environ` in `os.py`.
+"""
+ALL_VARIABLES = type(os.environ).__iter__.__code__
+"""The code that goes through the environment variables. Leans on `_Environ` in `os.py`."""
+ABSTRACT = "_abc_impl"
+"""What an abstract class has in its own namespace. Leans on `Modules/_abc.c`."""
+WARNINGS = ("warnings", "_py_warnings")
+"""The modules in which the functions are that show a warning; the second since Python 3.14."""
+_HOOK = "_showwarnmsg"
+
+
+def registered(abstract: type) -> list[type]:
+    """Return the classes that were registered with an abstract one, in no order.
+
+    Leans on `Modules/_abc.c`.
+    """
+    known = (reference() for reference in _abc._get_dump(abstract)[0])
+    return [one for one in known if one is not None]
+
+
+def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
+    """Return the function that is given each warning that no filter ignores.
+
+    Leans on `warnings.py`.
+    """
+    hook: Callable[[warnings.WarningMessage], None] = getattr(warnings, _HOOK)
+    return hook
+
+
+def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
+    """Set the function that is given each warning that no filter ignores.
+
+    Leans on `warnings.py`.
+    """
+    setattr(warnings, _HOOK, hook)
+
+
+def shows_warnings() -> tuple[Any, ...]:
+    """Return the functions that show a warning; a user may set the first, `catch_warnings` both.
+
+    Leans on `warnings.py`.
+    """
+    return warnings.showwarning, getattr(warnings, "_showwarnmsg_impl", None)
+
+
+def forget_shown_warnings() -> None:
+    """Have Python take all warnings for ones that were not shown yet.
+
+    Leans on `warnings.py`, where the registries of all modules are outdated in this way.
+    """
+    getattr(warnings, "_filters_mutated", lambda: None)()
+
+
+def options(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options that a parser knows, `-n` and `--name`.
+
+    Leans on `argparse.py`.
+    """
+    return [name for action in parser._actions for name in action.option_strings]
+
+
+def uuid_source() -> Any:
+    """Return the builtin that makes a `uuid.uuid1`, None while `uuid` is not loaded.
+
+    Leans on `Modules/_uuidmodule.c`.
+    """
+    unique = sys.modules.get("_uuid")
+    return None if unique is None else unique.generate_time_safe

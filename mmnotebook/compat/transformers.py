@@ -1,0 +1,38 @@
+"""The internals of transformers. Nothing here imports it, but for a function that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
+"""The attributes in which a pipeline has the arguments of its stages.
+
+Leans on `transformers/pipelines/base.py`.
+"""
+
+
+def commit(config: Any) -> str | None:
+    """Return the commit on the hub that a model's configuration came from; None for none.
+
+    Leans on `transformers/configuration_utils.py`.
+    """
+    found: str | None = getattr(config, "_commit_hash", None)
+    return found
+
+
+def may_generate(pipeline: Any) -> bool:
+    """Does a kind of pipeline have its model generate, if the model can?
+
+    Leans on `transformers/pipelines/base.py`.
+    """
+    return bool(getattr(pipeline, "_pipeline_calls_generate", True))
+
+
+def outputs_apart() -> Any:
+    """Return the class that takes the output of a batch apart; imports transformers.
+
+    Leans on `PipelineIterator` in `transformers/pipelines/pt_utils.py`.
+    """
+    from transformers.pipelines.pt_utils import PipelineIterator
+
+    return PipelineIterator

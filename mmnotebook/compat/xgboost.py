@@ -1,0 +1,16 @@
+"""XGBoost's internals. Nothing here imports it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def estimator(booster: Any) -> str | None:
+    """Return what kind of estimator saved a file, "classifier" say; None for a Booster.
+
+    Leans on `XGBModel.save_model` in `xgboost/sklearn.py`.
+    """
+    said = booster.attr("scikit_learn")
+    kind: str | None = json.loads(said).get("_estimator_type") if said else None
+    return kind
