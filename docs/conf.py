@@ -20,6 +20,8 @@ _scratch = tempfile.TemporaryDirectory(prefix="mmnotebook-docs-")
 os.environ["MMNOTEBOOK_CACHE"] = str(Path(_scratch.name) / "cache")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Several kernels run at a time, and models this small are quickest on one thread.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 project = "mmnotebook"
@@ -40,9 +42,13 @@ nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
 # A widget needs a live kernel; beside it a cell's output has a picture, which does not.
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+# Scripts among the outputs are Beam's, and load others from a CDN.
+nb_mime_priority_overrides = [
+    ("html", "application/vnd.jupyter.widget-view+json", None),
+    ("html", "application/javascript", None),
+]
 nb_ipywidgets_js = {}
-suppress_warnings = ["mystnb.mime_priority"]  # of an output that is only a widget
+suppress_warnings = ["mystnb.mime_priority"]  # of an output that is only one of these
 
 # Reference
 autosummary_generate = False

@@ -24,6 +24,7 @@ from docutils.statemachine import StringList
 from numpydoc.docscrape_sphinx import SphinxDocString
 from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 import mmnotebook as mm
 
@@ -146,7 +147,8 @@ class Function(_Written):
         ]
         returned = _AsWritten(signature.return_annotation)
         written = signature.replace(parameters=given, return_annotation=returned)
-        yield f".. autofunction:: mmnotebook.{name}{written}"
+        yield from (f".. py:function:: mmnotebook.{name}{written}", "")
+        yield from _inside(_text(getattr(mm, name)))
 
 
 class _AsWritten:
@@ -226,6 +228,23 @@ def own_cache(app: Sphinx, docname: str, source: list[str]) -> None:
     os.environ["MMNOTEBOOK_CACHE"] = str(cache)
 
 
+LOADED = re.compile(
+    r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//"""
+    r"""|\.(?:src|href)\s*=\s*["']https?://"""
+)
+"""What makes a browser load something from another place; a link to follow is none."""
+
+
+def check_offline(app: Sphinx, error: Exception | None) -> None:
+    """Fail where a page would load something from the network."""
+    if error is not None or app.builder.format != "html":
+        return
+    pages = Path(app.outdir).rglob("*.html")
+    found = [str(page) for page in pages if LOADED.search(page.read_text("utf-8"))]
+    if found:
+        raise ExtensionError(f"these pages load from the network: {', '.join(found)}")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("mm-magics", Magics)
     app.add_directive("mm-steps", Steps)
@@ -233,6 +252,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("mm-module", Module)
     app.add_directive("mm-function", Function)
     app.connect("source-read", own_cache)
+    app.connect("build-finished", check_offline)
     app.connect("source-read", saved_notebook)
     app.add_lexer("mm", PythonLexer)  # a pipeline's text is in Python's grammar
     # Each page has a kernel of its own. Sphinx gives each process a row of pages; twice as many
