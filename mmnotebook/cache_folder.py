@@ -75,7 +75,7 @@ def reported(folder: Path) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError) as error:
         files = (path for path in (folder, *folder.parents) if path.is_file())
         raise StorageError(
-            f"the cache folder {str(folder)!r} cannot be made: "
+            f"the cache folder {str(folder)!r} cannot be created: "
             f"{str(next(files, error.filename))!r} is a file",
             remedy=f"set {VARIABLE} to a folder of your own, or move the file away",
         ) from error

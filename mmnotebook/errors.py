@@ -71,7 +71,7 @@ def shown(value: object) -> str:
 
 
 class MMError(Exception):
-    """Base of every error that mmnotebook raises on purpose.
+    """Base class of all errors that mmnotebook raises.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Problem:
 
 
 class GraphError(MMError):
-    """A graph or its text is not valid. `problems` holds every one that was found."""
+    """A graph or its text is not valid. `problems` lists all problems that were found."""
 
     def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
         self.problems = tuple(problems)
@@ -146,11 +146,11 @@ class GraphError(MMError):
 
 
 class ModelWarning(UserWarning):
-    """What should be known of a model before its predictions are trusted."""
+    """A warning about the predictions of a model."""
 
 
 class CacheWarning(UserWarning):
-    """What the cache held differed from what is computed now."""
+    """A cached output differed from the recomputed output."""
 
 
 class ModelError(MMError):
@@ -162,7 +162,7 @@ class UnknownModelError(ModelError, KeyError):
 
 
 class RunError(MMError):
-    """A run was stopped.
+    """A run failed or was stopped.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ class ResultError(MMError):
 
 
 class StorageError(MMError):
-    """The folder where results are stored cannot be used, or takes no more.
+    """The cache folder cannot be used, or has no space left.
 
     Attributes
     ----------

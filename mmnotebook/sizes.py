@@ -35,7 +35,7 @@ def parse(name: str, size: Any) -> int:
     if isinstance(size, SupportsIndex) and not isinstance(size, bool) and index(size) >= 0:
         return index(size)
     raise MMError(
-        f"{name}={shown(size)}; allowed: a whole number of bytes, or text with a unit",
+        f"{name}={shown(size)}; allowed: a whole number of bytes, or a string with a unit",
         remedy=f"for example {name} = '4GiB', or {name} = '500MB'",
     )
 

@@ -156,7 +156,7 @@ def check_graph(graph: Any) -> None:
         )
     if not isinstance(graph, Graph):
         raise RunError(
-            f"expected a graph, not {shown(graph)}", remedy="mm.pipeline(text) makes one"
+            f"expected a graph, not {shown(graph)}", remedy="mm.pipeline(text) creates one"
         )
 
 

@@ -63,7 +63,7 @@ class History:
         return Edit(before, edit.label)
 
     def redo(self) -> Edit | None:
-        """Do again what was taken back last; None when there is nothing."""
+        """Redo the change that was undone last last; None when there is nothing."""
         if not self._after:
             return None
         edit = self._after.pop()

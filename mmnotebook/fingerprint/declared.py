@@ -40,7 +40,7 @@ class Dependencies:
 
 
 def pure(function: F) -> F:
-    """Say that a function gives the same answer for the same argument, whatever it does besides.
+    """Declare that a function returns the same value for the same argument.
 
     Its answers are then taken from the cache even where its code reads the clock, draws random
     numbers, or does something else that is otherwise a reason to compute it in every run. Its code
@@ -77,7 +77,7 @@ def pure(function: F) -> F:
 def depends(
     *, path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (), value: Any = None
 ) -> Callable[[F], F]:
-    """Say what the answers of a function depend on, besides its code and its argument.
+    """Declare what a function depends on, in addition to its code and its argument.
 
     Where nothing of this has changed, its answers are taken from the cache, whatever else its code
     does: it is `pure` apart from what is given here.

@@ -19,7 +19,7 @@ Gather = Literal["join", "union"]
 
 @dataclass(frozen=True)
 class Input:
-    """Where a node's elements come from.
+    """An input of a node: the output that its elements are read from.
 
     Attributes
     ----------
@@ -41,17 +41,17 @@ class Input:
 
     @property
     def key(self) -> str:
-        """The key under which a join gives it."""
+        """The key of this input in a join."""
         return self.node if self.label is None else self.label
 
     def labelled(self, label: str | None) -> Input:
-        """The same with another label; None and the node's own name are one."""
+        """Return the same input with another label; None equals the name of the node."""
         return replace(self, label=None if label == self.node else label)
 
 
 @dataclass(frozen=True)
 class Node:
-    """One step of a graph, under a name of its own.
+    """One step of a graph, under a unique name.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Node:
         gather: Gather | None = None,
         **params: Any,
     ) -> Node:
-        """A node with its parameters as keywords; a bare name is an input."""
+        """Create a node, with its parameters as keywords; a string in `inputs` names a node."""
         wires = tuple(Input(wire) if isinstance(wire, str) else wire for wire in inputs)
         return cls(name, kind, tuple(params.items()), wires, gather)
 
@@ -106,7 +106,7 @@ class Node:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The names of its outputs, () when it has one."""
+        """The names of its outputs; () if it has a single output."""
         return kinds.arm_names(self.kind, dict(self.params))
 
     @property
@@ -132,7 +132,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Group:
-    """A name for several nodes together, as `both = rows | [a, b]` gives one."""
+    """A named group of nodes, as in `both = rows | [a, b]`."""
 
     name: str
     members: tuple[str, ...]
@@ -141,7 +141,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A pipeline as a value: nodes, names for several of them, and nothing else.
+    """An immutable pipeline: its nodes and named groups of nodes.
 
     Two graphs are equal when they have the same nodes and groups, in whatever order. `bindings`
     holds the objects that were given for names, `pipelines` the names of the pipelines that were
@@ -187,7 +187,7 @@ class Graph:
         return tuple(node.name for node in self.nodes)
 
     def unknown(self, name: str) -> GraphError:
-        """The error for a node that is not there."""
+        """Return the error for an unknown node."""
         known = self.names
         return GraphError(
             [
@@ -201,7 +201,7 @@ class Graph:
         )
 
     def network(self) -> networkx.DiGraph[str]:
-        """The graph for networkx's algorithms: node names, an edge for each input."""
+        """Return the graph as a networkx graph: node names, with an edge for each input."""
         import networkx
 
         net: networkx.DiGraph[str] = networkx.DiGraph()
@@ -210,7 +210,7 @@ class Graph:
         return net
 
     def order(self) -> tuple[Node, ...]:
-        """The nodes so that each comes after its inputs; otherwise in the order they stand in."""
+        """The nodes in topological order; ties keep the order of `nodes`."""
         import networkx
 
         place = {name: index for index, name in enumerate(self.names)}
@@ -218,7 +218,7 @@ class Graph:
         return tuple(self[name] for name in ordered)
 
     def upto(self, name: str) -> Graph:
-        """The part of the graph that `name`, a node or a group, needs; `name` included."""
+        """Return the subgraph that `name`, a node or a group, needs, including `name`."""
         import networkx
 
         members = next((g.members for g in self.groups if g.name == name), (name,))
@@ -233,11 +233,11 @@ class Graph:
         )
 
     def bind(self, **objects: Any) -> Graph:
-        """The same graph with these objects bound to names, beside those it has."""
+        """Return the same graph with these objects bound to names, in addition to its bindings."""
         return replace(self, bindings={**self.bindings, **objects})
 
     def validate(self) -> Graph:
-        """The graph itself when nothing is wrong with it.
+        """Return the graph itself if it has no problems, else raise.
 
         Raises
         ------
@@ -250,18 +250,18 @@ class Graph:
         return self
 
     def to_text(self) -> str:
-        """Canonical text, which parses back to an equal graph."""
+        """Return the canonical text, which parses back to an equal graph."""
         text: str = above.call("to_text", self)
         return text
 
     def to_json(self) -> str:
-        """The graph as JSON text, the file format; `from_json` reads it back to an equal graph."""
+        """Return the graph as JSON, the file format; `from_json` reads it back."""
         text: str = above.call("to_json", self)
         return text
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
-        """The graph that `to_json` wrote, checked.
+        """Read and validate a graph that `to_json` wrote.
 
         Raises
         ------
@@ -272,7 +272,7 @@ class Graph:
         return graph
 
     def explain(self) -> Any:
-        """How each step will be run and why: its lowering, its grouping, with the numbers.
+        """Explain how each step will run and why: its lowering and grouping, with the numbers.
 
         Raises
         ------

@@ -257,7 +257,7 @@ KINDS: dict[str, StepKind] = {
                 ),
                 Param("by", is_text, _PAIRS),
                 _BY_FUNCTION,
-                Param("max_models", is_count, "a whole number from 1"),
+                Param("max_models", is_count, "a positive integer"),
                 Param("group", is_grouping, "True, False or 'auto'", default="auto"),
                 _model("default", "the name of the model for all other keys"),
                 Param("lowering", one_of(*LOWERINGS), '"auto", "blocks" or "beam"', default="auto"),
@@ -265,7 +265,7 @@ KINDS: dict[str, StepKind] = {
             unnamed=("by",),
         ),
         StepKind(
-            "vote", "combining", "the label that most models give", (_MISSING,), inputs="join"
+            "vote", "combining", "the label that most models return", (_MISSING,), inputs="join"
         ),
         StepKind(
             "mean", "combining", "the mean of the models' outputs", (_MISSING,), inputs="join"

@@ -13,7 +13,7 @@ from mmnotebook.graph.inputs import InputNames
 
 @dataclass(frozen=True, repr=False)
 class ModelSpec:
-    """A registered model: where it is and how it is to be used.
+    """A registered model: its location and how it is used.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class ModelSpec:
 
     @property
     def fields(self) -> InputNames | None:
-        """The inputs that fields of an example go to by name, those of every call left out."""
+        """The inputs that are passed by field name, without those that every call sets."""
         names = self.input_names
         return None if names is None else names.without(self.inference_args)
 
@@ -145,7 +145,7 @@ class ModelSpec:
 
 
 class Registry(Mapping[str, ModelSpec]):
-    """The registered models by name; shows as a table."""
+    """The registered models by name; displayed as a table."""
 
     def __init__(self) -> None:
         self._specs: dict[str, ModelSpec] = {}
@@ -171,19 +171,19 @@ class Registry(Mapping[str, ModelSpec]):
         return name in self._specs
 
     def add(self, spec: ModelSpec) -> ModelSpec | None:
-        """Put a model in; returns the one it replaces, None when the name is new."""
+        """Add a model, and return the one that it replaces, or None."""
         before = self._specs.get(spec.name)
         self._specs[spec.name] = spec
         return before
 
     def remove(self, name: str) -> ModelSpec:
-        """Take a model out and return it."""
+        """Remove a model and return it."""
         spec = self[name]
         del self._specs[name]
         return spec
 
     def rows(self) -> list[dict[str, str]]:
-        """The table: model, framework, what was registered, and how it is used."""
+        """Return the table: model, framework, registered target, and options."""
         return [
             {
                 "model": spec.name,

@@ -168,7 +168,7 @@ def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
     close = nearest(name, names.extra(fields) or fields)
     hint = f"; did you mean {close!r}?" if close else ""
     if names.known == (name,) and not names.always:
-        hint += '; one field alone: data["x"], or input="x"'
+        hint += '; a single field: data["x"], or input="x"'
     return f"no field {name!r} for the model's input; the record has {', '.join(fields)}{hint}"
 
 

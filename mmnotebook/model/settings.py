@@ -263,7 +263,7 @@ def count(option: str, value: Any) -> int | None:
     if value is None:
         return None
     if not is_count(value):
-        raise ModelError(f"{option}={value!r}; allowed: a whole number from 1")
+        raise ModelError(f"{option}={value!r}; allowed: a positive integer")
     return int(value)
 
 

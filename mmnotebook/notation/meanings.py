@@ -35,7 +35,7 @@ class Clash:
 
     @property
     def remedy(self) -> str:
-        return f"give one of the two another name than {self.name}"
+        return f"rename one of the two, which are both {self.name}"
 
 
 class Meanings:

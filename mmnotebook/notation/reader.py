@@ -207,7 +207,7 @@ class NotationReader:
             remedy = None if whole else self._words.how_to_select(select)
             self._log.add(given, message or "not a field", allowed=allowed, remedy=remedy)
         else:
-            self._log.add(select, "drop takes names of fields, in quotes", allowed=_DROP)
+            self._log.add(select, "drop takes field names, in quotes", allowed=_DROP)
 
     def _named(self, node: ast.Name, name: str | None) -> Ends:
         """A bare name at the start of a line."""

@@ -17,7 +17,7 @@ __all__ = ["parse", "pipeline", "to_text"]
 
 
 def parse(text: str, names: Names | None = None) -> Graph:
-    """The graph that a text describes.
+    """Parse a pipeline's text into a graph.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _read(log: Log, names: Names | None) -> Graph:
 
 
 def pipeline(text: str, /, **names: object) -> Graph:
-    """A graph from its text, with the objects that are given bound to their names.
+    """Create a graph from its text, with the given objects bound to their names.
 
     Parameters
     ----------
@@ -129,5 +129,5 @@ def _refuse_hidden(names: Sequence[str]) -> None:
     if names:
         message = "given, but the text means the registered model of this name"
         problems = [Problem(message, found=repr(name)) for name in names]
-        remedy = "give it another name; a function is also written map(f), data source(d)"
+        remedy = "rename it; a function is also written map(f), data source(d)"
         raise GraphError(problems, remedy=remedy)

@@ -236,7 +236,7 @@ class Values:
 
     def _key(self, node: ast.expr | None, within: ast.expr) -> str:
         """A key: a text, or a whole number as its text."""
-        allowed = '"a text", or a whole number'
+        allowed = '"a string", or a whole number'
         value = None if node is None else self.literal(node, allowed)
         if isinstance(value, str) or type(value) is int:
             return str(value)

@@ -167,7 +167,7 @@ class Words:
             remedy = self.first(call) if starts else self._called(call)
         self._log.add(
             call,
-            "no such step" if name else "this cannot be called here",
+            "no such step" if name else "a call is not allowed here",
             allowed=listed(KINDS),
             candidates=() if remedy else KINDS,
             name=name,

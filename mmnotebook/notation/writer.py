@@ -19,7 +19,7 @@ from mmnotebook.steps.phrases import (
 
 
 def to_text(graph: Graph) -> str:
-    """Canonical text, which parses back to an equal graph; "" for an empty one.
+    """Return the canonical text, which parses back to an equal graph; "" for an empty one.
 
     What is not there yet is written `...`; `editing.texts.read` takes that.
 

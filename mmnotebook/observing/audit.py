@@ -148,7 +148,7 @@ def _changed(what: str) -> _Handler:
 
 def _named(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     if who.whose is Whose.USER:
-        work.varies("it asks for the name of the machine")
+        work.varies("it reads the host name")
 
 
 _HANDLERS: dict[str, _Handler | None] = {

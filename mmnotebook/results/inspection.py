@@ -68,7 +68,7 @@ def failures(result: Result, name: str) -> pd.DataFrame:
 
 
 def trace(result: Result, id: object) -> pd.DataFrame:
-    """One element through every node it met, with the elements it comes from and its children.
+    """Trace one element through every node, with its parents and children.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _related(ids: pd.Series, wanted: str) -> pd.Series:
 def _unknown_id(result: Result, wanted: str) -> ResultError:
     ids = list(dict.fromkeys(id for node in result for id in result.rows(node)["id"]))
     close = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.5) or ids[:3]
-    shown = ", ".join(map(repr, close)) or "none: the run has no element"
+    shown = ", ".join(map(repr, close)) or "none: the run has no elements"
     return ResultError(
         f"no node received an element with the id {wanted!r}; "
         f"of {len(ids):,} ids the nearest: {shown}",

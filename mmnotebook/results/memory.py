@@ -96,7 +96,7 @@ def _loads_by_model(
 
 @dataclass(frozen=True, repr=False)
 class Forecast:
-    """How often models will be loaded.
+    """How often models will be loaded: the return value of `forecast`.
 
     Attributes
     ----------
@@ -225,7 +225,7 @@ def forecast(
     default: str | None = None,
     batch_size: int | None = None,
 ) -> Forecast:
-    """How often models will be loaded for every `max_models`, grouped or not.
+    """Forecast how often models will be loaded for every `max_models`, grouped or not.
 
     Parameters
     ----------

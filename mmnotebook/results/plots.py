@@ -37,7 +37,7 @@ NO_MODELS = "no models in these runs"
 
 
 def latency(result: Result, *, ax: Axes | None = None) -> Axes:
-    """The latency distribution of each model: one sample per call, that is per batch.
+    """Plot the latency distribution of each model: one sample per call, that is per batch.
 
     A band per model, on a common logarithmic axis in ms; p50, p95 and p99 are marked, and a
     percentile of too few samples is named as such.
@@ -65,7 +65,7 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
 
 
 def memory(result: Result, *, ax: Axes | None = None) -> Axes:
-    """The memory of each model beside what the machine has free.
+    """Plot the memory of each model and the free memory of the machine.
 
     Bars per model for its parameters, and for what it holds of the process's and of an
     accelerator's memory where that was measured; "not measured" where it was not. The free memory
@@ -100,7 +100,7 @@ def _models(result: object) -> Mapping[str, ModelMeasure]:
 
 
 def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
-    """The latencies of each model in one to four runs, on a common logarithmic axis in ms.
+    """Plot the latencies of each model in one to four runs, on a common logarithmic axis in ms.
 
     A band per model and run, drawn as by `latency`; where the calls are those of an earlier run,
     as the nodes were in the cache, that is said.
@@ -133,7 +133,7 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 
 
 def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
-    """The memory of each model in one to four runs, drawn as by `memory`.
+    """Plot the memory of each model in one to four runs, as `memory` does.
 
     The free memory is the least that the machine had when one of the runs began.
 
@@ -161,7 +161,7 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 
 
 def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
-    """The time that each step took in one to four runs, in seconds.
+    """Plot the time of each step in one to four runs, in seconds.
 
     A bar per step and run; an outline is what a step took that is now from the cache, when it was
     computed.

@@ -1,4 +1,4 @@
-"""`Result`: what a run gave, as tables."""
+"""`Result`: the results of a run as tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
 
 
 class Result:
-    """What a run gave.
+    """Results of a run.
 
     `result[node]` is a DataFrame of the node's elements, built when first asked for.
 
@@ -119,7 +119,7 @@ class Result:
         raise no_attribute("a result", name, dir(kind))
 
     def rows(self, node: str) -> pd.DataFrame:
-        """The elements of one node without the sources' fields, indexed by their origins."""
+        """Return the elements of one node without the sources' fields, indexed by origin."""
         if node not in self._rows:
             self._check_ran(node)
             elements = self._store.elements(node)
@@ -127,7 +127,7 @@ class Result:
         return self._rows[node]
 
     def elements(self, node: str) -> Elements:
-        """The elements of one node as they are stored, in the order in which they were made."""
+        """Return the stored elements of one node, in the order in which they were computed."""
         self._check_ran(node)
         return self._store.elements(node)
 
@@ -151,7 +151,7 @@ class Result:
         )
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the nodes that ran."""
+        """Return the names of the nodes that ran."""
         return iter(self.measures)
 
     def __len__(self) -> int:
@@ -163,7 +163,7 @@ class Result:
         return name in self.measures if members is None else self.measures.keys() >= set(members)
 
     def keys(self) -> tuple[str, ...]:
-        """The names of the nodes that ran."""
+        """Return the names of the nodes that ran."""
         return tuple(self.measures)
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -219,12 +219,12 @@ class Result:
 
     @cached_property
     def arms(self) -> pd.DataFrame:
-        """How many elements went which way; see `arms.table`. By (node, arm)."""
+        """Elements per branch; see `arms.table`. By (node, arm)."""
         ran = [node for node in self.graph.order() if node.name in self.measures]
         return arms.table(ran, self._store.elements)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """How many elements went along each wire, by (upstream, node); unknown ones left out."""
+        """Elements per wire, by (upstream, node); unknown counts are left out."""
         found = {
             (wire.node, node.name): self._count(self.graph[wire.node], node)
             for node in self.graph

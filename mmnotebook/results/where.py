@@ -117,7 +117,7 @@ class _Text:
     def __init__(self, where: str) -> None:
         if len(where) > LENGTH:
             said = f"it has {len(where):,} characters; allowed: {LENGTH:,}"
-            raise Unanswerable(said, "a map step makes a field of a long condition")
+            raise Unanswerable(said, "use a map step to compute a field from a long condition")
         self.where = where
         self.named: dict[str, str] = {}
         self._stem = "column"

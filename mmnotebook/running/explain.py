@@ -27,7 +27,7 @@ _HOW = {
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """How each step of a graph will be run.
+    """How each step of a graph will run: the return value of `explain`.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Explanation:
 
 
 def explain(graph: Graph) -> Explanation:
-    """How each step of a graph will be run and why, from what is known before it runs.
+    """Explain how each step of a graph will run and why, from what is known before the run.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _reason(node: Node, prepared: Prepared) -> str:
 
 def _hashed(node: Node) -> str:
     if node["by_function"]:
-        return f"what {node['by_function']} gives"
+        return f"the value of {node['by_function']}"
     return f"the field {node['by']!r}" if node["by"] else "its id"
 
 

@@ -45,14 +45,14 @@ def _listed(fresh: Any) -> list[Any]:
         return [fresh]
     if isinstance(fresh, (list, tuple, set, frozenset)):
         return list(fresh)
-    raise _refused(fresh, "fresh=True computes every node, fresh=False none that is stored")
+    raise _refused(fresh, "fresh=True recomputes every node, fresh=False no cached node")
 
 
 def _name(graph: Graph, one: Any) -> str:
     if isinstance(one, Node):
         if one.name in graph and graph[one.name] == one:
             return one.name
-        remedy = "take it from the graph that is run: graph['name']"
+        remedy = "take it from the graph of this run: graph['name']"
         raise RunError(f"fresh={one.name!r}: this node is not in the graph", remedy=remedy)
     if not isinstance(one, str):
         raise _refused(one, "name each node: fresh=['name', ...]")

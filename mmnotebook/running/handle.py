@@ -1,4 +1,4 @@
-"""`Running`: a run that goes on in the background."""
+"""`Running`: the handle of a run in the background."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StillRunningError(RunError, TimeoutError):
 
 
 class Running:
-    """A run that goes on.
+    """A handle of a run in progress.
 
     `mm.run(graph, wait=False)` gives one. It ends with the process, or when it is cancelled.
     """
@@ -46,12 +46,12 @@ class Running:
 
     @property
     def done(self) -> bool:
-        """Is it over, with a result or an error?"""
+        """Return whether the run has ended, with a result or an error"""
         return self._watched.is_set()
 
     @property
     def progress(self) -> pd.DataFrame:
-        """How far each node is that is computed.
+        """The progress of each node that is computed.
 
         Returns
         -------
@@ -63,12 +63,12 @@ class Running:
         return frame.set_index("node")
 
     def cancel(self) -> None:
-        """Stop it: every step ends at its next element. What nodes have finished is kept."""
+        """Cancel the run: each step stops at its next element. Finished nodes are kept."""
         if not self._execution.over.is_set():
             self._execution.live.stop()
 
     def result(self, timeout: float | None = None) -> Result:
-        """Wait for the result.
+        """Wait for the run and return its result.
 
         Parameters
         ----------
@@ -111,18 +111,18 @@ class Running:
         return progress_display.during(self._progress)["text/html"]
 
     def show(self, *, background: bool) -> None:
-        """Show how far it is, where we are; to be called before it starts."""
+        """Show the progress in this frontend; call it before `start`."""
         display = progress_display.subscriber(self._progress, background=background)
         self._execution.subscribers.append(display)
         self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
-        """Let it run in a thread of its own."""
+        """Start the run in a thread."""
         args = self._execution.run, runner, options
         self._start("mmnotebook-run", *args)
 
     def watch(self) -> None:
-        """Watch it from a thread of its own."""
+        """Watch the run from a thread."""
         self._start("mmnotebook-watch", self._watch)
 
     def _start(self, name: str, *work: Any) -> None:
@@ -131,7 +131,7 @@ class Running:
         threading.Thread(target=run, args=work, name=name, daemon=True).start()
 
     def wait_here(self) -> Result:
-        """Watch it until it is over; a Ctrl-C ends it within two seconds."""
+        """Watch the run until it ends; Ctrl-C cancels it within two seconds."""
         try:
             self._watch()
         except KeyboardInterrupt:

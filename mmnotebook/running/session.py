@@ -90,7 +90,7 @@ def run(
     runner: Any = None,
     options: Any = None,
 ) -> Result | Running:
-    """Run a graph with Beam's InteractiveRunner and keep what every node gave.
+    """Run a graph on Beam and keep the output of every node.
 
     What an earlier run has stored, in this process or another, is taken from the cache: a node
     whose step, functions, models, data and inputs are what they were is not computed again.
@@ -203,6 +203,6 @@ def _begun(
 def _check(graph: Any, limit: Any, max_failed: Any) -> None:
     prepare.check_graph(graph)
     if limit is not None and not is_count(limit):
-        raise RunError(f"limit={limit!r}; allowed: a whole number from 1, or None for all")
+        raise RunError(f"limit={limit!r}; allowed: a positive integer, or None for all")
     if not is_fraction(max_failed):
         raise RunError(f"max_failed={max_failed!r}; allowed: a share from 0 to 1")

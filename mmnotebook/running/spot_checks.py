@@ -285,5 +285,7 @@ def _discard(plan: Plan, name: str, what: str) -> None:
     plan.answered = {one: of for one, of in plan.answered.items() if of.own not in steps}
     plan.store.discard(one for one in digests if one is not None)
     for one in wrong & plan.entries.keys():
-        above = f"computed again: what was stored of {name} above it differed from what that gives"
-        plan.again(one, f"{AGAIN} ({what})" if one == name else f"{above} now")
+        above = (
+            f"computed again: the stored output of {name} above it differed from its current output"
+        )
+        plan.again(one, f"{AGAIN} ({what})" if one == name else above)

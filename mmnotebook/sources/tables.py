@@ -106,7 +106,7 @@ def _mapping(name: str, value: Mapping[Any, Any]) -> ColumnTable:
             raise RunError(
                 f"source {name!r} is a {kind} in which {key!r} is a {type(column).__name__}; "
                 f"a dict of columns holds {_COLUMNS}",
-                remedy=f"one record alone: [{name}]; one of several data sets: "
+                remedy=f"a single record: [{name}]; one of several data sets: "
                 f"data = {name}[{key!r}]",
             )
     lengths = {key: len(column) for key, column in columns.items()}
@@ -114,7 +114,7 @@ def _mapping(name: str, value: Mapping[Any, Any]) -> ColumnTable:
         found = ", ".join(f"{key} {length:,}" for key, length in lengths.items())
         raise RunError(
             f"source {name!r} is a {kind} of columns of unequal lengths: {found}",
-            remedy=f"give all one length; one record alone: [{name}]",
+            remedy=f"give all the same length; a single record: [{name}]",
         )
     return ColumnTable(
         list(columns),

@@ -29,7 +29,7 @@ def check_paths(paths: Mapping[str, str]) -> None:
         other = taken.setdefault(_file(path), node)
         if other != node:
             raise RunError(
-                f"{other!r} and {node!r} both write {path!r}", remedy="give each a file of its own"
+                f"{other!r} and {node!r} both write {path!r}", remedy="use a separate file for each"
             )
 
 

@@ -180,7 +180,7 @@ def _check_dates(name: str, values: Sequence[Any], found: Sequence[Any]) -> None
             raise RunError(
                 f"field {name!r}: parquet would store {shown(other)} instead of {shown(one)}",
                 remedy="write a .jsonl, which keeps each as it is, or put a function before "
-                "write that makes all dates of one kind",
+                "write that converts all dates to one kind",
             )
 
 
@@ -204,10 +204,10 @@ def _floats(name: str, values: Sequence[Any]) -> pd.Series:
     for one in values:
         if type(one) is int and not _is_float(one):
             raise RunError(
-                f"field {name!r} holds whole numbers and fractions together, and no float64 is "
-                f"{one}",
+                f"field {name!r} holds whole numbers and fractions together, "
+                f"and float64 cannot represent {one}",
                 remedy="write a .jsonl, which holds each number as it is, or put a function before "
-                "write that makes them all whole numbers, or strings",
+                "write that converts them all to whole numbers or strings",
             )
     return pd.Series(values, dtype="float64")
 

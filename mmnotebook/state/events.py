@@ -1,4 +1,4 @@
-"""What a run tells whoever wants to see it: plain values for any callable that takes one."""
+"""Events of a run: plain values that are passed to its subscribers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """How far a node is: elements that came in, went out and failed."""
+    """Counts of a node: elements in, elements out and failures."""
 
     node: str
     elements_in: int
@@ -18,7 +18,7 @@ class NodeCounts:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins, or begins anew.
+    """A run started or restarted.
 
     Attributes
     ----------
@@ -37,14 +37,14 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunProgressed:
-    """Counts so far, one entry per node in graph order."""
+    """The counts so far, one entry per node in graph order."""
 
     counts: tuple[NodeCounts, ...]
 
 
 @dataclass(frozen=True)
 class NodeCached:
-    """A node's elements, so many, are taken from an earlier run; so many failed in that."""
+    """A node was read from the cache: `elements` outputs, and `failed` failures."""
 
     node: str
     elements: int
@@ -53,14 +53,14 @@ class NodeCached:
 
 @dataclass(frozen=True)
 class NodeStarted:
-    """The first element has come into a node."""
+    """A node received its first element."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class NodeFinished:
-    """A node has given all its elements, and they are stored; so many failed in it."""
+    """A node finished and its outputs are stored; `failed` elements failed."""
 
     node: str
     elements: int
@@ -69,14 +69,14 @@ class NodeFinished:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something that the user should know, in one line."""
+    """A message for the user, in one line."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over.
+    """The run ended.
 
     Attributes
     ----------
@@ -96,14 +96,14 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class ModelLoading:
-    """A model that was not warm begins to load."""
+    """Loading of a model started."""
 
     model: str
 
 
 @dataclass(frozen=True)
 class ModelLoaded:
-    """A model was loaded in `seconds`; `bytes` of its parameters, wherever they lie."""
+    """A model was loaded in `seconds`; its parameters take `bytes`, on any device."""
 
     model: str
     seconds: float
@@ -112,7 +112,7 @@ class ModelLoaded:
 
 @dataclass(frozen=True)
 class ModelEvicted:
-    """A warm model is gone: for want of room, as it was unloaded, or as it was replaced."""
+    """A loaded model was removed: for lack of memory, by `unload`, or because it was replaced."""
 
     model: str
     bytes: int

@@ -235,6 +235,6 @@ def _lacking(
     if lacking[1:]:
         message = f"no fields for the inputs {listed(lacking)} of model {spec.name!r}"
     alone = names.known == (lacking[0],) and not names.always
-    allowed = 'one field alone: data["x"], or register(..., input="x")' if alone else None
+    allowed = 'a single field: data["x"], or register(..., input="x")' if alone else None
     close = nearest(lacking[0], names.extra(fields) or fields)
     yield Problem(message, node.name, found=listed(fields), allowed=allowed, nearest=close)

@@ -219,7 +219,10 @@ def _pairs(graph: Graph, node: Node) -> Iterator[Problem]:
     for wire in makers(graph, node):
         above = graph[wire.node]
         if wire.select is None and (_gives_no_pairs(above) or above.gather == "join"):
-            message = f"without 'by' the elements are (key, value) pairs; {above.name!r} gives none"
+            message = (
+                "without 'by' the elements must be (key, value) pairs; "
+                f"{above.name!r} does not return pairs"
+            )
             yield Gap(message, node=node.name, allowed='by="field", or by=function')
             return
 

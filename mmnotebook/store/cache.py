@@ -1,4 +1,4 @@
-"""`mm.cache`: what users see of the store, and the one store that a process has."""
+"""`mm.cache`, the user's view of the store, and the store of this process."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Freed(int):
 
 
 class Cache:
-    """What runs have stored: `mm.cache`.
+    """The cache of computed results: `mm.cache`.
 
     Nodes whose content a run has computed before, in this kernel or another, are read from here.
     The folder is `mmnotebook` among the user's caches, or the one that the environment variable
@@ -78,17 +78,17 @@ class Cache:
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """The cache folder."""
         return open_store().folder
 
     @property
     def bytes(self) -> int:
-        """The size of all that is stored."""
+        """The size of all entries in bytes."""
         return open_store().bytes
 
     @property
     def limit(self) -> int:
-        """The most bytes that are stored; to be set in bytes or as text, "20GB"."""
+        """The size limit in bytes; set it to a number of bytes or a string such as "20GB"."""
         return open_store().limit
 
     @limit.setter
@@ -97,27 +97,27 @@ class Cache:
 
     @property
     def hits(self) -> int:
-        """How many nodes this process has found stored."""
+        """Cache hits: nodes that this process found in the cache."""
         return open_store().hits
 
     @property
     def misses(self) -> int:
-        """How many nodes this process has looked for in vain."""
+        """Cache misses: nodes that this process did not find in the cache."""
         return open_store().misses
 
     @property
     def checked(self) -> int:
-        """How often a few elements of what was read were computed again in this process."""
+        """Spot checks in this process: a few elements of a cached node, computed again."""
         return open_store().checked
 
     @property
     def differed(self) -> int:
-        """How many of these checks found something else than was stored."""
+        """Spot checks in this process whose output differed from the cache."""
         return open_store().differed
 
     @property
     def verify(self) -> str:
-        """Which nodes that are read are checked on a few elements, in this process.
+        """Which cached nodes this process spot-checks.
 
         "sample", the default: so many that checks cost at most 3 % of the time that reading the
         nodes saves. "all": every node that can be. "off": none. A check computes up to three
@@ -140,7 +140,7 @@ class Cache:
 
     @property
     def entries(self) -> pd.DataFrame:
-        """What is stored, a row per entry, the one used last first.
+        """The entries as a table, most recently used first.
 
         Columns: node, kind, elements, bytes, hits (how often it was found), created and used
         (local time).
@@ -153,7 +153,7 @@ class Cache:
         return frame.astype({**types, **times})
 
     def dependencies(self, node: str) -> pd.DataFrame:
-        """What a node's latest entry depends on, besides its identity: what it was seen to read.
+        """Return the observed dependencies of a node's latest entry, in addition to its identity.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class Cache:
         return frame.astype({"changed": bool})
 
     def clear(self, node: str | None = None) -> Freed:
-        """Remove what is stored, except for what results of living kernels use.
+        """Remove all entries, except those that results of running kernels use.
 
         Parameters
         ----------

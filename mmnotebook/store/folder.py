@@ -78,7 +78,7 @@ def why_unwritable(error: StorageError) -> str | None:
 def full(inner: Path, needed: int, error: OSError) -> StorageError:
     """The error for `needed` bytes that could not be written."""
     return StorageError(
-        f"the cache in {str(inner.parent)!r} cannot take {sizes.text(needed)}: "
+        f"the cache in {str(inner.parent)!r} has no space for {sizes.text(needed)}: "
         f"{_FULL[error.errno or 0]}",
         remedy=f"mm.cache.clear(), a smaller mm.cache.limit, or another folder in {VARIABLE}",
         errno=error.errno,

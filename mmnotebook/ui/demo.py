@@ -55,7 +55,7 @@ def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
     if missing:
         raise DemoError(f"the demo needs {', '.join(missing)}", remedy=INSTALL)
     if not out.resolve().parent.is_dir():
-        raise DemoError(f"no such folder: {str(out.resolve().parent)!r}", remedy="make it first")
+        raise DemoError(f"no such folder: {str(out.resolve().parent)!r}", remedy="create it first")
     source = notebook or _find()
     import nbformat
 

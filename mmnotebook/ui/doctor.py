@@ -79,7 +79,7 @@ class Check:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """What `doctor` found; shows as a table.
+    """The report of `doctor`; displayed as a table.
 
     Attributes
     ----------
@@ -91,11 +91,11 @@ class DoctorReport:
 
     @property
     def ok(self) -> bool:
-        """Is nothing missing that every run needs?"""
+        """Whether everything that every run needs is available"""
         return not any(check.required and check.state == "missing" for check in self.checks)
 
     def rows(self) -> list[dict[str, str]]:
-        """The table: what, state, found, what for, how to get it."""
+        """The table: what, state, found, what for, how to install it."""
         titles = {"purpose": "what for", "remedy": "how to get it"}
         names = [field.name for field in fields(Check) if field.name != "required"]
         return [
@@ -123,7 +123,7 @@ class DoctorReport:
 
 
 def doctor() -> DoctorReport:
-    """Look at what this machine has for mmnotebook; looks at nothing outside it.
+    """Check what this machine has for mmnotebook, without using the network.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def _memory() -> Check:
     machine = psutil.virtual_memory()
     low = machine.available < _LOW_MEMORY
     found = f"{_gib(machine.available)} of {_gib(machine.total)}"
-    remedy = "stop other programs, or take smaller models" if low else ""
+    remedy = "stop other programs, or use smaller models" if low else ""
     return Check("free memory", "note" if low else "ok", found, purpose, remedy)
 
 
@@ -208,7 +208,7 @@ def _temporary() -> Iterator[Check]:
     foreign = status.st_uid not in (0, os.getuid())
     safe = not (shared or foreign)
     found = "yes" if safe else f"others may rename files in {folder}"
-    remedy = "" if safe else "set TMPDIR to a folder that is yours alone"
+    remedy = "" if safe else "set TMPDIR to a folder that only you can write"
     yield Check("private files", "ok" if safe else "note", found, purpose, remedy)
 
 

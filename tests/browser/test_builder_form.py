@@ -130,7 +130,7 @@ def test_nothing_of_the_form_is_cut(studio: Studio) -> None:
     studio.page.set_viewport_size({"width": 1280, "height": 1300})
     form = Form(studio)
     studio.tool("New model…").click()
-    form.whole.get_by_text("How it is called").click()
+    form.whole.get_by_text("Calls: batch axis").click()
     expect(form.field("method or function that resets")).to_be_visible()
     form.field("method or function that resets").scroll_into_view_if_needed()
     studio.screenshot("form-called")

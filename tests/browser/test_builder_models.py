@@ -87,7 +87,7 @@ def test_torch_models_of_a_variable_and_of_weights(form: Form) -> None:
     form.fill("class", "Othr")
     form.expect("did you mean 'Other'?")
     form.fill("class", "Other")
-    fails(form, "does not fit Other", "give the class and model_params")
+    fails(form, "does not fit Other", "pass the class and model_params")
     form.fill("class", "Net")
     form.fill("arguments of the class", '{"hidden": 8}')
     form.press("Try it")

@@ -181,13 +181,13 @@ def test_a_wrong_wire_is_refused_with_its_reason(opened: Notebook) -> None:
     wires = made.wires()
     reason = made.root.locator(".mm-reason")
     for target, words in (
-        (made.entry("split"), "circle"),
-        (made.node("digits"), "nothing flows into"),
+        (made.entry("split"), "cycle"),
+        (made.node("digits"), "cannot have an input"),
     ):
         with made.held(made.handle("tree"), target):
             expect(reason).to_contain_text(words)
             expect(made.root.locator(".mm-plug-refused")).not_to_have_count(0)
-            if words == "circle":
+            if words == "cycle":
                 made.picture("mouse-refused")
         expect(reason).to_have_count(0)
         expect(made.root.locator(".mm-toast").last).to_contain_text(words)

@@ -217,10 +217,10 @@ def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) 
     ended = studio.runner._ended
     studio.runner._ended = lambda result: (release.wait(60), ended(result))
     builder.run(limit=5)
-    with pytest.raises(RunError, match="goes on"):
+    with pytest.raises(RunError, match="already in progress"):
         builder.run(limit=5)
     view.send("run", limit=5)
-    assert "goes on" in view.said()
+    assert "already in progress" in view.said()
     release.set()
     assert builder.wait(60) is not None
 

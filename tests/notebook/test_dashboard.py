@@ -154,7 +154,7 @@ def test_ticking_chooses_up_to_four_runs(results: list[mm.Result]) -> None:
     assert board.baseline is not None and board.baseline.number == 2
     ticks[2].value = False
     assert board.chosen == () and board.baseline is None
-    assert "No run is chosen" in page(board, "Models")
+    assert "No run is selected" in page(board, "Models")
 
 
 def test_a_new_run_is_shown_in_place_of_the_latest(results: list[mm.Result]) -> None:
@@ -242,7 +242,7 @@ def test_what_stays_in_a_saved_notebook(results: list[mm.Result]) -> None:
 def test_an_empty_dashboard() -> None:
     board = Dashboard()
     assert board.runs == board.chosen == ()
-    assert "No run is chosen" in page(board, "Models") and "No runs yet" in page(board, "Runs")
+    assert "No run is selected" in page(board, "Models") and "No runs yet" in page(board, "Runs")
     assert board._repr_mimebundle_()["text/plain"] == "no runs yet"
 
 

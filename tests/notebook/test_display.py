@@ -119,7 +119,7 @@ def test_the_stop_button_ends_the_waiting_and_not_the_run(ready: Kernel) -> None
     reply = ready.run("going.result()")
     timer.join()
     assert reply["ename"] == "InterruptedWaitError"
-    assert "the run goes on" in reply["evalue"] and ".cancel()" in reply["evalue"]
+    assert "the run continues" in reply["evalue"] and ".cancel()" in reply["evalue"]
     assert ready.run("len(going.result()['slow'])")["status"] == "ok"
     assert texts(ready.of("execute_result")) == ["60"]
 

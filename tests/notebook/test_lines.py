@@ -99,7 +99,7 @@ def test_a_pipeline_line_with_a_comment(line: str, said: list[str], text: str) -
         ("%mm_model mlp net --qqq", "--qqq; options: --framework, --class"),
         ("%mm_pipeline ab digits | halve --rnu", "--rnu; did you mean --run?"),
         ("%mm_pipeline ab digits | halve --rnu --limit 3", "--rnu; did you mean --run?"),
-        ("%mm_pipeline ab digits | halve --run --limit -3", "'-3' is not a whole number from 1"),
+        ("%mm_pipeline ab digits | halve --run --limit -3", "'-3' is not a positive integer"),
         ("%%mm_pipeline ab --frehs\ndigits | halve", "--frehs; did you mean --fresh?"),
         ("%mm_run ab --max-faild 0.5", "--max-faild; did you mean --max-failed?"),
         ("%mm_run ab --max-failed -1", "'-1' is not a number from 0 to 1"),

@@ -200,7 +200,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
     [
         ("%mm_model mlp", "%mm_model mlp TARGET"),
         ("%mm_model --batch 3", "which model?"),
-        ("%mm_model mlp net --batch none", "'none' is not a whole number from 1"),
+        ("%mm_model mlp net --batch none", "'none' is not a positive integer"),
         ("%mm_model mlp net --params '[1]'", "is not a dict of names"),
         ("%mm_model mlp net --batch-axis first", "is not an axis number"),
         ("%mm_model mlp net --output-batch-axis '(0,'", "is not an axis"),

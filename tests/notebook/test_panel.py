@@ -193,9 +193,9 @@ class TestWhatIsNotValid:
             ("cascade", "below", "much", "a confidence from 0 to 1"),
             ("cascade", "below", "nan", "a confidence from 0 to 1"),
             ("cascade", "score", "halv", "did you mean &#x27;halve&#x27;?"),
-            ("keyed", "max_models", "0", "a whole number from 1"),
-            ("keyed", "max_models", "-1", "a whole number from 1"),
-            ("keyed", "max_models", "two", "a whole number from 1"),
+            ("keyed", "max_models", "0", "a positive integer"),
+            ("keyed", "max_models", "-1", "a positive integer"),
+            ("keyed", "max_models", "two", "a positive integer"),
             ("map", "function", "<b>", "&lt;b&gt;"),
         ],
     )

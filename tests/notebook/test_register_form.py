@@ -287,8 +287,8 @@ class TestFields:
         [
             ("name", "a b", "a Python identifier"),
             ("name", "map", "the name of a step"),
-            ("batch", "0", "a whole number from 1"),
-            ("batch", "many", "a whole number from 1"),
+            ("batch", "0", "a positive integer"),
+            ("batch", "many", "a positive integer"),
             ("input", "a,,b", "both sides of a comma"),
         ],
     )

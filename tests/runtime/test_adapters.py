@@ -171,7 +171,7 @@ def test_a_module_is_given_the_fields_that_are_its_arguments() -> None:
     batch = [{"input": np.ones(2), "label": 1.0}]
     alone = torch_rows([np.ones(2)], module)
     assert torch_rows(batch, module, names)[0] == alone[0]
-    with pytest.raises(ValueError, match="no field 'input'.*has inputs.*'inputs'.*one field alone"):
+    with pytest.raises(ValueError, match="no field 'input'.*has inputs.*'inputs'.*a single field"):
         torch_rows([{"inputs": np.ones(2)}], module, names)
 
 

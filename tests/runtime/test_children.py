@@ -43,7 +43,7 @@ def run(text: str, **data: Any) -> mm.Result:
 )
 def test_a_row_with_the_id_of_a_child_is_refused(text: str, data: list[str]) -> None:
     with pytest.raises(
-        RunError, match="has the id of a child that .* can make of the row"
+        RunError, match="has the same id as a child that .* can create from the row"
     ) as error:
         run(text, d=frame(*data))
     assert "reset_index" in str(error.value)

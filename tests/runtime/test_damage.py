@@ -556,7 +556,7 @@ def test_files_of_that_size_are_not_allowed(tmp_path: Path, wait: bool) -> None:
     found = kernel_script.run(FULL, tmp_path, disk="", fills=False, wait=wait)
     check_full(found)
     assert found["said"].startswith("the cache in ") and found["notes"] == []
-    assert "cannot take" in found["said"] and "mm.cache.clear()" in found["said"]
+    assert "has no space for" in found["said"] and "mm.cache.clear()" in found["said"]
 
 
 def can_mount() -> bool:

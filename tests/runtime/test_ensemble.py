@@ -37,7 +37,7 @@ def test_a_tied_vote_goes_to_the_first() -> None:
 
 
 def test_vote_refuses_scores() -> None:
-    with pytest.raises(TypeError, match=r"b gave 10 numbers.*argmax"):
+    with pytest.raises(TypeError, match=r"b returned 10 numbers.*argmax"):
         combine.vote({"a": 1, "b": prediction(torch.zeros(10))})
 
 
@@ -60,13 +60,13 @@ def test_mean_refuses_outputs_of_two_shapes() -> None:
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
 def test_none_is_no_output(kind: str) -> None:
-    with pytest.raises(TypeError, match=r"b gave None; .* missing="):
+    with pytest.raises(TypeError, match=r"b returned None; .* missing="):
         COMBINE[kind].one({"a": prediction(1.0), "b": prediction(None)})
 
 
 @pytest.mark.parametrize("label", ["cat", "3", {"label": "cat"}])
 def test_mean_refuses_what_is_no_number(label: Any) -> None:
-    with pytest.raises(TypeError, match=r"mean takes numbers; b gave .*; use vote\(\)"):
+    with pytest.raises(TypeError, match=r"mean takes numbers; b returned .*; use vote\(\)"):
         combine.mean({"a": 1.0, "b": prediction(label)})
 
 
@@ -83,7 +83,7 @@ def test_outputs_of_two_shapes_are_named(kind: str) -> None:
 
 
 def test_vote_refuses_what_cannot_be_counted() -> None:
-    with pytest.raises(TypeError, match=r"one label per model; b gave \['cat'\] \(list\)"):
+    with pytest.raises(TypeError, match=r"one label per model; b returned \['cat'\] \(list\)"):
         combine.vote({"a": "cat", "b": ["cat"]})
 
 

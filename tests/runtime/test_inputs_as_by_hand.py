@@ -148,10 +148,10 @@ def test_a_field_that_is_asked_for_by_name_is_never_stacked() -> None:
     mm.register("m", Optional())
     assert answers("R | m", R=data) == [1, 2]
     for text in ('R[["x", "target"]] | m', 'R[["target", "x"]] | m'):
-        with pytest.raises(GraphError, match="in training alone"):
+        with pytest.raises(GraphError, match="only in training"):
             mm.pipeline(text, R=data)
     mm.register("m", Optional(), input=["x", "target"])
-    with pytest.raises(GraphError, match="in training alone"):
+    with pytest.raises(GraphError, match="only in training"):
         mm.pipeline("R | m", R=data)
 
 
@@ -161,7 +161,7 @@ class Places(torch.nn.Module):
 
 
 def test_inputs_by_place_alone_are_refused_when_registered() -> None:
-    with pytest.raises(ModelError, match="takes x by place alone"):
+    with pytest.raises(ModelError, match="takes x by position only"):
         mm.register("m", Places())
 
 

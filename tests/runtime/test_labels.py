@@ -56,7 +56,7 @@ def test_a_score_that_is_no_confidence(score: float) -> None:
 
 def test_several_detections_are_no_vote() -> None:
     found = [{"label": "cat", "score": 0.9, "box": {}}]
-    with pytest.raises(TypeError, match="one label per model; a gave"):
+    with pytest.raises(TypeError, match="one label per model; a returned"):
         combine.vote({"a": found, "b": "cat"})
 
 

@@ -337,7 +337,7 @@ class TestHuggingFace:
         for head in heads:
             assert predictions(f"{head} | bert", df=rows) == pytest.approx(truth, abs=1e-6), head
         problem = refused('df[["input_ids", "labels"]] | bert', df=rows)
-        assert "in training alone" in problem.message and problem.found == "'labels'"
+        assert "only in training" in problem.message and problem.found == "'labels'"
         assert refused('df[["input_id"]] | bert', df=rows).nearest == "input_ids"
 
 

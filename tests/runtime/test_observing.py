@@ -384,7 +384,7 @@ class TestFiles:
         handle = os.open(path, os.O_RDWR)
         found = seen(lambda: open(path).close())
         os.close(handle)
-        assert "no regular file" in found.volatile
+        assert "not a regular file" in found.volatile
 
     def test_devices_and_the_kernel(self) -> None:
         assert "random" in seen(lambda: open("/dev/urandom", "rb").read(1)).volatile
@@ -492,8 +492,8 @@ class TestVolatile:
                 lambda: psutil.virtual_memory().available,
                 "it queries the operating system (/proc/meminfo)",
             ),
-            (lambda: importlib.util.find_spec("hunted"), "a module that is not there (hunted)"),
-            (lambda: socket.gethostname(), "it asks for the name of the machine"),
+            (lambda: importlib.util.find_spec("hunted"), "a missing module (hunted)"),
+            (lambda: socket.gethostname(), "it reads the host name"),
             (lambda: ctypes.CDLL("libc.so.6").time(None), "through ctypes"),
             (lambda: os.environ.update(MMNOTEBOOK_TEST="1"), "it changes environment variables"),
             (lambda: os.chdir("."), "it changes the working directory"),

@@ -186,7 +186,7 @@ class TestGenerators:
     def test_that_are_used_up_are_refused(self) -> None:
         xs = (n for n in range(3))
         list(xs)
-        with pytest.raises(RunError, match="used up before") as caught:
+        with pytest.raises(RunError, match="read before") as caught:
             read(xs)
         assert "create it again" in str(caught.value.remedy)
 
@@ -194,7 +194,7 @@ class TestGenerators:
         xs = (n for n in range(3))
         assert list(read(xs, 1).values()) == [0]
         list(xs)
-        with pytest.raises(RunError, match="used up before"):
+        with pytest.raises(RunError, match="read before"):
             read(xs)
 
     def test_that_give_nothing_have_no_elements(self) -> None:
@@ -226,7 +226,7 @@ class TestGenerators:
             assert list(read(lines).values()) == list(read(lines).values()) == ["a\n", "b\n"]
         with path.open() as lines:
             lines.read()
-            with pytest.raises(RunError, match="used up before"):
+            with pytest.raises(RunError, match="read before"):
                 read(lines)
 
 

@@ -114,7 +114,7 @@ class TestBatchBounds:
         assert "min_batch_size=9 is above max_batch_size=8" in refused(
             min_batch_size=9, max_batch_size=8
         )
-        assert "a whole number from 1" in refused(max_batch_size=0)
+        assert "a positive integer" in refused(max_batch_size=0)
 
 
 class Stuck:
@@ -227,7 +227,7 @@ class TestSharing:
 
     def test_that_cannot_be(self) -> None:
         assert "True or False" in refused(large_model="yes")
-        assert "a whole number from 1" in refused(model_copies=0)
+        assert "a positive integer" in refused(model_copies=0)
 
 
 @pytest.mark.parametrize(

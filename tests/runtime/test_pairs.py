@@ -120,9 +120,9 @@ FRAME = pd.DataFrame({"x": [1.0], "lang": ["KEY_1"]})
         ("d | %s", [("KEY_1", 1), ["KEY_1", 2]], "found ['KEY_1', 2] (list)"),
         ("d | %s", [("KEY_1", 1, 2)], "found ('KEY_1', 1, 2) (tuple)"),
         ("d | %s", np.zeros((2, 2)), "found array([0., 0.]) (ndarray)"),
-        ("d | a | %s", PAIRS, "'a' gives none"),
-        ("d | a | filter(bool) | %s", PAIRS, "'a' gives none"),
-        ("both = d | [a, b]\nboth | vote() | %s", PAIRS, "'vote' gives none"),
+        ("d | a | %s", PAIRS, "'a' does not return pairs"),
+        ("d | a | filter(bool) | %s", PAIRS, "'a' does not return pairs"),
+        ("both = d | [a, b]\nboth | vote() | %s", PAIRS, "'vote' does not return pairs"),
     ],
 )
 def test_elements_without_a_key_are_refused_before_the_run(text: str, data: Any, said: str) -> None:

@@ -97,7 +97,7 @@ class TestRefusedObjects:
 
     def test_a_class(self) -> None:
         text = refused("m", toys.Scale)
-        assert "the class Scale" in text and "make one: Scale(...)" in text
+        assert "the class Scale" in text and "create an instance: Scale(...)" in text
 
     def test_an_estimator_that_is_not_fitted(self) -> None:
         text = refused("m", RandomForestClassifier())
@@ -213,7 +213,7 @@ class TestRefusedFiles:
 
     def test_a_class_that_makes_something_else(self, tmp_path: Path) -> None:
         path = saved_state(tmp_path, torch.nn.Linear(3, 2))
-        assert "dict makes a dict" in refused("m", path, model_class=dict)
+        assert "dict creates a dict" in refused("m", path, model_class=dict)
 
     def test_parameters_that_cannot_be_pickled(self, tmp_path: Path) -> None:
         path = saved_state(tmp_path, torch.nn.ReLU())
@@ -289,9 +289,9 @@ class TestRefusedFiles:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"batch_size": 0}, "a whole number from 1"),
-        ({"batch_size": 2.5}, "a whole number from 1"),
-        ({"batch_size": True}, "a whole number from 1"),
+        ({"batch_size": 0}, "a positive integer"),
+        ({"batch_size": 2.5}, "a positive integer"),
+        ({"batch_size": True}, "a positive integer"),
         ({"device": "TPU"}, "'CPU' or 'GPU'"),
         ({"device": 0}, "'CPU' or 'GPU'"),
         ({"input": ""}, "the name of a field"),
@@ -311,7 +311,7 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "1a", "for", None, 3, "map", "source", "vote"])
 def test_names_that_cannot_be(name: Any) -> None:
     text = refused(name, toys.Scale())
-    assert "cannot name a model" in text or "the name of a step" in text
+    assert "is not a valid model name" in text or "the name of a step" in text
 
 
 def test_several_fields_are_kept_in_order() -> None:

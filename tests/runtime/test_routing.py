@@ -110,13 +110,14 @@ def test_a_switch_goes_by_the_name_of_an_arm() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("cheep", r"gave 'cheep' \(str\).*allowed: 'cheap', 'costly'; did you mean 'cheap'\?"),
+        ("cheep", r"returned 'cheep' \(str\).*allowed: 'cheap', 'costly'; did you mean 'cheap'\?"),
         (
             True,
-            r"gave True \(bool\), which is not a branch of this step; allowed: 'cheap', 'costly'$",
+            r"returned True \(bool\), which is not a branch of this step; "
+            r"allowed: 'cheap', 'costly'$",
         ),
-        (None, r"gave None"),
-        (np.zeros(3), r"gave array"),
+        (None, r"returned None"),
+        (np.zeros(3), r"returned array"),
     ],
 )
 def test_a_switch_refuses_what_is_no_arm(value: Any, says: str) -> None:

@@ -59,7 +59,7 @@ def test_until_and_limit() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"limit": 0}, "limit=0; allowed: a whole number from 1"),
+        ({"limit": 0}, "limit=0; allowed: a positive integer"),
         ({"limit": 2.0}, "limit=2.0"),
         ({"limit": True}, "limit=True"),
         ({"max_failed": 1.5}, "max_failed=1.5; allowed: a share from 0 to 1"),

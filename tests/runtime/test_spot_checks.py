@@ -125,7 +125,7 @@ class TestDifferences:
         why = said.result.why
         assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
         assert why["str"] == (
-            f"computed again: what was stored of {node} above it differed from what that gives now"
+            f"computed again: the stored output of {node} above it differed from its current output"
         )
         (warned,) = said.warned
         assert warned.startswith(f"node {node!r}: its cached output differed")

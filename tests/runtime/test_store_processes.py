@@ -236,7 +236,7 @@ def test_a_full_disk_is_said_and_the_store_goes_on(tmp_path: Path, why: str) -> 
     assert nursery.run("fill", folder=str(folder), log=str(tmp_path / "log"), **arguments) == 0
     nursery.close()
     said, found = lines(tmp_path / "log")
-    assert said.startswith(f"the cache in {str(folder)!r} cannot take 1.0 MB: {why}")
+    assert said.startswith(f"the cache in {str(folder)!r} has no space for 1.0 MB: {why}")
     assert said.endswith("mm.cache.clear(), a smaller mm.cache.limit, or another folder in "
                          "MMNOTEBOOK_CACHE")  # fmt: skip
     # What nobody held has gone to make room, what was held has not.

@@ -133,9 +133,9 @@ def test_rows_of_a_schema_are_records() -> None:
 
 
 REFUSED = {
-    "events | half | write('/tmp/rows.jsonl')": "its source has no end",
-    'events["x"] | [double, triple] | mean()': "no end and no windows",
-    'm = events["x"] | double\nn = rows["x"] | triple\n[m, n] | mean()': "different windows",
+    "events | half | write('/tmp/rows.jsonl')": "its source is unbounded",
+    'events["x"] | [double, triple] | mean()': "unbounded and has no windows",
+    'm = events["x"] | double\nn = rows["x"] | triple\n[m, n] | mean()': "incompatible windowing",
 }
 
 

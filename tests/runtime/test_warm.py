@@ -261,15 +261,15 @@ def test_unload_says_what_it_did(warm: WarmModels, large: mm.ModelSpec) -> None:
     assert names(warm) == ["other"]
     nothing = warm.unload("trees")
     assert (nothing.models, nothing.bytes, nothing.freed_bytes) == ((), 0, 0)
-    assert repr(nothing) == "trees is registered, but not warm: nothing to unload"
+    assert repr(nothing) == "trees is registered, but not loaded: nothing to unload"
     assert warm.unload().models == ("other",)
-    assert repr(warm.unload()) == "no model is warm: nothing to unload"
+    assert repr(warm.unload()) == "no model is loaded: nothing to unload"
 
 
 @pytest.mark.usefixtures("large")
 def test_unload_refuses_a_name_that_stands_for_nothing(warm: WarmModels) -> None:
     warm.get("k", "encoder", array(1)).release()
-    with pytest.raises(UnknownModelError, match="'larg' .*; warm: encoder; did you mean 'large'"):
+    with pytest.raises(UnknownModelError, match="'larg' .*; loaded: encoder; did you mean 'large'"):
         warm.unload("larg")
     with pytest.raises(UnknownModelError, match="did you mean 'encoder'"):
         warm.unload("encodr")
@@ -282,7 +282,7 @@ def test_what_a_run_uses_goes_after_it(warm: WarmModels) -> None:
     loan = warm.get("k", "mlp", array(10))
     answer = warm.unload()
     assert (answer.models, answer.later, answer.freed_bytes) == ((), ("mlp",), 0)
-    assert repr(answer) == "mlp is in use by a run and goes when it ends"
+    assert repr(answer) == "mlp is in use by a run and is unloaded when it ends"
     assert "in use, unloaded afterwards" in repr(warm)
     assert loan.model.nbytes == 10
     with warm.get("k", "mlp", array(10)) as other:

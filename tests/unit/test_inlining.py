@@ -287,7 +287,7 @@ def test_a_name_of_two_meanings_is_refused(bound: Graph) -> None:
         "in 'it', and here <built-in function len> (builtin_function_or_method)"
     )
     assert (problem.line, problem.column) == (1, 17)
-    assert error.value.remedy == "give one of the two another name than crop"
+    assert error.value.remedy == "rename one of the two, which are both crop"
     same = pipeline("digits | crop | it", digits=[2], it=bound, crop=crop)
     assert same.bindings["crop"] is crop
 

@@ -50,13 +50,13 @@ def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"whole": xs, "parts": parts} | f', "outputs behind 'parts' alone; cut can give each"),
-        ("scored = parts | mlp\n[scored, xs | tree] | f", "outputs behind 'parts' alone"),
-        ("deep = parts | flat_map(cut)\n[parts, deep] | f", "outputs behind 'deep' alone"),
+        ('{"whole": xs, "parts": parts} | f', "outputs after 'parts' only; cut can pass each"),
+        ("scored = parts | mlp\n[scored, xs | tree] | f", "outputs after 'parts' only"),
+        ("deep = parts | flat_map(cut)\n[parts, deep] | f", "outputs after 'deep' only"),
         ("[xs, parts] | vote()", "a child is not its parent"),
         ("[parts, others] | f", "{parts, others} | f; or one flat_map for both"),
         ("[parts, others] | map(f, missing='use rest')", "children of different flat_map steps"),
-        ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "behind 'deep' alone"),
+        ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "behind 'deep' only"),
     ],
 )
 def test_children_are_joined_with_children_of_the_same_step_alone(text: str, said: str) -> None:

@@ -69,8 +69,8 @@ def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
     if any(windowing.windowfn != first.windowfn for windowing in windowings):
         names = ", ".join(repr(wire.node) for wire in node.inputs)
         raise RunError(
-            f"node {node.name!r} brings together {names}, which lie in different windows",
-            remedy="give their sources the same ones: source | beam.WindowInto(...)",
+            f"node {node.name!r} joins inputs with incompatible windowing: {names}",
+            remedy="give their sources the same windows: source | beam.WindowInto(...)",
             node=node.name,
         )
     _check_ends(node, inputs)
@@ -86,15 +86,15 @@ def _check_ends(node: Node, inputs: Sequence[Any]) -> None:
         return
     if node.kind == "write":
         raise RunError(
-            f"node {node.name!r} writes all elements into one file, and its source has no end",
-            remedy="leave the step out, and write the node's PCollection with a sink of Beam's",
+            f"node {node.name!r} writes all elements to one file, but its source is unbounded",
+            remedy="remove the step, and write the node's PCollection with a Beam sink",
             node=node.name,
         )
     if node.gather == "join" and isinstance(inputs[0].windowing.windowfn, GlobalWindows):
         raise RunError(
-            f"node {node.name!r} waits for the outputs of several nodes for one element, "
-            "and its source has no end and no windows",
-            remedy="give the source windows: source | beam.WindowInto(FixedWindows(60))",
+            f"node {node.name!r} joins the outputs of several nodes for one element, but "
+            "its source is unbounded and has no windows",
+            remedy="set windows on the source: source | beam.WindowInto(FixedWindows(60))",
             node=node.name,
         )
 

@@ -139,7 +139,7 @@ def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
     said = ", ".join(f"{name}: {rows}" for name, rows in batches.items())
     return ModelError(
         f"node {node.name!r}: Beam's keyed handler ignores the batch sizes of its models, and "
-        f"these differ or are not in elements: {said}",
+        f"these differ or are not counted in elements: {said}",
         remedy='lowering="blocks" sets one for each model, or register all with one batch_size=',
     )
 
@@ -161,13 +161,13 @@ def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) 
                         f"node {node.name!r}: models of one keyed step share their workers, but "
                         f"the {words} of {first!r} and {name!r} differ: "
                         f"{key}={before!r} and {key}={value!r}",
-                        remedy="give both the same, or use switch with a branch for each",
+                        remedy="set the same for both, or use switch with a branch for each",
                     )
     for name, base in bases.items():
         if base.model_copies() != 1:
             raise ModelError(
-                f"node {node.name!r}: the model {name!r} asks for {base.model_copies()} copies; "
-                "a keyed step loads each model once",
+                f"node {node.name!r}: the model {name!r} is registered with "
+                f"{base.model_copies()} copies; a keyed step loads each model once",
                 remedy="register it without model_copies=",
             )
 

@@ -61,7 +61,7 @@ def _are_pairs(values: Sequence[Any]) -> bool:
 
 
 def _problem(node: Node, found: str, fields: Iterable[str]) -> Problem:
-    message = "without 'by' the elements are (key, value) pairs, and these are none"
+    message = "without 'by' the elements must be (key, value) pairs, and these are not"
     listed = ", ".join(map(repr, itertools.islice(fields, _LISTED)))
     allowed = 'by="field"' + (f", one of {listed}," if listed else "") + " or by=function"
     return Problem(message, node.name, found=found, allowed=allowed)

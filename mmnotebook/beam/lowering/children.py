@@ -60,8 +60,8 @@ def _ids(blocks: Iterable[Block]) -> Iterable[str]:
 
 def _taken(step: str, source: str, name: str, of: str, parent: str) -> RunError:
     return RunError(
-        f"source {source!r}: the row {name!r} has the id of a child that {step!r} can make of the "
-        f"row {parent!r}" + (f" of {of!r}" if of != source else ""),
+        f"source {source!r}: the row {name!r} has the same id as a child that "
+        f"{step!r} can create from the row {parent!r}" + (f" of {of!r}" if of != source else ""),
         remedy='frame.reset_index(drop=True), or id= with a column whose values hold no "/"',
         node=source,
     )

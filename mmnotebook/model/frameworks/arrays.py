@@ -77,7 +77,7 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     if len(names) == 1:
         return {names[0]: given}
     raise ValueError(
-        f"the model has {len(names)} inputs, {', '.join(names)}: give it records with these "
+        f"the model has {len(names)} inputs, {', '.join(names)}: pass it records with these "
         f"fields; the example is {shown(batch[0])}"
     )
 

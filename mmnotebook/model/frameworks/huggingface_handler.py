@@ -82,7 +82,7 @@ class ModelHandler(_Handler):
                 f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
                 "register the pipeline, which has its tokenizer: "
                 "transformers.pipeline(task, model=model, tokenizer=tokenizer); "
-                "method= names a method of its own that takes texts"
+                "method= names a method of the model that takes texts"
             )
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})

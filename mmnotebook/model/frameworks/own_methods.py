@@ -53,10 +53,11 @@ def _remedy(model: Any) -> str:
     own = named_by(model)
     if not own:
         return (
-            "preprocess= converts it to numbers, or method= names a method of its own that takes it"
+            "preprocess= converts it to numbers, "
+            "or method= names a method of the model that takes it"
         )
     choice = " or ".join(f'method="{name}"' for name in own[:3])
-    return f"{choice} calls a method of its own with a list of such"
+    return f"{choice} calls a method of the model with a list of such values"
 
 
 def named_by(model: Any) -> list[str]:

@@ -122,7 +122,7 @@ def _tried(spec: ModelSpec, options: Options) -> Any:
         ) from error
     if not is_a(model, _KINDS):
         raise ModelError(
-            f"cannot register {spec.origin!r} as {spec.name!r}: model_class makes a "
+            f"cannot register {spec.origin!r} as {spec.name!r}: model_class creates a "
             f"{type(model).__name__}",
             remedy="model_class is SentenceTransformer, CrossEncoder or SparseEncoder",
         )

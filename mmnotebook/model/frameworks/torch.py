@@ -180,7 +180,7 @@ def _check_state_dict(
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: "
             f"the state dict does not fit {called} ({one_line(error, 600)})",
-            remedy="give the class and model_params that the weights were trained with",
+            remedy="pass the class and model_params that the weights were trained with",
         ) from error
     return module
 
@@ -212,7 +212,7 @@ def _made(
         ) from error
     if not isinstance(module, torch.nn.Module):
         kind = type(module).__name__
-        raise ModelError(f"cannot register {name!r}: {called} makes a {kind}", remedy=remedy)
+        raise ModelError(f"cannot register {name!r}: {called} creates a {kind}", remedy=remedy)
     return module
 
 

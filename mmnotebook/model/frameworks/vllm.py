@@ -39,7 +39,7 @@ def _check(name: str, target: Any, options: Options) -> None:
             )
     if options.extra.get("chat_template") and not options.extra.get("chat"):
         raise ModelError(
-            f"cannot register {name!r}: chat_template= goes with chat=True",
+            f"cannot register {name!r}: chat_template= requires chat=True",
             remedy="add chat=True, or leave chat_template= out",
         )
 

@@ -70,7 +70,7 @@ class Loan:
 
 
 class WarmModels:
-    """The models that are loaded in this process; shows as a table.
+    """The models that are loaded in this process; displayed as a table.
 
     Every process has its own: a forked child starts with none. Any thread may use it.
 
@@ -88,7 +88,7 @@ class WarmModels:
 
     @property
     def budget(self) -> int:
-        """Bytes of memory for warm models; a quarter of the machine's unless set.
+        """Memory for loaded models in bytes; default: a quarter of the machine's memory.
 
         Set to a whole number of bytes or to text such as "4GiB". The least recently used models go
         first; those in use stay, also beyond the budget, and one that is bigger than the budget
@@ -102,7 +102,7 @@ class WarmModels:
         self._tell_gone()
 
     def get(self, key: str, name: str, load: Callable[[], Any]) -> Loan:
-        """A model, loaded unless it is warm.
+        """Return a model, and load it if necessary.
 
         Parameters
         ----------
@@ -125,13 +125,13 @@ class WarmModels:
         return loan
 
     def lent(self, key: str) -> Loan | None:
-        """A model that is warm; None, without loading it, for one that is not."""
+        """Return a loaded model; None, without loading it, if it is not loaded."""
         shelf = self._shelf()
         entry = shelf.borrow_warm(key)
         return None if entry is None else Loan(self, shelf, entry, None)
 
     def unload(self, name: str | None = None) -> Unloaded:
-        """Free the models that are loaded in this process.
+        """Unload the models that are loaded in this process.
 
         They are loaded again when a run needs them. Their memory goes back to the system, which
         is measured. A model that a run is using goes when that ends.
@@ -164,12 +164,12 @@ class WarmModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Drop a model, once nothing uses it; it need not be warm."""
+        """Remove a model once nothing uses it, whether it is loaded or not."""
         self._shelf().remove(lambda entry: entry.key == key)
         self._tell_gone()
 
     def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
-        """Drop what a name stood for before, once nothing uses it; it need not be warm.
+        """Remove the previous model of a name once nothing uses it, whether it is loaded or not.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class WarmModels:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row per warm model, most recently used first.
+        """Return a row per loaded model, most recently used first.
 
         Index `model`: its names. `bytes`: what counts against the budget. `parameter_bytes` and
         `device_bytes`: of its parameters, and of those on an accelerator; missing where unknown or
@@ -239,7 +239,7 @@ class WarmModels:
         if name is not None and name not in known:
             close = nearest(str(name), known)
             raise UnknownModelError(
-                f"no model is registered as {shown(name)}; warm: {', '.join(warm) or 'none'}"
+                f"no model is registered as {shown(name)}; loaded: {', '.join(warm) or 'none'}"
                 + (f"; did you mean {close!r}?" if close else ""),
                 remedy="mm.models lists the loaded models; mm.unload() unloads all of them",
             )

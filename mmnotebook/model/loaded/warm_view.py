@@ -52,7 +52,7 @@ class Unloaded:
     def __repr__(self) -> str:
         parts = []
         if self.models:
-            fell = f"{sizes.text(self.freed_bytes)} lower" if self.freed_bytes > 0 else "no lower"
+            fell = f"{sizes.text(self.freed_bytes)} lower" if self.freed_bytes > 0 else "not lower"
             weight = f"{sizes.text(self.bytes)} of parameters"
             if not self.weighed:
                 weight = f"{weight} and others" if self.bytes else "parameters"
@@ -62,11 +62,11 @@ class Unloaded:
             several = len(self.later) > 1
             parts.append(
                 f"{', '.join(self.later)} {'are' if several else 'is'} in use by a run and "
-                f"{'go' if several else 'goes'} when it ends"
+                f"{'are' if several else 'is'} unloaded when it ends"
             )
         if not parts:
             what = "no model" if self.asked is None else f"{self.asked} is registered, but not"
-            parts.append(f"{what}{' is' if self.asked is None else ''} warm: nothing to unload")
+            parts.append(f"{what}{' is' if self.asked is None else ''} loaded: nothing to unload")
         return "; ".join(parts)
 
 

@@ -106,7 +106,7 @@ def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
     if getattr(type(inner), "update_model_path", None) is ModelHandler.update_model_path:
         raise ModelError(
             f"a {type(inner).__name__} cannot load another file",
-            remedy="give the handler an update_model_path(path)",
+            remedy="define update_model_path(path) on the handler",
         )
     target = copy.deepcopy(spec.target)
     target.update_model_path(str(path))

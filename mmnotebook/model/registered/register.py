@@ -115,7 +115,7 @@ def register(
         was loaded. A model that keeps a state from call to call and has no `reset` is loaded anew
         in every run, and its predictions are never cached.
     remote
-        True for a model that answers from another process or machine. It is called for predictions
+        True for a model that runs in another process or machine. It is called for predictions
         alone, never to compare its outputs. None finds out: a model whose first call connects a
         socket is remote.
     version
@@ -244,7 +244,7 @@ def _store(
     if isinstance(target, type) and framework is None:
         raise ModelError(
             f"cannot register the class {target.__name__} as {name!r}: it is not an instance",
-            remedy=f"make one: {target.__name__}(...), and register that",
+            remedy=f"create an instance: {target.__name__}(...), and register it",
         )
     named = None if framework is None else frameworks.by_name(framework)
     if isinstance(target, (str, Path)):

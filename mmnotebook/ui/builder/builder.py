@@ -18,7 +18,7 @@ _HINT = "(the visual builder; execute this cell to open it)"
 
 
 class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The visual builder: a canvas, a palette, a panel, the text, runs and what came of them.
+    """The visual builder: canvas, palette, panel, pipeline text, runs and their results.
 
     Whatever is done in it is text and Python at every moment: `graph` and `text` are what the
     canvas shows.
@@ -62,27 +62,27 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def graph(self) -> Graph:
-        """The graph as it stands; it may be incomplete, see `problems`."""
+        """The current graph; it may be incomplete, see `problems`."""
         return self._studio.editor.graph
 
     @property
     def last_good(self) -> Graph | None:
-        """The latest graph with nothing wrong, None before the first."""
+        """The latest valid graph; None before the first."""
         return self._studio.last_good
 
     @property
     def text(self) -> str:
-        """The pipeline's text; what nothing flows into yet begins with `...`."""
+        """The pipeline's text; steps without an input begin with `...`."""
         return self._studio.editor.text
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong with the graph; [] when it can run."""
+        """The problems of the graph; [] if it can run."""
         return self._studio.editor.problems()
 
     @property
     def result(self) -> Result | None:
-        """What the latest run gave, None before the first."""
+        """The result of the latest run; None before the first."""
         return self._studio.tables.result
 
     @property
@@ -91,15 +91,15 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._studio.editor.selection
 
     def undo(self) -> None:
-        """Take back the latest change."""
+        """Undo the latest change."""
         self._studio.do({"op": "undo"})
 
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the change that was undone last."""
         self._studio.do({"op": "redo"})
 
     def edit(self, op: str, **fields: Any) -> None:
-        """Do what the canvas does, such as `edit("connect", source="a", port=None, target="b")`.
+        """Run a canvas command, such as `edit("connect", source="a", port=None, target="b")`.
 
         Places are (x, y), the top-left corner of a node; wires are (source, port, target), the
         port None for an only output.
@@ -142,7 +142,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         fresh: bool = False,
         max_failed: float | None = None,
     ) -> None:
-        """Run the graph in the background; `wait` waits for it.
+        """Start a run of the graph in the background; `wait` waits for it.
 
         Parameters
         ----------
@@ -167,16 +167,16 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.run(until, limit=limit, fresh=fresh, **most)
 
     def stop(self) -> None:
-        """Stop the run that goes on; what its nodes have finished is kept."""
+        """Cancel the current run; the results of finished nodes are kept."""
         self._studio.runner.stop()
 
     def wait(self, timeout: float | None = None) -> Result | None:
-        """Wait until no run goes on, `timeout` seconds at most; the latest result."""
+        """Wait up to `timeout` seconds until no run is active; return the latest result."""
         self._studio.runner.wait(timeout)
         return self.result
 
     def cell(self, name: str | None = None) -> str:
-        """The `%%mm_pipeline` cell that makes this graph.
+        """Return the `%%mm_pipeline` cell that creates this graph.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._studio.cell(name)
 
     def take(self, graph: Graph) -> None:
-        """Edit this graph from now on; `undo` brings back what was built before.
+        """Replace the edited graph by this one; `undo` restores the previous graph.
 
         What is being built stays when the graph is the latest that had nothing wrong, `last_good`.
 
@@ -199,7 +199,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.take(_graph(graph))
 
     def close(self) -> None:
-        """Close the widget, and stop its run; the graph stays."""
+        """Close the widget and cancel its run; the graph is kept."""
         self._studio.close()
         for part in (*self.children, self.layout):
             discard(part)

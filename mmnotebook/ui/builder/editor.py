@@ -136,7 +136,7 @@ class Editor:
         with self.lock:
             before = self.document
             places = placing.completed(Document.of(graph).graph, before.places)
-            self._history.do(Edit(Document(graph, places), "take the variable's graph"))
+            self._history.do(Edit(Document(graph, places), "load the variable's graph"))
             self._correct("take", before)
             self.select(self.selection)
 

@@ -88,7 +88,7 @@ def _lexed(line: str) -> list[Word]:
         if text.startswith("#"):
             break
         if match.lastgroup == "odd":
-            raise UsageError(f"{line.strip()!r}: a quote is not closed; found {text} stands alone")
+            raise UsageError(f"{line.strip()!r}: a quote is not closed; found {text}")
         bare = _QUOTED.sub(lambda quoted: quoted.group()[1:-1], text)
         found.append(Word(bare, match.start(), match.end(), text[0] in "\"'"))
     return found
@@ -190,7 +190,7 @@ def _cut(pattern: re.Pattern[str], text: str, said: list[str]) -> str:
 def count(text: str) -> int:
     """A whole number from 1, for argparse."""
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1")
+        raise ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 

@@ -68,7 +68,7 @@ class Variables:
 
     def graph(self, name: str) -> Graph:
         found = self._find(
-            name, "pipeline", is_graph, self._makes(name, "%%mm_pipeline {} makes one")
+            name, "pipeline", is_graph, self._makes(name, "%%mm_pipeline {} creates one")
         )
         assert isinstance(found, Graph)
         return found
@@ -79,7 +79,7 @@ class Variables:
             if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
                 remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
                 raise VariableError(f"{name!r} is a run in the background", remedy=remedy)
-            remedy = self._makes(name, "%mm_run PIPELINE -o {} makes one")
+            remedy = self._makes(name, "%mm_run PIPELINE -o {} creates one")
             return self._find(name, "result", is_result, remedy)
         if latest.last() is None:
             raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
@@ -95,7 +95,7 @@ class Variables:
         if found is not None:
             return found
         if "(" in text or "[" in text:
-            remedy = "assign it to a variable first, and give its name"
+            remedy = "assign it to a variable first, and pass its name"
             raise VariableError(f"{text!r} is neither a variable nor a file", remedy=remedy)
         if is_name(text):
             remedy = "name a module, an estimator, a Beam handler, or the path of a file"

@@ -225,7 +225,7 @@ def _box() -> Checkbox:
 
 
 def dashboard(*results: Result) -> Dashboard:
-    """The models and steps of runs side by side, in a notebook.
+    """Show the models and steps of runs side by side, in a notebook.
 
     Parameters
     ----------

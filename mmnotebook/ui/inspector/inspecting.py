@@ -104,7 +104,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
 
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
-    """The first rows of a node, in source order; in a notebook, a table to look through.
+    """Return the first rows of a node, in source order; in a notebook, an interactive table.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ def test_a_cross_encoder_scores_pairs(cross: CrossEncoder, tmp_path: Path) -> No
 @pytest.mark.parametrize("elements", [["a", "good"], ["a"], [{"q": "a", "r": "good"}] * 2])
 def test_lone_texts_are_no_pair(cross: CrossEncoder, elements: list[Any]) -> None:
     mm.register("live", cross)
-    with pytest.raises(mm.RunError, match="takes pairs of texts.*input="):
+    with pytest.raises(mm.RunError, match="takes pairs of strings.*input="):
         mm.run(mm.pipeline("elements | live", elements=elements))
 
 

@@ -107,7 +107,7 @@ def test_the_server_is_started_with_the_given_arguments(
 def test_what_cannot_be_registered() -> None:
     with pytest.raises(ModelError, match="server_args=3; allowed: a dict"):
         mm.register("llm", "org/model", framework="vllm", server_args=3)
-    with pytest.raises(ModelError, match="chat_template= goes with chat=True"):
+    with pytest.raises(ModelError, match="chat_template= requires chat=True"):
         mm.register("llm", "org/model", framework="vllm", chat_template="t.jinja")
     with pytest.raises(ModelError, match="its own options.*did you mean 'server_args'"):
         mm.register("llm", "org/model", framework="vllm", server_arg={})

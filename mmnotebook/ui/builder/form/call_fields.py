@@ -21,7 +21,7 @@ BLOCKS, ELEMENT = (
     "by element: only new ones are computed",
 )
 FOUND, REMOTE, HERE = "detected in its first call", "remote: called for predictions only", "here"
-TITLE = "How it is called: batch axis, state, remote, version"
+TITLE = "Calls: batch axis, state, remote, version"
 
 Variables = Mapping[str, Any]
 Named = Callable[[str, Variables, str], Any]
@@ -41,20 +41,22 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
     def __init__(self, variables: Callable[[], Variables], named: Named) -> None:
         self._variables, self._named = variables, named
         field = style.field
-        self.batched = field(Dropdown, "a call is made", options=[BATCH, SINGLE])
-        self.batch_axis = field(Text, "axis of the batch in the input", placeholder="0")
+        self.batched = field(Dropdown, "the model is called", options=[BATCH, SINGLE])
+        self.batch_axis = field(Text, "batch axis of the input", placeholder="0")
         self.output_batch_axis = field(
-            Text, "axis of the batch in the output", placeholder="the first; 1; (0, 1)"
+            Text, "batch axis of the output", placeholder="the first; 1; (0, 1)"
         )
         self.collate = field(
-            Combobox, "function that makes a batch of a list", placeholder="stacked"
+            Combobox, "function that builds a batch from a list", placeholder="stacked"
         )
         self.reset = field(Combobox, "method or function that resets its state", placeholder="none")
-        self.remote = field(Dropdown, "it answers", options=[FOUND, REMOTE, HERE])
+        self.remote = field(Dropdown, "where it runs", options=[FOUND, REMOTE, HERE])
         self.version = field(
-            Text, "version of its answers", placeholder="none; 2026-10: changes when they may"
+            Text,
+            "version of its predictions",
+            placeholder="none, or for example 2026-10: change it when the predictions can change",
         )
-        self.cache = field(Dropdown, "its predictions are kept", options=[BLOCKS, ELEMENT])
+        self.cache = field(Dropdown, "its predictions are cached", options=[BLOCKS, ELEMENT])
         self._lines = {name: style.note() for name in NAMES}
         parts = [part for name in NAMES for part in (getattr(self, name), self._lines[name])]
         box = VBox(parts, layout=Layout(width="100%"))

@@ -236,7 +236,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _batch(self) -> int | None:
         text = self.batch.value.strip()
         if text and not (text.isdecimal() and is_count(int(text))):
-            raise Wrong("a whole number from 1, or nothing")
+            raise Wrong("a positive integer, or nothing")
         return int(text) if text else None
 
     def _check_batch(self) -> None:

@@ -171,7 +171,7 @@ test("a wire that is dragged knows where it may end, and why not", () => {
   const made = plug(scene(), { node: "vote", port: null, type: "source" }, null);
   assert.equal(made.refusals.get("tree"), null);
   assert.match(made.refusals.get("rows") ?? "", /cannot have an input/);
-  assert.match(made.refusals.get("mlp") ?? "", /circle/);
+  assert.match(made.refusals.get("mlp") ?? "", /cycle/);
   const back = plug(scene(), { node: "tree", port: null, type: "target" }, null);
   assert.equal(back.refusals.get("rows"), null);
   assert.notEqual(back.refusals.get("saved"), null);
