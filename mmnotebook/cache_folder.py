@@ -1,4 +1,4 @@
-"""Which folder runs store their results in, and whether it can be used; imports nothing heavy."""
+"""The cache folder and the check that it can be used; imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mmnotebook raises. Every message says what was received, what is allowed and what to do."""
+"""The exceptions of mmnotebook. Messages say what was found, what is allowed and the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this runs: in an IPython shell or not, with which variables, under which frontend."""
+"""The environment: IPython or not, its variables and its frontend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private files: one folder per process, for its user alone, gone when the process is."""
+"""Private temporary files: one folder per process, removed when the process ends."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Editing a graph: documents, the commands that change them, and what can be undone."""
+"""Graph editing: documents, commands on them, and undo."""

@@ -1,3 +1,3 @@
-"""What flows through a run: blocks of elements, held column by column."""
+"""Blocks of elements in columns, as they flow through a run."""
 
 from mmnotebook import quiet_beam as quiet_beam

@@ -1,1 +1,1 @@
-"""What a value is, in 32 hex digits that are the same in every process."""
+"""Fingerprints of values: 32 hex digits that are the same in every process."""

@@ -1,1 +1,1 @@
-"""What is wanted: steps, graphs, their notation, the registry of models. Needs no framework."""
+"""Steps, graphs and the registry of models; no Beam, torch or pandas."""

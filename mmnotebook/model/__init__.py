@@ -1,3 +1,3 @@
-"""Models: what can be registered, where it is kept, how it is fed and weighed."""
+"""Models: registration, storage, inputs and memory."""
 
 from mmnotebook import quiet_beam as quiet_beam

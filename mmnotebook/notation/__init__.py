@@ -1,1 +1,1 @@
-"""The notation from the inside; its door is `mmnotebook.notation.text`."""
+"""Internals of the notation; its public module is `mmnotebook.notation.text`."""

@@ -1,4 +1,4 @@
-"""What the functions and models of a node really do while it is computed.
+"""Observation of what a node's functions and models do while it is computed.
 
 A `Record` is filled while a node's step works `within` it. Four things fill it: an audit hook, the
 states of the global generators, a profiler on the first elements, and the kernel's word on files

@@ -1,1 +1,1 @@
-"""What happened: the results of a run as tables, plots and single elements. Imports no Beam."""
+"""Results of runs: tables, plots and single elements. Imports no Beam."""

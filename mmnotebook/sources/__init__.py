@@ -1,1 +1,1 @@
-"""Elements: where they come from, how they are kept and where they are written."""
+"""Sources of elements, and files that elements are written to."""

@@ -1,1 +1,1 @@
-"""The runs of this process: their counts, the settings of who runs them, what they tell."""
+"""The runs of this process: counts, settings of the caller, events."""

@@ -1,1 +1,1 @@
-"""What each kind of step means for a graph: its checks, its words and its drawing."""
+"""Step kinds in a graph: validation, wording and drawing."""

@@ -1,1 +1,1 @@
-"""Where it is used: magics, completion and the commands of `python -m mmnotebook`."""
+"""User interface: magics, completion, widgets and the commands of `python -m mmnotebook`."""

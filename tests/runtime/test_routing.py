@@ -113,7 +113,8 @@ def test_a_switch_goes_by_the_name_of_an_arm() -> None:
         ("cheep", r"returned 'cheep' \(str\).*allowed: 'cheap', 'costly'; did you mean 'cheap'\?"),
         (
             True,
-            r"returned True \(bool\), which is not a branch of this step; allowed: 'cheap', 'costly'$",
+            r"returned True \(bool\), which is not a branch of this step; "
+            r"allowed: 'cheap', 'costly'$",
         ),
         (None, r"returned None"),
         (np.zeros(3), r"returned array"),
