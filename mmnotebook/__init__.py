@@ -1,4 +1,4 @@
-"""Pipelines with more than one machine-learning model, in a notebook, on Apache Beam.
+"""Multi-model machine-learning pipelines in Jupyter, on Apache Beam.
 
 Every public name is imported when it is first used, so that `import mmnotebook` and
 `%load_ext mmnotebook` cost next to nothing.

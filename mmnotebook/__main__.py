@@ -1,4 +1,4 @@
-"""`python -m mmnotebook demo` and `python -m mmnotebook doctor`."""
+"""Command line: `python -m mmnotebook demo` and `python -m mmnotebook doctor`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mmnotebook",
-        description="Pipelines with more than one machine-learning model, in a notebook.",
+        description="Multi-model machine-learning pipelines in Jupyter.",
     )
     parser.add_argument("--version", action="version", version=f"mmnotebook {mm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo|doctor")

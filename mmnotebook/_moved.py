@@ -1,4 +1,4 @@
-"""Modules under the names that they had before, so that pickles that name them can be read.
+"""Aliases of modules under their former names, for pickles that refer to them.
 
 Only modules with classes whose objects users keep: results, failures, events, elements.
 """

@@ -1,4 +1,4 @@
-"""Imports Beam quietly: without its log, and without its set-up of the root logger.
+"""Import of Beam without its log output and its setup of the root logger.
 
 Every package that imports Beam imports this module first.
 """

@@ -1,4 +1,4 @@
-"""Sizes in bytes as people write and read them."""
+"""Sizes in bytes as text, such as "20GB"."""
 
 from __future__ import annotations
 

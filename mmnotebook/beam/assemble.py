@@ -1,4 +1,4 @@
-"""Prepared graph -> the transforms of its nodes, or of a part of them, in a pipeline."""
+"""Assembly of a prepared graph, or a part of it, into the transforms of a pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graph -> {node name: PCollection}."""
+"""`compile_graph`: the PCollections of a graph by node name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The in-process run: Beam's FnApiRunner alone, with a step of ours that stores each node.
+"""The in-process run: Beam's FnApiRunner with a step that stores each node.
 
 InteractiveRunner serializes a pipeline about 16 times and adds two steps for each PCollection that
 it keeps. Most of the fixed cost of a run would be that.

@@ -1,4 +1,4 @@
-"""Beam's interactive environment, used without what it prints, shows and keeps."""
+"""Beam's interactive environment without its printing and display."""
 
 from __future__ import annotations
 

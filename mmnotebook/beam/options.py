@@ -1,4 +1,4 @@
-"""The runner and the options that a user gives."""
+"""The runner and the pipeline options that a user passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph checked, and everything that its names stand for."""
+"""Validation of a graph and lookup of everything that its names refer to."""
 
 from __future__ import annotations
 

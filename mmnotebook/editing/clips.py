@@ -1,4 +1,4 @@
-"""Copies of nodes as text, and their way back into a document."""
+"""Copy and paste of nodes as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that change a document, as the canvas and the panel send them."""
+"""Commands on a document, as the canvas and the panel send them."""
 
 from __future__ import annotations
 

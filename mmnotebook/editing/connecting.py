@@ -1,4 +1,4 @@
-"""Which wires can be, and what they make of the node that they feed."""
+"""The rules for wires, and their effect on the target node."""
 
 from __future__ import annotations
 

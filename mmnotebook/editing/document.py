@@ -1,4 +1,4 @@
-"""What is edited: a graph, which may be incomplete, and the places of its nodes."""
+"""The edited document: a graph, which may be incomplete, and node positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a command as the canvas sends them: JSON, checked as it is taken."""
+"""Validation of command fields that the canvas sends as JSON."""
 
 from __future__ import annotations
 

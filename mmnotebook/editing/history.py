@@ -1,4 +1,4 @@
-"""Every document that an edit led to, for undo and redo."""
+"""The history of document versions, for undo and redo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands on names: rename a node or a group, group nodes under one, ungroup them."""
+"""Commands on names: rename a node or group, group nodes, ungroup them."""
 
 from __future__ import annotations
 

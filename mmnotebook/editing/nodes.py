@@ -1,4 +1,4 @@
-"""The commands on nodes: add, remove, configure, move and arrange."""
+"""Commands on nodes: add, remove, configure, move and arrange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nodes stand on a canvas: arranged in layers, or on a free place near what feeds them."""
+"""Node positions on a canvas: layered layout, and free places near the inputs."""
 
 from __future__ import annotations
 

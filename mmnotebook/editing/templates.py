@@ -1,4 +1,4 @@
-"""Patterns of several steps that are added at once, with what is not given left open."""
+"""Templates of several steps that are added at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A document's text: of incomplete graphs too, with `...` for what is not there yet."""
+"""The text of a document, with `...` for missing parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands on wires: connect, disconnect, what flows through one, how several come together."""
+"""Commands on wires: connect, disconnect, select fields, and set the gather mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Block`: up to some thousand elements of one node together, with what failed in making them."""
+"""`Block`: up to 4,096 elements of one node with their failures."""
 
 from __future__ import annotations
 

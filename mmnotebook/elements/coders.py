@@ -1,4 +1,4 @@
-"""Compact, fast pickling of elements: a tensor that is a view brings its own numbers only."""
+"""Compact and fast pickling of elements; a tensor view stores only its own numbers."""
 
 from __future__ import annotations
 

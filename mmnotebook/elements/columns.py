@@ -1,4 +1,4 @@
-"""Values of many elements held together: arrays and tensors stacked, records field by field.
+"""Columns of values: stacked arrays and tensors, and records by field.
 
 `packing.pack` chooses the form; `Column.rows` gives back equal values of the same types.
 """

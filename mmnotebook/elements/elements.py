@@ -1,4 +1,4 @@
-"""What flows: a key with the element's identity, and its value; and what is kept of a failure."""
+"""Elements (a key and a value) and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a DataFrame as records, column by column, and records as a DataFrame again."""
+"""Conversion between DataFrame rows and records, column by column."""
 
 from __future__ import annotations
 

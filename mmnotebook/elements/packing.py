@@ -1,4 +1,4 @@
-"""The column that holds given values best, and several columns as one."""
+"""Choice of the best column type for values, and concatenation of columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickles of live objects that, when they are loaded, change nothing of this process.
+"""Pickling of live objects that leaves the loading process unchanged.
 
 cloudpickle knows the class of a notebook again by an id, and sets on it, whenever a pickle of it
 is loaded, what it was when it was pickled. Here a load makes classes of its own: what was stored

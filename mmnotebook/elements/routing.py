@@ -1,4 +1,4 @@
-"""Which arm an element takes; pure functions."""
+"""The branch that an element takes; pure functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the code of a user may raise, and what it may return."""
+"""Rules for what user code may raise and return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""numpy arrays and torch tensors, by their numbers."""
+"""Fingerprints of NumPy arrays and torch tensors, by their numbers."""
 
 from __future__ import annotations
 

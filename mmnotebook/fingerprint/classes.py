@@ -1,4 +1,4 @@
-"""Classes: the user's by all that is defined in them, a library's by its name and version."""
+"""Fingerprints of classes: the user's by definition, a library's by name and version."""
 
 from __future__ import annotations
 

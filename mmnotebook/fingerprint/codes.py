@@ -1,4 +1,4 @@
-"""Code objects: their steps, and what they do apart from names, lines and texts that none reads."""
+"""Fingerprints of code objects, without names, lines and texts that are not read."""
 
 from __future__ import annotations
 

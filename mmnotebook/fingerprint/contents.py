@@ -1,4 +1,4 @@
-"""The content of files and folders as a digest, read again unless their stamps cannot lie.
+"""Digests of files and folders, cached by their stat data where that is reliable.
 
 A file that is written through a memory map has the stamps that it had for as long as its pages are
 dirty. File systems on disks protect a page again once it is written back, and the next write to it

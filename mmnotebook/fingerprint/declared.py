@@ -1,4 +1,4 @@
-"""What the user says of a function: that its argument decides its answer, or what else does."""
+"""User declarations about functions: `pure` and `depends`."""
 
 from __future__ import annotations
 

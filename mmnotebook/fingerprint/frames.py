@@ -1,4 +1,4 @@
-"""pandas objects, column by column: how pandas keeps them changes when they are merely read."""
+"""Fingerprints of pandas objects, column by column, independent of their internal layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions: the user's by their code and what it reads, a library's by its name and version.
+"""Fingerprints of functions: the user's by code and what it reads, a library's by version.
 
 What a function says of itself, its name, docstring and annotations, counts where code does more
 with it than call it. Where it is only called, that counts if any code asks functions about

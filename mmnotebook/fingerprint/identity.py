@@ -1,4 +1,4 @@
-"""What a node computes, as an identity that lasts: the same step on the same data is the same."""
+"""Identities of nodes: equal for the same step on the same data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function may do whose result then depends on more than its argument."""
+"""Effects that make a function's result depend on more than its argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installed packages: by the record of their installation, and the stamps of their files.
+"""Fingerprints of installed packages, by their records and file stamps.
 
 What a package needs counts with it. It is read once in a process, as code that is loaded stays as
 it is, and again where a module was loaded anew.

@@ -1,4 +1,4 @@
-"""Is the code of a module in memory still that of its file?
+"""The check whether the code of an imported module still matches its file.
 
 A package that is installed anew in a living process has other files than the code that runs. Only
 where a file has changed since the process began is it compared with the functions in memory.

@@ -1,4 +1,4 @@
-"""Modules: a library's by its files, the user's by what is named of them, or by all in them."""
+"""Fingerprints of modules: a library's by its files, the user's by the names that are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes on what code may do, taken while it is taken apart, and what follows of them in the end.
+"""Notes on impure code, collected during fingerprinting, and their evaluation.
 
 Whether a method matters that opens a file shows only when all code has been read: it does where
 some code names it. So every part of a value keeps notes of its own, and those of its parts in them.

@@ -1,4 +1,4 @@
-"""Whose code it is: the user's own, read line by line, or a library's, known by its files."""
+"""The origin of code: the user's own, or a library's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user has put into libraries: functions in place of theirs, methods, converters, hooks.
+"""User patches of libraries: replaced functions and methods, converters, hooks.
 
 A library is known by its files. What was put into it from outside shows only in its modules, their
 classes, and what both hold: containers, abstract classes with others registered, objects such as

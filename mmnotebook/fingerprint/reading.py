@@ -1,4 +1,4 @@
-"""What the code of a function reads, changes and calls, as far as its bytecode tells."""
+"""Analysis of bytecode: what a function reads, changes and calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that code may read without naming them: those that are another than a new process has.
+"""Settings that code reads implicitly, where they differ from those of a new process.
 
 What is as it is at the start counts for nothing, so that a library that is not loaded yet is one
 with its settings untouched. Settings that a function names, as `matplotlib.rcParams` or a context

@@ -1,4 +1,4 @@
-"""Tokens: a few bytes that say where they end."""
+"""Tokens: self-delimiting byte strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be known, in words."""
+"""Descriptions of values that cannot be fingerprinted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes a value apart, down to plain data, and puts a digest of all of it together."""
+"""The walk over a value down to plain data, and the digest of all of it."""
 
 from __future__ import annotations
 

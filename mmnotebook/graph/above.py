@@ -1,4 +1,4 @@
-"""What a graph offers that other modules make of it: its text, its drawing, its problems.
+"""Graph methods that other modules implement: text, drawing, validation.
 
 The package's `__init__`, which is above all of them, says where each is found.
 """

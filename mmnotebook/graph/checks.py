@@ -1,4 +1,4 @@
-"""What a step's parameters may be: checks of values, and what is wrong with the others."""
+"""Checks of step parameters, and messages about invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen `Node` and `Graph`: what is wanted, as a value that can be compared, checked and saved."""
+"""Frozen `Node` and `Graph`: pipelines as values that can be compared, validated and saved."""
 
 from __future__ import annotations
 

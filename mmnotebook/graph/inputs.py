@@ -1,4 +1,4 @@
-"""`InputNames`: what a model calls its inputs, and which fields of a record go to them."""
+"""`InputNames`: the input names of a model, and the record fields that are passed to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file format: a graph as JSON and back."""
+"""The JSON file format of graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed set of step kinds: their ports, their parameters and how each is checked."""
+"""The step kinds: their ports, their parameters and the checks of these."""
 
 from __future__ import annotations
 

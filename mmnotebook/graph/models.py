@@ -1,4 +1,4 @@
-"""`ModelSpec`, what is known of a registered model, and the registry of them by name."""
+"""`ModelSpec`, the description of a registered model, and the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bare name means: a registered model, a function, another pipeline, or data."""
+"""The meaning of a bare name: a registered model, a function, another pipeline, or data."""
 
 from __future__ import annotations
 

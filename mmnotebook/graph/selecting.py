@@ -1,4 +1,4 @@
-"""What is selected of a record: one field, several, or all but some."""
+"""Field selection: one field, several, or all but some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A handler that hands everything on to another."""
+"""A handler that delegates to another one."""
 
 from __future__ import annotations
 

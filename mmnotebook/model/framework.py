@@ -1,4 +1,4 @@
-"""What a framework is: which targets are its own, how they are stored, loaded and run."""
+"""The interface of a framework: its targets, and how they are stored, loaded and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files and folders that an object names, and what they hold."""
+"""Files and folders that an object refers to, and their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a registered model is, by its content."""
+"""Identities of registered models, by content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch of examples as what a framework takes."""
+"""Conversion of examples to the batch that a framework takes."""
 
 from __future__ import annotations
 

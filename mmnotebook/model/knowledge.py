@@ -1,4 +1,4 @@
-"""What this process has learned of a model from its calls: where its outputs are, and more."""
+"""Facts about a model that this process learned from its calls, such as its output layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a model's outputs each element of its batch is, proven by batches of several sizes."""
+"""The position of each element in a model's outputs, proven by batches of several sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model calls its inputs: as it says itself, or as the function says that is called."""
+"""Input names of a model, from the model or from its signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model returns for a batch, as one output per element."""
+"""Conversion of a model's return value to one output per element."""
 
 from __future__ import annotations
 

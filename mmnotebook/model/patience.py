@@ -1,4 +1,4 @@
-"""A limit on how long one call may take."""
+"""A time limit for one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a model give an element the same output alone, among others, and again?
+"""Checks whether a model's output depends on the batch or differs between calls.
 
 A few elements are given to the model one by one and together, twice, the second time in another
 order. What it gives for them alone is compared with the first batches of the run too. Outputs are

@@ -1,4 +1,4 @@
-"""The options of `register`: each is checked, and given the form in which a spec holds it."""
+"""Options of `register`: their validation and their form in a spec."""
 
 from __future__ import annotations
 

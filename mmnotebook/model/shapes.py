@@ -1,4 +1,4 @@
-"""Which elements can be stacked into one batch: those of one shape."""
+"""Grouping of elements of equal shape, which can be stacked into one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model was registered from, and whether that is still what it was.
+"""The source of a registered model, and the check whether it has changed.
 
 A model runs from what is on the disk: a file of the user's, or the private file in which a live
 object was stored. Before a graph is planned, what a model was registered from is looked at again;

@@ -1,4 +1,4 @@
-"""Models that keep a state from call to call, and how that is reset."""
+"""Models that keep state between calls, and resetting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph as it grows while its text is read: its nodes, their names and their places."""
+"""The graph under construction while its text is read."""
 
 from __future__ import annotations
 

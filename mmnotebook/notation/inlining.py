@@ -1,4 +1,4 @@
-"""A pipeline as a step of another: its nodes, as they are written into the one that is read."""
+"""Pipelines as steps of another: their nodes are copied into the outer graph."""
 
 from __future__ import annotations
 

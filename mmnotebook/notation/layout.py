@@ -1,4 +1,4 @@
-"""Which nodes of a graph share a line of its canonical text."""
+"""The lines of a graph's canonical text, and the nodes that share one."""
 
 from __future__ import annotations
 

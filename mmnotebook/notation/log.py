@@ -1,4 +1,4 @@
-"""Where in a pipeline's text something stands, and the problems found there."""
+"""Positions in a pipeline's text, and the problems found there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the names of pipelines that are taken into another stand for, there and here."""
+"""The names of inlined pipelines, and what they refer to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the syntax tree of a pipeline's text to its nodes and groups."""
+"""Conversion of a text's syntax tree to nodes and groups."""
 
 from __future__ import annotations
 

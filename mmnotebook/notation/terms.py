@@ -1,4 +1,4 @@
-"""The pieces of a line's text, and what a piece ends in."""
+"""Terms of a line's text, and their ends."""
 
 from __future__ import annotations
 

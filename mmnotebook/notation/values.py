@@ -1,4 +1,4 @@
-"""What stands in the parentheses of a step: names that must mean something, and literals."""
+"""The arguments of a step: names and literals."""
 
 from __future__ import annotations
 

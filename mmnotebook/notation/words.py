@@ -1,4 +1,4 @@
-"""What a bare name means where it stands, and what to say when it means nothing there."""
+"""The resolution of bare names, and messages about unknown ones."""
 
 from __future__ import annotations
 

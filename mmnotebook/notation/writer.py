@@ -1,4 +1,4 @@
-"""From a graph to its canonical text: whole chains on a line where that says the same."""
+"""The canonical text of a graph, with chains on one line where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first argument of a call of a builtin, found in the frame that makes the call.
+"""The first argument of a call of a builtin, from the caller's frame.
 
 A profiler is told which builtin is called, not with what. The instructions before the call say
 where each argument comes from; where all are plain names or constants, the first can be had.

@@ -1,4 +1,4 @@
-"""What the builtin functions of Python's modules ask the world, as far as they do."""
+"""Builtin functions of Python's modules that query the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the events of Python's audit hook say of a node: files, processes, the network."""
+"""Interpretation of Python's audit events: files, processes, the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thread works on, and which records are filled at this moment."""
+"""The node that a thread works on, and the active records."""
 
 from __future__ import annotations
 

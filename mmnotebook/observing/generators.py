@@ -1,4 +1,4 @@
-"""Did somebody draw random numbers? The states of the global generators, before and after.
+"""Detection of random numbers by the states of the global generators.
 
 Only generators of libraries that are loaded are looked at; nothing is imported, no state changes.
 The states are compared as bytes where they lie in memory: asking for them takes ten times as long.

@@ -1,4 +1,4 @@
-"""One audit hook for all that want to know what this process does; it only listens."""
+"""A shared audit hook, which only listens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a function change what it keeps from call to call, such as a list outside of it?
+"""Detection of functions that modify state between calls, such as a global list.
 
 A run calls a copy of a function of the notebook, so that nothing of it shows in the notebook.
 """

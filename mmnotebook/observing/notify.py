@@ -1,4 +1,4 @@
-"""Files that anybody opens in some folders, as the kernel tells it: compiled code too.
+"""Files that any process opens in watched folders, reported by inotify.
 
 Linux alone has it, as inotify. A file that is mapped into memory before a run begins is read
 without a word of it, as is one on a network drive that another machine changes.

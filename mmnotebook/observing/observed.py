@@ -1,4 +1,4 @@
-"""What a node's functions and models did, in a form that is stored with what it gave."""
+"""Observations of a node in the form in which they are stored."""
 
 from __future__ import annotations
 

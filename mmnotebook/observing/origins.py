@@ -1,4 +1,4 @@
-"""Whose code a frame runs: the user's, a library's, Python's own, or ours."""
+"""The origin of a frame's code: the user's, a library's, Python's or mmnotebook's."""
 
 from __future__ import annotations
 

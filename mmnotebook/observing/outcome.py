@@ -1,4 +1,4 @@
-"""What was seen of a run's nodes while they were computed, and what follows for their entries."""
+"""The observations of a run's nodes, and their consequences for cache entries."""
 
 from __future__ import annotations
 

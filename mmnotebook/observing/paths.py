@@ -1,4 +1,4 @@
-"""The texts that may name files: those that a function can reach, and those in elements."""
+"""Strings that may name files: those that a function can reach, and those in elements."""
 
 from __future__ import annotations
 

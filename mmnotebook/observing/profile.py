@@ -1,4 +1,4 @@
-"""What the builtins tell nobody: the clock, entropy, what files and variables are there.
+"""A profiler that detects calls of builtins: the clock, entropy, files and variables.
 
 On the first elements of a node a profiler is told of every call, until the node has used up what
 it may cost. It is put into a thread that has none, and taken out again.

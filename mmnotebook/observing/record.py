@@ -1,4 +1,4 @@
-"""What is known of one node of one run, filled while the node is computed."""
+"""The record of one node in one run, filled while the node is computed."""
 
 from __future__ import annotations
 

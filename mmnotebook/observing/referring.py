@@ -1,4 +1,4 @@
-"""What pickles take from modules, as it is there when they are loaded: classes and functions."""
+"""Classes and functions that pickles refer to in modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file, a folder or an environment variable is now, as a text that can be compared.
+"""The current state of a file, folder or environment variable, as a comparable string.
 
 Of a file several things may matter: that it is there, what it holds, its stamps. The text says all
 that do: "there file", "content 1f0e...", "stamp 12 1700000000000000000 33188", joined by commas.

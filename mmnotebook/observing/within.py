@@ -1,4 +1,4 @@
-"""Around the work of a node in one thread: what is done there is noted in its record."""
+"""A context that records what a thread does for a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The share of the elements that went each way: through splits, switches, cascades, keyed steps."""
+"""The share of elements per branch of splits, switches, cascades and keyed steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plots share: colours, rows with names, bands of latencies, legends, numbers in words.
+"""Shared parts of the plots: colors, labels, latency bands, legends.
 
 The colours are of Okabe and Ito's palette, told apart by the colour-blind, dark enough for white
 and bright enough for black.

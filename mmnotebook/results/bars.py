@@ -1,4 +1,4 @@
-"""Bars with words at their ends: the memory of models, the time of steps."""
+"""Bar plots with labels: the memory of models, the time of steps."""
 
 from __future__ import annotations
 

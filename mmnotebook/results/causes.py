@@ -1,4 +1,4 @@
-"""Why elements failed: failures by what they have in common, the most frequent first."""
+"""Causes of failures, grouped, the most frequent first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables over runs: one run's models, several runs side by side, the steps, the runs themselves."""
+"""Tables over runs: models, runs side by side, steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored elements as frames: one row each, in the sources' order, with the sources' fields."""
+"""DataFrames of stored elements: one row each, in source order, with source fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at what flows: the rows of a node that matter, and one element through every node."""
+"""Inspection of elements: rows of a node, and the trace of one element."""
 
 from __future__ import annotations
 

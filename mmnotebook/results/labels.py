@@ -1,4 +1,4 @@
-"""Classifications as Hugging Face gives them: {"label", "score"}, or a list of those."""
+"""Hugging Face classifications: {"label", "score"}, or a list of those."""
 
 from __future__ import annotations
 

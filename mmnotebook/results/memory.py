@@ -1,4 +1,4 @@
-"""How often models are loaded: the forecast for every `max_models`, from the keys alone."""
+"""Model loads: the forecast for every `max_models`, from the keys alone."""
 
 from __future__ import annotations
 

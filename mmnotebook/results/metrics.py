@@ -1,4 +1,4 @@
-"""What was counted, as values and tables: latencies as a sketch that merges across workers.
+"""Metrics as values and tables; latencies as a sketch that merges across workers.
 
 A latency is the time of one call of the model, that is of one batch, not of one element.
 """

@@ -1,4 +1,4 @@
-"""How a result is written where it is shown: what follows it can be evaluated there."""
+"""The expression that evaluates to a result, for use in hints."""
 
 from __future__ import annotations
 

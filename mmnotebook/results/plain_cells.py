@@ -1,4 +1,4 @@
-"""Comparing and calculating with columns of which only the plain values count.
+"""Comparison and arithmetic on columns, for plain values only.
 
 A plain value is a number, a text, a truth, a date or time, or missing, by its very type: what
 comparing or adding two of them does is known. Of anything else no method is ever called; a row

@@ -1,4 +1,4 @@
-"""Plots of a result: each takes `ax=None` and returns the Axes; those of several runs are here too.
+"""Plots of a result: each takes `ax=None` and returns the Axes; also plots of several runs.
 
 A new figure keeps matplotlib's own background, so that its text reads on a dark page too. Nothing
 here changes matplotlib's settings.

@@ -1,4 +1,4 @@
-"""What a run keeps of each element, and what the runtime has to store for a `Result`."""
+"""Records of elements, and what the runtime stores for a `Result`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Run`: what is kept of a run to compare it with others; `RunList`: those of a session."""
+"""`Run`: a run's data for comparison with others; `RunList`: the runs of a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result as text and HTML: counts and names, which are the same in every run, and no times."""
+"""The summary of a result as text and HTML: counts and names, without times."""
 
 from __future__ import annotations
 

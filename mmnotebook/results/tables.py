@@ -1,4 +1,4 @@
-"""Tables as HTML that reads in light and dark, offline and without a script."""
+"""HTML tables for light and dark themes, offline and without scripts."""
 
 from __future__ import annotations
 

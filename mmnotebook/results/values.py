@@ -1,4 +1,4 @@
-"""Values of elements made plain: no tensors, no predictions, scalars as Python has them."""
+"""Plain values of elements: no tensors or predictions, Python scalars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`where=`: the rows of a frame for which an expression is true; nothing in it is executed.
+"""`where=`: rows of a frame for which an expression is true, without executing code.
 
 The text is parsed with `ast`, and only the kinds of expression that `_Expression.value` knows are
 evaluated: columns, constants, comparisons, `and`, `or`, `not`, arithmetic, `in`, items of a value

@@ -1,4 +1,4 @@
-"""What an expression of `where=` may call: a few methods of columns, all of them ours."""
+"""Column methods that an expression of `where=` can call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes of a run are finished; each is stored for good as soon as it is."""
+"""The commit of finished nodes to the cache."""
 
 from __future__ import annotations
 

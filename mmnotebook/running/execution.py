@@ -1,4 +1,4 @@
-"""One run: Beam's pipeline for what is missing, and everything that watches it."""
+"""The execution of one run: Beam's pipeline for missing nodes, and its observers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`explain`: how each step of a graph will be run, and why; before it runs."""
+"""`explain`: how each step of a graph will run, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a run has failed, and what is said then."""
+"""Failures of runs, and their error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes are computed although they are stored: `fresh=` of a run."""
+"""Nodes to recompute although they are cached: `fresh=` of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model behind a switch that goes by a verdict: `guard | switch(f, ok=model, ...)`."""
+"""Models after a switch that uses a verdict: `guard | switch(f, ok=model, ...)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identities of a prepared graph's nodes: by them what was stored before is found."""
+"""Identities of a prepared graph's nodes, the keys of the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was counted and timed, as measures for a `Result`, and as JSON for the store."""
+"""Counts and times as measures for a `Result`, and as JSON for the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows how something stands, not too often, and never an older state than the latest for long."""
+"""Rate-limited display of a state that changes often."""
 
 from __future__ import annotations
 

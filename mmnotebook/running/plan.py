@@ -1,4 +1,4 @@
-"""What of a graph is stored already, and what is to be made."""
+"""The plan of a run: which nodes are cached, and which will be computed."""
 
 from __future__ import annotations
 

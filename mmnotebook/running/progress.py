@@ -1,4 +1,4 @@
-"""How far a run is: its events added up, by node and in one line."""
+"""The progress of a run, from its events: by node and in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows how far a run is while it goes on: in place in a notebook, on one line in a terminal."""
+"""Live display of a run's progress, in notebooks and terminals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Computes a few elements of a node again, in this thread, without a pipeline.
+"""Recomputation of a few elements of a node, in this thread, without a pipeline.
 
 The node's own step is given one small block. Nothing is counted, warnings are not shown, and the
 state of a function changes in a copy, as in a run. No model is loaded for it: a model takes part

@@ -1,4 +1,4 @@
-"""Of which nodes only those elements are made that are new: what they have answers to, and why."""
+"""Nodes of which only new elements are computed, and why."""
 
 from __future__ import annotations
 

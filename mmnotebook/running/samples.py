@@ -1,4 +1,4 @@
-"""A few elements that a node was given, and what is stored of what it made of them."""
+"""Samples of a node's inputs with their stored outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a graph in the notebook: only what is missing, with progress, and a stop that stops."""
+"""`run`: runs of a graph in the notebook, with caching, progress and cancellation."""
 
 from __future__ import annotations
 

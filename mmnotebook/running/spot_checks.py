@@ -1,4 +1,4 @@
-"""Spot checks: a few elements of what is read from the cache are computed again and compared.
+"""Spot checks: a few cached elements are recomputed and compared.
 
 A check is made with a probability that keeps its expected cost at most `SHARE` of the seconds that
 reading the entry saves. Steps with one input that call a function or a model, or combine, are

@@ -1,4 +1,4 @@
-"""What the nodes of a run have stored, as `analysis.results.Store`."""
+"""The stored outputs of a run's nodes, as a `Store` of results."""
 
 from __future__ import annotations
 

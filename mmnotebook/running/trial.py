@@ -1,4 +1,4 @@
-"""`try_model`: loads a model and runs one example, and leaves nothing behind."""
+"""`try_model`: loads a model and runs one example, without side effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warns of a model that a switch gives a verdict, though it takes what was judged."""
+"""Warnings about models that receive a switch's verdict instead of its input."""
 
 from __future__ import annotations
 

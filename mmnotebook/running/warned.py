@@ -1,4 +1,4 @@
-"""The warnings of models and functions: taken in the threads that call them, and counted.
+"""Warnings of models and functions, collected per thread and counted.
 
 `warnings` has one hook for the whole process. While a run is in progress it is replaced by one that
 asks which node the current thread works for: the warnings of a node are counted, those of every

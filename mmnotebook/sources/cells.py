@@ -1,4 +1,4 @@
-"""Values as a file can hold them: texts, numbers, truths, dates, and lists and records of these."""
+"""Values as cells of a file: strings, numbers, booleans, dates, lists and records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a csv file that do not fit its header."""
+"""Rows of a csv file that do not match its header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many rows go together: not more than a block holds, by number and by bytes."""
+"""The number of rows per block, limited by count and bytes."""
 
 from __future__ import annotations
 

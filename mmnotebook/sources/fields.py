@@ -1,4 +1,4 @@
-"""What fields the elements of a source have: of its blocks, or of the first lines of its files."""
+"""The fields of a source's elements, from its blocks or the first lines of its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reader per format of files: how many elements, and which, between two rows."""
+"""Readers of file formats: the number of elements, and those of a range of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of data: the same for the same elements, in every process and at every time."""
+"""The identity of data: equal for equal elements, in every process."""
 
 from __future__ import annotations
 

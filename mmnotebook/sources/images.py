@@ -1,4 +1,4 @@
-"""Image files as arrays: the values that are in the file, or converted as `read` was asked."""
+"""Image files as arrays, unchanged or converted as `read` requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Iterators as data: each is read once, and what was read is kept for as long as it lives."""
+"""Iterators as data: each is read once, and its elements are kept."""
 
 from __future__ import annotations
 

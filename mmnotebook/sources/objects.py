@@ -1,4 +1,4 @@
-"""The notebook's own data as blocks: frames, lists, arrays, tensors, tables and iterators.
+"""Notebook data as blocks: frames, lists, arrays, tensors, tables and iterators.
 
 What a block holds is a copy: the notebook may go on changing what it was made of.
 """

@@ -1,4 +1,4 @@
-"""Whether what a graph writes would take the place of something that it reads."""
+"""The check that a graph does not write to what it reads."""
 
 from __future__ import annotations
 

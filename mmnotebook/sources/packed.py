@@ -1,4 +1,4 @@
-"""Files that may be compressed, as their ending says."""
+"""Files that may be compressed, as their extension says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of which some could not be read."""
+"""Sources of which some values could not be read."""
 
 from __future__ import annotations
 

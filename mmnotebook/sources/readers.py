@@ -1,4 +1,4 @@
-"""Which reader a file has, and reading files a block at a time."""
+"""The reader of a file, and reading of files block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files as sources: a plan of which rows of which files, small enough to travel in a pipeline."""
+"""File sources: a small, picklable plan of which rows of which files to read."""
 
 from __future__ import annotations
 

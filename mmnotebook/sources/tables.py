@@ -1,4 +1,4 @@
-"""Data with named columns that is no DataFrame: dicts of columns, structured arrays, data sets."""
+"""Data with named columns other than DataFrames: dicts, structured arrays, data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements as one file, a row each: parquet, csv or jsonl by its ending."""
+"""Writers of elements to one file: parquet, csv or jsonl."""
 
 from __future__ import annotations
 

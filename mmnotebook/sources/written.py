@@ -1,4 +1,4 @@
-"""Elements as the rows of one table: their names, their cells, and columns that keep them all."""
+"""Elements as the rows of one table, without loss of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings that Python and its libraries keep by thread, for other threads to work under.
+"""Per-thread settings of the caller, applied in other threads.
 
 A new thread has none of them: no context variables, and of what libraries keep by thread the
 defaults. What is global (pandas' options, matplotlib's rcParams, torch's default dtype, the

@@ -1,4 +1,4 @@
-"""The channel between a run and its steps when both are in this process: counts out, stop in.
+"""The channel between a run and its steps in one process: counts and cancellation.
 
 Steps are pickled on their way to a worker; what they carry is the run's id. In this process the id
 finds the run here. In another it finds nothing: counts then come back with Beam's metrics alone.

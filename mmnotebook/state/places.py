@@ -1,4 +1,4 @@
-"""Which node, and which model in it, the current thread works for."""
+"""The node and model that the current thread works for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins that can never succeed: of outputs that no element has together."""
+"""Joins that can never succeed, because the outputs share no element."""
 
 from __future__ import annotations
 

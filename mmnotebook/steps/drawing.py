@@ -1,4 +1,4 @@
-"""A graph as SVG: boxes from left to right, with the counts of a run on their edges."""
+"""Graphs as SVG, with the counts of a run on their edges."""
 
 from __future__ import annotations
 

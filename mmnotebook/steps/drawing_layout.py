@@ -1,4 +1,4 @@
-"""Where the boxes and the curves of a drawn graph go: layers from left to right."""
+"""The layout of a drawn graph, in layers from left to right."""
 
 from __future__ import annotations
 

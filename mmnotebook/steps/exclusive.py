@@ -1,4 +1,4 @@
-"""Which outputs never carry the same element: those behind different arms of one fork."""
+"""Outputs that never carry the same element: different branches of one fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which fields flow where, and what is asked for that cannot be there: known before a run."""
+"""The flow of fields, and missing fields that are known before a run."""
 
 from __future__ import annotations
 

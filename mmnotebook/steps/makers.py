@@ -1,4 +1,4 @@
-"""Which step has made a value: the steps that only pass it on are looked through."""
+"""The step that created a value, through steps that only pass it on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step, one input as text."""
+"""Steps and inputs as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fields the elements of data have, as far as that is seen without reading anything."""
+"""The fields of data, as far as they are known without reading it."""
 
 from __future__ import annotations
 

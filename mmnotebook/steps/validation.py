@@ -1,4 +1,4 @@
-"""Everything that is wrong with a graph, at once."""
+"""Validation of a graph: all its problems at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node does, in a few words."""
+"""Short descriptions of nodes."""
 
 from __future__ import annotations
 

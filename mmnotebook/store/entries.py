@@ -1,4 +1,4 @@
-"""`Entry`: the shards of one node and what was measured of it, and the manifest that lists them."""
+"""`Entry`: the shards and metrics of one node, and the manifest that lists them."""
 
 from __future__ import annotations
 

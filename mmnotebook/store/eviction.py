@@ -1,4 +1,4 @@
-"""How much is stored, and what goes first: the least recently used of what nobody holds."""
+"""Eviction: the least recently used entries that no process holds are removed first."""
 
 from __future__ import annotations
 

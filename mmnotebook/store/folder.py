@@ -1,4 +1,4 @@
-"""What is in the folder of a store, and which processes use it.
+"""The contents of a cache folder, and the processes that use it.
 
 v2/.lock                      held while anything below is looked up, renamed or removed
 v2/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`

@@ -1,4 +1,4 @@
-"""Which entries were computed from which others."""
+"""Entries by the entries that they were computed from."""
 
 from __future__ import annotations
 

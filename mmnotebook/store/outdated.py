@@ -1,4 +1,4 @@
-"""Removes from a cache folder what earlier versions of mmnotebook have stored there.
+"""Removal of files that earlier versions of mmnotebook stored in a cache folder.
 
 Their entries are never read. They lie in folders of their own, `v1` and so on, beside the one of
 this format. Such a folder is removed, with its parts, when it holds nothing else than these

@@ -1,4 +1,4 @@
-"""One file of values: pickled, its arrays as they lie in memory, compressed where it pays, checked.
+"""Shards: files of pickled values with raw arrays, compression and checksums.
 
 A file is a head (magic with the version, rows, number of parts), a table (for every part its size,
 its size in the file and whether it is compressed), the parts and the CRC-32 of all before. The

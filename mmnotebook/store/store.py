@@ -1,4 +1,4 @@
-"""`Store`: finds entries, takes in new ones, keeps what is used and stays within its limit."""
+"""`Store`: finds, adds and keeps entries, within a size limit."""
 
 from __future__ import annotations
 

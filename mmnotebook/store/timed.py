@@ -1,4 +1,4 @@
-"""Elements with their timestamps, windows and panes, thousands of them to a shard."""
+"""Elements with their timestamps, windows and panes, thousands per shard."""
 
 from __future__ import annotations
 

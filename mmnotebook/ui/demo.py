@@ -1,4 +1,4 @@
-"""`python -m mmnotebook demo`: the A/B tutorial, executed here and written as one HTML file."""
+"""`python -m mmnotebook demo`: runs the A/B tutorial and writes one HTML file."""
 
 from __future__ import annotations
 

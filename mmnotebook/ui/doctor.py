@@ -1,4 +1,4 @@
-"""`doctor`: what works on this machine, what is missing, and how to get it."""
+"""`doctor`: what works on this machine, what is missing, and how to install it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `%load_ext mmnotebook` puts into IPython and `%unload_ext` takes out again."""
+"""The IPython extension: `%load_ext mmnotebook` and `%unload_ext`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `%mm_…` magics that look at a result, and at this machine."""
+"""The `%mm_…` magics that show a result or this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `%mm_…` magics that make and run; each parses its line, makes one call, stores and shows."""
+"""The `%mm_…` magics that create and run pipelines."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def is_right(result: Result) -> bool:
     return given == answers and result.failed["id"].tolist() == ["40"]
 
 
-@pytest.mark.parametrize("kind", ["detected", "said", "Beam's"])
+@pytest.mark.parametrize("kind", ["found out", "said", "Beam's"])
 def test_a_bad_element_costs_itself_alone(port: int, kind: str) -> None:
     if kind == "Beam's":
         mm.register("m", Service())

@@ -1,1 +1,1 @@
-"""What was computed of equal elements before, in place of computing it again."""
+"""Reuse of outputs that were computed earlier for equal elements."""

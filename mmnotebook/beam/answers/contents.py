@@ -1,4 +1,4 @@
-"""What elements are by their content, whatever their ids: of a whole block, or of each alone."""
+"""Content keys of blocks and of single elements, independent of their ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Answers`: where in what is stored the elements are that were made of equal ones."""
+"""`Answers`: an index of stored outputs by the content of their inputs."""
 
 from __future__ import annotations
 

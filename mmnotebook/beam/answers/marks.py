@@ -1,4 +1,4 @@
-"""What stored elements were made of: in their blocks, and in a small file beside each shard."""
+"""Input keys of stored elements: in their blocks, and in a small file next to each shard."""
 
 from __future__ import annotations
 

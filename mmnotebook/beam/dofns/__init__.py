@@ -1,1 +1,1 @@
-"""The DoFn below every step, what it tells of itself, and what stores a PCollection."""
+"""The DoFn of all steps, its tracking, and the storing of PCollections."""

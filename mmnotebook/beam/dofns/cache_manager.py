@@ -1,4 +1,4 @@
-"""The CacheManager behind InteractiveRunner: a folder per PCollection, shards of elements."""
+"""CacheManager for InteractiveRunner: a folder per PCollection, with shards of elements."""
 
 from __future__ import annotations
 

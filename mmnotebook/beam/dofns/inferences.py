@@ -1,4 +1,4 @@
-"""What models gave, without Beam's `PredictionResult` around it."""
+"""Model predictions without Beam's `PredictionResult` around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DoFn below every step: blocks in, blocks out, tracked."""
+"""The DoFn of all steps: blocks in, blocks out, with tracking."""
 
 from __future__ import annotations
 

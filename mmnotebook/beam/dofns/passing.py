@@ -1,4 +1,4 @@
-"""Which errors another try may not meet: they say nothing of the element that met them.
+"""Transient errors, which another attempt may not meet.
 
 What an error says of itself decides, and what every error says that led to it: an HTTP or gRPC
 status, a time to wait, an errno, the classes that Python has for it, and at last the words that

@@ -1,4 +1,4 @@
-"""`Reuse`: what a step has answers to is taken, the rest is made, and both are marked for later."""
+"""`Reuse`: reads known outputs of a step and computes only the others."""
 
 from __future__ import annotations
 

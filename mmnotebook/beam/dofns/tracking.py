@@ -1,4 +1,4 @@
-"""What every step does around its own work: counts, times, stops, and sets aside what fails."""
+"""Tracking of each step: counts, times, cancellation and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The windows of a graph's PCollections: kept where blocks are read, checked where they meet."""
+"""Windowing of a graph's PCollections: kept when blocks are read, checked at joins."""
 
 from __future__ import annotations
 

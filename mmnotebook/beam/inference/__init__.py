@@ -1,1 +1,1 @@
-"""How a model is run: batches, calls, measures, and what is found out about its answers."""
+"""Model inference: batches, calls, metering, and checks of predictions."""

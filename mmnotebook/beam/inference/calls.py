@@ -1,4 +1,4 @@
-"""The calls of a model over rows: in its own batch size, bad elements set aside."""
+"""Calls of a model over rows, in its batch size, with failures set aside."""
 
 from __future__ import annotations
 

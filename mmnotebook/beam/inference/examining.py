@@ -1,4 +1,4 @@
-"""What the first calls of a model show of it: where it answers, and how its outputs lie.
+"""Checks of a model's first calls: where it runs, and the layout of its outputs.
 
 The first call of a model in a process has one element and is watched. A model that is found to be
 remote is called for predictions alone. Of any other, calls that are not counted prove which output

@@ -1,4 +1,4 @@
-"""From a `ModelSpec` to the Beam handler that loads and runs the model."""
+"""Beam model handlers that load and run the model of a `ModelSpec`."""
 
 from __future__ import annotations
 

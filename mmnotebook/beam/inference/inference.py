@@ -1,4 +1,4 @@
-"""RunInference over blocks: a model's calls in its own batch size, bad elements set aside."""
+"""RunInference over blocks, in the model's batch size, with failures set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A handler around any ModelHandler that counts, times and weighs, and changes nothing."""
+"""A wrapper of any ModelHandler that counts, times and weighs its calls."""
 
 from __future__ import annotations
 

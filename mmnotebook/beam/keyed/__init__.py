@@ -1,1 +1,1 @@
-"""A model per key: which key an element has, and how the models are run."""
+"""Models per key: the key of an element, and how the models are run."""

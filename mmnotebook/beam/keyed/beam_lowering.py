@@ -1,4 +1,4 @@
-"""A model per key as Beam's documentation shows it: RunInference with a KeyedModelHandler.
+"""The lowering of a model per key to Beam's KeyedModelHandler.
 
 Beam's handler serves every model from a TCP server in this process, on the local interface, and
 writes its address to the folder for temporary files. That cannot be turned off; our own lowering

@@ -1,4 +1,4 @@
-"""How a model per key is run: which lowering, grouped or not, and why; from keys alone."""
+"""The choice of lowering and grouping for a model per key, and the reasons for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RunInference over blocks for a model per key: batches are formed per model."""
+"""RunInference over blocks for a model per key, with batches per model."""
 
 from __future__ import annotations
 

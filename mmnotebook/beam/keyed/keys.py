@@ -1,4 +1,4 @@
-"""Which key an element has, which model that chooses, and how elements come together by model."""
+"""Keys of elements, the models that they choose, and grouping by model."""
 
 from __future__ import annotations
 

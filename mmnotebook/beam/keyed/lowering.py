@@ -1,4 +1,4 @@
-"""A keyed node as transforms: our own over blocks, or Beam's."""
+"""The transforms of a keyed node: blocks or Beam's KeyedModelHandler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of a keyed node that are loaded: the ones used last, so many, within the budget."""
+"""The loaded models of a keyed node: the most recently used, within `max_models` and the budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a model per key without `by` is given (key, value) pairs, as far as the data is known."""
+"""The check for (key, value) pairs of a model per key without `by`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps with arms: split by a hash, switch by a function."""
+"""Steps with branches: split by a hash, switch by a function."""
 
 from __future__ import annotations
 

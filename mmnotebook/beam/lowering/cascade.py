@@ -1,4 +1,4 @@
-"""The cascade: a small model on all, a big one on what the small one is unsure of."""
+"""The cascade: a small model first, and a big one where it is not confident."""
 
 from __future__ import annotations
 

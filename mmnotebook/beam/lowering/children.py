@@ -1,4 +1,4 @@
-"""Ids of children, `parent/0`, which must be those of no row."""
+"""Ids of children, `parent/0`, and the check that no row has such an id."""
 
 from __future__ import annotations
 

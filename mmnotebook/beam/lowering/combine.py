@@ -1,4 +1,4 @@
-"""What becomes of several outputs for one element: vote, mean and stack, alone or by column."""
+"""Combination of several outputs for one element: vote, mean and stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a model is of its output: from its raw scores, one at a time or by column."""
+"""The confidence of a model, from its raw scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transforms of the steps without a model: labels are node names, blocks in and out."""
+"""The transforms of steps without a model; labels are node names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a node's inputs come together: as they come, or joined by id into a dict."""
+"""Gathering of a node's inputs: as a union, or joined by id into a dict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outputs of several nodes brought together by id, column by column."""
+"""The join of several nodes' outputs by id, column by column."""
 
 from __future__ import annotations
 

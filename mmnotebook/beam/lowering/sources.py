@@ -1,4 +1,4 @@
-"""Where blocks enter a pipeline: from the user's files, or from what is stored."""
+"""Sources of blocks in a pipeline: the user's files, or stored blocks."""
 
 from __future__ import annotations
 

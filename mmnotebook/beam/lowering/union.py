@@ -1,4 +1,4 @@
-"""Sources that are united: the ids of their elements must tell whose fields an element has."""
+"""Unions of sources, and the check that their ids are unambiguous."""
 
 from __future__ import annotations
 

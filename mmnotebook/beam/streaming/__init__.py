@@ -1,1 +1,1 @@
-"""Sources that are Beam transforms, with their windows; models that newer files replace."""
+"""Beam transforms as sources, with their windows, and models that newer files replace."""

@@ -1,4 +1,4 @@
-"""Where what a Beam transform reads enters a graph: as blocks that keep window and timestamp."""
+"""Conversion of a Beam transform's elements to blocks with windows and timestamps."""
 
 from __future__ import annotations
 

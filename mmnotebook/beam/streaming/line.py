@@ -1,4 +1,4 @@
-"""One line that is rewritten in place while something goes on, and cleared at its end."""
+"""A status line that is rewritten in place and cleared at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was recorded of a Beam transform: blocks, and the window and timestamp of each."""
+"""Recordings of Beam transforms: blocks, with window and timestamp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording what a Beam transform reads, for runs in the notebook that do not last for ever."""
+"""Recording of a Beam transform's elements, for bounded runs in the notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frameworks whose models can be registered, in the order in which they are asked."""
+"""The supported frameworks, in the order in which they are tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch of examples as numpy arrays or as a table, for frameworks that take those."""
+"""Batches of examples as NumPy arrays or tables."""
 
 from __future__ import annotations
 

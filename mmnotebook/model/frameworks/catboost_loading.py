@@ -1,4 +1,4 @@
-"""Loading CatBoost's models from their files."""
+"""Loading of CatBoost models from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches for Hugging Face pipelines in which nothing is padded."""
+"""Batches for Hugging Face pipelines without padding."""
 
 from __future__ import annotations
 

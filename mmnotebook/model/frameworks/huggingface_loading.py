@@ -1,4 +1,4 @@
-"""Loading the pipelines and models of Hugging Face."""
+"""Loading of Hugging Face pipelines and models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading LightGBM's models from their files."""
+"""Loading of LightGBM models from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beam's ONNX handler, for batches of anything and graphs with several inputs and outputs."""
+"""Beam's ONNX handler, for any batch and graphs with several inputs and outputs."""
 
 from __future__ import annotations
 

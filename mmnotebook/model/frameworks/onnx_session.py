@@ -1,4 +1,4 @@
-"""Live sessions of ONNX Runtime: what they were made from, and sessions made like them."""
+"""Live ONNX Runtime sessions: their sources and equivalent new sessions."""
 
 from __future__ import annotations
 

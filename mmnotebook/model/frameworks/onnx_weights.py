@@ -1,4 +1,4 @@
-"""How many bytes the parameters of an ONNX model take: every constant of its graphs."""
+"""Parameter bytes of ONNX models: every constant of their graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The methods of a torch module's own, beside forward: what they are, and what they are given."""
+"""Methods of a torch module other than forward, and their inputs."""
 
 from __future__ import annotations
 

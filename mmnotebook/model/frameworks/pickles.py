@@ -1,4 +1,4 @@
-"""Files that pickle or joblib wrote."""
+"""Files written by pickle or joblib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any Python object that predicts a batch: one with a `predict`, or one that can be called."""
+"""Python objects that predict a batch: with a `predict` method, or callable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handler of any Python object that predicts a batch."""
+"""The handler of Python objects that predict a batch."""
 
 from __future__ import annotations
 

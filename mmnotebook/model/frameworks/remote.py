@@ -1,4 +1,4 @@
-"""Models that answer from afar: endpoints of Vertex AI.
+"""Remote models: endpoints of Vertex AI.
 
 Any other service is a Beam `RemoteModelHandler` of the user's own, registered as a handler.
 """

@@ -1,4 +1,4 @@
-"""Beam's handler for Vertex AI, given plain JSON values."""
+"""Beam's handler for Vertex AI, with plain JSON values."""
 
 from __future__ import annotations
 

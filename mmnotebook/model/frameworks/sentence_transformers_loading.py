@@ -1,4 +1,4 @@
-"""Loading the encoders of Sentence Transformers, and what of them is called."""
+"""Loading of Sentence Transformers encoders, and the method to call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch as the table that a model of trees takes, text columns included."""
+"""Batches as tables for tree models, including text columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading TensorFlow's models, and what of them is called."""
+"""Loading of TensorFlow models, and the function to call."""
 
 from __future__ import annotations
 

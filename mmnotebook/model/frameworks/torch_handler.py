@@ -1,4 +1,4 @@
-"""Beam's torch handler, for every form in which a torch model is stored."""
+"""Beam's torch handler, for every format in which a torch model is stored."""
 
 from __future__ import annotations
 

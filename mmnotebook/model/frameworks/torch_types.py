@@ -1,4 +1,4 @@
-"""Whole numbers for a torch module: as they are, or in its floating type, as its own call says.
+"""Whole numbers as inputs of a torch module: unchanged, or in its floating-point type.
 
 What a module does with a type cannot be read from its layers: it may look ids up, ask for
 `x.dtype`, or multiply by weights. It is called with whole numbers and truths as they are; only

@@ -1,4 +1,4 @@
-"""vLLM: a language model by its name or folder, served on the worker, asked in batches."""
+"""vLLM: a language model by name or folder, served on the worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beam's vLLM handlers, which start a server beside the worker and ask it."""
+"""Beam's vLLM handlers, which start a server on the worker and send it requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading XGBoost's models from their files."""
+"""Loading of XGBoost models from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This process's memory: how much of it is its own, and how what was freed leaves it."""
+"""Resident memory of this process, and the return of freed memory."""
 
 from __future__ import annotations
 

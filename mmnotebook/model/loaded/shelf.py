@@ -1,4 +1,4 @@
-"""Where warm models stand: who uses which, and which goes when there is no room."""
+"""Loaded models and their leases, and which are removed when memory is short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that stay loaded between runs, under a budget of measured bytes."""
+"""Models that stay loaded between runs, within a memory budget."""
 
 from __future__ import annotations
 

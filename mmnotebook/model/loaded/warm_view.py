@@ -1,4 +1,4 @@
-"""What users see of warm models: a table of them, and what `unload` did."""
+"""The display of loaded models, and of the result of `unload`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices when a call of a model connects a socket: such a model answers from afar."""
+"""Detection of models that connect a socket when they are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes a model's parameters take: its own tensors and arrays, shared storage once."""
+"""Parameter bytes of a model: its tensors and arrays, shared storage once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes the parameters take of models whose memory Python does not see."""
+"""Parameter bytes of models whose memory is outside of Python."""
 
 from __future__ import annotations
 

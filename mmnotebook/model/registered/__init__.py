@@ -1,1 +1,1 @@
-"""Registering models: from what the user hands over to a spec in the registry."""
+"""Registration of models: from the user's target to a spec in the registry."""

@@ -1,4 +1,4 @@
-"""Newer files in the place of registered models: `model(mlp, watch="models/*.pt")`."""
+"""Newer files in place of registered models: `model(mlp, watch="models/*.pt")`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`register`: a target is looked at, refused with a remedy or stored, and named."""
+"""`register`: a target is checked, stored and added to the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Builder`: the widget in which a graph is built, run and looked at."""
+"""`Builder`: the widget in which a graph is built, run and inspected."""
 
 from __future__ import annotations
 

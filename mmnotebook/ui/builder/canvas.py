@@ -1,4 +1,4 @@
-"""The canvas: one widget, of typed traits and no algorithm."""
+"""The canvas widget: typed traits, no algorithm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes between the builder and the notebook's cells."""
+"""Exchange of text between the builder and notebook cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The editing session: one document, its history, its text and its selection; no widget."""
+"""The editing session: document, history, text and selection; no widget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data and two models to begin with: scikit-learn's digits and two quick classifiers."""
+"""Example data and models: scikit-learn's digits and two fast classifiers."""
 
 from __future__ import annotations
 

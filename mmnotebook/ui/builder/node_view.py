@@ -1,4 +1,4 @@
-"""One node in the panel: its name, its parameters, its inputs and what is wrong with it."""
+"""The panel of one node: name, parameters, inputs and problems."""
 
 from __future__ import annotations
 

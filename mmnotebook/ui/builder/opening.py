@@ -1,4 +1,4 @@
-"""The builders that `%mm_builder` has opened, by the variable that each one edits."""
+"""The builders that `%mm_builder` opened, by variable."""
 
 from __future__ import annotations
 

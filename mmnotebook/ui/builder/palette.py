@@ -1,4 +1,4 @@
-"""The palette: what can be added to a graph, as the notebook has it now."""
+"""The palette: what can be added to a graph, from the current notebook."""
 
 from __future__ import annotations
 

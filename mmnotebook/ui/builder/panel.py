@@ -1,4 +1,4 @@
-"""The property panel: what is selected on the canvas, and what can be changed of it."""
+"""The property panel of the selection on the canvas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of the graph in the builder: one at a time, in the background, told as it goes on."""
+"""Background runs of the graph in the builder, one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the canvas shows, as JSON: the nodes of a document, the kinds of steps, the problems."""
+"""The scene of the canvas as JSON: nodes, step kinds, problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the canvas: the panel, and above it the form for a model."""
+"""The side bar next to the canvas: the panel and the model form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The builder as it reads without a kernel: the drawn graph, its text, and what the run gave."""
+"""The static view of the builder, for use without a kernel: graph, text and result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run stands, as the canvas shows it: the state of each node, the counts of each wire."""
+"""The status of a run on the canvas: node states and wire counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of the builder, and what passes between them."""
+"""The parts of the builder and their connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of the runs, below the canvas: a node's elements, and the metrics of the session."""
+"""The results below the canvas: elements of a node, and metrics of the session."""
 
 from __future__ import annotations
 

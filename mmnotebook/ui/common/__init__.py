@@ -1,1 +1,1 @@
-"""What several parts of the interface use."""
+"""Shared parts of the user interface."""

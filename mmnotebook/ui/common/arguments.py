@@ -1,4 +1,4 @@
-"""What a magic's line says: its words, its options and a pipeline's text."""
+"""Parsing of magic lines: words, options and pipeline text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live widget and, in the output below it, its static view: one of the two is seen.
+"""A live widget with its static view, of which one is visible.
 
 The static view is rewritten as things change; a saved notebook holds it as it was last.
 """

@@ -1,4 +1,4 @@
-"""The built frontend: a kernel's widgets of one kind share one copy of their code and style."""
+"""The built frontend: widgets of one kind share one copy of code and style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of widgets: what is not closed stays, in the kernel and in the browser."""
+"""Closing of widgets, in the kernel and in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plot as one picture for a notebook, whatever matplotlib backend is in use."""
+"""Plots as pictures for a notebook, independent of the matplotlib backend."""
 
 from __future__ import annotations
 

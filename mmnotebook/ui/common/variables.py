@@ -1,4 +1,4 @@
-"""The notebook's variables as the magics and the completion see them."""
+"""The notebook's variables, as magics and completion use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics of runs side by side: `Dashboard`, and `dashboard`, which makes one."""
+"""Metrics of runs side by side: `Dashboard` and `dashboard`."""
 
 from mmnotebook.ui.dashboard.board import Dashboard, dashboard
 

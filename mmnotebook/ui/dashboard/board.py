@@ -1,4 +1,4 @@
-"""`Dashboard`: the runs of a session, chosen and compared in a notebook."""
+"""`Dashboard`: the runs of a session, selected and compared in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dashboard shows of runs, as HTML and text: tables, and plots as pictures."""
+"""Views of the dashboard as HTML and text: tables and plots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inspector: the elements of a node as a table to look through, and the trace of each.
+"""The inspector: the elements of a node as an interactive table, with traces.
 
 `Inspector` is imported when it is first asked for: what stands in this folder beside it needs no
 widgets.

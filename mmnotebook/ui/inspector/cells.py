@@ -1,4 +1,4 @@
-"""Values as the cells of a table: a line of text, and a picture or bars where they say more."""
+"""Values as table cells: a line of text, with a picture or bars where useful."""
 
 from __future__ import annotations
 

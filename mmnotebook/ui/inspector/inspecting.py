@@ -1,4 +1,4 @@
-"""`mm.inspect`: the first rows of a node, a DataFrame that a notebook shows as the inspector."""
+"""`mm.inspect`: the first rows of a node, a DataFrame that is displayed as the inspector."""
 
 from __future__ import annotations
 

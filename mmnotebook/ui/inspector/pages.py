@@ -1,4 +1,4 @@
-"""The rows of a frame in pages: filtered, sorted, sampled. All of it pure, and of the whole frame.
+"""Pages of a frame's rows: filtered, sorted, sampled; pure functions.
 
 Only the cells of one page are made; the text of the others is looked through.
 """

@@ -1,4 +1,4 @@
-"""One frame to look through: search, conditions, sorting, a sample and pages, about one table."""
+"""The pane of one frame: search, conditions, sorting, sampling and pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays as small pictures: which of them are images, and how an image becomes a PNG."""
+"""Arrays as pictures: detection of images, and their conversion to PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of cells as HTML without a script, for both themes, and as text."""
+"""Table pages as HTML without scripts, for both themes, and as text."""
 
 from __future__ import annotations
 

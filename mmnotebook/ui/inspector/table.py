@@ -1,4 +1,4 @@
-"""The table in the browser: typed traits and no algorithm."""
+"""The table widget: typed traits, no algorithm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One element through every node that it met, as rows to choose from."""
+"""The trace of one element through every node, as rows to choose from."""
 
 from __future__ import annotations
 

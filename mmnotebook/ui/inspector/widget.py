@@ -1,4 +1,4 @@
-"""`Inspector`: what flows out of each node of a run, as tables, and the way of each element."""
+"""`Inspector`: the outputs of each node of a run as tables, and traces of elements."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What values are typed into: a control per kind of value, and what is wrong with what is typed."""
+"""Input controls, one per kind of value, with validation."""

@@ -1,4 +1,4 @@
-"""The editor of a step's parameter, one for each kind of value."""
+"""Editors of step parameters, one for each kind of value."""
 
 from __future__ import annotations
 

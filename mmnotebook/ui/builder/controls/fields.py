@@ -1,4 +1,4 @@
-"""What can be offered: fields, functions, models and data; and names as one types them."""
+"""Suggestions of fields, functions, models and data, and typed lists of names."""
 
 from __future__ import annotations
 

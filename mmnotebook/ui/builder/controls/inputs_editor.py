@@ -1,4 +1,4 @@
-"""The inputs of a node: what is selected of each, what it is called, and how they come together."""
+"""The editor of a node's inputs: selection, key and gather mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every editor of a parameter does: show, check while one types, and send what is valid."""
+"""The base of parameter editors: show, validate while typing, and send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls that can be set without that being the user's doing."""
+"""Controls whose values can be set without triggering an edit."""
 
 from __future__ import annotations
 

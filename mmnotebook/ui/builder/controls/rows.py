@@ -1,4 +1,4 @@
-"""Editors of several rows: arms with their fractions, arms, and keys with what they choose."""
+"""Editors with rows: branches with fractions, branches, and key mappings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the panel and the forms look, in light and dark, and how they read without a kernel."""
+"""Styles of the panel and the forms, in light and dark, and without a kernel."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The form that registers a model, and tries it on one example before."""
+"""The form that registers a model and tries it on one example."""

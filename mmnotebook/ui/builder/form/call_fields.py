@@ -1,4 +1,4 @@
-"""The fields of the form that say how a model is called: batches, axes, state, remote, version."""
+"""Form fields about model calls: batches, axes, state, remote, version."""
 
 from __future__ import annotations
 

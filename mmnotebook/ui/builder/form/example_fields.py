@@ -1,4 +1,4 @@
-"""The example that a model is tried on: the first element of data, or a typed one."""
+"""The example for a trial: the first element of data, or a typed value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of the form that registers a model: what each may be, said as one types."""
+"""Form fields of a model, validated while typing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form that registers a model, and tries it on one example before."""
+"""The form that registers a model and tries it on one example."""
 
 from __future__ import annotations
 
