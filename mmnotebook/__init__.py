@@ -10,13 +10,15 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook import _moved
+from mmnotebook.graph import above
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
-    from mmnotebook.analysis import plots as plot
-    from mmnotebook.analysis.inspection import trace
-    from mmnotebook.analysis.memory import Forecast, forecast
-    from mmnotebook.analysis.results import Result
+    from mmnotebook.beam.compiler import compile_graph
     from mmnotebook.errors import (
         CacheWarning,
         GraphError,
@@ -26,18 +28,21 @@ if TYPE_CHECKING:
         RunError,
         StorageError,
     )
-    from mmnotebook.graph.digests.declared import depends, pure
+    from mmnotebook.fingerprint.declared import depends, pure
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
-    from mmnotebook.graph.text import parse, pipeline, to_text
-    from mmnotebook.runtime import events
-    from mmnotebook.runtime.compiler import compile_graph
-    from mmnotebook.runtime.explaining import Explanation, explain
-    from mmnotebook.runtime.models.registration import register
-    from mmnotebook.runtime.models.warm import unload
-    from mmnotebook.runtime.models.warm import warm as models
-    from mmnotebook.runtime.session import Running, run
-    from mmnotebook.runtime.store.cache import cache
+    from mmnotebook.model.loaded.warm import unload
+    from mmnotebook.model.loaded.warm import warm as models
+    from mmnotebook.model.registered.register import register
+    from mmnotebook.notation.text import parse, pipeline, to_text
+    from mmnotebook.results import plots as plot
+    from mmnotebook.results.inspection import trace
+    from mmnotebook.results.memory import Forecast, forecast
+    from mmnotebook.results.results import Result
+    from mmnotebook.running.explain import Explanation, explain
+    from mmnotebook.running.session import Running, run
+    from mmnotebook.state import events
+    from mmnotebook.store.cache import cache
     from mmnotebook.ui.builder.builder import Builder
     from mmnotebook.ui.dashboard import dashboard
     from mmnotebook.ui.doctor import DoctorReport, doctor
@@ -98,26 +103,45 @@ _HOMES = {
         "RunError",
         "StorageError",
     ),
-    "graph.digests.declared": ("depends", "pure"),
+    "fingerprint.declared": ("depends", "pure"),
     "graph.graph": ("Graph", "Group", "Input", "Node"),
     "graph.models": ("ModelSpec", "registry"),
-    "graph.text": ("parse", "pipeline", "to_text"),
-    "analysis.results": ("Result",),
-    "analysis.inspection": ("trace",),
-    "analysis.memory": ("Forecast", "forecast"),
-    "runtime.models.registration": ("register",),
-    "runtime.compiler": ("compile_graph",),
-    "runtime.explaining": ("Explanation", "explain"),
-    "runtime.session": ("Running", "run"),
-    "runtime.store.cache": ("cache",),
-    "runtime.models.warm": ("unload",),
+    "notation.text": ("parse", "pipeline", "to_text"),
+    "results.results": ("Result",),
+    "results.inspection": ("trace",),
+    "results.memory": ("Forecast", "forecast"),
+    "model.registered.register": ("register",),
+    "beam.compiler": ("compile_graph",),
+    "running.explain": ("Explanation", "explain"),
+    "running.session": ("Running", "run"),
+    "store.cache": ("cache",),
+    "model.loaded.warm": ("unload",),
     "ui.builder.builder": ("Builder",),
     "ui.dashboard": ("dashboard",),
     "ui.doctor": ("DoctorReport", "doctor"),
     "ui.inspector.inspecting": ("inspect",),
 }
-_MODULES = {"events": "runtime.events", "plot": "analysis.plots"}
+_MODULES = {"events": "state.events", "plot": "results.plots"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def _of_graph(name: str) -> Callable[..., Any]:
+    """What a graph can be asked for that is made in a layer above it."""
+    homes = {
+        "explain": "running.explain",
+        "from_json": "graph.json_format",
+        "html": "steps.drawing",
+        "problems": "steps.validation",
+        "svg": "steps.drawing",
+        "to_json": "graph.json_format",
+        "to_text": "notation.text",
+    }
+    function: Callable[..., Any] = getattr(import_module(f"mmnotebook.{homes[name]}"), name)
+    return function
+
+
+above.find = _of_graph
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:
@@ -126,7 +150,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         value: Any = import_module(f"mmnotebook.{_MODULES[name]}")
     elif name == "models":
-        value = import_module("mmnotebook.runtime.models.warm").warm
+        value = import_module("mmnotebook.model.loaded.warm").warm
     elif name in _HOME:
         value = getattr(import_module(f"mmnotebook.{_HOME[name]}"), name)
     else:
@@ -143,19 +167,20 @@ def __dir__() -> list[str]:
 
 def _last() -> Any:
     """The latest `Result`; None, without importing Beam, when there can be none."""
-    session = sys.modules.get("mmnotebook.runtime.session")
-    return None if session is None else session.last()
+    from mmnotebook.results import latest
+
+    return latest.last()
 
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
     """`%load_ext mmnotebook`: the `%mm_…` magics and their completion."""
     from mmnotebook.ui import extension
 
-    extension.load(ip)
+    extension.load(ip, sys.modules[__name__])
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
     """`%unload_ext mmnotebook`: takes out what `load_ipython_extension` put in."""
     from mmnotebook.ui import extension
 
-    extension.unload(ip)
+    extension.unload(ip, sys.modules[__name__])

@@ -1,4 +1,4 @@
-"""Which folder runs store their results in, and whether it can be used; imports nothing heavy."""
+"""Which folder runs store their results in, and whether it can be used."""
 
 from __future__ import annotations
 

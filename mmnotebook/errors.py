@@ -1,4 +1,4 @@
-"""What mmnotebook raises. Every message says what was received, what is allowed and what to do."""
+"""Every public error: what was found, what is allowed, what to do."""
 
 from __future__ import annotations
 

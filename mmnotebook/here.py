@@ -1,4 +1,4 @@
-"""Where this runs: in an IPython shell or not, with which variables, under which frontend."""
+"""Whether this is a notebook, and which variables it has."""
 
 from __future__ import annotations
 

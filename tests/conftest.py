@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from mmnotebook.graph.models import Registry, registry
-from mmnotebook.runtime.store.cache import cache
+from mmnotebook.store.cache import cache
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

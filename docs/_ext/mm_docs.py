@@ -102,7 +102,7 @@ class Steps(_Written):
     """Each step kind of the notation: what it does and its parameters."""
 
     def lines(self) -> Iterator[str]:
-        from mmnotebook.graph.steps import KINDS
+        from mmnotebook.graph.kinds import KINDS
 
         for kind in KINDS.values():
             yield from (f"``{kind.name}``", f"    {kind.summary}.", "")

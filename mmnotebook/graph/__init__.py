@@ -1,1 +1,1 @@
-"""What is wanted: steps, graphs, their notation, the registry of models. Needs no framework."""
+"""Values: graphs, nodes, step kinds and their parameters, the registry. Imports no framework."""

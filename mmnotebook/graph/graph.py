@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmnotebook.errors import GraphError, Problem, counted, nearest
-from mmnotebook.graph import steps
+from mmnotebook.graph import above, kinds
 from mmnotebook.graph.selecting import Select
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Node:
 
     def __post_init__(self) -> None:
         # One form for each meaning, so that equal steps are equal nodes however they were made.
-        object.__setattr__(self, "params", steps.canonical(self.kind, dict(self.params)))
+        object.__setattr__(self, "params", kinds.canonical(self.kind, dict(self.params)))
         joins = self.gather == "join"
         wires = tuple(wire.labelled(wire.label if joins else None) for wire in self.inputs)
         object.__setattr__(self, "inputs", wires)
@@ -100,7 +99,7 @@ class Node:
         given = dict(self.params)
         if param in given:
             return given[param]
-        known = steps.KINDS[self.kind].param(param)
+        known = kinds.KINDS[self.kind].param(param)
         if known is None:
             raise KeyError(param)
         return known.default
@@ -108,22 +107,22 @@ class Node:
     @property
     def arms(self) -> tuple[str, ...]:
         """The names of its outputs, () when it has one."""
-        return steps.arm_names(self.kind, dict(self.params))
+        return kinds.arm_names(self.kind, dict(self.params))
 
     @property
     def models(self) -> tuple[str, ...]:
         """The names of the models that it runs."""
-        return steps.names_of(self.kind, dict(self.params), "model")
+        return kinds.names_of(self.kind, dict(self.params), "model")
 
     @property
     def data(self) -> tuple[str, ...]:
         """The name of the variable that it reads, if it reads one."""
-        return steps.names_of(self.kind, dict(self.params), "data")
+        return kinds.names_of(self.kind, dict(self.params), "data")
 
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of the functions that it calls."""
-        return steps.names_of(self.kind, dict(self.params), "function")
+        return kinds.names_of(self.kind, dict(self.params), "function")
 
 
 @dataclass(frozen=True)
@@ -240,24 +239,20 @@ class Graph:
         GraphError
             With every problem that was found.
         """
-        from mmnotebook.graph.validation import problems
-
-        found = problems(self)
+        found = above.call("problems", self)
         if found:
             raise GraphError(found)
         return self
 
     def to_text(self) -> str:
         """Canonical text, which parses back to an equal graph."""
-        from mmnotebook.graph.text import to_text
-
-        return to_text(self)
+        text: str = above.call("to_text", self)
+        return text
 
     def to_json(self) -> str:
         """The graph as JSON text, the file format; `from_json` reads it back to an equal graph."""
-        from mmnotebook.graph.json_format import to_json
-
-        return to_json(self)
+        text: str = above.call("to_json", self)
+        return text
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
@@ -268,9 +263,8 @@ class Graph:
         GraphError
             When the text is not such JSON, or the graph in it is not valid.
         """
-        from mmnotebook.graph.json_format import from_json
-
-        return from_json(text)
+        graph: Graph = above.call("from_json", text)
+        return graph
 
     def explain(self) -> Any:
         """How each step will be run and why: its lowering, its grouping, with the numbers.
@@ -280,21 +274,20 @@ class Graph:
         GraphError
             When the graph is not valid.
         """
-        return import_module("mmnotebook").explain(self)
+        return above.call("explain", self)
 
     def __repr__(self) -> str:
-        from mmnotebook.graph.validation import problems
-
-        found = problems(self)
+        found = above.call("problems", self)
         if found:
             first = found[0] if len(found) == 1 else f"the first: {found[0]}"
             return f"(a graph with {counted(len(found), 'problem')}, {first})"
         return self.to_text() or "(empty graph)"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from mmnotebook.graph.drawing import html, svg
-        from mmnotebook.graph.validation import problems
-
-        if problems(self):
+        if above.call("problems", self):
             return {"text/plain": repr(self)}
-        return {"text/plain": repr(self), "text/html": html(self), "image/svg+xml": svg(self)}
+        drawn = {"text/html": "html", "image/svg+xml": "svg"}
+        return {
+            "text/plain": repr(self),
+            **{k: above.call(name, self) for k, name in drawn.items()},
+        }

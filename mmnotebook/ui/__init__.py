@@ -1,1 +1,1 @@
-"""Where it is used: magics, completion and the commands of `python -m mmnotebook`."""
+"""Magics, the graph builder, the inspector, the dashboard, the doctor."""

@@ -15,11 +15,18 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic_arguments import argument
 
-import mmnotebook as mm
-from mmnotebook.graph import steps
+from mmnotebook.graph import kinds
 from mmnotebook.graph.models import registry
-from mmnotebook.ui.arguments import FLAGS
-from mmnotebook.ui.variables import Accepts, Variables, is_function, is_graph, is_result, is_target
+from mmnotebook.results import latest
+from mmnotebook.ui.common.arguments import FLAGS
+from mmnotebook.ui.common.variables import (
+    Accepts,
+    Variables,
+    is_function,
+    is_graph,
+    is_result,
+    is_target,
+)
 
 IDENTIFIER = "mmnotebook"
 _MAGIC = re.compile(r"(?:^|=)\s*%{0,2}(mm_\w+)\s+(.*)$")
@@ -123,14 +130,15 @@ class Matcher:
         yield from _as("function", names.known("function"))
         yield from _as("pipeline", names.known("pipeline"))
         yield from _as("data", names.known("data"))
-        for kind in steps.KINDS.values():
+        for kind in kinds.KINDS.values():
             if kind.name not in ("source", "model"):
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Found:
         """The nodes of the latest result, then those of the notebook's graphs."""
         own = self._variables.own()
-        graphs = [mm.last.graph] if mm.last is not None else []
+        result = latest.last()
+        graphs = [] if result is None else [result.graph]
         graphs += [own[name] for name in self._variables.of(is_graph)]
         for graph in graphs:
             yield from _as("node", graph.names)

@@ -116,7 +116,7 @@ class DoctorReport:
         try:
             import pandas as pd
 
-            from mmnotebook.analysis.tables import html_table
+            from mmnotebook.results.tables import html_table
         except ImportError:
             return None  # pandas may be what is missing; the text says so
         return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))

@@ -6,10 +6,9 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-import mmnotebook as mm
-from mmnotebook.ui import arguments
-from mmnotebook.ui.figures import picture
-from mmnotebook.ui.variables import NotebookMagics
+from mmnotebook.ui.common import arguments
+from mmnotebook.ui.common.figures import picture
+from mmnotebook.ui.common.variables import NotebookMagics
 
 _WHERE = ("--where", "-w")
 _PLOTS = ("latency", "memory")
@@ -41,7 +40,9 @@ class LookingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_inspect, arguments.words(line, _WHERE))
         result = self.variables.result(args.result)
-        display(mm.inspect(result, args.node, n=args.n, where=args.where))
+        from mmnotebook.ui.inspector.inspecting import inspect
+
+        display(inspect(result, args.node, n=args.n, where=args.where))
 
     @no_var_expand
     @magic_arguments()
@@ -58,7 +59,9 @@ class LookingMagics(NotebookMagics):
           %mm_trace 17
         """
         args = arguments.parse(self.mm_trace, arguments.words(line))
-        display(mm.trace(self.variables.result(args.result), args.id))
+        from mmnotebook.results.inspection import trace
+
+        display(trace(self.variables.result(args.result), args.id))
 
     @no_var_expand
     @magic_arguments()
@@ -83,8 +86,10 @@ class LookingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_plot, arguments.words(line))
         result = self.variables.result(args.result)
+        from mmnotebook.results import plots
+
         for name in args.plots:
-            data, metadata = picture(getattr(mm.plot, name), result, name)
+            data, metadata = picture(getattr(plots, name), result, name)
             display(data, metadata=metadata, raw=True)
 
     @no_var_expand
@@ -100,4 +105,6 @@ class LookingMagics(NotebookMagics):
           %mm_doctor
         """
         arguments.parse(self.mm_doctor, arguments.words(line))
-        display(mm.doctor())
+        from mmnotebook.ui.doctor import doctor
+
+        display(doctor())

@@ -11,11 +11,12 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument, kwds, magic_arguments
 from IPython.display import display
 
-import mmnotebook as mm
 from mmnotebook.graph.graph import Graph
-from mmnotebook.ui import arguments
+from mmnotebook.graph.models import registry
+from mmnotebook.notation.text import pipeline
+from mmnotebook.ui.common import arguments
+from mmnotebook.ui.common.variables import NotebookMagics
 from mmnotebook.ui.model_arguments import model_arguments
-from mmnotebook.ui.variables import NotebookMagics
 
 _ASSIGN = argument(
     "--result", "-o", type=arguments.variable_name, help="The variable the result is assigned to."
@@ -55,12 +56,14 @@ class MakingMagics(NotebookMagics):
         if args.name is None:
             if argv:
                 raise UsageError("which model? %mm_model NAME TARGET [options]")
-            display(mm.registry)
+            display(registry)
             return
         if args.target is None:
             raise UsageError(f"what is {args.name!r} to be? %mm_model {args.name} TARGET")
         fields = args.input and (args.input[0] if len(args.input) == 1 else tuple(args.input))
-        spec = mm.register(
+        from mmnotebook.model.registered.register import register
+
+        spec = register(
             args.name,
             self.variables.target(args.target),
             framework=args.framework,
@@ -158,7 +161,7 @@ class MakingMagics(NotebookMagics):
         args = arguments.parse(self.mm_pipeline, argv)
         _check(args, text)
         if text.strip():
-            graph = mm.pipeline(text)
+            graph = pipeline(text)
             self.variables.assign_graph(args.name, graph)
         else:
             graph = self.variables.graph(args.name)
@@ -251,7 +254,9 @@ class MakingMagics(NotebookMagics):
 
     def _run(self, graph: Graph, args: Namespace, **how: Any) -> None:
         how.update(limit=args.limit, until=args.until, fresh=args.fresh, wait=not args.background)
-        result = mm.run(graph, **how)
+        from mmnotebook.running.session import run
+
+        result = run(graph, **how)
         if args.result is not None:
             self.variables.assign(args.result, result)
         if not args.background:

@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.core.magic_arguments import argument
 
-from mmnotebook.ui import arguments
+from mmnotebook.ui.common import arguments
 
 _OPTIONS = (
     argument("name", nargs="?", metavar="NAME", help="What the model is to be called."),

@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _put_manager() -> None:
     from apache_beam.runners.interactive import cache_manager
 
-    from mmnotebook.runtime.cache import ShardCache
+    from mmnotebook.beam.dofns.cache_manager import ShardCache
 
     class InstalledCache(ShardCache):
         """Ours, made in the way in which Beam makes its own."""
@@ -42,7 +42,7 @@ def _put_manager() -> None:
 def _put_handler() -> None:
     from apache_beam.ml.inference.base import RunInference
 
-    from mmnotebook.runtime.metering import MeteredHandler
+    from mmnotebook.beam.inference.metering import MeteredHandler
 
     init = RunInference.__init__
 

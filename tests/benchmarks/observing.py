@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 import mmnotebook as mm
-from mmnotebook.runtime.running.planning import Plan
+from mmnotebook.running.plan import Plan
 from tests.benchmarks import work
 from tests.benchmarks.measuring import Report, in_turns, report, spread
 

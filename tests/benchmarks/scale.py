@@ -45,7 +45,7 @@ def _median_seconds(count: int) -> float:
 
 def child(count: int) -> dict[str, float]:
     """What one process measures; without rows, of the models alone."""
-    from mmnotebook.runtime import session  # noqa: F401 - its size is not that of a run
+    from mmnotebook.running import session  # noqa: F401 - its size is not that of a run
 
     work.register()
     for name in work.MODELS:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmnotebook.analysis import metrics
+from mmnotebook.results import metrics
 from tests.benchmarks import work
 from tests.benchmarks.measuring import Report, report
 

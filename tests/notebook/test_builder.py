@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import mmnotebook as mm
+from mmnotebook.editing import clips
+from mmnotebook.editing.document import Document
 from mmnotebook.errors import GraphError
-from mmnotebook.graph.editing import clips
-from mmnotebook.graph.editing.document import Document
 from mmnotebook.ui.builder.builder import Builder
 from mmnotebook.ui.builder.canvas import Canvas
 from tests.notebook.conftest import Notebook

@@ -20,9 +20,9 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
 import mmnotebook as mm
-from mmnotebook.analysis import comparing
-from mmnotebook.analysis.metrics import bucket_ms
 from mmnotebook.errors import ResultError
+from mmnotebook.results import compare
+from mmnotebook.results.metrics import bucket_ms
 from mmnotebook.ui.dashboard import Dashboard, views
 from tests.runtime.toys import Scale
 from tests.unit.analysis_runs import mirror_run
@@ -68,11 +68,11 @@ def cells(html: str) -> list[list[str]]:
 
 def test_the_tables_are_those_of_the_results(results: list[mm.Result]) -> None:
     for result, run in zip(results, Dashboard(*results).runs, strict=True):
-        known = [name for name in comparing.TITLES if name != comparing.RATE]
-        assert_frame_equal(comparing.table(run)[known], result.models[known])
+        known = [name for name in compare.TITLES if name != compare.RATE]
+        assert_frame_equal(compare.table(run)[known], result.models[known])
         for model, measure in result.sketches.items():
             seconds = sum(bucket_ms(key) * n for key, n in measure.buckets.items()) / 1000
-            rate = comparing.table(run).at[model, comparing.RATE]
+            rate = compare.table(run).at[model, compare.RATE]
             assert rate == pytest.approx(measure.predictions / seconds)
 
 
@@ -134,7 +134,7 @@ def test_what_changed_from_run_to_run(results: list[mm.Result]) -> None:
         ("tree: its model tree changed",),
     ]
     assert [views.rate(run)[0] for run in runs[2:]] == ["–", "–"]
-    calls = comparing.table(runs[3])["calls"]
+    calls = compare.table(runs[3])["calls"]
     assert dict(calls) == {"mlp": "from the cache", "tree": "in this run"}
 
 

@@ -15,7 +15,7 @@ import pytest
 import mmnotebook as mm
 from mmnotebook.__main__ import main
 from mmnotebook.errors import StorageError
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.store.store import Store
 from mmnotebook.ui.doctor import Check, DoctorReport
 
 ROOT = Path(__file__).parents[2]

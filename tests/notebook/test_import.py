@@ -26,7 +26,7 @@ import mmnotebook as mm
 assert mm.last is None
 shell.Completer.complete("", "%mm_inspect ", 12)
 print("heavy:", [name for name in {HEAVY!r} if name in sys.modules and name not in before])
-print("run:", "mmnotebook.runtime" in sys.modules)
+print("run:", "mmnotebook.beam" in sys.modules)
 """
 
 
@@ -66,8 +66,8 @@ def test_names_do_not_hide_the_subpackages() -> None:
     out = python(
         "import mmnotebook as mm\n"
         "for name in mm.__all__: getattr(mm, name)\n"
-        "import mmnotebook.graph.graph, mmnotebook.analysis.inspection\n"
-        "print(mm.graph.graph.Graph is mm.Graph, mm.analysis.inspection.trace is mm.trace)"
+        "import mmnotebook.graph.graph, mmnotebook.results.inspection\n"
+        "print(mm.graph.graph.Graph is mm.Graph, mm.results.inspection.trace is mm.trace)"
     )
     assert out.split() == ["True", "True"]
 
@@ -76,8 +76,8 @@ def test_last_is_looked_up_each_time() -> None:
     out = python(
         "import mmnotebook as mm\n"
         "first = mm.last\n"
-        "from mmnotebook.runtime import session\n"
-        "session._last = 'a result'\n"
+        "from mmnotebook.results import latest\n"
+        "latest.remember('a result')\n"
         "print(first, mm.last)"
     )
     assert out.strip() == "None a result"

@@ -19,10 +19,10 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
 import mmnotebook as mm
-from mmnotebook.analysis import inspection
 from mmnotebook.errors import GraphError, ResultError
+from mmnotebook.results import inspection
 from mmnotebook.ui.inspector import Inspector, inspecting
-from mmnotebook.ui.inspector.pages import Query, Rows
+from mmnotebook.ui.inspector.pages import NodeRows, Query
 from mmnotebook.ui.inspector.panes import Pane
 from tests.notebook.conftest import ROOT, Kernel
 
@@ -181,7 +181,7 @@ def test_ids_sort_as_numbers_do_and_what_is_missing_comes_last(
 def test_mixed_types_sort() -> None:
     mixed = ["b", 2, None, 1.5, np.int64(1), "a10", "a9", (1,), float("nan"), {}, np.zeros(2), True]
     frame = pd.DataFrame({"id": [*map(str, range(len(mixed)))], "value": pd.Series(mixed)})
-    rows = Rows(frame)
+    rows = NodeRows(frame)
     for ascending in (True, False):
         query = Query(sort=(1, ascending))
         ordered = [mixed[place] for place in rows.ordered(rows.found(query), query, 20)]
@@ -426,7 +426,7 @@ def test_a_page_is_turned_without_sorting_again() -> None:
     "value", ["Größe \ud800", "a\n b", 1234567, -5, 0.25, 1e30, math.nan, True]
 )
 def test_what_is_shown_is_found(value: Any) -> None:
-    rows = Rows(pd.DataFrame({"id": ["x"], "value": pd.Series([value], dtype=object)}))
+    rows = NodeRows(pd.DataFrame({"id": ["x"], "value": pd.Series([value], dtype=object)}))
     needle = rows.cells([0])[0][1].text
     assert len(rows.found(Query(search=needle))) == 1
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 import mmnotebook as mm
-from mmnotebook.ui.arguments import split_pipeline_line, words
+from mmnotebook.ui.common.arguments import split_pipeline_line, words
 
 WHERE = ("--where", "-w")
 

@@ -18,7 +18,7 @@ from IPython.core.error import UsageError
 from matplotlib.image import imread
 
 import mmnotebook as mm
-from mmnotebook.ui.arguments import split_pipeline_line, words
+from mmnotebook.ui.common.arguments import split_pipeline_line, words
 
 MAGICS = ("model", "pipeline", "run", "inspect", "trace", "plot", "doctor")
 

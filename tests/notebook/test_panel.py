@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from ipywidgets import HTML
 from ipywidgets.widgets.widget import _instances
 
+from mmnotebook.editing import commands
+from mmnotebook.editing.document import Document
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.graph.editing import commands
-from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.kinds import KINDS, Param
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.selecting import Drop
-from mmnotebook.graph.steps import KINDS, Param
 from mmnotebook.ui.builder.controls.fields import Wrong, joined, parted, read_select, select_text
 from mmnotebook.ui.builder.controls.rows import shares
 from mmnotebook.ui.builder.node_view import NodeView

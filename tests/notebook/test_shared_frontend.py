@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 import mmnotebook as mm
 from mmnotebook.ui.builder.builder import Builder
-from mmnotebook.ui.bundle import BundledWidget, shared
+from mmnotebook.ui.common.bundle import BundledWidget, shared
 
 STATE = "application/vnd.jupyter.widget-state+json"
 STATIC = Path(mm.__file__).parent / "ui/static"

@@ -130,10 +130,10 @@ def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], ears
 
 
 def _serve() -> None:
-    import mmnotebook.runtime.session
-    from mmnotebook.runtime.running import interactive
+    import mmnotebook.running.session
+    from mmnotebook.beam import interactive
 
-    assert mmnotebook.runtime.session
+    assert mmnotebook.running.session
     interactive.prepare()  # What it imports need not be imported in each kernel again.
     for line in sys.stdin:
         order = json.loads(line)

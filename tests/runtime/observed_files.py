@@ -46,7 +46,7 @@ import sklearn.datasets
 import torch
 import xgboost
 
-from mmnotebook.runtime.observing import Record, within
+from mmnotebook.observing import Record, within
 from tests.runtime.test_observing import LABELS, ROWS, relu
 
 MARK = "/observed/"

@@ -20,11 +20,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from mmnotebook.elements import coders  # noqa: F401 - so that workers need not import it
 from mmnotebook.errors import StorageError
-from mmnotebook.runtime import coders  # noqa: F401 - so that workers need not import it
-from mmnotebook.runtime.store import eviction
-from mmnotebook.runtime.store.entries import Entry
-from mmnotebook.runtime.store.store import Draft, Store
+from mmnotebook.store import eviction
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.store import Draft, Store
 
 ROOT = Path(__file__).parents[2]
 PLENTY = 1 << 30

@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.runtime.models import inputs, naming
-from mmnotebook.runtime.models import outputs as results
-from mmnotebook.runtime.models.frameworks.sklearn_handler import sklearn_inference
-from mmnotebook.runtime.models.frameworks.torch_handler import torch_inference
+from mmnotebook.model import inputs, naming
+from mmnotebook.model import outputs as results
+from mmnotebook.model.frameworks.sklearn_handler import sklearn_inference
+from mmnotebook.model.frameworks.torch_handler import torch_inference
 
 CPU = torch.device("cpu")
 SPEC = ModelSpec("model", "any", "module", "Model", None, "")

@@ -13,7 +13,7 @@ import pytest
 from apache_beam.ml.inference.base import RemoteModelHandler
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
+from mmnotebook.results.results import Result
 
 ROWS = [*range(40), -1, *range(40, 80)]
 

@@ -15,11 +15,11 @@ import pytest
 from apache_beam.ml.inference.base import ModelHandler
 
 import mmnotebook as mm
-from mmnotebook.analysis import causes
+from mmnotebook.elements.elements import failure
+from mmnotebook.elements.packing import pack
+from mmnotebook.elements.user_code import not_storable
 from mmnotebook.errors import RunError, one_line, shown
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data.elements import failure
-from mmnotebook.runtime.user_code import not_storable
+from mmnotebook.results import causes
 from tests.runtime import toys
 
 BAD = 5

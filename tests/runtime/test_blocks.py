@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmnotebook.analysis.records import Failure
-from mmnotebook.runtime.blocks import block as blocks
-from mmnotebook.runtime.blocks.block import Block, in_parts
-from mmnotebook.runtime.blocks.columns import (
+from mmnotebook.elements import block as blocks
+from mmnotebook.elements.block import Block, in_parts
+from mmnotebook.elements.columns import (
     Arrays,
     Column,
     Numbers,
@@ -30,8 +29,9 @@ from mmnotebook.runtime.blocks.columns import (
     Tuples,
     size_of,
 )
-from mmnotebook.runtime.blocks.packing import concat, pack
-from mmnotebook.runtime.data.elements import Key
+from mmnotebook.elements.elements import Key
+from mmnotebook.elements.packing import concat, pack
+from mmnotebook.results.records import Failure
 from tests.runtime.alike import same
 
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError, RunError
-from mmnotebook.runtime.models import probing
+from mmnotebook.model import probes
 
 X = np.random.default_rng(0).random((70, 3), "float32")
 
@@ -27,7 +27,7 @@ X = np.random.default_rng(0).random((70, 3), "float32")
 @pytest.fixture(autouse=True)
 def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a first call alone may take a second."""
-    monkeypatch.setattr(probing, "SECONDS", 60.0)
+    monkeypatch.setattr(probes, "SECONDS", 60.0)
 
 
 def run(name: str, data: Any = X, **options: Any) -> mm.Result:
@@ -236,7 +236,7 @@ class TestNeighbors:
     def test_a_slow_model_is_not_probed_and_the_table_says_so(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(probing, "SECONDS", 1.0)
+        monkeypatch.setattr(probes, "SECONDS", 1.0)
 
         class Slow(Plain):
             def predict(self, rows: Any) -> Any:
@@ -247,7 +247,7 @@ class TestNeighbors:
         assert verdict("m") == ("not probed", "not probed")
 
     def test_all_models_of_a_node_share_its_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(probing, "SECONDS", 1.0)
+        monkeypatch.setattr(probes, "SECONDS", 1.0)
 
         class Steady(Plain):
             def __init__(self, name: str) -> None:

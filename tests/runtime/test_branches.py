@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import mmnotebook as mm
+from mmnotebook.elements import routing
 from mmnotebook.errors import GraphError, RunError
-from mmnotebook.runtime import routing
 from tests.runtime import toys
 
 ROWS = pd.DataFrame({"x": [float(i) for i in range(60)], "user": [f"u{i % 9}" for i in range(60)]})

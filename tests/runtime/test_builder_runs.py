@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
+from mmnotebook.results.results import Result
 from mmnotebook.ui.builder import running, status
 from mmnotebook.ui.builder.running import Runner, line_of, said
 from tests.runtime import toys

@@ -36,12 +36,12 @@ from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN, PaneInfo, Window
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmnotebook.beam.dofns.cache_manager import ShardCache
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Key
 from mmnotebook.errors import RunError
-from mmnotebook.runtime import timed
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.cache import ShardCache
-from mmnotebook.runtime.data.elements import Key
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.store import timed
+from mmnotebook.store.store import Store
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import sklearn
 import torch
 
 import mmnotebook as mm
-from mmnotebook.runtime import caller
+from mmnotebook.state import caller
 
 UNIT: contextvars.ContextVar[str] = contextvars.ContextVar("unit", default="m")
 TABLE = pd.DataFrame({"a": [1.23456, 2.0]})

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmnotebook as mm
+from mmnotebook.beam.lowering import confidence
+from mmnotebook.elements.columns import Arrays, Tensors
+from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
-from mmnotebook.runtime import confidence
-from mmnotebook.runtime.blocks.columns import Arrays, Tensors
-from mmnotebook.runtime.blocks.packing import pack
 from tests.runtime import toys
 
 # Confidence

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 import mmnotebook as mm
+from mmnotebook.beam.lowering import join
+from mmnotebook.beam.lowering.children import parents
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
-from mmnotebook.runtime import joining
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.children import parents
 
 
 def same(value: Any) -> Any:
@@ -71,16 +71,16 @@ def test_the_parents_of_an_id() -> None:
 
 
 def test_a_child_is_not_joined_with_a_row_of_its_id() -> None:
-    rows = joining.Member.of([Block(["p", "p/0"], pack([1, 2]))])
-    children = joining.Member.of([Block(["p/0", "p/1"], pack([3, 4]), ["p", "p"])])
-    found = joining.sets([rows, children], ())
+    rows = join.JoinMember.of([Block(["p", "p/0"], pack([1, 2]))])
+    children = join.JoinMember.of([Block(["p/0", "p/1"], pack([3, 4]), ["p", "p"])])
+    found = join.sets([rows, children], ())
     assert [len(one.ids) for one in found if len(one.members) == 2] == [0]
-    assert sorted(map(joining.id_of, (i for one in found for i in one.ids))) == [
+    assert sorted(map(join.id_of, (i for one in found for i in one.ids))) == [
         *("p", "p/0", "p/0", "p/1")
     ]
-    again = joining.Member.of([Block(["p/1"], pack([5]), ["p"])])
-    both = joining.sets([children, again], ())[0]
-    whole = joining.whole([children, again], both, ("a", "b"))
+    again = join.JoinMember.of([Block(["p/1"], pack([5]), ["p"])])
+    both = join.sets([children, again], ())[0]
+    whole = join.whole([children, again], both, ("a", "b"))
     assert (whole.ids, whole.origins, list(whole.values)) == (["p/1"], ["p"], [{"a": 4, "b": 5}])
 
 

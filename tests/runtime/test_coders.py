@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmnotebook.runtime import coders
-from mmnotebook.runtime.data.elements import Key
+from mmnotebook.elements import coders
+from mmnotebook.elements.elements import Key
 
 CODER = coders.ElementCoder()
 DTYPES = [

@@ -16,10 +16,11 @@ from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
+from mmnotebook.beam import compiler
+from mmnotebook.elements import coders
 from mmnotebook.errors import MMError, ModelError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.runtime import coders, compiler
-from mmnotebook.runtime.running import measures
+from mmnotebook.running import measures
 from tests.runtime import toys
 
 TEXT = """

@@ -15,10 +15,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.runtime.answers import contents
-from mmnotebook.runtime.blocks.columns import Column, Objects
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data import objects
+from mmnotebook.beam.answers import contents
+from mmnotebook.elements.columns import Column, Objects
+from mmnotebook.elements.packing import pack
+from mmnotebook.sources import objects
 
 Point = namedtuple("Point", "x y")
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import events
-from mmnotebook.runtime.running.finishing import Finishing
-from mmnotebook.runtime.store import entries
+from mmnotebook.results.results import Result
+from mmnotebook.running.commit import Finishing
+from mmnotebook.state import events
+from mmnotebook.store import entries
 from tests.runtime import kernel_script
 from tests.runtime.kernel_script import Kernel
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
+from mmnotebook.results.results import Result
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mmnotebook as mm
-from mmnotebook.graph import fingerprint
+from mmnotebook.fingerprint import identity
 
 CACHED = "read from the cache"
 
@@ -51,8 +51,8 @@ def test_a_helper_that_is_pure_says_nothing_of_its_caller() -> None:
     def f(x: int) -> float:
         return x + helper() + random.random()
 
-    assert fingerprint.identity(f).digest is None
-    assert fingerprint.identity(mm.pure(f)).stated
+    assert identity.identity(f).digest is None
+    assert identity.identity(mm.pure(f)).stated
 
 
 def test_a_path_counts_by_its_content(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 import torch
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
+from mmnotebook.results.results import Result
 
 CACHED = "read from the cache"
 

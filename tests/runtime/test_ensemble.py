@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis.values import plain
-from mmnotebook.runtime import combining, joining
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.combining import COMBINE
+from mmnotebook.beam.lowering import combine, join
+from mmnotebook.beam.lowering.combine import COMBINE
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.packing import pack
+from mmnotebook.results.values import plain
 from tests.runtime import toys
 
 
@@ -28,34 +28,34 @@ def prediction(value: Any) -> PredictionResult:
 
 def test_vote_counts_labels_of_every_kind() -> None:
     outputs = {"a": prediction(np.int64(3)), "b": prediction(torch.tensor(3)), "c": prediction(4)}
-    assert combining.vote(outputs) == 3
+    assert combine.vote(outputs) == 3
 
 
 def test_a_tied_vote_goes_to_the_first() -> None:
-    assert combining.vote({"a": "cat", "b": "dog"}) == "cat"
-    assert combining.vote({"a": "dog", "b": "cat"}) == "dog"
+    assert combine.vote({"a": "cat", "b": "dog"}) == "cat"
+    assert combine.vote({"a": "dog", "b": "cat"}) == "dog"
 
 
 def test_vote_refuses_scores() -> None:
     with pytest.raises(TypeError, match=r"b gave 10 numbers.*argmax"):
-        combining.vote({"a": 1, "b": prediction(torch.zeros(10))})
+        combine.vote({"a": 1, "b": prediction(torch.zeros(10))})
 
 
 def test_mean_and_stack_take_arrays_tensors_and_numbers() -> None:
     outputs = {"b": prediction(np.array([3.0, 5.0])), "a": prediction(torch.tensor([1.0, 3.0]))}
-    assert combining.mean(outputs).tolist() == [2.0, 4.0]
-    assert combining.stack(outputs).tolist() == [[3.0, 5.0], [1.0, 3.0]]
-    assert combining.mean({"a": 1, "b": prediction(np.float32(2))}) == 1.5
+    assert combine.mean(outputs).tolist() == [2.0, 4.0]
+    assert combine.stack(outputs).tolist() == [[3.0, 5.0], [1.0, 3.0]]
+    assert combine.mean({"a": 1, "b": prediction(np.float32(2))}) == 1.5
 
 
 def test_mean_of_a_network_that_needs_more_than_floats() -> None:
     outputs = {"a": torch.tensor([1.0], dtype=torch.bfloat16), "b": torch.tensor([2.0])}
-    assert combining.mean(outputs).tolist() == [1.5]
+    assert combine.mean(outputs).tolist() == [1.5]
 
 
 def test_mean_refuses_outputs_of_two_shapes() -> None:
     with pytest.raises(ValueError, match="same shape"):
-        combining.mean({"a": np.zeros(3), "b": np.zeros(1)})
+        combine.mean({"a": np.zeros(3), "b": np.zeros(1)})
 
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
@@ -67,13 +67,13 @@ def test_none_is_no_output(kind: str) -> None:
 @pytest.mark.parametrize("label", ["cat", "3", {"label": "cat"}])
 def test_mean_refuses_what_is_no_number(label: Any) -> None:
     with pytest.raises(TypeError, match=r"mean takes numbers; b gave .*; use vote\(\)"):
-        combining.mean({"a": 1.0, "b": prediction(label)})
+        combine.mean({"a": 1.0, "b": prediction(label)})
 
 
 def test_stack_makes_no_text_of_a_number() -> None:
     with pytest.raises(TypeError, match=r"texts and numbers: a 1\.0 .*, b 'cat'"):
-        combining.stack({"a": 1.0, "b": "cat"})
-    assert combining.stack({"a": "dog", "b": "cat"}).tolist() == ["dog", "cat"]
+        combine.stack({"a": 1.0, "b": "cat"})
+    assert combine.stack({"a": "dog", "b": "cat"}).tolist() == ["dog", "cat"]
 
 
 @pytest.mark.parametrize("kind", ["mean", "stack"])
@@ -84,7 +84,7 @@ def test_outputs_of_two_shapes_are_named(kind: str) -> None:
 
 def test_vote_refuses_what_cannot_be_counted() -> None:
     with pytest.raises(TypeError, match=r"one label per model; b gave \['cat'\] \(list\)"):
-        combining.vote({"a": "cat", "b": ["cat"]})
+        combine.vote({"a": "cat", "b": ["cat"]})
 
 
 # By column as one at a time
@@ -170,15 +170,15 @@ def member(ids: list[str], at: int) -> list[Block]:
 
 @given(st.lists(st.lists(ID, max_size=6), min_size=2, max_size=3))
 def test_outputs_are_joined_by_id(given: list[list[str]]) -> None:
-    members = [joining.Member.of(member(ids, at)) for at, ids in enumerate(given)]
+    members = [join.JoinMember.of(member(ids, at)) for at, ids in enumerate(given)]
     twice = {name for ids in given for name in ids if ids.count(name) > 1}
     assert {name for one in members for name in one.twice} == twice
     names = [f"n{at}" for at in range(len(given))]
     joined = {
         key.id: value
-        for one in joining.sets(members, twice)
+        for one in join.sets(members, twice)
         if one.ids
-        for key, value in joining.whole(members, one, names).elements()
+        for key, value in join.whole(members, one, names).elements()
     }
     assert joined == {
         name: {f"n{at}": f"{name}{at}" for at, ids in enumerate(given) if name in ids}
@@ -188,8 +188,8 @@ def test_outputs_are_joined_by_id(given: list[list[str]]) -> None:
 
 
 def test_what_every_member_has_comes_first() -> None:
-    members = [joining.Member.of(member(ids, 0)) for ids in (["a", "b"], ["b"])]
-    found = joining.sets(members, ())
+    members = [join.JoinMember.of(member(ids, 0)) for ids in (["a", "b"], ["b"])]
+    found = join.sets(members, ())
     assert [(one.members, list(one.ids)) for one in found] == [((0, 1), ["b"]), ((0,), ["a"])]
 
 

@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.values import column, plain
+from mmnotebook.beam.compiler import compile_graph
+from mmnotebook.elements import routing
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import routing
-from mmnotebook.runtime.compiler import compile_graph
+from mmnotebook.results.results import Result
+from mmnotebook.results.values import column, plain
 from tests.runtime import toys
 from tests.runtime.alike import same
 

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mmnotebook as mm
+from mmnotebook.elements import frames
 from mmnotebook.errors import RunError
-from mmnotebook.runtime.data import cutting, frames, identity, readers, sources
+from mmnotebook.sources import cutting, identity, readers, sources
 
 
 def zst(data: bytes) -> bytes:

@@ -16,9 +16,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.runtime.blocks.columns import Numbers, Records
-from mmnotebook.runtime.blocks.packing import concat
-from mmnotebook.runtime.data import frames
+from mmnotebook.elements import frames
+from mmnotebook.elements.columns import Numbers, Records
+from mmnotebook.elements.packing import concat
 from tests.runtime.alike import same
 
 whole = st.integers(-100, 100)

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import mmnotebook as mm
-from mmnotebook.runtime.models import trying
+from mmnotebook.running import trial
 
 COUNT = 30
 
@@ -162,6 +162,6 @@ def test_by_key(lowering: str) -> None:
 
 def test_a_model_is_tried_with_a_row_as_it_is() -> None:
     frame = table()[["category", "Int64"]]
-    row = trying.first_row("d", frame)
-    assert trying.first_element("d", frame) == row[0] == frame.to_dict("records")[0]
-    assert "CategoricalDtype" in trying.try_model(Looks().fit(frame), row).output
+    row = trial.first_row("d", frame)
+    assert trial.first_element("d", frame) == row[0] == frame.to_dict("records")[0]
+    assert "CategoricalDtype" in trial.try_model(Looks().fit(frame), row).output

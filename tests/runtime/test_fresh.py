@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph
+from mmnotebook.results.results import Result
 
 
 def one_more(x: int) -> int:

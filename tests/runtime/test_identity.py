@@ -20,9 +20,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmnotebook import storage
 from mmnotebook.errors import RunError
-from mmnotebook.graph.fingerprint import Unknowable
-from mmnotebook.runtime.data import contents, identity, objects, sources, storage
+from mmnotebook.fingerprint import contents
+from mmnotebook.fingerprint.identity import Unknowable
+from mmnotebook.sources import identity, objects, sources
 from tests.runtime.alike import same
 
 
@@ -149,7 +151,7 @@ def test_a_class_of_the_users_is_known_and_what_reads_the_clock_is_not() -> None
 # Files
 
 
-def plan(path: Path, id_column: str | None = None) -> sources.Plan:
+def plan(path: Path, id_column: str | None = None) -> sources.SourcePlan:
     return sources.plan_path(str(path), id_column)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 import mmnotebook as mm
-from mmnotebook.runtime.data import images
+from mmnotebook.sources import images
 
 DEEP = np.arange(0, 65536, 4096, dtype=np.uint16).reshape(4, 4)
 SHARE = (DEEP / 65535).astype(np.float32)

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import mmnotebook as mm
-from mmnotebook.analysis import memory
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime import events
+from mmnotebook.results import memory
+from mmnotebook.state import events
 from tests.runtime.toys import Scale
 
 NAMES = list("abcdefgh")

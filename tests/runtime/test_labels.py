@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import mmnotebook as mm
-from mmnotebook.runtime import combining, confidence
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.labels import labeled
+from mmnotebook.beam.lowering import combine, confidence
+from mmnotebook.elements.packing import pack
+from mmnotebook.results.labels import labeled
 
 
 def one(label: Any, score: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def one(label: Any, score: Any) -> dict[str, Any]:
 def test_a_label_and_its_score(output: Any, expected: tuple[Any, float]) -> None:
     assert labeled(output) == expected
     assert confidence.of_column(pack([output, output])) == pytest.approx([expected[1]] * 2)
-    assert combining.vote({"a": output, "b": "other", "c": expected[0]}) == expected[0]
+    assert combine.vote({"a": output, "b": "other", "c": expected[0]}) == expected[0]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_score_that_is_no_confidence(score: float) -> None:
 def test_several_detections_are_no_vote() -> None:
     found = [{"label": "cat", "score": 0.9, "box": {}}]
     with pytest.raises(TypeError, match="one label per model; a gave"):
-        combining.vote({"a": found, "b": "cat"})
+        combine.vote({"a": found, "b": "cat"})
 
 
 class Classifier:

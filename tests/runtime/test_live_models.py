@@ -25,10 +25,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
+from mmnotebook import storage
 from mmnotebook.errors import ModelError
-from mmnotebook.graph.digests import installed
-from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models import holding
+from mmnotebook.fingerprint import installed
+from mmnotebook.model import held_files
 from tests.runtime import kernel_script
 
 ROWS = [np.array([1.0, 2.0], "f4"), np.array([3.0, 4.0], "f4")]
@@ -482,7 +482,7 @@ def test_a_folder_with_a_file_more(tmp_path: Path) -> None:
 def test_a_folder_that_is_too_big_is_never_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "_MOST_FILES", 1)
+    monkeypatch.setattr(held_files, "_MOST_FILES", 1)
     (tmp_path / "inner").mkdir()
     for name in "ab":
         (tmp_path / "inner" / f"{name}.txt").write_text("1")
@@ -495,7 +495,7 @@ def test_a_folder_that_is_too_big_is_never_trusted(
 def test_what_names_no_file(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").mkdir()
-    assert holding.paths({"text": text, "rows": [1, 2.0]}, np.zeros(3), torch.zeros(3)) == ()
+    assert held_files.paths({"text": text, "rows": [1, 2.0]}, np.zeros(3), torch.zeros(3)) == ()
 
 
 def test_texts_are_found_wherever_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -508,7 +508,7 @@ def test_texts_are_found_wherever_they_are(tmp_path: Path, monkeypatch: pytest.M
         return path + "e.txt" + Path("e.txt").read_text("utf-8")
 
     held = [("a.txt",), {"x": Path("b.txt")}, np.array(["c.txt"]), reads]
-    found = {Path(path).name for path in holding.paths(held)}
+    found = {Path(path).name for path in held_files.paths(held)}
     assert found == {"a.txt", "b.txt", "c.txt", "d.txt", "e.txt"}
 
 

@@ -13,9 +13,9 @@ import torch
 from apache_beam.ml.inference.base import PredictionResult
 
 import mmnotebook as mm
-from mmnotebook.analysis.metrics import quantile
+from mmnotebook.beam.inference.metering import Meter
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.metering import Meter
+from mmnotebook.results.metrics import quantile
 from tests.runtime import toys
 
 

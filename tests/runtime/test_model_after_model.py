@@ -12,9 +12,9 @@ from apache_beam.ml.inference.base import PredictionResult
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
-from mmnotebook.runtime.blocks.columns import Objects, Records, Tuples
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.inferences import bare, inferences
+from mmnotebook.beam.dofns.inferences import bare, inferences
+from mmnotebook.elements.columns import Objects, Records, Tuples
+from mmnotebook.elements.packing import pack
 from tests.runtime import toys
 
 X = [np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 0.0])]

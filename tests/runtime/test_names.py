@@ -475,13 +475,13 @@ def iter_free(rows: list[Any]) -> list[Any]:
 def _json(text: str) -> str:
     from mmnotebook.graph.models import registry
     from mmnotebook.graph.names import Names
-    from mmnotebook.graph.text import parse
+    from mmnotebook.notation.text import parse
 
     names = Names(registry, {"df": [], "f": two}, {})  # of the data nothing is known
     try:
         return parse(text, names).to_json()
     except GraphError:  # what a model cannot take is known of its own name
-        from mmnotebook.graph.editing import texts
+        from mmnotebook.editing import texts
 
         graph = texts.read(text, names).graph
         assert graph is not None

@@ -56,10 +56,10 @@ from sklearn.svm import SVC
 from sklearn.utils import shuffle
 
 import mmnotebook as mm
-from mmnotebook.graph.digests import origin
-from mmnotebook.runtime.observing import Observed, Record, notify, profile, within
-from mmnotebook.runtime.running import live
-from mmnotebook.runtime.tracking import Tracker
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.fingerprint import origin
+from mmnotebook.observing import Observed, Record, notify, profile, within
+from mmnotebook.state import live
 
 ROWS = np.random.default_rng(0).random((50, 4)).astype(np.float32)
 LABELS = (ROWS[:, 0] > 0.5).astype(int)
@@ -370,7 +370,7 @@ class TestFiles:
     def test_a_large_file_is_digested_at_the_end(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mmnotebook.runtime.observing.record.SMALL", 2)
+        monkeypatch.setattr("mmnotebook.observing.record.SMALL", 2)
         found = seen(lambda: (folder / "a.csv").read_text())
         assert found.files[str(folder / "a.csv")].startswith("content")
         assert not found.volatile

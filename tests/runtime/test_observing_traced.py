@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mmnotebook.runtime.observing import origins, paths
+from mmnotebook.observing import origins, paths
 
 SCRIPT = Path(__file__).with_name("observed_files.py")
 MARK = "/observed/"

@@ -13,12 +13,13 @@ import pytest
 import torch
 
 import mmnotebook as mm
+from mmnotebook.beam.lowering.combine import stack
+from mmnotebook.beam.lowering.functions import children
+from mmnotebook.elements import frames
+from mmnotebook.elements.elements import pick
 from mmnotebook.errors import RunError
-from mmnotebook.runtime.combining import stack
-from mmnotebook.runtime.data import frames, iterators, objects
-from mmnotebook.runtime.data.elements import pick
-from mmnotebook.runtime.models import inputs
-from mmnotebook.runtime.transforms import children
+from mmnotebook.model import inputs
+from mmnotebook.sources import iterators, objects
 
 
 class Box(NamedTuple):

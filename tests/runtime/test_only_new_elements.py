@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
+from mmnotebook.elements import block as blocks
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.blocks import block as blocks
-from mmnotebook.runtime.data import cutting
-from mmnotebook.runtime.running.handle import InterruptedRunError
+from mmnotebook.results.results import Result
+from mmnotebook.running.handle import InterruptedRunError
+from mmnotebook.sources import cutting
 from tests.runtime import kernel_script
 
 

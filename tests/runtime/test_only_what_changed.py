@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.graph.graph import Graph
+from mmnotebook.results.results import Result
 from tests.runtime import kernel_script, toys
 
 CACHED = "read from the cache"

@@ -18,10 +18,10 @@ from apache_beam.testing.util import assert_that, equal_to
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
+from mmnotebook.beam.inference.handlers import base_handler
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import Registry
-from mmnotebook.runtime.handlers import base_handler
-from mmnotebook.runtime.models import identity, patience
+from mmnotebook.model import identity, patience
 from tests.runtime import toys
 
 

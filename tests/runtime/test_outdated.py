@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmnotebook.runtime.store import eviction, folder
-from mmnotebook.runtime.store.store import Draft, Store
+from mmnotebook.store import eviction, folder
+from mmnotebook.store.store import Draft, Store
 
 LIMIT = 1 << 30
 
@@ -108,6 +108,6 @@ def test_what_cannot_be_removed_keeps_nobody_from_a_store(
         raise PermissionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmnotebook.runtime.store.outdated.shutil.rmtree", refused)
+        patch.setattr("mmnotebook.store.outdated.shutil.rmtree", refused)
         assert Store(tmp_path / "cache", LIMIT).notes == []
     assert inner.is_dir()

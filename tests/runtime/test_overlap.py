@@ -14,7 +14,7 @@ import torch
 
 import mmnotebook as mm
 from mmnotebook.errors import RunError
-from mmnotebook.runtime.data import overlap
+from mmnotebook.sources import overlap
 
 TEXT = "x,label\n1,a\n2,b\n"
 

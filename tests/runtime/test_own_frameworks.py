@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError, RunError
-from mmnotebook.runtime.models import frameworks, inputs
+from mmnotebook.model import frameworks, inputs
 from tests.runtime import toys
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]

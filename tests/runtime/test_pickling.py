@@ -17,7 +17,7 @@ from apache_beam.internal.cloudpickle import cloudpickle as beams
 from cloudpickle import cloudpickle as theirs
 
 import mmnotebook
-from mmnotebook.runtime import pickling
+from mmnotebook.elements import pickling
 from tests.runtime import kernel_script
 
 START = """

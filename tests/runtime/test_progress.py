@@ -16,10 +16,10 @@ import pytest
 import mmnotebook as mm
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import events
-from mmnotebook.runtime.running import handle, progress_display
-from mmnotebook.runtime.running.progress import Progress, follows
-from mmnotebook.runtime.running.progress_display import TerminalDisplay, after, during
+from mmnotebook.running import handle, progress_display
+from mmnotebook.running.progress import Progress, follows
+from mmnotebook.running.progress_display import TerminalDisplay, after, during
+from mmnotebook.state import events
 from tests.runtime import toys
 
 HOSTILE = "<script>&"

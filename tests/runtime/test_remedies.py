@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import mmnotebook as mm
+from mmnotebook.elements.user_code import is_raised
 from mmnotebook.errors import GraphError, ModelError, ResultError, RunError
-from mmnotebook.runtime.user_code import is_raised
 
 
 class Echo:
@@ -113,7 +113,7 @@ def test_commands_of_a_builder_say_what_is_allowed() -> None:
         builder.edit("add")
     with pytest.raises(GraphError, match=r"allowed: add, .*did you mean 'add'"):
         builder.edit("ad")
-    from mmnotebook.graph.editing import commands
+    from mmnotebook.editing import commands
 
     assert all(op in (mm.Builder.edit.__doc__ or "") for op in commands._COMMANDS)
     builder.edit("add", kind="vote")

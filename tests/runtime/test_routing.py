@@ -16,10 +16,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.runtime import routing
+from mmnotebook.elements import routing
 
 SCRIPT = """
-from mmnotebook.runtime.routing import arm, fraction
+from mmnotebook.elements.routing import arm, fraction
 arms = (("a", 0.9), ("b", 0.1))
 print("".join(arm(fraction(str(i), "mmnotebook"), arms) for i in range(20_000)))
 """

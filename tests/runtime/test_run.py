@@ -21,10 +21,11 @@ import torch
 from apache_beam.runners.interactive import interactive_environment
 
 import mmnotebook as mm
+from mmnotebook import storage
+from mmnotebook.beam import interactive
 from mmnotebook.errors import GraphError, ModelError, RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.running import interactive, live
+from mmnotebook.state import live
 from tests.runtime import toys
 
 

@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmnotebook.analysis.records import Failure
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data.elements import Key
-from mmnotebook.runtime.store import shards
-from mmnotebook.runtime.store.shards import Damaged
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Key
+from mmnotebook.elements.packing import pack
+from mmnotebook.results.records import Failure
+from mmnotebook.store import shards
+from mmnotebook.store.shards import Damaged
 
 BIG = 50_000
 RNG = np.random.default_rng(0)

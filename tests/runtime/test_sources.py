@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
 import mmnotebook as mm
+from mmnotebook.elements.columns import Arrays, Column, Numbers, Records, size_of
+from mmnotebook.elements.elements import Key
 from mmnotebook.errors import RunError
-from mmnotebook.runtime.blocks.columns import Arrays, Column, Numbers, Records, size_of
-from mmnotebook.runtime.data import cutting, objects, readers, sources
-from mmnotebook.runtime.data.elements import Key
-from mmnotebook.runtime.data.partial import Partial
+from mmnotebook.sources import cutting, objects, readers, sources
+from mmnotebook.sources.partial import Partial
 
 
 def read(value: Any, limit: int | None = None, id_column: str | None = None) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def read(value: Any, limit: int | None = None, id_column: str | None = None) -> 
     return found
 
 
-def files(plan: sources.Plan) -> dict[str, Any]:
+def files(plan: sources.SourcePlan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     count = 0
     for part in plan.parts():

@@ -23,21 +23,20 @@ from PIL import Image
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
-from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.results import Result
+from mmnotebook.elements.block import Block
 from mmnotebook.errors import MMError
-from mmnotebook.graph.fingerprint import NETWORK, Identity
-from mmnotebook.runtime import timed
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.models import probing
-from mmnotebook.runtime.observing import Record, outcome
-from mmnotebook.runtime.running import checking, sampling
-from mmnotebook.runtime.running.checking import Cost
-from mmnotebook.runtime.running.handle import InterruptedRunError
-from mmnotebook.runtime.running.measures import Measured
-from mmnotebook.runtime.store import entries, eviction
-from mmnotebook.runtime.store.cache import open_store
-from mmnotebook.runtime.store.store import Aside
+from mmnotebook.fingerprint.identity import NETWORK, Identity
+from mmnotebook.model import probes
+from mmnotebook.observing import Record, outcome
+from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.results.results import Result
+from mmnotebook.running import samples, spot_checks
+from mmnotebook.running.handle import InterruptedRunError
+from mmnotebook.running.measures import Measured
+from mmnotebook.running.spot_checks import CheckCost
+from mmnotebook.store import entries, eviction, timed
+from mmnotebook.store.cache import open_store
+from mmnotebook.store.store import Aside
 
 CACHED = "read from the cache"
 ROWS = 50
@@ -46,9 +45,9 @@ ROWS = 50
 @pytest.fixture(autouse=True)
 def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> None:
     """Every node that can be; what was learned in other tests does not count."""
-    monkeypatch.setattr(checking, "_costs", {})
-    monkeypatch.setattr(checking, "_last", {})
-    monkeypatch.setattr(probing, "SECONDS", 60.0)
+    monkeypatch.setattr(spot_checks, "_costs", {})
+    monkeypatch.setattr(spot_checks, "_last", {})
+    monkeypatch.setattr(probes, "SECONDS", 60.0)
     mm.cache.verify = "all"
 
 
@@ -124,7 +123,7 @@ class TestDifferences:
         said = Said(text, **names)
         assert said.values("str") == right
         why = said.result.why
-        assert why["data"] == CACHED and why[node].startswith(f"{checking.AGAIN} (element ")
+        assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
         assert why["str"] == (
             f"computed again: what was stored of {node} above it differed from what that gives now"
         )
@@ -153,7 +152,7 @@ class TestDifferences:
         falsify("lin", other)
         said = Said("rows | lin | map(label)", **names)
         assert said.values("label") == right and len(said.warned) == 1
-        assert said.result.why["lin"].startswith(checking.AGAIN)
+        assert said.result.why["lin"].startswith(spot_checks.AGAIN)
         assert counts() == (before[0] + 1, before[1] + 1)
 
     def test_other_nodes_with_its_function_are_checked_too(
@@ -182,8 +181,8 @@ class TestDifferences:
             def getrandbits(self, k: int) -> int:  # else what it samples hangs on `random`
                 return super().getrandbits(k)
 
-        check = checking.check
-        monkeypatch.setattr(checking, "check", lambda *given: check(*given, Dice()))
+        check = spot_checks.check
+        monkeypatch.setattr(spot_checks, "check", lambda *given: check(*given, Dice()))
         mm.cache.verify = "sample"
         before = counts()
         said = Said(text, **names)
@@ -463,7 +462,7 @@ class TestLeftOut:
         def broken(*_: Any) -> Any:
             raise OSError
 
-        monkeypatch.setattr(sampling, "choose", broken)
+        monkeypatch.setattr(samples, "choose", broken)
         assert self.checked("data | map(plus)", data=DATA, plus=plus) == 0
 
 
@@ -549,24 +548,24 @@ class TestCost:
         dice = random.Random(0)
         nodes = [(0.01, 10, 1e3), (1, 1000, 1e5), (60, 20, 1e4), (9, 9, 1e8)]
         for seconds, elements, size in nodes:
-            for known in (None, Cost(), Cost(2.0, 4)):
-                cost = checking.expected_cost(measured(seconds, elements), int(size), known)
-                chance = checking.probability(seconds, cost)
+            for known in (None, CheckCost(), CheckCost(2.0, 4)):
+                cost = spot_checks.expected_cost(measured(seconds, elements), int(size), known)
+                chance = spot_checks.probability(seconds, cost)
                 spent = sum(cost for _ in range(20_000) if dice.random() < chance)
                 assert 0 < chance <= 1
-                assert spent <= (checking.SHARE + 0.004) * 20_000 * max(seconds, 0.1)
-                assert chance * cost <= checking.SHARE * seconds * (1 + 1e-9)
+                assert spent <= (spot_checks.SHARE + 0.004) * 20_000 * max(seconds, 0.1)
+                assert chance * cost <= spot_checks.SHARE * seconds * (1 + 1e-9)
 
     def test_what_is_expected(self) -> None:
-        empty, cost = Cost(), checking.expected_cost
+        empty, cost = CheckCost(), spot_checks.expected_cost
         assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
         assert cost(measured(10, 2), 0, empty) > 10
         assert cost(measured(10, 1000, batches=10), 0, empty) > 1  # a whole batch
         assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
-        assert cost(measured(10, 1000), 0, Cost(6, 2)) == 3  # as it was before
+        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as it was before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
-        assert [checking.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
-        assert checking.probability(0.0, 0.01) == 0 and checking.probability(100, 0.01) == 1
+        assert [spot_checks.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
+        assert spot_checks.probability(0.0, 0.01) == 0 and spot_checks.probability(100, 0.01) == 1
 
     def test_real_checks_of_a_slow_step(self, monkeypatch: pytest.MonkeyPatch) -> None:
         mm.cache.verify = "sample"
@@ -577,7 +576,7 @@ class TestCost:
 
         names = {"data": DATA, "slow": slow}
         saved = Said("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
-        spent, check = [], checking.check
+        spent, check = [], spot_checks.check
 
         def clocked(*arguments: Any) -> Any:
             started = time.perf_counter()
@@ -586,13 +585,13 @@ class TestCost:
             finally:
                 spent.append(time.perf_counter() - started)
 
-        monkeypatch.setattr(checking, "check", clocked)
+        monkeypatch.setattr(spot_checks, "check", clocked)
         before, runs = mm.cache.checked, 60
         for _ in range(runs):
             Said("data | map(slow)", **names)
         assert len(spent) == runs and mm.cache.checked > before
         # A random number of checks: three standard deviations above what is expected.
-        most = checking.SHARE * saved * runs
+        most = spot_checks.SHARE * saved * runs
         made = mm.cache.checked - before
         assert sum(spent) <= most + 3 * (made**0.5) * max(spent)
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from mmnotebook.runtime.data import storage
+from mmnotebook import storage
 
 HOLD = """
 import sys
-from mmnotebook.runtime.data import storage
+from mmnotebook.sources import storage
 print(storage.session_folder(), flush=True)
 sys.stdin.readline()
 """
-MAKE = "from mmnotebook.runtime.data import storage; print(storage.session_folder())"
+MAKE = "from mmnotebook.sources import storage; print(storage.session_folder())"
 FORK = """
 import os, sys
-from mmnotebook.runtime.data import storage
+from mmnotebook.sources import storage
 parent = storage.new_folder("run")
 child = os.fork()
 if child == 0:

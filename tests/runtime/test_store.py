@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from mmnotebook.errors import StorageError
-from mmnotebook.runtime.store import entries, eviction, folder, shards
-from mmnotebook.runtime.store.entries import Entry
-from mmnotebook.runtime.store.shards import Damaged
-from mmnotebook.runtime.store.store import Aside, Store
+from mmnotebook.store import entries, eviction, folder, shards
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.shards import Damaged
+from mmnotebook.store.store import Aside, Store
 from tests.runtime.store_worker import PLENTY, commit, is_right, values, write
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from mmnotebook.errors import MMError, StorageError
-from mmnotebook.runtime.store import cache as module
-from mmnotebook.runtime.store import eviction
-from mmnotebook.runtime.store.cache import Cache, open_store
-from mmnotebook.runtime.store.entries import Entry
+from mmnotebook.store import cache as module
+from mmnotebook.store import eviction
+from mmnotebook.store.cache import Cache, open_store
+from mmnotebook.store.entries import Entry
 from tests.runtime.store_worker import ROOT
 
 
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_used(
 def test_looking_at_the_cache_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from mmnotebook.runtime.store.cache import cache\n"
+        "from mmnotebook.store.cache import cache\n"
         "cache.clear(), cache._repr_html_()\n"
         "print('torch' in sys.modules)"
     )

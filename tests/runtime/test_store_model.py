@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mmnotebook.runtime.store import entries, eviction
-from mmnotebook.runtime.store.entries import Entry
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.store import entries, eviction
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.store import Store
 
 IDENTITIES = st.sampled_from([*"abcdef"])
 KERNELS = st.integers(0, 1)

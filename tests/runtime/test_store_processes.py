@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mmnotebook.runtime.store import entries
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.store import entries
+from mmnotebook.store.store import Store
 from tests.runtime.store_worker import PLENTY, ROOT, Nursery, commit, is_right
 
 KILLS = int(os.environ.get("MMNOTEBOOK_KILLS", "5"))
@@ -146,7 +146,7 @@ def test_what_is_found_stays_whole_while_others_throw_away(
 FORK = r"""
 import os, sys
 from pathlib import Path
-from mmnotebook.runtime.store.store import Store
+from mmnotebook.store.store import Store
 from tests.runtime.store_worker import PLENTY, commit, is_right
 store = Store(Path(sys.argv[1]), PLENTY)
 entry, passing = commit(store, "5"), commit(store, "6", lasting=False)

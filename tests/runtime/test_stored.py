@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis import frames
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.columns import Same, Tuples
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data import stored
-from mmnotebook.runtime.data.stored import BlockElements, StoredElements
-from mmnotebook.runtime.store import entries, shards
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.columns import Same, Tuples
+from mmnotebook.elements.packing import pack
+from mmnotebook.results import frames
+from mmnotebook.running import stored
+from mmnotebook.running.stored import BlockElements, StoredElements
+from mmnotebook.store import entries, shards
 from tests.runtime.alike import same
 from tests.runtime.test_blocks import Pair, Point, alike
 from tests.unit.analysis_runs import RecordElements, record

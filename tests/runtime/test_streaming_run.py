@@ -19,9 +19,9 @@ from apache_beam.transforms.periodicsequence import PeriodicImpulse
 from apache_beam.transforms.window import SlidingWindows
 
 import mmnotebook as mm
+from mmnotebook.beam.streaming import recorded
 from mmnotebook.errors import RunError
 from mmnotebook.graph.names import role_of
-from mmnotebook.runtime.streaming import recorded
 from tests.runtime import streams, toys
 
 EVENTS = [(1, {"k": "a", "x": 1.0}), (11, {"k": "b", "x": 2.0}), (12, {"k": "c", "x": 3.0})]
@@ -169,7 +169,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_was_recorded() -> None:
 
 
 def streams_jobs() -> dict[str, Any]:
-    from mmnotebook.runtime.streaming import recording
+    from mmnotebook.beam.streaming import recording
 
     return recording._jobs
 

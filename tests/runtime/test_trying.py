@@ -16,11 +16,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
+from mmnotebook import storage
 from mmnotebook.errors import ModelError, RunError
 from mmnotebook.graph.models import Registry
-from mmnotebook.runtime.data import storage
-from mmnotebook.runtime.models.trying import Trial, first_element, short, try_model
-from mmnotebook.runtime.models.warm import warm
+from mmnotebook.model.loaded.warm import warm
+from mmnotebook.running.trial import Trial, first_element, short, try_model
 from tests.runtime import toys
 
 

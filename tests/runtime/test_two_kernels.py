@@ -15,7 +15,7 @@ NOTEBOOK = """
 import time
 import numpy as np
 import mmnotebook as mm
-from mmnotebook.runtime import events
+from mmnotebook.beam import events
 
 def first(x):
     time.sleep(0.002)

@@ -25,10 +25,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 import mmnotebook as mm
 from mmnotebook.errors import MMError, UnknownModelError
-from mmnotebook.runtime import events
-from mmnotebook.runtime.models.frameworks.torch_handler import TorchHandler
-from mmnotebook.runtime.models.warm import Loan, WarmModels
-from mmnotebook.runtime.models.weighing import weigh
+from mmnotebook.model.frameworks.torch_handler import TorchHandler
+from mmnotebook.model.loaded.warm import Loan, WarmModels
+from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.state import events
 
 MB = 1_000_000
 
@@ -384,7 +384,7 @@ MEASURED = """
 import gc, sys
 import numpy as np
 import mmnotebook as mm
-from mmnotebook.runtime.models.warm import warm, unload
+from mmnotebook.model.loaded.warm import warm, unload
 {model}
 spec = mm.register("m", model)
 size = {size}
@@ -402,7 +402,7 @@ sys.stdin.readline()
 """
 TORCH = {
     "model": "import torch; model = torch.nn.Sequential(*[torch.nn.Linear(160, 160) for _ in "
-    "range(2000)])\nfrom mmnotebook.runtime.models.frameworks.torch_handler import TorchHandler",
+    "range(2000)])\nfrom mmnotebook.model.frameworks.torch_handler import TorchHandler",
     "size": "2000 * 160 * 161 * 4",
     "load": "TorchHandler(spec).load_model",
 }
@@ -435,7 +435,7 @@ def test_unloading_gives_the_memory_back(parts: dict[str, str]) -> None:
 
 FORK = """
 import os, sys, threading, weakref
-from mmnotebook.runtime.models.warm import warm
+from mmnotebook.model.loaded.warm import warm
 
 warm.budget = "1GiB"
 loading, done = threading.Event(), threading.Event()

@@ -13,7 +13,8 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook import events
-from mmnotebook.runtime.running import live, warned
+from mmnotebook.running import warned
+from mmnotebook.state import live
 from tests.runtime import toys
 
 DATA = list(range(40))

@@ -21,12 +21,12 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
+from mmnotebook.beam.inference import handlers
+from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.packing import pack
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import registry
-from mmnotebook.runtime import handlers
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.inference import BlockHandler
 from tests.runtime import streams, toys
 
 

@@ -21,10 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmnotebook as mm
+from mmnotebook import storage
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
-from mmnotebook.runtime.blocks.block import Block
-from mmnotebook.runtime.blocks.packing import pack
-from mmnotebook.runtime.data import storage, writers
+from mmnotebook.sources import writers
 
 ENDINGS = ("csv", "jsonl", "parquet")
 BIG = 2**53 + 1
@@ -363,7 +364,7 @@ class TestFiles:
 
 
 def test_a_pipe_in_the_place_of_a_stored_file_is_damage(tmp_path: Path) -> None:
-    from mmnotebook.runtime.store import entries, shards
+    from mmnotebook.store import entries, shards
 
     os.mkfifo(tmp_path / entries.MANIFEST)
     os.mkfifo(tmp_path / "a.shard")

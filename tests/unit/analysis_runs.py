@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from apache_beam.ml.inference.base import PredictionResult
 
-from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure, bucket
-from mmnotebook.analysis.records import Failure, Machine
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.values import model_of, plain
 from mmnotebook.graph.graph import Graph, Group, Node
+from mmnotebook.results.metrics import ModelMeasure, NodeMeasure, bucket
+from mmnotebook.results.records import Failure, Machine
+from mmnotebook.results.results import Result
+from mmnotebook.results.values import model_of, plain
 
 
 class Record(NamedTuple):

@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mmnotebook.graph.editing import clips
-from mmnotebook.graph.editing.connecting import disconnected
-from mmnotebook.graph.editing.document import Document
-from mmnotebook.graph.editing.templates import TEMPLATES
+from mmnotebook.editing import clips
+from mmnotebook.editing.connecting import disconnected
+from mmnotebook.editing.document import Document
+from mmnotebook.editing.templates import TEMPLATES
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.steps import KINDS
+from mmnotebook.graph.kinds import KINDS
 from tests.unit.strategies import VALID, graphs, mutated, names, params, selects, several, texts
 
 kinds = st.sampled_from(sorted(KINDS))

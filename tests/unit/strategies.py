@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mmnotebook.graph import meeting
-from mmnotebook.graph.editing.texts import problems
+from mmnotebook.editing.texts import problems
 from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.kinds import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
 from mmnotebook.graph.names import Names
 from mmnotebook.graph.selecting import Drop
-from mmnotebook.graph.steps import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
+from mmnotebook.steps import branch_meetings
 
 # Names that mean something elsewhere in the notation, beside plain and unusual ones.
 PLAIN = ("a", "b", "c", "d", "rows", "mlp", "tree", "crop")
@@ -201,7 +201,7 @@ def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
 
 def meeting_only(graph: Graph) -> Graph:
     """The graph with one input left of each join that could never succeed."""
-    while never := {one.node for one in meeting.never(graph)}:
+    while never := {one.node for one in branch_meetings.never(graph)}:
         cut = (replace(n, inputs=n.inputs[:1]) if n.name in never else n for n in graph)
         graph = replace(graph, nodes=tuple(cut))
     return graph

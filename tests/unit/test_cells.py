@@ -21,7 +21,7 @@ from PIL import Image
 
 from mmnotebook.ui.inspector import pictures, static_view
 from mmnotebook.ui.inspector.cells import Cell, cell, folded
-from mmnotebook.ui.inspector.pages import Rows
+from mmnotebook.ui.inspector.pages import NodeRows
 
 
 def opened(shown: Cell) -> Image.Image:
@@ -235,7 +235,9 @@ def test_any_value_is_shown_and_nothing_in_it_is_html(values: list[Any], square:
         sent = json.dumps(shown.as_json(), allow_nan=False, ensure_ascii=False)
         assert sent.encode("utf-8")
         assert len(shown.text) <= 200 and "\n" not in shown.text
-    html = static_view.page(Rows(frame), Rows(frame[:0]), where=None, size=20, square=square)
+    html = static_view.page(
+        NodeRows(frame), NodeRows(frame[:0]), where=None, size=20, square=square
+    )
     assert html.encode("utf-8")
     page = Tags()
     page.feed(html)
@@ -248,7 +250,7 @@ def test_any_value_is_shown_and_nothing_in_it_is_html(values: list[Any], square:
 def test_text_is_escaped(text: str) -> None:
     frame = pd.DataFrame({"id": [text], text: [text], "error": [text]})
     failed = frame.assign(traceback=text)
-    html = static_view.page(Rows(frame), Rows(failed), where=None, size=20)
+    html = static_view.page(NodeRows(frame), NodeRows(failed), where=None, size=20)
     page = Tags()
     page.feed(html)
     assert page.tags <= DRAWN and "onerror" not in page.attributes

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont
 
-from mmnotebook.graph.drawing import html, svg
-from mmnotebook.graph.drawing_layout import place
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.text import parse
+from mmnotebook.notation.text import parse
+from mmnotebook.steps.drawing import html, svg
+from mmnotebook.steps.drawing_layout import place
 from tests.unit.strategies import graphs
 
 SVG = "{http://www.w3.org/2000/svg}"

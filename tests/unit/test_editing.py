@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from mmnotebook.editing import clips, placing, texts
+from mmnotebook.editing.commands import apply
+from mmnotebook.editing.document import SIZE, Document
+from mmnotebook.editing.history import LIMIT, History
+from mmnotebook.editing.templates import TEMPLATES
 from mmnotebook.errors import GraphError
-from mmnotebook.graph.editing import clips, placing, texts
-from mmnotebook.graph.editing.commands import apply
-from mmnotebook.graph.editing.document import SIZE, Document
-from mmnotebook.graph.editing.history import LIMIT, History
-from mmnotebook.graph.editing.templates import TEMPLATES
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.text import parse
-from mmnotebook.graph.validation import faults, problems
+from mmnotebook.notation.text import parse
+from mmnotebook.steps.validation import faults, problems
 
 SPLIT = 's = rows | split({"a": 0.5, "b": 0.5})\nx = s.a | mlp\ny = s.b | tree'
 JOINED = '[a, b] | vote()\n{"k": a, "b": b} | mean()\nboth = [a, b]'

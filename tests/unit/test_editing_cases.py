@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import mmnotebook
+from mmnotebook.editing import clips, commands
+from mmnotebook.editing.connecting import refusal
+from mmnotebook.editing.document import Document
 from mmnotebook.errors import GraphError
 from mmnotebook.graph import json_format
-from mmnotebook.graph.editing import clips, commands
-from mmnotebook.graph.editing.connecting import refusal
-from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.validation import faults
+from mmnotebook.steps.validation import faults
 
 CASES = Path(mmnotebook.__file__).parent / "ui" / "frontend" / "tests" / "cases"
 CONNECTIONS = json.loads((CASES / "connections.json").read_text(encoding="utf-8"))

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from mmnotebook.editing import texts
+from mmnotebook.editing.commands import apply
+from mmnotebook.editing.connecting import refusal
+from mmnotebook.editing.document import SIZE, Document, Place
+from mmnotebook.editing.history import History
 from mmnotebook.errors import GraphError
-from mmnotebook.graph.drawing import html, svg
-from mmnotebook.graph.editing import texts
-from mmnotebook.graph.editing.commands import apply
-from mmnotebook.graph.editing.connecting import refusal
-from mmnotebook.graph.editing.document import SIZE, Document, Place
-from mmnotebook.graph.editing.history import History
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.steps import KINDS
-from mmnotebook.graph.text import parse
-from mmnotebook.graph.validation import Gap, faults, problems
+from mmnotebook.graph.kinds import KINDS
+from mmnotebook.notation.text import parse
+from mmnotebook.steps.drawing import html, svg
+from mmnotebook.steps.validation import Gap, faults, problems
 from tests.unit.editing_strategies import commands, gapped, incomplete
 from tests.unit.strategies import bound_names, mutated, resolves, soup
 

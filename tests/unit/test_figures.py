@@ -10,7 +10,7 @@ import matplotlib
 import matplotlib.style
 import pytest
 
-from mmnotebook.ui.figures import plot_html
+from mmnotebook.ui.common.figures import plot_html
 
 HOSTILE = "<script>--></svg>&"
 

@@ -32,8 +32,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.graph.digests.reading import read
-from mmnotebook.graph.fingerprint import (
+from mmnotebook.fingerprint.identity import (
     Behind,
     Identity,
     Unknowable,
@@ -43,6 +42,7 @@ from mmnotebook.graph.fingerprint import (
     digest_of_settings,
     identities,
 )
+from mmnotebook.fingerprint.reading import read
 from mmnotebook.graph.graph import Graph, Input, Node
 from tests.unit.strategies import graphs
 
@@ -269,7 +269,7 @@ def test_the_index_and_the_names_of_a_frame_count() -> None:
 
 def test_cost_of_long_lists() -> None:
     """No object of its own is kept for each plain value: the whole list is written in one go."""
-    from mmnotebook.graph.digests.walk import Walk
+    from mmnotebook.fingerprint.walk import Walk
 
     walk = Walk()
     walk.token([[f"text {n}" for n in range(20_000)], list(map(float, range(20_000)))])
@@ -288,7 +288,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from mmnotebook.graph.fingerprint import digest
+from mmnotebook.fingerprint.identity import digest
 
 TABLE = {"a": {"x", "y", "z"}, "b": frozenset("lmnop")}
 
@@ -587,7 +587,7 @@ def test_modules_that_import_each_other(helpers: Callable[..., ModuleType]) -> N
 
 
 def test_installed_code_is_its_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mmnotebook.graph.digests import origin
+    from mmnotebook.fingerprint import origin
 
     text = "import numpy as np\ndef f(x): return np.mean(x)"
     before = f_of(text), digest(torch.nn.functional.relu)

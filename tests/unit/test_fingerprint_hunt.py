@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.fingerprint.identity import Unknowable, digest
 from tests.unit import hunting, hunting_libraries, hunting_objects
 from tests.unit.hunting import Edit
 
@@ -80,7 +80,7 @@ def test_a_call_leaves_the_digest_as_it_is(edit: Edit, folder: Path) -> None:
 
 PROCESS = """
 import sys, tempfile, warnings
-from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.fingerprint.identity import Unknowable, digest
 from pathlib import Path
 from tests.unit.test_fingerprint_hunt import CHANGES, SAME
 

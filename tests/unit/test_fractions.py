@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmnotebook.errors import GraphError
 from mmnotebook.graph.checks import fractions, is_weights
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.graph.text import parse
+from mmnotebook.notation.text import parse
 
 
 def refused(text: str) -> str:

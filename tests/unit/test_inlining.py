@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from mmnotebook.errors import GraphError
 from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.notation.phrases import reference
-from mmnotebook.graph.steps import KINDS
-from mmnotebook.graph.text import parse, pipeline, to_text
+from mmnotebook.notation.text import parse, pipeline, to_text
+from mmnotebook.steps.phrases import reference
 from tests.unit.strategies import bound_names, graphs, resolves, selects
 
 thorough = settings(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mmnotebook.analysis.inspection import inspect, trace
-from mmnotebook.analysis.records import Failure
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, ResultError
 from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.results.inspection import inspect, trace
+from mmnotebook.results.records import Failure
+from mmnotebook.results.results import Result
 from tests.unit.analysis_runs import MemoryStore, mirror_run, predicted, record, result_of
 
 outside = 3

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from mmnotebook.graph.digests import installed
-from mmnotebook.graph.fingerprint import Unknowable, digest
+from mmnotebook.fingerprint import installed
+from mmnotebook.fingerprint.identity import Unknowable, digest
 
 
 class Site:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mmnotebook.editing import texts
 from mmnotebook.errors import GraphError
-from mmnotebook.graph.editing import texts
-from mmnotebook.graph.text import parse
-from mmnotebook.graph.validation import Gap
+from mmnotebook.notation.text import parse
+from mmnotebook.steps.validation import Gap
 
 FORK = "c = xs | switch(way, ['big', 'small'])\nm = c.big | double\na = c.small | half\n"
 CHILDREN = "parts = xs | flat_map(cut)\nothers = xs | flat_map(cut)\n"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis import memory
 from mmnotebook.errors import ResultError
+from mmnotebook.results import memory
 
 MODELS = st.lists(st.sampled_from("abcdef"), max_size=60)
 

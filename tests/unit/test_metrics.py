@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.analysis.metrics import (
+from mmnotebook.results.metrics import (
     ACCURACY,
     FLOOR_MS,
     bucket,

@@ -228,3 +228,12 @@ def test_loading_the_extension_imports_neither_torch_nor_beam() -> None:
     imported = _imported_by(shell + "s.run_line_magic('load_ext', 'mmnotebook')")
     assert "mmnotebook" in imported
     assert imported.isdisjoint({"torch", "apache_beam", "pandas", "sklearn"})
+
+
+def test_the_citation_and_the_workflow_are_up_to_date() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    config = _setup()["metadata"]
+    assert (cited["version"], cited["license"]) == (config["version"], config["license_expression"])
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    commands = [step.get("run") for step in workflow["jobs"]["ci"]["steps"]]
+    assert ".ci/run" in commands

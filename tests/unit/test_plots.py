@@ -14,12 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mmnotebook.analysis import axes, plots
-from mmnotebook.analysis.metrics import ModelMeasure, bucket_ms
-from mmnotebook.analysis.records import Machine
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph
+from mmnotebook.results import axes, plots
+from mmnotebook.results.metrics import ModelMeasure, bucket_ms
+from mmnotebook.results.records import Machine
+from mmnotebook.results.results import Result
 from tests.unit.analysis_runs import MemoryStore, model_measure
 
 GB = 1_000_000_000

@@ -10,12 +10,12 @@ import pytest
 import torch
 from apache_beam.ml.inference.base import PredictionResult
 
-from mmnotebook.analysis.metrics import NodeMeasure
-from mmnotebook.analysis.records import Failure, Machine
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.tables import html_table, short
 from mmnotebook.errors import GraphError, RunError
 from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.results.metrics import NodeMeasure
+from mmnotebook.results.records import Failure, Machine
+from mmnotebook.results.results import Result
+from mmnotebook.results.tables import html_table, short
 from tests.unit.analysis_runs import (
     MemoryStore,
     Record,

@@ -14,12 +14,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import mmnotebook as mm
-from mmnotebook.analysis import axes, plots
-from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.records import Machine
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.results import axes, plots
+from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.results.records import Machine
+from mmnotebook.results.results import Result
 from tests.unit.analysis_runs import MemoryStore, mirror_graph, mirror_run, model_measure
 from tests.unit.test_plots import drawn, fleet, texts, words
 

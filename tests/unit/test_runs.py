@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from mmnotebook.analysis import comparing, runs
-from mmnotebook.analysis.metrics import ModelMeasure, NodeMeasure
-from mmnotebook.analysis.records import Machine
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.runs import KEPT, Run, RunList
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph, Group, Node
+from mmnotebook.results import compare, runs
+from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.results.records import Machine
+from mmnotebook.results.results import Result
+from mmnotebook.results.runs import KEPT, Run, RunList
 from tests.unit.analysis_runs import MemoryStore, mirror_graph, mirror_run, model_measure
 
 
@@ -175,8 +175,8 @@ def test_at_most_four_are_chosen() -> None:
 
 def test_the_table_is_that_of_the_result() -> None:
     result = mirror_run()
-    table = comparing.table(Run.of(result, 1))
-    known = [name for name in comparing.TITLES if name != comparing.RATE]
+    table = compare.table(Run.of(result, 1))
+    known = [name for name in compare.TITLES if name != compare.RATE]
     assert_frame_equal(table[known], result.models[known])
     assert list(table["calls"]) == ["in this run", "in this run"]
     assert table.at["mlp", "predictions_per_s"] == pytest.approx(3 / 3.3e-3, rel=0.01)
@@ -186,7 +186,7 @@ def test_values_and_ratios_side_by_side() -> None:
     graph = mirror_graph()
     slow = {"mlp": model_measure([2.0] * 200, parameter_bytes=300)}
     fast = {"mlp": model_measure([1.0] * 100, parameter_bytes=100), "tree": model_measure([5.0])}
-    frame = comparing.compare([run_of(graph, slow), run_of(graph, fast)])
+    frame = compare.compare([run_of(graph, slow), run_of(graph, fast)])
     assert list(frame.columns) == ["run 1", "run 2", "run 2 ÷ run 1"]
     ratio = frame["run 2 ÷ run 1"]
     assert ratio["mlp", "predictions"] == 0.5
@@ -195,21 +195,21 @@ def test_values_and_ratios_side_by_side() -> None:
     assert ratio["mlp", "parameter_bytes"] == pytest.approx(1 / 3)
     assert np.isnan(ratio["mlp", "failed"]) and frame.at[("mlp", "failed"), "run 1"] == 0
     assert frame.loc["tree", "run 1"].isna().all() and ratio["tree"].isna().all()
-    other = comparing.compare([run_of(graph, slow), run_of(graph, fast)], baseline=1)
+    other = compare.compare([run_of(graph, slow), run_of(graph, fast)], baseline=1)
     assert other["run 1 ÷ run 2"]["mlp", "predictions"] == 2
 
 
 @pytest.mark.parametrize("baseline", [-1, 1, "run 1", None])
 def test_a_baseline_that_is_no_run(baseline: Any) -> None:
     with pytest.raises(ResultError, match=rf"baseline={baseline!r}; allowed: 0 to 0"):
-        comparing.compare([mirror_run()], baseline)
+        compare.compare([mirror_run()], baseline)
 
 
 def test_one_to_four_results_are_compared() -> None:
     with pytest.raises(ResultError, match="0 runs; allowed: 1 to 4"):
-        comparing.compare([])
+        compare.compare([])
     with pytest.raises(ResultError, match="5 runs; allowed: 1 to 4"):
-        comparing.compare([mirror_run()] * 5)
+        compare.compare([mirror_run()] * 5)
     with pytest.raises(ResultError, match="not by DataFrame"):
         runs.runs_of([pd.DataFrame()])  # type: ignore[list-item]
 
@@ -217,27 +217,27 @@ def test_one_to_four_results_are_compared() -> None:
 def test_a_missing_figure_says_why() -> None:
     models = {"mlp": model_measure([1.0] * 29, load_ms=None, loads=0), "idle": model_measure()}
     run = Run.of(run_of(mirror_graph(), models), 1)
-    assert comparing.said(run, "mlp", "p99_ms") == "– (29 of 100)"
-    assert comparing.said(run, "mlp", "p95_ms") == "0.99"
-    assert comparing.said(run, "mlp", "load_ms") == "– (no load)"
-    assert comparing.said(run, "mlp", "device_bytes") == "– (not measured)"
+    assert compare.said(run, "mlp", "p99_ms") == "– (29 of 100)"
+    assert compare.said(run, "mlp", "p95_ms") == "0.99"
+    assert compare.said(run, "mlp", "load_ms") == "– (no load)"
+    assert compare.said(run, "mlp", "device_bytes") == "– (not measured)"
     for measure in ("p50_ms", "max_ms", "mean_batch", "predictions_per_s"):
-        assert comparing.said(run, "idle", measure) == "– (no calls)"
-    assert comparing.said(run, "gone", "p50_ms") == "– (not in this run)"
+        assert compare.said(run, "idle", measure) == "– (no calls)"
+    assert compare.said(run, "gone", "p50_ms") == "– (not in this run)"
 
 
 def test_what_is_from_the_cache_is_said() -> None:
     graph, models = mirror_graph(), {"mlp": model_measure([1.0]), "tree": model_measure([1.0])}
     cached = run_of(graph, models, cached=("rows", "mlp"))
-    table = comparing.table(Run.of(cached, 1))
+    table = compare.table(Run.of(cached, 1))
     assert list(table["calls"]) == ["from the cache", "in this run"]
     twice = replace(graph, nodes=(*graph.nodes, Node.make("m2", "model", ["rows"], model="mlp")))
     partly = Run.of(run_of(twice, models, cached=("mlp",)), 1)
-    assert comparing.where_from(partly, "mlp") == "some from the cache"
+    assert compare.where_from(partly, "mlp") == "some from the cache"
 
 
 def test_of_many_models_those_called_longest_are_drawn() -> None:
     models = {f"m{place}": model_measure([float(place + 1)]) for place in range(40)}
     run = Run.of(run_of(mirror_graph(), models), 1)
-    assert comparing.longest([run], 3) == ["m37", "m38", "m39"]
-    assert len(comparing.model_rows([run, run])) <= comparing.MOST_ROWS
+    assert compare.longest([run], 3) == ["m37", "m38", "m39"]
+    assert len(compare.model_rows([run, run])) <= compare.MOST_ROWS

@@ -21,7 +21,7 @@ from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
 from mmnotebook.graph.selecting import Drop
-from mmnotebook.graph.text import parse, pipeline, to_text
+from mmnotebook.notation.text import parse, pipeline, to_text
 from tests.unit.strategies import VALID, bound_names, graphs, mutated, resolves, soup
 
 thorough = settings(
@@ -687,7 +687,7 @@ def test_pipeline_sees_the_notebooks_variables_but_not_ipythons_own() -> None:
     code = """
         from IPython.core.interactiveshell import InteractiveShell
         from mmnotebook.graph.names import notebook_names
-        from mmnotebook.graph.text import pipeline
+        from mmnotebook.notation.text import pipeline
         shell = InteractiveShell.instance()
         shell.run_cell("rows = [1]\\ndef crop(v): return v")
         graph = pipeline("rows | crop | len")

@@ -17,8 +17,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.analysis.where import DEPTH, LENGTH, matching
 from mmnotebook.errors import ResultError
+from mmnotebook.results.where import DEPTH, LENGTH, matching
 
 
 def found(where: str, **columns: Any) -> list[int]:

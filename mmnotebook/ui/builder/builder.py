@@ -7,12 +7,12 @@ from typing import Any
 
 from ipywidgets import HBox, Layout, VBox
 
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, Problem, shown
 from mmnotebook.graph.graph import Graph
-from mmnotebook.graph.text import bound
+from mmnotebook.notation.text import bound
+from mmnotebook.results.results import Result
 from mmnotebook.ui.builder.studio import Studio
-from mmnotebook.ui.closing import discard
+from mmnotebook.ui.common.closing import discard
 
 _HINT = "(the visual builder; execute this cell to open it)"
 

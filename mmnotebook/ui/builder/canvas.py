@@ -6,7 +6,7 @@ from typing import Any
 
 import traitlets
 
-from mmnotebook.ui.bundle import BundledWidget
+from mmnotebook.ui.common.bundle import BundledWidget
 
 
 class Canvas(BundledWidget):

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from mmnotebook.editing import commands, placing, texts
+from mmnotebook.editing.document import Document, Edit
+from mmnotebook.editing.history import History
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.graph import shapes
-from mmnotebook.graph.editing import commands, placing, texts
-from mmnotebook.graph.editing.document import Document, Edit
-from mmnotebook.graph.editing.history import History
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.shapes import Shape
+from mmnotebook.steps import shapes
+from mmnotebook.steps.shapes import Shape
 from mmnotebook.ui.builder import scene
 
 Command = Mapping[str, Any]
@@ -180,6 +180,6 @@ def _of_data(value: Any) -> Shape:
     """The shape of the elements of data; files are looked into, which takes the runtime."""
     if not isinstance(value, (str, PurePath)):
         return shapes.of_data(value)
-    from mmnotebook.runtime.data import fields
+    from mmnotebook.sources import fields
 
     return fields.of_data(value)

@@ -99,7 +99,7 @@ _registered: dict[str, ModelSpec] = {}
 
 
 def _register(wanted: str, model: Any) -> str:
-    from mmnotebook.runtime.models.registration import register
+    from mmnotebook.model.registered.register import register
 
     free = (n for n in _names(wanted) if n not in registry or registry[n] is _registered.get(n))
     name = next(free)

@@ -14,7 +14,7 @@ from ipywidgets import HTML, Layout, Text
 from mmnotebook.errors import Problem
 from mmnotebook.graph import checks
 from mmnotebook.graph.graph import Node
-from mmnotebook.graph.steps import Param, StepKind
+from mmnotebook.graph.kinds import Param, StepKind
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import (
     ByEditor,
@@ -28,7 +28,7 @@ from mmnotebook.ui.builder.controls.editors import (
 )
 from mmnotebook.ui.builder.controls.fields import Context
 from mmnotebook.ui.builder.controls.inputs_editor import InputsEditor
-from mmnotebook.ui.builder.controls.parameter import Editor, Send, Values
+from mmnotebook.ui.builder.controls.parameter import ParameterEditor, Send, Values
 from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.rows import ArmsEditor, MappingEditor, WeightsEditor
 
@@ -36,22 +36,22 @@ Edit = Callable[[dict[str, Any]], "str | None"]
 _PAUSE = 1.5
 """Seconds without typing after which an edit is one of its own for undo."""
 _numbers = itertools.count(1)
-_BY_CHECK: dict[Any, type[Editor]] = {
+_BY_CHECK: dict[Any, type[ParameterEditor]] = {
     checks.is_fraction: NumberEditor,
     checks.is_count: CountEditor,
     checks.is_weights: WeightsEditor,
     checks.is_arms: ArmsEditor,
     checks.is_mapping: MappingEditor,
 }
-_BY_NAME: dict[str, type[Editor]] = {"by": ByEditor, "id": FieldEditor}
-_BY_ROLE: dict[str, type[Editor]] = {
+_BY_NAME: dict[str, type[ParameterEditor]] = {"by": ByEditor, "id": FieldEditor}
+_BY_ROLE: dict[str, type[ParameterEditor]] = {
     "model": NameEditor,
     "data": NameEditor,
     "function": FunctionEditor,
 }
 
 
-def editor_of(param: Param) -> type[Editor]:
+def editor_of(param: Param) -> type[ParameterEditor]:
     """The kind of editor that a parameter gets, by what its value is."""
     if param.check in _BY_CHECK:
         return _BY_CHECK[param.check]
@@ -62,9 +62,9 @@ def editor_of(param: Param) -> type[Editor]:
     return ChoiceEditor
 
 
-def editors_of(kind: StepKind, send: Send) -> dict[str, Editor]:
+def editors_of(kind: StepKind, send: Send) -> dict[str, ParameterEditor]:
     """An editor by the name of each parameter; a field and a function to go by have one."""
-    made: dict[str, Editor] = {}
+    made: dict[str, ParameterEditor] = {}
     for param in kind.params:
         if param.name == "by_function":
             made[param.name] = made["by"]
@@ -144,7 +144,7 @@ class NodeView(Quiet):
         else:
             first.reach()
 
-    def _configure(self, editor: Editor, values: Values) -> str | None:
+    def _configure(self, editor: ParameterEditor, values: Values) -> str | None:
         gesture = self._gestures.of(editor)
         command = {"op": "configure", "node": self.node, "params": values, "gesture": gesture}
         return self._edit(command)

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from mmnotebook.graph.editing.templates import TEMPLATES
+from mmnotebook.editing.templates import TEMPLATES
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls.fields import existing
 
 Json = dict[str, Any]

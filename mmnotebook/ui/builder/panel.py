@@ -10,16 +10,16 @@ from typing import Any
 
 from ipywidgets import HTML, BoundedFloatText, Dropdown, HBox, Layout, Text, VBox
 
+from mmnotebook.editing.document import Document
 from mmnotebook.errors import Problem, counted
 from mmnotebook.graph import checks
-from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.steps import KINDS
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, models_of
 from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
-from mmnotebook.ui.closing import discard
+from mmnotebook.ui.common.closing import discard
 
 _LISTED = 8
 _KEPT = 4

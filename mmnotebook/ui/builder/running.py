@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.runtime import caller
+from mmnotebook.results.results import Result
+from mmnotebook.state import caller
 from mmnotebook.ui.builder import status
 
 PACE = 0.15
@@ -82,7 +82,7 @@ class Runner:
         return not self.going
 
     def _run(self, graph: Graph, how: Mapping[str, Any]) -> None:
-        from mmnotebook.runtime.running.progress import Progress
+        from mmnotebook.running.progress import Progress
 
         progress = Progress()
         try:
@@ -93,8 +93,8 @@ class Runner:
             self._failed(graph, progress, MMError(one_line(error)))
 
     def _ran(self, graph: Graph, progress: Any, how: Mapping[str, Any]) -> None:
-        from mmnotebook.runtime import session
-        from mmnotebook.runtime.running.pace import Paced
+        from mmnotebook.running import session
+        from mmnotebook.running.pace import Paced
 
         paced = Paced(lambda: self._tell(status.during(graph, progress)), PACE)
 

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mmnotebook.editing.document import Document
 from mmnotebook.errors import Problem
-from mmnotebook.graph.editing.document import Document
 from mmnotebook.graph.graph import Node
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.steps import KINDS
-from mmnotebook.graph.wording import does
+from mmnotebook.steps.wording import does
 from mmnotebook.ui.builder.palette import origin_of, size_of
 
 Json = dict[str, Any]

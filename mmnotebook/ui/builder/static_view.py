@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.tables import html_table
 from mmnotebook.errors import Problem
-from mmnotebook.graph import drawing
 from mmnotebook.graph.graph import Graph
-from mmnotebook.ui.beside import style
+from mmnotebook.results.results import Result
+from mmnotebook.results.tables import html_table
+from mmnotebook.steps import drawing
+from mmnotebook.ui.common.beside import style
 
 _STYLE = style("mm-builder", "mm-static")
 _PRE = (
@@ -46,7 +46,7 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
 
 def _ran(result: Result) -> list[str]:
     """The tables of a run, and the plots of its models."""
-    from mmnotebook.analysis.runs import Run
+    from mmnotebook.results.runs import Run
     from mmnotebook.ui.dashboard import views
 
     nodes = result.nodes[["kind", "elements_in", "elements_out", "failed"]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mmnotebook.analysis.results import Result
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.runtime.running.progress import NodeProgress, Progress
+from mmnotebook.results.results import Result
+from mmnotebook.running.progress import NodeProgress, Progress
 
 Json = dict[str, Any]
 IDLE: Json = {"state": "idle", "line": "", "nodes": {}, "wires": []}

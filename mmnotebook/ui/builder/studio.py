@@ -8,12 +8,11 @@ from typing import Any
 
 from ipywidgets import Layout
 
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.ui.beside import StaticOutput
+from mmnotebook.results.results import Result
 from mmnotebook.ui.builder import cells, example, palette, scene, static_view, status
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
@@ -22,6 +21,7 @@ from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.running import Runner, said
 from mmnotebook.ui.builder.side import Side
 from mmnotebook.ui.builder.tables import Tables
+from mmnotebook.ui.common.beside import StaticOutput
 
 Command = Mapping[str, Any]
 NAME = "pipeline"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from ipywidgets import Layout, Tab
 
-import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError, RunError
+from mmnotebook.results import latest
+from mmnotebook.results.results import Result
 from mmnotebook.ui.dashboard import Dashboard
 from mmnotebook.ui.inspector import Inspector
 
@@ -32,7 +32,7 @@ class Tables:
 
     def __init__(self, go: Callable[[str], None]) -> None:
         self.result: Result | None = None
-        self._known = mm.last
+        self._known = latest.last()
         self._go = go
         self._lock = threading.Lock()
         self._shown: tuple[Inspector, Dashboard] | None = None
@@ -62,7 +62,7 @@ class Tables:
 
     def take_latest(self) -> None:
         """Put the metrics of a cell's own run beside those of the builder's."""
-        result = mm.last
+        result = latest.last()
         if result is not None and result is not self._known:
             self._known = result
             self.dashboard.add(result)

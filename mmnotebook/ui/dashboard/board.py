@@ -8,11 +8,11 @@ from typing import Any
 
 from ipywidgets import HTML, Checkbox, Label, Layout, Tab, ToggleButtons, VBox
 
-import mmnotebook as mm
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.runs import MOST_RUNS, Run, RunList
 from mmnotebook.errors import ResultError
-from mmnotebook.ui.beside import StaticOutput, style
+from mmnotebook.results import latest
+from mmnotebook.results.results import Result
+from mmnotebook.results.runs import MOST_RUNS, Run, RunList
+from mmnotebook.ui.common.beside import StaticOutput, style
 from mmnotebook.ui.dashboard import views
 
 _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
@@ -242,6 +242,6 @@ def dashboard(*results: Result) -> Dashboard:
     ResultError
         When one of them is no Result, or none is given and nothing has been run yet.
     """
-    if not results and mm.last is None:
+    if not results and latest.last() is None:
         raise ResultError("nothing has been run yet", remedy="mm.run(graph) runs one")
-    return Dashboard(*(results or (mm.last,)))
+    return Dashboard(*(results or (latest.last(),)))

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from mmnotebook.analysis import comparing, plots
-from mmnotebook.analysis.axes import height, in_bytes, in_digits, in_seconds, percentiles
-from mmnotebook.analysis.runs import Run
-from mmnotebook.analysis.tables import MISSING, text_table
-from mmnotebook.ui.figures import plot_html
+from mmnotebook.results import compare, plots
+from mmnotebook.results.axes import height, in_bytes, in_digits, in_seconds, percentiles
+from mmnotebook.results.runs import Run
+from mmnotebook.results.tables import MISSING, text_table
+from mmnotebook.ui.common.figures import plot_html
 
 Table = tuple[list[str], list[list[str]], list[bool]]
 """The columns' names, the rows, and of each column whether it stands at the right."""
@@ -32,11 +32,11 @@ _CACHED = (
 
 def models(runs: Sequence[Run], base: Run | None = None) -> Table:
     """One run's measures, a few models as columns and many as rows; several runs side by side."""
-    names = comparing.longest(runs, _MOST_MODELS * len(runs))
+    names = compare.longest(runs, _MOST_MODELS * len(runs))
     if len(runs) == 1:
         return _one_run(runs[0], names)
     base = runs[0] if base is None else base
-    ratios = comparing.compare(runs, runs.index(base))
+    ratios = compare.compare(runs, runs.index(base))
     head, right = ["model", "measure"], [False, False]
     for run in runs:
         head += [f"{run.name} (baseline)"] if run is base else [run.name, f"÷ {base.name}"]
@@ -44,10 +44,10 @@ def models(runs: Sequence[Run], base: Run | None = None) -> Table:
     rows = []
     for model in names:
         rows.append([model, "calls", *_calls(runs, model, base)])
-        for measure, title in comparing.TITLES.items():
+        for measure, title in compare.TITLES.items():
             cells = ["", title]
             for run in runs:
-                cells.append(comparing.said(run, model, measure))
+                cells.append(compare.said(run, model, measure))
                 if run is not base:
                     ratio = ratios.at[(model, measure), f"{run.name} ÷ {base.name}"]
                     cells.append(_ratio(ratio))
@@ -62,17 +62,17 @@ def _ratio(value: float) -> str:
 
 
 def _one_run(run: Run, names: Sequence[str]) -> Table:
-    head = ["model", "calls", *comparing.TITLES.values()]
+    head = ["model", "calls", *compare.TITLES.values()]
     rows = [
         [
             name,
-            comparing.where_from(run, name),
-            *(comparing.said(run, name, measure) for measure in comparing.TITLES),
+            compare.where_from(run, name),
+            *(compare.said(run, name, measure) for measure in compare.TITLES),
         ]
         for name in names
     ]
     if len(rows) > _WIDE:
-        return head, rows, [False, False, *[True] * len(comparing.TITLES)]
+        return head, rows, [False, False, *[True] * len(compare.TITLES)]
     turned = [list(cells) for cells in zip(head, *rows, strict=True)]
     return ["measure", *turned[0][1:]], turned[1:], [False, *[True] * len(rows)]
 
@@ -81,7 +81,7 @@ def _calls(runs: Sequence[Run], model: str, base: Run) -> list[str]:
     cells = []
     for run in runs:
         there = model in run.models
-        cells.append(comparing.where_from(run, model) if there else f"{MISSING} (not in this run)")
+        cells.append(compare.where_from(run, model) if there else f"{MISSING} (not in this run)")
         cells += [] if run is base else [""]
     return cells
 
@@ -90,7 +90,7 @@ def steps(runs: Sequence[Run]) -> Table:
     """A row per step with its seconds in each run."""
     head = ["step", "kind", *(run.name for run in runs)]
     rows = []
-    for step in comparing.steps_of(runs):
+    for step in compare.steps_of(runs):
         kind = next(run.nodes[step].kind for run in runs if step in run.nodes)
         rows.append([step, kind, *(_seconds(run, step) for run in runs)])
     return head, rows, [False, False, *[True] * len(runs)]
@@ -162,7 +162,7 @@ def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
     """The table of the models, with what its dashes and its figures from the cache mean."""
     if not runs:
         return _paragraph(_NONE)
-    there = comparing.models_of(runs)
+    there = compare.models_of(runs)
     if not there:
         return _paragraph(plots.NO_MODELS)
     table = models(runs, base)
@@ -181,18 +181,18 @@ def _too_few(calls: str, takes: str) -> str:
 
 
 def latency_html(runs: Sequence[Run]) -> str:
-    rows = comparing.model_rows(runs) if runs else {}
+    rows = compare.model_rows(runs) if runs else {}
     said = [f"{model} in {run.name}: {_latency(run, model)}" for run, model in rows.values()]
     return _picture(plots.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
 
 
 def _latency(run: Run, model: str) -> str:
     buckets = run.models[model].buckets
-    return comparing.cached_note(run, model) + (percentiles(buckets) if buckets else "no calls")
+    return compare.cached_note(run, model) + (percentiles(buckets) if buckets else "no calls")
 
 
 def memory_html(runs: Sequence[Run]) -> str:
-    rows = comparing.model_rows(runs) if runs else {}
+    rows = compare.model_rows(runs) if runs else {}
     said = [f"{model} in {run.name}: {_memory(run, model)}" for run, model in rows.values()]
     return _picture(plots.memory_of_runs, runs, len(rows), 3, "Memory", said)
 
@@ -209,9 +209,9 @@ def _memory(run: Run, model: str) -> str:
 def steps_html(runs: Sequence[Run]) -> str:
     if not runs:
         return _paragraph(_NONE)
-    names = comparing.longest_steps(runs)
+    names = compare.longest_steps(runs)
     said = [f"{name} in {run.name}: {_seconds(run, name)}" for name in names for run in runs]
-    rows = comparing.time_rows(runs)
+    rows = compare.time_rows(runs)
     return _picture(plots.time_of_runs, runs, rows, 1, "Time per step", said) + html(steps(runs))
 
 
@@ -241,7 +241,7 @@ def text(runs: Sequence[Run], base: Run | None = None) -> str:
     if not runs:
         return "no runs yet"
     lines = [f"{run} · {changes(run)}" for run in runs]
-    if not comparing.models_of(runs):
+    if not compare.models_of(runs):
         return "\n".join([*lines, plots.NO_MODELS])
     names, rows, right = models(runs, base)
     cells = [names, *rows]

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmnotebook.analysis.tables import MISSING, brief, short
-from mmnotebook.analysis.values import array, is_prediction, plain
+from mmnotebook.results.tables import MISSING, brief, short
+from mmnotebook.results.values import array, is_prediction, plain
 from mmnotebook.ui.inspector import pictures
 from mmnotebook.ui.inspector.pictures import Array
 

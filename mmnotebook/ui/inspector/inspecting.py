@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from mmnotebook.analysis import inspection
-from mmnotebook.analysis.inspection import failures
-from mmnotebook.analysis.results import Result
-from mmnotebook.analysis.tables import short
 from mmnotebook.here import has_kernel
+from mmnotebook.results import inspection
+from mmnotebook.results.inspection import failures
+from mmnotebook.results.results import Result
+from mmnotebook.results.tables import short
 
 ALIVE = 32
 """Inspectors that stay alive, the latest: which of them a page still shows, Python cannot know."""
@@ -54,9 +54,12 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             html: str | None = super()._repr_html_()
             return html
         from mmnotebook.ui.inspector import static_view
-        from mmnotebook.ui.inspector.pages import Rows
+        from mmnotebook.ui.inspector.pages import NodeRows
 
-        rows, failed = Rows(asked.result[asked.node]), Rows(failures(asked.result, asked.node))
+        rows, failed = (
+            NodeRows(asked.result[asked.node]),
+            NodeRows(failures(asked.result, asked.node)),
+        )
         return static_view.page(rows, failed, where=asked.where, size=asked.n)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             raise NotImplementedError  # IPython goes on to the other ways
         from IPython.display import display
 
-        from mmnotebook.ui.beside import show_live
+        from mmnotebook.ui.common.beside import show_live
         from mmnotebook.ui.inspector.static_view import STYLE
 
         show_live(widget)
@@ -90,7 +93,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         asked = self._asked
         if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
-        from mmnotebook.ui.closing import discard
+        from mmnotebook.ui.common.closing import discard
         from mmnotebook.ui.inspector.widget import Inspector
 
         shown = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)

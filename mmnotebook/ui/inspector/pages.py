@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from mmnotebook.analysis.tables import short
-from mmnotebook.analysis.values import plain
-from mmnotebook.analysis.where import matching, renamed
+from mmnotebook.results.tables import short
+from mmnotebook.results.values import plain
+from mmnotebook.results.where import matching, renamed
 from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
 _COLUMNS = 100  # shown at most; the middle ones of more are left out
@@ -53,7 +53,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Column:
+class ShownColumn:
     """A column that is shown: its place in the frame, its name, and whether it has numbers."""
 
     place: int
@@ -61,7 +61,7 @@ class Column:
     numeric: bool
 
 
-class Rows:
+class NodeRows:
     """The rows of a node, or of its failures.
 
     Parameters
@@ -78,13 +78,15 @@ class Rows:
         return len(self.frame)
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[ShownColumn, ...]:
         """The columns that are shown."""
         count = self.frame.shape[1]
         half = _COLUMNS // 2
         shown = range(count) if count <= _COLUMNS else [*range(half), *range(count - half, count)]
         return tuple(
-            Column(place, line(str(self.frame.columns[place])), _is_numeric(self._values(place)))
+            ShownColumn(
+                place, line(str(self.frame.columns[place])), _is_numeric(self._values(place))
+            )
             for place in shown
         )
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, Text, ToggleButton, VBox
 
 from mmnotebook.errors import ResultError
-from mmnotebook.ui.inspector.pages import Places, Query, Rows
+from mmnotebook.ui.inspector.pages import NodeRows, Places, Query
 from mmnotebook.ui.inspector.table import Table
 
 _LIVE = 20_000  # rows; more are not searched with every key
@@ -48,7 +48,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         self._lock = threading.RLock()
         self._opened, self._size = opened, size
-        self._rows = Rows(pd.DataFrame({"id": []}))
+        self._rows = NodeRows(pd.DataFrame({"id": []}))
         self._query, self._marked = Query(where=where), ""
         self._shown: list[int] = []
         self.table = Table(label=label, opens="Show its way through the graph")
@@ -85,7 +85,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
             alike = [*map(str, frame.columns)] == [*map(str, self._rows.frame.columns)]
             query = replace(self._query, start=0) if keep else Query()
             self._query = query if alike else replace(query, sort=None)
-            self._rows = Rows(frame)
+            self._rows = NodeRows(frame)
             self.search.continuous_update = len(frame) <= _LIVE
             self.search.value, self.where.value = query.search, query.where
             self._draw()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from mmnotebook.analysis.tables import html_table
-from mmnotebook.ui.beside import style
+from mmnotebook.results.tables import html_table
+from mmnotebook.ui.common.beside import style
 from mmnotebook.ui.inspector.cells import Cell
-from mmnotebook.ui.inspector.pages import Column, Places, Query, Rows
+from mmnotebook.ui.inspector.pages import NodeRows, Places, Query, ShownColumn
 
 MOST = 100
 """Rows of a page, at most."""
@@ -26,7 +26,9 @@ _PRE = (
 )
 
 
-def page(rows: Rows, failed: Rows, *, where: str | None, size: int, square: bool = False) -> str:
+def page(
+    rows: NodeRows, failed: NodeRows, *, where: str | None, size: int, square: bool = False
+) -> str:
     """The first rows of a node with their pictures, and its first failures if there are any."""
     found = rows.found(Query(where=where or ""))
     shown = found[: min(size, MOST)].tolist()
@@ -37,14 +39,14 @@ def page(rows: Rows, failed: Rows, *, where: str | None, size: int, square: bool
     return f'<div class="mm-inspect">{"".join(parts)}</div>'
 
 
-def _count(rows: Rows, found: Places, shown: Sequence[int]) -> str:
+def _count(rows: NodeRows, found: Places, shown: Sequence[int]) -> str:
     text = f"{len(shown):,} of {len(found):,} rows"
     if len(found) < len(rows):
         text += f" that match, {len(rows):,} in all"
     return f'<div style="opacity:.75">{text}</div>'
 
 
-def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
+def _table(columns: Sequence[ShownColumn], rows: Iterable[Sequence[Cell]]) -> str:
     sides = ["right" if column.numeric else "left" for column in columns]
     head = "".join(
         f'<th style="{_PAD}{side}">{escape(column.name)}</th>'

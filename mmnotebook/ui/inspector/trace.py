@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
-from mmnotebook.analysis.inspection import trace
-from mmnotebook.analysis.results import Result
+from mmnotebook.results.inspection import trace
+from mmnotebook.results.results import Result
 from mmnotebook.ui.inspector.cells import Cell, cell, folded
 from mmnotebook.ui.inspector.table import Table
 

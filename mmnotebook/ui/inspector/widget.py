@@ -11,11 +11,11 @@ import pandas as pd
 import traitlets
 from ipywidgets import HTML, Dropdown, HBox, Layout, Tab, VBox
 
-from mmnotebook.analysis.inspection import failures, members
-from mmnotebook.analysis.results import Result
 from mmnotebook.errors import MMError
+from mmnotebook.results.inspection import failures, members
+from mmnotebook.results.results import Result
 from mmnotebook.ui.inspector import static_view
-from mmnotebook.ui.inspector.pages import Rows
+from mmnotebook.ui.inspector.pages import NodeRows
 from mmnotebook.ui.inspector.panes import Pane
 from mmnotebook.ui.inspector.trace import Trace
 
@@ -201,7 +201,10 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """`text/html` and `text/plain` of the first rows, as they read without a kernel."""
         if self._result is None or self.node is None:
             return {"text/plain": _NOTHING, "text/html": f"<div>{_NOTHING}</div>"}
-        rows, failed = Rows(self._result[self.node]), Rows(failures(self._result, self.node))
+        rows, failed = (
+            NodeRows(self._result[self.node]),
+            NodeRows(failures(self._result, self.node)),
+        )
         plain = f"{self.node}: {len(rows):,} elements, {len(failed):,} failed"
         html = static_view.page(rows, failed, where=None, size=self._size)
         return {"text/plain": plain, "text/html": f"<div>{escape(plain)}</div>{html}"}

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
-from mmnotebook.analysis.values import plain
+from mmnotebook.results.values import plain
 
 WIDTH = 4
 RNG = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.models import frameworks
+from mmnotebook.model import frameworks
 from tests.runtime import toys
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "good", "film"]

@@ -10,7 +10,7 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.models import frameworks
+from mmnotebook.model import frameworks
 
 
 @pytest.fixture

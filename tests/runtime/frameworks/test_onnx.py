@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, ModelError
-from mmnotebook.runtime.models import frameworks
-from mmnotebook.runtime.models.frameworks import onnx_session, onnx_weights
+from mmnotebook.model import frameworks
+from mmnotebook.model.frameworks import onnx_session, onnx_weights
 
 WEIGHTS = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
 

@@ -91,12 +91,12 @@ def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Endpoint]]:
     module.__dict__.update(init=lambda **given: None, Endpoint=Endpoint)
     monkeypatch.setitem(sys.modules, "google.cloud.aiplatform", module)
     monkeypatch.setattr(google.cloud, "aiplatform", module, raising=False)
-    for name in ("mmnotebook.runtime.models.frameworks.remote_handler", "vertex_ai_inference"):
+    for name in ("mmnotebook.model.frameworks.remote_handler", "vertex_ai_inference"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     # Beam waits for seconds when requests fail.
     monkeypatch.setattr(ReactiveThrottler, "throttle", lambda self: None)
     yield Endpoint
-    sys.modules.pop("mmnotebook.runtime.models.frameworks.remote_handler", None)
+    sys.modules.pop("mmnotebook.model.frameworks.remote_handler", None)
     sys.modules.pop("apache_beam.ml.inference.vertex_ai_inference", None)
 
 

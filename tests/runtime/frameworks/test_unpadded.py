@@ -15,7 +15,7 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.models.frameworks.huggingface_batching import unpadded
+from mmnotebook.model.frameworks.huggingface_batching import unpadded
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "good", "film", "story", "."]
 SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}

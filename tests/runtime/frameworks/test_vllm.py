@@ -11,8 +11,8 @@ import pytest
 from apache_beam.ml.inference import vllm_inference
 
 import mmnotebook as mm
+from mmnotebook.beam.inference.handlers import base_handler
 from mmnotebook.errors import ModelError
-from mmnotebook.runtime.handlers import base_handler
 
 
 class Response:

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 import mmnotebook as mm
-from mmnotebook.analysis.results import Result
 from mmnotebook.graph.models import registry
+from mmnotebook.results.results import Result
 from tests.runtime.hunt.agreement import agree, is_plain, plain
 from tests.runtime.hunt.cells import Helpers
 from tests.runtime.hunt.edit import Edit

@@ -8,13 +8,13 @@ from typing import Any
 from ipywidgets import Combobox, Dropdown, FloatSlider, Layout, Text
 
 from mmnotebook.errors import nearest
-from mmnotebook.graph import checks, steps
-from mmnotebook.graph.steps import Param
+from mmnotebook.graph import checks, kinds
+from mmnotebook.graph.kinds import Param
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, Wrong
-from mmnotebook.ui.builder.controls.parameter import WORDS, Editor, One, Values
+from mmnotebook.ui.builder.controls.parameter import WORDS, One, ParameterEditor, Values
 
-_CHOICES: tuple[Any, ...] = (*steps.MISSING, *steps.LOWERINGS, *steps.IMAGE_MODES, True, False)
+_CHOICES: tuple[Any, ...] = (*kinds.MISSING, *kinds.LOWERINGS, *kinds.IMAGE_MODES, True, False)
 _NOTHING = ""
 
 
@@ -145,7 +145,7 @@ class NameEditor(One):
         return self.choice.value or None
 
 
-class ByEditor(Editor):
+class ByEditor(ParameterEditor):
     """What elements go by: a field, or a function of the value."""
 
     _FIELD, _FUNCTION = "a field", "a function"

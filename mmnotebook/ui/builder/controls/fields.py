@@ -11,9 +11,9 @@ from types import FunctionType
 from typing import Any
 
 from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.kinds import names_of
 from mmnotebook.graph.names import Names, is_a, role_of
 from mmnotebook.graph.selecting import Drop, Select
-from mmnotebook.graph.steps import names_of
 
 _PASSING = ("filter", "split", "switch")
 """The steps that give what they take."""

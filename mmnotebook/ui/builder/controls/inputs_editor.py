@@ -10,13 +10,13 @@ from ipywidgets import HTML, Combobox, Dropdown, HBox, Layout, Text, VBox
 
 from mmnotebook.graph import selecting
 from mmnotebook.graph.graph import Input
-from mmnotebook.graph.steps import KINDS
+from mmnotebook.graph.kinds import KINDS
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
 from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.style import button, put, show_if
-from mmnotebook.ui.closing import discard
+from mmnotebook.ui.common.closing import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 End = tuple[str, str | None] | tuple[str, str | None, str]

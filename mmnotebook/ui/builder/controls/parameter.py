@@ -7,20 +7,20 @@ from typing import Any
 
 from ipywidgets import Layout
 
-from mmnotebook.graph import checks, steps
-from mmnotebook.graph.steps import Param
+from mmnotebook.graph import checks, kinds
+from mmnotebook.graph.kinds import Param
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, Wrong
 from mmnotebook.ui.builder.controls.quiet import Quiet
 
 Values = dict[str, Any]
-Send = Callable[["Editor", Values], "str | None"]
+Send = Callable[["ParameterEditor", Values], "str | None"]
 """Gives the values of an editor on; what stands against them, in words."""
 
 WORDS = {True: "yes", False: "no"}
 
 
-class Editor(Quiet):
+class ParameterEditor(Quiet):
     """Controls for a value, or several that take each other's place, and what is wrong with it.
 
     Nothing is sent until it is valid; what is being typed stays while the value in the document
@@ -130,14 +130,14 @@ def _fits(param: Param, value: Any) -> bool:
 
 def canonical(param: Param, value: Any) -> Any:
     """A value in the form in which a node holds it; None for one that says the default."""
-    value = steps.frozen(value)
+    value = kinds.frozen(value)
     if param.check is checks.is_mapping:
         value = checks.once_each(value)
     same = type(value) is type(param.default) and value == param.default
     return None if same and not param.required else value
 
 
-class One(Editor):
+class One(ParameterEditor):
     """An editor of one parameter."""
 
     @property

@@ -9,11 +9,11 @@ from typing import Any
 from ipywidgets import Accordion, Combobox, Dropdown, Layout, Text, VBox
 
 from mmnotebook.errors import MMError
-from mmnotebook.runtime.models import settings
-from mmnotebook.ui import arguments
+from mmnotebook.model import settings
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Wrong
+from mmnotebook.ui.common import arguments
 
 BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
 BLOCKS, ELEMENT = "by blocks, of a remote model by element", "by element: only new ones are asked"

@@ -13,8 +13,7 @@ from ipywidgets import Combobox, Dropdown, Layout, Text, VBox
 from mmnotebook.errors import MMError, nearest, one_line
 from mmnotebook.graph.checks import is_count
 from mmnotebook.graph.models import registry
-from mmnotebook.runtime.models import frameworks, settings
-from mmnotebook.ui import arguments
+from mmnotebook.model import frameworks, settings
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import choose, offer
 from mmnotebook.ui.builder.controls.fields import (
@@ -28,6 +27,7 @@ from mmnotebook.ui.builder.controls.fields import (
     record_fields,
 )
 from mmnotebook.ui.builder.form import call_fields
+from mmnotebook.ui.common import arguments
 
 CAN_RUN_CODE = (".pkl", ".pickle", ".joblib", ".pt2")
 _TRUST = "Such a file can run code when it is loaded: register those that you trust."

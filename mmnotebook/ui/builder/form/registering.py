@@ -12,14 +12,14 @@ from ipywidgets import HTML, HBox, Layout, VBox
 from mmnotebook.errors import MMError, one_line
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names
-from mmnotebook.runtime import caller
+from mmnotebook.state import caller
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Wrong
 from mmnotebook.ui.builder.form.example_fields import ExampleFields
 from mmnotebook.ui.builder.form.model_fields import ModelFields
 
 if TYPE_CHECKING:
-    from mmnotebook.runtime.models.trying import Trial
+    from mmnotebook.running.trial import Trial
 
 _NOTHING_YET = "Nothing is loaded before you press a button."
 
@@ -142,7 +142,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._changed()
 
     def _trial(self) -> Callable[[], str]:
-        from mmnotebook.runtime.models import trying
+        from mmnotebook.running import trial as trying
 
         target, options, chosen = self.fields.target(), self.fields.options(), self.example
         name, data = self.fields.name.value.strip(), chosen.data.value
@@ -156,7 +156,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return work
 
     def _registration(self) -> Callable[[], str]:
-        from mmnotebook.runtime.models.registration import register
+        from mmnotebook.model.registered.register import register
 
         name, target = self.fields.name.value.strip(), self.fields.target()
         options = self.fields.options()

@@ -1,0 +1,127 @@
+"""Graph -> {node name: PCollection}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import apache_beam as beam
+
+from mmnotebook import storage
+from mmnotebook.beam.assemble import assemble
+from mmnotebook.beam.lowering.sources import Stored
+from mmnotebook.beam.prepare import prepare
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.coders import Element
+from mmnotebook.elements.elements import Key
+from mmnotebook.errors import RunError, shown
+from mmnotebook.graph.graph import Graph
+from mmnotebook.model.registered import refreshing
+from mmnotebook.results.records import Failure
+from mmnotebook.sources import objects
+from mmnotebook.store import shards
+
+
+class Compiled(Mapping[str, "beam.PCollection[Any]"]):
+    """The PCollection of every node by its name; `failed` holds all failures of the graph.
+
+    A node's elements are (key, value) pairs: the key holds the element's id, the value is what the
+    next step's function is given; for a model, Beam's `PredictionResult`.
+    """
+
+    def __init__(self, blocks: Mapping[str, beam.PCollection[Any]]) -> None:
+        self._blocks = dict(blocks)
+        self._elements: dict[str, beam.PCollection[Any]] = {}
+
+    def __getitem__(self, name: str) -> beam.PCollection[Any]:
+        # Nodes work on blocks; a node's single elements are made when they are asked for.
+        if name not in self._elements:
+            step = beam.FlatMap(_elements).with_output_types(Element)
+            self._elements[name] = self._blocks[name] | f"{name}: elements" >> step
+        return self._elements[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __repr__(self) -> str:
+        return f"PCollections of {', '.join(self._blocks)}; of failures: .failed"
+
+    @cached_property
+    def failed(self) -> beam.PCollection[Any]:
+        """A `Failure` for each element that failed in any node."""
+        step = beam.FlatMap(_failures).with_output_types(Element)
+        parts = [pcoll | f"{name}: failures" >> step for name, pcoll in self._blocks.items()]
+        whole: beam.PCollection[Any] = parts | "failures: all" >> beam.Flatten()
+        return whole
+
+
+def _elements(block: Block) -> Iterator[tuple[Key, Any]]:
+    return block.elements()
+
+
+def _failures(block: Block) -> list[Failure]:
+    return block.failed
+
+
+def compile_graph(
+    graph: Graph,
+    pipeline: beam.Pipeline,
+    *,
+    limit: int | None = None,
+    watch_every: float = refreshing.INTERVAL,
+) -> Compiled:
+    """Put a graph into a Beam pipeline, for any runner, batch or streaming.
+
+    A source may be a Beam transform that reads, with or without an end. Every element keeps its
+    window; its timestamp too, but for what RunInference batches and what is joined: these come
+    out at the end of their window.
+
+    Parameters
+    ----------
+    graph
+        Names that are not bound in it are looked up in the notebook, models in the registry.
+    pipeline
+        Transforms are added to it, labelled by node name.
+    limit
+        The number of elements that are taken of each source; None takes all. Not for Beam
+        transforms.
+    watch_every
+        Seconds from one look for newer files to the next, of a `model(m, watch=...)` in a stream.
+        Where the source has an end, the newest file is taken once, here.
+
+    Returns
+    -------
+    Compiled
+        A mapping by node name of PCollections of (key, value).
+
+    Raises
+    ------
+    GraphError, ModelError, RunError
+        When the graph is not valid, a name stands for nothing, or a source cannot be read.
+    """
+    if not isinstance(pipeline, beam.Pipeline):
+        raise RunError(
+            f"pipeline={shown(pipeline)}; allowed: a beam.Pipeline",
+            remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
+        )
+    prepared = replace(prepare(graph, limit), watch_every=watch_every)
+    stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
+    return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
+
+
+def _written(blocks: Sequence[Block]) -> Stored:
+    """The elements of an object in private files of this process."""
+    folder = storage.new_folder("source")
+    try:
+        infos = [
+            shards.write(folder / f"{place:06d}.shard", [block], len(block))
+            for place, block in enumerate(blocks)
+        ]
+    except Exception as error:
+        raise objects.unstorable_element(error) from error
+    return Stored(tuple((str(folder), info) for info in infos))

@@ -1,0 +1,316 @@
+"""The CacheManager behind InteractiveRunner: a folder per PCollection, shards of elements."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import apache_beam as beam
+from apache_beam.runners.interactive import cache_manager
+from apache_beam.runners.interactive.utils import obfuscate
+from apache_beam.testing.test_stream import WindowedValueHolder
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
+
+from mmnotebook.beam.answers import marks
+from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.elements import coders
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.state import live
+from mmnotebook.store import timed
+
+
+class ShardCache(cache_manager.CacheManager):
+    """Keeps PCollections of any elements in any windows, thousands of elements to a file.
+
+    Beam's default writes a line of text per element: pickled, quoted, base64 and bzip2.
+
+    Beam hands over labels whose first part is a hash of the name under which a PCollection is
+    watched, the rest memory addresses. For a name in `kept` the first part alone counts, so that
+    what was written under it is found by the name. For everything else the whole label counts: two
+    pipelines may well use the same name.
+
+    What is not kept appears as a whole when all of it is written, in place of what was there
+    before, and goes with `cleanup`. What is kept grows shard by shard, in a folder that somebody
+    else has made and will remove.
+
+    Unbounded sources that Beam records are not for this manager. For such a pipeline
+    InteractiveRunner puts its own StreamingCache in this one's place and makes it of `_cache_dir`
+    and `_saved_pcoders`; the recording then lies below this manager's folder, private like it.
+
+    Parameters
+    ----------
+    folder
+        Where to put what is not kept; made, private to its user, unless it is there.
+    kept
+        The folder of each watched name that is kept.
+    run_id
+        The run that is to end when an element cannot be stored, if it is in this process.
+    """
+
+    def __init__(
+        self, folder: Path, kept: Mapping[str, Path] | None = None, run_id: str = ""
+    ) -> None:
+        self.folder, self.run_id = folder, run_id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._kept = {_hashed(name): (name, path) for name, path in (kept or {}).items()}
+        self._versions: dict[Path, tuple[int, object]] = {}
+        self._cache_dir = str(folder / "streaming")
+        self._saved_pcoders: dict[str, Any] = {}
+
+    def name_in(self, label: str) -> str | None:
+        """The name of the kept PCollection that a label of Beam's cache speaks of."""
+        names = (name for key, (name, _) in self._kept.items() if f"Cache_{key}-" in label)
+        return next(names, None)
+
+    def exists(self, *labels: str) -> bool:
+        return bool(labels) and all(labels) and self._stamp(labels) is not None
+
+    def read(self, *labels: str, **args: Any) -> tuple[Iterator[Any], int]:
+        if not self.exists(*labels):
+            return iter(()), -1
+        version = self._latest_version(*labels)
+        shards = timed.read(self._path(labels))
+        return (element for shard in shards for element in timed.windowed(shard)), version
+
+    def write(self, values: Iterable[Any], *labels: str) -> None:
+        self.clear(*labels)
+        path = self._path(labels)
+        _make(path)
+        writer = timed.Writer(path)
+        for value in values:
+            held = value
+            if isinstance(value, WindowedValueHolder):
+                held = value.windowed_value  # type: ignore[attr-defined]
+            if isinstance(held, WindowedValue):
+                writer.add(held.value, timed.time_of(held))
+            else:
+                writer.add(held, None)
+            if writer.full:
+                writer.flush()
+        if writer.buffer:
+            writer.flush()
+
+    def clear(self, *labels: str) -> bool:
+        existed = self.exists(*labels)
+        if self._name(labels) is None:
+            shutil.rmtree(self._path(labels), ignore_errors=True)
+        else:
+            for shard in timed.files(self._path(labels)):
+                shard.unlink()
+        return existed
+
+    def source(self, *labels: str) -> Any:
+        paths = beam.Create([str(self._path(labels))], reshuffle=False)
+        return paths | beam.ParDo(_ReadShards())  # type: ignore[no-untyped-call]
+
+    def sink(self, labels: tuple[str, ...], is_capture: bool = False) -> Any:
+        name, path = self._name(labels), str(self._path(labels))
+        if name is not None:
+            return beam.ParDo(_WriteShards(path, name, self.run_id))
+        draft = str(self.folder / "drafts" / uuid.uuid4().hex)
+        return _WriteWhole(draft, path, _WriteShards(draft, None, self.run_id))
+
+    def save_pcoder(self, pcoder: Any, *labels: str) -> None:
+        self._saved_pcoders[self._coder_key(labels)] = pcoder
+
+    def load_pcoder(self, *labels: str) -> Any:
+        return self._saved_pcoders.get(self._coder_key(labels), coders.ElementCoder())
+
+    def _coder_key(self, labels: Sequence[str]) -> str:
+        # As StreamingCache looks them up.
+        return str(Path(self._cache_dir, *labels))
+
+    def cleanup(self) -> None:
+        """Remove what is not kept; Beam does so when a pipeline changes, and at exit."""
+        for part in ("elements", "drafts"):
+            shutil.rmtree(self.folder / part, ignore_errors=True)
+        # Not emptied: a StreamingCache that takes over goes on using it.
+        self._saved_pcoders = {}
+
+    def size(self, *labels: str) -> int:
+        return timed.size(self._path(labels)) if self.exists(*labels) else 0
+
+    def _latest_version(self, *labels: str) -> int:
+        """-1 before the first; what was removed still has the version that it had."""
+        path, stamp = self._path(labels), self._stamp(labels)
+        version, last = self._versions.get(path, (-1, None))
+        if stamp is not None and stamp != last:
+            version += 1
+            self._versions[path] = version, stamp
+        return version
+
+    def _stamp(self, labels: Sequence[str]) -> object:
+        """What changes whenever a PCollection is written; None while it is not there."""
+        path = self._path(labels)
+        shards = timed.files(path)
+        if shards:
+            return shards[-1].name
+        # A kept one's folder is there before it is. That of an empty one cannot be told from this:
+        # Beam computes it again, which costs little.
+        if self._name(labels) is not None or not path.is_dir():
+            return None
+        return path.stat().st_ino, path.stat().st_mtime_ns
+
+    def _name(self, labels: Sequence[str]) -> str | None:
+        """The name of a kept PCollection."""
+        return self._kept.get(_first(labels), (None, None))[0]
+
+    def _path(self, labels: Sequence[str]) -> Path:
+        if (kept := self._kept.get(_first(labels))) is not None:
+            return kept[1]
+        return self.folder / "elements" / quote("/".join(labels), safe="")
+
+
+def unstorable(message: str, node: str | None) -> RunError:
+    """The error for a node that gave something that cannot be pickled."""
+    remedy = (
+        "return plain data: numbers, texts, arrays, records, or lists of these "
+        "(a list in place of a generator)"
+    )
+    return RunError(message, remedy=remedy, node=node)
+
+
+def _hashed(name: str) -> str:
+    return str(obfuscate(name))[:10]
+
+
+def _first(labels: Sequence[str]) -> str:
+    return labels[-1].split("-", 1)[0]
+
+
+def _make(folder: Path) -> None:
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+class _WriteShards(PlainFn):
+    """Writes elements into shards; gives the name of each shard of a bundle that was finished."""
+
+    def __init__(self, folder: str, name: str | None, run_id: str) -> None:
+        self.folder, self.name, self.run_id = folder, name, run_id
+
+    def start_bundle(self) -> None:
+        folder = Path(self.folder)
+        _make(folder)
+        write = timed.write_shard if self.name is None else marks.write_shard
+        self._writer = timed.Writer(folder, write)
+        if self.name is not None and (run := live.find(self.run_id)) is not None:
+            run.writers[self.name].append(self._writer)
+        self._last: Any = None
+
+    def process(self, element: Any) -> Iterator[str]:
+        self._last = element.windowed_value
+        return self._take(self._last.value, timed.time_of(self._last))
+
+    def _take(self, value: Any, when: timed.Time) -> Iterator[str]:
+        if self.name is not None and isinstance(value, Block) and not weight(value):
+            return  # a node may be finished, and its draft gone, when all that is left is nothing
+        self._writer.add(value, when)
+        if self._writer.full:
+            yield self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._writer.buffer:
+            yield self._last.with_value(self._flush())
+
+    def _flush(self) -> str:
+        elements = sum(weight(one) for one in self._writer.buffer if isinstance(one, Block))
+        try:
+            name = self._writer.flush()
+        except MMError as error:
+            raise live.stop(self.run_id, error) from error
+        except Exception as error:
+            raise live.stop(self.run_id, self._cause(error)) from error
+        run = live.find(self.run_id)
+        if run is not None and self.name in run.tallies:
+            run.tallies[self.name].stored += elements
+        return name
+
+    def _cause(self, error: Exception) -> RunError:
+        """Which element cannot be stored, or that none of them can."""
+        what = "a watched PCollection" if self.name is None else f"node {self.name!r}"
+        for name, value in _named(self._writer.buffer):
+            try:
+                coders.dump(value, io.BytesIO())
+            except Exception as own:  # noqa: BLE001 - whatever a foreign object's pickling raises
+                said = f"{what}: the value for {name!r} cannot be stored: "
+                return unstorable(said + one_line(own), self.name)
+        return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
+
+
+class StoreShards(_WriteShards):
+    """Writes a node's blocks into shards, as they come: in a pipeline without InteractiveRunner."""
+
+    def process(
+        self,
+        element: Any,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+        pane: Any = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[str]:
+        return self._take(element, (timestamp.micros, (window,), pane))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._writer.buffer:
+            self._flush()
+        return iter(())
+
+
+def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each element, those in blocks one by one, and its id or else its place."""
+    for place, element in enumerate(elements):
+        if isinstance(element, Block):
+            yield from zip(element.ids, element.values.rows(), strict=True)
+        else:
+            key = element[0] if isinstance(element, tuple) and element else None
+            yield getattr(key, "id", place), element
+
+
+class _WriteWhole(beam.PTransform[Any, Any]):
+    """Writes shards into a draft that takes its place when all bundles are finished.
+
+    What a bundle wrote that was tried again is in nobody's list, and left out.
+    """
+
+    def __init__(self, draft: str, path: str, write: _WriteShards) -> None:
+        super().__init__()
+        self.draft, self.path, self.write_shards = draft, path, write
+
+    def expand(self, pcoll: Any) -> Any:
+        written = (
+            pcoll
+            | "Shards" >> beam.ParDo(self.write_shards).with_output_types(str)
+            | "Together" >> beam.WindowInto(GlobalWindows())
+        )
+        publish = beam.ParDo(_Publish(self.draft, self.path), beam.pvalue.AsList(written))
+        return pcoll.pipeline | "Once" >> beam.Impulse() | "Publish" >> publish
+
+
+class _Publish(beam.DoFn):
+    def __init__(self, draft: str, path: str) -> None:
+        self.draft, self.path = Path(draft), Path(path)
+
+    def process(self, _: Any, written: Sequence[str]) -> None:
+        if written and not self.draft.is_dir():
+            return  # This was done before, in a bundle that is tried again.
+        _make(self.draft)
+        for file in self.draft.iterdir():
+            if file.name not in written:
+                file.unlink()
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.draft.rename(self.path)
+
+
+class _ReadShards(PlainFn):
+    def process(self, path: str) -> Iterator[WindowedValueHolder]:
+        for shard in timed.read(Path(path)):
+            yield from map(WindowedValueHolder, timed.windowed(shard))

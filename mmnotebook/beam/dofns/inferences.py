@@ -1,0 +1,44 @@
+"""What models gave, without Beam's `PredictionResult` around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmnotebook.elements.columns import Column, Objects, Records, Tuples
+from mmnotebook.elements.packing import pack
+from mmnotebook.results.values import is_prediction
+
+
+def inferences(values: Column) -> Column:
+    """The inference in place of each prediction; any other column as it is."""
+    if isinstance(values, Tuples) and is_prediction(values.kind):
+        names: tuple[str, ...] = values.kind._fields  # type: ignore[attr-defined]
+        return values.columns[names.index("inference")]
+    if isinstance(values, Objects) and any(map(is_prediction, set(map(type, values.values)))):
+        return pack([_inference(value) for value in values.values])
+    return values
+
+
+def bare(values: Column) -> Column:
+    """Values as a model is given them: the inferences, also of predictions that a join brings.
+
+    Column by column: single values are looked at only where they are dicts of unequal fields.
+    """
+    values = inferences(values)
+    if isinstance(values, Records):
+        return values.having({name: bare(column) for name, column in values.columns.items()})
+    if isinstance(values, Tuples):
+        return Tuples(values.kind, tuple(map(bare, values.columns)))
+    if isinstance(values, Objects) and dict in set(map(type, values.values)):
+        return pack([_bare(value) for value in values.values])
+    return values
+
+
+def _bare(value: Any) -> Any:
+    if type(value) is not dict:
+        return value
+    return {name: _inference(item) for name, item in value.items()}
+
+
+def _inference(value: Any) -> Any:
+    return value.inference if is_prediction(type(value)) else value

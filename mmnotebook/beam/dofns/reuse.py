@@ -1,0 +1,241 @@
+"""`Reuse`: what a step has answers to is taken, the rest is made, and both are marked for later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mmnotebook.beam.answers import contents
+from mmnotebook.beam.answers.index import Answer, Answers
+from mmnotebook.beam.answers.marks import OfBlock, OfElements
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.elements.block import Block, in_parts
+from mmnotebook.elements.columns import Column
+from mmnotebook.elements.packing import concat
+from mmnotebook.fingerprint.tokens import hashed
+
+_SHARE = 0.03
+"""The share of a node's time that it may take to find out what its input is."""
+_SAMPLE = 16
+
+
+@dataclass
+class Reuse:
+    """What a step does not make again.
+
+    Attributes
+    ----------
+    own
+        What the node is, its input left aside.
+    answers
+        What was made by such nodes before.
+    by_element
+        Is every element known by itself? Otherwise a whole block is.
+    children
+        Does it make any number of elements of each, as a flat_map does?
+    """
+
+    own: str
+    answers: Answers = field(default_factory=Answers)
+    by_element: bool = False
+    children: bool = False
+    _spent: float = 0.0
+    _worked: float = 0.0
+
+    def blocks(
+        self, track: Tracker, block: Block, make: Callable[[Block], Iterable[Block]]
+    ) -> Iterator[Block]:
+        """What becomes of a block; `make` is asked for what is not known."""
+        look = self.look(block)
+        started = time.perf_counter()
+        made = list(make(look.rest)) if look.is_open else []
+        self.worked(time.perf_counter() - started)
+        yield from look.blocks(track, made)
+
+    def look(self, block: Block) -> Look:
+        """What is known of a block's elements."""
+        return Look(self, block)
+
+    def worked(self, seconds: float) -> None:
+        """Count the time that it took to make what was not known."""
+        self._worked += seconds
+
+    def block_key(self, column: Column, sure: bool) -> bytes | None:
+        """The key of the values of a block; None where it cannot be known, or would cost too much.
+
+        `sure` says that something may be found by it.
+        """
+        if not (sure or contents.is_plain(column) or self._is_cheap(column)):
+            return None
+        started = time.perf_counter()
+        key = contents.of_block(column)
+        self._spent += time.perf_counter() - started
+        return None if key is None else hashed(self.own.encode(), b"block", key)
+
+    def _is_cheap(self, column: Column) -> bool:
+        """Does it pay to find out what a block is, by the time that a few of its values take?"""
+        few = column.part(0, _SAMPLE)
+        started = time.perf_counter()
+        contents.of_block(few)
+        needed = (time.perf_counter() - started) * len(column) / max(1, len(few))
+        return self._spent + needed <= _SHARE * self._worked
+
+    def element_keys(self, column: Column) -> list[bytes]:
+        """The key of each value."""
+        return contents.of_each(column, self.own.encode() + b"element")
+
+
+class Look:
+    """What is known of one block's elements, and what is to be made.
+
+    Attributes
+    ----------
+    rest
+        The elements that are to be made.
+    is_open
+        Is there anything to be made?
+    """
+
+    def __init__(self, reuse: Reuse, block: Block) -> None:
+        self._reuse, self._block = reuse, block
+        self._key: bytes | None = None
+        self._keys: list[bytes] | None = None
+        self._answer = self._found()
+        rest = None if self._answer is None else self._answer.rest
+        self.rest = block if rest is None else block.take(rest)
+        self.is_open = rest is None or bool(rest)
+
+    def _found(self) -> Answer | None:
+        answers, values = self._reuse.answers, self._block.values
+        if not len(values):
+            return None
+        if len(answers.elements.keys):
+            self._keys = self._reuse.element_keys(values)
+            if (found := answers.of_elements(self._keys)) is not None:
+                return found
+        if answers.blocks:
+            self._key = self._reuse.block_key(values, sure=True)
+            if self._key is not None:
+                return answers.of_block(self._key, len(values))
+        return None
+
+    @property
+    def given(self) -> int:
+        """How many elements come of what is known."""
+        return 0 if self._answer is None else len(self._answer.places)
+
+    def blocks(self, track: Tracker, made: list[Block], by_element: bool = False) -> list[Block]:
+        """All that becomes of the block, marked, in the order of its elements.
+
+        Parameters
+        ----------
+        track
+            Counts what is known.
+        made
+            What was made of the rest.
+        by_element
+            Was each element made of one alone, whatever was asked for beforehand?
+        """
+        if self._answer is not None:
+            made = self._together(track, self._answer, made)
+        return self._marked(made, track.passing, by_element or self._reuse.by_element)
+
+    def marked(self, track: Tracker, made: list[Block]) -> list[Block]:
+        """What was made of elements alone, though not of all: marked, to be found again."""
+        return self._marked(made, track.passing, by_element=True)
+
+    def _together(self, track: Tracker, answer: Answer, made: list[Block]) -> list[Block]:
+        """What is known and what was made."""
+        block = self._block
+        names = {"node": track.node}
+        failed = [fail._replace(id=block.ids[place], **names) for place, fail in answer.failed]
+        track.again(answer.known, failed)
+        new = [fail for one in made for fail in one.failed]
+        places, values = list(answer.places), answer.values
+        if any(map(len, made)):
+            found = _Places(block, self._reuse.children)
+            places += [place for one in made for place in found.of(one)]
+            values = concat([values, *(one.values for one in made)])
+            order = sorted(range(len(places)), key=places.__getitem__)
+            places, values = [places[at] for at in order], values.take(order)
+        kept = self._of(places)
+        return list(in_parts(kept.giving(values, [*block.failed, *failed, *new])))
+
+    def _of(self, places: Sequence[int]) -> Block:
+        """The elements at these places, or their children."""
+        kept = self._block.take(places)
+        if not self._reuse.children:
+            return kept
+        ids, counts = [], dict.fromkeys(kept.ids, 0)
+        for parent in kept.ids:
+            ids.append(f"{parent}/{counts[parent]}")
+            counts[parent] += 1
+        origins = kept.ids if kept.origins is None else kept.origins
+        return replace(kept, ids=ids, origins=origins)
+
+    def _marked(self, made: list[Block], passing: set[str], by_element: bool) -> list[Block]:
+        """The same blocks, with what they were made of."""
+        found = _Places(self._block, self._reuse.children)
+        if not len(self._block) or not found.are_clear(made):
+            return made
+        before = {fail.id for fail in self._block.failed}
+        new = [fail for one in made for fail in one.failed if fail.id not in before]
+        failed = [(found[fail.id], fail) for fail in new if fail.id not in passing]
+        left = [found[fail.id] for fail in new if fail.id in passing]
+        marks = self._element_marks if by_element else self._block_marks
+        pairs = zip(made, marks([found.of(one) for one in made], failed, left), strict=True)
+        return [replace(one, made_of=mark) for one, mark in pairs]
+
+    def _element_marks(
+        self, places: list[Sequence[int]], failed: list[tuple[int, Any]], passing: list[int]
+    ) -> list[OfElements]:
+        keys = self._keys or self._reuse.element_keys(self._block.values)
+        bad = tuple((keys[place], fail) for place, fail in failed)
+        marks = [OfElements(b"".join(keys[place] for place in some)) for some in places]
+        return [replace(marks[0], failed=bad), *marks[1:]]
+
+    def _block_marks(
+        self, places: list[Sequence[int]], failed: list[tuple[int, Any]], passing: list[int]
+    ) -> list[OfBlock] | list[None]:
+        key = self._key or self._reuse.block_key(self._block.values, sure=False)
+        if key is None:
+            return [None] * len(places)
+        marks = [
+            OfBlock(key, None if isinstance(some, range) else some, part=part, parts=len(places))
+            for part, some in enumerate(places)
+        ]
+        return [replace(marks[0], failed=tuple(failed), passing=tuple(passing)), *marks[1:]]
+
+
+class _Places:
+    """By id the places of a block's elements."""
+
+    def __init__(self, block: Block, children: bool) -> None:
+        self._block, self._children = block, children
+        self._known: dict[str, int] | None = None
+
+    def are_clear(self, made: Sequence[Block]) -> bool:
+        """Is it clear of what each element was made?"""
+        if not made:
+            return False
+        same = len(made) == 1 and isinstance(self.of(made[0]), range) and not made[0].failed
+        return same or len(self._by_id()) == len(self._block)
+
+    def __getitem__(self, element_id: str) -> int:
+        return self._by_id()[element_id]
+
+    def of(self, made: Block) -> Sequence[int]:
+        """Of each element the place of what it was made of; a range of all that there is."""
+        if made.ids is self._block.ids and not self._children:
+            return range(len(made))
+        ids = made.ids
+        if self._children:
+            ids = [name.rpartition("/")[0] for name in ids]
+        return list(map(self._by_id().__getitem__, ids))
+
+    def _by_id(self) -> dict[str, int]:
+        if self._known is None:
+            self._known = {name: place for place, name in enumerate(self._block.ids)}
+        return self._known

@@ -1,0 +1,267 @@
+"""What every step does around its own work: counts, times, stops, and sets aside what fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apache_beam.metrics import Metrics
+
+from mmnotebook.beam.dofns.inferences import inferences
+from mmnotebook.beam.dofns.passing import may_pass
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.columns import Column, Objects, Records, Same, Selected, Tuples
+from mmnotebook.elements.elements import Select, failure, pick_column, settled
+from mmnotebook.elements.packing import pack
+from mmnotebook.elements.user_code import ENDS_RUN, not_storable
+from mmnotebook.observing import paths
+from mmnotebook.observing.kept import KeptState
+from mmnotebook.results.records import Failure
+from mmnotebook.state import live, places
+
+NODE_NAMESPACE = "mmnotebook.node."
+PASSING = "passing"
+"""The counter of failures that another try may not meet."""
+REUSED = "reused"
+"""The counter of elements whose answers were there already."""
+_END = object()
+
+
+@dataclass
+class CallOutcome:
+    """Of some elements the places and results of those that did not fail, and the failures."""
+
+    places: list[int] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+
+class Tracker:
+    """Tracks one step of a node: live for who watches the run, in Beam's metrics for its result.
+
+    Parameters
+    ----------
+    step
+        What the step is called among those of its node.
+    enters
+        Does the step count what comes into the node? What fails in a step always came in.
+
+    Attributes
+    ----------
+    passing
+        The ids of elements whose failures another try may not meet.
+    """
+
+    def __init__(self, node: str, run_id: str, step: str = "main", enters: bool = True) -> None:
+        self.node, self.enters = node, enters
+        self.run = live.find(run_id)
+        self.tally = self.run.tallies[node] if self.run else live.Tally()
+        self.flow = self.tally.flows[step]
+        self.record = self.run.records.get(node) if self.run else None
+        self._kept: KeptState | None = None
+        self.seconds = 0.0
+        self._ahead = 0
+        self.passing: set[str] = set()
+        counted = ("elements_in", "elements_out", "failed", PASSING, REUSED)
+        self._counts = dict.fromkeys(counted, 0)
+
+    def check(self) -> None:
+        """Raise when the run was stopped."""
+        if self.run is not None:
+            self.run.check()
+
+    def came(self, count: int) -> None:
+        """Count what came into the node."""
+        self._counts["elements_in"] += count
+        self.tally.elements_in += count
+
+    def gave(self, count: int) -> None:
+        """Count what went out of the node."""
+        self._counts["elements_out"] += count
+        shown = min(count, self._ahead)
+        self._ahead -= shown
+        self.tally.elements_out += count - shown
+
+    def fail(self, element_id: str, error: BaseException) -> Failure:
+        """Count a failure and make what is kept of it."""
+        failed = failure(self.node, element_id, error)
+        self._counts["failed"] += 1
+        if may_pass(error):
+            self._counts[PASSING] += 1
+            self.passing.add(element_id)
+        if self.run is not None:
+            self.run.failed(self.node, failed)
+        return failed
+
+    def again(self, count: int, failed: Iterable[Failure]) -> None:
+        """Count elements whose answers were there already, the failures among them too."""
+        self.came(count)
+        self._counts[REUSED] += count
+        for one in failed:
+            self._counts["failed"] += 1
+            if self.run is not None:
+                self.run.failed(self.node, one)
+
+    def each(
+        self,
+        ids: Sequence[str],
+        values: Iterable[Any],
+        function: Callable[[Any], Any],
+        gives: bool = False,
+    ) -> CallOutcome:
+        """A function of each value; one that raises costs its element.
+
+        `gives` says that each result goes out of the node: whoever watches sees it at once, not
+        when the block is full.
+        """
+        return self._each(ids, values, function, self.enters, gives)
+
+    def _each(
+        self,
+        ids: Sequence[str],
+        values: Iterable[Any],
+        function: Callable[[Any], Any],
+        enters: bool,
+        gives: bool = False,
+    ) -> CallOutcome:
+        places: list[int] = []
+        results: list[Any] = []
+        failed: list[Failure] = []
+        for place, value in enumerate(values):
+            self.check()
+            if enters:
+                self.came(1)
+            try:
+                results.append(settled(function(value)))
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                if not enters:
+                    self.came(1)
+                failed.append(self.fail(ids[place], error))
+            else:
+                places.append(place)
+                if gives:
+                    self._ahead += 1
+                    self.tally.elements_out += 1
+        return CallOutcome(places, results, failed)
+
+    def refused(
+        self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
+    ) -> CallOutcome:
+        """The outcome without the results at these places among them, which fail after all."""
+        shown = min(len(errors), self._ahead)
+        self._ahead -= shown
+        self.tally.elements_out -= shown
+        kept = [at for at in range(len(outcome.places)) if at not in errors]
+        new = [self.fail(ids[outcome.places[at]], error) for at, error in errors.items()]
+        return CallOutcome(
+            [outcome.places[at] for at in kept],
+            [outcome.results[at] for at in kept],
+            [*outcome.failed, *new],
+        )
+
+    def stored(self, block: Block, outcome: CallOutcome) -> Block:
+        """The elements with their results; one whose result cannot be stored fails."""
+        values = pack(outcome.results)
+        if errors := not_storable(values):
+            outcome = self.refused(block.ids, outcome, errors)
+            values = pack(outcome.results)
+        return block.take(outcome.places).giving(values, [*block.failed, *outcome.failed])
+
+    def own(self, block: Block) -> Block:
+        """The block without the failures of nodes above, which are stored with these."""
+        if not block.failed:
+            return block
+        return replace(block, failed=[f for f in block.failed if f.node == self.node])
+
+    def picked(self, block: Block, select: Select) -> Block:
+        """The block with the selected fields as its values; an element that lacks them fails."""
+        own = self.own(block)
+        # A field of what a model gave is one of its inference.
+        values, pick = pick_column(own.values if select is None else inferences(own.values), select)
+        if pick is None:
+            return own.giving(values, own.failed)
+        return after(own, self._each(own.ids, values, pick, enters=False))
+
+    def timed(self, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        """The items that are made; the time that each takes to come is counted."""
+        iterator: Iterator[Any] | None = None
+        while True:
+            started = time.perf_counter()
+            try:
+                with places.within(self.run, self.node):
+                    iterator = iter(make()) if iterator is None else iterator
+                    item = next(iterator, _END)
+            finally:
+                self.seconds += time.perf_counter() - started
+            if item is _END:
+                return
+            yield item
+
+    def meets(self, block: Block) -> None:
+        """Let the folders be watched that the elements of a block name."""
+        if self.record is not None:
+            for column in _texts(block.values):
+                self.record.watch(paths.in_values(column))
+
+    def keeps(self, function: Any) -> None:
+        """Look at what a function keeps from call to call."""
+        if self.record is not None and function is not None:
+            self._kept = KeptState(function)
+
+    def done(self) -> None:
+        """A block is done: has its function changed what it keeps?"""
+        if self.record is not None and self._kept is not None and self._kept.is_changed():
+            self.record.varies("it changes what it keeps from call to call")
+            self._kept = None
+
+    def publish(self) -> None:
+        """Into Beam's metrics; to be called before a bundle ends."""
+        counts = {**self._counts, "microseconds": round(self.seconds * 1e6)}
+        add_counts(self.run, NODE_NAMESPACE + self.node, counts)
+        self._counts = dict.fromkeys(self._counts, 0)
+        self.seconds = 0.0
+
+
+def _texts(column: Column) -> Iterator[Iterable[Any]]:
+    """Those parts of a column that may hold texts."""
+    if isinstance(column, Objects):
+        yield column.values
+    elif isinstance(column, Same):
+        yield [column.value]
+    elif isinstance(column, Selected):
+        yield from _texts(column.records)
+    elif isinstance(column, (Records, Tuples)):
+        for one in column.columns.values() if isinstance(column, Records) else column.columns:
+            yield from _texts(one)
+
+
+def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
+    """Add to Beam's counters, and to what a run in this process knows of them."""
+    for name, count in counts.items():
+        if count:
+            Metrics.counter(namespace, name).inc(count)
+            if run is not None:
+                run.counted(namespace, name, count)
+
+
+def add_values(run: live.Live | None, namespace: str, values: Mapping[str, int]) -> None:
+    """Add to Beam's distributions, and to what a run in this process knows of them."""
+    for name, value in values.items():
+        Metrics.distribution(namespace, name).update(value)
+        if run is not None:
+            run.measured(namespace, name, value)
+
+
+def weight(block: Block) -> int:
+    """The elements of a block, those that failed included."""
+    return len(block) + len(block.failed)
+
+
+def after(block: Block, outcome: CallOutcome) -> Block:
+    """The elements that did not fail with their results, and all that did."""
+    kept = block.take(outcome.places)
+    return kept.giving(outcome.results, [*block.failed, *outcome.failed])

@@ -1,0 +1,120 @@
+"""The windows of a graph's PCollections: kept where blocks are read, checked where they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.core import Windowing
+from apache_beam.transforms.trigger import DefaultTrigger
+from apache_beam.transforms.window import GlobalWindows
+
+from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import RunError
+from mmnotebook.graph.graph import Graph, Node
+
+
+class InWindows(beam.ParDo):
+    """A ParDo whose output is windowed in another way than its input.
+
+    The function itself gives each element with its windows. `WindowInto` would assign windows by
+    timestamps, which are other ones where a step has moved these to the end of the window.
+    """
+
+    def __init__(self, function: beam.DoFn, windowing: Windowing) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._given = windowing
+
+    def get_windowing(self, inputs: Any) -> Windowing:
+        return self._given
+
+
+class _Same(PlainFn):
+    """Gives what it is given."""
+
+    def process(self, element: Any) -> list[Any]:
+        return [element]
+
+
+def kept(windowing: Windowing) -> Windowing | None:
+    """The windowing for elements that are all there; None for Beam's usual one."""
+    plain = Windowing(windowing.windowfn)
+    return None if plain.is_default() else plain
+
+
+def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str, Windowing | None]:
+    """By node, the windowing of its elements, None for Beam's usual one."""
+    found: dict[str, Windowing | None] = {}
+    for node in graph.order():
+        above = [found[wire.node] for wire in node.inputs]
+        if not node.inputs:
+            found[node.name] = sources.get(node.name)
+        else:
+            found[node.name] = None if node.kind == "write" else above[0]
+    return found
+
+
+def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
+    """The inputs of a node, in windows in which they can come together.
+
+    Raises
+    ------
+    RunError
+        When their windows differ, or the node would wait for ever.
+    """
+    windowings = [pcoll.windowing for pcoll in inputs]
+    first = windowings[0]
+    if any(windowing.windowfn != first.windowfn for windowing in windowings):
+        names = ", ".join(repr(wire.node) for wire in node.inputs)
+        raise RunError(
+            f"node {node.name!r} brings together {names}, which lie in different windows",
+            remedy="give their sources the same ones: source | beam.WindowInto(...)",
+            node=node.name,
+        )
+    _check_ends(node, inputs)
+    if node.kind == "write":
+        return [_whole(node, place, pcoll) for place, pcoll in enumerate(inputs)]
+    if node.gather == "join":
+        return [_once(node, place, pcoll) for place, pcoll in enumerate(inputs)]
+    return list(inputs)
+
+
+def _check_ends(node: Node, inputs: Sequence[Any]) -> None:
+    if all(pcoll.is_bounded for pcoll in inputs):
+        return
+    if node.kind == "write":
+        raise RunError(
+            f"node {node.name!r} writes all elements into one file, and its source has no end",
+            remedy="leave the step out, and write the node's PCollection with a sink of Beam's",
+            node=node.name,
+        )
+    if node.gather == "join" and isinstance(inputs[0].windowing.windowfn, GlobalWindows):
+        raise RunError(
+            f"node {node.name!r} waits for the outputs of several nodes for one element, "
+            "and its source has no end and no windows",
+            remedy="give the source windows: source | beam.WindowInto(FixedWindows(60))",
+            node=node.name,
+        )
+
+
+def _whole(node: Node, place: int, pcoll: Any) -> Any:
+    if pcoll.windowing.is_default():
+        return pcoll
+    return _typed(pcoll | f"{node.name}: whole {place}" >> beam.WindowInto(GlobalWindows()))
+
+
+def _once(node: Node, place: int, pcoll: Any) -> Any:
+    """Grouped when a window is over: an earlier firing would miss some members' outputs."""
+    windowing = pcoll.windowing
+    if isinstance(windowing.triggerfn, DefaultTrigger):
+        return pcoll
+    once = Windowing(windowing.windowfn, allowed_lateness=windowing.allowed_lateness)
+    same = InWindows(_Same(), once)  # type: ignore[no-untyped-call]
+    return _typed(pcoll | f"{node.name}: once {place}" >> same)
+
+
+def _typed(pcoll: Any) -> Any:
+    pcoll.element_type = Block
+    return pcoll

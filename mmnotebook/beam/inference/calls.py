@@ -1,0 +1,350 @@
+"""The calls of a model over rows: in its own batch size, bad elements set aside."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from apache_beam.ml.inference.base import PredictionResult
+
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.beam.inference.examining import Examination
+from mmnotebook.beam.inference.handlers import inference
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.columns import Column, Objects, Same, Tuples
+from mmnotebook.elements.elements import own, settled
+from mmnotebook.elements.packing import concat, pack
+from mmnotebook.elements.user_code import ENDS_RUN, storable
+from mmnotebook.errors import MMError, RunError
+from mmnotebook.model import outputs as results
+from mmnotebook.model.inputs import Collated
+from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.outputs import WrongOutputsError
+from mmnotebook.model.patience import CallTimeoutError
+from mmnotebook.model.shapes import alike
+from mmnotebook.state import live
+
+if TYPE_CHECKING:
+    from mmnotebook.beam.inference.inference import BlockHandler
+
+Places = Sequence[int]
+
+
+class Calls:
+    """The calls of a model over the rows of some blocks, and what came of each row.
+
+    Every row goes through the functions before the model once. Rows of one shape are batched
+    together; what comes out is in the order of the rows again.
+    """
+
+    def __init__(
+        self, handler: BlockHandler, track: Tracker, examples: Column, box: Any, args: Any
+    ) -> None:
+        self.handler, self.track, self.examples = handler, track, examples
+        self.box, self.args = box, args
+        self.base, self.spec = handler.metered.base, handler.spec
+        self.after = _after(self.spec.output, list(self.base.get_postprocess_fns()))
+        self.columns = getattr(self.base, "takes_columns", False)
+        self.places: list[int] = []
+        self.inferences: list[Column] = []
+        self.errors: dict[int, BaseException] = {}
+        self.given: Column = pack([])
+        self.examination = Examination(self)
+        self._of: Places = range(0)
+        self._waiting: list[tuple[Places, Any]] = []
+
+    def make(self) -> None:
+        """Call the model with as many rows at a time as it takes."""
+        self._prepare()
+        groups = self._groups()
+        if not groups:
+            return
+        with self._stopping():
+            first = groups[0]
+            groups[0] = first[self.examination.begin(first) :]
+            for group in groups:
+                for batch in self._batches(group):
+                    self._make(batch)
+            self._settle()
+            self.examination.end(first)
+        self._sort()
+
+    def _prepare(self) -> None:
+        """Each row through the functions before the model, once."""
+        before = list(self.base.get_preprocess_fns())
+        self._of = range(len(self.examples))
+        self.given = self.examples
+        if not before:
+            return
+        good, made = [], []
+        for place, example in enumerate(self.examples):
+            self.track.check()
+            try:
+                made.append(settled(_through(before, own(example))))
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                self._fail(place, error)
+            else:
+                good.append(place)
+        self._of, self.given = good, pack(made)
+
+    def _fail(self, place: int, error: BaseException) -> None:
+        self.track.came(1)
+        self.errors[place] = error
+
+    def _groups(self) -> list[Places]:
+        """The rows of `given`, those that can be stacked together."""
+        if self.spec.collate is not None:
+            return [range(len(self.given))] if len(self.given) else []
+        return alike(self.given, getattr(self.base, "types_apart", False))
+
+    def _batches(self, group: Places) -> Iterator[Places]:
+        rows, size_of = self.handler.rows, self.handler.size_of
+        if size_of is None:
+            yield from self._by_rows(group)
+            return
+        batch: list[int] = []
+        size = 0.0
+        for place, value in zip(group, self._taken(group), strict=True):
+            try:
+                more = _size(size_of, value)
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                self._fail(self._of[place], error)
+                continue
+            if batch and size + more > rows:
+                yield batch
+                batch, size = [], 0.0
+            batch.append(place)
+            size += more
+        if batch:
+            yield batch
+
+    def _by_rows(self, group: Places) -> Iterator[Places]:
+        start = 0
+        while start < len(group):
+            rows = self._rows()
+            yield group[start : start + rows]
+            start += rows
+
+    def _rows(self) -> int:
+        """How many rows the next call is given, by what is known of the model by now."""
+        if not (self.examination.known.remote and self.handler.asked_alone):
+            return self.handler.rows
+        # Where one does not tell how the outputs lie, two do.
+        return 2 if self._waiting else 1
+
+    def _make(self, batch: Places) -> None:
+        self.track.came(len(batch))
+        before = len(self.places)
+        self._try(batch)
+        self.track.gave(len(self.places) - before)
+
+    def _try(self, batch: Places) -> None:
+        """A batch that raises is halved until a bad element stands alone.
+
+        One that was sent elsewhere is asked again element by element, so that none is paid for
+        more than once again.
+        """
+        try:
+            with watching() as watch:
+                made = self.meter.call(lambda: self.raw(batch))
+        except (*ENDS_RUN, MMError):
+            raise
+        except CallTimeoutError as error:
+            # Halves would wait as long again, beside a call that has not ended.
+            self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
+        except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
+            if len(batch) == 1:
+                self.errors[self._of[batch[0]]] = error
+                return
+            if watch.connected and self.base.is_remote is None:
+                self.examination.known.remote = True
+            for part in self._parts(batch):
+                self._try(part)
+        else:
+            self.keep(batch, made)
+
+    def _parts(self, batch: Places) -> Iterator[Places]:
+        """What is tried of a batch that raised."""
+        if self.examination.known.remote:
+            yield from ([place] for place in batch)
+            return
+        middle = len(batch) // 2
+        yield from (batch[:middle], batch[middle:])
+
+    @property
+    def meter(self) -> Any:
+        """What counts the calls."""
+        return self.handler.metered.meter
+
+    def raw(self, batch: Places) -> Any:
+        """What the model returns for some rows; not counted."""
+        self.track.check()
+        given: Any = self._taken(batch)
+        if self.spec.collate is not None:
+            elements = [own(example) for example in given.rows()]
+            given = Collated(self.spec.collate(elements), len(batch))
+        elif not self.columns:
+            given = [own(example) for example in given.rows()]
+        return self.base.raw(given, self.box.model, self.args)
+
+    def one(self, place: int) -> None:
+        """Call the model with one row, as with any batch."""
+        self._make([place])
+
+    def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
+        """Take what came of a call of one row that was made already."""
+        self.track.came(1)
+        if error is not None:
+            self.errors[self._of[place]] = error
+            return
+        self.meter.called(seconds)
+        self.keep([place], made)
+        self.track.gave(len(self.places))
+
+    def keep(self, batch: Places, made: Any) -> None:
+        """Take what the model returned for some rows."""
+        rows = self.examination.rows(batch, made)
+        if rows is None:
+            self._waiting.append((batch, own(made)))
+            return
+        waiting, self._waiting = self._waiting, []
+        for earlier, returned in waiting:
+            self.keep(earlier, returned)
+        self.examination.check(batch, rows)
+        self._keep([self._of[place] for place in batch], rows)
+
+    def _settle(self) -> None:
+        """Take what is still waiting for a proof of where its rows are."""
+        if self._waiting:
+            batch, made = self._waiting.pop()
+            self.examination.settle(made, len(batch))
+            before = len(self.places)
+            self.keep(batch, made)
+            self.track.gave(len(self.places) - before)
+
+    def _taken(self, batch: Places) -> Column:
+        if isinstance(batch, range):
+            return self.given.part(batch.start, batch.stop)
+        return self.given.take(batch)
+
+    def _keep(self, places: Places, rows: Column) -> None:
+        odd = results.not_finite(rows)
+        if self.after:
+            places, rows = self._after_each(places, rows)
+            odd = max(odd, results.not_finite(rows))
+        places, rows = self._without_errors(places, rows)
+        places, rows = storable(rows, places, self.errors)
+        self.places += places
+        self.inferences.append(rows)
+        self.meter.odd(odd)
+
+    def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
+        """An output that is an exception, as gathered calls return it, fails its element."""
+        found = rows.values if isinstance(rows, Objects) else ()
+        bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
+        if not bad:
+            return places, rows
+        self.errors.update((places[at], error) for at, error in bad.items())
+        kept = [at for at in range(len(places)) if at not in bad]
+        return [places[at] for at in kept], pack(rows.take(kept).rows())
+
+    def _after_each(self, places: Places, rows: Column) -> tuple[Places, Column]:
+        """The outputs through the functions after the model."""
+        kept, good = [], []
+        for place, output in zip(places, rows, strict=True):
+            try:
+                good.append(settled(inference(_through(self.after, output))))
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                self.errors[place] = error
+            else:
+                kept.append(place)
+        return kept, pack(good)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Outputs that are not one per element end the run: no element is to blame."""
+        try:
+            yield
+        except WrongOutputsError as error:
+            name, node = self.spec.name, self.handler.node
+            remedy = _of_collate(self.spec.collate, error.remedy)
+            cause = RunError(f"model {name!r} {error}", remedy=remedy, node=node)
+            raise live.stop(self.handler.run_id, cause) from None
+
+    def _sort(self) -> None:
+        """What came out in the order of the rows, whatever their shapes."""
+        if all(one < other for one, other in pairwise(self.places)):
+            return
+        order = sorted(range(len(self.places)), key=self.places.__getitem__)
+        self.inferences = [concat(self.inferences).take(order)]
+        self.places = [self.places[place] for place in order]
+
+    def so_far(self, given: Sequence[Block]) -> list[Block]:
+        """The rows that have their outputs, when the calls have been stopped."""
+        self.errors = {}
+        self._sort()
+        return list(self.blocks(given))
+
+    def blocks(self, given: Sequence[Block]) -> Iterator[Block]:
+        """The rows as blocks of predictions again."""
+        inferences = concat(self.inferences) if self.inferences else pack([])
+        first = done = 0
+        for block in given:
+            last = first + len(block)
+            end = bisect.bisect_left(self.places, last, done)
+            kept = block.take([place - first for place in self.places[done:end]])
+            failed = [
+                self.track.fail(block.ids[place - first], error)
+                for place, error in sorted(self.errors.items())
+                if first <= place < last
+            ]
+            name = Same(self.spec.name, len(kept))
+            predictions = (kept.values, inferences.part(done, end), name)
+            values = Tuples(PredictionResult, predictions) if len(kept) else pack([])
+            arms = kept.arms if self.handler.keeps_arms else None
+            yield replace(kept, values=values, arms=arms, failed=[*block.failed, *failed])
+            first, done = last, end
+
+
+def _of_collate(collate: Any, remedy: str | None) -> str | None:
+    """The remedy for outputs that are not one per element; the function that made the batch first.
+
+    The model may have answered all that it was given.
+    """
+    if collate is None:
+        return remedy
+    name = getattr(collate, "__name__", repr(collate))
+    first = (
+        f"collate={name} makes the batch: it has to hold every element that it is given, in order"
+    )
+    return first if remedy is None else f"{first}; if it does: {remedy}"
+
+
+def _size(size_of: Callable[[Any], Any], value: Any) -> float:
+    size = float(size_of(value))
+    if not size >= 0:
+        raise ValueError(f"element_size_fn returned {size:g}; allowed: a number from 0")
+    return size
+
+
+def _after(output: Any, functions: list[Any]) -> list[Any]:
+    if output is None:
+        return functions
+    last = results.argmax if output == "argmax" else output
+    return [*functions, lambda result: last(inference(result))]
+
+
+def _through(functions: Sequence[Any], value: Any) -> Any:
+    for function in functions:
+        value = function(value)
+    return value

@@ -1,0 +1,265 @@
+"""What the first calls of a model show of it: where it answers, and how its outputs lie.
+
+The first call of a model in a process has one element and is watched. A model that is found to be
+remote is called for predictions alone. Of any other, calls that are not counted prove which output
+belongs to which element, and whether an element's output depends on its batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from mmnotebook.elements.columns import Column
+from mmnotebook.elements.user_code import ENDS_RUN
+from mmnotebook.errors import MMError, ModelWarning
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import knowledge, outputs, probes, stateful
+from mmnotebook.model import layout as layouts
+from mmnotebook.model.knowledge import Knowledge
+from mmnotebook.model.layout import Layout, WrongOutputsError
+from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.patience import CallTimeoutError
+from mmnotebook.state import live
+from mmnotebook.state.places import unheard
+
+if TYPE_CHECKING:
+    from mmnotebook.beam.inference.calls import Calls
+
+_PROOFS = (2, 3)
+"""The sizes of the batches that are tried where those of the run prove nothing."""
+_TRIES = 3
+"""How often a comparison is begun that the model's errors or its slowness end."""
+
+
+class Examination:
+    """What is known of the model of some calls, and how more is found out."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls, self.spec = calls, calls.spec
+        self.known = knowledge.of(calls.base.identity)
+        self._alone: dict[int, Any] = {}
+        run = calls.track.run
+        self._cost = live.ModelCost() if run is None else run.costs[calls.handler.node]
+
+    def begin(self, group: Sequence[int]) -> int:
+        """Make the first calls, where there were none; how many rows have their outputs then?"""
+        known, box, done = self.known, self.calls.box, 0
+        if known.started and (known.probed or known.remote):
+            return 0
+        before = stateful.mark(self.spec, box.model)
+        if not known.started:
+            done = self._first(group[0])
+        if not known.remote and (known.layout is not None or not self.spec.batched):
+            with suppress(WrongOutputsError):  # the first batch of the run says it better
+                self._compare(group)
+        if not known.remote and before != stateful.mark(self.spec, box.model):
+            known.changes = True
+            self.calls.handler.load_again(box)
+        return done
+
+    def end(self, group: Sequence[int]) -> None:
+        """Find out what there was no time for at the beginning."""
+        self._cost.working += self.calls.meter.seconds
+        if not self.known.remote:
+            self._compare(group)
+        self.say()
+
+    def check(self, batch: Sequence[int], rows: Column) -> None:
+        """Compare what some elements have in a batch of the run with what they had alone."""
+        for place in [place for place in self._alone if place in batch]:
+            at = batch.index(place)
+            alone, beside = self._alone.pop(place), rows.part(at, at + 1).rows()
+            found = probes.difference([alone], beside)
+            if found and self.known.invariant:
+                self._judge(probes.Verdict(None, False, found))
+
+    def _judge(self, verdict: probes.Verdict) -> None:
+        run = self.calls.track.run
+        self.known.judge(verdict)
+        if verdict.difference and run is not None:
+            self.known.seen_in = run.run_id
+
+    def say(self) -> None:
+        """Say once in a run in what the model's outputs differ, and what helps."""
+        calls, known = self.calls, self.known
+        run, handler = calls.track.run, calls.handler
+        if run is None or handler.said:
+            return
+        if known.layout is not None and (left := layouts.left_out(known.layout)):
+            handler.said = True
+            run.warn(handler.node, self.spec.name, ModelWarning, _left_out(self.spec, left))
+        if (known.repeatable, known.invariant) in _FINE:
+            return
+        handler.said = True
+        earlier = known.seen_in not in ("", run.run_id)
+        text = f"model {self.spec.name!r} {_said(known, self.spec)}"
+        text += "; seen in an earlier run" if earlier else ""
+        run.warn(handler.node, self.spec.name, ModelWarning, text)
+
+    def rows(self, batch: Sequence[int], made: Any) -> Column | None:
+        """The outputs of the elements of a batch; None where more batches must tell which.
+
+        Raises
+        ------
+        WrongOutputsError
+            When they are not one per element.
+        """
+        if not self.spec.batched:
+            return outputs.whole(made)
+        layout = self._layout(batch, made)
+        if layout is None:
+            return None
+        try:
+            return outputs.rows(made, len(batch), layout)
+        except WrongOutputsError:
+            if len(batch) > 1 or self.known.remote:
+                raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
+        # A model that squeezes its outputs; given twice, the element has an axis again.
+        twice = self._again([batch[0], batch[0]])
+        try:
+            return outputs.rows(twice, 2, layout).part(0, 1)
+        except WrongOutputsError:
+            raise knowledge.wrong(made, 1, self.spec.output_batch_axis) from None
+
+    def settle(self, made: Any, count: int) -> None:
+        """Decide by what was seen, as nothing more will be.
+
+        Raises
+        ------
+        WrongOutputsError
+            When it leaves a doubt.
+        """
+        self.known.settle(made, count, self.spec.output_batch_axis)
+
+    def _layout(self, batch: Sequence[int], made: Any) -> Layout | None:
+        known, count = self.known, len(batch)
+        with known.lock:
+            if known.layout is None or (len(known.sizes) < 2 and count not in known.sizes):
+                known.learn(made, count, self.spec.output_batch_axis)
+            if known.layout is None and not known.remote:
+                self._prove(batch, made)
+            return known.layout
+
+    def _prove(self, batch: Sequence[int], made: Any) -> None:
+        for size in _PROOFS:
+            if size in self.known.sizes:
+                continue
+            try:
+                again = self._again([batch[place % len(batch)] for place in range(size)])
+            except (*ENDS_RUN, MMError):
+                raise
+            except BaseException:  # noqa: BLE001 - a model may take batches of one size alone
+                continue
+            axes = self.spec.output_batch_axis
+            try:
+                self.known.learn(again, size, axes)
+            except WrongOutputsError as error:  # said of the batch that the user knows
+                said = knowledge.wrong(made, len(batch), axes)
+                raise WrongOutputsError(str(said), error.remedy) from None
+            if self.known.layout is not None:
+                return
+        self.settle(made, len(batch))
+
+    def _first(self, place: int) -> int:
+        """One element alone, watched; 1 when that was a prediction, 0 when it was none."""
+        calls, known = self.calls, self.known
+        if calls.base.is_remote:
+            known.started = known.remote = True
+            calls.one(place)
+            return 1
+        started = time.perf_counter()
+        made, error = None, None
+        with watching() as watch, unheard() as heard:
+            try:
+                made = calls.raw([place])
+            except (*ENDS_RUN, MMError):
+                raise
+            except BaseException as raised:  # noqa: BLE001 - whatever the user's model raises
+                error = raised
+        # It may have been slow for being the first: a comparison takes as long at least.
+        seconds = known.needed = time.perf_counter() - started
+        self._cost.probing += seconds
+        known.started = True
+        known.remote = watch.connected and calls.base.is_remote is None
+        if known.remote or isinstance(error, CallTimeoutError):
+            heard.tell(calls.track.run, calls.handler.node, self.spec.name)
+            calls.take(place, made, error, seconds)
+            return 1
+        if error is None and self.spec.batched:
+            with suppress(WrongOutputsError):  # the first batch of the run says it better
+                known.learn(made, 1, self.spec.output_batch_axis)
+        return 0
+
+    def _compare(self, group: Sequence[int]) -> None:
+        """Compare the model with itself, once, if there is time for it."""
+        known = self.known
+        limit = probes.allowance(self._cost.working) - self._cost.probing
+        if known.probed or known.tries >= _TRIES or known.needed > limit or not group:
+            return
+        known.tries += 1
+        started = time.perf_counter()
+        near = group[: probes.NEAR]
+        places = [near[place] for place in probes.chosen(self.calls.given.take(list(near)))]
+        try:
+            verdict = probes.compare(self._outputs, places, limit, self._has_neighbors())
+        except probes.TooSlow as slow:
+            known.needed = slow.needed
+            return
+        finally:
+            self._cost.probing += time.perf_counter() - started
+            stateful.reset(self.spec, self.calls.box.model)
+        self._judge(verdict)
+        self._alone = dict(verdict.alone) if verdict.repeatable else {}
+        if verdict.repeatable is False and self.spec.reset is None:
+            self.calls.handler.load_again(self.calls.box)
+
+    def _has_neighbors(self) -> bool:
+        """Does a call of the model have more than one element?"""
+        handler = self.calls.handler
+        return self.spec.batched and (handler.rows > 1 or handler.size_of is not None)
+
+    def _outputs(self, places: Sequence[int]) -> Column:
+        stateful.reset(self.spec, self.calls.box.model)
+        made = self.rows(places, self._again(places))
+        if made is None:
+            raise probes.TooSlow(math.inf)
+        return made
+
+    def _again(self, places: Sequence[int]) -> Any:
+        """What the model returns for some rows, in a call that is not counted."""
+        with unheard():
+            return self.calls.raw(places)
+
+
+_FINE = {(None, None), (None, True), (True, None), (True, True)}
+
+
+def _said(known: Knowledge, spec: ModelSpec) -> str:
+    """In what a model's outputs differ, and what helps, in one line."""
+    seen = f" ({known.difference})" if known.difference else ""
+    if known.repeatable is False:
+        if spec.reset is not None:
+            return f"gives an element another output when it is asked again{seen}, also after reset"
+        return (
+            f"gives an element another output when it is asked again{seen}: it draws random "
+            "numbers, or keeps a state from call to call. Its predictions are not cached, and it "
+            "is loaded anew in every run; reset= names the method that resets its state"
+        )
+    return (
+        f"gives an element another output alone than beside others{seen}: its predictions depend "
+        "on what else is in the batch. batch_size=1 makes them independent; padding, statistics "
+        "of the batch or a fit inside of predict are usual causes"
+    )
+
+
+def _left_out(spec: ModelSpec, names: Sequence[Any]) -> str:
+    listed = ", ".join(repr(name) for name in names)
+    one = len(names) == 1
+    return (
+        f"model {spec.name!r}: its {'output' if one else 'outputs'} {listed} "
+        f"{'is' if one else 'are'} one number for a whole batch, and left out of the predictions"
+    )

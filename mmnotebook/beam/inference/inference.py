@@ -1,0 +1,304 @@
+"""RunInference over blocks: a model's calls in its own batch size, bad elements set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from mmnotebook.beam.dofns.inferences import bare
+from mmnotebook.beam.dofns.reuse import Look, Reuse
+from mmnotebook.beam.dofns.tracking import Tracker, weight
+from mmnotebook.beam.inference import handlers
+from mmnotebook.beam.inference.calls import Calls
+from mmnotebook.beam.inference.metering import MeteredHandler
+from mmnotebook.elements import pickling
+from mmnotebook.elements.block import BYTES, ROWS, Block
+from mmnotebook.elements.elements import Select
+from mmnotebook.elements.packing import concat
+from mmnotebook.elements.user_code import ENDS_RUN
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.graph.graph import Node
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import knowledge, standing, stateful
+from mmnotebook.model.loaded.warm import Loan, warm
+from mmnotebook.model.registered import refreshing
+from mmnotebook.state import live, places
+
+BATCHES = 16
+"""Of how many batches the rows of small blocks are put together before the model is called."""
+DEFAULT_BATCH = 64
+
+
+class Loaded:
+    """A loaded model in a box that can be weakly referenced, as Beam's sharing needs."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def release(self) -> None:
+        """Let go of the model."""
+        self.model = None
+
+
+class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
+    """Gives a model the rows of blocks, and a block of predictions for each block.
+
+    A batch that raises is tried again in halves: each bad element costs itself alone.
+
+    Parameters
+    ----------
+    node
+        The node that runs the model.
+    spec
+        The registered model; its name becomes each prediction's `model_id`.
+    base
+        The handler that does the work. One that `takes_columns` is given a `Column`, any other a
+        list.
+    select
+        The fields of the incoming values that the model's `input` then chooses from.
+    run_id
+        Where to look for the run when it is in this process.
+    key
+        The identity under which the loaded model stays warm, None for one that does not.
+    keeps_arms
+        Do the predictions keep the arms of what they are made of?
+    reuse
+        What is predicted already; None where that is not looked for.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        spec: ModelSpec,
+        base: Any,
+        select: Select,
+        run_id: str,
+        key: str | None,
+        keeps_arms: bool = False,
+        reuse: Reuse | None = None,
+    ) -> None:
+        super().__init__()
+        self.keeps_arms, self.reuse = keeps_arms, reuse
+        # The spec itself: a private model file stays as long as something holds its spec.
+        self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
+        self.metered = MeteredHandler(f"{node}.{spec.name}", base)
+        self.key = key
+        self.said = False
+        self._newer: str | None = None
+        self.rows, self.size_of = batching(spec, base)
+        self.asked_alone = asked_alone(spec, base)
+
+    def load_model(self) -> Any:
+        if self.share_model_across_processes():
+            # Beam hands a model that processes share to the handler as a proxy, which has its
+            # methods and nothing else: a box around it could not be opened.
+            with self.loading():
+                return self.metered.load_model()
+        # Beam keeps hold of the last box that it was given; the model must not hang on that.
+        loan = self.borrow(self.key)
+        if isinstance(loan, Loan) and (run := live.find(self.run_id)) is not None:
+            run.loans.append(loan)
+        return loan
+
+    def borrow(self, key: str | None) -> Loan | Loaded:
+        """The loaded model: warm under `key` when the run is in this process."""
+        known = knowledge.of(self.metered.base.identity)
+        if self.spec.reset is not None and key is not None:
+            key = f"{key} {self.node}"  # its state belongs to one node
+        with self.loading():
+            if key is None or live.find(self.run_id) is None or self._starts_anew(known):
+                loan: Loan | Loaded = Loaded(self.metered.load_model())
+            else:
+                loan = warm.get(key, self.spec.name, self.metered.base.load_model)
+                self.metered.meter.loaded(loan.seconds, loan.weight)
+            if live.find(self.run_id) is not None:
+                standing.check_learnt(self.spec)
+        stateful.reset(self.spec, loan.model)
+        return loan
+
+    def _starts_anew(self, known: knowledge.Knowledge) -> bool:
+        """Must it be loaded in every run, as it keeps a state that cannot be reset?"""
+        return known.keeps_state and self.spec.reset is None
+
+    def load_again(self, box: Loan | Loaded) -> None:
+        """Load a model again whose state has changed, and keep it loaded no longer than the run."""
+        if self.key is not None:
+            warm.forget(self.key)
+        with self.loading():
+            box.model = self.metered.base.load_model()
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """What the model raises while it loads ends the run, as a `ModelError`."""
+        try:
+            with places.within(live.find(self.run_id), self.node, self.spec.name, loads=True):
+                yield
+        except ENDS_RUN:
+            raise
+        except standing.ModelChanged as error:
+            raise live.stop(self.run_id, error) from None
+        except BaseException as error:
+            cause = ModelError(
+                f"model {self.spec.name!r} cannot be loaded"
+                + (f" from {self.spec.path!r}" if self.spec.path else "")
+                + f": {one_line(error)}",
+                remedy=f"register {self.spec.name!r} again",
+            )
+            raise live.stop(self.run_id, cause) from error
+
+    def run_inference(
+        self,
+        batch: Sequence[Block],
+        model: Any,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Block]:
+        if not batch:  # Beam's batching gives one when the first block is a big one
+            return []
+        track = Tracker(self.node, self.run_id)
+        made = self.predictions(track, batch, model, inference_args)
+        track.publish()
+        track.flow.given += sum(map(weight, made))
+        track.flow.taken += sum(map(weight, made))
+        return made
+
+    def predictions(
+        self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
+    ) -> list[Block]:
+        """A block of predictions for each block, by a loaded model, in its box or without one."""
+        box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
+        given = [self._given(track, block) for block in batch]
+        if self.reuse is None:
+            return self._called(track, given, box, inference_args)
+        if not self.keeps_arms:  # what is known has none either
+            given = [replace(block, arms=None) for block in given]
+        looks = [self.reuse.look(block) for block in given]
+        seconds = track.seconds
+        made = self._called(track, [look.rest for look in looks], box, inference_args, looks)
+        self.reuse.worked(track.seconds - seconds)
+        track.gave(sum(look.given for look in looks))
+        pairs = zip(looks, made, strict=True)
+        alone = self._is_remote
+        return [block for look, one in pairs for block in look.blocks(track, [one], alone)]
+
+    @property
+    def _is_remote(self) -> bool:
+        return knowledge.of(self.metered.base.identity).remote
+
+    def _called(
+        self,
+        track: Tracker,
+        given: Sequence[Block],
+        box: Any,
+        inference_args: Any,
+        looks: Sequence[Look] = (),
+    ) -> list[Block]:
+        """A block of predictions for each block, all by calls of the model."""
+        examples = concat([block.values for block in given])
+        with places.within(track.run, self.node, self.spec.name):
+            calls = Calls(self, track, examples, box, inference_args)
+            try:
+                calls.make()
+            except live.Stopped:
+                if looks:
+                    self._keep(track, looks, calls.so_far(given))
+                raise
+            made = list(calls.blocks(given))
+        meter = self.metered.meter
+        meter.count(len(calls.places), len(calls.errors))
+        known = calls.examination.known
+        meter.judged(batch_invariant=known.invariant, repeatable=known.repeatable)
+        track.seconds += meter.seconds
+        meter.publish(track.run)
+        return made
+
+    def _keep(self, track: Tracker, looks: Sequence[Look], made: Sequence[Block]) -> None:
+        """Leave what a costly model has answered to a run that is stopped."""
+        if track.run is None or not (self._is_remote or self.spec.cache == "element"):
+            return
+        marked = (look.marked(track, [one]) for look, one in zip(looks, made, strict=True))
+        track.run.unfinished[self.node] += [one for some in marked for one in some if len(one)]
+
+    def _given(self, track: Tracker, block: Block) -> Block:
+        picked = track.picked(block, self.select)
+        track.meets(picked)
+        given = picked.giving(bare(picked.values), picked.failed)
+        return given if self.spec.input is None else track.picked(given, self.spec.input)
+
+    def update_model_path(self, model_path: str | None = None) -> None:
+        """Take the model of a newer file, which Beam has seen; without one, that of the spec."""
+        if (model_path or None) == self._newer:
+            return
+        self._newer = model_path or None
+        spec = self.spec if not model_path else refreshing.refreshed(self.spec, Path(model_path))
+        self.metered = MeteredHandler(f"{self.node}.{spec.name}", handlers.base_handler(spec))
+
+    def get_num_bytes(self, batch: Sequence[Block]) -> int:
+        return sum(block.nbytes for block in batch)
+
+    def override_metrics(self, metrics_namespace: str = "") -> bool:
+        return True  # Beam's would count blocks
+
+    def batch_elements_kwargs(self) -> Mapping[str, Any]:
+        rows = max(self.rows, min(BATCHES * self.rows, ROWS))
+        return {"min_batch_size": rows, "max_batch_size": rows, "element_size_fn": _size}
+
+    def get_resource_hints(self) -> dict[str, Any]:
+        return self.metered.get_resource_hints()
+
+    def set_environment_vars(self) -> None:
+        self.metered.set_environment_vars()
+
+    def share_model_across_processes(self) -> bool:
+        # A run in this process has one process to share with; Beam would open a socket for it.
+        return live.find(self.run_id) is None and self.metered.share_model_across_processes()
+
+    def model_copies(self) -> int:
+        return 1 if live.find(self.run_id) is not None else self.metered.model_copies()
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        self.metered.validate_inference_args(inference_args)
+
+
+def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None) -> Any:
+    """Beam's RunInference over the blocks of a node.
+
+    `watch_every` is the seconds from one look for newer files of the model to the next, None for
+    a node that does not watch.
+    """
+    inference = RunInference(handler)
+    if watch_every is not None:
+        refreshing.check_watch(node)
+        inference = RunInference(handler, watch_model_pattern=node["watch"], interval=watch_every)
+    return pcoll | node.name >> inference.with_output_types(Block)
+
+
+def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
+    """How much the model is given at a time, in elements or by the handler's own size of each."""
+    if base.is_remote and asked_alone(spec, base):
+        return 1, None
+    if spec.batch_size is not None:
+        return spec.batch_size, None
+    own = dict(base.batch_elements_kwargs())
+    size_of = own.get("element_size_fn")
+    most = own.get("max_batch_weight") if size_of is not None else None
+    most = most or own.get("max_batch_size") or max(own.get("min_batch_size", 1), DEFAULT_BATCH)
+    return int(most), size_of
+
+
+def asked_alone(spec: ModelSpec, base: Any) -> bool:
+    """Is the model given one element a call where it answers from afar?
+
+    A batch in which one element fails would be asked again, and what was answered paid twice.
+    """
+    own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
+    return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))
+
+
+def _size(block: Block) -> int:
+    """A block in rows; one of big elements counts for more."""
+    return max(len(block), block.nbytes * ROWS // BYTES)

@@ -1,0 +1,118 @@
+"""A handler around any ModelHandler that counts, times and weighs, and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from mmnotebook.beam.dofns.tracking import add_counts, add_values
+from mmnotebook.model.delegate import Delegate
+from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.results import metrics
+from mmnotebook.state import live
+
+NAMESPACE = "mmnotebook.model."
+LATENCY = "latency_"
+
+
+class Meter:
+    """What is counted of one model, until it is published as Beam's metrics."""
+
+    def __init__(self, name: str) -> None:
+        self.namespace = NAMESPACE + name
+        self._counts: Counter[str] = Counter()
+        self._values: dict[str, int] = {}
+        self.seconds = 0.0
+
+    def load(self, load: Callable[[], Any]) -> Any:
+        """Load a model; its time and weight are counted."""
+        started = time.perf_counter()
+        model = load()
+        self.loaded(time.perf_counter() - started, weigh(model))
+        return model
+
+    def loaded(self, seconds: float | None, weight: Weight) -> None:
+        """Count a load, None seconds for a model that was there already, and note its weight."""
+        # Models load outside of bundles, where Beam drops metrics: these wait for the first batch.
+        if seconds is not None:
+            self._values["load_us"] = max(1, round(seconds * 1e6))
+        for metric in ("parameter_bytes", "device_bytes"):
+            size = getattr(weight, metric)
+            if size is not None:
+                self._values[metric] = size
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        """One call of the model; one that raises is no call."""
+        started = time.perf_counter()
+        results = work()
+        self.called(time.perf_counter() - started)
+        return results
+
+    def called(self, seconds: float) -> None:
+        """Count a call that took so long."""
+        self._counts["batches"] += 1
+        self._counts[f"{LATENCY}{metrics.bucket(seconds * 1000)}"] += 1
+        self._values["slowest_ns"] = max(self._values.get("slowest_ns", 1), round(seconds * 1e9))
+        self.seconds += seconds
+
+    def odd(self, count: int) -> None:
+        """Count predictions that hold NaN or infinity."""
+        self._counts["not_finite"] += count
+
+    def judged(self, **verdicts: bool | None) -> None:
+        """Note what is known of the model by comparing it with itself, None for not known."""
+        self._values.update({k: int(v) for k, v in verdicts.items() if v is not None})
+
+    def count(self, predictions: int, failed: int) -> None:
+        """Count elements that got a prediction and those that did not."""
+        self._counts["predictions"] += predictions
+        self._counts["failed"] += failed
+
+    def publish(self, run: live.Live | None = None) -> None:
+        """Into Beam's metrics, and to the run; only inside of a bundle."""
+        add_counts(run, self.namespace, self._counts)
+        add_values(run, self.namespace, self._values)
+        self._counts.clear()
+        self._values.clear()
+        self.seconds = 0.0
+
+
+class MeteredHandler(Delegate):
+    """Wraps a model's handler: the same examples in, the same results out, the same errors.
+
+    Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
+    sketch, so that percentiles add up over workers.
+
+    Parameters
+    ----------
+    name
+        The end of the metrics' namespace.
+    base
+        The handler that does the work.
+    """
+
+    def __init__(self, name: str, base: Any) -> None:
+        super().__init__(base)
+        self.meter = Meter(name)
+
+    def load_model(self) -> Any:
+        return self.meter.load(self.base.load_model)
+
+    def run_inference(
+        self,
+        batch: Sequence[Any],
+        model: Any,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Any]:
+        failed = len(batch)
+        try:
+            results: Sequence[Any] = self.meter.call(
+                lambda: list(self.base.run_inference(batch, model, inference_args))
+            )
+            failed = 0
+        finally:
+            self.meter.count(len(batch) - failed, failed)
+            self.meter.publish()
+        return results

@@ -1,0 +1,91 @@
+"""Beam's interactive environment, used without what it prints, shows and keeps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.runners.interactive import interactive_environment
+from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
+
+from mmnotebook import quiet_beam, storage
+from mmnotebook.beam.dofns.cache_manager import ShardCache
+from mmnotebook.beam.options import as_options
+from mmnotebook.here import shell
+
+# The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
+# what is in it at the time.
+_OURS = ("mmnotebook, no PCollection", object())
+_watched: dict[str, Any] = dict([_OURS])
+
+
+class InteractivePipeline:
+    """A pipeline on InteractiveRunner above a runner, which keeps nodes in folders."""
+
+    def __init__(self, runner: Any, options: Any, folders: Mapping[str, Path], run_id: str) -> None:
+        self.pipeline = beam.Pipeline(
+            InteractiveRunner(runner, force_compute=False), options=as_options(options)
+        )
+        folder = storage.new_folder("run")
+        self._cache = ShardCache(folder, folders, run_id)
+        storage.remove_with(self._cache, folder)
+
+    def run(self, blocks: Mapping[str, Any]) -> Callable[[], Any]:
+        """Run the pipeline once; gives what asks for Beam's metrics."""
+        env = _environment()
+        env.set_cache_manager(self._cache, self.pipeline)
+        env.add_user_pipeline(self.pipeline)
+        try:
+            with _watching(blocks):
+                result = self.pipeline.run()
+                result.wait_until_finish()
+            # The interactive result has no metrics of its own.
+            return getattr(result, "_underlying_result").metrics  # type: ignore[no-any-return] # noqa: B009
+        finally:
+            env.cleanup(self.pipeline)
+            env.evict_cache_manager(self.pipeline)
+
+    def stores(self, step: str) -> str | None:
+        """The node that a step of the pipeline, by its label, only stores."""
+        return self._cache.name_in(step)
+
+
+@contextlib.contextmanager
+def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
+    """While this lasts, a run keeps these PCollections under these names."""
+    _watched.update(watched)
+    try:
+        yield
+    finally:
+        # A run that was interrupted may end long after the next one has begun.
+        for name, pcoll in watched.items():
+            if _watched.get(name) is pcoll:
+                del _watched[name]
+
+
+def prepare() -> None:
+    """Make the environment; to be called in the cell's own thread, where its output can be caught.
+
+    Beam's environment loads scripts from a CDN into the notebook when it is first made.
+    """
+    with quiet_beam.quiet(), _hidden_display():
+        _environment()
+
+
+def _environment() -> Any:
+    """Beam's environment; it may be a new one, or have forgotten what it was told to watch."""
+    env = interactive_environment.current_env()
+    if not any(_OURS in watched for watched in env.watching()):
+        env.watch(_watched)
+    return env
+
+
+def _hidden_display() -> contextlib.AbstractContextManager[Any]:
+    if shell() is None:
+        return contextlib.nullcontext()
+    from IPython.utils.capture import capture_output
+
+    return capture_output(stdout=False, stderr=False, display=True)

@@ -1,0 +1,275 @@
+"""A model per key as Beam's documentation shows it: RunInference with a KeyedModelHandler.
+
+Beam's handler serves every model from a TCP server in this process, on the local interface, and
+writes its address to the folder for temporary files. That cannot be turned off; our own lowering
+does no such thing. Its password is the same everywhere: in a notebook it is made a secret, as
+whoever knows it can run code here. The models are let go of when the run ends.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import (
+    KeyedModelHandler,
+    KeyModelMapping,
+    ModelHandler,
+    PredictionResult,
+    RunInference,
+)
+from apache_beam.typehints import KV
+from apache_beam.utils import multi_process_shared
+
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.beam.keyed.deciding import Decision
+from mmnotebook.beam.keyed.handler import together
+from mmnotebook.beam.keyed.keys import Routes
+from mmnotebook.elements.block import ROWS, Block
+from mmnotebook.elements.coders import Element
+from mmnotebook.elements.columns import Cells, Column, Records, Selected
+from mmnotebook.elements.elements import Key
+from mmnotebook.elements.packing import concat, pack
+from mmnotebook.graph.graph import Node
+from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.results.records import Failure
+from mmnotebook.state import live
+
+STEPS = ("beam",)
+"""What happens in between is not counted: such a node is finished when the run is."""
+
+
+_KNOWN = b"mps"
+
+
+class _Served:
+    """A loaded model with its handler, which another process calls through this alone."""
+
+    def __init__(self, base: Any) -> None:
+        started = time.perf_counter()
+        self._base, self._model = base, base.load_model()
+        self._loaded = (uuid.uuid4().hex, time.perf_counter() - started, weigh(self._model))
+
+    def loaded(self) -> tuple[str, float, Weight]:
+        """A name for this load, the seconds that it took, and the model's weight."""
+        return self._loaded
+
+    def outputs(self, given: Any, args: Any) -> Any:
+        """What the model returns for a batch."""
+        return self._base.raw(given, self._model, args)
+
+
+class Serving:
+    """A model's handler in the place of which Beam's server loads and calls the model."""
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+        self.takes_columns = getattr(base, "takes_columns", False)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "base":
+            raise AttributeError(name)
+        return getattr(self.base, name)
+
+    def load_model(self) -> _Served:
+        return _Served(self.base)
+
+    def raw(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
+        """What the model returns for a batch."""
+        return model.outputs(batch, inference_args)
+
+
+class _Mapped(ModelHandler[Any, Any, Any]):
+    """One model of the mapping: a prediction or a `Failure` for each (key, example)."""
+
+    def __init__(self, member: BlockHandler) -> None:
+        super().__init__()
+        self.member = member
+        self._seen: set[str] = set()
+
+    def load_model(self) -> Any:
+        with self.member.loading():
+            return self.member.metered.base.load_model()
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[tuple[Key, Any]]:
+        track = Tracker(self.member.node, self.member.run_id)
+        meter = self.member.metered.meter
+        name, seconds, weight = model.loaded()
+        if name not in self._seen:
+            self._seen.add(name)
+            meter.loaded(seconds, weight)
+        made = self.member.predictions(track, [_together(batch)], model, inference_args)
+        track.publish()
+        failed = [failure for part in made for failure in part.failed]
+        good = [element for part in made for element in part.elements()]
+        return [*good, *((Key(failure.id, failure.id), failure) for failure in failed)]
+
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
+        return 1  # Beam's metrics are not used, and to pickle every example would cost more
+
+    def share_model_across_processes(self) -> bool:
+        return True
+
+
+def _apart(values: Column) -> Sequence[Any]:
+    """Each value; of records and selected fields as a column of its own, which keeps dtypes."""
+    if isinstance(values, (Cells, Selected)) or (isinstance(values, Records) and values.dtypes):
+        return [values.part(place, place + 1) for place in range(len(values))]
+    return values.rows()
+
+
+def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
+    """The block of keys with what `_apart` made of their values."""
+    if not all(isinstance(value, (Cells, Records, Selected)) for _, value in batch):
+        return Block.of(batch)
+    block = Block.of([(key, None) for key, _ in batch])
+    return replace(block, values=concat([value for _, value in batch]))
+
+
+class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
+    """Beam's handler, which takes from its models what it would ignore."""
+
+    def __init__(
+        self,
+        mappings: list[KeyModelMapping[Any, Any, Any, Any]],
+        limit: int | None,
+        members: Mapping[str, BlockHandler],
+        rows: int,
+        run_id: str,
+    ) -> None:
+        super().__init__(mappings, max_models_per_worker_hint=limit)
+        self.members, self.rows, self.run_id = members, rows, run_id
+
+    def load_model(self) -> Any:
+        manager = super().load_model()
+        if (run := live.find(self.run_id)) is not None:
+            run.loans.append(_Models(manager))
+        return manager
+
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
+        return 1
+
+    def batch_elements_kwargs(self) -> Mapping[str, Any]:
+        return {"min_batch_size": self.rows, "max_batch_size": self.rows}
+
+    def get_resource_hints(self) -> dict[str, Any]:
+        return together(self.members)
+
+    def set_environment_vars(self) -> None:
+        for member in self.members.values():
+            member.set_environment_vars()
+
+
+def _keep_secret() -> None:
+    """Give Beam's server a password that no other user of the machine knows."""
+    if multi_process_shared.AUTH_KEY == _KNOWN:
+        multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
+
+
+class _Models:
+    """The models that Beam would keep for as long as the process lives."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+
+    def release(self) -> None:
+        """Let go of them."""
+        proxies = self._manager._proxy_map
+        while proxies:
+            handle, model = proxies.popitem()[1]
+            handle.release(model)
+        self._manager._tag_map.clear()
+
+
+class _Elements(NodeFn):
+    """The elements of blocks, each as (what Beam chooses its model by, (key, value))."""
+
+    enters = leaves = False
+    step = "elements"
+
+    def __init__(self, node: str, run_id: str, names: Mapping[str, str], other: str) -> None:
+        super().__init__(node, run_id)
+        self.names, self.other = names, other
+
+    def blocks(self, block: Block) -> Iterator[Any]:
+        if block.failed:
+            yield beam.pvalue.TaggedOutput("failed", Block([], pack([]), failed=block.failed))
+        for key, value in zip(block.keys(), _apart(block.values), strict=True):
+            chosen = str(key.key)
+            yield (chosen if chosen in self.names else self.other), (key, value)
+
+
+class _Blocks(NodeFn):
+    """Blocks of what came of some elements."""
+
+    enters = leaves = False
+    step = "beam"
+
+    def blocks(self, batch: Sequence[tuple[str, tuple[Key, Any]]]) -> Iterable[Block]:
+        outcomes = [outcome for _, outcome in batch]
+        failed = [made for _, made in outcomes if isinstance(made, Failure)]
+        return [Block.of([o for o in outcomes if isinstance(o[1], PredictionResult)], failed)]
+
+
+def infer(
+    node: Node,
+    blocks: Any,
+    members: Mapping[str, BlockHandler],
+    limit: int | None,
+    run_id: str,
+    decision: Decision,
+) -> Any:
+    """The predictions for blocks whose arms are keys."""
+    if run_id:
+        _keep_secret()
+    routes = Routes.of(node)
+    other = "any other key"
+    while other in routes.models:
+        other += "…"
+    step = _Elements(node.name, run_id, routes.models, other)
+    outputs = blocks | f"{node.name}: elements" >> beam.ParDo(step).with_outputs(
+        "failed", main="main"
+    )
+    elements, failed = outputs["main"], outputs["failed"]
+    elements.element_type, failed.element_type = KV[str, Element], Block
+    if decision.grouped:
+        elements = _grouped(node, elements, {**routes.models, other: node["default"]})
+    handler = _Keyed(_mappings(routes, other, members), limit, members, decision.rows, run_id)
+    made = elements | node.name >> RunInference(handler).with_output_types(KV[str, Element])
+    packed = made | f"{node.name}: rows" >> beam.BatchElements(ROWS, ROWS)
+    whole = apply(f"{node.name}: blocks", packed, _Blocks(node.name, run_id))
+    both = (whole, failed) | f"{node.name}: all" >> beam.Flatten()
+    both.element_type = Block
+    return both
+
+
+def _mappings(
+    routes: Routes, other: str, members: Mapping[str, BlockHandler]
+) -> list[KeyModelMapping[Any, Any, Any, Any]]:
+    """For each model its keys; the default's has one for all keys that no mapping names."""
+    keys: dict[str, list[str]] = {name: [] for name in members}
+    for key, name in routes.models.items():
+        keys[name].append(key)
+    if routes.default is not None:
+        keys[routes.default].append(other)
+    # An element's own key, with its id, is carried past the model by a second keyed handler.
+    return [KeyModelMapping(keys[name], _Mapped(member)) for name, member in members.items()]
+
+
+def _grouped(node: Node, elements: Any, names: Mapping[str, str | None]) -> Any:
+    """The elements, those of one model together."""
+    named = elements | f"{node.name}: model" >> beam.Map(lambda pair: (names[pair[0]], pair))
+    named.element_type = KV[str, Element]
+    groups = named | f"{node.name}: by model" >> beam.GroupByKey()
+    each = groups | f"{node.name}: apart" >> beam.FlatMap(lambda group: group[1])
+    each.element_type = KV[str, Element]
+    return each

@@ -1,0 +1,218 @@
+"""How a model per key is run: which lowering, grouped or not, and why; from keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mmnotebook.beam.inference import handlers
+from mmnotebook.beam.inference.inference import batching
+from mmnotebook.beam.keyed.keys import ElementKeys
+from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import pick
+from mmnotebook.elements.user_code import ENDS_RUN, is_raised
+from mmnotebook.errors import ModelError, RunError, counted, one_line
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.results import memory
+
+SAMPLE = 8192
+"""How many elements are looked at beforehand."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a keyed node is run.
+
+    Attributes
+    ----------
+    lowering
+        "blocks" or "beam".
+    grouped
+        Do each model's elements come together before the inference?
+    rows
+        How many elements are looked at together: a window of ours, a batch of Beam's.
+    why
+        Of the lowering and of the grouping, each in half a sentence.
+    """
+
+    lowering: str
+    grouped: bool
+    rows: int
+    why: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The keys that are known before the run, and the model of each; `whole`: are they all?"""
+
+    keys: Sequence[str]
+    models: Sequence[str]
+    whole: bool
+
+    def __str__(self) -> str:
+        return f"{'' if self.whole else 'the first '}{counted(len(self.keys), 'element')}"
+
+
+def decisions(
+    graph: Graph,
+    objects: Mapping[str, list[Block]],
+    models: Mapping[str, ModelSpec],
+    functions: Mapping[str, Callable[[Any], Any]],
+) -> dict[str, Decision]:
+    """By keyed node, how it is run; raises ModelError where the models do not fit together."""
+    found = {}
+    for node in graph:
+        if node.kind == "keyed":
+            specs = {name: models[name] for name in node.models}
+            function = functions[node["by_function"]] if node["by_function"] else None
+            found[node.name] = decide(node, specs, known(graph, node, objects, function))
+    return found
+
+
+def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> Decision:
+    """How one keyed node is run, given what is known of its keys."""
+    bases = {name: handlers.base_handler(spec) for name, spec in specs.items()}
+    check(node, specs, bases)
+    sizes = {name: batching(spec, bases[name]) for name, spec in specs.items()}
+    batches = {name: rows for name, (rows, _) in sizes.items()}
+    common = next(iter(batches.values())) if len(set(batches.values())) == 1 else None
+    if any(size_of is not None for _, size_of in sizes.values()):
+        common = None
+    window = memory.window_rows(batches.values())
+    lowering, reason = _lowering(node, seen, batches, common, window)
+    rows = window if lowering == "blocks" else common or 1
+    grouped, why = _grouping(node, seen, rows)
+    return Decision(lowering, grouped, rows, (reason, why))
+
+
+def _lowering(
+    node: Node, seen: Known | None, batches: Mapping[str, int], common: int | None, window: int
+) -> tuple[str, str]:
+    """The lowering, and why."""
+    chosen = node["lowering"]
+    if common is None:
+        if chosen == "beam":
+            raise _own_batches(node, batches)
+        return "blocks", f"{_asked(chosen)}Beam's keyed handler has one batch size for all models"
+    if chosen != "auto":
+        return str(chosen), f"lowering={chosen!r} was given"
+    if seen is None or not seen.keys:
+        return "blocks", "the keys are not known beforehand; Beam calls a model once per key"
+    here = memory.calls_by_model(seen.models, batches, window)
+    beam = memory.calls_by_key(seen.keys, common)
+    held = beam / -(-len(seen.keys) // common)
+    reason = (
+        f"{seen}: {counted(here, 'call')} of models here, {beam:,} under Beam, "
+        f"where a batch of {common} holds {held:.3g} keys"
+    )
+    return ("beam" if beam < here else "blocks"), reason
+
+
+def _asked(chosen: str) -> str:
+    return "" if chosen == "auto" else f"lowering={chosen!r} was given; "
+
+
+def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
+    """Is it grouped, and why?"""
+    count, most, group = len(node.models), node["max_models"], node["group"]
+    limited = most is not None and most < count
+    numbers = counted(count, "model") + (f", max_models={most}" if most is not None else "")
+    as_is = None
+    if limited and seen is not None and seen.keys:
+        as_is = memory.loads(memory.uses(seen.models, rows), most)
+        once = len(set(seen.models))
+        numbers += f": {seen} as they come take {counted(as_is, 'load')}, grouped {once:,}"
+    if group != "auto":
+        return bool(group), f"group={group} was given; {numbers}"
+    if not limited:
+        return False, f"{numbers}: all may stay loaded"
+    if as_is is None or seen is None:
+        return True, f"{numbers}: the keys are not known beforehand, grouped each is loaded once"
+    return as_is > len(set(seen.models)) or not seen.whole, numbers
+
+
+def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
+    said = ", ".join(f"{name}: {rows}" for name, rows in batches.items())
+    return ModelError(
+        f"node {node.name!r}: Beam's keyed handler ignores the batch sizes of its models, and "
+        f"these differ or are not in elements: {said}",
+        remedy='lowering="blocks" gives each model its own, or register all with one batch_size=',
+    )
+
+
+def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) -> None:
+    """Raise for what models say of their worker, where it cannot hold for all of them."""
+    hints = {name: base.get_resource_hints() for name, base in bases.items()}
+    variables = {
+        name: {**(getattr(spec.target, "_env_vars", None) or {}), **spec.env_vars}
+        for name, spec in specs.items()
+    }
+    for words, every in (("environment variables", variables), ("resource hints", hints)):
+        said: dict[str, tuple[str, Any]] = {}
+        for name, given in every.items():
+            for key, value in given.items():
+                first, before = said.setdefault(key, (name, value))
+                if before != value:
+                    raise ModelError(
+                        f"node {node.name!r}: models of one keyed step share their workers, but "
+                        f"the {words} of {first!r} and {name!r} differ: "
+                        f"{key}={before!r} and {key}={value!r}",
+                        remedy="give both the same, or use switch with an arm for each",
+                    )
+    for name, base in bases.items():
+        if base.model_copies() != 1:
+            raise ModelError(
+                f"node {node.name!r}: the model {name!r} asks for {base.model_copies()} copies; "
+                "a keyed step loads each model once",
+                remedy="register it without model_copies=",
+            )
+
+
+def known(
+    graph: Graph,
+    node: Node,
+    objects: Mapping[str, list[Block]],
+    function: Callable[[Any], Any] | None,
+) -> Known | None:
+    """The keys of the source's first elements, where they are in the notebook already.
+
+    None when the node has several inputs, its source reads files, or a function or a pair goes by
+    what is made on the way.
+    """
+    if len(node.inputs) != 1:
+        return None
+    above = [one for one in graph.upto(node.name) if not one.inputs]
+    direct = node.inputs[0].node == above[0].name
+    if len(above) > 1 or above[0].name not in objects or not (node["by"] or direct):
+        return None
+    blocks = objects[above[0].name]
+    keys = ElementKeys(node, function)
+    found: list[str] = []
+    for block in blocks:
+        found += _keys(block.take(range(min(len(block), SAMPLE - len(found)))), node, keys)
+        if len(found) >= SAMPLE:
+            break
+    whole = sum(map(len, blocks)) <= SAMPLE
+    return Known(found, [keys.routes.model(key) for key in found], whole)
+
+
+def _keys(block: Block, node: Node, keys: ElementKeys) -> Iterator[str]:
+    """The keys of a source's elements; those that have none are left out."""
+    fields = carry(block.values, (node["by"],)) if node["by"] else None
+    select = node.inputs[0].select
+    for key, value in replace(block, fields=fields).elements():
+        try:
+            yield keys.of((key, value if node["by"] else pick(value, select)))
+        except ENDS_RUN as error:
+            if not is_raised(error):  # the user's Ctrl-C
+                raise
+            raise RunError(
+                f"node {node.name!r}: {one_line(error)}",
+                remedy="this is no failure of one element, so it ended the run",
+                node=node.name,
+            ) from error
+        except BaseException:  # noqa: BLE001 - the run will say it of the element
+            continue

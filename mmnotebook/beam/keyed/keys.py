@@ -1,0 +1,215 @@
+"""Which key an element has, which model that chooses, and how elements come together by model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.typehints import KV
+
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE, add_values, weight
+from mmnotebook.elements import routing
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.coders import Element
+from mmnotebook.elements.columns import Column, Tuples
+from mmnotebook.elements.elements import Key, Select, by_value, own
+from mmnotebook.elements.packing import pack
+from mmnotebook.errors import nearest, shown
+from mmnotebook.graph.graph import Node
+from mmnotebook.results.memory import model_of
+
+WINDOW_BYTES = 256 << 20
+"""About the most bytes of the elements that are looked at together."""
+_SHOWN = 12
+_OTHERWISE = 'of other elements by="field" or by=function tells the key'
+
+
+class UnmappedKeyError(LookupError):
+    """An element's key chooses no model."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Which model a key chooses."""
+
+    models: Mapping[str, str]
+    default: str | None
+
+    @classmethod
+    def of(cls, node: Node) -> Routes:
+        """Those of a keyed node."""
+        return cls(model_of(node["models"]), node["default"])
+
+    def model(self, key: str) -> str:
+        """The name of the model for a key."""
+        name = self.models.get(key, self.default)
+        if name is None:
+            raise self._unmapped(key)
+        return name
+
+    def _unmapped(self, key: str) -> UnmappedKeyError:
+        mapped = ", ".join(map(repr, list(self.models)[:_SHOWN]))
+        more = len(self.models) - _SHOWN
+        close = nearest(key, self.models)
+        return UnmappedKeyError(
+            f"no model for the key {key!r}; mapped: {mapped}"
+            + (f" and {more:,} more" if more > 0 else "")
+            + (f"; did you mean {close!r}?" if close else "")
+            + "; remedy: map it, or default= names a model for all other keys"
+        )
+
+
+class NoPairError(TypeError):
+    """An element is no (key, value) pair."""
+
+
+class ElementKeys:
+    """The key of an element: the text of a field, or of what a function gives for its value.
+
+    Without either the elements are (key, value) pairs, as Beam's own keyed models take them: the
+    model is given the value alone.
+    """
+
+    def __init__(self, node: Node, function: Callable[[Any], Any] | None) -> None:
+        self.by, self.function, self.routes = node["by"], function, Routes.of(node)
+        self.pairs = self.by is None and function is None
+
+    def of(self, element: tuple[Key, Any]) -> str:
+        """The key of one element; raises when it has none, or one that no model is for."""
+        text = routing.token(self._chosen(*element))
+        self.routes.model(text)
+        return text
+
+    def _chosen(self, key: Key, value: Any) -> Any:
+        if self.function is not None:
+            return self.function(own(value))
+        if self.by is not None:
+            return by_value(key, value, self.by)
+        if not is_pair(value):
+            raise NoPairError(f"{shown(value)} is no (key, value) pair; {_OTHERWISE}")
+        return value[0]
+
+    def given(self, values: Column) -> Column:
+        """What the models are given of values that all have a key."""
+        if not self.pairs:
+            return values
+        if isinstance(values, Tuples):
+            return values.columns[1]
+        return pack([value for _, value in values])
+
+
+def is_pair(value: Any) -> bool:
+    """Is it a (key, value) pair? A named tuple is a record."""
+    return type(value) is tuple and len(value) == 2
+
+
+class KeyFn(NodeFn):
+    """Notes the key of each element as its arm; blocks end where a window of elements ends.
+
+    Parameters
+    ----------
+    rows
+        How many elements are looked at together.
+    grouped
+        Do each model's elements come together before the inference?
+    apart
+        Are they given as (model, block)?
+    """
+
+    enters = leaves = False
+    step = "key"
+
+    def __init__(
+        self,
+        node: Node,
+        run_id: str,
+        select: Select,
+        keys: ElementKeys,
+        rows: int,
+        grouped: bool,
+        apart: bool,
+    ) -> None:
+        super().__init__(node.name, run_id, select)
+        self.keys, self.rows, self.grouped, self.apart = keys, rows, grouped, apart
+
+    def start_bundle(self) -> None:
+        self.filled = 0
+        self.largest = 0
+
+    def blocks(self, block: Block) -> Iterator[Any]:
+        outcome = self.track.each(block.ids, block.elements(), self.keys.of)
+        kept = replace(block.take(outcome.places), arms=outcome.results)
+        kept = replace(kept, values=self.keys.given(kept.values))
+        failed = [*block.failed, *outcome.failed]
+        self._note(row_size(kept, self.rows))
+        if self.apart:
+            yield from self._by_model(kept, failed)
+            return
+        if failed:
+            yield Block([], pack([]), failed=failed)
+        yield from self._cut(kept)
+
+    def _note(self, each: int) -> None:
+        """What a forecast from the result needs to know of this run."""
+        if each > self.largest:
+            self.largest = each
+            seen = {"window_rows": self.rows // each, "grouped": int(self.grouped)}
+            add_values(self.track.run, NODE_NAMESPACE + self.node, seen)
+
+    def _cut(self, block: Block) -> Iterator[Block]:
+        each = row_size(block, self.rows)
+        start = 0
+        while start < len(block):
+            room = (self.rows - self.filled) // each
+            if not room:
+                self.filled = 0
+                continue
+            stop = min(start + room, len(block))
+            yield block.take(range(start, stop))
+            self.filled += (stop - start) * each
+            start = stop
+
+    def _by_model(self, block: Block, failed: list[Any]) -> Iterator[tuple[str, Block]]:
+        if failed:
+            yield "", Block([], pack([]), failed=failed)
+        for name, places in by_model(block, self.keys.routes).items():
+            yield name, block.take(places)
+        self.track.flow.given += len(block) + len(failed)
+
+
+def row_size(block: Block, rows: int) -> int:
+    """For how many of the `rows` that are looked at together one row of a block counts."""
+    each = block.nbytes / max(1, len(block))
+    return min(rows, max(1, -int(-each * rows // WINDOW_BYTES)))
+
+
+def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
+    """The places of each model's elements, the models in the order of their first."""
+    places: dict[str, list[int]] = {}
+    for place, key in enumerate(block.arms or ()):
+        places.setdefault(routes.model(str(key)), []).append(place)
+    return places
+
+
+class Together(NodeFn):
+    """The blocks of one model, one after the other."""
+
+    enters = leaves = False
+    step = "together"
+
+    def blocks(self, element: tuple[str, Iterable[Block]]) -> Iterable[Block]:
+        return element[1]
+
+    def weight(self, element: tuple[str, Iterable[Block]]) -> int:
+        return sum(map(weight, element[1]))
+
+
+def grouped(node: Node, pcoll: Any, step: KeyFn) -> Any:
+    """The blocks that a step gives as (model, block), each model's together."""
+    pairs = pcoll | f"{node.name}: key" >> beam.ParDo(step)
+    pairs.element_type = KV[str, Element]
+    whole = pairs | f"{node.name}: by model" >> beam.GroupByKey()
+    return apply(f"{node.name}: together", whole, Together(node.name, step.run_id))

@@ -1,0 +1,100 @@
+"""The models of a keyed node that are loaded: the ones used last, so many, within the budget."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from apache_beam.utils.multi_process_shared import MultiProcessShared
+
+from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.model.loaded.warm import Loan, warm
+
+
+class _Shared:
+    """A model that the processes of a worker share, as Beam shares one."""
+
+    def __init__(self, member: BlockHandler, tag: str) -> None:
+        self._handle = MultiProcessShared(member.metered.load_model, tag=tag, always_proxy=True)
+        self.model: Any = self._handle.acquire()
+
+    def release(self) -> None:
+        self._handle.release(self.model)
+
+
+class ModelSet:
+    """Loads models when they are asked for, and lets the least recently used go.
+
+    Parameters
+    ----------
+    members
+        The handler of each model by its name.
+    limit
+        How many may be loaded at once; None for no limit but the budget of warm models. With a
+        limit a model that goes is freed at once, and none stays warm.
+    owner
+        What all copies of one node's set have, and no other set; letters and digits.
+    """
+
+    def __init__(self, members: Mapping[str, BlockHandler], limit: int | None, owner: str) -> None:
+        self.members, self.limit, self.owner = members, limit, owner
+        self._held: OrderedDict[str, Any] = OrderedDict()  # the latest used last
+        self._lock = threading.RLock()
+        if limit is not None:
+            self._forget_warm()
+
+    @contextmanager
+    def using(self, name: str) -> Iterator[Any]:
+        """The loaded model, in its box; with a limit, one at a time is used."""
+        if self.limit is None:
+            with self._lock:
+                held = self._get(name)
+            yield held.model if isinstance(held, _Shared) else held
+            return
+        with self._lock:
+            held = self._get(name)
+            yield held.model if isinstance(held, _Shared) else held
+
+    def release(self) -> None:
+        """Let go of all models."""
+        with self._lock:
+            while self._held:
+                self._let_go()
+
+    def _get(self, name: str) -> Any:
+        if name in self._held:
+            self._held.move_to_end(name)
+            return self._held[name]
+        while self.limit is not None and len(self._held) >= self.limit:
+            self._let_go()
+        self._held[name] = self._borrow(name)
+        while len(self._held) > 1 and self._bytes() > warm.budget:
+            self._let_go()
+        return self._held[name]
+
+    def _borrow(self, name: str) -> Any:
+        member = self.members[name]
+        if member.share_model_across_processes():
+            with member.loading():
+                return _Shared(member, f"{self.owner}-{list(self.members).index(name)}")
+        # A limited set shares no model with other nodes.
+        return member.borrow(member.key if self.limit is None else f"{self.owner} {name}")
+
+    def _let_go(self) -> None:
+        name, loan = self._held.popitem(last=False)
+        loan.release()
+        if isinstance(loan, Loan) and self.limit is not None:
+            warm.forget(f"{self.owner} {name}")
+
+    def _bytes(self) -> int:
+        """Of the host's memory."""
+        weights = [loan.weight for loan in self._held.values() if isinstance(loan, Loan)]
+        return sum((w.parameter_bytes or 0) - (w.device_bytes or 0) for w in weights)
+
+    def _forget_warm(self) -> None:
+        for member in self.members.values():
+            if member.key is not None:
+                warm.forget(member.key)

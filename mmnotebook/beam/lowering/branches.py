@@ -1,0 +1,113 @@
+"""The steps with arms: split by a hash, switch by a function."""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.elements import routing
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Key, Select, by_value, own
+from mmnotebook.graph.graph import Node
+
+Arms = dict[str | None, Any]
+"""A node's outputs: its blocks under None, those of one arm under its name."""
+
+
+class _Branch(NodeFn):
+    """Gives each element to one of the arms."""
+
+    def blocks(self, block: Block) -> Iterator[Any]:
+        outcome = self.track.each(block.ids, self.elements(block), self.arm)
+        kept = block.take(outcome.places)
+        made = replace(kept, arms=outcome.results, failed=[*block.failed, *outcome.failed])
+        yield made
+        for name, part in in_arms(made):
+            self.track.tally.arms[name] += len(part)
+            yield beam.pvalue.TaggedOutput(f"arm_{name}", part)
+
+    def elements(self, block: Block) -> Iterable[Any]:
+        """What `arm` is given of each element."""
+        return block.elements()
+
+    @abstractmethod
+    def arm(self, element: Any) -> str:
+        """The arm that an element takes."""
+
+
+class _Split(_Branch):
+    def __init__(
+        self, node: Node, run_id: str, select: Select, function: Callable[[Any], Any] | None
+    ) -> None:
+        super().__init__(node.name, run_id, select)
+        self.arms, self.by, self.salt = node["arms"], node["by"], node["salt"]
+        self.function = function
+        pin = node["pin"] or ()
+        self.pinned: dict[str, str] = {key: arm for keys, arm in pin for key in keys}
+
+    def elements(self, block: Block) -> Iterable[Any]:
+        if self.by is None and self.function is None:  # the values are not looked at
+            return zip(block.keys(), itertools.repeat(None))
+        return block.elements()
+
+    def arm(self, element: tuple[Key, Any]) -> str:
+        key, value = element
+        if key.id in self.pinned:
+            return self.pinned[key.id]
+        token = self._token(key, value)
+        pinned = self.pinned.get(token)
+        return pinned or routing.arm(routing.fraction(token, self.salt), self.arms)
+
+    def _token(self, key: Key, value: Any) -> str:
+        if self.function is not None:
+            return routing.token(self.function(own(value)))
+        return key.id if self.by is None else routing.token(by_value(key, value, self.by))
+
+
+class _Switch(_Branch):
+    def __init__(
+        self, node: Node, run_id: str, select: Select, function: Callable[[Any], Any]
+    ) -> None:
+        super().__init__(node.name, run_id, select)
+        self.arms, self.function = node.arms, function
+
+    def elements(self, block: Block) -> Iterable[Any]:
+        return block.values
+
+    def arm(self, element: Any) -> str:
+        return routing.named(self.function(own(element)), self.arms)
+
+
+def in_arms(block: Block) -> Iterator[tuple[str, Block]]:
+    """The elements of each arm."""
+    places: dict[str, list[int]] = {}
+    for place, arm in enumerate(block.arms or ()):
+        places.setdefault(str(arm), []).append(place)
+    for name, chosen in places.items():
+        yield name, block.take(chosen)
+
+
+def split(
+    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any] | None, run_id: str
+) -> Arms:
+    """Each element to one arm, by the hash of its id, of a field or of what a function gives."""
+    return _outputs(node, pcoll, _Split(node, run_id, select, function))
+
+
+def switch(
+    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any], run_id: str
+) -> Arms:
+    """Each element to the arm that a function of its value names."""
+    return _outputs(node, pcoll, _Switch(node, run_id, select, function))
+
+
+def _outputs(node: Node, pcoll: Any, step: _Branch) -> Arms:
+    tags = {arm: f"arm_{arm}" for arm in node.arms}
+    outputs = apply(node.name, pcoll, step, *tags.values())
+    return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}

@@ -1,0 +1,211 @@
+"""The cascade: a small model on all, a big one on what the small one is unsure of."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from apache_beam.ml.inference.base import PredictionResult, RunInference
+
+from mmnotebook.beam.dofns.inferences import inferences
+from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.beam.dofns.tracking import Tracker, weight
+from mmnotebook.beam.inference.handlers import base_handler
+from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.beam.lowering import confidence
+from mmnotebook.beam.lowering.combine import Array
+from mmnotebook.elements.block import BYTES, ROWS, Block
+from mmnotebook.elements.columns import Column, Tuples
+from mmnotebook.elements.elements import Select
+from mmnotebook.elements.packing import pack
+from mmnotebook.elements.user_code import ENDS_RUN, storable
+from mmnotebook.graph.graph import Node
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model.outputs import argmax
+from mmnotebook.state import places
+
+SMALL = "small"
+STEPS = (SMALL, NodeFn.step)
+"""The names of the steps through which elements come in a cascade."""
+
+
+class _First(Tracker):
+    """Of the small model: what comes into it comes in, what it is sure of goes out."""
+
+    def gave(self, count: int) -> None:
+        """Not known yet."""
+
+    def sure(self, count: int) -> None:
+        """Count what the small model is sure of."""
+        super().gave(count)
+
+
+class _Second(Tracker):
+    """Of the big model: what comes into it has been counted."""
+
+    def came(self, count: int) -> None:
+        """Counted by the small model."""
+
+
+class SmallHandler(BlockHandler):
+    """A block of the predictions that the model is sure of, and one of the values of the others.
+
+    The first has the model's name as its arms; the second has none.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        spec: ModelSpec,
+        base: Any,
+        select: Select,
+        run_id: str,
+        keys: Mapping[str, str | None],
+        score: Callable[[Any], Any] | None,
+    ) -> None:
+        # The confidence is that of the raw output.
+        raw = replace(spec, output=None)
+        key = keys.get(spec.name)
+        super().__init__(node.name, raw, base, None, run_id, key, keeps_arms=True)
+        self.flowing, self.output, self.score = select, spec.output, score
+        self.below = float(node["below"])
+
+    def run_inference(
+        self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[Block]:
+        if not batch:
+            return []
+        track = _First(self.node, self.run_id, SMALL)
+        flowing = [track.picked(block, self.flowing) for block in batch]
+        # Of a model with an input of its own the example is not the value that flows, which the
+        # big one is to have: each row brings its place along.
+        placed = [replace(one, arms=[*map(str, range(len(one)))]) for one in flowing]
+        made = self.predictions(track, placed, model, inference_args)
+        given = [
+            part
+            for block, raw in zip(flowing, made, strict=True)
+            for part in self._divided(track, block, raw)
+        ]
+        track.publish()
+        track.flow.given += sum(map(weight, given))
+        track.flow.taken += sum(map(weight, made))
+        return given
+
+    def _divided(self, track: _First, flowing: Block, made: Block) -> Iterator[Block]:
+        """What the model is sure of, with all that failed, and what it is not."""
+        outputs = inferences(made.values)
+        errors: dict[int, BaseException] = {}
+        with places.within(track.run, self.node, self.spec.name):
+            sureness = self._confidences(outputs, errors)
+            sure = _places(sureness >= self.below)
+            final = self._final(outputs.take(sure), sure, errors)
+        sure = [place for place in sure if place not in errors]
+        track.sure(len(sure))
+        kept = made.take(sure)
+        name: list[str | None] = [self.spec.name] * len(kept)
+        failed = [track.fail(made.ids[place], error) for place, error in errors.items()]
+        yield replace(
+            kept, values=_with(kept.values, final), arms=name, failed=[*made.failed, *failed]
+        )
+        unsure = _places(sureness < self.below)
+        if unsure:
+            rows = [int(place) for place in made.take(unsure).arms or () if place is not None]
+            yield replace(flowing.take(rows), arms=None)
+
+    def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
+        """The confidence in each output; NaN and an error for one that has none."""
+        if self.score is None:
+            found = confidence.of_column(outputs)
+            for place in _places(np.isnan(found)):
+                errors[place] = confidence.missing(self.spec.name, outputs[place])
+            return found
+        found = np.full(len(outputs), np.nan)
+        for place, output in enumerate(outputs):
+            try:
+                found[place] = confidence.scored(self.score, output)
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                errors[place] = error
+        return found
+
+    def _final(
+        self, outputs: Column, places: Sequence[int], errors: dict[int, BaseException]
+    ) -> Column:
+        """What the model was registered to give of its raw outputs."""
+        if self.output is None:
+            return outputs
+        last = argmax if self.output == "argmax" else self.output
+        made, good = [], []
+        for place, output in zip(places, outputs, strict=True):
+            try:
+                made.append(last(output))
+                good.append(place)
+            except ENDS_RUN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
+                errors[place] = error
+        return storable(pack(made), good, errors)[1]
+
+
+def _places(chosen: Array) -> list[int]:
+    return [int(place) for place in np.flatnonzero(chosen)]
+
+
+def _with(predictions: Column, outputs: Column) -> Column:
+    """The predictions with other inferences."""
+    if not isinstance(predictions, Tuples):
+        return predictions
+    example, _, model = predictions.columns
+    return Tuples(PredictionResult, (example, outputs, model))
+
+
+class BigHandler(BlockHandler):
+    """Predictions for what the small model was not sure of; the others pass by."""
+
+    def run_inference(
+        self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[Block]:
+        if not batch:
+            return []
+        track = _Second(self.node, self.run_id)
+        unsure = [block for block in batch if block.arms is None]
+        made = self.predictions(track, unsure, model, inference_args) if unsure else []
+        made = [replace(block, arms=[self.spec.name] * len(block)) for block in made]
+        made += [block for block in batch if block.arms is not None]
+        track.publish()
+        track.flow.given += sum(map(weight, made))
+        track.flow.taken += sum(map(weight, made))
+        return made
+
+    def batch_elements_kwargs(self) -> Mapping[str, Any]:
+        whole = dict(super().batch_elements_kwargs())
+        size_of = whole["element_size_fn"]
+        return {**whole, "element_size_fn": functools.partial(_size, size_of=size_of)}
+
+
+def _size(block: Block, size_of: Callable[[Block], int]) -> int:
+    """What passes by takes no place in the model's batches, only memory."""
+    passes = block.arms is not None
+    return max(1, block.nbytes * ROWS // BYTES) if passes else size_of(block)
+
+
+def cascade(
+    node: Node,
+    pcoll: Any,
+    select: Select,
+    models: Mapping[str, ModelSpec],
+    score: Callable[[Any], Any] | None,
+    run_id: str,
+    keys: Mapping[str, str | None],
+) -> Any:
+    """Predictions of both models, each element's by the one that answered."""
+    small, big = models[node["small"]], models[node["big"]]
+    first = SmallHandler(node, small, base_handler(small), select, run_id, keys, score)
+    second = BigHandler(node.name, big, base_handler(big), None, run_id, keys.get(big.name))
+    divided = RunInference(first).with_output_types(Block)
+    whole = RunInference(second).with_output_types(Block)
+    return pcoll | f"{node.name}: {SMALL}" >> divided | node.name >> whole

@@ -1,0 +1,67 @@
+"""Ids of children, `parent/0`, which must be those of no row."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import networkx
+
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import RunError
+from mmnotebook.graph.graph import Graph
+
+_NUMBERED = re.compile(r"(.*)/(?:0|[1-9][0-9]*)", re.DOTALL)
+
+
+def parents(name: str) -> Iterator[str]:
+    """The ids of which this one could be a child, a child's child and so on."""
+    while (found := _NUMBERED.fullmatch(name)) is not None:
+        name = found[1]
+        yield name
+
+
+def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
+    """Raises RunError for a row with an id that a flat_map could give to a child of another row.
+
+    Parameters
+    ----------
+    graph
+        A valid graph.
+    objects
+        By source node, its elements where they are known.
+    """
+    for step, rows, beside in _families(graph):
+        like = {name: one for one in beside for name in _ids(objects.get(one, ())) if "/" in name}
+        if not like:
+            continue
+        known = {name: one for one in rows for name in _ids(objects.get(one, ()))}
+        for name, source in like.items():
+            parent = next((one for one in parents(name) if one in known), None)
+            if parent is not None:
+                raise _taken(step, source, name, known[parent], parent)
+
+
+def _families(graph: Graph) -> Iterator[tuple[str, set[str], set[str]]]:
+    """Each flat_map with the sources that it makes children of, and those that these can meet."""
+    makers = [node.name for node in graph if node.kind == "flat_map"]
+    network = graph.network() if makers else networkx.DiGraph()
+    sources = {node.name for node in graph if not node.inputs}
+    for step in makers:
+        below = {step, *networkx.descendants(network, step)}
+        above = (networkx.ancestors(network, name) for name in below)
+        yield step, networkx.ancestors(network, step) & sources, set().union(*above) & sources
+
+
+def _ids(blocks: Iterable[Block]) -> Iterable[str]:
+    return itertools.chain.from_iterable(block.ids for block in blocks)
+
+
+def _taken(step: str, source: str, name: str, of: str, parent: str) -> RunError:
+    return RunError(
+        f"source {source!r}: the row {name!r} has the id of a child that {step!r} can make of the "
+        f"row {parent!r}" + (f" of {of!r}" if of != source else ""),
+        remedy='frame.reset_index(drop=True), or id= with a column whose values hold no "/"',
+        node=source,
+    )

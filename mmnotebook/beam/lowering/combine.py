@@ -1,0 +1,181 @@
+"""What becomes of several outputs for one element: vote, mean and stack, alone or by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.beam.dofns.inferences import inferences
+from mmnotebook.elements.columns import Arrays, Column, Numbers, Records, Tensors
+from mmnotebook.elements.elements import array_of
+from mmnotebook.errors import shown
+from mmnotebook.results.labels import labeled
+from mmnotebook.results.values import array, plain
+
+Array = np.ndarray[Any, Any]
+
+
+def vote(outputs: Mapping[str, Any]) -> Any:
+    """The label that most models gave; in a tie the one that came first in the list.
+
+    Of {"label", "score"}, and of a list of those, it is the label with the highest score.
+
+    Raises
+    ------
+    TypeError
+        When a model gave None, scores or anything else in place of one label.
+    """
+    labels = {name: _label(output) for name, output in _given(outputs).items()}
+    for name, label in labels.items():
+        if isinstance(label, np.ndarray):
+            raise TypeError(
+                f"vote takes one label per model; {name} gave {label.size} numbers: "
+                "register it with output='argmax', or use mean()"
+            )
+        if not isinstance(label, Hashable):
+            raise TypeError(
+                f"vote takes one label per model; {name} gave {shown(label)}: "
+                "register it with output=, a function that gives the label"
+            )
+    return Counter(labels.values()).most_common(1)[0][0]
+
+
+def mean(outputs: Mapping[str, Any]) -> Any:
+    """The mean of the models' outputs, element by element; all of one shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a model gave no numbers, or some gave outputs of another shape.
+    """
+    given = _given(outputs)
+    arrays = {name: np.asarray(value) for name, value in given.items()}
+    for name, one in arrays.items():
+        if one.dtype.kind not in "biuf":
+            raise TypeError(f"mean takes numbers; {name} gave {shown(given[name])}; use vote()")
+    _check_shapes(arrays)  # adding might broadcast
+    return plain(_mean([one.astype(float) for one in arrays.values()]))
+
+
+def stack(outputs: Mapping[str, Any]) -> Any:
+    """The models' outputs as one array, models first, in the order of the list.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When some gave texts and others numbers, or outputs of another shape.
+    """
+    given = _given(outputs)
+    arrays = {name: array_of(value) for name, value in given.items()}
+    _check_shapes(arrays)
+    kinds = {one.dtype.kind for one in arrays.values()}
+    if kinds & set("US") and kinds & set("biufc"):  # numpy would make texts of the numbers
+        found = ", ".join(f"{name} {shown(value)}" for name, value in given.items())
+        raise TypeError(f"stack cannot make one array of texts and numbers: {found}")
+    return np.stack(list(arrays.values()))
+
+
+def _given(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What each model gave; raises for None."""
+    given = {name: plain(value) for name, value in outputs.items()}
+    for name, value in given.items():
+        if value is None:
+            raise TypeError(
+                f"{name} gave None; a model that has nothing to say of an element raises, "
+                "and missing= says what becomes of it"
+            )
+    return given
+
+
+def _label(output: Any) -> Any:
+    found = labeled(output)
+    return output if found is None else found.label
+
+
+def _check_shapes(arrays: Mapping[str, Array]) -> None:
+    if len({one.shape for one in arrays.values()}) > 1:
+        found = ", ".join(f"{name} {one.shape}" for name, one in arrays.items())
+        raise ValueError(f"all outputs must have the same shape: {found}")
+
+
+def _mean(arrays: Sequence[Array]) -> Array:
+    # Not np.mean, which adds in another order for other shapes: alone and by column must be equal.
+    total = arrays[0]
+    for one in arrays[1:]:
+        total = total + one
+    return total / len(arrays)
+
+
+def _votes(arrays: Sequence[Array]) -> Column | None:
+    if any(one.ndim > 1 for one in arrays) or len({one.dtype for one in arrays}) > 1:
+        return None
+    labels = np.stack(arrays)
+    # As a Counter has it, what is not equal to itself still counts once.
+    counts = [(labels == one).sum(axis=0) + (one != one) for one in arrays]
+    chosen = np.argmax(counts, axis=0)
+    return Numbers(labels[chosen, np.arange(len(chosen))])
+
+
+def _means(arrays: Sequence[Array]) -> Column | None:
+    if len({one.shape for one in arrays}) > 1:
+        return None
+    means = _mean([one.astype(float) for one in arrays])
+    return Numbers(means) if means.ndim == 1 else Arrays(means)
+
+
+def _stacks(arrays: Sequence[Array]) -> Column | None:
+    if len({one.shape for one in arrays}) > 1:
+        return None
+    return Arrays(np.stack(arrays, axis=1))
+
+
+@dataclass(frozen=True)
+class Combine:
+    """How the outputs for an element become one.
+
+    Attributes
+    ----------
+    one
+        Takes the dict of one element's outputs.
+    whole
+        Takes the arrays of all elements' outputs, one of each model; None where it cannot.
+    """
+
+    one: Callable[[Mapping[str, Any]], Any]
+    whole: Callable[[Sequence[Array]], Column | None]
+
+    def column(self, values: Column) -> Column | None:
+        """All results at once, equal to those of one element at a time; None where that fails."""
+        if not isinstance(values, Records) or not len(values):
+            return None
+        arrays = [numbers(inferences(column)) for column in values.columns.values()]
+        known = [one for one in arrays if one is not None]
+        return self.whole(known) if len(known) == len(arrays) else None
+
+
+COMBINE = {
+    "vote": Combine(vote, _votes),
+    "mean": Combine(mean, _means),
+    "stack": Combine(stack, _stacks),
+}
+
+
+def numbers(values: Column) -> Array | None:
+    """A column's values as an array, scalars of the types that Python has; None where it is none.
+
+    What `plain` and then `np.asarray` make of each value, of all at once.
+    """
+    if isinstance(values, Tensors):
+        values = Arrays(array(values.tensor))
+    if not isinstance(values, Arrays) or values.array.dtype.kind not in "biuf":
+        return None
+    numbers = values.array
+    if numbers.ndim > 1:
+        return numbers
+    own = {"b": np.dtype(bool), "i": np.dtype(np.int64), "f": np.dtype(np.float64)}
+    dtype = own.get(numbers.dtype.kind, np.dtype(np.int64))
+    return numbers.astype(dtype) if np.can_cast(numbers.dtype, dtype) else None

@@ -1,0 +1,88 @@
+"""How sure a model is of its output: from its raw scores, one at a time or by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.beam.lowering.combine import Array, numbers
+from mmnotebook.elements.columns import Column
+from mmnotebook.elements.elements import own
+from mmnotebook.errors import ModelError, shown
+from mmnotebook.results.labels import labeled
+from mmnotebook.results.values import plain
+
+SUM = 1e-3
+"""How far from 1 probabilities may add up."""
+
+
+def of_column(outputs: Column) -> Array:
+    """The confidence in each of a model's raw outputs, from 0 to 1; NaN where there is none.
+
+    Of scores that are not negative and add up to 1 it is the greatest, of other scores the
+    greatest of their softmax; of one number p from 0 to 1 it is max(p, 1 - p). Of {"label",
+    "score"}, and of a list of those, it is the highest score from 0 to 1. Whole numbers and
+    labels alone say nothing.
+    """
+    whole = numbers(outputs)
+    if whole is not None:
+        return _of_array(whole)
+    alone = [_of_output(output) for output in outputs]
+    return np.concatenate(alone) if alone else np.empty(0)
+
+
+def _of_output(output: Any) -> Array:
+    found = labeled(output)
+    if found is None:
+        return _of_array(_array(output)[np.newaxis])
+    return np.array([found.score if 0 <= found.score <= 1 else np.nan], dtype=float)
+
+
+def _array(output: Any) -> Array:
+    try:
+        return np.asarray(plain(output))
+    except ValueError:  # a ragged list
+        return np.empty(0, dtype=object)
+
+
+def _of_array(outputs: Array) -> Array:
+    """The confidence in each row."""
+    none = np.full(len(outputs), np.nan)
+    if outputs.dtype.kind != "f" or outputs.ndim > 2 or not outputs.size:
+        return none
+    scores = outputs.astype(float)
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        chance = scores.reshape(-1)
+        known = (chance >= 0) & (chance <= 1)
+        return np.asarray(np.where(known, np.maximum(chance, 1 - chance), np.nan))
+    with np.errstate(invalid="ignore", over="ignore"):
+        known = (scores >= 0).all(axis=1) & (np.abs(scores.sum(axis=1) - 1) <= SUM)
+        grown = np.exp(scores - scores.max(axis=1, keepdims=True))
+        softmax = grown.max(axis=1) / grown.sum(axis=1)
+    return np.asarray(np.where(known, scores.max(axis=1), softmax))
+
+
+def missing(model: str, output: Any) -> ModelError:
+    """The error for an output from which no confidence can be told."""
+    return ModelError(
+        f"model {model!r} gave {shown(plain(output))}, from which no confidence can be told; "
+        'allowed: scores of the classes, a number from 0 to 1, or {"label": ..., "score": ...}',
+        remedy=f'register {model!r} with method="predict_proba", or give cascade(..., score=f)',
+    )
+
+
+def scored(score: Callable[[Any], Any], output: Any) -> float:
+    """The confidence that the user's function gives for a raw output.
+
+    Raises
+    ------
+    ValueError
+        When it is no number from 0 to 1.
+    """
+    found = plain(score(own(output)))
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:
+        message = f"score gave {shown(found)}; allowed: a number from 0 to 1"
+        raise ValueError(message)
+    return float(found)

@@ -1,0 +1,312 @@
+"""A graph checked, and everything that its names stand for."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mmnotebook.beam.keyed import pairs
+from mmnotebook.beam.keyed.deciding import Decision, decisions
+from mmnotebook.beam.lowering import children, union
+from mmnotebook.beam.streaming import entering
+from mmnotebook.beam.streaming.recorded import Recording
+from mmnotebook.elements import pickling
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
+from mmnotebook.fingerprint.identity import one_look
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.models import ModelSpec, registry
+from mmnotebook.graph.names import Names, how_to_bind, notebook_names
+from mmnotebook.model.registered import refreshing, register
+from mmnotebook.sources import fields, objects, overlap, sources, writers
+from mmnotebook.steps import field_flow
+from mmnotebook.steps.shapes import Shape
+
+Record = Callable[[str, Any, int | None], tuple[Recording, str]]
+"""Gives the recording of a Beam transform, and what is to be said of it: name, transform, limit."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked graph with everything that its names stand for.
+
+    Attributes
+    ----------
+    plans
+        The files of each source node that reads files.
+    objects
+        The elements of every other source node, as they were when it was prepared.
+    models
+        By model name.
+    functions
+        By function name.
+    carried
+        The sources' fields that travel with an element, as a later `by=` names them.
+    recordings
+        Of each source node that is a Beam transform, when it is recorded; `objects` has its
+        elements too.
+    transforms
+        Those Beam transforms themselves, when they are not recorded.
+    refreshed
+        By node, the model of a newer file, which takes the place of the registered one.
+    said
+        By node, what the user should know of it, as half a sentence.
+    keyed
+        By node with a model per key, how it is run.
+    watch_every
+        Seconds from one look for newer models to the next, where a stream watches.
+    limit
+        How many elements of each source are taken, None for all.
+    """
+
+    graph: Graph
+    plans: Mapping[str, sources.SourcePlan]
+    objects: Mapping[str, list[Block]]
+    models: Mapping[str, ModelSpec]
+    functions: Mapping[str, Callable[[Any], Any]]
+    carried: tuple[str, ...]
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    transforms: Mapping[str, Any] = field(default_factory=dict)
+    refreshed: Mapping[str, ModelSpec] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
+    keyed: Mapping[str, Decision] = field(default_factory=dict)
+    watch_every: float = refreshing.INTERVAL
+    limit: int | None = None
+
+    def model(self, node: Node) -> ModelSpec:
+        """The model of a node of kind "model": the registered one, or what came in its place."""
+        return self.refreshed.get(node.name) or self.models[node["model"]]
+
+    def totals(self) -> dict[str, int]:
+        """By source node, the number of its elements, where that is known beforehand."""
+        counts = {name: plan.count for name, plan in self.plans.items()}
+        known = {name: count for name, count in counts.items() if count is not None}
+        return {**known, **{name: sum(map(len, made)) for name, made in self.objects.items()}}
+
+    def most(self) -> dict[str, int]:
+        """By node, the most elements that can reach it, where that is known beforehand."""
+        totals = self.totals()
+        most: dict[str, int | None] = {}
+        for node in self.graph.order():
+            if not node.inputs:
+                most[node.name] = totals.get(node.name)
+                continue
+            counts = [most[wire.node] for wire in node.inputs]
+            grows = any(self.graph[wire.node].kind == "flat_map" for wire in node.inputs)
+            known = [count for count in counts if count is not None]
+            most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
+        return {name: count for name, count in most.items() if count is not None}
+
+
+def prepare(graph: Graph, limit: int | None = None, record: Record | None = None) -> Prepared:
+    """Check a graph, look up its names and look into its sources.
+
+    Parameters
+    ----------
+    record
+        Records a source that is a Beam transform; None leaves it to the pipeline.
+    """
+    check_graph(graph)
+    graph.validate()
+    _check_not_empty(graph)
+    names = Names(registry, graph.bindings, notebook_names())
+    models = _models(graph)
+    functions = _functions(graph, names)
+    values = _values(graph, names)
+    _check_writes(graph, values, models)
+    carried = dict.fromkeys(
+        node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
+    )
+    refreshed, said = refreshing.models(graph, models)
+    found = _sources(graph, values, limit, record)
+    _check_fields(graph, found, models)
+    pairs.check(graph, found.objects, found.plans)
+    children.check(graph, found.objects)
+    union.check(graph, found.objects)
+    return Prepared(
+        graph,
+        found.plans,
+        found.objects,
+        models,
+        functions,
+        tuple(carried),
+        found.recordings,
+        found.transforms,
+        refreshed,
+        {**said, **found.said},
+        decisions(graph, found.objects, models, functions),
+        limit=limit,
+    )
+
+
+def renewed(prepared: Prepared) -> Prepared:
+    """The same with the models as they are now."""
+    models = _models(prepared.graph)
+    refreshed, _ = refreshing.models(prepared.graph, models)
+    return replace(prepared, models=models, refreshed=refreshed)
+
+
+def check_graph(graph: Any) -> None:
+    """Raises RunError for what is no graph."""
+    if isinstance(graph, str):
+        raise RunError(
+            "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
+        )
+    if not isinstance(graph, Graph):
+        raise RunError(f"a graph is run, not {shown(graph)}", remedy="mm.pipeline(text) makes one")
+
+
+def _check_fields(graph: Graph, found: _Sources, models: Mapping[str, ModelSpec]) -> None:
+    """Raises GraphError for a field that a step or a model asks for and that no element has."""
+
+    def shape(node: Node) -> Shape:
+        if node.name in found.plans:
+            return fields.of_plan(found.plans[node.name])
+        return fields.of_blocks(found.objects.get(node.name, ()))
+
+    problems = field_flow.problems(graph, shape, models)
+    if problems:
+        raise GraphError(problems)
+
+
+def _check_not_empty(graph: Graph) -> None:
+    if not graph.nodes:
+        raise GraphError([Problem("the graph is empty")], remedy="data | model")
+
+
+@one_look()
+def _models(graph: Graph) -> dict[str, ModelSpec]:
+    wanted = dict.fromkeys(name for node in graph for name in node.models)
+    missing = [name for name in wanted if name not in registry]
+    if len(missing) > 1:
+        raise ModelError(
+            f"no models are registered as {', '.join(map(repr, missing))}; "
+            f"registered: {', '.join(registry) or 'none yet'}",
+            remedy="mm.register(name, model), or %mm_model name model",
+        )
+    return {name: register.current(registry[name]) for name in wanted}
+
+
+def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
+    wanted = {name: node.name for node in graph for name in node.functions}
+    functions = {}
+    for name, node in wanted.items():
+        function = _bound(name, node, "function", names)
+        if not callable(function):
+            kind = type(function).__name__
+            raise RunError(f"{name!r} is a {kind}, not a function", node=node)
+        try:
+            pickling.check(function)
+        except Exception as error:
+            raise RunError(
+                f"the function {name!r} cannot be sent to a worker: {one_line(error)}",
+                remedy="it may use no locks, open files, connections or generators from outside",
+                node=node,
+            ) from error
+        functions[name] = function
+    return functions
+
+
+@dataclass
+class _Sources:
+    """What the source nodes read, by node; as `Prepared` has it."""
+
+    plans: dict[str, sources.SourcePlan] = field(default_factory=dict)
+    objects: dict[str, list[Block]] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    transforms: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+
+def _values(graph: Graph, names: Names) -> dict[str, Any]:
+    """What each source node reads: a path, an object, or a Beam transform."""
+    return {
+        node.name: node["path"]
+        if node.kind == "read"
+        else _bound(node["data"], node.name, "data", names)
+        for node in graph
+        if not node.inputs
+    }
+
+
+def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
+    """Raises RunError for a path that cannot be written, or leads to what the graph reads."""
+    writes = {node.name: node["path"] for node in graph if node.kind == "write"}
+    if writes:
+        writers.check_paths(writes)
+        overlap.check(writes, _reads(graph, values, models))
+
+
+def _reads(
+    graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]
+) -> Iterator[overlap.Read]:
+    yield overlap.of_cache()
+    for name, value in values.items():
+        by = f"source {name!r}"
+        if objects.is_path(value):
+            yield overlap.Read(by, str(value))
+        elif entering.is_transform(value):
+            yield from (overlap.Read(by, path) for path in entering.files(name, value))
+        else:
+            yield from overlap.of_object(by, value)
+    yield from overlap.of_models(models.values())
+    for node in graph:
+        if node.kind == "model" and node["watch"]:
+            yield overlap.Read(f"node {node.name!r}", node["watch"])
+
+
+def _sources(
+    graph: Graph, values: Mapping[str, Any], limit: int | None, record: Record | None
+) -> _Sources:
+    """What the source nodes read, as far as it is looked at before the run."""
+    found = _Sources()
+    for node in graph:
+        if node.inputs:
+            continue
+        value = values[node.name]
+        if node.kind == "read" or objects.is_path(value):
+            # A parameter that says the default is none of the node's.
+            options = {name: given for name, given in node.params if name in ("mode", "rotate")}
+            plan = sources.plan_path(str(value), node["id"], **options)
+            found.plans[node.name] = plan if limit is None else plan.first(limit)
+        elif entering.is_transform(value):
+            _transform(found, node, value, limit, record)
+        else:
+            found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
+    return found
+
+
+def _transform(
+    found: _Sources, node: Node, transform: Any, limit: int | None, record: Record | None
+) -> None:
+    if record is not None:
+        recording, found.said[node.name] = record(node["data"], transform, limit)
+        recording = recording.first(limit).named(node["id"])
+        found.recordings[node.name] = recording
+        found.objects[node.name] = list(recording.blocks)
+    elif limit is None:
+        found.transforms[node.name] = transform
+    else:
+        raise RunError(
+            f"source {node['data']!r} is a Beam transform, of which there is no first element",
+            remedy="leave limit= out, or let the transform give fewer",
+            node=node.name,
+        )
+
+
+def _bound(name: str, node: str, role: str, names: Names) -> Any:
+    try:
+        return names.object(name)
+    except KeyError:
+        if role == "function" and hasattr(builtins, name):
+            return getattr(builtins, name)
+        known = list(names.known("function" if role == "function" else "data"))
+        close = nearest(name, known)
+        raise RunError(
+            f"{name!r} is not bound: node {node!r} needs {role} of that name"
+            + (f"; did you mean {close!r}?" if close else ""),
+            remedy=how_to_bind(name),
+            node=node,
+        ) from None

@@ -1,0 +1,196 @@
+"""Where what a Beam transform reads enters a graph: as blocks that keep window and timestamp."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pipeline import PipelineVisitor
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.display import DisplayData
+from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, WindowFn
+from apache_beam.utils.windowed_value import WindowedValue, create
+
+from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.elements import pickling, routing
+from mmnotebook.elements.block import BYTES, ROWS, Block
+from mmnotebook.elements.columns import size_of
+from mmnotebook.elements.elements import pick
+from mmnotebook.elements.packing import pack
+from mmnotebook.errors import RunError, one_line
+from mmnotebook.graph.names import is_a
+
+_MESSAGE = {("apache_beam", "PubsubMessage")}
+_ONE_WINDOW = (GlobalWindows, FixedWindows, Sessions)
+
+
+def is_transform(value: Any) -> bool:
+    """Is an object of the notebook a Beam transform?"""
+    return isinstance(value, beam.PTransform)
+
+
+def begin(name: str, pipeline: Any, transform: Any) -> Any:
+    """The PCollection that a transform begins a pipeline with.
+
+    Raises
+    ------
+    RunError
+        When it does not begin one, or cannot be used.
+    """
+    pickling.keep_classes(transform)
+    try:
+        pcoll = pipeline | f"{name}: from" >> _unused(transform)
+    except Exception as error:
+        raise _no_source(name, transform, one_line(error)) from error
+    if not isinstance(pcoll, beam.PCollection):
+        raise _no_source(name, transform, f"it gives a {type(pcoll).__name__}")
+    return pcoll
+
+
+class _Patterns(PipelineVisitor):
+    """What the transforms of a pipeline say that they read."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, None] = {}
+
+    def enter_composite_transform(self, transform_node: Any) -> None:
+        self.visit_transform(transform_node)
+
+    def visit_transform(self, transform_node: Any) -> None:
+        if transform_node.transform is not None:
+            shown = DisplayData.create_from(transform_node.transform).items
+            paths = (str(item.value) for item in shown if item.key == "file_pattern")
+            self.found.update((path.removeprefix("file://"), None) for path in paths)
+
+
+def files(name: str, transform: Any) -> list[str]:
+    """The files, or globs of them, that a transform says it reads; most of Beam's own do.
+
+    Raises
+    ------
+    RunError
+        When it gives no elements.
+    """
+    pipeline = beam.Pipeline(FnApiRunner())
+    begin(name, pipeline, transform)
+    patterns = _Patterns()
+    pipeline.visit(patterns)
+    return list(patterns.found)
+
+
+def _unused(transform: Any) -> Any:
+    """A copy that belongs to no pipeline: many a transform can be put into one alone."""
+    parts = (transform, *getattr(transform, "_parts", ()))
+    nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
+    try:
+        return copy.deepcopy(transform, nowhere)
+    except Exception:  # noqa: BLE001 - whatever an object that cannot be copied raises
+        return transform
+
+
+def _no_source(name: str, transform: Any, why: str) -> RunError:
+    return RunError(
+        f"source {name!r} is a {type(transform).__name__}, which gives no elements: {why}",
+        remedy="a transform that reads: beam.Create(...), beam.io.ReadFromPubSub(...), TestStream",
+        node=name,
+    )
+
+
+def plain(value: Any) -> Any:
+    """What flows of an element: rows, named tuples and messages of Pub/Sub are records."""
+    if isinstance(value, beam.Row):
+        return value.as_dict()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return value._asdict()
+    if is_a(value, _MESSAGE):
+        return {name: part for name, part in vars(value).items() if not name.startswith("_")}
+    return value
+
+
+def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
+    """What names an element by a field, given its record and its window.
+
+    Where an element can lie in several windows, it is an element of its own in each: the window's
+    end in microseconds follows.
+    """
+    if isinstance(windowfn, _ONE_WINDOW):
+        return lambda value, window: routing.token(pick(value, field))
+    return lambda value, window: f"{routing.token(pick(value, field))}@{window.end.micros}"
+
+
+def named(
+    track: Tracker, ids: Sequence[str], block: Block, name: Callable[[Any], str] | None
+) -> Block:
+    """The block with its elements' own ids; one that has none fails under the id given here."""
+    if name is None:
+        return block
+    outcome = track.each(ids, block.values, name)
+    return replace(block.take(outcome.places), ids=outcome.results, failed=outcome.failed)
+
+
+class _Enter(PlainFn):
+    """Elements as blocks: those of one bundle, window and timestamp together."""
+
+    def __init__(
+        self, node: str, carried: tuple[str, ...], name: Callable[[Any, Any], str] | None
+    ) -> None:
+        self.node, self.carried, self.name = node, carried, name
+
+    def setup(self) -> None:
+        self._track = Tracker(self.node, "", enters=False)
+
+    def start_bundle(self) -> None:
+        self._held: dict[tuple[int, Any], list[Any]] = {}
+        self._rows = self._bytes = 0
+
+    def process(
+        self,
+        value: Any,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+    ) -> Iterator[WindowedValue]:
+        value = plain(value)
+        self._held.setdefault((timestamp.micros, window), []).append(value)
+        self._rows += 1
+        self._bytes += size_of(value)
+        if self._rows >= ROWS or self._bytes >= BYTES:
+            yield from self._blocks()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        yield from self._blocks()
+        self._track.publish()
+
+    def _blocks(self) -> Iterator[WindowedValue]:
+        held = self._held
+        self.start_bundle()
+        for (micros, window), values in held.items():
+            block = self._block(values, window)
+            self._track.gave(len(block))
+            yield create(block, micros, (window,))
+
+    def _block(self, values: list[Any], window: Any) -> Block:
+        # Made once: everything that follows is given the element with the id it has from here.
+        ids = [uuid.uuid4().hex for _ in values]
+        name = self.name
+        call = None if name is None else lambda value: name(value, window)
+        block = named(self._track, ids, Block(ids, pack(values)), call)
+        return replace(block, fields=carry(block.values, self.carried))
+
+
+def read(
+    label: str, pipeline: Any, transform: Any, id_field: str | None, carried: tuple[str, ...]
+) -> dict[str | None, Any]:
+    """The elements that a transform gives, each in its window and at its timestamp.
+
+    An element's id is the field `id_field`, or else 32 hex digits made when it enters.
+    """
+    pcoll = begin(label, pipeline, transform)
+    name = None if id_field is None else name_in(id_field, pcoll.windowing.windowfn)
+    enter = beam.ParDo(_Enter(label, carried, name)).with_output_types(Block)
+    return {None: pcoll | label >> enter}

@@ -1,0 +1,159 @@
+"""What was recorded of a Beam transform: blocks, and the window and timestamp of each."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from apache_beam.transforms.core import Windowing
+from apache_beam.transforms.window import GlobalWindow, IntervalWindow
+from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN
+
+from mmnotebook.beam.dofns import windows
+from mmnotebook.beam.dofns.tracking import Tracker
+from mmnotebook.beam.streaming import entering
+from mmnotebook.elements.block import Block, in_parts
+from mmnotebook.elements.packing import pack
+from mmnotebook.fingerprint.identity import digest
+from mmnotebook.sources import identity, objects
+from mmnotebook.store import timed
+from mmnotebook.store.timed import Time
+
+
+class RecordedElement(NamedTuple):
+    """One element: its value, timestamp in microseconds, and window."""
+
+    value: Any
+    micros: int
+    window: Any
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The elements of a source, called by their position.
+
+    Attributes
+    ----------
+    blocks, times
+        Each block's elements have one window and timestamp.
+    windowing
+        That of the source's PCollection.
+    ended
+        Why there are no more, in words.
+    """
+
+    name: str
+    blocks: Sequence[Block] = field(repr=False)
+    times: Sequence[Time] = field(repr=False)
+    windowing: Windowing
+    ended: str
+
+    @classmethod
+    def of(
+        cls, name: str, rows: Sequence[RecordedElement], windowing: Windowing, ended: str
+    ) -> Recording:
+        """The recording of rows in the order in which they came."""
+        blocks: list[Block] = []
+        times: list[Time] = []
+        place = 0
+        for (micros, window), group in itertools.groupby(rows, lambda row: row[1:]):
+            values = [row.value for row in group]
+            ids = list(map(str, range(place, place + len(values))))
+            place += len(values)
+            for part in in_parts(Block(ids, objects.kept(pack(values)))):
+                blocks.append(part)
+                times.append((micros, (window,), PANE_INFO_UNKNOWN))
+        return cls(name, blocks, times, windowing, ended)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def first(self, limit: int | None) -> Recording:
+        """That of the first `limit` elements."""
+        if limit is None or limit >= len(self):
+            return self
+        blocks: list[Block] = []
+        for block in self.blocks:
+            left = limit - sum(map(len, blocks))
+            if left > 0:
+                blocks.append(block.take(range(min(left, len(block)))))
+        return replace(self, blocks=blocks, times=self.times[: len(blocks)])
+
+    def named(self, field: str | None) -> Recording:
+        """With the ids that stand in a field; an element without, or that comes again, fails."""
+        if field is None:
+            return self
+        name = entering.name_in(field, self.windowing.windowfn)
+        track = Tracker(self.name, "", enters=False)
+        seen: set[str] = set()
+
+        def own(window: Any, value: Any) -> str:
+            text = name(value, window)
+            if text in seen:
+                raise ValueError(f"{field} {text!r} is not the first; an id must be its own")
+            seen.add(text)
+            return text
+
+        blocks = [
+            entering.named(track, block.ids, block, functools.partial(own, found[0]))
+            for block, (_, found, _) in zip(self.blocks, self.times, strict=True)
+        ]
+        return replace(self, blocks=blocks)
+
+    def digest(self) -> str:
+        """The same for the same elements in the same windows.
+
+        Raises
+        ------
+        mmnotebook.fingerprint.identity.Unknowable
+            When an element or its window is of a kind that cannot be taken apart.
+        """
+        when = [(micros, [_known(window) for window in found]) for micros, found, _ in self.times]
+        failed = [[tuple(failure) for failure in block.failed] for block in self.blocks]
+        windowfn = self.windowing.windowfn
+        return digest(["stream 1", identity.of_blocks(self.blocks), when, failed, windowfn])
+
+    def write(self, writer: timed.Writer) -> None:
+        """Put the blocks into shards, each with its time."""
+        for block, when in zip(self.blocks, self.times, strict=True):
+            writer.add(block, when)
+            if writer.full:
+                writer.flush()
+        if writer.buffer:
+            writer.flush()
+
+    def usual(self) -> Windowing | None:
+        """The windowing for its elements, which are all there; None for Beam's usual one."""
+        return windows.kept(self.windowing)
+
+
+def _known(window: Any) -> Any:
+    """A window as plain data, where it is one of Beam's own."""
+    if type(window) not in (GlobalWindow, IntervalWindow):
+        return window
+    return type(window).__name__, window.start.micros, window.end.micros
+
+
+_made: list[tuple[weakref.ref[Any], Recording]] = []
+
+
+def find(transform: Any, limit: int | None) -> Recording | None:
+    """What this process has recorded of a transform, when that is enough for `limit`."""
+    for made, recording in _made:
+        if made() is transform:
+            cut = recording.ended.startswith("until limit=")
+            enough = not cut or (limit is not None and limit <= len(recording))
+            return recording if enough else None
+    return None
+
+
+def keep(transform: Any, recording: Recording) -> None:
+    """Keep a recording for as long as its transform is there; one of nothing is none."""
+    others = [(made, other) for made, other in _made if made() is not None]
+    _made[:] = [(made, other) for made, other in others if made() is not transform]
+    if len(recording):
+        _made.append((weakref.ref(transform), recording))

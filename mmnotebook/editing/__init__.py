@@ -1,0 +1,1 @@
+"""Editing a graph: documents, the commands that change them, undo."""

@@ -1,0 +1,86 @@
+"""Copies of nodes as text, and their way back into a document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from mmnotebook.editing import fields, nodes, placing
+from mmnotebook.editing.document import Document, Edit, freed, refused
+from mmnotebook.editing.fields import Command
+from mmnotebook.errors import GraphError
+from mmnotebook.graph import json_format
+from mmnotebook.graph.graph import Graph, Group, Node
+from mmnotebook.steps import validation
+
+
+def copy(document: Document, names: Iterable[str]) -> str:
+    """Nodes as JSON text: the file format, with their places.
+
+    They are there whole, with their inputs from outside; groups are there when all members are.
+    """
+    wanted = set(names)
+    for name in wanted:
+        document.node(name)
+    chosen = tuple(node for node in document.graph if node.name in wanted)
+    groups = tuple(g for g in document.graph.groups if wanted.issuperset(g.members))
+    places = {node.name: list(document.places[node.name]) for node in chosen}
+    data = {**json_format.to_data(Graph(chosen, groups)), "places": places}
+    return json.dumps(data, indent=1, ensure_ascii=False)
+
+
+def paste(document: Document, command: Command) -> Edit:
+    part, places = _read(fields.text(command, "clip"))
+    block, corner = placing.completed(part, places), fields.place(command, "at")
+    if corner is not None:
+        block = placing.at_corner(block, corner)
+    block = placing.shifted(block, document.places.values())
+    called = _called(part, document)
+    grown = document.grown(
+        (_renamed(node, called) for node in part),
+        {called[name]: place for name, place in block.items()},
+        (_group(group, called) for group in part.groups),
+    )
+    new = tuple(called[name] for name in part.names)
+    return Edit(grown, f"paste {nodes.counted(new, 'step')}", new)
+
+
+def _read(clip: str) -> tuple[Graph, Mapping[str, placing.Place]]:
+    """The nodes of a clip with the wires among them, and their places."""
+    try:
+        data = json_format.loaded(clip)
+        graph = json_format.of_data(data)
+    except GraphError as error:
+        raise refused("no steps were copied", remedy="copy some from a canvas") from error
+    if not graph.nodes:
+        raise refused("no steps were copied", remedy="copy some from a canvas")
+    graph = nodes.part(graph, graph.names)
+    found = validation.faults(graph)
+    if found:
+        raise GraphError(found)
+    return graph, fields.places({"op": "paste", **data}, "places")
+
+
+def _called(part: Graph, document: Document) -> dict[str, str]:
+    """The names that nodes and groups of a part have in the document: free ones."""
+    names = (*part.names, *(group.name for group in part.groups))
+    keys = (wire.key for node in part for wire in node.inputs)
+    there = document.taken
+    taken = there.union(names, keys)
+    called = dict(zip(names, names, strict=True))
+    for name in names:
+        if name in there:
+            called[name] = freed(name, taken)
+            taken.add(called[name])
+    return called
+
+
+def _renamed(node: Node, called: Mapping[str, str]) -> Node:
+    inputs = tuple(replace(wire, node=called[wire.node]) for wire in node.inputs)
+    return replace(node, name=called[node.name], inputs=inputs)
+
+
+def _group(group: Group, called: Mapping[str, str]) -> Group:
+    members = tuple(called[member] for member in group.members)
+    return Group(called[group.name], members, group.gather)

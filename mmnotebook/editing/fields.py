@@ -1,0 +1,133 @@
+"""The fields of a command as the canvas sends them: JSON, checked as it is taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from mmnotebook.editing.connecting import Wire
+from mmnotebook.editing.document import refused
+from mmnotebook.editing.placing import Place
+from mmnotebook.graph import selecting
+from mmnotebook.graph.selecting import Select
+
+Command = Mapping[str, Any]
+End = tuple[str, str | None]
+T = TypeVar("T")
+
+
+def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
+    """A text that must be there; `known` are those that may stand there."""
+    if command.get(field) is None:
+        said = f"{command.get('op')!r} needs {field!r}"
+        raise refused(said, known=known, allowed=bool(known))
+    return _checked(command, field, command.get(field), _text)
+
+
+def text_or_none(command: Command, field: str) -> str | None:
+    value = command.get(field)
+    return None if value is None else _checked(command, field, value, _text)
+
+
+def texts(command: Command, field: str) -> tuple[str, ...]:
+    """Texts, each once; none where the field is not there."""
+    found = _checked(command, field, command.get(field) or [], _list)
+    return tuple(dict.fromkeys(_checked(command, field, item, _text) for item in found))
+
+
+def fields(command: Command, field: str) -> dict[str, Any]:
+    """An object, {} where the field is not there."""
+    return _checked(command, field, command.get(field) or {}, _object)
+
+
+def place(command: Command, field: str) -> Place | None:
+    value = command.get(field)
+    return None if value is None else _checked(command, field, value, _place)
+
+
+def places(command: Command, field: str) -> dict[str, Place]:
+    found = fields(command, field)
+    return {name: _checked(command, field, value, _place) for name, value in found.items()}
+
+
+def end(command: Command, field: str) -> End | None:
+    """[source, port], the port null for an only output."""
+    value = command.get(field)
+    return None if value is None else _checked(command, field, value, _end)
+
+
+def wire(command: Command, field: str) -> Wire | None:
+    """[source, port, target]."""
+    value = command.get(field)
+    return None if value is None else _checked(command, field, value, _wire)
+
+
+def wires(command: Command, field: str) -> tuple[Wire, ...]:
+    """[[source, port, target], …]; none where the field is not there."""
+    found = _checked(command, field, command.get(field) or [], _list)
+    return tuple(_checked(command, field, item, _wire) for item in found)
+
+
+def select(command: Command, field: str) -> Select:
+    """A field of the value, several, {"drop": [...]}, or null for the value itself."""
+    value = command.get(field)
+    if value is None:
+        return None
+    (found,) = _checked(command, field, value, _select)
+    return found
+
+
+def _checked(command: Command, field: str, value: Any, take: Callable[[Any], T | None]) -> T:
+    taken = take(value)
+    if taken is None:
+        raise refused(f"{field!r} of {command.get('op')!r} cannot be {value!r}")
+    return taken
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _select(value: Any) -> tuple[Select] | None:
+    try:
+        found = selecting.of_data(value)
+    except TypeError:
+        return None
+    return (found,) if selecting.is_select(found) else None
+
+
+def _list(value: Any) -> list[Any] | None:
+    return list(value) if isinstance(value, (list, tuple)) else None
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return dict(value) if isinstance(value, Mapping) and all(map(_is_text, value)) else None
+
+
+def _place(value: Any) -> Place | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or not all(map(_is_number, value)):
+        return None
+    return float(value[0]), float(value[1])
+
+
+def _end(value: Any) -> End | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    source, port = value
+    return (source, port) if _is_text(source) and (port is None or _is_text(port)) else None
+
+
+def _wire(value: Any) -> Wire | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 3 or not _is_text(value[2]):
+        return None
+    start = _end(value[:2])
+    return None if start is None else (*start, value[2])
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,205 @@
+"""The commands on nodes: add, remove, configure, move and arrange."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mmnotebook.editing import connecting, fields, naming, placing, wires
+from mmnotebook.editing.document import Document, Edit, freed, refused
+from mmnotebook.editing.fields import Command, End
+from mmnotebook.errors import GraphError
+from mmnotebook.graph import kinds
+from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.kinds import KINDS
+from mmnotebook.steps.validation import Gap, parameter_problems
+
+FIRST: Mapping[str, Mapping[str, Any]] = {
+    "split": {"arms": (("a", 0.5), ("b", 0.5))},
+    "switch": {"arms": ("a", "b")},
+}
+"""What a new step has for a start: a fork has outputs to connect from."""
+
+
+def add(document: Document, command: Command) -> Edit:
+    kind, start = fields.text(command, "kind", KINDS), fields.end(command, "after")
+    node = made(kind, fields.fields(command, "params"), document.taken)
+    where = fields.place(command, "at")
+    if where is None:
+        where = placing.beside(start[0] if start else None, document.places)
+    spot = placing.free(where, document.places.values())
+    grown = document.grown([node], {node.name: spot})
+    return Edit(_continued(grown, start, node.name), f"add {node.name}", (node.name,))
+
+
+def _continued(document: Document, start: End | None, name: str) -> Document:
+    """With a wire from there to the new node, where that can be."""
+    if start is None or connecting.refusal(document.graph, *start, name) is not None:
+        return document
+    return document.wired(connecting.connected(document.graph, Input(*start), name))
+
+
+def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
+    """A new node of these parameters, under its free name; GraphError when they cannot be."""
+    if kind not in KINDS:
+        raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS, allowed=True)
+    given = {**FIRST.get(kind, {}), **params}
+    given = canonical(kind, given)
+    name = freed(kinds.default_name(kind, given), taken)
+    return checked(Node(name, kind, tuple(given.items())))
+
+
+def canonical(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a node holds them; None is one that is not given."""
+    return dict(kinds.canonical(kind, {k: v for k, v in given.items() if v is not None}))
+
+
+def checked(node: Node) -> Node:
+    """The node; GraphError when a parameter is unknown or its value is none that it can have."""
+    wrong = [found for found in parameter_problems(node) if not isinstance(found, Gap)]
+    if wrong:
+        raise GraphError(wrong)
+    return node
+
+
+def remove(document: Document, command: Command) -> Edit:
+    gone, cut = fields.texts(command, "nodes"), fields.wires(command, "wires")
+    if not gone and not cut:
+        raise refused("there is nothing to remove")
+    for name in gone:
+        document.node(name)
+    wires.check(document, cut)
+    label = f"remove {counted(gone, 'step')}" if gone else f"remove {counted(cut, 'wire')}"
+    return Edit(without(document, gone, cut), label, () if gone else None)
+
+
+def without(
+    document: Document, gone: Iterable[str], cut: Iterable[connecting.Wire] = ()
+) -> Document:
+    """The document without these nodes, their wires, and these wires."""
+    names = set(gone)
+    lost = {
+        (wire.node, wire.port, node.name)
+        for node in document.graph
+        for wire in node.inputs
+        if wire.node in names
+    }
+    graph = connecting.disconnected(document.graph, lost.union(cut))
+    nodes = tuple(node for node in graph if node.name not in names)
+    graph = replace(graph, nodes=nodes, groups=_left(graph, names))
+    places = {name: at for name, at in document.places.items() if name not in names}
+    return replace(document, graph=graph, places=places)
+
+
+def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
+    """The groups without these members; one that has no other is gone too."""
+    kept = (
+        replace(group, members=tuple(name for name in group.members if name not in gone))
+        for group in graph.groups
+    )
+    return tuple(group for group in kept if group.members)
+
+
+def configure(document: Document, command: Command) -> Edit:
+    name, params = fields.text(command, "node"), fields.fields(command, "params")
+    old = document.node(name)
+    new = configured(old, params)
+    wanted = kinds.default_name(new.kind, dict(new.params))
+    if naming.is_default(old) and wanted != kinds.default_name(old.kind, dict(old.params)):
+        keys = (wire.label for node in document.graph for wire in node.inputs if wire.label)
+        new = replace(new, name=freed(wanted, document.taken.union(keys) - {name}))
+    outputs = dict(zip(old.arms or (None,), new.arms or (None,), strict=False))
+    graph = document.graph
+    if old.arms != new.arms:
+        graph = _replugged(graph, name, outputs)
+    document = naming.renamed(
+        document.wired(graph).changed(replace(new, name=name)), name, new.name
+    )
+    gesture = command.get("gesture")
+    target = document.graph.names.index(new.name)  # which its name need not be
+    merges = ("configure", target, gesture) if isinstance(gesture, str) else None
+    selection = (new.name,) if new.name != name else None
+    return Edit(document, f"configure {new.name}", selection, merges)
+
+
+def configured(node: Node, params: Mapping[str, Any]) -> Node:
+    """The node with other parameters; None is one that is not given."""
+    given = {**dict(node.params), **params}
+    other = {"by": "by_function", "by_function": "by"}
+    for key, value in params.items():
+        if value is not None and key in other and params.get(other[key]) is None:
+            given[other[key]] = None
+    if "arms" in params and given.get("pin") and "pin" not in params:
+        arms = kinds.arm_names(node.kind, {"arms": given["arms"]})
+        moved = dict(zip(node.arms, arms, strict=False))
+        given["pin"] = tuple((ids, moved[arm]) for ids, arm in given["pin"] if arm in moved) or None
+    given = canonical(node.kind, given)
+    return checked(replace(node, params=tuple(given.items())))
+
+
+def _replugged(graph: Graph, fork: str, outputs: Mapping[str | None, str | None]) -> Graph:
+    """The graph with wires that keep to an output by its position; those of none are gone."""
+    lost = {
+        (fork, wire.port, node.name)
+        for node in graph
+        for wire in node.inputs
+        if wire.node == fork and wire.port not in outputs
+    }
+
+    def moved(wire: Input) -> Input:
+        return replace(wire, port=outputs[wire.port]) if wire.node == fork else wire
+
+    kept = connecting.disconnected(graph, lost)
+    nodes = (replace(node, inputs=tuple(map(moved, node.inputs))) for node in kept)
+    return replace(kept, nodes=tuple(nodes))
+
+
+def move(document: Document, command: Command) -> Edit:
+    places = fields.places(command, "places")
+    for name in places:
+        document.node(name)
+    if not places:
+        raise refused("no step is named")
+    label = f"move {counted(tuple(places), 'step')}"
+    return Edit(document.placed(places), label, None, ("move", *sorted(places)))
+
+
+def arrange(document: Document, command: Command) -> Edit:
+    if command.get("nodes") is None:
+        places = placing.arranged(document.graph)
+        return Edit(Document(document.graph, places, True), "arrange")
+    names = fields.texts(command, "nodes")
+    for name in names:
+        document.node(name)
+    if not names:
+        raise refused("no step is named")
+    block = placing.arranged(part(document.graph, names))
+    old = [document.places[name] for name in names]
+    corner = min(x for x, _ in old), min(y for _, y in old)
+    others = [at for name, at in document.places.items() if name not in block]
+    places = placing.shifted(placing.at_corner(block, corner), others)
+    return Edit(document.placed(places), f"arrange {counted(names, 'step')}")
+
+
+def part(graph: Graph, names: Iterable[str]) -> Graph:
+    """These nodes with the wires and groups among them."""
+    kept = set(names)
+    outside = {
+        (wire.node, wire.port, node.name)
+        for node in graph
+        for wire in node.inputs
+        if wire.node not in kept
+    }
+    cut = connecting.disconnected(graph, outside)
+    nodes = tuple(node for node in cut if node.name in kept)
+    groups = tuple(group for group in graph.groups if kept.issuperset(group.members))
+    return Graph(nodes, groups)
+
+
+def counted(names: Iterable[Any], what: str) -> str:
+    """`mlp`, `3 steps`."""
+    every = list(names)
+    if len(every) != 1:
+        return f"{len(every)} {what}s"
+    return every[0] if isinstance(every[0], str) else f"1 {what}"

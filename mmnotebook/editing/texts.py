@@ -1,0 +1,159 @@
+"""A document's text: of incomplete graphs too, with `...` for what is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mmnotebook.editing import fields, placing
+from mmnotebook.editing.document import Document, Edit
+from mmnotebook.editing.fields import Command
+from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.names import Names
+from mmnotebook.notation.log import Log
+from mmnotebook.notation.reader import NotationReader
+from mmnotebook.notation.writer import to_text
+from mmnotebook.steps import field_flow, shapes, validation
+from mmnotebook.steps.shapes import Shape
+
+
+@dataclass(frozen=True)
+class TextReading:
+    """What a text says.
+
+    Attributes
+    ----------
+    graph
+        Complete or not; None where the text says no graph at all.
+    problems
+        What is wrong with it, or not there yet, each with its line and column.
+    remedy
+        What to do about them.
+    """
+
+    graph: Graph | None
+    problems: tuple[Problem, ...] = ()
+    remedy: str | None = None
+
+
+def written(graph: Graph) -> str:
+    """Canonical text of a graph; what is not there yet is written `...`.
+
+    `... | mlp` is a step that nothing flows into, `map(...)` one without its function.
+    """
+    return to_text(graph)
+
+
+def read(text: str, names: Names | None, known: Graph | None = None) -> TextReading:
+    """What a text says; `...` stands for what is not there yet.
+
+    Parameters
+    ----------
+    text
+        Lines `name = data | step | step`.
+    names
+        Where bare names are looked up; None looks nothing up.
+    known
+        The graph that the text is an edit of. Its bindings are kept, and names that it uses keep
+        their role where nothing else has them: a model that is not registered any more is one.
+    """
+    known = known or Graph()
+    log = Log(text, incomplete=True)
+    try:
+        graph = NotationReader(_with_known(names, known), log).read(log.tree())
+    except GraphError as error:
+        return TextReading(None, error.problems, error.remedy)
+    except RecursionError:
+        return TextReading(None, (Problem("nested too deeply", None, 1, 1),))
+    found = tuple(sorted(log.problems, key=lambda p: (p.line or 0, p.column or 0)))
+    remedy = "\n  → ".join(log.remedies) or None
+    if not all(isinstance(problem, validation.Gap) for problem in found):
+        return TextReading(None, found, remedy)
+    pipelines = dict.fromkeys((*known.pipelines, *graph.pipelines))
+    bindings = {**known.bindings, **graph.bindings}
+    graph = replace(graph, bindings=bindings, pipelines=tuple(pipelines))
+    return TextReading(graph, found, remedy)
+
+
+def _with_known(names: Names | None, known: Graph) -> Names | None:
+    """The names, and those of the graph for which they have nothing."""
+    if names is None:
+        return None
+    names = replace(names, given={**known.bindings, **names.given})
+    models, given = dict(names.models), dict(names.given)
+    for node in known:
+        models.update((m, None) for m in node.models if names.role(m) in (None, "unregistered"))
+        given.update((f, _function) for f in node.functions if _is_nothing(names, f))
+        given.update((d, _DATA) for d in node.data if _is_nothing(names, d))
+    return replace(names, models=models, given=given)
+
+
+def _is_nothing(names: Names, name: str) -> bool:
+    return names.role(name) is None and names.function(name) is None
+
+
+_DATA: list[object] = []
+
+
+def _function(value: object) -> object:
+    """Stands for a function that is not there any more."""
+    return value
+
+
+def problems(
+    graph: Graph, names: Names | None, of_data: Callable[[Any], Shape] = shapes.of_data
+) -> list[Problem]:
+    """Everything that is wrong with a graph or not there yet: names and fields of nothing too.
+
+    Parameters
+    ----------
+    of_data
+        Gives the shape of the elements of data, or of files where it is given a path.
+    """
+    found = validation.problems(graph)
+    if names is not None:
+        names = replace(names, given={**graph.bindings, **names.given})
+        whole = all(isinstance(problem, validation.Gap) for problem in found)
+        found += _unknown(graph, names)
+        if whole:
+            known = field_flow.of_notebook(graph, names, of_data)
+            found += field_flow.problems(graph, known, names.models)
+    return found
+
+
+def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
+    """The names of models, functions and data behind which nothing stands."""
+    for node in graph:
+        for name in node.models:
+            if name not in names.models:
+                message = "no model is registered under this name"
+                if names.role(name) == "unregistered":
+                    message = f"a model that is not registered: %mm_model {name} {name}"
+                close = nearest(name, names.known("model"))
+                yield Problem(message, node.name, found=repr(name), nearest=close)
+        for name in node.functions:
+            if names.function(name) is None:
+                close = nearest(name, names.known("function"))
+                yield Problem(
+                    "no function has this name", node.name, found=repr(name), nearest=close
+                )
+        for name in node.data:
+            if not names.is_data(name):
+                close = nearest(name, names.known("data"))
+                yield Problem("no data has this name", node.name, found=repr(name), nearest=close)
+
+
+def typed(document: Document, command: Command, names: Names | None) -> Edit:
+    """The document that a text says, arranged; where a node was moved, places are kept."""
+    reading = read(fields.text(command, "text"), names, document.graph)
+    if reading.graph is None:
+        raise GraphError(reading.problems, remedy=reading.remedy)
+    gesture = command.get("gesture")
+    merges = ("text", gesture) if isinstance(gesture, str) else None
+    if document.by_layout or not document.places:
+        places = placing.arranged_there(reading.graph, document.places)
+        return Edit(Document(reading.graph, places, True), "edit the text", None, merges)
+    places = placing.completed(reading.graph, document.places)
+    return Edit(Document(reading.graph, places), "edit the text", None, merges)

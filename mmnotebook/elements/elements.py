@@ -1,0 +1,275 @@
+"""What flows: a key with the element's identity, and its value; and what is kept of a failure."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from sys import getrefcount
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmnotebook.elements.columns import Cells, Column, Records, Selected, SelectedFields, row_of
+from mmnotebook.errors import cut, nearest, one_line, text_of
+from mmnotebook.graph import selecting
+from mmnotebook.graph.names import is_a
+from mmnotebook.graph.selecting import Drop, kept
+from mmnotebook.results.records import Failure
+
+Select = selecting.Select
+"""A field, several in their order, all but some, or the value itself."""
+
+_FIXED = {str, bytes, bool, int, float, type(None)}
+_TENSOR = {("torch", "Tensor")}
+_COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
+_NOT_THEIRS = ("/mmnotebook/runtime/", "/apache_beam/")
+_FIRST, _LAST = 4, 12
+"""The frames of a traceback that are kept."""
+_TRACE, _NOTE, _NOTES = 4000, 300, 5
+"""The most characters of the frames and of a note or a cause, and how many of these."""
+
+
+class Key(NamedTuple):
+    """Who an element is.
+
+    Attributes
+    ----------
+    id
+        Lasts through the graph; `parent/0` for what a flat_map made.
+    origin
+        The id of the source's element that it comes from.
+    key
+        The arm that it took, or the key that chose its model.
+    fields
+        The source's fields that a later `by=` names.
+    """
+
+    id: str
+    origin: str
+    key: str | None = None
+    fields: tuple[tuple[str, Any], ...] = ()
+
+    def child(self, position: int) -> Key:
+        return self._replace(id=f"{self.id}/{position}")
+
+
+class MissingField(Exception):
+    """An element lacks a field that a step asks for."""
+
+
+def pick(value: Any, select: Select) -> Any:
+    """The selected field of a value, several as one numpy row; the value itself for None.
+
+    Numbers beside texts stay numbers.
+    """
+    picked = _pick(value, select)
+    return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
+
+
+def array_of(value: Any) -> np.ndarray[Any, Any]:
+    """A plain value as an array, in which numbers beside texts stay numbers."""
+    return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
+
+
+def pick_column(
+    values: Sequence[Any], select: Select
+) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
+    """What is selected of all values at once and None, or the values and what picks from each."""
+    if select is None:
+        return values, None
+    if isinstance(values, Cells):
+        return pick_column(values.cells, select)
+    if isinstance(values, Selected):  # its fields are there, under their names
+        picked, pick = pick_column(values.records, select)
+        return (picked, None) if pick is None else (values.records, pick)
+    column = _column(values, select) if isinstance(values, Column) else None
+    return (values, functools.partial(_pick, select=select)) if column is None else (column, None)
+
+
+def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
+    """What is selected of all values; None where some of them lack it, or nothing would be left."""
+    if isinstance(select, str):
+        if isinstance(values, Records) and select in values.columns:
+            return values.alone(select)
+        return values.field(select)
+    names: tuple[str, ...] = ()
+    if not isinstance(select, Drop):
+        names = () if _has_twice(select) else select
+    elif isinstance(values, Records) and all(name in values.columns for name in select.names):
+        names = kept(select, values.columns)
+    columns = {name: values.field(name) for name in names}
+    known = {name: column for name, column in columns.items() if column is not None}
+    if not names or len(known) < len(columns):
+        return None
+    dtypes = values.dtypes if isinstance(values, Records) else {}
+    return Selected(Records(known, {name: dtypes[name] for name in known if name in dtypes}))
+
+
+def _pick(value: Any, select: Select) -> Any:
+    """What is selected of a value, several fields under their names."""
+    if select is None:
+        return value
+    if isinstance(select, str):
+        return _field(value, select)
+    if not isinstance(select, Drop):
+        chosen = [_field(value, name) for name in select]
+        return (
+            row_of(chosen)
+            if _has_twice(select)
+            else SelectedFields(zip(select, chosen, strict=True))
+        )
+    for name in select.names:
+        _field(value, name)
+    left = SelectedFields({name: value[name] for name in kept(select, _names(value) or ())})
+    if not left:
+        raise MissingField(f"no field is left without {', '.join(map(repr, select.names))}")
+    return left
+
+
+def _field(value: Any, name: str) -> Any:
+    if has_field(value, name):
+        return value[name]
+    names = _names(value)
+    if names is None:
+        kind = type(value).__name__
+        raise MissingField(f"no field {name!r}: the element is a {kind}, not a record")
+    close = nearest(name, names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    raise MissingField(f"no field {name!r}; the element has: {', '.join(names)}{hint}")
+
+
+def _has_twice(select: tuple[str, ...]) -> bool:
+    """Is a field selected twice? Then it can stand in a row alone."""
+    return len(set(select)) < len(select)
+
+
+def has_field(value: Any, name: str) -> bool:
+    """Is a value a record that has this field?"""
+    if isinstance(value, (dict, Mapping)):  # a dict is by far the most, and found at once
+        return name in value
+    return isinstance(value, np.void) and name in (value.dtype.names or ())
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """The fields of a record; None for any other value."""
+    if isinstance(value, Mapping):
+        return tuple(map(str, value))
+    return value.dtype.names if isinstance(value, np.void) else None
+
+
+def own(value: Any) -> Any:
+    """A copy of what a function could change in place: records, lists, arrays, tensors, pictures.
+
+    Those in tuples too, and so a prediction's example and inference.
+
+    Beam hands one object to every step that follows.
+    """
+    kind = type(value)
+    if kind in _FIXED:  # by far the most; `is_a` takes longer
+        return value
+    if kind is dict:
+        return {name: own(item) for name, item in value.items()}
+    if kind is list:
+        plain_one = _FIXED.issuperset(map(type, value))
+        return value.copy() if plain_one else [own(item) for item in value]
+    if isinstance(value, tuple):
+        items = map(own, value)
+        return kind._make(items) if hasattr(kind, "_make") else tuple(items)
+    if kind is np.ndarray:
+        return value.copy()
+    if is_a(value, _TENSOR):
+        return value.clone()
+    return value.copy() if is_a(value, _COPIED) else value
+
+
+def settled(value: Any) -> Any:
+    """What a user's code returned, copied where something else still holds it.
+
+    A function may return the same array or dict each time, with other content.
+    """
+    kind = type(value)
+    if kind in _FIXED:
+        return value
+    if getrefcount(value) > _HELD or (kind is np.ndarray and value.base is not None):
+        return own(value)
+    if kind is dict and not all(type(item) in _FIXED for item in value.values()):
+        return own(value)
+    return value
+
+
+def _held(value: Any) -> int:
+    """The references that a function sees to what nothing but its caller's call holds."""
+    return getrefcount(value)
+
+
+_HELD = _held([])
+
+
+def by_value(key: Key, value: Any, by: str) -> Any:
+    """The field that `by=` names: of a value that is a record, else of the source's element."""
+    if has_field(value, by):
+        return value[by]
+    carried = dict(key.fields)
+    if by in carried:
+        return carried[by]
+    names = [*(_names(value) or ()), *carried]
+    close = nearest(by, names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    found = f"; found: {', '.join(names)}{hint}" if names else ""
+    raise MissingField(
+        f"no field {by!r} to go by, neither in the source's element nor in what flows, "
+        f"a {type(value).__name__}{found}"
+    )
+
+
+def failure(node: str, element_id: str, error: BaseException) -> Failure:
+    """What is kept of an element that failed: the traceback without our own and Beam's frames."""
+    said = text_of(error)
+    message = one_line(error).partition(": ")[2]
+    return Failure(node, element_id, type(error).__name__, message, _traceback(error, said))
+
+
+def _traceback(error: BaseException, said: str) -> str:
+    """Where an error comes from, its first and last frames, and what it says."""
+    frames = [
+        place
+        for place in traceback.walk_tb(error.__traceback__)
+        if not any(part in place[0].f_code.co_filename.replace("\\", "/") for part in _NOT_THEIRS)
+    ]
+    left_out = len(frames) - _FIRST - _LAST
+    if left_out > 0:
+        ends = (frames[:_FIRST], frames[-_LAST:])
+        first, last = (traceback.StackSummary.extract(iter(some)).format() for some in ends)
+        lines = [*first, f"  … {left_out:,} more frames …\n", *last]
+    else:
+        lines = traceback.StackSummary.extract(iter(frames)).format()
+    return cut("".join(lines), _TRACE) + "".join(_said(error, said))
+
+
+def _said(error: BaseException, said: str) -> Iterator[str]:
+    """The last lines of a traceback: the error, what it holds, and what was the cause of it."""
+    yield f"{_name(error)}: {said}\n" if said else f"{_name(error)}\n"
+    notes = [note for note in getattr(error, "__notes__", None) or () if isinstance(note, str)]
+    yield from (f"{cut(note, _NOTE)}\n" for note in notes[:_NOTES])
+    group = getattr(error, "exceptions", ())  # of an ExceptionGroup
+    parts = [part for part in group if isinstance(part, BaseException)]
+    yield from (f"  {one_line(part, _NOTE)}\n" for part in parts[:_NOTES])
+    if len(parts) > _NOTES:
+        yield f"  … {len(parts) - _NOTES:,} more …\n"
+    seen, cause = {id(error)}, _cause(error)
+    while cause is not None and id(cause) not in seen and len(seen) <= _NOTES:
+        seen.add(id(cause))
+        yield f"caused by {one_line(cause, _NOTE)}\n"
+        cause = _cause(cause)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    context = None if error.__suppress_context__ else error.__context__
+    return error.__cause__ or context
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    bare = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if bare else f"{kind.__module__}.{kind.__qualname__}"

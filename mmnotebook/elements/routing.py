@@ -1,0 +1,67 @@
+"""Which arm an element takes; pure functions."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.errors import nearest, shown
+from mmnotebook.results.values import plain
+
+
+def fraction(token: str, salt: str) -> float:
+    """A number from 0 to below 1, the same for the same token and salt everywhere and always."""
+    digest = hashlib.blake2b(token.encode(), key=_key(salt), digest_size=8).digest()
+    # 53 bits, so that no hash is rounded up to 1.
+    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
+
+
+def _key(salt: str) -> bytes:
+    return hashlib.blake2b(salt.encode(), digest_size=32).digest()
+
+
+def token(value: Any) -> str:
+    """What of a field's value is hashed: numbers and times that are equal give one text.
+
+    Never a repr of pandas or numpy, which another version may write in another way.
+    """
+    value = plain(value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime.date):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else repr(value)
+
+
+def arm(part: float, arms: Sequence[tuple[str, float]]) -> str:
+    """The arm whose share of 0 to 1 holds `part`."""
+    end = 0.0
+    for name, share in arms:
+        end += share
+        if part < end:
+            return name
+    return arms[-1][0]
+
+
+def named(value: Any, arms: Sequence[str]) -> str:
+    """The arm that a switch's function names.
+
+    Raises
+    ------
+    ValueError
+        When it names none.
+    """
+    name = plain(value)
+    if isinstance(name, str) and name in arms:
+        return str(name)
+    close = nearest(name, arms) if isinstance(name, str) else None
+    raise ValueError(
+        f"the function gave {shown(value)}, which is no arm; allowed: "
+        f"{', '.join(map(repr, arms))}" + (f"; did you mean {close!r}?" if close else "")
+    )

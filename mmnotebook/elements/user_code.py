@@ -1,0 +1,167 @@
+"""What the code of a user may raise, and what it may return."""
+
+from __future__ import annotations
+
+import dis
+import io
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmnotebook.elements import coders
+from mmnotebook.elements.columns import Column, Objects, Records, Same, Tuples
+from mmnotebook.elements.packing import pack
+from mmnotebook.errors import one_line
+from mmnotebook.state.live import Stopped
+
+ENDS_RUN = (KeyboardInterrupt, Stopped)
+"""What ends the run when a function or a model raises it.
+
+Everything else, `SystemExit` and `GeneratorExit` too, costs one element:
+`except ENDS_RUN: raise`, then `except BaseException`.
+"""
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+_PLAIN = {str, bytes, bool, int, float, complex, type(None)}
+_HEAP = 1 << 9
+"""The flag of a class that was made by a class statement."""
+_DEPTH = 200
+"""Lists around what is checked: where it is stored, less of the stack is left than here."""
+
+
+def is_raised(error: BaseException) -> bool:
+    """Did a `raise` statement raise it? An interrupt by the user comes at other instructions."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_lasti < 0:
+        return False
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
+
+
+class NotStorableError(TypeError):
+    """The value of an element cannot be pickled."""
+
+
+def not_storable(values: Column) -> dict[int, BaseException]:
+    """Find the values that cannot be stored: by place, what is the matter with each.
+
+    Numbers, arrays, tensors and texts are not looked at. All others are pickled together, without
+    keeping the pickle, and one by one only when that fails.
+    """
+    if isinstance(values, (Records, Tuples)):
+        columns = values.columns.values() if isinstance(values, Records) else values.columns
+        found = {at: error for column in columns for at, error in not_storable(column).items()}
+        if isinstance(values, Tuples) and (error := _error(values.kind)):
+            return dict.fromkeys(range(len(values)), error)
+        return dict(sorted(found.items()))
+    if isinstance(values, Same):
+        error = _error(values.value) if len(values) else None
+        return dict.fromkeys(range(len(values)), error) if error else {}
+    if not isinstance(values, Objects) or all(map(_is_plain, values.values)):
+        return {}
+    if _error(values.values) is None:
+        return {}
+    each = ((at, _error(value)) for at, value in enumerate(values.values))
+    return {at: error for at, error in each if error is not None}
+
+
+def _is_plain(value: Any) -> bool:
+    """Is it a text, a number or an array of these, which can always be stored?"""
+    kind = type(value)
+    if kind is np.ndarray:
+        return not value.dtype.hasobject
+    if kind is torch.Tensor:
+        return value.layout is torch.strided and value.device.type == "cpu"
+    return kind in _PLAIN
+
+
+def storable(
+    values: Column, places: Sequence[int], errors: dict[int, BaseException]
+) -> tuple[Sequence[int], Column]:
+    """Divide values by whether they can be stored.
+
+    Parameters
+    ----------
+    places
+        What each value is known by.
+    errors
+        Where the errors of the others are put, by their places.
+
+    Returns
+    -------
+    places, values
+        Those that can be stored.
+    """
+    found = not_storable(values)
+    if not found:
+        return places, values
+    errors.update((places[at], error) for at, error in found.items())
+    kept = [at for at in range(len(places)) if at not in found]
+    return [places[at] for at in kept], pack(values.take(kept).rows())
+
+
+def _error(value: Any) -> BaseException | None:
+    """What storing a value raises, None for one that can be stored."""
+    try:
+        _try(value)
+    except ENDS_RUN:
+        raise
+    except MemoryError as error:  # another try may not meet it
+        return error
+    except BaseException as error:  # noqa: BLE001 - whatever a foreign object's pickling raises
+        return NotStorableError(
+            f"{_named(value)} cannot be stored: {one_line(error, 200)}; allowed: plain data: "
+            "numbers, texts, arrays, records, or lists of these (a list in place of a generator)"
+        )
+    return None
+
+
+def _named(value: Any) -> str:
+    kind = type(value)
+    return (
+        f"a {kind.__qualname__}"
+        if kind.__module__ == "builtins"
+        else (f"a {kind.__module__}.{kind.__qualname__}")
+    )
+
+
+def _try(value: Any) -> None:
+    """Pickle a value, and make it again when code other than pickle's own has a part in that."""
+    deep = value
+    for _ in range(_DEPTH):
+        deep = [deep]
+    check = _Check()
+    check.dispatch_table = coders.TABLE
+    check.dump(deep)
+    if check.foreign:
+        whole = io.BytesIO()
+        coders.dump(value, whole)
+        pickle.loads(whole.getbuffer())
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class _Check(pickle.Pickler):
+    """Pickles, and notes the classes of the objects that pickle does not know itself."""
+
+    def __init__(self) -> None:
+        super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
+        self.met: set[type] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        self.met.add(type(value))
+        return NotImplemented
+
+    @property
+    def foreign(self) -> bool:
+        """Did it meet an object of a class that is written in Python, and not ours?"""
+        return any(kind.__flags__ & _HEAP for kind in self.met - coders.TABLE.keys())

@@ -1,0 +1,1 @@
+"""The content identity of code, objects, settings and files, equal in every process."""

@@ -1,0 +1,194 @@
+"""What the user says of a function: that its argument decides its answer, or what else does."""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mmnotebook.errors import MMError, one_line
+from mmnotebook.fingerprint.tokens import hashed
+from mmnotebook.fingerprint.unknowable import Unknowable
+
+if TYPE_CHECKING:
+    from mmnotebook.fingerprint.walk import Walk
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NAME = "__mmnotebook_depends__"
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What the answers of a function depend on, besides its code and its argument.
+
+    Attributes
+    ----------
+    paths
+        Files, by their content, and folders, by the names in them and the content of each file.
+    values
+        Any objects; functions without parameters are called for their value.
+    """
+
+    paths: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+
+
+def pure(function: F) -> F:
+    """Say that a function gives the same answer for the same argument, whatever it does besides.
+
+    Its answers are then taken from the cache even where its code reads the clock, draws random
+    numbers, or does something else that is otherwise a reason to compute it in every run. Its code
+    and what it reads count as for any other function.
+
+    Parameters
+    ----------
+    function
+        A Python function.
+
+    Returns
+    -------
+    The function itself, marked.
+
+    Raises
+    ------
+    MMError
+        When it is no function to which an attribute can be given.
+
+    Examples
+    --------
+    >>> import time
+    >>> import mmnotebook as mm
+    >>> @mm.pure
+    ... def timed(x):
+    ...     started = time.perf_counter()
+    ...     answer = x * 2
+    ...     print(time.perf_counter() - started)
+    ...     return answer
+    """
+    return _marked(function, Dependencies(), "pure")
+
+
+def depends(
+    *, path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (), value: Any = None
+) -> Callable[[F], F]:
+    """Say what the answers of a function depend on, besides its code and its argument.
+
+    Where nothing of this has changed, its answers are taken from the cache, whatever else its code
+    does: it is `pure` apart from what is given here.
+
+    Parameters
+    ----------
+    path
+        A file or folder, or several: they count by their content, as it is when the graph runs.
+        One that does not exist counts as missing.
+    value
+        Any object, by its content when the graph runs; a function without parameters is called
+        for its value then.
+
+    Returns
+    -------
+    A decorator, which gives back the function itself, marked.
+
+    Raises
+    ------
+    MMError
+        When nothing or a remote path is given, or what is decorated is no function to which an
+        attribute can be given.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> release = "2026-10"
+    >>> @mm.depends(path="prices.csv", value=lambda: release)
+    ... def priced(x):
+    ...     return x
+    """
+    paths = (path,) if isinstance(path, (str, os.PathLike)) else tuple(path)
+    if remote := next((one for one in paths if "://" in str(one)), None):
+        raise MMError(
+            f"@mm.depends(path={str(remote)!r}): a path is one of this machine's",
+            remedy="value= takes a function that asks for its version",
+        )
+    if not paths and value is None:
+        raise MMError(
+            "@mm.depends was given nothing to depend on",
+            remedy="@mm.depends(path=...) or (value=...); @mm.pure for nothing else",
+        )
+    named = Dependencies(tuple(str(Path(one)) for one in paths), () if value is None else (value,))
+    return lambda function: _marked(function, named, "depends")
+
+
+def _marked(function: F, dependencies: Dependencies, name: str) -> F:
+    if not isinstance(function, types.FunctionType):
+        raise MMError(
+            f"@mm.{name} was given {function!r}; allowed: a function that is made by def or lambda"
+        )
+    before = vars(function).get(_NAME, Dependencies())
+    both = Dependencies(
+        (*before.paths, *dependencies.paths), (*before.values, *dependencies.values)
+    )
+    setattr(function, _NAME, both)
+    return function
+
+
+@contextmanager
+def stating(walk: Walk, function: types.FunctionType) -> Iterator[None]:
+    """Inside, what a function does is no reason to refuse it, if its user has said so."""
+    if not is_stated(function):
+        yield
+        return
+    around, walk.said, walk.stating = (walk.said, walk.stating), [], True
+    try:
+        yield
+    finally:
+        walk.said, walk.stating = around
+
+
+def is_stated(value: Any) -> bool:
+    """Has the user said all that the answers of a function depend on?"""
+    return isinstance(value, types.FunctionType) and _NAME in vars(value)
+
+
+def dependencies(walk: Walk, said: Dependencies) -> bytes:
+    """The token of what was said, as it is now."""
+    now = [_now(value) if isinstance(value, types.FunctionType) else value for value in said.values]
+    contents = [[path, content(Path(path))] for path in said.paths]
+    return b"depends" + walk.tokens(contents, now, list(said.values))
+
+
+def _now(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        raise Unknowable(f"value= of @mm.depends failed: {one_line(error)}") from error
+
+
+def content(path: Path) -> str:
+    """The digest of a file, or of all files in a folder; "missing" where there is neither."""
+    try:
+        if path.is_dir():
+            inside = sorted(path.rglob("*"))
+            names = (f"{one.relative_to(path)} {_of_file(one)}" for one in inside)
+            return hashed("\n".join(names).encode()).hex()
+        return _of_file(path)
+    except FileNotFoundError:
+        return "missing"
+
+
+def _of_file(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    pieces = []
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            pieces.append(hashed(piece))
+    return hashed(*pieces).hex()
+
+
+HANDLERS: dict[type, Any] = {Dependencies: dependencies}

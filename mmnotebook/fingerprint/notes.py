@@ -1,0 +1,96 @@
+"""Notes on what code may do, taken while it is taken apart, and what follows of them in the end.
+
+Whether a method matters that opens a file shows only when all code has been read: it does where
+some code names it. So every part of a value keeps notes of its own, and those of its parts in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mmnotebook.fingerprint.impure import RANDOM
+from mmnotebook.fingerprint.reading import ANY
+
+Notes = list[Any]
+"""Of `Refusal`, `UsedNames`, `MemberNotes`, `Making` and the notes of parts, even of themselves."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something cannot be known: what it does (`RANDOM`, ..., or ""), and in words."""
+
+    does: str
+    words: str
+
+
+@dataclass(frozen=True)
+class UsedNames:
+    """Names that code uses."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class MemberNotes:
+    """The notes of what counts only when some code uses one of these names."""
+
+    names: frozenset[str]
+    notes: Notes
+
+
+@dataclass(frozen=True, eq=False)
+class Making:
+    """The notes of what makes a model: the weights that it draws are there to be replaced."""
+
+    notes: Notes
+
+
+def refusals(notes: Notes) -> Iterator[Refusal]:
+    """Why a value cannot be known; nothing for one that can be."""
+    settling = _Settling()
+    yield from settling.go_through(notes, lenient=False)
+    while used := settling.used():
+        for member, lenient in used:
+            yield from settling.go_through(member.notes, lenient)
+
+
+class _Settling:
+    """Goes through notes; those of what makes a model (lenient) apart from the others."""
+
+    def __init__(self) -> None:
+        self._names: dict[bool, set[str]] = {False: set(), True: set()}
+        self._members: dict[int, MemberNotes] = {}
+        self._seen: set[tuple[int, bool]] = set()
+
+    def go_through(self, notes: Notes, lenient: bool) -> Iterator[Refusal]:
+        """The refusals that count among notes, and all notes in them, in order."""
+        waiting: list[tuple[Iterator[Any], bool]] = [(iter([notes]), lenient)]
+        while waiting:
+            rest, lenient = waiting[-1]
+            note = next(rest, None)
+            if note is None:
+                waiting.pop()
+            elif isinstance(note, (list, Making)):
+                lenient = lenient or isinstance(note, Making)
+                inside = note.notes if isinstance(note, Making) else note
+                if (id(inside), lenient) not in self._seen:
+                    self._seen.add((id(inside), lenient))
+                    waiting.append((iter(inside), lenient))
+            elif isinstance(note, UsedNames):
+                self._names[lenient] |= note.names
+            elif isinstance(note, MemberNotes):
+                self._members[id(note)] = note
+            elif not (lenient and note.does == RANDOM):
+                yield note
+
+    def used(self) -> list[tuple[MemberNotes, bool]]:
+        """The members that are now known to be used, and by what."""
+        return [
+            (member, lenient)
+            for member in self._members.values()
+            for lenient, names in self._names.items()
+            if (id(member.notes), lenient) not in self._seen
+            and (ANY in names or not member.names.isdisjoint(names))
+        ]

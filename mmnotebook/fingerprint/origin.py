@@ -1,0 +1,128 @@
+"""Whose code it is: the user's own, read line by line, or a library's, known by its files."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import platform
+import sys
+import sysconfig
+import types
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.fingerprint import installed
+
+_INSTALLED = {"site-packages", "dist-packages"}
+_OURS = __name__.partition(".")[0]
+
+
+def library(name: str | None) -> str | None:
+    """The library that a module belongs to, and what it is: "numpy 2.1.0 8f3c...", "python 3.11.7".
+
+    None for the notebook, a file beside it, and every other module of the user's.
+    """
+    if not isinstance(name, str) or not _is_library(name, sys.modules.get(name)):
+        return None
+    return _version(name)
+
+
+def is_users(name: Any) -> bool:
+    """Is a module that is loaded the notebook, or another of the user's?"""
+    if name == "__main__":
+        return True
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return isinstance(getattr(module, "__file__", None), str) and not _is_library(name, module)
+
+
+def home(value: Any, name: str) -> str | None:
+    """The module in which a value is found under its name, as pickle would look for it."""
+    stated = getattr(value, "__module__", None)
+    if stated is None and isinstance(value, Hashable):
+        return _home(value, name)
+    return stated if isinstance(stated, str) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _home(value: Any, name: str) -> str | None:
+    modules = [(key, one) for key, one in sys.modules.items() if isinstance(one, types.ModuleType)]
+    places = (key for key, one in modules if vars(one).get(name) is value)
+    return min((key for key in places if _is_library(key, sys.modules[key])), default=None)
+
+
+def library_of(module: types.ModuleType) -> str | None:
+    """The same for a module itself."""
+    return _version(module.__name__) if _is_library(module.__name__, module) else None
+
+
+def not_loaded(name: str) -> str | None:
+    """The same for a module that nothing has imported yet; nothing is imported here either."""
+    top = name.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    return _version(top) if not places or is_installed(places[0]) else None
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_library(name: str, module: types.ModuleType | None) -> bool:
+    if name == "__main__" or module is None:
+        return False
+    if name.partition(".")[0] == _OURS:
+        return True
+    file = getattr(module, "__file__", None)
+    if file is None:
+        spec = getattr(module, "__spec__", None)
+        places = list(getattr(module, "__path__", ()))
+        if not places:
+            # What compiled code makes, such as torch._C._nn, is its package's.
+            outer = name.rpartition(".")[0]
+            return spec is not None or _is_library(outer, sys.modules.get(outer))
+        file = places[0]
+    return is_installed(file)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_installed(file: str | None) -> bool:
+    """Is a file part of Python or of an installed package?"""
+    if file is None:
+        return True
+    path = Path(file)
+    if _INSTALLED.intersection(path.parts):
+        return True
+    return any(path.is_relative_to(folder) for folder in _python_folders())
+
+
+@functools.lru_cache(maxsize=1)
+def _python_folders() -> tuple[str, ...]:
+    return tuple(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"))
+
+
+def _version(name: str) -> str:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return f"python {platform.python_version()}"
+    module = sys.modules.get(top)
+    stated = vars(module).get("__version__") if module is not None else ""
+    stated = stated if isinstance(stated, str) else ""
+    # Entries of another version of ours are never read in any case.
+    return f"{top} {stated} {'' if top == _OURS else installed.content(name).digest}"
+
+
+def packages(name: str) -> frozenset[str]:
+    """The packages that the library of a module consists of, and those that it needs."""
+    top = name.partition(".")[0]
+    known = top in sys.stdlib_module_names or top == _OURS
+    return frozenset({top}) if known else installed.content(name).packages
+
+
+def edited(name: str) -> str:
+    """A module that the library of a module needs, and that is not what its file says; or ""."""
+    top = name.partition(".")[0]
+    known = top in sys.stdlib_module_names or top == _OURS
+    return "" if known else installed.content(name).edited

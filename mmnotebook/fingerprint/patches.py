@@ -1,0 +1,277 @@
+"""What the user has put into libraries: functions in place of theirs, methods, converters, hooks.
+
+A library is known by its files. What was put into it from outside shows only in its modules, their
+classes, and what both hold: containers, abstract classes with others registered, objects such as
+an accessor. All these places are looked at once; later only those where a value is another object.
+"""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found]
+import contextlib
+import functools
+import itertools
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mmnotebook.fingerprint import arrays, frames, origin
+
+Found = list[tuple[str, Any]]
+"""By where it is, what is the user's."""
+
+_WRAPPED: dict[type, Callable[[Any], Any]] = {
+    **dict.fromkeys((types.MethodType, staticmethod, classmethod), lambda one: one.__func__),
+    **dict.fromkeys((functools.partial, functools.cached_property), lambda one: one.func),
+    property: lambda one: one.fget,
+}
+_ELEMENTS = [one for types_, _ in (*arrays.HANDLERS, *frames.HANDLERS) for one in types_]
+_CONTAINERS = (dict, list, set)
+_PLAIN, _HOLDS, _CODE = "plain", "holds", "code"
+_sorts: dict[type, str] = {}
+
+
+class _Pass(threading.local):
+    """What was found in the pass of this thread, by module; None outside one."""
+
+    found: dict[str, Found] | None = None
+
+
+_pass = _Pass()
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """Look at each module once while this lasts: for a pass over many nodes, between two moments at
+    which code of the user's runs."""
+    if _pass.found is not None:
+        yield
+        return
+    _pass.found = {}
+    try:
+        yield
+    finally:
+        _pass.found = None
+
+
+def found(name: str) -> Found:
+    """What is the user's in a module of a library, in one order always."""
+    known = _pass.found
+    if known is None:
+        return _found_now(name)
+    if name not in known:
+        known[name] = _found_now(name)
+    return known[name]
+
+
+def _found_now(name: str) -> Found:
+    look = _looker_of(name)
+    return [] if look is None else look.look()
+
+
+def _looker_of(name: str) -> _Looker | None:
+    module = sys.modules.get(name)
+    return _looker(name, module) if isinstance(module, types.ModuleType) else None
+
+
+def around(modules: set[str]) -> set[str]:
+    """Some modules, those that they use, and the whole packages: what is put in is mostly there."""
+    parts = (look for name in modules if "." in name and (look := _looker_of(name)) is not None)
+    used = (look.modules for look in parts)
+    return modules.union(*map(origin.packages, modules), *used)
+
+
+def of_elements(names: Iterable[str]) -> Found:
+    """What is the user's among attributes of these names that elements may have."""
+    bases = _element_classes(tuple(id(sys.modules.get(home)) for home, _ in _ELEMENTS))
+    held = (
+        (f"{base.__module__}.{base.__qualname__}.{name}", vars(base)[name])
+        for name in sorted(names)
+        for base in bases
+        if name in vars(base)
+    )
+    return [one for name, value in held for one in _of_value(name, value)]
+
+
+@functools.lru_cache(maxsize=1)
+def _element_classes(_: tuple[int, ...]) -> list[type]:
+    """The classes of what data consists of, as far as they are loaded, and their bases."""
+    loaded = [(sys.modules[home], name) for home, name in _ELEMENTS if home in sys.modules]
+    classes = (getattr(module, name, object) for module, name in loaded)
+    return list(dict.fromkeys(base for one in classes for base in one.__mro__))
+
+
+def _of_value(name: str, value: Any) -> Found:
+    if _sort(type(value)) == _HOLDS:
+        return _Place(name, value).own
+    return [(name, value)] if is_users(value) else []
+
+
+def _is_own(value: Any) -> bool:
+    return _sort(type(value)) == _CODE and is_users(value)
+
+
+def is_users(value: Any) -> bool:
+    """Is it a function or class of the user's, or an object of one?"""
+    kind = type(value)
+    if kind in _WRAPPED:
+        return is_users(_WRAPPED[kind](value))
+    if kind is types.FunctionType:
+        return origin.is_users(value.__globals__.get("__name__"))
+    return origin.is_users((value if issubclass(kind, type) else kind).__module__)
+
+
+def _sort(kind: type) -> str:
+    """May a value of this type be the user's code, or hold some?"""
+    sort = _sorts.get(kind)
+    if sort is None:
+        sort = _sorts[kind] = _new_sort(kind)
+    return sort
+
+
+def _new_sort(kind: type) -> str:
+    if kind is types.FunctionType or kind in _WRAPPED or issubclass(kind, type):
+        return _CODE
+    if issubclass(kind, types.ModuleType):
+        return _PLAIN
+    if origin.is_users(kind.__module__):
+        return _CODE
+    return _HOLDS if issubclass(kind, _CONTAINERS) or kind.__dictoffset__ else _PLAIN
+
+
+class _Place:
+    """A module, class, container or object of a library, and what it holds.
+
+    Attributes
+    ----------
+    own
+        What is the user's, by name.
+    """
+
+    def __init__(self, name: str, holder: Any) -> None:
+        self.name, self.holder = name, holder
+        self._values = _values(holder)
+        self._mark, values = self._now()
+        # Code is kept: as long as it is there, nothing else has its id.
+        self._kept: list[Any] = []
+        self.own: Found = []
+        if any(_sort(kind) == _CODE for kind in set(map(type, values))):
+            self._kept = [value for value in values if _sort(type(value)) == _CODE]
+            self.own = [(self.named(key), one) for key, one in self.items() if _is_own(one)]
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        """All that it holds, by its keys, if it has keys."""
+        keys = _mapping(self.holder) if _is_named(self.holder) else itertools.repeat(0)
+        return zip(keys, list(self._values()), strict=False)
+
+    def named(self, key: Any) -> str:
+        """Where it holds what has this key."""
+        return f"{self.name}.{key}" if isinstance(key, str) else self.name
+
+    @property
+    def changed(self) -> bool:
+        """Does it hold other objects than before?"""
+        return self._now()[0] != self._mark
+
+    def _now(self) -> tuple[int, list[Any]]:
+        values = list(self._values())
+        return hash((*map(type, values), *map(id, values))), values
+
+
+def _values(holder: Any) -> Callable[[], Iterable[Any]]:
+    """How to ask for what a place holds, without running anything of it."""
+    if type(holder) is _Registered:
+        return holder.classes
+    if issubclass(type(holder), (list, set)):
+        return lambda: holder
+    return _mapping(holder).values  # type: ignore[no-any-return]
+
+
+def _mapping(holder: Any) -> Any:
+    if issubclass(type(holder), dict):
+        return holder
+    if issubclass(type(holder), (type, types.ModuleType)):
+        return vars(holder)
+    try:
+        return object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        return {}
+
+
+def _is_named(holder: Any) -> bool:
+    return not issubclass(type(holder), (list, set, _Registered))
+
+
+class _Registered:
+    """The classes that an abstract one takes for its own."""
+
+    def __init__(self, abstract: type) -> None:
+        self._abstract = abstract
+
+    def classes(self) -> list[type]:
+        known = (reference() for reference in _abc._get_dump(self._abstract)[0])
+        return [one for one in known if one is not None]
+
+
+@functools.lru_cache(maxsize=8192)
+def _looker(name: str, module: types.ModuleType) -> _Looker:
+    return _Looker(name, module)
+
+
+class _Looker:
+    """Looks at a module, its classes, and what both hold.
+
+    Attributes
+    ----------
+    modules
+        The names of those of the same package that it uses.
+    """
+
+    def __init__(self, name: str, module: types.ModuleType) -> None:
+        self._name, self._module = name, module
+        self._places: dict[int, _Place] = {}
+        self.found: Found = []
+        self._renew(set())
+
+    def look(self) -> Found:
+        """What is the user's in them."""
+        changed = {key for key, place in self._places.items() if place.changed}
+        if changed:
+            self._renew(changed)
+        return self.found
+
+    def _renew(self, changed: set[int]) -> None:
+        known, self._places = self._places, {}
+        waiting: Found = [(self._name, self._module)]
+        for name, holder in waiting:
+            key = id(holder)
+            if key not in self._places:
+                there = key in known and key not in changed
+                place = self._places[key] = known[key] if there else _Place(name, holder)
+                if issubclass(type(holder), (type, types.ModuleType)):
+                    waiting += self._inside(place)
+        held = (one for one in vars(self._module).values() if type(one) is types.ModuleType)
+        package = self._name.partition(".")[0]
+        self.modules = {one.__name__ for one in held if one.__name__.partition(".")[0] == package}
+        own = (one for place in self._places.values() for one in place.own)
+        self.found = sorted(own, key=lambda one: one[0])
+
+    def _has(self, value: type) -> bool:
+        """Is a class its own? A package has all that it shows; a module those it defines."""
+        home = str(value.__module__)
+        return home == self._name or home.partition(".")[0] == self._name
+
+    def _inside(self, place: _Place) -> Iterator[tuple[str, Any]]:
+        """The places that a module or class holds itself."""
+        for key, value in place.items():
+            sort = _sort(type(value))
+            if sort == _CODE and issubclass(type(value), type):
+                if self._has(value):
+                    name = f"{value.__module__}.{value.__qualname__}"
+                    yield name, value
+                    if "_abc_impl" in vars(value):
+                        yield f"{name} registered", _Registered(value)
+            elif sort == _HOLDS and not str(key).startswith("__"):
+                yield place.named(key), value

@@ -1,0 +1,345 @@
+"""What the code of a function reads, changes and calls, as far as its bytecode tells."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import inspect
+import operator
+import sys
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmnotebook.fingerprint import codes
+from mmnotebook.fingerprint.codes import CALLED, HANDED, KEPT, READ, Step
+
+MISSING = object()
+ANY = "*"
+"""Stands for every name, where code looks names up that it makes itself."""
+REMAKES = "type()"
+"""Stands for a name too: code may make another object of the class of one that it has."""
+_FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+_FROM_CELLS = {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
+_BY_NAME = (getattr, vars, dir, operator.attrgetter, operator.methodcaller)
+_MAKE_ANOTHER = ("replace", "clone")
+_COMPARES = ("IS_OP", "COMPARE_OP", "CONTAINS_OP")
+_OF_VARIABLES = (locals, vars, dir)
+_SIMPLE = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_CONST")
+_TOLD = frozenset(
+    name for name, held in vars(types.FunctionType).items() if inspect.isdatadescriptor(held)
+)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A name, or an attribute of one, that code reads.
+
+    Attributes
+    ----------
+    text
+        As it is written: "np.random.rand".
+    value
+        What it stands for now; `MISSING` when that takes running something.
+    parent, attribute
+        The module or class that it was taken from, and its name there.
+    given
+        Is it called with something first, other than None?
+    """
+
+    text: str
+    value: Any
+    parent: Any = None
+    attribute: str = ""
+    given: bool = False
+
+
+@dataclass
+class Reading:
+    """What one function reads.
+
+    Attributes
+    ----------
+    globals
+        By name, `MISSING` for what does not exist (yet); Python's own included.
+    modules
+        By name, those that it imports itself.
+    links
+        Every name and attribute, in the order of the code.
+    attributes
+        Every name of any use in the code.
+    loose
+        Attributes of what cannot be known without running it: `read_text` of `Path(x).read_text`.
+    changes
+        The first global, or variable of an enclosing function, that it assigns to or deletes.
+    texts
+        Its constants that are texts, and those inside constants.
+    names
+        What it may look up by name: its attributes, and texts that could be one; `ANY` where it
+        makes names itself, `REMAKES` where it uses the class of an object.
+    nested
+        Code inside it of which functions are made that it does more with than call them.
+    asks
+        May it read what a function says of itself: its name, its docstring, its parameters?
+    handed
+        Attributes of what cannot be known that it does more with than call them, or read of them.
+    says_variables
+        May it read the names of its own variables?
+    """
+
+    globals: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    attributes: frozenset[str] = frozenset()
+    loose: set[str] = field(default_factory=set)
+    changes: tuple[str, str] | None = None
+    texts: set[str] = field(default_factory=set)
+    names: frozenset[str] = frozenset()
+    nested: list[types.CodeType] = field(default_factory=list)
+    asks: bool = False
+    handed: set[str] = field(default_factory=set)
+    says_variables: bool = False
+    _uses: dict[int, set[str]] = field(default_factory=dict)
+
+    def only(self, value: Any, *uses: str) -> bool:
+        """Does the code do nothing with a value but this?"""
+        return self._uses.get(id(value), {HANDED}).issubset(uses)
+
+    def use(self, value: Any, use: str) -> None:
+        """Note what the code does with a value."""
+        self._uses.setdefault(id(value), set()).add(use)
+
+
+def read(function: types.FunctionType) -> Reading:
+    """What a function and the functions inside it read."""
+    scan = _Scan(function)
+    names: set[str] = set()
+    for code in codes.inside(function.__code__):
+        scan.code(code)
+        names.update(code.co_names)
+        scan.reading.texts.update(_texts(code.co_consts))
+    scan.reading.attributes = frozenset(names)
+    scan.reading.names |= names.union(filter(str.isidentifier, scan.reading.texts))
+    scan.reading.asks |= not _TOLD.isdisjoint(names)
+    scan.settle()
+    return scan.reading
+
+
+def _texts(constants: Iterable[Any]) -> Iterator[str]:
+    for one in constants:
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (tuple, frozenset)):
+            yield from _texts(one)
+
+
+def cells(function: types.FunctionType) -> dict[str, Any]:
+    """The values that a function closes over, `MISSING` for one that is not there yet."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            found[name] = MISSING
+    return found
+
+
+def member(parent: Any, name: str) -> Any:
+    """An attribute of a module or class, without running anything."""
+    if isinstance(parent, types.ModuleType):
+        return vars(parent).get(name, MISSING)
+    if isinstance(parent, type):
+        return inspect.getattr_static(parent, name, MISSING)
+    return MISSING
+
+
+class _Scan:
+    """Follows names through bytecode, line by line; it runs nothing and takes no branches."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.reading = Reading()
+        self._outside = function.__globals__
+        self._cells = cells(function)
+        self._locals: dict[str, Link] = {}
+        self._kept: list[tuple[str, Any]] = []
+        self._uses: dict[str, set[str]] = {}
+        self._made: list[tuple[str, types.CodeType]] = []
+        self._top: Link | None = None
+        self._module: Link | None = None
+        self._last: list[Any] = []
+
+    def code(self, code: types.CodeType) -> None:
+        steps = codes.steps(code)
+        self._top = None
+        for place, step in enumerate(steps):
+            self._step(step, steps[place + 1 : place + 8])
+            self._last = [*self._last[-1:], step.about]
+
+    def settle(self) -> None:
+        """What is done with a variable is done with all that it may stand for."""
+        for name, value in self._kept:
+            for use in self._uses.get(name, ()):
+                self.reading.use(value, use)
+        kept = {CALLED, KEPT}
+        for name, code in self._made:
+            if not name or not self._uses.get(name, set()) <= kept:
+                self.reading.nested.append(code)
+
+    def _step(self, step: Step, following: Sequence[Step]) -> None:
+        name, argument = step.kind, step.about
+        if name in _FROM_OUTSIDE:
+            self._push(self._global(argument), step, following)
+        elif name in _FROM_CELLS:
+            known = self._cells.get(argument, MISSING)
+            here = self._locals.get(argument)
+            self._note(argument, step)
+            self._push(here if known is MISSING else Link(argument, known), step, following)
+        elif name.startswith("LOAD_FAST"):
+            last = self._note(argument, step)
+            self._push(self._locals.get(last), step, following)
+        elif name in ("LOAD_ATTR", "LOAD_METHOD"):
+            if argument == "__class__" and _is_class_used(step, following):
+                self.reading.names |= {REMAKES}
+            self._push(self._attribute(argument, step.use), step, following)
+        elif name.startswith("IMPORT_"):
+            self._import(step, following)
+        elif name == "MAKE_FUNCTION":
+            self._make(step, following)
+        elif name.startswith(("STORE_", "DELETE_")):
+            self._store(name, argument)
+        elif name not in ("SWAP", "ROT_TWO", "COPY"):
+            self._top = None
+        elif self._module is not None and self._top is not None:
+            self._module = self._top  # import a.b.c as d goes from module to module
+
+    def _note(self, argument: Any, step: Step) -> str:
+        """Note the use of variables; the last of them is on top. Under another name, any use."""
+        names = argument if isinstance(argument, tuple) else (argument,)
+        for name in names[:-1]:
+            self._uses.setdefault(name, set()).add(HANDED)
+        use = HANDED if step.use == KEPT else step.use
+        self._uses.setdefault(names[-1], set()).add(use)
+        return str(names[-1])
+
+    def _push(self, link: Link | None, step: Step, following: Sequence[Step]) -> None:
+        if link is not None:
+            given = any(_is_argument(one) for one in following[:1])
+            link = Link(link.text, link.value, link.parent, link.attribute, given)
+            self.reading.links.append(link)
+            self.reading.use(link.value, step.use)
+            self._look_up(link.value, step, following)
+        self._top = link
+
+    def _look_up(self, value: Any, step: Step, following: Sequence[Step]) -> None:
+        """Note that code looks attributes, or its own variables, up by their names."""
+        if any(value is one for one in _OF_VARIABLES):
+            self.reading.says_variables = True
+        if value is type and not (step.use == CALLED and _is_type_shown(following)):
+            self.reading.names |= {REMAKES}
+        if callable(value) and getattr(value, "__name__", "") in _MAKE_ANOTHER:
+            self.reading.names |= {REMAKES}
+        by_name = any(value is one for one in _BY_NAME)
+        if by_name and not (step.use == CALLED and _is_literal(following)):
+            self.reading.names |= {ANY}
+            self.reading.asks = True
+
+    def _global(self, name: str) -> Link:
+        value = self._outside.get(name, vars(builtins).get(name, MISSING))
+        self.reading.globals[name] = value
+        parent = None if name in self._outside else builtins
+        return Link(name, value, parent, name)
+
+    def _attribute(self, name: str, use: str) -> Link | None:
+        parent = None if self._top is None else self._top.value
+        if not isinstance(parent, types.ModuleType):
+            self.reading.loose.add(name)
+            if use in (HANDED, KEPT):
+                self.reading.handed.add(name)
+        if self._top is None:
+            return None
+        value = member(parent, name)
+        if value is MISSING and isinstance(parent, types.ModuleType):
+            self.reading.use(parent, HANDED)  # its __dict__, or a __getattr__ of its own
+        return Link(f"{self._top.text}.{name}", value, parent, name)
+
+    def _import(self, step: Step, following: Sequence[Step]) -> None:
+        kind, name = step.kind, step.about
+        if kind == "IMPORT_FROM" and self._module is not None:
+            parent = self._module.value
+            value = member(parent, name)
+            if value is MISSING and isinstance(parent, types.ModuleType):
+                value = sys.modules.get(f"{parent.__name__}.{name}", MISSING)
+            link = Link(f"{self._module.text}.{name}", value, parent, name)
+            self._push(link, step, following)
+        elif kind == "IMPORT_NAME":
+            level, names = self._last
+            if level:
+                name = self._absolute("." * level + name)
+            whole = name if names else name.partition(".")[0]
+            module = sys.modules.get(whole, MISSING)
+            self.reading.modules.update({name: sys.modules.get(name, MISSING), whole: module})
+            self.reading.use(self.reading.modules[name], READ)
+            self._module = Link(whole, module)
+            self._push(self._module, step, following)
+
+    def _absolute(self, name: str) -> str:
+        try:
+            return importlib.util.resolve_name(name, self._outside.get("__package__"))
+        except ImportError:
+            return name
+
+    def _make(self, step: Step, following: Sequence[Step]) -> None:
+        """Note the code of a function inside, and the name that it is kept under, if any."""
+        code = next((one for one in reversed(self._last) if isinstance(one, types.CodeType)), None)
+        kept = step.use == KEPT
+        store = next((one for one in following if one.kind.startswith("STORE_")), None)
+        name = store.about if kept and store is not None else ""
+        if code is not None:
+            self._made.append((name if isinstance(name, str) else name[0], code))
+        self._top = None
+
+    def _store(self, kind: str, argument: Any) -> None:
+        where = kind.partition("_")[2]
+        if where == "GLOBAL":
+            self.reading.changes = self.reading.changes or (argument, "global")
+        elif where == "DEREF" and argument in self._cells:
+            self.reading.changes = self.reading.changes or (argument, "variable")
+        names = argument if isinstance(argument, tuple) else (argument,)
+        if self._top is not None and kind.startswith(("STORE_FAST", "STORE_DEREF", "STORE_NAME")):
+            self._locals[names[0]] = self._top
+            self._kept.append((names[0], self._top.value))
+        self._top = self._locals.get(names[1]) if where.endswith("LOAD_FAST") else None
+
+
+def _is_argument(step: Step) -> bool:
+    if step.kind == "LOAD_CONST":
+        return step.about is not None
+    return step.kind.startswith("LOAD_") and step.kind not in ("LOAD_ATTR", "LOAD_METHOD")
+
+
+def _is_literal(following: Sequence[Step]) -> bool:
+    """Is a function called with a name that is written there: `getattr(some.thing, "name")`?"""
+    for place, step in enumerate(following):
+        if step.kind == "LOAD_CONST" and isinstance(step.about, str):
+            behind = [one.kind for one in following[place + 1 : place + 3]]
+            return any(kind.startswith("CALL") for kind in behind)
+        if not step.kind.startswith(_SIMPLE):
+            return False
+    return False
+
+
+def _is_class_used(step: Step, following: Sequence[Step]) -> bool:
+    """Is the class of an object more than compared, or asked for its name?"""
+    if step.use in (CALLED, KEPT):
+        return True
+    return any(one.kind.startswith(("CALL", "RETURN", "BUILD")) for one in following[:1])
+
+
+def _is_type_shown(following: Sequence[Step]) -> bool:
+    """Is `type(thing)` merely compared, or asked for its name?"""
+    places = (place for place, one in enumerate(following) if one.kind.startswith("CALL"))
+    behind = following[next(places, len(following)) + 1 :]
+    if behind and behind[0].kind == "LOAD_ATTR" and str(behind[0].about).startswith("__"):
+        return True
+    return any(one.kind in _COMPARES for one in behind[:4])

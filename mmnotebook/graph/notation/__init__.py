@@ -1,1 +1,0 @@
-"""The notation from the inside; its door is `mmnotebook.graph.text`."""

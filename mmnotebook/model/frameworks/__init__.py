@@ -1,0 +1,130 @@
+"""The frameworks whose models can be registered, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.errors import ModelError, nearest, shown
+from mmnotebook.graph.names import Role, is_a, role_of
+from mmnotebook.model.framework import Framework, Options
+from mmnotebook.model.frameworks import (
+    beam,
+    catboost,
+    huggingface,
+    lightgbm,
+    onnx,
+    python,
+    remote,
+    sentence_transformers,
+    sklearn,
+    tensorflow,
+    torch,
+    vllm,
+    xgboost,
+)
+
+ALL: tuple[Framework, ...] = (
+    sentence_transformers.FRAMEWORK,
+    huggingface.FRAMEWORK,
+    tensorflow.FRAMEWORK,
+    onnx.FRAMEWORK,
+    lightgbm.FRAMEWORK,
+    catboost.FRAMEWORK,
+    xgboost.FRAMEWORK,
+    torch.FRAMEWORK,
+    sklearn.FRAMEWORK,
+    beam.FRAMEWORK,
+    vllm.FRAMEWORK,
+    remote.FRAMEWORK,
+    python.FRAMEWORK,
+)
+"""The first that claims a target has it.
+
+An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, a .keras
+file an archive, as torch's are, and the folder of a sentence encoder one of Hugging Face too.
+"""
+
+
+def by_name(name: str) -> Framework:
+    """The framework of that name.
+
+    Raises
+    ------
+    ModelError
+        When there is none, with the nearest name.
+    """
+    known = {framework.name: framework for framework in ALL}
+    if name not in known:
+        close = nearest(str(name), known)
+        raise ModelError(
+            f"framework={name!r}; allowed: {', '.join(known)}"
+            + (f"; did you mean {close!r}?" if close else "")
+        )
+    return known[name]
+
+
+def of(name: str, target: Any, options: Options) -> Framework:
+    """The framework of a target that is to be registered as `name`.
+
+    Raises
+    ------
+    ModelError
+        When none claims it.
+    """
+    weights = isinstance(target, Path) and options.model_class is not None
+    for framework in ALL:
+        if framework.claims(target) and (not weights or "model_class" in framework.uses):
+            return framework
+    if weights and target.is_file():
+        return torch.FRAMEWORK  # a state dict, whatever its file is called
+    if isinstance(target, Path):
+        what = "it is a folder" if target.is_dir() else f"files ending in {target.suffix!r}"
+        raise ModelError(
+            f"cannot register {str(target)!r} as {name!r}: {what}"
+            + ("" if target.is_dir() else " are not known"),
+            remedy=f"allowed: {_allowed()}; framework= says which it is",
+        )
+    role = role_of(target)
+    plain = target is None or isinstance(target, (int, float, complex))
+    if plain or (role in _USES and not _is_state_dict(target)):
+        raise ModelError(
+            f"cannot register {shown(target)} as {name!r}: it is no model",
+            remedy=_USES.get(role, "") + _MODELS,
+        )
+    raise ModelError(
+        f"cannot register {shown(target)} as {name!r}; allowed: {_allowed()}",
+        remedy=_remedy(target),
+    )
+
+
+_USES: Mapping[Role | None, str] = {
+    "data": "data starts a pipeline's line, rows | model; ",
+    "pipeline": "a pipeline's name is a step of another one, unregistered; ",
+}
+_MODELS = (
+    "a model is a torch module, a fitted estimator, a Beam ModelHandler, any object with "
+    "predict, or the path of a model's file"
+)
+
+
+def _allowed() -> str:
+    return "; ".join(framework.words for framework in ALL)
+
+
+def _remedy(target: Any) -> str:
+    if callable(target):
+        return (
+            "a function needs no registration: use its name as a step, rows | f; "
+            'one that takes a whole batch is registered with framework="python"'
+        )
+    if _is_state_dict(target):
+        return "a state dict has no module: net.load_state_dict(weights), and register net"
+    return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
+
+
+def _is_state_dict(target: Any) -> bool:
+    return isinstance(target, Mapping) and any(
+        is_a(value, {("torch", "Tensor")}) for value in target.values()
+    )

@@ -1,0 +1,126 @@
+"""A batch of examples as numpy arrays or as a table, for frameworks that take those."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.elements import frames
+from mmnotebook.elements.columns import Arrays, Records, Tensors
+from mmnotebook.errors import shown
+from mmnotebook.graph.inputs import InputNames
+from mmnotebook.model import naming
+from mmnotebook.model.inputs import by_name, labelled, of_table, unnamed
+from mmnotebook.results.values import plain
+
+Array = np.ndarray[Any, Any]
+
+
+def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | dict[str, Array]:
+    """A batch as one array with a row per example; records as an array per field.
+
+    Of records a model with names is given the fields that are its inputs. The arrays may share
+    memory with the batch: a caller that writes copies first.
+    """
+    column = by_name(batch, names)
+    if isinstance(column, Records):
+        return {name: _array(part) for name, part in column.columns.items()}
+    if isinstance(column[0], Mapping):
+        return {name: _array([record[name] for record in column]) for name in column[0]}
+    return _array(column)
+
+
+def _array(batch: Sequence[Any]) -> Array:
+    column = unnamed(batch)
+    if isinstance(column, Arrays):
+        return column.array
+    if isinstance(column, Tensors):
+        return np.asarray(plain(column.tensor))
+    if all(isinstance(value, str) for value in column):
+        return np.array(list(column), dtype=object)
+    array = np.stack([np.asarray(plain(example)) for example in column])
+    if array.dtype == object or array.dtype.kind in "USOV":
+        raise TypeError(f"the model takes numbers; the example is {shown(column[0])}")
+    return array
+
+
+def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
+    """A batch as a DataFrame where names are known, else as an array of two dimensions.
+
+    Records give their own names; a model that was fitted on named columns is given those alone,
+    in its own order.
+    """
+    known = naming.of_columns(names)
+    column = of_table(batch, known)
+    if isinstance(column[0], Mapping):
+        return frames.frame_of(column)
+    array = _array(column)
+    return labelled(array.reshape(-1, 1) if array.ndim == 1 else array, known)
+
+
+def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
+    """A batch as an array for each of a model's named inputs.
+
+    Records are matched by name; anything else goes to a model's only input.
+
+    Raises
+    ------
+    ValueError
+        When an input has no field, with the nearest one.
+    """
+    given = stacked(batch, InputNames(tuple(names)))
+    if isinstance(given, dict):
+        return given
+    if len(names) == 1:
+        return {names[0]: given}
+    raise ValueError(
+        f"the model has {len(names)} inputs, {', '.join(names)}: give it records with these "
+        f"fields; the example is {shown(batch[0])}"
+    )
+
+
+def own_memory(array: Array) -> Array:
+    """The array, copied if it is only a view: the model may keep it or write into it."""
+    return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")
+
+
+def held(given: Array, dtype: Any, takes: str) -> Array:
+    """An array in another number type, with the same values; floats may become less exact.
+
+    Parameters
+    ----------
+    takes
+        Says which type the model takes, for the error.
+
+    Raises
+    ------
+    ValueError
+        When that type cannot hold a value: 300 is no int8, and 0.5 neither whole nor a truth.
+    """
+    if given.dtype == dtype:
+        return given
+    with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is lost is looked for
+        made = given.astype(dtype)
+        lost = _lost(given, made)
+    if lost.any():
+        value = given[lost].reshape(-1)[:1].tolist()[0]
+        raise ValueError(
+            f"{takes}, which cannot hold {shown(value)}; "
+            "preprocess= can make of it a value that it holds"
+        )
+    return made
+
+
+def _lost(given: Array, made: Array) -> Array:
+    """Where a cast changed a value."""
+    if np.can_cast(given.dtype, made.dtype, "safe"):
+        return np.zeros(given.shape, bool)
+    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # bfloat16 is none of numpy's own
+        return np.asarray(np.isinf(made) & ~np.isinf(given))
+    if given.dtype.kind in "mM":
+        return np.ones(given.shape, bool)
+    return np.asarray(made != given)

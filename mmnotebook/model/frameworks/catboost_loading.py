@@ -1,0 +1,27 @@
+"""Loading CatBoost's models from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.graph.models import ModelSpec
+
+
+def columns(model: Any) -> list[str] | None:
+    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    names = list(model.feature_names_)
+    return None if names == [str(place) for place in range(len(names))] else names
+
+
+def load(spec: ModelSpec) -> Any:
+    """The model of a spec, from its file; of the class that gives what the saved one gave."""
+    import catboost
+
+    path, form = str(spec.path), Path(str(spec.path)).suffix[1:].lower()
+    form = form if form == "json" else "cbm"
+    made_by = spec.target
+    if made_by is None:
+        classes = catboost.CatBoost().load_model(path, format=form).classes_
+        made_by = catboost.CatBoostClassifier if len(classes) else catboost.CatBoostRegressor
+    return made_by(**spec.params).load_model(path, format=form)

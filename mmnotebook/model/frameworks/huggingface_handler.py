@@ -1,0 +1,123 @@
+"""Hugging Face pipelines and models behind Beam's ModelHandler.
+
+Beam's own handlers for them cannot be imported: they ask transformers for TensorFlow models, which
+it has none of since version 5.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from apache_beam.ml.inference import base
+from transformers.pipelines.pt_utils import KeyDataset
+
+from mmnotebook.errors import shown
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import inputs
+from mmnotebook.model.frameworks import own_methods
+from mmnotebook.model.frameworks.huggingface_batching import unpadded
+from mmnotebook.model.frameworks.huggingface_loading import load
+from mmnotebook.model.layout import Each
+
+
+class _Handler(base.ModelHandler[Any, Any, Any]):
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def load_model(self) -> Any:
+        gpu = self._spec.device == "GPU" and torch.cuda.is_available()
+        return load(self._spec, "cuda" if gpu else "cpu")
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        pass  # arguments of the call
+
+    def get_metrics_namespace(self) -> str:
+        return "BeamML_HuggingFace"
+
+
+class PipelineHandler(_Handler):
+    """Gives a pipeline what it takes, most often strings; one output per element.
+
+    The model is called with inputs of equal length together: nothing is padded, and an output
+    does not depend on what else is in its batch.
+    """
+
+    def load_model(self) -> Any:
+        return unpadded(super().load_model())
+
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        if "num_workers" in (inference_args or {}):
+            raise ValueError("num_workers: the inputs are prepared in the process of the model")
+
+    takes_columns = True
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> list[Any]:
+        # A data set: of a list of one, some pipelines give back the output without its list.
+        given = inputs.by_name(batch, self._spec.fields).rows()
+        examples = KeyDataset([{"": example} for example in given], "")
+        arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
+        return Each(model(examples, **arguments))
+
+
+class ModelHandler(_Handler):
+    """Gives a model tensors: its first input, or for records the inputs of those names.
+
+    The output is the model's only tensor, or a record of those that it gives.
+    """
+
+    takes_columns = True
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Any:
+        collated = inputs.is_collated(batch)
+        if not collated and isinstance(batch[0], str) and self._spec.method is None:
+            raise TypeError(
+                f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
+                "register the pipeline, which has its tokenizer: "
+                "transformers.pipeline(task, model=model, tokenizer=tokenizer); "
+                "method= names a method of its own that takes texts"
+            )
+        call = getattr(model, self._spec.method or "__call__")
+        arguments = dict(inference_args or {})
+        if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
+            arguments.setdefault("use_cache", False)  # it would be no output of an element
+        with torch.no_grad():
+            given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
+            if collated:
+                given = inputs.on_device(given, model, model.device)
+            made = (
+                call(**given, **arguments) if isinstance(given, dict) else call(given, **arguments)
+            )
+        return _outputs(made)
+
+    def _given(self, part: Sequence[Any], model: Any) -> Any:
+        named = inputs.by_name(part, self._spec.fields)
+        return _tensors(named, model, self._spec.method)
+
+
+def _tensors(batch: Sequence[Any], model: Any, method: str | None) -> Any:
+    column = inputs.unnamed(batch)
+    if isinstance(column[0], Mapping):
+        names = list(column[0])
+        parts = {name: column.field(name) or [row[name] for row in column] for name in names}
+        return {name: _tensors(part, model, method) for name, part in parts.items()}
+    texts = None if method is None else own_methods.as_list(column)
+    if texts is not None:
+        return texts
+    # Whole numbers stay whole: they are tokens, masks and positions.
+    given = inputs.torch_batch(column, torch.nn.Identity(), model.device)
+    return given.to(model.dtype) if given.is_floating_point() else given
+
+
+def _outputs(made: Any) -> Any:
+    if not isinstance(made, Mapping):
+        return made
+    parts = dict(made)
+    return next(iter(parts.values())) if len(parts) == 1 else parts

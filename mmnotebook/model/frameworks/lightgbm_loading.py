@@ -1,0 +1,26 @@
+"""Loading LightGBM's models from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.model.frameworks import pickles
+
+
+def columns(model: Any) -> list[str] | None:
+    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    booster = model if is_a(model, {("lightgbm", "Booster")}) else model.booster_
+    names = list(booster.feature_name())
+    return None if names == [f"Column_{place}" for place in range(len(names))] else names
+
+
+def load(spec: ModelSpec) -> Any:
+    """The model of a spec, from its file."""
+    import lightgbm
+
+    if spec.form == "pickle":
+        return pickles.read(Path(str(spec.path)), "pickle")
+    return lightgbm.Booster(model_file=str(spec.path))

@@ -1,0 +1,39 @@
+"""The handler of any Python object that predicts a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler
+
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import inputs, naming
+from mmnotebook.model.frameworks import pickles
+
+
+class PythonHandler(ModelHandler[Any, Any, Any]):
+    """Calls `predict`, or the object itself, with a batch.
+
+    Numbers, arrays, tensors and lists of numbers come as a numpy array with a row per example (a
+    list of arrays where their shapes differ), anything else in a list, as it is. It returns one
+    output per example.
+    """
+
+    takes_columns = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.path, self.form, self.spec = str(spec.path), spec.form, spec
+
+    def load_model(self) -> Any:
+        return pickles.read(Path(self.path), self.form)
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Any:
+        named = self.spec.method or ("predict" if hasattr(model, "predict") else "__call__")
+        names = naming.of_estimator(model)
+        given = inputs.arranged(batch, self.spec, lambda part: inputs.python_batch(part, names))
+        return getattr(model, named)(given, **(inference_args or {}))

@@ -1,0 +1,44 @@
+"""A batch as the table that a model of trees takes, text columns included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.model import naming
+from mmnotebook.model.frameworks import arrays
+from mmnotebook.model.inputs import of_table
+from mmnotebook.results.values import plain
+
+
+def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
+    """A batch as a table with the `count` features of a model, named if it has names for them.
+
+    Raises
+    ------
+    ValueError
+        When the examples have another number of features: some models take too many or too few.
+    """
+    column = of_table(batch, naming.of_columns(names))
+    if isinstance(column[0], Mapping) or not _has_text(column[0]):
+        given = arrays.table(column, names)
+    else:
+        given = _mixed(column.rows(), names)
+    if given.ndim != 2 or given.shape[1] != count:
+        found = given.shape[1] if given.ndim == 2 else f"shape {given.shape[1:]}"
+        raise ValueError(f"the model has {count} features, the example {found}")
+    return given
+
+
+def _has_text(example: Any) -> bool:
+    array = np.asarray(plain(example))
+    return array.ndim == 1 and array.dtype.kind in "USO"
+
+
+def _mixed(rows: Sequence[Any], names: Sequence[str] | None) -> Any:
+    """Rows of numbers and texts: a DataFrame whose columns have types of their own."""
+    import pandas as pd
+
+    return pd.DataFrame([list(row) for row in rows], columns=None if names is None else list(names))

@@ -1,0 +1,246 @@
+"""torch: live modules, TorchScript, state dicts and exported programs."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook import storage
+from mmnotebook.elements import pickling
+from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.fingerprint.identity import digest
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import is_a
+from mmnotebook.model import framework, naming
+from mmnotebook.model.framework import Framework, Options
+from mmnotebook.model.frameworks import exported
+
+_ENDINGS = (".pt", ".pth", ".bin", ".ckpt", exported.ENDING)
+
+
+def claims(target: Any) -> bool:
+    """Modules and exported programs; files by their ending, and archives of any other name."""
+    if isinstance(target, Path):
+        return target.suffix.lower() in _ENDINGS or zipfile.is_zipfile(target)
+    return is_a(target, {("torch", "Module"), exported.CLASS})
+
+
+def store(name: str, target: Any, options: Options) -> ModelSpec:
+    """The spec of a file of the user's, or of a live object in a private file."""
+    if isinstance(target, Path):
+        return _from_file(name, target, options)
+    if options.model_class is not None or options.model_params:
+        raise ModelError(
+            f"model_class and model_params go with a state-dict file, not with {shown(target)}",
+            remedy="leave them out",
+        )
+    if is_a(target, {exported.CLASS}):
+        framework.no_method(name, options, "an exported program has its forward alone")
+        return exported.store(name, target)
+    if not is_a(target, {("torch", "Module")}):
+        raise framework.not_mine(name, target, FRAMEWORK)
+    framework.check_method(name, target, options.method)
+    return _store_module(name, target, options)
+
+
+def handler(spec: ModelSpec) -> Any:
+    """Beam's torch handler with our inference function."""
+    from mmnotebook.model.frameworks.torch_handler import TorchHandler
+
+    return TorchHandler(spec)
+
+
+def content(model: Any) -> str:
+    """The digest of a live module or program; of what is compiled, the digest of its code."""
+    import torch
+
+    if is_a(model, {exported.CLASS}):
+        return exported.content(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        return digest((str(model.inlined_graph), model.state_dict(), model.training))
+    return digest(model)
+
+
+def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
+    import torch
+
+    path = storage.new_folder("model") / f"{name}.pt"
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    try:
+        with storage.create_private(path) as file:
+            if scripted:
+                torch.jit.save(module, file)
+            else:
+                torch.save(module, file, pickle_module=pickling)
+    except Exception as error:
+        raise framework.unpicklable(name, module, error) from error
+    form = "torchscript" if scripted else "module"
+    spec = framework.of_file(name, "torch", form, path, type(module).__name__)
+    return _named(spec, module, options)
+
+
+def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
+    """The spec with the names of what is called with a batch."""
+    call = module if options.method is None else getattr(module, options.method)
+    _check_places(spec.name, call)
+    return replace(spec, input_names=naming.of_call(call))
+
+
+def _check_places(name: str, call: Any) -> None:
+    """Refuse what needs several inputs, some of them by place alone: inputs come by name."""
+    try:
+        given = inspect.signature(getattr(call, "forward", call)).parameters.values()
+    except (TypeError, ValueError):  # of some compiled modules it is not known
+        return
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [one for one in given if one.default is one.empty and one.kind not in variable]
+    places = [one.name for one in needed if one.kind is one.POSITIONAL_ONLY]
+    if places and len(needed) > 1:
+        raise ModelError(
+            f"cannot register {name!r}: it takes {', '.join(places)} by place alone, and "
+            "several inputs are given by name",
+            remedy="leave the / out of its parameters",
+        )
+
+
+def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
+    if options.model_class is not None:
+        params = dict(options.model_params)
+        module = _check_state_dict(name, path, options.model_class, params)
+        framework.check_method(name, module, options.method)
+        spec = framework.of_file(name, "torch", "state_dict", path)
+        spec = _named(spec, module, options)
+        # Copies, so that they make what they make now.
+        made = pickling.loads(pickling.dumps((options.model_class, params)))
+        return replace(spec, target=made[0], params=made[1])
+    if options.model_params:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: model_params={dict(options.model_params)} "
+            "without model_class",
+            remedy="model_class=Net names the class that they are the arguments of",
+        )
+    if path.suffix.lower() == exported.ENDING:
+        framework.no_method(name, options, "an exported program has its forward alone")
+        return exported.from_file(name, path)
+    if not _is_torchscript(path):
+        _load_state(name, path)
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: "
+            "it is a state dict: weights without the module they belong to",
+            remedy="name the module's class: model_class=Net, model_params={...} "
+            "(in a magic: --class Net --params '{...}')",
+        )
+    module = _load_torchscript(name, path)
+    framework.check_method(name, module, options.method)
+    return _named(framework.of_file(name, "torch", "torchscript", path), module, options)
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(entry.endswith("/constants.pkl") for entry in archive.namelist())
+
+
+def _load_torchscript(name: str, path: Path) -> Any:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: "
+            f"TorchScript does not load it ({one_line(error)})",
+            remedy="save it again with torch.jit.save, with this version of torch",
+        ) from error
+
+
+def _check_state_dict(
+    name: str, path: Path, model_class: Callable[..., Any], params: dict[str, Any]
+) -> Any:
+    """The module of a state dict; refuses weights that do not fit it."""
+    if _is_torchscript(path):
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: it is TorchScript, no state dict",
+            remedy="TorchScript holds its own code: leave model_class and model_params out",
+        )
+    called = getattr(model_class, "__name__", repr(model_class))
+    module = _made(name, called, model_class, params)
+    state = _load_state(name, path)
+    try:
+        module.load_state_dict(state)
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: "
+            f"the state dict does not fit {called} ({one_line(error, 600)})",
+            remedy="give the class and model_params that the weights were trained with",
+        ) from error
+    return module
+
+
+def _made(
+    name: str, called: str, model_class: Callable[..., Any], params: Mapping[str, Any]
+) -> Any:
+    import torch
+
+    remedy = "model_class is a torch nn.Module class, or a function that returns a module"
+    if isinstance(model_class, torch.nn.Module) or not callable(model_class):
+        kind = type(model_class).__name__
+        raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
+    try:
+        pickling.check((model_class, params))
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {name!r}: {called} or its model_params cannot be pickled "
+            f"({one_line(error)})",
+            remedy="keep locks, open files, connections and generators out of them",
+        ) from error
+    try:
+        module = model_class(**params)
+    except Exception as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in params.items())
+        raise ModelError(
+            f"cannot register {name!r}: {called}({given}) raises {one_line(error)}",
+            remedy="model_params holds the arguments that the class was made with",
+        ) from error
+    if not isinstance(module, torch.nn.Module):
+        kind = type(module).__name__
+        raise ModelError(f"cannot register {name!r}: {called} makes a {kind}", remedy=remedy)
+    return module
+
+
+def _load_state(name: str, path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: "
+            f"it is no file of weights ({one_line(error)})",
+            remedy="save the weights with torch.save(module.state_dict(), path); a whole pickled "
+            "module runs code when it is loaded: if you trust it, load it yourself with "
+            "torch.load(path, weights_only=False) and register the live module",
+        ) from error
+
+
+FRAMEWORK = Framework(
+    name="torch",
+    words="a torch nn.Module, an exported program, or the path of a TorchScript, .pt2 "
+    "or state-dict file",
+    modules=("torch",),
+    install="pip install torch",
+    claims=claims,
+    store=store,
+    handler=handler,
+    content=content,
+    devices=("CPU", "GPU"),
+    uses=("model_class", "model_params", "method"),
+)

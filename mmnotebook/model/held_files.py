@@ -1,0 +1,167 @@
+"""The files and folders that an object names, and what they hold."""
+
+from __future__ import annotations
+
+import copyreg
+import os
+import re
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmnotebook import storage
+from mmnotebook.fingerprint import codes, contents, origin
+from mmnotebook.fingerprint.identity import Unknowable
+from mmnotebook.graph.names import is_a
+
+Files = tuple[tuple[str, str], ...]
+"""Paths of files and folders, each with the digest of its content."""
+
+_LEAST, _MOST = 2, 4096
+_PLAIN = {int, float, complex, bool, bytes, type(None), np.dtype, torch.dtype, torch.device}
+_MOST_FILES, _MOST_BYTES = 2_000, 4 << 30
+"""The biggest folder that is read because an object names it."""
+_REMOTE = re.compile(r"(?!https?:|file:)[A-Za-z][\w+.-]*://\S+")
+
+
+def files(paths: Iterable[str], own: Path | None = None) -> Files:
+    """Files and folders with the digests of their content, the model's own whatever its size.
+
+    Raises
+    ------
+    Unknowable
+        When one cannot be read, or is a folder too big to be read for that.
+    """
+    whole = [] if own is None else [os.path.abspath(own)]  # noqa: PTH100 - a link stays one
+    theirs = [one for one in paths if one not in whole and not storage.is_ours(Path(one))]
+    for path in theirs:
+        if contents.is_bigger(path, _MOST_FILES, _MOST_BYTES):
+            raise Unknowable(f"it names the folder {path!r}, which is too big to be looked through")
+    return tuple((path, _content(path)) for path in dict.fromkeys((*whole, *theirs)))
+
+
+def _content(path: str) -> str:
+    try:
+        return contents.of(path)
+    except OSError as error:
+        raise Unknowable(f"what it reads, {path!r}, cannot be read now") from error
+
+
+def paths(*values: Any) -> tuple[str, ...]:
+    """The files and folders that exist, and the remote ones, which objects name anywhere in them.
+
+    Objects are taken apart as for a pickle, functions and classes of the user's down to the texts
+    in their code. Names of attributes and keys are no paths, unless they hold a separator.
+    """
+    here = _Here()
+    return tuple(dict.fromkeys(path for text in _texts(values) if (path := here.path(text))))
+
+
+class _Here:
+    """The working directory, listed once."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        with suppress(OSError):
+            self.names.update(path.name for path in Path().iterdir())
+
+    def path(self, text: str) -> str | None:
+        """What a text names; None for nothing."""
+        if not _LEAST <= len(text) <= _MOST or "\n" in text or "\0" in text:
+            return None
+        if "://" in text:
+            if _REMOTE.fullmatch(text):
+                return text
+            text = text.removeprefix("file://")
+        where = os.path.expanduser(text)  # noqa: PTH111
+        if os.sep in where:
+            known = any(map(str.isalnum, where)) and os.path.exists(where)  # noqa: PTH110
+        else:
+            known = where in self.names
+        return os.path.abspath(where) if known else None  # noqa: PTH100
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    waiting, seen = deque(values), {}
+    while waiting:
+        value = waiting.pop()
+        kind = type(value)
+        if kind is str:
+            yield value
+        elif kind not in _PLAIN and id(value) not in seen:
+            seen[id(value)] = value  # held: an id is used again as soon as its object is gone
+            if isinstance(value, os.PathLike):
+                yield os.fsdecode(value)
+            else:
+                waiting.extend(_parts(value))
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What an object is made of, without the names of its parts."""
+    if isinstance(value, dict):
+        named = (key for key in value if isinstance(key, str) and os.sep in key)
+        return [*value.values(), *named]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return () if set(map(type, value)) <= _PLAIN else value
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype.kind in "OU" else ()
+    if isinstance(value, types.CodeType):
+        return value.co_consts
+    if isinstance(value, types.FunctionType):
+        return _of_function(value)
+    if isinstance(value, types.MethodType):
+        return value.__func__, value.__self__
+    if isinstance(value, (staticmethod, classmethod, property)):
+        return [getattr(value, name, None) for name in ("__func__", "fget", "fset")]
+    if isinstance(value, type):
+        return _of_class(value)
+    if isinstance(value, types.ModuleType) or is_a(value, {("torch", "Tensor")}):
+        return ()
+    return _of_object(value)
+
+
+def _of_function(function: types.FunctionType) -> Iterator[Any]:
+    if origin.library(function.__module__) is not None:
+        return
+    yield function.__code__
+    yield function.__defaults__
+    yield function.__kwdefaults__
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):
+            yield cell.cell_contents
+    names = {name for code in codes.inside(function.__code__) for name in code.co_names}
+    for name in names & function.__globals__.keys():
+        yield function.__globals__[name]
+
+
+def _of_class(kind: type) -> Iterable[Any]:
+    if origin.library(kind.__module__) is not None:
+        return ()
+    own = (held for name, held in vars(kind).items() if name not in ("__doc__", "__module__"))
+    return *own, *kind.__bases__
+
+
+def _of_object(value: Any) -> list[Any]:
+    """The parts of which a pickle would make it, or its attributes where there can be none."""
+    kind = type(value)
+    try:
+        reduce = copyreg.dispatch_table.get(kind)
+        made = value.__reduce_ex__(4) if reduce is None else reduce(value)
+        if isinstance(made, str):
+            return [kind]
+        function, args, state, items, pairs = (*made, None, None, None)[:5]
+        return [kind, function, args, *_stated(state), list(items or ()), dict(pairs or ())]
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001 - it is code of the class that is taken apart
+        return [kind, getattr(value, "__dict__", None)]
+
+
+def _stated(state: Any) -> Iterable[Any]:
+    return state if isinstance(state, tuple) else (state,)

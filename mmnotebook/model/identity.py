@@ -1,0 +1,66 @@
+"""What a registered model is, by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mmnotebook.fingerprint import identity
+from mmnotebook.fingerprint.identity import Identity, Unknowable, deferring, digest_of_settings
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import standing
+from mmnotebook.observing import referring
+
+
+def of(spec: ModelSpec) -> Identity:
+    """Of the model as it is registered: what it predicts, and in which batches."""
+    batches = (spec.batch_size, spec.default_batch, spec.batched, spec.batch_axis)
+    outputs = (spec.output_batch_axis, spec.output, spec.collate, spec.reset, spec.method)
+    given = (spec.input, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
+    return _identity(spec, (*batches, *outputs, *given))
+
+
+def of_loaded(spec: ModelSpec) -> Identity:
+    """Of the loaded model: two specs with one identity can share it."""
+    return _identity(spec, ())
+
+
+def now(spec: ModelSpec) -> Identity:
+    """Of the model as it is registered, unless its files are not any more what they were."""
+    path = standing.changed(spec)
+    return of(spec) if path is None else Identity(None, f"{path} changed")
+
+
+def _identity(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
+    """Of a model, by its content; where that cannot be known, by the version that the user says."""
+    found = Identity(None, spec.unknown) if spec.unknown else _known(spec, called)
+    if spec.version is None:
+        return found
+    if found.digest is None:
+        named = (spec.framework, spec.form, spec.origin, spec.device)
+        found = identity.identity((*named, *called, spec.version))
+    return replace(found, stated=True)
+
+
+def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
+    named = (spec.framework, spec.form, spec.fingerprint, spec.device, spec.version)
+    read = tuple(content for _, content in spec.files)
+    made = (spec.target, _sorted(spec.params), _sorted(spec.extra), _sorted(spec.env_vars))
+    shared = spec.large_model or spec.model_copies is not None
+    libraries = {spec.framework, *(module.partition(".")[0] for module, _ in spec.references)}
+    with deferring() as left:
+        try:
+            around = (referring.content(spec.references), digest_of_settings(libraries))
+        except Unknowable as reason:
+            return Identity(None, str(reason))
+    found = identity.identity((*named, read, *made, shared, *called, *around))
+    lefts = (
+        [left] if spec.given is None or spec.given.state is None else [left, spec.given.state.left]
+    )
+    may, codes = (one.may for one in lefts), (one.codes for one in lefts)
+    return replace(found, may=found.may.union(*may), codes=found.codes.union(*codes))
+
+
+def _sorted(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(sorted(values.items()))

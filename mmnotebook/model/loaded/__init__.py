@@ -1,0 +1,1 @@
+"""Models that are loaded: which stay, what they weigh, and what they do in memory."""

@@ -1,0 +1,133 @@
+"""What users see of warm models: a table of them, and what `unload` did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from mmnotebook import sizes
+from mmnotebook.model.loaded.shelf import LoadedModel
+from mmnotebook.results.tables import html_table
+
+_TYPES = {
+    "bytes": "int64",
+    "parameter_bytes": "Int64",
+    "device_bytes": "Int64",
+    "in_use": "bool",
+    "loads": "int64",
+    "used": "int64",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Unloaded:
+    """What `unload` did.
+
+    Attributes
+    ----------
+    models
+        The names of the models that are gone.
+    bytes
+        Of their parameters, as far as they are known; those on an accelerator included.
+    freed_bytes
+        By how much this process's own memory fell, measured; below 0 when it grew.
+    later
+        The names of the models that a run uses; they go when it ends.
+    asked
+        The name that was asked for, None for all.
+    weighed
+        Are the parameters of all of them known?
+    """
+
+    models: tuple[str, ...]
+    bytes: int
+    freed_bytes: int
+    later: tuple[str, ...] = ()
+    asked: str | None = None
+    weighed: bool = True
+
+    def __repr__(self) -> str:
+        parts = []
+        if self.models:
+            fell = f"{sizes.text(self.freed_bytes)} lower" if self.freed_bytes > 0 else "no lower"
+            weight = f"{sizes.text(self.bytes)} of parameters"
+            if not self.weighed:
+                weight = f"{weight} and others" if self.bytes else "parameters"
+                weight += " of unknown size"
+            parts.append(f"unloaded {', '.join(self.models)}: {weight}, resident memory {fell}")
+        if self.later:
+            several = len(self.later) > 1
+            parts.append(
+                f"{', '.join(self.later)} {'are' if several else 'is'} in use by a run and "
+                f"{'go' if several else 'goes'} when it ends"
+            )
+        if not parts:
+            what = "no model" if self.asked is None else f"{self.asked} is registered, but not"
+            parts.append(f"{what}{' is' if self.asked is None else ''} warm: nothing to unload")
+        return "; ".join(parts)
+
+
+def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
+    """A row per model, for computing with."""
+    rows = [
+        {
+            "model": entry.label,
+            "bytes": entry.host_bytes,
+            "parameter_bytes": entry.weight.parameter_bytes,
+            "device_bytes": entry.weight.device_bytes,
+            "in_use": entry.users > 0,
+            "loads": entry.loads,
+            "used": entry.uses,
+        }
+        for entry in entries
+    ]
+    return pd.DataFrame(rows, columns=["model", *_TYPES]).astype(_TYPES).set_index("model")
+
+
+def text(entries: Sequence[LoadedModel], budget: int) -> str:
+    """A line per model and one for them all; a sentence when there is none."""
+    if not entries:
+        return f"no models are warm; a run keeps those it loads, up to {sizes.text(budget)}"
+    rows = _rows(entries)
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*shown, _sum(entries, budget)])
+
+
+def html(entries: Sequence[LoadedModel], budget: int) -> str:
+    """`text` as HTML."""
+    if not entries:
+        return f"<p>{escape(text(entries, budget))}</p>"
+    frame = pd.DataFrame(_rows(entries)).set_index("model")
+    below = f'<div style="opacity:.75">{escape(_sum(entries, budget))}</div>'
+    return html_table(frame, max_rows=len(frame)) + below
+
+
+def _rows(entries: Sequence[LoadedModel]) -> list[dict[str, str]]:
+    return [
+        {
+            "model": entry.label,
+            "bytes": sizes.text(entry.total_bytes) + (" on disk" if entry.is_file else ""),
+            "device": "GPU" if entry.weight.device_bytes else "CPU",
+            "state": _state(entry),
+        }
+        for entry in entries
+    ]
+
+
+def _state(entry: LoadedModel) -> str:
+    if not entry.users:
+        return "warm"
+    return "in use, goes after that" if entry.leaving else "in use"
+
+
+def _sum(entries: Sequence[LoadedModel], budget: int) -> str:
+    held = sum(entry.host_bytes for entry in entries)
+    return f"{sizes.text(held)} of at most {sizes.text(budget)}, the latest used first"

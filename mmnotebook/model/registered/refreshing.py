@@ -1,0 +1,130 @@
+"""Newer files in the place of registered models: `model(mlp, watch="models/*.pt")`."""
+
+from __future__ import annotations
+
+import copy
+import glob
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler
+
+from mmnotebook import storage
+from mmnotebook.errors import ModelError, one_line
+from mmnotebook.fingerprint.identity import digest
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import frameworks
+from mmnotebook.model.framework import Options
+
+INTERVAL = 360.0
+"""Seconds from one look for newer files to the next, as in Beam."""
+
+
+def matches(pattern: str) -> list[Path]:
+    """What matches a pattern now, the newest last: by modification time, then by name."""
+    found = []
+    for name in glob.glob(str(Path(pattern).expanduser()), recursive=True):  # noqa: PTH207
+        path = Path(name)
+        try:
+            found.append((path.stat().st_mtime_ns, name, path))
+        except OSError:
+            continue  # gone since
+    return [path for _, _, path in sorted(found)]
+
+
+def models(
+    graph: Graph, registered: Mapping[str, ModelSpec]
+) -> tuple[dict[str, ModelSpec], dict[str, str]]:
+    """By watching node, the model of the newest file; and what is to be said of it.
+
+    Where no file matches, the registered model is used.
+
+    Raises
+    ------
+    ModelError
+        When the newest file does not hold such a model.
+    """
+    found: dict[str, ModelSpec] = {}
+    said: dict[str, str] = {}
+    for node in graph:
+        pattern = node["watch"] if node.kind == "model" else None
+        if pattern is None:
+            continue
+        files = matches(pattern)
+        if not files:
+            said[node.name] = f"no file matches {pattern!r}: the registered model is used"
+            continue
+        found[node.name] = refreshed(registered[node["model"]], files[-1])
+        said[node.name] = f"{files[-1]} is the newest of {len(files)} that match {pattern!r}"
+    return found, said
+
+
+def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
+    """A registered model with what a file holds in its place, tried out.
+
+    Raises
+    ------
+    ModelError
+        When the file does not hold such a model.
+    """
+    try:
+        return _of_handler(spec, path) if spec.form == "handler" else _of_file(spec, path)
+    except ModelError as error:
+        cause, remedy = error.message, error.remedy
+    except Exception as error:  # noqa: BLE001 - whatever a framework raises at a strange file
+        cause, remedy = one_line(error), None
+    raise ModelError(
+        f"model {spec.name!r} cannot be refreshed from {str(path)!r}: {cause}",
+        remedy=remedy or "remove the file, or write a newer one",
+    )
+
+
+def _of_file(spec: ModelSpec, path: Path) -> ModelSpec:
+    by_class = spec.form == "state_dict"
+    made_by, params = (spec.target, dict(spec.params)) if by_class else (None, {})
+    options = Options(made_by, params, spec.method, dict(spec.extra))
+    new = frameworks.by_name(spec.framework).store(spec.name, path, options)
+    return replace(
+        spec,
+        form=new.form,
+        origin=new.origin,
+        path=new.path,
+        fingerprint=new.fingerprint,
+        target=new.target,
+        params=new.params,
+    )
+
+
+def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
+    inner: Any = spec.target
+    while getattr(inner, "_base", None) is not None:
+        inner = inner._base
+    if getattr(type(inner), "update_model_path", None) is ModelHandler.update_model_path:
+        raise ModelError(
+            f"a {type(inner).__name__} takes no other file",
+            remedy="give the handler an update_model_path(path)",
+        )
+    target = copy.deepcopy(spec.target)
+    target.update_model_path(str(path))
+    content = digest([spec.fingerprint, storage.fingerprint(path)])
+    return replace(spec, origin=str(path), path=str(path), fingerprint=content, target=target)
+
+
+def check_watch(node: Node) -> None:
+    """Refuse a pattern that nothing matches when a stream begins: Beam's watch needs a file.
+
+    Raises
+    ------
+    ModelError
+        When no file matches; of a pattern of another file system Beam says so.
+    """
+    pattern = node["watch"]
+    if "://" not in pattern and not matches(pattern):
+        raise ModelError(
+            f"node {node.name!r}: no file matches {pattern!r}, and a stream watches only where "
+            "there is one to begin with",
+            remedy="put a first model file there",
+        )

@@ -1,0 +1,338 @@
+"""`register`: a target is looked at, refused with a remedy or stored, and named."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmnotebook import storage
+from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.fingerprint.identity import Unknowable
+from mmnotebook.graph.models import ModelSpec, registry
+from mmnotebook.model import frameworks, identity, settings, standing
+from mmnotebook.model.framework import Options
+from mmnotebook.model.loaded.warm import warm
+
+DEFAULT_BATCH = 64
+
+
+def register(
+    name: str,
+    target: Any,
+    *,
+    framework: str | None = None,
+    model_class: Callable[..., Any] | None = None,
+    model_params: Mapping[str, Any] | None = None,
+    method: str | None = None,
+    input: str | Sequence[str] | None = None,
+    preprocess: Callable[[Any], Any] | None = None,
+    output: str | Callable[[Any], Any] | None = None,
+    postprocess: str | Callable[[Any], Any] | None = None,
+    inference_args: Mapping[str, Any] | None = None,
+    batch_size: int | None = None,
+    min_batch_size: int | None = None,
+    max_batch_size: int | None = None,
+    timeout: float | None = None,
+    batched: bool = True,
+    batch_axis: int = 0,
+    output_batch_axis: int | Sequence[Any] | Mapping[str, Any] | None = None,
+    collate: Callable[[list[Any]], Any] | None = None,
+    reset: str | Callable[[Any], Any] | None = None,
+    remote: bool | None = None,
+    version: str | int | None = None,
+    cache: str | None = None,
+    device: str = "CPU",
+    large_model: bool = False,
+    model_copies: int | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> ModelSpec:
+    """Register a model under a name, for use in pipelines.
+
+    Parameters
+    ----------
+    name
+        A Python identifier. A name registered before is replaced.
+    target
+        A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator,
+        a Beam ``ModelHandler``, any object with a ``predict``) or the path of a file:
+        TorchScript, ``.pt2``, a torch state dict (with `model_class`), an estimator saved with
+        pickle or joblib, and what other frameworks save. A run takes it as it is then: a file
+        that was written anew is loaded anew, and a live object that was trained on is stored
+        again, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is
+        loaded: register those that you trust.
+    framework
+        Which framework's model it is, where the target does not tell. ``"python"`` is any object
+        with a ``predict`` or a function, called with a batch. Numbers, arrays, tensors and lists
+        of numbers come as a numpy array with a row per example (a list of arrays where their
+        shapes differ); anything else, records, texts and PIL images, in a list, as it is. It
+        returns one output per example. A torch module is given floating-point numbers in its own
+        type; whole numbers and truths as they are, and in that type only where its own call
+        raises an error about types. Those that the type cannot hold fail: see `preprocess`.
+    model_class, model_params
+        The class (or function) that makes the module for a state dict, and its arguments.
+    method
+        Which method of the model is called with a batch, such as ``"predict_proba"``.
+    input
+        The field of the element that the model is given, or several: by name to a model that
+        knows names, else as one numpy row in that order. None gives it the value that flows.
+    preprocess
+        A function of one example, for what the model is given in its place.
+    output, postprocess
+        What becomes of one raw output: ``"argmax"`` for the position of the highest score, any
+        function of it, or None to keep it. Two names for the same.
+    inference_args
+        What every call of the model is given beside the batch, by name.
+    batch_size
+        Elements per call of the model; when not given one for a model that answers from afar,
+        which is paid for each, 64 for any other, and a Beam handler's own for a handler.
+    min_batch_size, max_batch_size
+        Beam's bounds, in place of `batch_size`: batches are filled to the upper one while there
+        are elements, and no lower one makes a call wait for more.
+    timeout
+        The most seconds that one call may take. The elements of a batch that takes longer fail
+        with a TimeoutError; the call itself cannot be ended and goes on beside the next.
+    batched
+        False for a model without a batch axis: each call is given one element as it is, and what
+        it returns, whole, is that element's output.
+    batch_axis
+        The axis of the batch in what the model is given: 1 for a recurrent module that takes
+        (time, batch, features).
+    output_batch_axis
+        The axis of the batch in what it returns. A number is for all outputs; a tuple or dict has
+        one for each: ``(0, 1)`` for a GRU with ``batch_first=True``, which returns its hidden
+        state as (layers, batch, features). None is the first axis. In each case the outputs of
+        batches of different sizes must prove it.
+    collate
+        A function of the list of the (preprocessed) elements of a batch that returns what the
+        model is called with: it pads or packs elements of different shapes. Without it, elements
+        of one shape are batched together.
+    reset
+        The name of a method, or a function of the model, that brings back the state in which it
+        was loaded. A model that keeps a state from call to call and has no `reset` is loaded anew
+        in every run, and its predictions are never cached.
+    remote
+        True for a model that answers from another process or machine. It is called for predictions
+        alone, never to compare its outputs. None finds out: a model whose first call connects a
+        socket is remote.
+    version
+        A text or whole number that changes whenever the model's answers may: a release, a date.
+        What its code does besides is then no reason to compute it in every run, and the answers of
+        a remote model are taken from the cache in other kernels too. Its content still counts,
+        as far as it can be known.
+    cache
+        ``"element"`` for a costly model whose prediction for an element depends on that element
+        alone: each one is kept by the element's content, so that after an edit of the data, in
+        whatever order, only new elements are predicted. None keeps the predictions of remote
+        models so, and those of others by blocks of some thousand elements.
+    device
+        "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
+        the CPU.
+    large_model, model_copies
+        Whether the processes of a worker share the model, and how many copies of it they share.
+    env_vars
+        Environment variables that are set before the model is loaded, in this process too.
+    **extra
+        Options of the framework's own.
+
+    Returns
+    -------
+    ModelSpec
+        What is known of the model; its `replaces` says which model had the name before.
+
+    Raises
+    ------
+    ModelError
+        When the target cannot work, with the reason and the remedy.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def lengths(texts):
+    ...     return [len(text) for text in texts]
+    >>> mm.register("lengths", lengths, framework="python", batch_size=8)
+    lengths: python lengths, batches of 8
+    """
+    return _add(
+        spec_of(
+            name,
+            target,
+            framework=framework,
+            model_class=model_class,
+            model_params=model_params,
+            method=method,
+            input=input,
+            preprocess=preprocess,
+            output=output,
+            postprocess=postprocess,
+            inference_args=inference_args,
+            batch_size=batch_size,
+            min_batch_size=min_batch_size,
+            max_batch_size=max_batch_size,
+            timeout=timeout,
+            batched=batched,
+            batch_axis=batch_axis,
+            output_batch_axis=output_batch_axis,
+            collate=collate,
+            reset=reset,
+            remote=remote,
+            version=version,
+            cache=cache,
+            device=device,
+            large_model=large_model,
+            model_copies=model_copies,
+            env_vars=env_vars,
+            **extra,
+        )
+    )
+
+
+def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
+    """The spec that `register` adds for the same arguments; nothing is added.
+
+    A live object is stored in a private file, which the caller removes. Raises as `register` does.
+    """
+    whole = dict(options)
+    take = functools.partial(_taken, options)
+    settings.check_name(name)
+    reset = settings.reset(name, target, take("reset"))
+    given = {
+        "input": settings.fields(take("input")),
+        "preprocess": settings.function("preprocess", take("preprocess")),
+        "output": settings.output(take("output"), take("postprocess")),
+        "inference_args": settings.named("inference_args", take("inference_args")),
+        "timeout": settings.seconds(take("timeout")),
+        "batched": settings.truth("batched", take("batched", True)),
+        "batch_axis": settings.axis("batch_axis", take("batch_axis", 0)),
+        "output_batch_axis": settings.axes("output_batch_axis", take("output_batch_axis")),
+        "collate": settings.function("collate", take("collate")),
+        "reset": reset,
+        "remote": settings.maybe("remote", take("remote")),
+        "version": settings.version(take("version")),
+        "cache": settings.cache(take("cache"), reset),
+        "device": settings.device(take("device", "CPU")),
+        "large_model": settings.truth("large_model", take("large_model", False)),
+        "model_copies": settings.count("model_copies", take("model_copies")),
+        "env_vars": settings.environment(take("env_vars")),
+    }
+    bounds = (take("batch_size"), take("min_batch_size"), take("max_batch_size"))
+    batch = settings.batch(*bounds, DEFAULT_BATCH)
+    if not given["batched"]:
+        batch = settings.unbatched(batch, given)
+    framework, method = take("framework"), take("method")
+    made = (take("model_class"), dict(take("model_params") or {}))
+    spec = _store(name, target, framework, Options(*made, method, options), given["device"])
+    spec = replace(spec, given=replace(spec.given, whole=whole))
+    spec = _in_batches(replace(spec, **given, method=method, extra=dict(options)), batch)
+    settings.check_batching(spec, frameworks.by_name(spec.framework))
+    _check_arguments(spec)
+    return spec
+
+
+def _taken(options: dict[str, Any], name: str, default: Any = None) -> Any:
+    """An option that every framework has, taken out: those that are left are a framework's own."""
+    return options.pop(name, default)
+
+
+def _store(
+    name: str, target: Any, framework: str | None, options: Options, device: str
+) -> ModelSpec:
+    """The spec that the target's framework makes of it."""
+    if isinstance(target, type) and framework is None:
+        raise ModelError(
+            f"cannot register the class {target.__name__} as {name!r}: it is not a model yet",
+            remedy=f"make one: {target.__name__}(...), and register that",
+        )
+    named = None if framework is None else frameworks.by_name(framework)
+    if isinstance(target, (str, Path)):
+        path = Path(target).expanduser().absolute()
+        if path.exists() or named is None or not named.named:
+            target = _existing(name, path)
+    found = named or frameworks.of(name, target, options)
+    settings.check_options(name, found, options, device)
+    found.need(name)
+    return standing.stored(name, target, found, options)
+
+
+def current(spec: ModelSpec) -> ModelSpec:
+    """A registered model as what it was registered from is now; where that changed, stored anew.
+
+    Raises
+    ------
+    ModelError
+        When what it is now cannot be registered.
+    """
+    given = spec.given
+    target = None if given is None else given.target()
+    try:
+        if target is None:
+            return standing.with_files_now(spec)
+        paths = [path for path, _ in spec.files]
+        state = standing.state(given.framework, target, given.options, paths)
+        if state == given.state:
+            return standing.with_learnt(spec)
+        new = spec_of(spec.name, target, **given.whole)
+    except Unknowable as reason:
+        return replace(spec, unknown=str(reason))
+    except ModelError as error:
+        raise ModelError(
+            f"model {spec.name!r} has changed since it was registered: {error.message}",
+            remedy=error.remedy,
+        ) from error
+    new = standing.with_learnt(replace(new, replaces=spec.replaces))
+    return _put(new) if registry.get(spec.name) is spec else new
+
+
+def _existing(name: str, path: Path) -> Path:
+    if not path.exists():
+        raise ModelError(
+            f"cannot register {str(path)!r} as {name!r}: there is no such file",
+            remedy=f"the current folder is {Path.cwd()}",
+        )
+    return path
+
+
+def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
+    """The spec with a batch size; a store gives one to a model that takes no other."""
+    only = spec.batch_size
+    if only is not None and batch not in (None, only):
+        raise ModelError(
+            f"cannot register {spec.name!r} with batches of {batch}: it takes batches of {only}",
+            remedy="leave batch_size out",
+        )
+    default = None if spec.form == "handler" else DEFAULT_BATCH
+    chosen = only or batch
+    return replace(spec, batch_size=chosen or default, default_batch=not chosen)
+
+
+def _check_arguments(spec: ModelSpec) -> None:
+    """Let the framework's handler look at the arguments of its calls."""
+    if not spec.inference_args:
+        return
+    handler = frameworks.by_name(spec.framework).handler(spec)
+    try:
+        handler.validate_inference_args(dict(spec.inference_args))
+    except Exception as error:
+        raise ModelError(
+            f"cannot register {spec.name!r} with inference_args={shown(spec.inference_args)}: "
+            f"{one_line(error)}",
+            remedy="inference_args are the keyword arguments of each call of the model",
+        ) from error
+
+
+def _add(spec: ModelSpec) -> ModelSpec:
+    before = registry.get(spec.name)
+    return _put(replace(spec, replaces=before.origin if before else None))
+
+
+def _put(spec: ModelSpec) -> ModelSpec:
+    """Add a model, and free the loaded one that its name stood for."""
+    if spec.path is not None and storage.is_ours(Path(spec.path)):
+        storage.remove_with(spec, Path(spec.path).parent)
+    registry.add(spec)
+    others = [name for name in registry if name != spec.name]
+    warm.replace(spec.name, identity.of_loaded(spec).digest, others)
+    return spec

@@ -1,0 +1,282 @@
+"""The options of `register`: each is checked, and given the form in which a spec holds it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.elements import pickling
+from mmnotebook.errors import ModelError, nearest, one_line
+from mmnotebook.graph.checks import is_count, is_name
+from mmnotebook.graph.kinds import KINDS
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model.framework import Framework, Options, check_method
+
+
+def check_name(name: Any) -> None:
+    """Refuse what cannot name a model in a pipeline."""
+    if not is_name(name):
+        raise ModelError(
+            f"{name!r} cannot name a model; allowed: a Python identifier",
+            remedy='for example mm.register("mlp", module)',
+        )
+    if name in KINDS:
+        raise ModelError(f"{name!r} is the name of a step", remedy="choose another name")
+
+
+def check_options(name: str, framework: Framework, options: Options, device: str) -> None:
+    """Refuse options that the framework does not know, and a device it cannot use."""
+    given = {
+        "model_class": options.model_class,
+        "model_params": options.model_params or None,
+        "method": options.method,
+    }
+    start = f"cannot register {name!r} with framework {framework.name!r}"
+    known = [*framework.uses, *framework.extra]
+    for option in [*(key for key, value in given.items() if value is not None), *options.extra]:
+        if option not in known:
+            close = nearest(option, [*known, *_GENERAL])
+            allowed = f"; its own options: {', '.join(known) or 'none'}"
+            raise ModelError(
+                f"{start} and {option}={_value(option, options, given)!r}: it has no such option"
+                + allowed
+                + (f"; did you mean {close!r}?" if close else ""),
+                remedy="a Beam handler is given such options itself, before it is registered"
+                if framework.name == "beam"
+                else f"leave {option} out",
+            )
+    if device not in framework.devices:
+        raise ModelError(
+            f"{start} and device={device!r}; allowed: {' or '.join(map(repr, framework.devices))}",
+            remedy="a Beam handler is given its device itself, before it is registered"
+            if framework.name == "beam"
+            else None,
+        )
+
+
+_GENERAL = (
+    "framework",
+    "input",
+    "preprocess",
+    "output",
+    "postprocess",
+    "inference_args",
+    "batch_size",
+    "min_batch_size",
+    "max_batch_size",
+    "timeout",
+    "batched",
+    "batch_axis",
+    "output_batch_axis",
+    "collate",
+    "reset",
+    "remote",
+    "version",
+    "cache",
+    "device",
+    "large_model",
+    "model_copies",
+    "env_vars",
+)
+
+
+def _value(option: str, options: Options, given: Mapping[str, Any]) -> Any:
+    return given[option] if option in given else options.extra[option]
+
+
+def fields(selected: Any) -> str | tuple[str, ...] | None:
+    """The field, or fields, that a model is given."""
+    if selected is None or (isinstance(selected, str) and selected):
+        return selected
+    if isinstance(selected, Sequence) and selected and all(isinstance(f, str) for f in selected):
+        return tuple(selected)
+    raise ModelError(f"input={selected!r}; allowed: the name of a field, or a list of names")
+
+
+def function(option: str, value: Any, allowed: str = "a function, or None") -> Any:
+    """A function that can be sent to a worker, or None."""
+    if value is None:
+        return None
+    if not callable(value):
+        raise ModelError(f"{option}={value!r}; allowed: {allowed}")
+    try:
+        pickling.check(value)
+    except Exception as error:
+        raise ModelError(f"{option}={value!r} cannot be pickled ({one_line(error)})") from error
+    return value
+
+
+def output(first: Any, second: Any) -> Any:
+    """What becomes of an output, under whichever of its two names it was given."""
+    if first is not None and second is not None:
+        raise ModelError("output and postprocess are two names for the same: give one of them")
+    option, value = ("output", first) if second is None else ("postprocess", second)
+    if isinstance(value, str) and value == "argmax":
+        return value
+    return function(option, value, "'argmax', a function, or None")
+
+
+def named(option: str, value: Any) -> dict[str, Any]:
+    """Values by name, which can be sent to a worker."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ModelError(f"{option}={value!r}; allowed: a dict of values by name")
+    try:
+        pickling.check(dict(value))
+    except Exception as error:
+        raise ModelError(f"{option}={value!r} cannot be pickled ({one_line(error)})") from error
+    return dict(value)
+
+
+def environment(value: Any) -> dict[str, str]:
+    """Environment variables; os.environ takes nothing but text."""
+    variables = named("env_vars", value)
+    for name, text in variables.items():
+        if not name or "=" in name or not isinstance(text, str):
+            raise ModelError(f"env_vars={{{name!r}: {text!r}}}; allowed: text by name")
+    return variables
+
+
+def seconds(value: Any) -> float | None:
+    """A limit of time."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if value is not None and not (number and math.isfinite(value) and value > 0):
+        raise ModelError(f"timeout={value!r}; allowed: seconds, a number above 0")
+    return None if value is None else float(value)
+
+
+def device(value: Any) -> str:
+    """ "CPU" or "GPU", however it is written."""
+    if not isinstance(value, str) or value.upper() not in ("CPU", "GPU"):
+        raise ModelError(f"device={value!r}; allowed: 'CPU' or 'GPU'")
+    return value.upper()
+
+
+def truth(option: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ModelError(f"{option}={value!r}; allowed: True or False")
+    return value
+
+
+def maybe(option: str, value: Any) -> bool | None:
+    """True, False, or None where that is to be found out."""
+    return None if value is None else truth(option, value)
+
+
+def version(value: Any) -> str | int | None:
+    """What the user says that a model's answers depend on: a text, a whole number, or None."""
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
+        return int(value)
+    raise ModelError(f"version={value!r}; allowed: a text, a whole number, or None")
+
+
+def cache(value: Any, reset: Any) -> str | None:
+    """By what predictions are found again."""
+    if value is None:
+        return None
+    if not (isinstance(value, str) and value == "element"):
+        raise ModelError(
+            f"cache={value!r}; allowed: 'element', or None",
+            remedy="cache='element', or leave it out",
+        )
+    if reset is not None:
+        raise ModelError(
+            "cache='element' says that an element's prediction depends on that element alone; "
+            "reset= that it depends on those before it",
+            remedy="leave one of them out",
+        )
+    return "element"
+
+
+def axis(option: str, value: Any) -> int:
+    """An axis of an array."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ModelError(f"{option}={value!r}; allowed: the number of an axis, from 0")
+    return int(value)
+
+
+def axes(option: str, value: Any) -> Any:
+    """An axis for all outputs, or one for each by position or name."""
+    if value is None:
+        return None
+    if isinstance(value, numbers.Integral):
+        return axis(option, value)
+    if isinstance(value, Mapping) and value and all(isinstance(name, str) for name in value):
+        return {name: axes(option, one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and value:
+        return tuple(axes(option, one) for one in value)
+    raise ModelError(
+        f"{option}={value!r}; allowed: the number of an axis, or one for each output in a tuple "
+        "or in a dict by name"
+    )
+
+
+def reset(name: str, target: Any, value: Any) -> Any:
+    """What brings a model's state back: the name of one of its methods, or a function of it."""
+    if isinstance(value, str):
+        if not isinstance(target, (str, Path)):
+            check_method(name, target, value, "reset= names the method that resets its state")
+        return value
+    return function("reset", value, "the name of a method, a function of the model, or None")
+
+
+def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
+    """The batch size of a model that takes one element at a time, which excludes other options."""
+    if batch not in (None, 1):
+        raise ModelError(
+            f"batched=False gives the model one element a call; batch_size={batch} was given too",
+            remedy="leave batch_size out",
+        )
+    for option, default in {"batch_axis": 0, "output_batch_axis": None, "collate": None}.items():
+        if given[option] != default:
+            raise ModelError(
+                f"batched=False gives the model one element as it is; {option} was given too",
+                remedy=f"leave {option} out, or batched=False",
+            )
+    return 1
+
+
+def check_batching(spec: ModelSpec, framework: Framework) -> None:
+    """Refuse options about a batch that something else makes."""
+    given = {"batched": not spec.batched, "batch_axis": spec.batch_axis, "collate": spec.collate}
+    for option, value in given.items():
+        if value and spec.form in framework.own_batches:
+            raise ModelError(
+                f"cannot register {spec.name!r} with {option}=: a {framework.name} {spec.form} "
+                "makes its batches itself",
+                remedy="batch_size=1 gives it one element at a time"
+                if option == "batched"
+                else f"leave {option} out; preprocess= changes each element",
+            )
+
+
+def count(option: str, value: Any) -> int | None:
+    """A whole number from 1, or None."""
+    if value is None:
+        return None
+    if not is_count(value):
+        raise ModelError(f"{option}={value!r}; allowed: a whole number from 1")
+    return int(value)
+
+
+def batch(size: Any, least: Any, most: Any, default: int) -> int | None:
+    """How many elements a call is given, as `batch_size` or as Beam's bounds say."""
+    exact, low = count("batch_size", size), count("min_batch_size", least)
+    high = count("max_batch_size", most)
+    if exact is not None and (low is not None or high is not None):
+        raise ModelError(
+            f"batch_size={exact} sets both bounds; one was given beside it",
+            remedy="give batch_size alone, or min_batch_size and max_batch_size",
+        )
+    if low is not None and high is not None and low > high:
+        raise ModelError(f"min_batch_size={low} is above max_batch_size={high}")
+    if low is not None and high is None:
+        return max(low, default)
+    return high if exact is None else exact

@@ -1,0 +1,1 @@
+"""Text to graph and back; `text` has the public functions."""

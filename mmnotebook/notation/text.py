@@ -1,0 +1,133 @@
+"""The notation: `name = data | step | step`, in Python's grammar, parsed and never executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from mmnotebook.errors import GraphError, Problem, nearest, shown
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import Names, how_to_register, notebook_names, role_of
+from mmnotebook.here import of_caller, shell
+from mmnotebook.notation.log import Log, listed
+from mmnotebook.notation.reader import NotationReader
+from mmnotebook.notation.writer import to_text
+
+__all__ = ["parse", "pipeline", "to_text"]
+
+
+def parse(text: str, names: Names | None = None) -> Graph:
+    """The graph that a text describes.
+
+    Parameters
+    ----------
+    text
+        Lines `name = data | step | step`; the name and its `=` may be left out.
+    names
+        Where bare names are looked up. None looks nothing up: a new name at the start of a line
+        is data, one after a `|` is a model.
+
+    Raises
+    ------
+    GraphError
+        With every problem that was found, each with its line and column.
+    """
+    log = Log(text)
+    graph = _read(log, names)
+    log.raise_all()
+    return graph
+
+
+def _read(log: Log, names: Names | None) -> Graph:
+    """What can be read of a text; its problems are in the log."""
+    tree = log.tree()
+    try:
+        return NotationReader(names, log).read(tree)
+    except RecursionError:
+        raise GraphError([Problem("nested too deeply", None, 1, 1)]) from None
+
+
+def pipeline(text: str, /, **names: object) -> Graph:
+    """A graph from its text, with the objects that are given bound to their names.
+
+    Parameters
+    ----------
+    text
+        Lines `name = data | step | step`.
+    **names
+        Data, functions and pipelines of the text. A name that is not given is looked up among
+        the registered models, and then in the notebook. Variables of a function, a module or a
+        script are not looked up: they are given.
+
+    Raises
+    ------
+    GraphError
+        When the text is not valid, or does not use a name that was given.
+    """
+    return bound(text, names, "mm.pipeline(..., {})".format)
+
+
+def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) -> Graph:
+    """As `pipeline`; `call` writes the call that gives it more names, `a=a, b=b`, for a remedy."""
+    _check_text(text)
+    log = Log(text)
+    graph = _read(log, Names(models=registry, given=names, notebook=notebook_names()))
+    log.remedies += _how_to_give(log.unbound, call)
+    log.raise_all()
+    _refuse_unused(names, graph)
+    return graph.bind(**{k: value for k, value in names.items() if not isinstance(value, Graph)})
+
+
+def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) -> Iterator[str]:
+    """What to do about names that no notebook has, or that are variables where this is called.
+
+    A name that is most like another, and no variable, is misspelled.
+    """
+    there = of_caller(unbound)
+    models = [name for name, value in there.items() if role_of(value) == "unregistered"]
+    for name in models:
+        yield f"register it first: {how_to_register(name)}"
+    elsewhere = shell() is None
+    absent = [
+        name
+        for name, close in unbound.items()
+        if name not in models and (name in there or (elsewhere and close is None))
+    ]
+    if absent:
+        yield call(", ".join(f"{name}={name}" for name in absent))
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        problem = Problem("a pipeline is a text", found=shown(text))
+        raise GraphError([problem], remedy='mm.pipeline("data | model", data=...)')
+
+
+def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
+    bound = {name for node in graph for name in (*node.data, *node.functions)}
+    models = {name for node in graph for name in node.models}
+    hidden = [name for name in given if name in models - bound and name in registry]
+    _refuse_hidden([name for name in hidden if role_of(given[name]) in ("data", "function")])
+    used = bound | models
+    every = used.union(graph.pipelines)
+    unused = [
+        Problem(
+            "given, but the text does not use it",
+            found=repr(name),
+            allowed=listed(every),
+            nearest=nearest(name, every),
+        )
+        for name, value in given.items()
+        if name not in (graph.pipelines if isinstance(value, Graph) else used)
+    ]
+    if unused:
+        raise GraphError(unused, remedy="leave it out, or write it in the text")
+
+
+def _refuse_hidden(names: Sequence[str]) -> None:
+    """Raises GraphError for what was given and is not used, as a model has its name."""
+    if names:
+        message = "given, but the text means the registered model of this name"
+        problems = [Problem(message, found=repr(name)) for name in names]
+        remedy = "give it another name; a function is also written map(f), data source(d)"
+        raise GraphError(problems, remedy=remedy)

@@ -1,0 +1,343 @@
+"""What a bare name means where it stands, and what to say when it means nothing there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.kinds import KINDS, StepKind
+from mmnotebook.graph.names import Names, how_to_register
+from mmnotebook.here import shell
+from mmnotebook.notation.log import LAMBDA, Log, is_gap, listed
+from mmnotebook.notation.values import NotRead, Values
+
+Step = tuple[str, dict[str, Any]]
+
+DATA = (
+    "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
+    "generator, data set of `datasets`, path, glob, or a Beam transform that reads"
+)
+_PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
+
+
+class Words:
+    """Looks up bare names and the names of calls; problems go to the log.
+
+    Parameters
+    ----------
+    names
+        Where names are looked up; None takes every name for what may stand there.
+    log
+        Where problems go.
+    lines
+        The names of all lines and where they stand.
+    nodes
+        The nodes that have been read so far; the reader adds to them.
+    """
+
+    def __init__(
+        self, names: Names | None, log: Log, lines: Mapping[str, int], nodes: Mapping[str, Node]
+    ) -> None:
+        self._names = names
+        self._log = log
+        self._lines = lines
+        self._nodes = nodes
+        self.values = Values(names, log)
+
+    def role(self, name: str) -> str | None:
+        return None if self._names is None else self._names.role(name)
+
+    def pipeline(self, name: str) -> Graph | None:
+        """The pipeline behind a name, None when it stands for anything else."""
+        if self._names is None or self.role(name) != "pipeline":
+            return None
+        found: Graph = self._names.object(name)
+        return found
+
+    def starts(self, node: ast.Name) -> bool:
+        """Is it data, which may start a line?"""
+        name, role = node.id, self.role(node.id)
+        if name in self._lines:
+            above = "a line can use what stands above it"
+            if self._lines[name] == node.lineno:
+                message, remedy = f"{name!r} is the name of this very line", "rename the line"
+            else:
+                message = f"{name!r} is a line further down, line {self._lines[name]}; {above}"
+                remedy = f"move that line up, or write source({name}) for data of that name"
+            self._log.add(node, message, allowed=listed(self._nodes), remedy=remedy)
+        elif role in ("model", "unregistered"):
+            message, remedy = "a model cannot start a line; what feeds it?", f"data | {name}"
+            if self._names is not None and self._names.is_data(name):
+                remedy = f"the data of that name is written source({name})"
+            self._log.add(node, message, allowed=self.heads(), remedy=remedy)
+        elif role == "function":
+            message, remedy = "a function cannot start a line; what feeds it?", f"data | {name}"
+            self._log.add(node, message, allowed=self.heads(), remedy=remedy)
+        elif role is None and self._names is not None:
+            self._unknown_data(node, self._names)
+        else:
+            return True
+        return False
+
+    def _unknown_data(self, node: ast.Name, names: Names) -> None:
+        message, remedy = "nothing has this name", None
+        known = [*self._nodes, *names.known("data", "pipeline")]
+        useless = names.useless(node.id)
+        if useless is not None:
+            message, known = f"{node.id!r} is {useless}, which is no data", []
+            remedy = f"data is {DATA}"
+            if names.has_items(node.id):
+                remedy = f"{node.id} = list({node.id}); {remedy}"
+        self._log.add(
+            node,
+            message,
+            allowed=self.heads(),
+            candidates=known,
+            name=node.id,
+            remedy=remedy,
+            unbound=useless is None,
+        )
+
+    def heads(self) -> str:
+        """What may start a line, in words."""
+        data = self._names.known("data", "pipeline") if self._names else ()
+        return listed([*self._nodes, *data])
+
+    def step(self, node: ast.Name) -> Step | None:
+        """What a bare name does after a `|`: a model, or a function that maps."""
+        name, names = node.id, self._names
+        if names is None or name in names.models:
+            return "model", {"model": name}
+        role = names.role(name)
+        if role is None and name not in KINDS and names.function(name) is not None:
+            role = "function"
+        if role == "unregistered":
+            self.values.unregistered(node, name)
+        elif role == "function" and isinstance(names.function(name), type):
+            remedy = f"map({name}) calls it for each value; an instance of a model is registered"
+            self._log.add(
+                node, f"{name!r} is a class", allowed="a model, a function", remedy=remedy
+            )
+        elif role == "function":
+            return "map", {"function": name}
+        elif role == "data" or name in self._nodes or name in self._lines:
+            message = f"{name!r} can only start a line"
+            remedy = f"{name} | step, or [{name}, other] | step to bring several together"
+            self._log.add(node, message, allowed=self._steps(names), remedy=remedy)
+        else:
+            self._unknown_step(node, names)
+        return None
+
+    def _steps(self, names: Names) -> str:
+        return listed(names.known("model", "function", "pipeline")) + "; " + listed(KINDS)
+
+    def _unknown_step(self, node: ast.Name, names: Names) -> None:
+        kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
+        if node.id in kinds:
+            remedy = f"write {signature(KINDS[node.id], optional=False)}"
+            message = f"{node.id!r} stands with parentheses"
+            self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
+            return
+        known = [*names.known("model"), *names.known("function", "pipeline"), *kinds]
+        message = "no model or function has this name"
+        useless = names.useless(node.id)
+        if useless is not None:
+            message, known = f"{node.id!r} is {useless}, neither a model nor a function", []
+        self._log.add(
+            node,
+            message,
+            allowed=self._steps(names),
+            candidates=known,
+            name=node.id,
+            unbound=useless is None,
+        )
+
+    def kind(self, call: ast.Call, starts: bool) -> StepKind | None:
+        """The kind of step that is called; `starts` is that nothing stands before it."""
+        name = call.func.id if isinstance(call.func, ast.Name) else None
+        if name in KINDS:
+            return KINDS[name]
+        remedy = None
+        if name is not None and self.role(name) in ("model", "function", "pipeline"):
+            written = f"map({name})" if self.role(name) == "function" else name
+            remedy = f"{name} takes no arguments here: write data | {written}"
+        elif name is None:
+            remedy = self.first(call) if starts else self._called(call)
+        self._log.add(
+            call,
+            "no such step" if name else "this cannot be called here",
+            allowed=listed(KINDS),
+            candidates=() if remedy else KINDS,
+            name=name,
+            remedy=remedy,
+        )
+        return None
+
+    def first(self, node: ast.expr | None) -> str:
+        """The remedy for Python at the start of a line: give it a name first."""
+        free, count = "few", 1
+        while free in self._lines or self.role(free) is not None:
+            count += 1
+            free = f"few_{count}"
+        text = None if node is None else self._log.whole(node)
+        made = f"{free} = {text}" if text else f"give it a name, {free} = ...,"
+        if shell() is not None:
+            return f"{made} in a cell of its own, then {free} | step"
+        return f'{made} first, then mm.pipeline("{free} | step", {free}={free})'
+
+    def how_to_select(self, term: ast.Subscript) -> str | None:
+        """The remedy for what stands in brackets and is no field."""
+        inside = term.slice
+        if isinstance(inside, ast.Name):
+            return f'a field stands in quotes: ["{inside.id}"]'
+        if isinstance(inside, ast.Tuple):
+            return (
+                f"several fields are a list: [[{(self._log.whole(inside) or '...').strip('()')}]]"
+            )
+        if isinstance(inside, (ast.Constant, ast.List)):
+            return None
+        data = isinstance(term.value, ast.Name) and self.role(term.value.id) == "data"
+        return self.first(term) if data else None
+
+    def _called(self, call: ast.Call) -> str:
+        """The remedy for a call after a `|` of what is no step's name."""
+        if isinstance(call.func, ast.Attribute) and (method := self._method(call.func)):
+            return method
+        return "define a function that does this, def f(value): ..., and write | f"
+
+    def _method(self, node: ast.Attribute) -> str | None:
+        """The remedy for the method of a model; None where it is of something else."""
+        owner = node.value.id if isinstance(node.value, ast.Name) else None
+        if owner is None or self._names is None:
+            return None
+        target = self._names.target(owner)
+        if self.role(owner) == "model":
+            remedy = f"| {owner} calls it"
+            if target is not None and not node.attr.startswith("_"):
+                remedy += f"; by another method: {how_to_register(owner, node.attr)}"
+            return remedy
+        if self.role(owner) == "unregistered":
+            return f"register it first: {how_to_register(owner)}; then | {owner}"
+        return None
+
+    def no_output(self, node: ast.Attribute, owner: str) -> str | None:
+        """The remedy for `name.attribute` at the start of a line, `name` having no outputs."""
+        role = self.role(owner)
+        if role == "data":
+            fields = getattr(self._names.object(owner), "columns", ()) if self._names else ()
+            is_field = isinstance(node.attr, str) and node.attr in fields
+            return f'a field is written {owner}["{node.attr}"]' if is_field else self.first(None)
+        if role == "model":
+            return f"a model cannot start a line: data | {owner}"
+        return self._method(node) or (self.first(node) if role is not None else None)
+
+    def arms(
+        self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
+    ) -> tuple[Any, ...] | None:
+        """The outputs that the keywords of a split or a switch name, a split's with weights."""
+        place = [param.name for param in kind.params].index(str(kind.arms))
+        if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
+            given = ", ".join(str(arm.arg) for arm in arms)
+            message = f"the outputs are named twice: in one value, and as {given}"
+            self._log.add(call, message, allowed=", ".join(kind.words))
+            return None
+        weighed: list[Any] = []
+        broken = False
+        for arm in arms:
+            weight = self._weight(arm, kind) if kind.name == "split" else arm.arg
+            broken = broken or weight is None or arm.arg is None
+            weighed.append((arm.arg, weight) if kind.name == "split" else arm.arg)
+        return None if broken else tuple(weighed)
+
+    def _weight(self, arm: ast.keyword, kind: StepKind) -> Any:
+        try:
+            weight = self.values.literal(arm.value, "a fraction above 0")
+        except NotRead:
+            return None
+        if isinstance(weight, (int, float)) and not isinstance(weight, bool):
+            return weight
+        known = kind.words
+        self._log.add(
+            arm,
+            f"{arm.arg!r} is no parameter of {kind.name}, and as an output it needs a fraction",
+            allowed="a fraction above 0, or " + ", ".join(known),
+            candidates=known,
+            name=str(arm.arg),
+        )
+        return None
+
+    def arm(self, arm: ast.keyword) -> Step | None:
+        """What the output of a split feeds when nothing but its name is written."""
+        name, names = str(arm.arg), self._names
+        if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
+            return None  # no output, as `arms` has said
+        if names is None or name in names.models:
+            return "model", {"model": name}
+        role = names.role(name)
+        if role == "function" and not isinstance(names.function(name), type):
+            return "map", {"function": name}
+        if role == "unregistered":
+            self.values.unregistered(arm, name)
+            return None
+        known = [*names.known("model"), *names.known("function")]
+        self._log.add(
+            arm,
+            f"the output {name!r} feeds the step of that name, and there is none",
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            remedy=_PORTS,
+            unbound=role is None,
+        )
+        return None
+
+    def not_a_head(self, node: ast.expr) -> None:
+        """Say what is wrong with an expression at the start of a line."""
+        remedy = None
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            remedy = f"files are read with read({self._log.found(node)})"
+        elif isinstance(node, ast.Lambda):
+            remedy = LAMBDA
+        allowed = 'data, a line above, s.arm, read("path"), [a, b], {a, b}'
+        self._log.add(node, "this cannot start a line", allowed=allowed, remedy=remedy)
+
+    def not_a_step(self, node: ast.expr) -> None:
+        """Say what is wrong with an expression after a `|`."""
+        message, remedy = "this cannot be a step", None
+        if isinstance(node, ast.Lambda):
+            message, remedy = "a lambda cannot be a step", LAMBDA
+        elif isinstance(node, ast.Set):
+            remedy = "a list fans out: data | [a, b]; a set at the start of a line unites"
+        elif is_gap(node):
+            remedy = "'...' stands where a line starts, and in parentheses"
+        elif isinstance(node, ast.Attribute):
+            message, remedy = self._attribute(node)
+        allowed = "a model, a function, a list of steps, or " + listed(KINDS)
+        self._log.add(node, message, allowed=allowed, remedy=remedy)
+
+    def _stands(self, name: str) -> bool:
+        """Is there an object of that name, of whatever kind?"""
+        if self._names is None:
+            return False
+        return self.role(name) is not None or self._names.useless(name) is not None
+
+    def _attribute(self, node: ast.Attribute) -> tuple[str, str | None]:
+        """What is wrong with `name.attribute` after a `|`, and the remedy."""
+        owner = node.value.id if isinstance(node.value, ast.Name) else None
+        if owner in self._nodes or (owner is not None and not self._stands(owner)):
+            return "an output can only start a line", f"{self._log.found(node)} | step"
+        method = self._method(node)
+        if method is not None:
+            return "a method cannot be a step", method
+        text, free = self._log.whole(node) or "...", node.attr
+        if self.role(free) is not None or free in KINDS or free in self._lines:
+            free = f"{free}_2"
+        return "an attribute cannot be a step", f"{free} = {text} first, then | {free}"
+
+
+def signature(kind: StepKind, optional: bool = True) -> str:
+    """How a kind of step is written: `cascade(small, big, below, score=…)`."""
+    given = [word if word in kind.placed else f"{word}=…" for word in kind.words]
+    return f"{kind.name}({', '.join(given if optional else kind.placed)})"

@@ -1,0 +1,13 @@
+"""What functions and models do while a node is computed: files, clock, network, randomness.
+
+A `Record` is filled while a node's step works `within` it. Four things fill it: an audit hook, the
+states of the global generators, a profiler on the first elements, and the kernel's word on files
+that compiled code opens. What came of it is `Observed`.
+"""
+
+from mmnotebook import quiet_beam as quiet_beam
+from mmnotebook.observing.observed import Observed
+from mmnotebook.observing.record import Record
+from mmnotebook.observing.within import within
+
+__all__ = ["Observed", "Record", "within"]

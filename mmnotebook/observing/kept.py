@@ -1,0 +1,95 @@
+"""Does a function change what it keeps from call to call, such as a list outside of it?
+
+A run calls a copy of a function of the notebook, so that nothing of it shows in the notebook.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from mmnotebook.fingerprint import codes
+from mmnotebook.fingerprint.identity import Unknowable, deferring, digest
+
+_FIXED = (
+    str, bytes, int, float, complex, type(None), type, types.ModuleType,
+    types.BuiltinFunctionType, types.CodeType,
+)  # fmt: skip
+_BIG = 1 << 20
+"""Bytes of an array, or items of a collection, above which it is not looked at."""
+
+
+class KeptState:
+    """What a function can change that is there before and after its calls.
+
+    Looked at after the first block of elements, and then more and more rarely.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> def count(x):
+    ...     seen.append(x)
+    ...     return len(seen)
+    >>> kept = Kept(count)
+    >>> _ = count(1)
+    >>> kept.is_changed()
+    True
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._values = list(_values(function, set()))
+        self._before = self._digest()
+        self._blocks, self._next = 0, 1
+
+    def is_changed(self) -> bool:
+        """Is it another than before the first call? To be asked after each block."""
+        self._blocks += 1
+        if self._before is None or self._blocks < self._next:
+            return False
+        self._next *= 2
+        return self._digest() != self._before
+
+    def _digest(self) -> str | None:
+        """None where there is nothing to be looked at, or it cannot be known."""
+        if not self._values:
+            return None
+        try:
+            with deferring():
+                return digest(self._values)
+        except Unknowable:
+            return None
+
+
+def _values(function: Any, seen: set[int]) -> Iterator[Any]:
+    """What is outside of a function and those that it calls, and may be changed."""
+    if isinstance(function, types.MethodType):
+        yield function.__self__
+        function = function.__func__
+    if not isinstance(function, types.FunctionType) or id(function) in seen:
+        return
+    seen.add(id(function))
+    inside = codes.inside(function.__code__)
+    names = dict.fromkeys(name for code in inside for name in code.co_names)
+    found = [function.__globals__[name] for name in names if name in function.__globals__]
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # not filled yet
+            continue
+    for value in [*found, *(function.__defaults__ or ())]:
+        if isinstance(value, (types.FunctionType, types.MethodType)):
+            yield from _values(value, seen)
+        elif not isinstance(value, _FIXED) and _size(value) <= _BIG:
+            yield value
+
+
+def _size(value: Any) -> int:
+    for name in ("nbytes", "__len__"):
+        found = getattr(type(value), name, None)
+        try:
+            if found is not None:
+                return int(value.nbytes if name == "nbytes" else len(value))
+        except Exception:  # noqa: BLE001 - an object of the user's
+            return _BIG + 1
+    return 0

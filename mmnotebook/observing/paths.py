@@ -1,0 +1,155 @@
+"""The texts that may name files: those that a function can reach, and those in elements."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import PurePath
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
+
+from mmnotebook.fingerprint.codes import inside
+from mmnotebook.observing import origins
+
+_KERNEL = ("/proc/", "/sys/", "/dev/")
+_SHARED_MEMORY = "/dev/shm/"
+_LONGEST = 4096
+_DEPTH = 6
+_HEAP = 1 << 9
+_MOST = 2000
+"""How many objects are looked at, at most, to find a function's texts."""
+_MANY = 1000
+"""How many items of a collection are looked at."""
+
+
+def is_kernel(path: str) -> bool:
+    """Is it no file of a disk, but what the kernel tells or gives?"""
+    whole = os.path.abspath(path)
+    return f"{whole}/".startswith(_KERNEL) and not whole.startswith(_SHARED_MEMORY)
+
+
+def inner(codes: Iterable[CodeType]) -> Iterator[CodeType]:
+    """Codes, and those inside them."""
+    for code in codes:
+        yield from inside(code)
+
+
+def reachable(value: Any) -> list[str]:
+    """The paths that are named by what a function or an object can reach, and are there.
+
+    Also those of which only the folder is there: something may be looked for in it.
+    """
+    found = (path for text in _Texts().of(value) if (path := there(text)) is not None)
+    return list(dict.fromkeys(found))
+
+
+def there(text: str) -> str | None:
+    """The path that a text names when it or its folder is there, None when it names none."""
+    if not 0 < len(text) < _LONGEST or "\0" in text or "\n" in text or "://" in text:
+        return None
+    path = os.path.abspath(os.path.expanduser(text))
+    if not text.strip("./~\\") or path == os.sep or is_kernel(path):
+        return None
+    if os.path.exists(path):
+        return path
+    folder = os.path.dirname(path)
+    is_named = os.sep in text and folder not in (os.sep, os.getcwd())
+    return path if is_named and os.path.isdir(folder) else None
+
+
+def in_values(values: Iterable[Any]) -> Iterator[str]:
+    """The texts among the values of elements that name a file in some folder.
+
+    Others name files in the working directory, which is watched in any case.
+    """
+    for value in values:
+        if isinstance(value, str):
+            if os.sep in value and (path := there(value)) is not None:
+                yield path
+        elif isinstance(value, PurePath):
+            if (path := there(str(value))) is not None:
+                yield path
+        elif isinstance(value, dict):
+            yield from in_values(value.values())
+        elif isinstance(value, (list, tuple)) and len(value) <= _MANY:
+            yield from in_values(value)
+
+
+class _Texts:
+    """Walks what can be reached from a value, each object once, and gives the texts in it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Any] = {}
+
+    def of(self, value: Any, depth: int = _DEPTH) -> Iterator[str]:
+        """The texts that a value holds or reaches."""
+        if isinstance(value, str):
+            yield value
+            return
+        if isinstance(value, (bytes, PurePath)):
+            yield os.fsdecode(value)
+            return
+        if depth == 0 or id(value) in self._seen or len(self._seen) >= _MOST:
+            return
+        self._seen[id(value)] = value
+        for one in _parts(value):
+            yield from self.of(one, depth - 1)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, (int, float, complex, type(None), ModuleType)) or value is os.environ:
+        return ()
+    if isinstance(value, FunctionType):
+        return _of_function(value) if _is_users(value) else ()
+    if isinstance(value, CodeType):
+        return value.co_consts
+    if isinstance(value, MethodType):
+        return (value.__func__, value.__self__)
+    if isinstance(value, dict):
+        return [one for pair in itertools.islice(value.items(), _MANY) for one in pair]
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
+        return list(itertools.islice(value, _MANY))
+    if isinstance(value, type):
+        return [one for one in vars(value).values() if not isinstance(one, type)]
+    return [*_attributes(value), *filter(_is_users, vars(type(value)).values())]
+
+
+def _is_users(value: Any) -> bool:
+    return isinstance(value, FunctionType) and origins.is_users(value.__code__.co_filename)
+
+
+def _attributes(value: Any) -> Iterator[Any]:
+    own: Any = None
+    for kind in type(value).__mro__:
+        own = own or kind.__dict__.get("__dict__")
+        for slot in kind.__dict__.values():
+            if isinstance(slot, MemberDescriptorType) and kind.__flags__ & _HEAP:
+                with suppress(AttributeError):  # not set
+                    yield slot.__get__(value)
+    if isinstance(own, GetSetDescriptorType):
+        yield from own.__get__(value).values()
+
+
+def _of_function(function: FunctionType) -> Iterator[Any]:
+    yield function.__code__
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not yet filled
+            continue
+    for code in inner([function.__code__]):
+        for name in code.co_names:
+            if name in function.__globals__:
+                yield function.__globals__[name]

@@ -1,0 +1,59 @@
+"""The share of the elements that went each way: through splits, switches, cascades, keyed steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mmnotebook.graph.graph import Node
+from mmnotebook.results.records import Elements
+
+_BY_KEY = ("split", "switch")
+_BY_MODEL = ("cascade", "keyed")
+
+
+def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
+    """How many elements took each arm.
+
+    Parameters
+    ----------
+    nodes
+        Of the graph, in its order; those without arms are left out.
+    elements
+        Gives the stored elements of a node.
+
+    Returns
+    -------
+    DataFrame
+        Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
+        Columns: elements, their share of all that left the node (0 to 1, NaN when none did), and
+        expected, the share that the split names (NaN for other kinds of step).
+    """
+    rows = [row for node in nodes for row in _rows(node, elements)]
+    index = pd.MultiIndex.from_tuples([row[:2] for row in rows], names=["node", "arm"])
+    frame = pd.DataFrame([row[2:] for row in rows], columns=["elements", "share", "expected"])
+    types = {"elements": "int64", "share": "float64", "expected": "float64"}
+    return frame.astype(types).set_index(index)
+
+
+def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ...]]:
+    if node.kind not in (*_BY_KEY, *_BY_MODEL):
+        return []
+    found = elements(node.name)
+    taken = Counter(found.keys if node.kind in _BY_KEY else found.models())
+    whole = sum(taken.values())
+    expected = dict(node["arms"]) if node.kind == "split" else {}
+    arms = node.arms if node.kind in _BY_KEY else node.models
+    return [
+        (
+            node.name,
+            arm,
+            taken[arm],
+            taken[arm] / whole if whole else float("nan"),
+            expected.get(arm, float("nan")),
+        )
+        for arm in arms
+    ]

@@ -1,0 +1,189 @@
+"""What the plots share: colours, rows with names, bands of latencies, legends, numbers in words.
+
+The colours are of Okabe and Ito's palette, told apart by the colour-blind, dark enough for white
+and bright enough for black.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mmnotebook.results.metrics import ModelMeasure, bucket_ms, quantile, samples_needed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+"""Of runs that are compared, in their order."""
+
+MARKS: dict[str, tuple[float, Literal["-", "--", ":"]]] = {
+    "p50": (0.5, "-"),
+    "p95": (0.95, "--"),
+    "p99": (0.99, ":"),
+}
+BAND = 0.55
+"""Height of the highest bar of a model's band; the rest of its row is for text."""
+
+WIDTH = 7.5
+"""Of a figure, in inches."""
+
+_BINS = 40
+_NAME = 20
+_UNITS = ((3, "kB"), (6, "MB"), (9, "GB"), (12, "TB"))
+
+
+def band(
+    ax: Axes,
+    row: float,
+    measure: ModelMeasure,
+    *,
+    color: ColorType = BLUE,
+    mark: ColorType = ORANGE,
+    said: str = "",
+) -> None:
+    """The histogram of one model's latencies, its percentiles and a line of text."""
+    if not measure.buckets:
+        note(ax, row + BAND * 0.75, f"{said}no calls")
+        return
+    edges, density = histogram(measure.buckets)
+    tops = row + BAND * density / density.max()
+    ax.stairs(tops, edges, baseline=row, fill=True, color=color, alpha=0.45)
+    ax.stairs(tops, edges, baseline=row, color=color, linewidth=1)
+    for q, style in MARKS.values():
+        at = quantile(measure.buckets, q)
+        if at is not None:
+            ax.plot([at, at], [row, row + BAND * 1.1], color=mark, linestyle=style, linewidth=2)
+    note(ax, row, said + percentiles(measure.buckets))
+
+
+def percentiles(buckets: Mapping[int, int]) -> str:
+    """Each percentile's value, or how many samples it lacks: in full words the first time."""
+    parts, lack = [], "too few samples"
+    for label, (q, _) in MARKS.items():
+        at = quantile(buckets, q)
+        if at is None:
+            count = sum(buckets.values())
+            parts.append(f"{label}: {lack} ({count} of {samples_needed(q)})")
+            lack = "too few"
+        else:
+            parts.append(f"{label} {in_digits(at)} ms")
+    return " · ".join(parts)
+
+
+def histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges in ms and counts of equal steps on a logarithmic axis, fewer for fewer samples."""
+    low, high = min(buckets), max(buckets)
+    bins = min(_BINS, 8 + math.isqrt(sum(buckets.values())))
+    width = math.ceil((high - low + 1) / bins)
+    counts = np.zeros((high - low) // width + 1)
+    for key, count in buckets.items():
+        counts[(key - low) // width] += count
+    # A key stands for the middle of its bucket; half a step back is where the bucket begins.
+    steps = low + width * np.arange(len(counts) + 1)
+    middles = np.array([bucket_ms(int(key)) for key in steps])
+    return middles * np.sqrt(bucket_ms(0) / bucket_ms(1)), counts
+
+
+def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> None:
+    """A logarithmic axis in ms for these keys of a sketch, and the legend of the percentiles."""
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if not keys:
+        ax.set_xticks([])
+        return
+    low, high = bucket_ms(min(keys)), bucket_ms(max(keys))
+    room = max(2 / (high / low) ** 0.5, 1.15)  # a factor on both sides; four in all at least
+    ax.set_xscale("log")
+    ax.set_xlim(low / room, high * room)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("ms, logarithmic")
+    lines = [Line2D([], [], color=mark, linestyle=s, linewidth=2) for _, s in MARKS.values()]
+    legend(ax, lines, list(MARKS))
+
+
+def unit_of(longest: float) -> tuple[float, str]:
+    """What the axis counts in: (bytes, name)."""
+    fitting = [(10.0**power, name) for power, name in _UNITS if longest >= 10**power]
+    return fitting[-1] if fitting else (1.0, "bytes")
+
+
+def in_bytes(size: float) -> str:
+    unit, name = unit_of(size)
+    return f"{in_digits(size / unit)} {name}"
+
+
+def in_digits(value: float) -> str:
+    """Three digits, without a power of ten."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
+def in_seconds(seconds: float) -> str:
+    """`2.1 s`; below a second in ms."""
+    return f"{in_digits(seconds)} s" if seconds >= 1 else f"{in_digits(seconds * 1000)} ms"
+
+
+def height(rows: float, captions: int) -> float:
+    """How high a figure is, in inches, for so many rows and lines of captions."""
+    return 0.9 + 0.8 * max(rows, 1) + 0.2 * captions
+
+
+def new_axes(ax: Axes | None, rows: float, captions: int) -> Axes:
+    """The Axes given, or those of a new figure high enough for the rows and the captions."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        size = (WIDTH, height(rows, captions))
+        ax = pyplot.subplots(figsize=size, layout="constrained")[1]
+    return ax
+
+
+def named_rows(
+    ax: Axes, labels: Collection[str], none: str = "no models in this run"
+) -> dict[str, float]:
+    """Where each label's row begins, the first on top; writes them, or `none`, on the axis."""
+    rows = {label: float(len(labels) - 1 - place) for place, label in enumerate(labels)}
+    names = ["\n".join(map(_cut, label.split("\n"))) for label in rows]
+    ax.set_yticks([row + BAND / 2 for row in rows.values()], names)
+    ax.set_ylim(-0.35, max(len(rows), 1) - 0.3)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    if not rows:
+        ax.text(0.5, 0.5, none, transform=ax.transAxes, ha="center")
+    return rows
+
+
+def _cut(name: str) -> str:
+    """A name that is not too long; of names that are, the ends tell more than the middle."""
+    half = _NAME // 2
+    return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def note(ax: Axes, row: float, text: str) -> None:
+    """A line of text under a model's band, wherever the band is on the x axis."""
+    where = ax.get_yaxis_transform()
+    ax.text(0.005, row - 0.05, text, transform=where, va="top", fontsize="small")
+
+
+def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend above the axes, at the right, where no data can be."""
+    ax.legend(
+        handles,
+        labels,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        borderaxespad=0.2,
+        ncols=len(labels) or 1,
+        frameon=False,
+        fontsize="small",
+    )

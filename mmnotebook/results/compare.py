@@ -1,0 +1,202 @@
+"""Tables over runs: one run's models, several runs side by side, the steps, the runs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mmnotebook.errors import ResultError
+from mmnotebook.results import metrics
+from mmnotebook.results.axes import in_bytes, in_digits
+from mmnotebook.results.metrics import ModelMeasure
+from mmnotebook.results.results import Result
+from mmnotebook.results.runs import Run, runs_of
+from mmnotebook.results.tables import MISSING
+
+MOST_ROWS = 24
+"""How many rows a plot has at most, one per model and run."""
+
+RATE = "predictions_per_s"
+TITLES = {
+    "predictions": "predictions",
+    "batches": "batches",
+    "mean_batch": "mean batch",
+    "failed": "failed",
+    "p50_ms": "p50 ms",
+    "p90_ms": "p90 ms",
+    "p95_ms": "p95 ms",
+    "p99_ms": "p99 ms",
+    "max_ms": "max ms",
+    RATE: "predictions/s",
+    "loads": "loads",
+    "load_ms": "load ms",
+    "parameter_bytes": "parameters",
+    "device_bytes": "device memory",
+}
+"""By measure of a model, its title."""
+
+FROM_CACHE = "from the cache"
+_CALLS = {False: "in this run", True: FROM_CACHE, None: f"some {FROM_CACHE}"}
+_WHOLE = ("predictions", "batches", "failed", "loads")
+
+
+def figures(known: ModelMeasure) -> dict[str, Any]:
+    """What was measured of a model, by the names in `TITLES`; None for what is not known."""
+    row = dict(zip(metrics.MODEL_COLUMNS, metrics.model_row(known), strict=True))
+    ms = _call_ms(known)
+    row[RATE] = known.predictions / ms * 1000 if ms else None
+    return {name: row[name] for name in TITLES}
+
+
+def _call_ms(known: ModelMeasure) -> float:
+    """The time of all calls of a model in ms, within 1 %."""
+    return sum(metrics.bucket_ms(key) * count for key, count in known.buckets.items())
+
+
+def table(run: Run) -> pd.DataFrame:
+    """The models of a run: `Result.models`, with predictions per second and where these are from.
+
+    Returns
+    -------
+    DataFrame
+        Index "model"; the columns of `TITLES`, and calls: "in this run", "from the cache" where
+        they were measured in the run that computed the nodes, or "some from the cache".
+        predictions_per_s is predictions by the time in calls, which the sketch knows within 1 %.
+    """
+    frame = metrics.model_table(run.models)
+    rates = [figures(known)[RATE] for known in run.models.values()]
+    calls = [where_from(run, model) for model in run.models]
+    frame = frame.assign(
+        **{RATE: pd.Series(rates, index=frame.index, dtype="float64")},
+        calls=pd.Series(calls, index=frame.index, dtype="object"),
+    )
+    return frame[[*TITLES, "calls"]]
+
+
+def where_from(run: Run, model: str) -> str:
+    """Was a model called "in this run", or is what it gave "from the cache"?"""
+    return _CALLS[run.is_cached(model)]
+
+
+def cached_note(run: Run, model: str) -> str:
+    """What stands before the figures of a model that was not called in this run."""
+    cached = run.is_cached(model)
+    return "" if cached is False else f"{_CALLS[cached]}: "
+
+
+def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
+    """The models of several runs side by side.
+
+    Parameters
+    ----------
+    runs
+        One to four.
+    baseline
+        The place of the run that the others are divided by, from 0.
+
+    Returns
+    -------
+    DataFrame
+        Index (model, measure); a column of values for each run, `run 1`, and for each but the
+        baseline one of ratios, `run 2 ÷ run 1`. Missing is what was not measured, and a ratio
+        to nothing.
+
+    Raises
+    ------
+    ResultError
+        When there are no runs or too many, or the baseline is none of them.
+    """
+    known = runs_of(runs)
+    if baseline not in range(len(known)):
+        raise ResultError(f"baseline={baseline!r}; allowed: 0 to {len(known) - 1}")
+    names = models_of(known)
+    index = pd.MultiIndex.from_product([names, list(TITLES)], names=["model", "measure"])
+    frame = pd.DataFrame(index=index)
+    for run in known:
+        found = {name: figures(measure) for name, measure in run.models.items()}
+        values = [found.get(model, {}).get(measure) for model, measure in index]
+        frame[run.name] = pd.Series(values, index=index, dtype="float64")
+    base = known[baseline].name
+    for name in [run.name for run in known if run.name != base]:
+        frame[f"{name} ÷ {base}"] = frame[name] / frame[base].where(frame[base] != 0)
+    return frame
+
+
+def models_of(runs: Sequence[Run]) -> list[str]:
+    """The models of any of the runs."""
+    return list(dict.fromkeys(model for run in runs for model in run.models))
+
+
+def longest(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
+    """The models of the runs; when they make more rows than `most`, those called the longest."""
+    names = models_of(runs)
+    keep = max(1, most // len(runs))
+    if len(names) <= keep:
+        return names
+    spent = {
+        name: max(_call_ms(run.models[name]) for run in runs if name in run.models)
+        for name in names
+    }
+    kept = set(sorted(names, key=lambda name: -spent[name])[:keep])
+    return [name for name in names if name in kept]
+
+
+def said(run: Run, model: str, measure: str) -> str:
+    """A measure of a model in words, or a dash and why there is none."""
+    known = run.models.get(model)
+    if known is None:
+        return f"{MISSING} (not in this run)"
+    value = figures(known)[measure]
+    if value is None:
+        return f"{MISSING} ({_reason(known, measure)})"
+    if measure.endswith("_bytes"):
+        return in_bytes(value)
+    return f"{value:,}" if measure in _WHOLE else in_digits(value)
+
+
+def _reason(known: ModelMeasure, measure: str) -> str:
+    """Why a measure is missing; "8 of 100" are the calls there are of those it takes."""
+    if measure.endswith("_bytes"):
+        return "not measured"
+    if measure == "load_ms":
+        return "no load"
+    count = sum(known.buckets.values())
+    if measure in metrics.PERCENTILES and count:
+        return f"{count} of {metrics.samples_needed(metrics.PERCENTILES[measure])}"
+    return "no calls"
+
+
+def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
+    """The rows of a plot over models and runs: by label, the run and the model.
+
+    The run is named where there are several.
+    """
+    return {
+        f"{model}\n{run.name}" if len(runs) > 1 else model: (run, model)
+        for model in longest(runs)
+        for run in runs
+        if model in run.models
+    }
+
+
+def steps_of(runs: Sequence[Run]) -> list[str]:
+    """The nodes that ran in any of the runs, each run's in its order."""
+    return list(dict.fromkeys(name for run in runs for name in run.nodes))
+
+
+def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
+    """The nodes that ran; when they are more than `most`, those that took longest."""
+    names = steps_of(runs)
+    spent = {
+        name: max(run.nodes[name].seconds or 0 for run in runs if name in run.nodes)
+        for name in names
+    }
+    kept = set(sorted(names, key=lambda name: -spent[name])[:most])
+    return [name for name in names if name in kept]
+
+
+def time_rows(runs: Sequence[Run]) -> float:
+    """How high a plot of the steps' times is, in rows of a plot of models."""
+    return len(longest_steps(runs)) * max(0.5, 0.3 * len(runs))

@@ -1,0 +1,130 @@
+"""Looking at what flows: the rows of a node that matter, and one element through every node."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmnotebook.errors import ResultError
+from mmnotebook.results.naming import expression_of
+from mmnotebook.results.results import Result
+from mmnotebook.results.values import column
+from mmnotebook.results.where import matching, renamed
+
+_TRACE = ("node", "kind", "id", "value", "failed")
+
+
+def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
+    """The first rows of a node, in source order.
+
+    Parameters
+    ----------
+    result
+        What a run gave.
+    node
+        A node, or a name for several.
+    n
+        How many rows at most, 1 or more.
+    where
+        Which rows: an expression over the columns, such as "prediction != label"; see `where`.
+
+    Raises
+    ------
+    ResultError
+        When `n` is no number of rows, or `where` cannot be answered.
+    GraphError, RunError
+        When the graph has no such node, or it did not run.
+    """
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
+        raise ResultError(f"n is a number of rows, 1 or more, not {n!r}")
+    frame = result[node]
+    if where is not None:
+        found = matching(frame, where)
+        if not found.any() and (hint := renamed(frame, where)):
+            warnings.warn(f"where={where!r} matches no row: {hint}", stacklevel=3)
+        frame = frame[found].reset_index(drop=True)
+    return frame.head(int(n))
+
+
+def members(result: Result, name: str) -> tuple[str, ...]:
+    """The nodes that a name for several stands for, and the node itself for any other name."""
+    groups = {group.name: group.members for group in result.graph.groups}
+    return groups.get(name, (name,))
+
+
+def failures(result: Result, name: str) -> pd.DataFrame:
+    """What failed in a node, or in those that a name stands for; the columns of `result.failed`.
+
+    The column `node` is left out where there is one node alone. Index from 0.
+    """
+    nodes = members(result, name)
+    failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
+    return failed if nodes != (name,) else failed.drop(columns="node")
+
+
+def trace(result: Result, id: object) -> pd.DataFrame:
+    """One element through every node it met, with the elements it comes from and its children.
+
+    Parameters
+    ----------
+    result
+        What a run gave.
+    id
+        The element's id, as in the column `id` of a node.
+
+    Returns
+    -------
+    DataFrame
+        One row per element and node, in the graph's order: node, kind, id, value (the
+        prediction for a node that predicts), failed (the error, missing when it went well).
+
+    Raises
+    ------
+    ResultError
+        When no node has met such an element.
+    """
+    wanted = str(id)
+    found = [step for node in result.graph.order() for step in _steps(result, node.name, wanted)]
+    if not any(step[2] == wanted for step in found):
+        raise _unknown_id(result, wanted)
+    columns = list(zip(*found, strict=True))
+    return pd.DataFrame(
+        {name: column(values) for name, values in zip(_TRACE, columns, strict=True)}
+    )
+
+
+def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
+    """(node, kind, id, value, failed) for each related element of a node."""
+    if node not in result:
+        return
+    kind = result.measures[node].kind
+    rows = result.rows(node)
+    rows = rows[_related(rows["id"], wanted)]
+    output = rows["prediction"] if "prediction" in rows else rows["value"]
+    for id, value in zip(rows["id"], output, strict=True):
+        yield node, kind, id, value, None
+    failed = result.failed[result.failed["node"] == node]
+    for _, row in failed[_related(failed["id"], wanted)].iterrows():
+        yield node, kind, row["id"], None, f"{row['error']}: {row['message']}"
+
+
+def _related(ids: pd.Series, wanted: str) -> pd.Series:
+    """Which ids are the element, come from it, or are what it comes from."""
+    parts = wanted.split("/")
+    line = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return ids.isin(line) | ids.str.startswith(f"{wanted}/")
+
+
+def _unknown_id(result: Result, wanted: str) -> ResultError:
+    ids = list(dict.fromkeys(id for node in result for id in result.rows(node)["id"]))
+    close = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.5) or ids[:3]
+    shown = ", ".join(map(repr, close)) or "none: the run has no element"
+    return ResultError(
+        f"no node met an element with the id {wanted!r}; of {len(ids):,} ids the nearest: {shown}",
+        remedy=f'the ids are in {expression_of(result) or "result"}["{next(iter(result))}"]["id"]',
+    )

@@ -1,0 +1,36 @@
+"""Classifications as Hugging Face gives them: {"label", "score"}, or a list of those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmnotebook.results.values import plain
+
+_FIELDS = {"label", "score"}
+
+
+class Labeled(NamedTuple):
+    """A label, and how sure the model is of it."""
+
+    label: Any
+    score: Any
+
+
+def labeled(output: Any) -> Labeled | None:
+    """The label of an output and its score, of several the one with the highest score.
+
+    None for an output of another form, such as detections, which have a box each.
+    """
+    given = plain(output)
+    several = given if isinstance(given, list) else [given]
+    found = [Labeled(one["label"], one["score"]) for one in several if _is_labeled(one)]
+    if not found or len(found) < len(several):
+        return None
+    return max(found, key=lambda one: one.score)
+
+
+def _is_labeled(value: Any) -> bool:
+    if not isinstance(value, Mapping) or set(value) != _FIELDS:
+        return False
+    return isinstance(value["score"], (int, float)) and not isinstance(value["score"], bool)

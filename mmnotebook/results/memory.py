@@ -1,0 +1,306 @@
+"""How often models are loaded: the forecast for every `max_models`, from the keys alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from mmnotebook.errors import ResultError, nearest
+from mmnotebook.graph.models import registry
+from mmnotebook.here import called
+from mmnotebook.results.naming import expression_of
+from mmnotebook.results.tables import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmnotebook.results.results import Result
+
+BATCHES = 32
+"""Of how many batches of each model the rows are put together before the models are called."""
+_MOST = 1 << 18
+
+
+def window_rows(batches: Iterable[int]) -> int:
+    """How many elements are looked at together, given how many each model takes at a time.
+
+    With so many, the last batch of each model, which is not full, hardly counts.
+    """
+    return max(1, min(BATCHES * sum(batches), _MOST))
+
+
+def windows(models: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
+    """The elements' models, those that are looked at together at a time."""
+    return (models[start : start + rows] for start in range(0, len(models), rows))
+
+
+def uses(models: Sequence[str], rows: int) -> list[str]:
+    """The models in the order in which they are called: each once in a window.
+
+    Parameters
+    ----------
+    models
+        The model of each element, in the order in which the elements come.
+    rows
+        How many elements are looked at together, see `window_rows`.
+    """
+    return [name for window in windows(models, rows) for name in dict.fromkeys(window)]
+
+
+def loads(used: Iterable[Hashable], max_models: int) -> int:
+    """How often a model is loaded when the `max_models` used last stay loaded.
+
+    Parameters
+    ----------
+    used
+        The models in the order in which they are used.
+    max_models
+        From 1.
+    """
+    return sum(_loads_by_model(_distances(used), max_models).values())
+
+
+def _distances(used: Iterable[Hashable]) -> Counter[tuple[Hashable, int | None]]:
+    """How many others were used since each use's last: by model and number, None for the first.
+
+    A use loads the model unless fewer than `max_models` others came in between: one pass answers
+    for every `max_models` (Mattson and others, 1970, "Evaluation techniques for storage
+    hierarchies").
+    """
+    latest: list[Hashable] = []
+    found: Counter[tuple[Hashable, int | None]] = Counter()
+    for name in used:
+        try:
+            place = latest.index(name)
+        except ValueError:
+            found[name, None] += 1
+        else:
+            found[name, place] += 1
+            del latest[place]
+        latest.insert(0, name)
+    return found
+
+
+def _loads_by_model(
+    distances: Mapping[tuple[Hashable, int | None], int], max_models: int
+) -> Counter[Hashable]:
+    counts: Counter[Hashable] = Counter()
+    for (name, distance), count in distances.items():
+        if distance is None or distance >= max_models:
+            counts[name] += count
+    return counts
+
+
+@dataclass(frozen=True, repr=False)
+class Forecast:
+    """How often models will be loaded.
+
+    Attributes
+    ----------
+    table
+        A row for every `max_models`. Columns: max_models; loads_as_is, loads_grouped: of models,
+        with the elements as they come and with each model's elements together; seconds_as_is,
+        seconds_grouped: what these loads take, missing where no load was timed.
+    recommendation
+        What to do, in one sentence.
+    """
+
+    table: pd.DataFrame
+    recommendation: str
+
+    def __repr__(self) -> str:
+        shown = self.table.to_string(index=False, na_rep="–", float_format=lambda x: f"{x:.3g}")
+        return f"{shown}\n\n{self.recommendation}"
+
+    def _repr_html_(self) -> str:
+        note = f"<div>{escape(self.recommendation)}</div>"
+        return f'<div class="mm-forecast">{html_table(self.table, max_rows=50)}{note}</div>'
+
+
+def forecast_of(
+    models: Sequence[str], rows: int, load_seconds: Mapping[str, float] | None = None
+) -> Forecast:
+    """The forecast for elements whose models are known.
+
+    Parameters
+    ----------
+    models
+        The model of each element, in the order in which the elements come.
+    rows
+        How many elements are looked at together.
+    load_seconds
+        What a load of each model takes; a model that is missing takes the others' mean.
+    """
+    import pandas as pd
+
+    distances = _distances(uses(models, rows))
+    names = list(dict.fromkeys(models))
+    each = _seconds(names, load_seconds or {})
+    rows_of_table = []
+    for most in range(1, len(names) + 1):
+        counts = _loads_by_model(distances, most)
+        rows_of_table.append(
+            {
+                "max_models": most,
+                "loads_as_is": sum(counts.values()),
+                "loads_grouped": len(names),
+                "seconds_as_is": sum(each[str(name)] * count for name, count in counts.items()),
+                "seconds_grouped": sum(each.values()),
+            }
+        )
+    columns = {
+        "max_models": "int64",
+        "loads_as_is": "int64",
+        "loads_grouped": "int64",
+        "seconds_as_is": "float64",
+        "seconds_grouped": "float64",
+    }
+    table = pd.DataFrame(rows_of_table, columns=list(columns)).astype(columns)
+    return Forecast(table, _recommended(list(table["loads_as_is"]), len(names)))
+
+
+def _seconds(names: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
+    given = [known[name] for name in names if name in known]
+    mean = sum(given) / len(given) if given else float("nan")
+    return {name: known.get(name, mean) for name in names}
+
+
+def _recommended(as_is: Sequence[int], models: int) -> str:
+    if not models:
+        return "No element, no load."
+    if as_is[0] == models:
+        return (
+            "Any max_models will do, without grouping: "
+            + ("the model" if models == 1 else f"each of the {models:,} models")
+            + " is loaded once as the elements come."
+        )
+    enough = next(most for most, count in enumerate(as_is, 1) if count == models)
+    said = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"
+    if enough > 2:
+        said += f", and max_models=1 {as_is[0]:,} times"
+    return (
+        f"group=True: {models:,} loads for any max_models. As the elements come, that takes "
+        f"max_models={enough}; {said}."
+    )
+
+
+def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int) -> int:
+    """Calls of models when the batches of a window are formed per model."""
+    return sum(
+        -(-count // batches[name])
+        for window in windows(models, rows)
+        for name, count in Counter(window).items()
+    )
+
+
+def calls_by_key(keys: Sequence[str], batch: int) -> int:
+    """Calls of models under Beam's keyed handler: in each batch one per key."""
+    return sum(len(set(keys[start : start + batch])) for start in range(0, len(keys), batch))
+
+
+def grouped(keys: Sequence[str], models: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Both with each model's elements together, the models in the order of their first."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(models))}
+    order = sorted(range(len(models)), key=lambda place: places[models[place]])
+    return [keys[place] for place in order], [models[place] for place in order]
+
+
+def model_of(
+    mapping: Mapping[Any, str] | Sequence[tuple[tuple[str, ...], str]],
+) -> dict[str, str]:
+    """By key, the model: of a dict by key or tuple of keys, or of a node's `models`."""
+    pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
+    each = ((keys if isinstance(keys, tuple) else (keys,), name) for keys, name in pairs)
+    return {str(key): name for keys, name in each for key in keys}
+
+
+def forecast(
+    r_or_keys: Result | Sequence[Any],
+    node: str | None = None,
+    *,
+    models: Mapping[Any, str] | None = None,
+    default: str | None = None,
+    batch_size: int | None = None,
+) -> Forecast:
+    """How often models will be loaded for every `max_models`, grouped or not.
+
+    Parameters
+    ----------
+    r_or_keys
+        A result with a model per key: its keys, in the order in which they came, its batches and
+        what loading took are those of the run. Or a sequence of keys.
+    node
+        Of a result, the keyed node; it may be left out where there is one.
+    models
+        For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
+    default
+        For a sequence of keys: the model of all keys that `models` does not name; without it they
+        are left out, as they load nothing.
+    batch_size
+        For a sequence of keys: elements per call of a model that is not registered with its own;
+        64 unless given.
+
+    Returns
+    -------
+    Forecast
+        Exact for our own lowering on one worker, where no element fails in the models.
+
+    Raises
+    ------
+    ResultError
+        When the result has no such keyed node, or `models` is missing.
+    """
+    from mmnotebook.results.results import Result
+
+    if isinstance(r_or_keys, Result):
+        name = _keyed_node(r_or_keys, node)
+        measure = r_or_keys.measures[name]
+        if measure.grouped:  # then only the sources know the order from before
+            order = r_or_keys.rows(name)["model"].tolist()
+        else:
+            order = r_or_keys.elements(name).models()
+        return forecast_of(order, measure.window_rows or 1, _load_seconds(r_or_keys))
+    if models is None:
+        raise ResultError(
+            "models= is missing: which model is each key's?",
+            remedy='mm.forecast(keys, models={"a": "m1", ("b", "c"): "m2"})',
+        )
+    chosen = model_of(models)
+    found = [chosen.get(str(key), default) for key in r_or_keys]
+    names = dict.fromkeys([*chosen.values(), *([default] if default else [])])
+    rows = window_rows(_batch_size(name, batch_size) for name in names)
+    return forecast_of([name for name in found if name is not None], rows)
+
+
+def _batch_size(name: str, otherwise: int | None) -> int:
+    own = registry[name].batch_size if name in registry else None
+    return own or otherwise or 64
+
+
+def _load_seconds(result: Result) -> dict[str, float]:
+    known = result.sketches.items()
+    return {name: one.load_ms / 1000 for name, one in known if one.load_ms is not None}
+
+
+def _keyed_node(result: Result, node: str | None) -> str:
+    """The name of a keyed node that ran."""
+    known = [name for name, one in result.measures.items() if one.window_rows is not None]
+    if node is None and len(known) == 1:
+        return known[0]
+    if node in known:
+        return str(node)
+    close = nearest(str(node), known) if node is not None else None
+    raise ResultError(
+        f"node={node!r}; keyed nodes of this result: {', '.join(known) or 'none'}"
+        + (f"; did you mean {close!r}?" if close else ""),
+        remedy=_how_to_forecast(result, known),
+    )
+
+
+def _how_to_forecast(result: Result, known: Sequence[str]) -> str:
+    if not known:
+        return "run a graph with a model per key: data | keyed({...}, by=...)"
+    return f'{called("forecast")}({expression_of(result) or "result"}, "{known[0]}")'

@@ -1,0 +1,96 @@
+"""What a run keeps of each element, and what the runtime has to store for a `Result`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import pandas as pd
+
+
+class Elements(Protocol):
+    """The stored elements of a node, as columns of the same length.
+
+    Attributes
+    ----------
+    ids
+        The id of each.
+    origins
+        The id of the source's element that each comes from: "p" for the child "p/0".
+    keys
+        The key of each, None where it has none.
+    """
+
+    ids: list[str]
+    origins: list[str]
+    keys: list[str | None]
+
+    def given(self) -> list[Any]:
+        """What the node gave: a `PredictionResult` each for a node that predicts."""
+
+    def plain(self) -> list[Any]:
+        """The same without its wrapping; see `values.plain`."""
+
+    def models(self) -> list[str | None]:
+        """The model that made each, None for what is no prediction."""
+
+
+class Failure(NamedTuple):
+    """One element that failed in a node."""
+
+    node: str
+    id: str
+    error: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """One distinct warning of a node.
+
+    Attributes
+    ----------
+    model
+        The model that warned, None for a function.
+    category
+        The name of its class.
+    module, filename, lineno
+        Where it was raised, as far as that is known.
+    count
+        How many times.
+    """
+
+    node: str
+    model: str | None
+    category: str
+    message: str
+    module: str | None
+    filename: str
+    lineno: int
+    count: int
+
+
+class ElementStore(Protocol):
+    """Where a run keeps its elements."""
+
+    def elements(self, node: str) -> Elements:
+        """The elements of a node, in any order."""
+
+    def failures(self, nodes: Sequence[str]) -> Iterator[Failure]:
+        """Every failure of these nodes, in any order."""
+
+    def fields(self, sources: Sequence[str]) -> pd.DataFrame:
+        """The fields of these source nodes by element id, in source order; maybe no column.
+
+        Several sources stand one after the other, with NaN for a field that one lacks.
+        """
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Memory of the machine when the run began, in bytes; None where not known."""
+
+    free_bytes: int | None
+    total_bytes: int | None

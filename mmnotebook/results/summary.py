@@ -1,0 +1,87 @@
+"""A result as text and HTML: counts and names, which are the same in every run, and no times."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mmnotebook.here import shell
+from mmnotebook.results.naming import expression_of
+from mmnotebook.results.tables import html_table, short
+
+if TYPE_CHECKING:
+    from mmnotebook.results.results import Result
+
+_FAILURES = 3
+
+
+def text(result: Result) -> str:
+    """A few lines: how many of what, the nodes' counts, the models' counts."""
+    parts = [_headline(result), _plain(_nodes(result))]
+    if result.sketches:
+        parts.append(_plain(_models(result)))
+    return "\n\n".join([*parts, _note(result)])
+
+
+def html(result: Result) -> str:
+    """The drawn graph with its counts, the tables, and the first failures if there are any."""
+    from mmnotebook.steps import drawing
+
+    parts = [
+        f"<div><b>{_headline(result)}</b></div>",
+        drawing.html(result.graph, result.counts()),
+        html_table(_nodes(result), max_rows=len(result)),
+    ]
+    if result.sketches:
+        parts += [html_table(_models(result), max_rows=len(result.sketches))]
+    parts += [f'<div style="opacity:.75">{escape(_note(result))}</div>']
+    if len(result.failed):
+        every = escape(_named(result, "failed"))
+        parts += [f"<div><b>First failures</b>; all of them: {every}</div>"]
+        parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
+    return f'<div class="mm-result">{"".join(parts)}</div>'
+
+
+def _headline(result: Result) -> str:
+    counts = [(len(result), "node"), (len(result.sketches), "model")]
+    parts = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts]
+    cached = sum(measure.cached for measure in result.measures.values())
+    if cached:
+        parts[0] += f" ({cached if cached < len(result) else 'all'} from the cache)"
+    failed = sum(measure.failed for measure in result.measures.values())
+    return ", ".join(["Result: " + parts[0], parts[1], f"{failed:,} failed"])
+
+
+def _note(result: Result) -> str:
+    """Where the rest is."""
+    parts = [("Times and sizes", "nodes")]
+    if result.sketches:
+        parts.insert(0, ("Latencies, per batch", "models"))
+    if result.why:
+        parts.append(("Why a node was computed", "why"))
+    if count := len(result.warned):
+        parts.append((f"{count:,} warning{'' if count == 1 else 's'}", "warnings"))
+    return " ".join(f"{what}: {_named(result, attribute)}." for what, attribute in parts)
+
+
+def _named(result: Result, attribute: str) -> str:
+    unnamed = "r" if shell() is None else "its "  # the documentation's name says it to a script
+    return f"{expression_of(result) or unnamed}.{attribute}"
+
+
+def _nodes(result: Result) -> pd.DataFrame:
+    return result.nodes[["kind", "elements_in", "elements_out", "failed", "cached"]]
+
+
+def _models(result: Result) -> pd.DataFrame:
+    frame = result.models[["predictions", "batches", "mean_batch", "failed"]]
+    megabytes = result.models["parameter_bytes"].astype("Float64") / 1e6
+    return frame.assign(parameter_mb=megabytes)
+
+
+def _plain(frame: pd.DataFrame) -> str:
+    """The frame as aligned text, formatted as in HTML; what is missing as a dash."""
+    cells = {name: map(short, values) for name, values in frame.reset_index().items()}
+    return str(pd.DataFrame(cells).to_string(index=False))

@@ -1,0 +1,239 @@
+"""Which nodes of a run are finished; each is stored for good as soon as it is."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from mmnotebook.beam.answers import marks
+from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE, PASSING, REUSED
+from mmnotebook.beam.keyed import lowering
+from mmnotebook.beam.lowering import functions, gather
+from mmnotebook.errors import MMError, ModelWarning, RunError
+from mmnotebook.fingerprint import identity as fingerprint
+from mmnotebook.fingerprint.identity import Identity
+from mmnotebook.graph.graph import Input
+from mmnotebook.observing import outcome
+from mmnotebook.observing.outcome import Seen
+from mmnotebook.results.metrics import ModelMeasure
+from mmnotebook.running import identities, measures
+from mmnotebook.running import reused as answered
+from mmnotebook.running.measures import Counters, Measured, Values
+from mmnotebook.running.plan import Plan, remember
+from mmnotebook.running.reused import Answered
+from mmnotebook.state.live import Live
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.store import Draft
+
+
+class Finishing:
+    """Moves the nodes of a run from its plan's drafts to its entries."""
+
+    def __init__(self, plan: Plan, live: Live) -> None:
+        self.plan, self.live = plan, live
+        self.files = plan.prepared.plans
+        self.parts = {name: len(files.parts()) for name, files in self.files.items()}
+        self.made: dict[str, None] = {}
+        self._taken: set[str] = set()
+        self._once: set[str] = set()
+        self._partly: set[str] = set()
+        self._lock = threading.Lock()
+
+    @fingerprint.one_look()
+    def store_finished(self) -> None:
+        """Store the nodes that are finished by now."""
+        with self._lock:
+            for name in [name for name in self.plan.drafts if self._is_over(name)]:
+                self._commit(name, self.live.counters, self.live.values)
+
+    @fingerprint.one_look()
+    def store_all(self, counters: Counters, values: Values) -> None:
+        """Store every node: the run is over, and went well."""
+        with self._lock:
+            for name in list(self.plan.drafts):
+                self._check(name)
+                self._commit(name, counters, values)
+
+    def _check(self, name: str) -> None:
+        """Raise when nothing is stored of a node that has given something."""
+        tally = self.live.tallies[name]
+        given = tally.elements_out + tally.failed
+        if given and not tally.stored:
+            raise RunError(
+                f"node {name!r} gave {given:,} elements, but Beam has stored none of them",
+                remedy="restart the kernel, and run the graph again",
+                node=name,
+            )
+
+    def give_up(self) -> None:
+        """Remove what was written of the nodes that are not stored, whoever still holds the run."""
+        with self._lock:
+            for name, draft in self.plan.drafts.items():
+                if self.live.stopped and self.live.cause is None:
+                    with suppress(MMError, OSError):
+                        self._keep_costly(name, draft)
+                draft.discard()
+            self.plan.drafts.clear()
+
+    def _keep_costly(self, name: str, draft: Draft) -> None:
+        """Keep what a costly model has answered until the run was stopped."""
+        node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
+        whole = measures.measured(node, self.live.counters, self.live.values)
+        how = answered.how(node, self.plan.prepared, whole, before)
+        if before is None or how not in ("remote", "element"):
+            return
+        seen, reason = self._seen(name, whole, before.entries, is_here=True)
+        if reason or any(wire.node in self._once for wire in node.inputs):
+            return
+        blocks = [*self.live.unfinished[name], *self.live.unwritten(name)]
+        if blocks:
+            marks.write_shard(draft.path, 0, blocks, sum(map(len, blocks)))
+        meta = {**whole.meta(name), "seen": seen.meta(), answered.META: how}
+        draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
+
+    def take_made(self) -> list[str]:
+        """The nodes that were stored since the last call."""
+        with self._lock:
+            new = [name for name in self.made if name not in self._taken]
+            self._taken.update(new)
+        return new
+
+    def _commit(self, name: str, counters: Counters, values: Values) -> None:
+        plan = self.plan
+        node = plan.prepared.graph[name]
+        whole = measures.measured(node, counters, values)
+        for model, measure in whole.models.items():
+            if measure.not_finite:
+                self.live.warn(name, model, ModelWarning, _odd(model, measure))
+        warned = tuple(one for _, one in self.live.warnings(name))
+        whole = replace(whole, warned=warned)
+        is_here = counters is self.live.counters
+        counts = counters.get(NODE_NAMESPACE + name, {})
+        before = plan.answered.get(name)
+        reused = before.entries if before is not None and counts.get(REUSED) else ()
+        seen, reason = self._seen(name, whole, reused, is_here)
+        partly = bool(counts.get(PASSING)) or any(w.node in self._partly for w in node.inputs)
+        if partly:
+            self._partly.add(name)
+        lasting = not reason and not any(wire.node in self._once for wire in node.inputs)
+        how = answered.how(node, plan.prepared, whole, before) if lasting else None
+        lasting = lasting and (how is not None or not partly)
+        if not lasting:
+            self._once.add(name)
+        # Of what ran elsewhere the counts come from Beam, which may lack some.
+        rows = whole.node.elements_out if is_here else None
+        entry = plan.drafts[name].commit(
+            {**plan.meta(name, whole), "seen": seen.meta(), answered.META: how},
+            rows=rows,
+            lasting=lasting,
+            replace=partly or name in plan.fresh or name in plan.changed or seen != outcome.NOTHING,
+            own=before.own if before and how else "",
+            identity=self._stored_as(name, partly and lasting),
+        )
+        if before is not None:
+            self._tell_known(name, before, counts, partly)
+        del plan.drafts[name]
+        self.made[name] = None
+        plan.entries[name] = entry
+        plan.measured[name] = measures.sized(whole, entry.bytes)
+
+    def _stored_as(self, name: str, partly: bool) -> str | None:
+        one = self.plan.identities[name]
+        return answered.partial(one) if partly else one.digest
+
+    def _tell_known(
+        self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
+    ) -> None:
+        """Say how much of a node was known; what was stored of it in part is of no more use."""
+        again = answered.partly(before, self.plan.identities[name])
+        known = counts.get(REUSED, 0)
+        rest = counts.get("elements_in", 0) - known
+        self.plan.why[name] = answered.said(self.plan.why[name], known, rest, again)
+        if again and not partly:
+            self.plan.store.forget(answered.partial(self.plan.identities[name]))
+
+    def _seen(
+        self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool
+    ) -> tuple[Seen, str]:
+        """What a node depends on as it was computed, and why no other run may reuse it, or ""."""
+        plan = self.plan
+        node = plan.prepared.graph[name]
+        # What is above was seen by now, too.
+        one = fingerprint.of_node(node, plan.behind, plan.identities)
+        seen, reason = outcome.NOTHING, one.reason
+        if one.digest is not None:
+            if node.functions or node.models:
+                record = self.live.records.get(name) if is_here else None
+                seen, reason = outcome.judged(one, record, [entry.meta for entry in reused])
+            reason = _differing(whole) or reason or self._reason(name, one)
+        if reason and one.digest is not None:
+            plan.why[name] = f"always computed: {reason}"
+            outcome.volatile[one.digest] = reason
+        plan.identities[name] = replace(one, observed=seen.digest())
+        remember(name, plan.identities[name])
+        return seen, reason
+
+    def _reason(self, name: str, one: Identity) -> str:
+        """What has changed of a node while it ran, or "": another run would not give the same."""
+        if name in self.files:  # they may have been written meanwhile
+            now = identities.files(self.files[name]).digest
+            return "" if now in one.parts.values() else "its files changed while they were read"
+        changed = [part for part, now in self._now(name).items() if one.parts[part] != now.digest]
+        what = changed[0].partition(" ")[2] if changed else ""
+        return f"what {what} reads changed while it ran" if changed else ""
+
+    def _now(self, name: str) -> dict[str, Identity]:
+        """The same as `_used`, under the settings of who runs the graph."""
+        caller = self.live.caller
+        return self._used(name) if caller is None else caller.run(self._used, name)
+
+    def _used(self, name: str) -> dict[str, Identity]:
+        """The functions and models of a node as they are now, by what they are in its identity."""
+        prepared = self.plan.prepared
+        node = prepared.graph[name]
+        used = {f"model {m}": identities.model_now(prepared.models[m]) for m in node.models}
+        if name in prepared.refreshed:
+            used[f"model {node['model']}"] = identities.model_now(prepared.refreshed[name])
+        for f in node.functions:
+            used[f"function {f}"] = identities.function(prepared.functions[f])
+        return used
+
+    def _is_over(self, name: str) -> bool:
+        """Has a node given everything, and is it on disk? False where it is not to be seen here."""
+        plan, tally = self.plan, self.live.tallies[name]
+        node = plan.prepared.graph[name]
+        if name not in plan.drafts:
+            return name in self.made or tally.parts == len(plan.entries[name].infos)
+        if not node.inputs:
+            over = tally.parts == self.parts[name]
+            return over and tally.stored == tally.flows[NodeFn.step].given
+        if not all(self._is_over(wire.node) for wire in node.inputs):
+            return False
+        expected = sum(map(self._given, node.inputs))
+        keyed = plan.prepared.keyed.get(name)
+        own = functions.steps(node) if keyed is None else lowering.steps(keyed)
+        for step in (*gather.steps(node), *own):
+            if tally.flows[step].taken != expected:
+                return False
+            expected = tally.flows[step].given
+        return tally.stored == expected
+
+    def _given(self, wire: Input) -> int:
+        tally = self.live.tallies[wire.node]
+        return tally.arms[wire.port] if wire.port else tally.elements_out
+
+
+def _differing(whole: Measured) -> str:
+    differs = [model for model, one in whole.models.items() if one.repeatable is False]
+    return f"model {differs[0]!r} gives other outputs when it is asked again" if differs else ""
+
+
+def _odd(model: str, measure: ModelMeasure) -> str:
+    return (
+        f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions are "
+        "NaN or infinity, hold them or are made of them; mm.inspect shows what the model was given"
+    )

@@ -1,0 +1,302 @@
+"""One run: Beam's pipeline for what is missing, and everything that watches it."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from mmnotebook import quiet_beam
+from mmnotebook.beam import assemble, direct, interactive
+from mmnotebook.beam.prepare import Prepared, renewed
+from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
+from mmnotebook.graph.graph import Graph
+from mmnotebook.model.loaded.warm import warm
+from mmnotebook.model.standing import ModelChanged
+from mmnotebook.results.records import Machine
+from mmnotebook.results.results import Result
+from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warned
+from mmnotebook.running.commit import Finishing
+from mmnotebook.running.plan import Plan, plan
+from mmnotebook.running.progress import follows
+from mmnotebook.running.stored import StoredElements
+from mmnotebook.state import caller, events, live
+from mmnotebook.store import entries, folder
+from mmnotebook.store.cache import cache
+from mmnotebook.store.shards import Damaged
+from mmnotebook.store.store import Aside, Store
+
+ATTEMPTS = 3
+"""How often a run starts at most, when what is stored is damaged or nothing can be stored."""
+
+
+class Execution:
+    """A run of a graph from its plan to its `Result`.
+
+    Attributes
+    ----------
+    caller
+        The settings under which it runs: those of the thread that began it.
+    live
+        The run as its steps see it.
+    over
+        Set when there is a result or an error.
+    result, error
+        What the run has come to.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        prepared: Prepared,
+        store: Store,
+        *,
+        fresh: Mapping[str, str],
+        max_failed: float,
+        subscribers: Sequence[events.Subscriber],
+        found: Callable[[Result], None],
+    ) -> None:
+        self.graph, self.prepared, self.store, self.fresh = graph, prepared, store, fresh
+        self.max_failed, self.subscribers, self.found = max_failed, list(subscribers), found
+        self.order = tuple(node.name for node in prepared.graph.order())
+        memory = psutil.virtual_memory()
+        self.machine = Machine(memory.available, memory.total)
+        self.keys = identities.models(prepared)
+        self.caller = caller.here()
+        self.started = time.perf_counter()
+        self.over = threading.Event()
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+        # Told from any thread, handed on in the one that watches.
+        self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self._is_checked = False
+        self._differed: dict[str, str] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self.plan: Plan = self.caller.run(self._planned)
+        limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
+        tallies = {name: live.Tally() for name in self.order}
+        self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
+        self.live.caller = self.caller
+        self.live.records = self.plan.records()
+        self.finishing = Finishing(self.plan, self.live)
+        self._making = tuple(self.plan.drafts)
+        self._started: set[str] = set()
+
+    def _planned(self) -> Plan:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return plan(self.prepared, self.store, fresh=self.fresh)
+            except StorageError as error:
+                if not self._heals(error):
+                    raise
+        return plan(self.prepared, self.store, fresh=self.fresh)
+
+    def _heals(self, error: StorageError | ModelChanged) -> bool:
+        """Can the run go well when it starts anew: what is damaged made again, what is missing too,
+        what cannot be stored kept aside, and a model taken as it is now?"""
+        if isinstance(error, ModelChanged):
+            self.prepared = renewed(self.prepared)
+            self.keys = identities.models(self.prepared)
+            return True
+        if isinstance(error, Damaged):
+            entries.distrust(error)
+            return True
+        why = folder.why_unwritable(error)
+        if why is None:
+            return error.errno == errno.ENOENT
+        if isinstance(self.store, Aside):
+            return False
+        try:
+            self.store.beside = self.store.beside or Aside(self.store.inner, why)
+        except (OSError, StorageError):
+            return False
+        self.store = self.store.beside
+        return True
+
+    def run(self, runner: Any, options: Any) -> None:
+        """Until there is a result or an error; to be called in a thread of its own."""
+        warm.on_event.append(self._events.put)
+        try:
+            with quiet_beam.quiet(), warned.counted():
+                self.result = self._attempts(runner, options)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self.error = error
+        finally:
+            warm.on_event.remove(self._events.put)
+            self.finishing.give_up()
+            self.over.set()
+
+    def _attempts(self, runner: Any, options: Any) -> Result:
+        for attempt in range(ATTEMPTS):
+            try:
+                self._tell_start()
+                self._check_stored()
+                if self.plan.drafts:
+                    failures.check_stored(self.graph, self.plan, self.max_failed)
+                    self._run_missing(runner, options)
+                for entry in self.plan.entries.values():
+                    entries.check(entry)  # what the result shows is still there
+                break
+            except (StorageError, ModelChanged) as error:
+                cancelled = self.live.stopped and self.live.cause is None
+                if attempt + 1 == ATTEMPTS or cancelled or not self._heals(error):
+                    raise
+                self.finishing.give_up()
+                self._begin()
+        spot_checks.learn(self.plan, self._making)
+        result = self._collect()
+        self.found(result)
+        failures.check(result, self.prepared, self.max_failed)
+        return result
+
+    def _check_stored(self) -> None:
+        """Check a few elements of what is read from the cache, once in a run."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        self._differed = spot_checks.check(self.plan, self.live, self.keys, cache.verify)
+        if self._differed:
+            self._making = tuple(self.plan.drafts)
+            self.live.records = self.plan.records()
+            self._tell_start()
+
+    def _run_missing(self, runner: Any, options: Any) -> None:
+        run_id, drafts = self.live.run_id, dict(self.plan.drafts)
+        folders = {name: draft.path for name, draft in drafts.items()}
+        kept = (
+            direct.InProcessPipeline(options, folders, run_id)
+            if runner is None
+            else interactive.InteractivePipeline(runner, options, folders, run_id)
+        )
+        reuses = {name: one.reuse for name, one in self.plan.answered.items()}
+        live.start(self.live)
+        try:
+            blocks = assemble.assemble(
+                self.prepared, kept.pipeline, run_id, self.plan.stored(), drafts, self.keys, reuses
+            )
+            try:
+                metrics = kept.run(blocks)
+            except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
+                self.finishing.store_finished()
+                self._raise(error, kept.stores)
+            if self.live.stopped:
+                self._raise(None, kept.stores)
+            counted = self.live.counters or self.live.values
+            beam = None if counted else measures.from_beam(metrics())
+            counters, values = beam or (self.live.counters, self.live.values)
+            self.finishing.store_all(counters, values)
+        finally:
+            live.end(run_id)
+
+    def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
+        """The run's error as one that the user can act on."""
+        self.live.close()
+        if self.live.cause is not None:
+            raise self.live.cause from error
+        if self.live.too_many is not None:
+            raise failures.stopped_early(self.graph, self.live) from error
+        if isinstance(error, MMError):
+            raise failures.as_raised(error) from error
+        if error is not None:
+            raise failures.unexpected(error, self.graph, stores, self.live) from error
+
+    def watch(self, seconds: float) -> bool:
+        """Store what is finished and tell of it, every so many seconds until the run is over."""
+        over = self.over.wait(seconds)
+        if not over:
+            counts = self.counts()
+            for count in counts:
+                if count.node not in self._started and (count.elements_in or count.elements_out):
+                    self._started.add(count.node)
+                    self._events.put(events.NodeStarted(count.node))
+            self._events.put(events.RunProgressed(counts))
+            self._store_finished()
+        self._tell_finished()
+        self._drain()
+        return over
+
+    def _store_finished(self) -> None:
+        live, finishing = self.live, self.finishing
+        try:
+            finishing.store_finished()
+        except MMError as error:
+            # The attempt is to end with it: what follows could not be stored either.
+            live.stop(error)
+
+    def end(self, state: str) -> None:
+        """Tell that the run is over, after everything else."""
+        said, node = None, None
+        if state == "failed" and self.error is not None:
+            said, node = failures.said(self.error), getattr(self.error, "node", None)
+        for line in warned.lines(one for _, one in self.live.warnings()):
+            self._events.put(events.Noted(line))
+        self._events.put(events.RunFinished(state, self.counts(), said, node))
+        self._drain()
+
+    def warn(self) -> None:
+        """Warn of what the result cannot show."""
+        for node, what in self._differed.items():
+            warnings.warn(spot_checks.said(node, what), CacheWarning, stacklevel=5)
+        with suppress(MMError, OSError):  # without what was stored there is nothing to be seen
+            for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
+                warnings.warn(text, stacklevel=5)
+
+    def _tell_finished(self) -> None:
+        for name in self.finishing.take_made():
+            tally = self.live.tallies[name]
+            self._events.put(events.NodeFinished(name, tally.elements_out, tally.failed))
+
+    def _drain(self) -> None:
+        while not self._events.empty():
+            event = self._events.get()
+            for subscriber in tuple(self.subscribers):
+                try:
+                    subscriber(event)
+                except Exception as error:  # noqa: BLE001 - another's code must not cost the run
+                    self.subscribers.remove(subscriber)
+                    text = f"{subscriber!r} is told no more of this run: {one_line(error)}"
+                    warnings.warn(text, stacklevel=2)
+
+    def counts(self) -> tuple[events.NodeCounts, ...]:
+        """How far each node is that is made."""
+        tallies = ((name, self.live.tallies[name]) for name in self._making)
+        return tuple(
+            events.NodeCounts(name, tally.elements_in, tally.elements_out, tally.failed)
+            for name, tally in tallies
+        )
+
+    def _tell_start(self) -> None:
+        totals, wires = self.prepared.totals(), follows(self.prepared.graph)
+        self._events.put(events.RunStarted(self.order, totals, wires))
+        for name, measured in self.plan.measured.items():
+            node = measured.node
+            over = events.NodeCached if node.cached else events.NodeFinished
+            self._events.put(over(name, node.elements_out or 0, node.failed))
+        for name, said in self.prepared.said.items():
+            self._events.put(events.Noted(f"{name}: {said}"))
+        while self.store.notes:
+            self._events.put(events.Noted(self.store.notes.pop(0)))
+
+    def _collect(self) -> Result:
+        found = self.plan.measured
+        return Result(
+            self.graph,
+            StoredElements(self.plan.entries),
+            {name: found[name].node for name in self.order},
+            measures.by_model(found[name] for name in self.order),
+            time.perf_counter() - self.started,
+            self.machine,
+            why={name: self.plan.why[name] for name in self.order},
+            limit=self.prepared.limit,
+            warnings=[one for name in self.order for one in found[name].warned],
+        )

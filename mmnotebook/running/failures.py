@@ -1,0 +1,157 @@
+"""When a run has failed, and what is said then."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from mmnotebook.beam.dofns.cache_manager import unstorable
+from mmnotebook.beam.prepare import Prepared
+from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.graph.graph import Graph
+from mmnotebook.here import called
+from mmnotebook.results import causes
+from mmnotebook.results.causes import Cause
+from mmnotebook.results.metrics import NodeMeasure
+from mmnotebook.results.records import Failure
+from mmnotebook.results.results import Result
+from mmnotebook.running.plan import Plan
+from mmnotebook.running.stored import StoredElements
+from mmnotebook.state.live import Live
+
+_WHILE = re.compile(r"\[while running '(.*?)'\]")
+_LABEL = " [while running "
+_TRACE = "Traceback (most recent call last)"
+
+
+def check(result: Result, prepared: Prepared, max_failed: float) -> None:
+    """Raise when more than `max_failed` of a node's elements failed."""
+    for name, measure in result.measures.items():
+        if (count := _exceeds(measure, max_failed)) is not None:
+            rows = result.failed[result.failed["node"] == name].itertuples(index=False)
+            failures = [Failure(*row) for row in rows]
+            found = causes.of(failure[1:4] for failure in failures)
+            raise _too_many(result.graph, name, count, found, failures, result)
+
+
+def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
+    """Raise the same for what is stored, before anything is made of it."""
+    for name, one in plan.measured.items():
+        if (count := _exceeds(one.node, max_failed)) is not None:
+            failures = list(StoredElements(plan.entries).failures([name]))
+            found = causes.of(failure[1:4] for failure in failures)
+            raise _too_many(graph, name, count, found, failures)
+
+
+def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
+    """How many of a node's elements failed where these are too many, else None."""
+    if measure.elements_in is None:
+        seen = measure.failed + (measure.elements_out or 0)
+    else:
+        seen = measure.elements_in
+    return f"{measure.failed:,} of {seen:,}" if measure.failed > max_failed * seen else None
+
+
+def stopped_early(graph: Graph, run: Live) -> RunError:
+    """The error for a run that was stopped before its end, as too many elements had failed."""
+    assert run.too_many is not None
+    name = run.too_many
+    tally = run.tallies[name]
+    failures = [Failure(*failed) for failed in run.failures if failed[0] == name]
+    count = f"so far {tally.failed:,} of {tally.elements_in:,}"
+    return _too_many(graph, name, count, run.causes[name].ranked(), failures)
+
+
+def _too_many(
+    graph: Graph,
+    name: str,
+    count: str,
+    found: list[Cause],
+    failures: Sequence[Failure],
+    result: Result | None = None,
+) -> RunError:
+    """The error for a node of which too many elements failed, and why they did."""
+    models = ", ".join(graph[name].models)
+    by = f" (model {models})" if models else ""
+    all_of_them = len(failures) == sum(cause.count for cause in found)
+    which = "failures" if all_of_them else f"first {len(failures):,} failures"
+    where = "this error's .failed (in a notebook: import sys; sys.last_value.failed)"
+    if result is not None:
+        where = f"{called('last')}.failed"
+    return RunError(
+        f"node {name!r}{by}: {count} elements failed: {causes.said(found)}",
+        remedy=f"mend it, or allow a greater share with max_failed=; the {which} are in {where}",
+        node=name,
+        model=models or None,
+        result=result,
+        failed=pd.DataFrame(failures, columns=Failure._fields),
+    )
+
+
+Stores = Callable[[str], str | None]
+"""The node that a step of the pipeline, by its label, only stores."""
+
+
+def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) -> RunError:
+    """The error for what is no failure of an element: with its node and model where known."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    steps = [_step(one) for one in chain]
+    what = _what(chain[-1])
+    for step in filter(None, steps):
+        if (name := stores(step)) is not None:
+            return unstorable(f"node {name!r}: a value cannot be stored: {what}", name)
+    node, model = run.broken or (_node(graph, steps), None)
+    if node is None:
+        return RunError(
+            f"the run failed: {what}", remedy="the whole of Beam's error is this error's __cause__"
+        )
+    by = model or ", ".join(graph[node].models)
+    return RunError(
+        f"node {node!r}{f' (model {by})' if by else ''}: {what}",
+        remedy="this is no failure of one element, so it ended the run; "
+        "the whole of Beam's error is this error's __cause__",
+        node=node,
+        model=by or None,
+    )
+
+
+def as_raised(error: MMError) -> MMError:
+    """An error of ours as a step raised it: Beam makes another one of it, with the step's label."""
+    before = error.__context__ or error.__cause__
+    if _LABEL not in error.message:
+        return error
+    text = error.message.partition(_LABEL)[0]
+    if isinstance(before, type(error)) and before.message.startswith(text):
+        return as_raised(before)
+    return type(error)(text, remedy=error.remedy)
+
+
+def _what(error: BaseException) -> str:
+    """What was raised, in one line; of another process's trace the last line."""
+    text = one_line(error, 1000)
+    if _TRACE in text:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        text = " ".join(lines[-1].split())
+    return text.partition(_LABEL)[0][:1000]
+
+
+def _step(error: BaseException) -> str | None:
+    """The label of the step that Beam says an error was raised in."""
+    found = _WHILE.search(one_line(error, sys.maxsize))
+    return found[1] if found else None
+
+
+def _node(graph: Graph, steps: Sequence[str | None]) -> str | None:
+    """The node whose transform bears one of these labels."""
+    names = (re.split(r"[/:,]", step, maxsplit=1)[0] for step in steps if step)
+    return next((name for name in names if name in graph), None)
+
+
+def said(error: BaseException) -> str:
+    """What a run has failed with, in one line."""
+    return one_line(error) if not isinstance(error, MMError) else " ".join(error.message.split())

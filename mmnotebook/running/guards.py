@@ -1,0 +1,101 @@
+"""A model behind a switch that goes by a verdict: `guard | switch(f, ok=model, ...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.notation.writer import to_text
+from mmnotebook.steps import phrases
+from mmnotebook.steps.makers import makers
+
+_MODELS = ("model", "keyed", "cascade")
+_ENSEMBLES = ("vote", "mean", "stack")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """Models that a switch gives what another model gave, as nothing says what they take.
+
+    Attributes
+    ----------
+    switch, guard, models
+        The nodes: what chooses, what was made of the value there, what comes after.
+    judged
+        What flows into the guard.
+    """
+
+    switch: Node
+    guard: Node
+    models: tuple[Node, ...]
+    judged: Input
+
+
+def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]:
+    """Every switch of a valid graph that goes by what a model gave and feeds models with it.
+
+    Parameters
+    ----------
+    has_input
+        Says of a model's name whether it was registered with the fields that it takes.
+    """
+    for switch in graph:
+        above = list(makers(graph, switch)) if switch.kind == "switch" else []
+        if len(above) != 1 or above[0].select is not None or switch.gather == "join":
+            continue
+        guard = graph[above[0].node]
+        judged = _judged(graph, guard)
+        models = tuple(
+            node
+            for node in _fed(graph, switch)
+            if node.kind in _MODELS and not all(map(has_input, node.models))
+        )
+        if judged is not None and models and switch.inputs[0].select is None:
+            yield Guarded(switch, guard, models, judged)
+
+
+def _fed(graph: Graph, switch: Node) -> list[Node]:
+    """The steps that take what a switch gives, as it is."""
+    alone = (node for node in graph if len(node.inputs) == 1)
+    wires = ((node, node.inputs[0]) for node in alone)
+    return [node for node, wire in wires if wire.node == switch.name and wire.select is None]
+
+
+def _judged(graph: Graph, guard: Node) -> Input | None:
+    """What a model, or all models of an ensemble, were given; None where that is not one thing."""
+    if guard.kind in _MODELS:
+        return guard.inputs[0] if len(guard.inputs) == 1 else None
+    if guard.kind not in _ENSEMBLES:
+        return None
+    found = {_judged(graph, graph[wire.node]) for wire in guard.inputs}
+    return found.pop() if len(found) == 1 else None
+
+
+def meant(graph: Graph, one: Guarded) -> str:
+    """The lines in which the models are given what was judged; the last has all that is fed."""
+    way = replace(one.switch, name=_free(graph, "way"))
+    above = graph.upto(one.switch.name)
+    nodes = tuple(way if node == one.switch else node for node in above)
+    ends = [_end(one, node, way.name) for node in _fed(graph, one.switch)]
+    last = ends[0] if len(ends) == 1 else "{" + ", ".join(ends) + "}"
+    return f"{to_text(replace(above, nodes=nodes))}\n{last}"
+
+
+def _end(one: Guarded, node: Node, way: str) -> str:
+    taken = replace(node.inputs[0], node=way)
+    if node not in one.models:
+        return f"{phrases.reference(taken)} | {phrases.step(node)}"
+    pairs = (("value", phrases.reference(one.judged)), ("verdict", phrases.reference(taken)))
+    # A copy of the dict, for the sake of missing=: a model has no such parameter.
+    return f'{phrases.labelled(pairs)} | map(dict, missing="skip")["value"] | {phrases.step(node)}'
+
+
+def _free(graph: Graph, wanted: str) -> str:
+    taken = {*graph.names, *(group.name for group in graph.groups)}
+    taken |= {name for node in graph for name in (*node.models, *node.functions, *node.data)}
+    count, free = 1, wanted
+    while free in taken:
+        count += 1
+        free = f"{wanted}_{count}"
+    return free

@@ -1,0 +1,181 @@
+"""`Running`: a run that goes on in the background."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pandas as pd
+
+from mmnotebook.errors import MMError, RunError
+from mmnotebook.results.results import Result
+from mmnotebook.running import progress_display, warned
+from mmnotebook.running.execution import Execution
+from mmnotebook.running.progress import Progress
+
+TICK = 0.1
+PATIENCE = 1.5
+_GOES_ON = ".result() waits for it again, .cancel() stops it"
+
+
+class InterruptedRunError(RunError, KeyboardInterrupt):
+    """The user stopped the run; also a KeyboardInterrupt."""
+
+
+class InterruptedWaitError(RunError, KeyboardInterrupt):
+    """The user stopped waiting for a run, which goes on; also a KeyboardInterrupt."""
+
+
+class StillRunningError(RunError, TimeoutError):
+    """A run was not over in time, and goes on; also a TimeoutError."""
+
+
+class Running:
+    """A run that goes on.
+
+    `mm.run(graph, wait=False)` gives one. It ends with the process, or when it is cancelled.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._progress = Progress()
+        execution.subscribers.insert(0, self._progress)
+        # Whoever is told of the run is told of its warnings; else they are issued again, once each.
+        self._warns = len(execution.subscribers) == 1
+        self._watched = threading.Event()
+
+    @property
+    def done(self) -> bool:
+        """Is it over, with a result or an error?"""
+        return self._watched.is_set()
+
+    @property
+    def progress(self) -> pd.DataFrame:
+        """How far each node is that is computed.
+
+        Returns
+        -------
+        DataFrame
+            Index "node"; columns elements_in, elements_out, failed.
+        """
+        counts = self._execution.counts()
+        frame = pd.DataFrame(counts, columns=["node", "elements_in", "elements_out", "failed"])
+        return frame.set_index("node")
+
+    def cancel(self) -> None:
+        """Stop it: every step ends at its next element. What nodes have finished is kept."""
+        if not self._execution.over.is_set():
+            self._execution.live.stop()
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Wait for the result.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most, None for as long as it takes.
+
+        Raises
+        ------
+        StillRunningError
+            When it is not over by then; it goes on.
+        InterruptedWaitError
+            After a Ctrl-C, which ends the waiting; the run goes on.
+        InterruptedRunError
+            When it was cancelled.
+        MMError
+            What the run has failed with.
+        """
+        try:
+            over = self._watched.wait(timeout)
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(
+                f"stopped waiting; the run goes on: {self._progress.so_far()}",
+                remedy=_GOES_ON,
+            ) from None
+        if not over:
+            raise StillRunningError(
+                f"the run is not over after {timeout:g} s and goes on: {self._progress.so_far()}",
+                remedy=_GOES_ON,
+            )
+        return self._outcome()
+
+    def __repr__(self) -> str:
+        line, so_far = self._progress.line(), self._progress.so_far()
+        return f"<run in the background, {line}; {so_far}>" if not self.done else f"<run, {line}>"
+
+    def _repr_html_(self) -> str:
+        if self.done:
+            return progress_display.after(self._progress, with_error=True)["text/html"]
+        return progress_display.during(self._progress)["text/html"]
+
+    def show(self, *, background: bool) -> None:
+        """Show how far it is, where we are; to be called before it starts."""
+        display = progress_display.subscriber(self._progress, background=background)
+        self._execution.subscribers.append(display)
+        self._warns = False
+
+    def start(self, runner: Any, options: Any) -> None:
+        """Let it run in a thread of its own."""
+        args = self._execution.run, runner, options
+        self._start("mmnotebook-run", *args)
+
+    def watch(self) -> None:
+        """Watch it from a thread of its own."""
+        self._start("mmnotebook-watch", self._watch)
+
+    def _start(self, name: str, *work: Any) -> None:
+        """Let something run in a thread of its own, under the settings of who called."""
+        run = self._execution.caller.run
+        threading.Thread(target=run, args=work, name=name, daemon=True).start()
+
+    def wait_here(self) -> Result:
+        """Watch it until it is over; a Ctrl-C ends it within two seconds."""
+        try:
+            self._watch()
+        except KeyboardInterrupt:
+            self.cancel()
+            # A model in the middle of a long call cannot be stopped; its thread ends after it.
+            self._execution.over.wait(PATIENCE)
+            self._execution.end("interrupted")
+            raise self._interrupted() from None
+        return self._outcome()
+
+    def _watch(self) -> None:
+        while not self._tick():
+            pass
+        self._execution.end(self._state())
+        self._watched.set()
+        self._execution.warn()
+
+    def _tick(self) -> bool:
+        try:
+            return self._execution.watch(TICK)
+        except MMError as error:
+            # What is met in storing a finished node ends the run as what a step meets does.
+            self._execution.live.stop(error)
+            return False
+
+    def _state(self) -> str:
+        if self._execution.error is None:
+            return "done"
+        return "interrupted" if self._was_cancelled() else "failed"
+
+    def _was_cancelled(self) -> bool:
+        run = self._execution.live
+        return run.stopped and run.cause is None and run.too_many is None
+
+    def _outcome(self) -> Result:
+        if self._warns:
+            self._warns = False
+            warned.issue(self._execution.live.warnings())
+        if self._execution.error is not None:
+            if self._was_cancelled():
+                raise self._interrupted()
+            raise self._execution.error
+        assert self._execution.result is not None
+        return self._execution.result
+
+    def _interrupted(self) -> InterruptedRunError:
+        message = f"stopped by you; {self._progress.so_far()}"
+        return InterruptedRunError(message, remedy="run it again when you like")

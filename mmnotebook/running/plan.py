@@ -1,0 +1,232 @@
+"""What of a graph is stored already, and what is to be made."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mmnotebook.beam.lowering.sources import Files, Stored
+from mmnotebook.beam.prepare import Prepared
+from mmnotebook.errors import MMError
+from mmnotebook.fingerprint import identity as fingerprint
+from mmnotebook.fingerprint.identity import Behind, Identity
+from mmnotebook.observing import Record, outcome
+from mmnotebook.running import identities as identity
+from mmnotebook.running import measures
+from mmnotebook.running import reused as answered
+from mmnotebook.running.measures import Measured
+from mmnotebook.running.reused import Answered
+from mmnotebook.sources import objects
+from mmnotebook.store import entries, lineage, timed
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.eviction import write_shard
+from mmnotebook.store.shards import Damaged
+from mmnotebook.store.store import Draft, Store
+
+CACHED = "read from the cache"
+
+# By node name what it was when it was last planned, to say what has changed.
+_before: dict[str, Identity] = {}
+
+
+@dataclass
+class Plan:
+    """What is stored of a prepared graph's nodes and what is not.
+
+    Attributes
+    ----------
+    fresh
+        By node that is made in any case, why.
+    behind
+        What the names in the graph stand for.
+    identities
+        What every node computes; of one that is computed, what it is once that is done.
+    entries
+        What is stored, by node; held here, so that it stays.
+    measured
+        What those nodes did when they were made.
+    drafts
+        Where the others will be stored.
+    changed
+        Of nodes whose entries hold no more, what has changed that they were seen to depend on.
+    why
+        By node, why it is made, or that it is not.
+    answered
+        Of the nodes that are made, those of which some elements may be known.
+    """
+
+    prepared: Prepared
+    store: Store
+    fresh: Mapping[str, str]
+    behind: Behind
+    identities: dict[str, Identity] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, Answered] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, Stored]:
+        """How the pipeline reads what is stored."""
+        made = {}
+        for name, entry in self.entries.items():
+            below = self.prepared.graph[name].inputs and self.prepared.carried
+            elders = self.sources(name) if below else []
+            fields = tuple(file for elder in elders for file in files(self.entries[elder]))
+            made[name] = Stored(files(entry), fields)
+        return made
+
+    def sources(self, name: str) -> list[str]:
+        """The sources that a node comes from."""
+        return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
+
+    def records(self) -> dict[str, Record]:
+        """Where what functions and models do is noted, for each node that is computed."""
+        made = {}
+        for name in self.drafts:
+            used = self.used(name)
+            if used:
+                made[name] = Record(used, self.identities[name].codes)
+        return made
+
+    def used(self, name: str) -> list[Any]:
+        """The functions and models of a node."""
+        prepared, node = self.prepared, self.prepared.graph[name]
+        models = [prepared.models[one] for one in node.models]
+        if name in prepared.refreshed:
+            models.append(prepared.refreshed[name])
+        return [*(prepared.functions[one] for one in node.functions), *models]
+
+    def meta(self, name: str, whole: Measured) -> dict[str, Any]:
+        """What is stored beside a node's elements: what it did, and what it was computed from."""
+        wires = self.prepared.graph[name].inputs
+        above = {wire.node: self.identities[wire.node].digest for wire in wires}
+        return {**whole.meta(name), lineage.INPUTS: list(above.values())}
+
+    def again(self, name: str, why: str) -> None:
+        """Compute a node after all, of which something is stored."""
+        self.drafts[name] = self.draft(name)
+        self.why[name] = why
+        del self.entries[name], self.measured[name]
+
+    def draft(self, name: str) -> Draft:
+        """Where a node's elements are to be stored; under a name of no use to others where what
+        it computes cannot be known."""
+        return self.store.draft(self.identities[name].digest or f"once-{uuid.uuid4().hex}")
+
+
+def files(entry: Entry) -> Files:
+    """An entry's files, for a pipeline to read."""
+    return tuple((str(entry.path), info) for info in entry.infos)
+
+
+def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
+    """Find what is stored of a graph; the elements of objects that are not stored are, here."""
+    made = Plan(prepared, store, fresh, identity.behind(prepared))
+    _find(made)
+    for node in prepared.graph.order():
+        if node.name in prepared.objects and node.name not in made.entries:
+            made.why[node.name] = _why(made, node.name)
+            _store_object(made, node.name)
+    _drop_without_source(made)
+    for node in prepared.graph.order():
+        if node.name not in made.entries:
+            made.why[node.name] = _why(made, node.name)
+            made.drafts[node.name] = made.draft(node.name)
+    made.answered = answered.nodes(prepared, made.identities, store, made.drafts, fresh)
+    for name, said in prepared.said.items():
+        made.why[name] += f"; {said}"
+    _before.update(made.identities)
+    return made
+
+
+def remember(name: str, one: Identity) -> None:
+    """Know what a node is now, to say the next time what has changed."""
+    _before[name] = one
+
+
+def _find(made: Plan) -> None:
+    """Find what is stored of each node, and holds by what the node was seen to depend on."""
+    graph = made.prepared.graph
+    simple = fingerprint.identities(graph, made.behind)  # as it is where nothing else was seen
+    wanted = (one.digest for name, one in simple.items() if name not in made.fresh)
+    found = made.store.find(digest for digest in wanted if digest is not None)
+    for node in graph.order():
+        one = made.identities[node.name] = fingerprint.of_node(node, made.behind, made.identities)
+        if one.digest is None or node.name in made.fresh:
+            continue
+        above = next((wire.node for wire in node.inputs if wire.node in made.changed), None)
+        if above is not None:
+            made.changed[node.name] = f"what flows into it changed ({above})"
+            continue
+        if one.digest not in found and one.digest != simple[node.name].digest:
+            found |= made.store.find([one.digest])
+        if one.digest in found and _take(made, node.name, found[one.digest]):
+            made.why[node.name] = CACHED
+
+
+def _take(made: Plan, name: str, entry: Entry) -> bool:
+    """Take what is stored of a node, unless what it depends on has changed, or another version has
+    measured it in another way."""
+    try:
+        measured = Measured.from_meta(entry.meta, entry.bytes, name)
+        seen = outcome.stored(entry.meta)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        entries.distrust(Damaged(entry.path / entries.MANIFEST, "was written by another version"))
+        return False
+    if said := seen.changed():
+        made.changed[name] = said
+        return False
+    made.entries[name], made.measured[name] = entry, measured
+    made.identities[name] = replace(made.identities[name], observed=seen.digest())
+    return True
+
+
+def _why(made: Plan, name: str) -> str:
+    """Why a node is computed."""
+    one, before = made.identities[name], _before.get(name)
+    if one.digest is None:
+        return f"always computed: {one.reason}"
+    if name in made.fresh:
+        return made.fresh[name]
+    if one.digest in outcome.volatile:
+        return f"always computed: {outcome.volatile[one.digest]}"
+    if before is not None and before.digest is not None and before.digest != one.digest:
+        return fingerprint.changes(before, one)
+    return made.changed.get(name, "not in the cache")
+
+
+def _store_object(made: Plan, name: str) -> None:
+    """Store the elements of an object of the notebook; they need no pipeline for that."""
+    started = time.perf_counter()
+    blocks, draft = made.prepared.objects[name], made.draft(name)
+    recording = made.prepared.recordings.get(name)
+    try:
+        if recording is not None:
+            recording.write(timed.Writer(draft.path, write_shard))
+        else:
+            for place, block in enumerate(blocks):
+                write_shard(draft.path, place, [block], len(block))
+    except MMError:
+        raise
+    except Exception as error:
+        raise objects.unstorable_element(error) from error
+    count, failed = sum(map(len, blocks)), sum(len(block.failed) for block in blocks)
+    seconds = time.perf_counter() - started
+    whole = measures.of_object(made.prepared.graph[name].kind, count, seconds, failed)
+    lasting = made.identities[name].digest is not None
+    entry = draft.commit(whole.meta(name), rows=count, lasting=lasting, replace=name in made.fresh)
+    made.entries[name], made.measured[name] = entry, measures.sized(whole, entry.bytes)
+
+
+def _drop_without_source(made: Plan) -> None:
+    """Make again what is stored, but whose elements' fields are not, where a step goes by these."""
+    if not made.prepared.carried:
+        return
+    for node in made.prepared.graph.order():
+        if node.name in made.entries and not made.entries.keys() >= set(made.sources(node.name)):
+            del made.entries[node.name], made.measured[node.name]

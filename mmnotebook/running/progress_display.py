@@ -1,0 +1,160 @@
+"""Shows how far a run is while it goes on: in place in a notebook, on one line in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from html import escape
+from typing import Any, TextIO
+
+import pandas as pd
+
+from mmnotebook.here import has_kernel
+from mmnotebook.results.tables import html_table
+from mmnotebook.running.pace import Paced
+from mmnotebook.running.progress import Progress
+from mmnotebook.state import events
+
+PATIENCE = 0.2
+"""Seconds. A run that is over by then shows its last line alone."""
+PACE = 0.2
+"""Seconds from one rewriting to the next."""
+ROWS = 20
+"""Nodes that are shown; of more, those that something happens in."""
+
+_NOTHING = {"text/plain": "", "text/html": "<div></div>"}
+
+
+def subscriber(progress: Progress, *, background: bool) -> events.Subscriber:
+    """A display for where we are, of a `progress` that is told of each event before it."""
+    if has_kernel():
+        return NotebookDisplay(progress, background=background)
+    # The user is at the prompt while a run goes on in the background.
+    live = sys.stderr.isatty() and not background
+    return TerminalDisplay(progress, sys.stderr, live=live)
+
+
+class NotebookDisplay:
+    """An output that is rewritten in place while the run goes on, and its last line.
+
+    The last line is an output of its own: frontends and tools that cannot rewrite, nbval for one,
+    show that too, and nothing before it. A run in the background outlasts its cell, so that it
+    can only rewrite.
+    """
+
+    def __init__(self, progress: Progress, *, background: bool) -> None:
+        from IPython.display import DisplayHandle
+
+        self._progress, self._background = progress, background
+        self._handle: Any = DisplayHandle()
+        self._shown = _NOTHING
+        self._paced = Paced(self._show, PACE, first=PATIENCE)
+        self._handle.display(_NOTHING, raw=True)
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.RunFinished):
+            self._end()
+        else:
+            self._paced.changed()
+
+    def _show(self) -> None:
+        self._rewrite(during(self._progress))
+
+    def _end(self) -> None:
+        from IPython.display import display
+
+        self._paced.end()
+        if self._background:
+            self._rewrite(after(self._progress, with_error=True))
+        else:
+            self._rewrite(_NOTHING)
+            display(after(self._progress), raw=True)
+
+    def _rewrite(self, shown: dict[str, str]) -> None:
+        if shown != self._shown:
+            self._shown = shown
+            self._handle.update(shown, raw=True)
+
+
+class TerminalDisplay:
+    """One line that is rewritten in place and cleared at the end; notes stay, a line each."""
+
+    def __init__(self, progress: Progress, stream: TextIO, *, live: bool) -> None:
+        self._progress, self._stream, self._live = progress, stream, live
+        self._paced = Paced(lambda: self._write(self._line()), PACE, first=PATIENCE)
+        self._width = 0
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.Noted):
+            self._write("")
+            self._stream.write(event.text + "\n")
+            self._stream.flush()
+        elif isinstance(event, events.RunFinished):
+            self._paced.end()
+            self._write("")
+        elif self._live:
+            self._paced.changed()
+
+    def _line(self) -> str:
+        parts = (self._progress.now(), self._progress.so_far())
+        line = "; ".join(part for part in parts if part)
+        most = shutil.get_terminal_size().columns - 1
+        return line if len(line) <= most else line[: most - 1] + "…"
+
+    def _write(self, line: str) -> None:
+        if line or self._width:
+            self._stream.write("\r" + line.ljust(self._width) + ("" if line else "\r"))
+            self._stream.flush()
+        self._width = len(line)
+
+
+def during(progress: Progress) -> dict[str, str]:
+    """A row per node with its state and counts, as text and as HTML."""
+    frame, more = _frame(progress)
+    below = [text for text in (more, progress.now(), *progress.notes) if text]
+    table = html_table(frame, max_rows=len(frame)) + _divs(below)
+    return {
+        "text/plain": "\n".join([_plain(frame), *below]),
+        # Read aloud at the end alone: it changes several times a second.
+        "text/html": f'<div class="mm-run" role="status" aria-live="off">{table}</div>',
+    }
+
+
+def after(progress: Progress, *, with_error: bool = False) -> dict[str, str]:
+    """What the run has come to in one line, and the notes."""
+    error = [progress.error] if with_error and progress.error else []
+    lines = [progress.line(), *error, *progress.notes]
+    return {
+        "text/plain": "\n".join(lines),
+        "text/html": f'<div class="mm-run" role="status">{_divs(lines)}</div>',
+    }
+
+
+def _plain(frame: pd.DataFrame) -> str:
+    return str(frame.reset_index().to_string(index=False, na_rep="–"))
+
+
+def _divs(lines: list[str]) -> str:
+    return "".join(f"<div>{escape(line)}</div>" for line in lines)
+
+
+def _frame(progress: Progress) -> tuple[pd.DataFrame, str]:
+    """The rows that are shown, and how many there are of the others."""
+    nodes = list(progress.nodes.values())
+    if len(nodes) > ROWS:
+        nodes = [node for node in nodes if node.state in ("running", "failed", "stopped")][:ROWS]
+    expected = progress.expected()
+    frame = pd.DataFrame(
+        {
+            "state": [node.state for node in nodes],
+            "elements": pd.Series([node.elements for node in nodes], dtype="Int64"),
+            "of": pd.Series([expected.get(node.name) for node in nodes], dtype="Int64"),
+            "failed": pd.Series([node.failed for node in nodes], dtype="Int64"),
+        }
+    )
+    frame.index = pd.Index([node.name for node in nodes], name="node")
+    others = pd.Series(
+        [n.state for n in progress.nodes.values() if n.name not in frame.index], dtype=object
+    )
+    more = ", ".join(f"{count} {state}" for state, count in others.value_counts(sort=False).items())
+    return frame, f"and {more}" if more else ""

@@ -1,0 +1,158 @@
+"""Of which nodes only those elements are made that are new: what they have answers to, and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmnotebook.beam.answers import index
+from mmnotebook.beam.dofns.reuse import Reuse
+from mmnotebook.beam.prepare import Prepared
+from mmnotebook.errors import counted
+from mmnotebook.fingerprint.identity import Identity, one_look
+from mmnotebook.graph.graph import Node
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model import identity as identity_of
+from mmnotebook.model import knowledge
+from mmnotebook.model.knowledge import Knowledge
+from mmnotebook.observing import outcome
+from mmnotebook.running.measures import Measured
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.store import Store
+
+How = Literal["block", "element", "remote"]
+"""Why an element's answer stands for itself: a block's does, as one has found out; the user says
+so; or a remote model gives it."""
+
+MOST, ROWS = 32, 1 << 24
+"""In how many entries of a node answers are looked for, the newest first, and how many elements
+these may have together."""
+META = "answers"
+"""Where an entry's meta says how its answers stand for themselves."""
+_FUNCTIONS = ("map", "filter", "flat_map")
+
+
+@dataclass
+class Answered:
+    """A node that is made, and the entries that have answers for it.
+
+    Attributes
+    ----------
+    own
+        What the node is, whatever flows into it.
+    reuse
+        What its step is given.
+    entries
+        Held here, so that they stay.
+    """
+
+    own: str
+    reuse: Reuse
+    entries: Sequence[Entry] = field(default=())
+
+
+@one_look()
+def nodes(
+    prepared: Prepared,
+    identities: Mapping[str, Identity],
+    store: Store,
+    names: Iterable[str],
+    fresh: Container[str],
+) -> dict[str, Answered]:
+    """By name those of some nodes whose elements can be known by themselves."""
+    found = {}
+    for name in names:
+        node, own = prepared.graph[name], identities[name].own
+        if own is None or not _by_itself(node, prepared):
+            continue
+        kept = () if name in fresh else _usable(node, prepared, _within(store.answers(own, MOST)))
+        by_element = node.kind == "model" and prepared.model(node).cache == "element"
+        reuse = Reuse(own, index.of(kept), by_element, node.kind == "flat_map")
+        found[name] = Answered(own, reuse, kept)
+    return found
+
+
+def _by_itself(node: Node, prepared: Prepared) -> bool:
+    """Can what becomes of an element depend on that element alone?"""
+    if node.kind in _FUNCTIONS:
+        return node.gather != "join"
+    return node.kind == "model" and prepared.model(node).reset is None
+
+
+def _within(found: Sequence[Entry]) -> list[Entry]:
+    """The first entries, as many as have no more elements than is looked through."""
+    counts = itertools.accumulate(entry.rows for entry in found)
+    return [entry for entry, count in zip(found, counts, strict=True) if count <= ROWS]
+
+
+def _usable(node: Node, prepared: Prepared, found: Sequence[Entry]) -> tuple[Entry, ...]:
+    found = [entry for entry in found if not outcome.stored(entry.meta).changed()]
+    if node.kind != "model":
+        return tuple(found)
+    spec = prepared.model(node)
+    if _refuted(_known(spec)):
+        return ()
+    asserted = spec.cache == "element"
+    return tuple(e for e in found if asserted or e.meta.get(META) in ("block", "remote"))
+
+
+def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None) -> How | None:
+    """How a node's elements stand for themselves, now that it was made; None if they do not.
+
+    Parameters
+    ----------
+    node, prepared
+        The node and its graph.
+    made
+        What it did.
+    before
+        What was known of it before it was made.
+    """
+    if before is None or node.kind != "model":
+        return None if before is None else "block"
+    spec = prepared.model(node)
+    known, measure = _known(spec), made.models.get(spec.name)
+    said = None if measure is None else (measure.batch_invariant, measure.repeatable)
+    if _refuted(known) or (said is not None and False in said):
+        return None
+    if known.remote or spec.remote:
+        return "remote"
+    if spec.cache == "element":
+        return "element"
+    if said == (True, True) and known.probed:
+        return "block"
+    # It is the same model of which it was found out before.
+    kinds = [entry.meta.get(META) for entry in before.entries]
+    return next((one for one in ("remote", "block") if one in kinds), None)
+
+
+def _known(spec: ModelSpec) -> Knowledge:
+    digest = identity_of.of(spec).digest
+    return Knowledge() if digest is None else knowledge.of(digest)
+
+
+def _refuted(known: Knowledge) -> bool:
+    """Is it known that an answer depends on more than its element?"""
+    return known.invariant is False or known.keeps_state
+
+
+def partial(identity: Identity) -> str:
+    """The identity under which a node is stored with failures that may pass."""
+    return f"partial-{identity.digest}"
+
+
+def partly(before: Answered, identity: Identity) -> bool:
+    """Was this very node made before, but for elements that failed and may not fail again?"""
+    mine = partial(identity)
+    return any(entry.identity == mine for entry in before.entries)
+
+
+def said(why: str, known: int, rest: int, again: bool) -> str:
+    """Why a node was made, and how much of it was known."""
+    if not known:
+        return why
+    text = f"{counted(known, 'element')} read from the cache, {rest:,} "
+    text += "tried again" if again else "computed"
+    return text if why == "not in the cache" else f"{why}; {text}"

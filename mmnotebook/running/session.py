@@ -1,0 +1,208 @@
+"""Running a graph in the notebook: only what is missing, with progress, and a stop that stops."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, overload
+
+from mmnotebook.beam import interactive, prepare
+from mmnotebook.beam import options as beam_options
+from mmnotebook.beam.streaming import recording
+from mmnotebook.beam.streaming.recorded import Recording
+from mmnotebook.errors import RunError
+from mmnotebook.graph.checks import is_count, is_fraction
+from mmnotebook.graph.graph import Graph
+from mmnotebook.results import latest
+from mmnotebook.results.results import Result
+from mmnotebook.running.execution import Execution
+from mmnotebook.running.fresh import Fresh, reasons
+from mmnotebook.running.handle import InterruptedRunError, Running
+from mmnotebook.state import events
+from mmnotebook.store.cache import open_store
+
+__all__ = ["InterruptedRunError", "Running", "run"]
+
+# Weak: a run that is over must not keep the elements of its sources.
+_current: weakref.ref[Execution] | None = None
+_turn = threading.Lock()
+
+
+@overload
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    fresh: Fresh = False,
+    wait: Literal[True] = True,
+    progress: bool = True,
+    subscribers: Sequence[events.Subscriber] = (),
+    runner: Any = None,
+    options: Any = None,
+) -> Result: ...
+
+
+@overload
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    fresh: Fresh = False,
+    wait: Literal[False],
+    progress: bool = True,
+    subscribers: Sequence[events.Subscriber] = (),
+    runner: Any = None,
+    options: Any = None,
+) -> Running: ...
+
+
+@overload
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    fresh: Fresh = False,
+    wait: bool,
+    progress: bool = True,
+    subscribers: Sequence[events.Subscriber] = (),
+    runner: Any = None,
+    options: Any = None,
+) -> Result | Running: ...
+
+
+def run(
+    graph: Graph,
+    *,
+    limit: int | None = None,
+    until: str | None = None,
+    max_failed: float = 0.1,
+    fresh: Fresh = False,
+    wait: bool = True,
+    progress: bool = True,
+    subscribers: Sequence[events.Subscriber] = (),
+    runner: Any = None,
+    options: Any = None,
+) -> Result | Running:
+    """Run a graph with Beam's InteractiveRunner and keep what every node gave.
+
+    What an earlier run has stored, in this process or another, is taken from the cache: a node
+    whose step, functions, models, data and inputs are what they were is not computed again.
+
+    Parameters
+    ----------
+    graph
+        What is to run. Names that are not bound in it are looked up in the notebook, models in the
+        registry, both as they are now.
+    limit
+        Take only the first `limit` elements of each source.
+    until
+        Run only what this node needs, the node included.
+    max_failed
+        The share of a node's elements, from 0 to 1, that may fail before the run counts as failed.
+    fresh
+        True computes every node, whatever is in the cache. A node, its name, or a list of these
+        computes them and what is below them.
+    wait
+        False lets it run in the background and gives a `Running` at once.
+    progress
+        Show a line per node with its counts while the run goes on, and one line at its end, then
+        the warnings of models and functions. Without it these are issued once each at the end.
+    subscribers
+        Callables that are told of every event of the run; see `mm.events`.
+    runner
+        A Beam runner below InteractiveRunner; None is the in-process FnApiRunner.
+    options
+        Beam's PipelineOptions, or a dict of them.
+
+    Returns
+    -------
+    Result or Running
+
+    Raises
+    ------
+    GraphError, ModelError
+        Before anything has run: when the graph is not valid or a model is not registered.
+    RunError
+        When `fresh` names no node, a source cannot be read, a `write` would replace something that
+        the graph reads, a model cannot be loaded, or more than `max_failed` of a node's elements
+        failed; its `failed` and `result` hold what there is.
+    StorageError
+        When the folder of the cache cannot be used. One that is read-only or full is read, and
+        what is computed is kept in a private temporary folder until the process ends.
+    KeyboardInterrupt
+        When it was stopped, within two seconds; also a RunError.
+    """
+    _check(graph, limit, max_failed)
+    part = graph if until is None else graph.validate().upto(until)
+    beam_options.check(runner, options)
+    anew = reasons(part, fresh)
+    record = _record(part, anew, {"options": options, "progress": progress})
+    prepared = prepare.prepare(part, limit, record)
+    if runner is not None:
+        interactive.prepare()
+    running = _begun(graph, prepared, anew, max_failed, subscribers)
+    try:
+        if progress:
+            running.show(background=not wait)
+        running.start(runner, options)
+    except BaseException:
+        running.cancel()  # it never began, and must not stand in the next one's way
+        raise
+    if wait:
+        return running.wait_here()
+    running.watch()
+    return running
+
+
+def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> prepare.Record:
+    """Records a source that is a Beam transform, or finds its recording."""
+    sources = {node["data"] for node in graph if node.kind == "source" and node.name in anew}
+
+    def record(name: str, transform: Any, limit: int | None) -> tuple[Recording, str]:
+        return recording.recall(name, transform, limit, fresh=name in sources, **how)
+
+    return record
+
+
+def _begun(
+    graph: Graph,
+    prepared: prepare.Prepared,
+    fresh: Mapping[str, str],
+    max_failed: float,
+    subscribers: Sequence[events.Subscriber],
+) -> Running:
+    """The run, when no other is going on that has not been stopped."""
+    global _current
+    with _turn:
+        before = None if _current is None else _current()
+        if before is not None and not (before.over.is_set() or before.live.stopped):
+            raise RunError(
+                "another run is going on in this process",
+                remedy="wait for it, interrupt it, or .cancel() it when it is in the background",
+            )
+        execution = Execution(
+            graph,
+            prepared,
+            open_store(),
+            fresh=fresh,
+            max_failed=max_failed,
+            subscribers=subscribers,
+            found=latest.remember,
+        )
+        _current = weakref.ref(execution)
+        return Running(execution)
+
+
+def _check(graph: Any, limit: Any, max_failed: Any) -> None:
+    prepare.check_graph(graph)
+    if limit is not None and not is_count(limit):
+        raise RunError(f"limit={limit!r}; allowed: a whole number from 1, or None for all")
+    if not is_fraction(max_failed):
+        raise RunError(f"max_failed={max_failed!r}; allowed: a share from 0 to 1")

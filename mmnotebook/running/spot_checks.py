@@ -1,0 +1,291 @@
+"""Spot checks: a few elements of what is read from the cache are computed again and compared.
+
+A check is made with a probability that keeps its expected cost at most `SHARE` of the seconds that
+reading the entry saves. Steps with one input that call a function or a model, or combine, are
+checked when that input is stored too. Left out are joins, unions, sources, writes, branches,
+models per key, cascades and streams; models that are remote, not loaded, keep a state, or whose
+outputs depend on the batch or differ from call to call; and functions that use the network, write,
+import a library first, or are said to be pure.
+
+Outputs of functions are compared by their content, those of models as when a model is compared
+with itself, failures by their class.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.beam.lowering.combine import COMBINE
+from mmnotebook.errors import shown
+from mmnotebook.fingerprint.identity import Identity, Unknowable, digest
+from mmnotebook.graph.graph import Node
+from mmnotebook.model import probes
+from mmnotebook.observing import outcome
+from mmnotebook.running import recompute, samples
+from mmnotebook.running.measures import Measured
+from mmnotebook.running.plan import Plan
+from mmnotebook.running.reused import MOST
+from mmnotebook.running.samples import ELEMENTS, SampleOutcome
+from mmnotebook.state.live import Live
+
+SHARE = 0.03
+"""The most that checks may cost on average, of the seconds that reading an entry saves."""
+AGAIN = "computed again: what was stored differed from what it gives now"
+_FIXED = 0.01
+"""Seconds that a check takes whatever is compared."""
+_RATE = 20e6
+"""Bytes per second in which stored elements are read; those of big arrays are read faster."""
+_PAUSE = 60.0
+"""Seconds after which another check of an entry is as probable as the first one."""
+
+
+@dataclass
+class CheckCost:
+    """What the checks of a step have cost in this process, in seconds."""
+
+    total: float = 0.0
+    times: int = 0
+
+    @property
+    def mean(self) -> float:
+        return self.total / max(1, self.times)
+
+
+# By what a step computes; one that was not computed here yet is not among them.
+_costs: dict[tuple[str, ...], CheckCost] = {}
+# When an entry was last checked in this process, by its folder.
+_last: dict[Path, float] = {}
+
+
+def probability(saved: float, cost: float) -> float:
+    """How probable a check is to be that costs so much, of an entry that saves so much."""
+    return min(1.0, SHARE * saved / cost)
+
+
+def expected_cost(measured: Measured, size: int, known: CheckCost | None) -> float:
+    """About the seconds that a check takes.
+
+    Parameters
+    ----------
+    measured
+        What the node did when its entry was made.
+    size
+        The bytes that are to be read.
+    known
+        What is known of the step in this process. A function that was not called here yet may
+        load in its first call all that it had loaded then: its check costs all that it saves.
+    """
+    saved, node = measured.node.seconds or 0.0, measured.node
+    elements = saved * min(1.0, ELEMENTS / max(1, node.elements_in or 0))
+    for model in measured.models.values():
+        elements = max(elements, saved / max(1, model.batches))
+    if known is None:
+        return _FIXED + size / _RATE + saved
+    return max(_FIXED + size / _RATE + elements, known.mean)
+
+
+def learn(plan: Plan, names: Collection[str]) -> None:
+    """Note that nodes were computed in this process."""
+    for name in names:
+        _costs.setdefault(_work(plan.identities[name]), CheckCost())
+
+
+def check(
+    plan: Plan,
+    run: Live,
+    keys: Mapping[str, str | None],
+    verify: str,
+    dice: random.Random | None = None,
+) -> dict[str, str]:
+    """Check what a plan reads; what differs, and what is below it, is to be computed then.
+
+    Other nodes with the function or the model of one that differed are checked too.
+
+    Parameters
+    ----------
+    run
+        The run that this is a part of; when it is stopped, this is.
+    keys
+        By model name, the identity under which a loaded model stays loaded.
+    verify
+        "sample", "all" or "off".
+    dice
+        Decides which nodes are checked, and on which elements.
+
+    Returns
+    -------
+    dict
+        By node that differed, in what.
+    """
+    if verify == "off":
+        return {}
+    found: dict[str, str] = {}
+    dice = dice or random.Random()
+
+    def is_chosen(node: Node) -> bool:
+        return verify == "all" or dice.random() < _chance(plan, node)
+
+    def is_suspect(node: Node) -> bool:
+        return any(not _used(plan, node.name).isdisjoint(_used(plan, one)) for one in found)
+
+    for choose in (is_chosen, is_suspect):
+        for node in plan.prepared.graph.order():
+            if _is_checkable(plan, node) and choose(node):
+                what = _checked(plan, node, run, keys, dice)
+                if what:
+                    found[node.name] = what
+                    _discard(plan, node.name, what)
+    return found
+
+
+def said(node: str, what: str) -> str:
+    """What is said loudly of a node that differed."""
+    return (
+        f"node {node!r}: what the cache held of it differed from what it gives now ({what}). "
+        "It was removed, with all that was computed from it, and computed again. The node depends "
+        "on something that mmnotebook cannot see; fresh=True computes every node"
+    )
+
+
+def _is_checkable(plan: Plan, node: Node) -> bool:
+    if node.name not in plan.entries or len(node.inputs) != 1:
+        return False
+    if plan.identities[node.name].stated or outcome.stored(plan.entries[node.name].meta).kernel:
+        return False
+    kinds = (*recompute.FUNCTIONS, *COMBINE, "model")
+    if node.kind not in kinds or node.inputs[0].node not in plan.entries:
+        return False
+    return _costs.get(_work(plan.identities[node.name]), CheckCost()).total < math.inf
+
+
+def _chance(plan: Plan, node: Node) -> float:
+    entry, above = plan.entries[node.name], plan.entries[node.inputs[0].node]
+    measured = plan.measured[node.name]
+    size = samples.bytes_read(node, entry, above)
+    known = _costs.get(_work(plan.identities[node.name]))
+    if node.kind == "model":
+        known = known or CheckCost()  # it is loaded, or not checked
+    chance = probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
+    return chance * rested(time.monotonic() - _last.get(entry.path, -math.inf))
+
+
+def rested(seconds: float) -> float:
+    """The share of its probability that a check has so long after the last one of its entry."""
+    return min(1.0, seconds / _PAUSE)
+
+
+def _used(plan: Plan, name: str) -> set[str]:
+    """The identities of the functions and models that a node uses."""
+    parts = plan.identities[name].parts
+    return {part for of, part in parts.items() if of.startswith(("function ", "model "))}
+
+
+def _work(identity: Identity) -> tuple[str, ...]:
+    """What a node computes, whatever it is given."""
+    return tuple(part for name, part in identity.parts.items() if not name.startswith("input "))
+
+
+def _checked(
+    plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
+) -> str:
+    """In what a node differs from what is stored of it; "" where it does not or is not known."""
+    if node.kind == "model" and recompute.loaded(node, plan.prepared, keys) is None:
+        return ""
+    started = time.perf_counter()
+    cost = _costs.setdefault(_work(plan.identities[node.name]), CheckCost())
+    try:
+        return _compared(plan, node, run, keys, dice)
+    except KeyboardInterrupt:
+        raise
+    except recompute.Remote:
+        cost.total = math.inf
+        return ""
+    except BaseException:  # noqa: BLE001 - a check that cannot be made is no error of the run
+        run.check()
+        return ""
+    finally:
+        _last[plan.entries[node.name].path] = time.monotonic()
+        cost.total, cost.times = cost.total + time.perf_counter() - started, cost.times + 1
+
+
+def _compared(
+    plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
+) -> str:
+    entry, above = plan.entries[node.name], plan.entries[node.inputs[0].node]
+    chosen = samples.choose(node, above, dice)
+    if chosen is None:
+        return ""
+    block, where = chosen
+    stored = samples.outcomes(node, block.ids, entry, where)
+    if stored is None:
+        return ""
+
+    def differences(places: Collection[int]) -> dict[int, str]:
+        part = block.take(list(places))
+        now = recompute.computed(node, plan.prepared, keys, part, run)
+        pairs = {at: (stored[block.ids[at]], now[block.ids[at]]) for at in places}
+        found = {at: difference(node, *pair) for at, pair in pairs.items()}
+        return {at: text for at, text in found.items() if text}
+
+    found = differences(range(len(block)))
+    if found and node.kind == "model":  # not where it is the batch that makes the difference
+        found = {at: text for at, text in found.items() if differences([at])}
+    plan.store.checked += 1
+    ids = [block.ids[at] for at in found]
+    if not found or not samples.are_unique(node, ids, above):
+        return ""
+    at, text = next(iter(found.items()))
+    return f"element {block.ids[at]}: {text}"
+
+
+def difference(node: Node, stored: SampleOutcome, now: SampleOutcome) -> str:
+    """In what two outcomes of one element differ; "" where they do not."""
+    if stored.error != now.error:
+        return f"{_ended(stored)} and {_ended(now)}"
+    if stored.values.keys() != now.values.keys():
+        return f"{len(stored.values)} and {len(now.values)} outputs"
+    pairs = [(stored.values[one], now.values[one]) for one in now.values]
+    if node.kind == "model":
+        return next((text for pair in pairs if (text := _far(*pair))), "")
+    return next((text for pair in pairs if (text := _unequal(*pair))), "")
+
+
+def _ended(outcome: SampleOutcome) -> str:
+    return "an output" if outcome.error is None else outcome.error
+
+
+def _far(one: Any, other: Any) -> str:
+    return probes.difference([one], [other])
+
+
+def _unequal(one: Any, other: Any) -> str:
+    try:
+        if digest(one) == digest(other):
+            return ""
+    except Unknowable:
+        return _far(one, other)
+    return _far(one, other) or f"{shown(one)} and {shown(other)}"
+
+
+def _discard(plan: Plan, name: str, what: str) -> None:
+    """Remove what is stored of a node, and of those below it, and have them computed."""
+    plan.store.differed += 1
+    wrong = {name}
+    for node in plan.prepared.graph.order():
+        if any(wire.node in wrong for wire in node.inputs):
+            wrong.add(node.name)
+    digests = [plan.identities[one].digest for one in wrong]
+    # Answers to single elements are taken from whatever the same step was given before.
+    steps = {plan.identities[one].own for one in wrong} - {None}
+    digests += [entry.identity for one in steps if one for entry in plan.store.answers(one, MOST)]
+    plan.answered = {one: of for one, of in plan.answered.items() if of.own not in steps}
+    plan.store.discard(one for one in digests if one is not None)
+    for one in wrong & plan.entries.keys():
+        above = f"computed again: what was stored of {name} above it differed from what that gives"
+        plan.again(one, f"{AGAIN} ({what})" if one == name else f"{above} now")

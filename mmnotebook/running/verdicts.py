@@ -1,0 +1,91 @@
+"""Warns of a model that a switch gives a verdict, though it takes what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmnotebook.beam.dofns.inferences import inferences
+from mmnotebook.beam.prepare import Prepared
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.columns import Column, Tuples
+from mmnotebook.errors import shown
+from mmnotebook.results.labels import labeled
+from mmnotebook.results.values import is_prediction, plain
+from mmnotebook.running.guards import Guarded, guarded, meant
+from mmnotebook.state.live import Tally
+from mmnotebook.store import timed
+from mmnotebook.store.entries import Entry
+
+_ROWS = 256
+"""How many of the elements are looked at."""
+
+
+def warnings(
+    prepared: Prepared, entries: Mapping[str, Entry], tallies: Mapping[str, Tally]
+) -> Iterator[str]:
+    """What to say of a run: a text for each switch whose models were seen to take something else.
+
+    An encoder before a switch is no guard: a model behind it takes what the encoder gives.
+    """
+
+    def has_input(name: str) -> bool:
+        return prepared.models[name].input is not None
+
+    for one in guarded(prepared.graph, has_input):
+        seen = _first(entries.get(one.switch.name))
+        found = None if seen is None else verdict(seen.values, one.switch.arms)
+        failing = [node for node in one.models if _only_fails(tallies[node.name])]
+        if found is not None or failing:
+            example = "" if found is None else f", such as {shown(found)},"
+            yield _said(one, example, meant(prepared.graph, one))
+
+
+def _said(one: Guarded, example: str, lines: str) -> str:
+    models = " and ".join(repr(node.name) for node in one.models)
+    guard, way = repr(one.guard.name), repr(one.switch.name)
+    return (
+        f"{models} behind the switch {way} got what {guard} gave{example} and not what {guard} "
+        "was given. If it is to get that, write:\n"
+        + "".join(f"    {line}\n" for line in lines.split("\n"))
+        + f"If it is to get what {guard} gave, put a function between them: map(f)."
+    )
+
+
+def _first(entry: Entry | None) -> Block | None:
+    shards = () if entry is None else entry.shards()
+    blocks = (block for shard in shards for block, _ in timed.pairs(shard))
+    return next((block for block in blocks if len(block)), None)
+
+
+def _only_fails(tally: Tally) -> bool:
+    return tally.failed > 0 and tally.elements_out == 0
+
+
+def verdict(values: Column, outputs: Sequence[str]) -> Any:
+    """One of the values where they are verdicts, None where they may be more than that.
+
+    A verdict is a label with its score, a truth, the name of an output, a number of what is none,
+    or one value for several that were judged.
+    """
+    values = values.part(0, min(_ROWS, len(values)))
+    given = [plain(value) for value in inferences(values)]
+    judged: list[Any] = [object() for _ in given]  # what an ensemble was given is not kept
+    if isinstance(values, Tuples) and is_prediction(values.kind):
+        judged = [plain(example) for example in values.columns[0]]
+    if all(labeled(one) is not None for one in given):
+        return given[0]
+    if not all(isinstance(one, (str, bool, int, float)) for one in given):
+        return None
+    names = all(isinstance(one, bool) or one in outputs for one in given)
+    numbers = not any(isinstance(one, str) for one in given) and not any(
+        isinstance(one, (int, float)) for one in judged
+    )
+    return given[0] if names or numbers or len(set(given)) < _different(judged) else None
+
+
+def _different(values: Sequence[Any]) -> int:
+    try:
+        return len(set(values))
+    except TypeError:  # arrays, records
+        return len(values)

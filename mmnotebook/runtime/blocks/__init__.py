@@ -1,1 +1,0 @@
-"""What flows through a run: blocks of elements, held column by column."""

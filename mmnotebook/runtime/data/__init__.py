@@ -1,1 +1,0 @@
-"""Elements: where they come from, how they are kept and where they are written."""

@@ -1,1 +1,0 @@
-"""Models: what can be registered, where it is kept, how it is fed and weighed."""

@@ -1,6 +1,0 @@
-"""What runs leave behind for the next ones: a folder per user, an entry per node identity.
-
-`shards` is one file, `entries` a folder of them with its manifest, `store` finds entries, takes new
-ones in and pins those in use, `eviction` keeps within the limit, `folder` knows which processes
-live, and `cache` is what users see of it all.
-"""

@@ -1,0 +1,333 @@
+"""One reader per format of files: how many elements, and which, between two rows."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmnotebook.elements import frames
+from mmnotebook.elements.block import BYTES, ROWS
+from mmnotebook.elements.columns import Arrays, Column, Records
+from mmnotebook.sources import cutting, images, packed
+from mmnotebook.sources.csv_rows import wrong_rows
+from mmnotebook.sources.partial import Partial
+from mmnotebook.steps.shapes import Shape
+
+_SHARED = 4  # blocks that one worker reads of a file which several can share
+
+Chunk = tuple[Sequence[int | str], Sequence[Any]]
+"""Some rows' numbers, or their ids where the reader knows them, and their values: a column, a
+`Partial`, or a list in which an error stands for a row that cannot be read."""
+
+
+class FileReader(ABC):
+    """Reads one kind of file.
+
+    Attributes
+    ----------
+    library
+        The distribution that decides what is read of a file, "" for none.
+    options
+        What it can be told, by name, when it is made.
+    """
+
+    library = ""
+    options: tuple[str, ...] = ()
+
+    def told(self, **options: Any) -> FileReader:
+        """The reader with these options."""
+        return type(self)(**options)
+
+    def quick_count(self, path: str) -> int | None:
+        """The number of elements where the file says so at once, else None."""
+        return None
+
+    def count(self, path: str) -> int:
+        """The number of elements, read if need be."""
+        known = self.quick_count(path)
+        return sum(len(rows) for rows, _ in self.chunks(path, 0, None)) if known is None else known
+
+    def cuts(self, path: str) -> Sequence[int]:
+        """The rows before which a file is cut, so that several workers can share it."""
+        return ()
+
+    def fields(self, path: str) -> Shape:
+        """What its elements are where the file says so at once, else None."""
+        return None
+
+    @abstractmethod
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        """The elements from row `start` to before row `stop`, a block's at a time at most."""
+
+
+class NpyReader(FileReader):
+    """An array: an element per row, mapped from the file, never loaded whole."""
+
+    def quick_count(self, path: str) -> int:
+        return len(_npy(path))
+
+    def fields(self, path: str) -> Shape:
+        return {name: {} for name in _npy(path).dtype.names or ()}
+
+    def cuts(self, path: str) -> Sequence[int]:
+        array = _npy(path)
+        step = _SHARED * _rows_within(array)
+        return range(step, len(array), step)
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        array = _npy(path)
+        stop = len(array) if stop is None else stop
+        if stop > len(array):
+            raise ValueError(f"it has {len(array):,} rows; when it was looked at, it had {stop:,}")
+        step = _rows_within(array)
+        for first in range(start, stop, step):
+            rows = range(first, min(first + step, stop))
+            yield rows, Arrays(np.array(array[rows.start : rows.stop], order="C"))
+
+
+def _npy(path: str) -> np.ndarray[Any, Any]:
+    # Opened anew each time: the map of a file that has since become shorter ends the process.
+    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return array if array.ndim else array.reshape(1)
+
+
+def _rows_within(array: np.ndarray[Any, Any]) -> int:
+    return cutting.rows_within(array.nbytes / max(1, len(array)))
+
+
+class ParquetReader(FileReader):
+    """A record per row; whole numbers stay whole numbers where some are missing (None)."""
+
+    library = "pyarrow"
+
+    def quick_count(self, path: str) -> int:
+        return int(_parquet(path).metadata.num_rows)
+
+    def fields(self, path: str) -> Shape:
+        schema = _parquet(path).schema_arrow
+        names = schema.empty_table().to_pandas().columns  # those of an index are none of a record
+        nested = {name for name in names if schema.field(name).type.num_fields}
+        return {str(name): None if name in nested else {} for name in names}
+
+    def cuts(self, path: str) -> Sequence[int]:
+        # Between row groups alone: a part of one is found by decoding all that stands before.
+        found: list[int] = []
+        for first, _, _ in _row_groups(_parquet(path)):
+            if first - (found[-1] if found else 0) >= _SHARED * ROWS:
+                found.append(first)
+        return found
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        file = _parquet(path)
+        stop = file.metadata.num_rows if stop is None else stop
+        dtypes = _of_whole_file(file)
+        for group, (first, count, size) in enumerate(_row_groups(file)):
+            if first >= stop or first + count <= start:
+                continue
+            row = first
+            step = cutting.rows_within(size / max(1, count))
+            for batch in file.iter_batches(step, row_groups=[group]):
+                low, high = max(start, row), min(stop, row + batch.num_rows)
+                if low < high:
+                    # Whatever the batch, a column has one type.
+                    part = batch.slice(low - row, high - low).to_pandas(integer_object_nulls=True)
+                    yield range(low, high), _with_dtypes(frames.records(part), dtypes)
+                row += batch.num_rows
+
+
+def _parquet(path: str) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path)
+
+
+def _of_whole_file(file: Any) -> dict[str, Any]:
+    """The dtypes that pandas gives columns of the file, where those of a part may be others."""
+    import pyarrow as pa
+
+    nulls = _null_counts(file)
+    found = {}
+    for field in file.schema_arrow:
+        if pa.types.is_dictionary(field.type):
+            found[field.name] = file.read([field.name]).to_pandas().dtypes.get(field.name)
+        elif pa.types.is_integer(field.type) or pa.types.is_boolean(field.type):
+            count = nulls.get(field.name)
+            if count is None:
+                count = file.read([field.name]).column(0).null_count
+            if count:
+                found[field.name] = np.dtype(float if pa.types.is_integer(field.type) else object)
+    return found
+
+
+def _null_counts(file: Any) -> dict[str, int | None]:
+    """By column, how many cells are null; None where the file does not say."""
+    found: dict[str, int | None] = {}
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            said, before = column.statistics, found.get(column.path_in_schema, 0)
+            known = said is not None and said.has_null_count and before is not None
+            found[column.path_in_schema] = before + said.null_count if known else None
+    return found
+
+
+def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
+    """Records with these dtypes for those of numpy, and for categories."""
+    if not isinstance(records, Records):
+        return records
+    kept = dict(records.dtypes)
+    for name, dtype in dtypes.items():
+        own = kept.get(name)
+        if isinstance(own, np.dtype) or (hasattr(own, "categories") and dtype is not None):
+            kept[name] = dtype
+    return Records(records.columns, kept)
+
+
+def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
+    """Of each row group the first row, the number of rows and the bytes."""
+    first = 0
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        yield first, group.num_rows, group.total_byte_size
+        first += group.num_rows
+
+
+class CsvReader(FileReader):
+    """A record per row, the types inferred from the whole file; a row of the wrong length fails."""
+
+    library = "pandas"
+
+    def fields(self, path: str) -> Shape:
+        import pandas as pd
+
+        return {str(name): {} for name in pd.read_csv(path, nrows=0).columns}
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        import pandas as pd
+
+        wrong = wrong_rows(path)
+        skipped = [line for line, _ in wrong.values()]
+        with packed.opened(path) as file:
+            frame = pd.read_csv(file, skiprows=skipped, low_memory=False)
+        _keep_whole(frame, path, skipped)
+        count = len(frame) + len(wrong)
+        stop = count if stop is None else min(stop, count)
+        sample = frames.sizes(frame, range(0, len(frame), max(1, len(frame) // 64)))
+        step = cutting.rows_within(sum(sample) / max(1, len(sample)))
+        before = sum(row < start for row in wrong)
+        for first in range(start, stop, step):
+            rows = range(first, min(first + step, stop))
+            inside = [row for row in rows if row in wrong] if wrong else []
+            part = frame.iloc[first - before : rows.stop - before - len(inside)]
+            before += len(inside)
+            column = frames.records(part)
+            errors = {row - first: wrong[row][1] for row in inside}
+            yield rows, Partial(column, errors) if errors else column
+
+
+def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
+    """Read a column again of which pandas rounds whole numbers, as a cell is missing."""
+    import pandas as pd
+
+    for place, name in enumerate(frame.columns):
+        if frame[name].dtype != np.float64:
+            continue
+        most = frame[name].abs().max()
+        if not 2**53 <= most < 2**63:
+            continue
+        # What has fractions after all is refused by the dtype, and stays.
+        with packed.opened(path) as file, suppress(ValueError, TypeError):
+            again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype="Int64")
+            if len(again) == len(frame):
+                frame[name] = again.iloc[:, 0]
+
+
+class JsonlReader(FileReader):
+    """The value of each line; a line that is no JSON fails."""
+
+    def count(self, path: str) -> int:
+        with packed.opened(path) as file:
+            return sum(1 for line in file if line.strip())
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
+        with packed.opened(path) as file:
+            row, values, size = start, [], 0
+            for line in _between((line for line in file if line.strip()), start, stop):
+                values.append(_json(line))
+                size += len(line)
+                if len(values) >= ROWS or size >= BYTES:
+                    yield range(row, row + len(values)), values
+                    row, values, size = row + len(values), [], 0
+            if values:
+                yield range(row, row + len(values)), values
+
+
+def _between(lines: Iterable[bytes], start: int, stop: int | None) -> Iterator[bytes]:
+    for row, line in enumerate(lines):
+        if stop is not None and row >= stop:
+            return
+        if row >= start:
+            yield line
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return error
+
+
+class ImageReader(FileReader):
+    """One record: image (as `images.pixels` has it), path, label.
+
+    The label is the name of the folder that the image lies in.
+    """
+
+    library = "pillow"
+    options = ("mode", "rotate")
+
+    def __init__(self, mode: str = "keep", rotate: bool = True) -> None:
+        self.mode, self.rotate = mode, rotate
+
+    def quick_count(self, path: str) -> int:
+        return 1
+
+    def fields(self, path: str) -> Shape:
+        return {"image": {}, "path": {}, "label": {}}
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        if start > 0 or stop == 0:
+            return
+        try:
+            image = images.pixels(path, self.mode, self.rotate)
+            value: Any = {"image": image, "path": path, "label": label_of(path)}
+        except Exception as error:  # noqa: BLE001 - a broken image costs itself
+            value = error
+        yield [path], [value]
+
+
+def label_of(path: str) -> str:
+    """The name of the folder that a file lies in."""
+    return Path(path).absolute().parent.name
+
+
+class UnknownReader(FileReader):
+    """A file of no known format among others: it costs itself."""
+
+    def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
+        raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")
+
+
+READERS: dict[str, FileReader] = {
+    "npy": NpyReader(),
+    "parquet": ParquetReader(),
+    "csv": CsvReader(),
+    "jsonl": JsonlReader(),
+    "image": ImageReader(),
+    "unknown": UnknownReader(),
+}

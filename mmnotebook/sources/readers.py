@@ -1,0 +1,110 @@
+"""Which reader a file has, and reading files a block at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmnotebook.elements.block import BYTES, ROWS
+from mmnotebook.elements.columns import Column, size_of
+from mmnotebook.errors import RunError, one_line
+from mmnotebook.sources import packed
+from mmnotebook.sources.formats import READERS, Chunk
+from mmnotebook.sources.partial import Partial, joined
+
+if TYPE_CHECKING:
+    from mmnotebook.sources.sources import Slice
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+_KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".npy": "npy"}
+_PACKED = ("csv", "jsonl")
+"""The kinds of files that may be compressed."""
+ENDINGS = (*_KINDS, *IMAGES)
+
+
+def kind_of(path: str) -> str | None:
+    """The name of the reader for a file, None when there is none."""
+    suffix = Path(path).suffix.lower()
+    if suffix in packed.ENDINGS:
+        kind = _KINDS.get(packed.inner(path))
+        return kind if kind in _PACKED else None
+    return "image" if suffix in IMAGES else _KINDS.get(suffix)
+
+
+def allowed() -> str:
+    """Which files can be read, by their endings."""
+    endings, packing = ", ".join(ENDINGS), ", ".join(packed.ENDINGS)
+    return f"allowed endings: {endings}; .csv and .jsonl also with one of {packing}"
+
+
+def images_below(folder: str) -> list[str]:
+    """All image files below a folder, in order."""
+    found = (str(Path(top, name)) for top, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if kind_of(path) == "image")
+
+
+def unreadable(path: str, error: Exception) -> RunError:
+    """The error for a file of which nothing can be read."""
+    return RunError(
+        f"cannot read {path!r}: {one_line(error)}",
+        remedy="see that it is whole, and what its ending says it is",
+    )
+
+
+def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
+    """The elements of slices that belong together (`sources.Plan.parts`), a block's at a time.
+
+    Small files are put together: their rows are then ids, and the slice is the first of them. The
+    values are a `Column`, or a `Partial` where there is an error among them. A file that is one of
+    many and cannot be read is such an error, whose id is its path.
+
+    Raises
+    ------
+    RunError
+        When a file cannot be read.
+    """
+    waiting: list[tuple[Slice, Chunk]] = []
+    rows = size = 0
+    for where in part:
+        for chunk in _chunks(where):
+            more = _bytes(chunk[1])
+            if waiting and (rows + len(chunk[0]) > ROWS or size + more > BYTES):
+                yield _together(waiting)
+                waiting, rows, size = [], 0, 0
+            waiting.append((where, chunk))
+            rows, size = rows + len(chunk[0]), size + more
+            if 2 * rows >= ROWS or 2 * size >= BYTES:
+                yield _together(waiting)
+                waiting, rows, size = [], 0, 0
+    if waiting:
+        yield _together(waiting)
+
+
+def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
+    """The ids of rows: theirs where the reader knows it, else the file and the row's number."""
+    return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
+
+
+def _chunks(where: Slice) -> Iterator[Chunk]:
+    try:
+        reader = READERS[where.reader].told(**dict(where.options))
+        yield from reader.chunks(where.path, where.start, where.stop)
+    except Exception as error:
+        if not where.one_of_many:
+            raise unreadable(where.path, error) from error
+        # What of the file could be read before stays.
+        yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
+
+
+def _bytes(values: Sequence[Any]) -> int:
+    known = isinstance(values, (Column, Partial))
+    return values.nbytes if known else sum(map(size_of, values))  # type: ignore[attr-defined]
+
+
+def _together(chunks: list[tuple[Slice, Chunk]]) -> tuple[Slice, Chunk]:
+    first, (rows, _) = chunks[0]
+    if len(chunks) > 1:
+        rows = [name for where, (numbers, _) in chunks for name in ids_of(where, numbers)]
+    return first, (rows, joined([values for _, (_, values) in chunks]))

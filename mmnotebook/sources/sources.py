@@ -1,0 +1,212 @@
+"""Files as sources: a plan of which rows of which files, small enough to travel in a pipeline."""
+
+from __future__ import annotations
+
+import glob
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from mmnotebook.elements.block import BYTES
+from mmnotebook.errors import RunError, nearest
+from mmnotebook.sources import readers
+from mmnotebook.sources.formats import READERS
+
+_TOGETHER = 64  # small files that one worker reads
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows `start` to `stop` of one file; `stop` None is its end.
+
+    Attributes
+    ----------
+    reader
+        The name of its reader in `formats.READERS`.
+    prefix
+        What comes before `row` in an element's id: "path#" for the user's files.
+    id
+        The column that holds the ids, None for the row's number or the reader's own.
+    options
+        What the reader is told beside, as (name, value).
+    one_of_many
+        Is it a file of a glob or a folder, which costs itself alone when it cannot be read?
+    """
+
+    reader: str
+    path: str
+    start: int = 0
+    stop: int | None = None
+    prefix: str = ""
+    id: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+    one_of_many: bool = False
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """All slices of a source.
+
+    Attributes
+    ----------
+    count
+        The number of its elements, None where that takes reading the files.
+    """
+
+    slices: tuple[Slice, ...]
+    count: int | None
+
+    def first(self, limit: int) -> SourcePlan:
+        """The first `limit` elements of the plan."""
+        kept: list[Slice] = []
+        left = limit
+        for part in self.slices:
+            if left <= 0:
+                break
+            end = _rows(part) if part.stop is None else part.stop
+            take = min(left, end - part.start)
+            kept.append(replace(part, stop=part.start + take))
+            left -= take
+        return SourcePlan(tuple(kept), limit - left)
+
+    def parts(self) -> tuple[tuple[Slice, ...], ...]:
+        """What one worker reads at a time: some small files, or some blocks of a big one.
+
+        Raises
+        ------
+        RunError
+            When a file cannot be read.
+        """
+        return tuple(_grouped(self.slices))
+
+
+def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
+    group: list[Slice] = []
+    size = 0
+    for part in slices:
+        pieces = _pieces(part)
+        more = _file_bytes(part)
+        if group and (len(pieces) > 1 or len(group) == _TOGETHER or size + more > BYTES):
+            yield tuple(group)
+            group, size = [], 0
+        if len(pieces) > 1:
+            yield from ((piece,) for piece in pieces)
+        else:
+            group.append(part)
+            size += more
+            half = 2 * len(group) >= _TOGETHER or 2 * size >= BYTES
+            if half and _ends_group(part.path):
+                yield tuple(group)
+                group, size = [], 0
+    if group:
+        yield tuple(group)
+
+
+def _ends_group(path: str) -> bool:
+    """Does a group that is half full end with this file?
+
+    Its name says so: where there is one file more or less, the groups after the next are the same.
+    """
+    return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % 8 == 0
+
+
+def _pieces(part: Slice) -> list[Slice]:
+    try:
+        cuts = READERS[part.reader].cuts(part.path)
+    except Exception as error:
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        cuts = ()
+    inside = [row for row in cuts if row > part.start and (part.stop is None or row < part.stop)]
+    ends = pairwise([part.start, *inside, part.stop])
+    return [replace(part, start=start or 0, stop=stop) for start, stop in ends]
+
+
+def _file_bytes(part: Slice) -> int:
+    try:
+        return Path(part.path).stat().st_size
+    except OSError as error:
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return 0
+
+
+def _quick_count(part: Slice) -> int | None:
+    """The number of elements that a file says it has; None where it does not."""
+    try:
+        return READERS[part.reader].quick_count(part.path)
+    except Exception as error:
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return None
+
+
+def _rows(part: Slice) -> int:
+    """The number of elements of a file; what of it cannot be read is one more."""
+    try:
+        return READERS[part.reader].count(part.path)
+    except Exception as error:
+        if not part.one_of_many:
+            raise readers.unreadable(part.path, error) from error
+        return sum(len(rows) for _, (rows, _) in readers.read_part([part]))
+
+
+def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
+    """The plan for files of the user's: a path, a glob, or a folder of images.
+
+    Parameters
+    ----------
+    **options
+        What the readers of all the files are told, other than their defaults.
+    """
+    path = str(Path(path).expanduser())
+    files = matched(path)
+    if not files:
+        raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
+    many = not Path(path).is_file()
+    some = any(readers.kind_of(file) for file in files)
+    slices = tuple(
+        _file_slice(file, id_column, options, many)
+        if readers.kind_of(file) or not some
+        else Slice("unknown", file, one_of_many=True)
+        for file in files
+    )
+    counts = [_quick_count(part) for part in slices]
+    known = [count for count in counts if count is not None]
+    return SourcePlan(slices, sum(known) if len(known) == len(counts) else None)
+
+
+def matched(path: str) -> list[str]:
+    """The files that a path leads to: itself, those that a glob matches, a folder's images."""
+    if Path(path).is_dir():
+        return readers.images_below(path)
+    # Path.glob takes no pattern that begins with a folder of its own.
+    files = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
+    return [file for file in files if Path(file).is_file()]
+
+
+def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], many: bool) -> Slice:
+    kind = readers.kind_of(file)
+    if kind is None:
+        close = nearest(Path(file).suffix, readers.ENDINGS)
+        hint = f"; did you mean {close}?" if close else ""
+        raise RunError(f"cannot read {file!r}; {readers.allowed()}{hint}")
+    if id_column is not None and kind in ("npy", "image"):
+        raise RunError(f"{file!r} has no columns, so no id={id_column!r}", remedy="leave id= out")
+    unknown = [name for name in options if name not in READERS[kind].options]
+    if unknown:
+        name = unknown[0]
+        raise RunError(
+            f"{file!r} is no image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
+        )
+    return Slice(
+        kind,
+        file,
+        prefix=f"{file}#",
+        id=id_column,
+        options=tuple(options.items()),
+        one_of_many=many,
+    )

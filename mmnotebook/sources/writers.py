@@ -1,0 +1,171 @@
+"""Elements as one file, a row each: parquet, csv or jsonl by its ending."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mmnotebook import storage
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import RunError, nearest, one_line
+from mmnotebook.sources.cells import in_json
+from mmnotebook.sources.overlap import ignores_case
+from mmnotebook.sources.written import CellTable
+
+ENDINGS = (".parquet", ".csv", ".jsonl")
+
+
+def check_paths(paths: Mapping[str, str]) -> None:
+    """Refuse paths, by node, that cannot be written, before anything has run."""
+    taken: dict[object, str] = {}
+    for node, path in paths.items():
+        _check_path(node, path)
+        other = taken.setdefault(_file(path), node)
+        if other != node:
+            raise RunError(
+                f"{other!r} and {node!r} both write {path!r}", remedy="give each a file of its own"
+            )
+
+
+def target(path: str) -> Path:
+    """The file that a path leads to, through all links; it need not be there."""
+    return Path(path).expanduser().resolve()
+
+
+def _file(path: str) -> object:
+    """The same for all paths that lead to one file, whether it is there yet or not."""
+    where = target(path)
+    if where.exists():
+        return where.stat().st_dev, where.stat().st_ino
+    return where.parent, where.name.casefold() if ignores_case(where.parent) else where.name
+
+
+def _check_path(node: str, path: str) -> None:
+    try:
+        where = target(path)
+        mode = _mode(where)
+        can_write = where.parent.is_dir() and os.access(where.parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError, RuntimeError) as error:  # no path, or none that leads anywhere
+        raise _unwritable(node, path, one_line(error)) from error
+    ending = Path(path).suffix
+    if ending.lower() not in ENDINGS:
+        close = nearest(ending, ENDINGS)
+        raise RunError(
+            f"{node!r} cannot write {path!r}; allowed endings: {', '.join(ENDINGS)}"
+            + (f"; did you mean {close}?" if close else ""),
+            node=node,
+        )
+    if mode is not None and not stat.S_ISREG(mode):
+        raise _unwritable(node, path, _no_file(mode), "give the path of a file, or of none yet")
+    if not can_write:
+        raise _unwritable(node, path, f"no writable folder {str(where.parent)!r}")
+    if mode is not None and not os.access(where, os.W_OK):
+        raise _unwritable(node, path, "it is write-protected", f"chmod u+w {path}, or another path")
+
+
+def _mode(where: Path) -> int | None:
+    """What kind of file is there, with its permissions; None where there is none."""
+    try:
+        return where.lstat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _no_file(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "it is a folder"
+    if stat.S_ISLNK(mode):
+        return "its links lead nowhere but to each other"
+    return "it is a pipe, a device or a socket, not a file"
+
+
+def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> RunError:
+    return RunError(
+        f"{node!r} cannot write {path!r}: {why}",
+        remedy=remedy or f"make the folder first; the current one is {Path.cwd()}",
+        node=node,
+    )
+
+
+def write(path: str, blocks: Sequence[Block]) -> None:
+    """Write all elements, through a file beside it that takes its place when it is whole.
+
+    A new file is its user's alone (0600), as everything that mmnotebook writes; one that is there
+    keeps its permissions, and a link to it stays a link.
+
+    Raises
+    ------
+    RunError
+        When a value cannot be written, with its field and element.
+    """
+    where = target(path)
+    table = CellTable.of(blocks)
+    draft = where.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with storage.create_private(draft) as file:
+            _WRITERS[Path(path).suffix.lower()](table, file)
+            mode = _mode(where)
+            if mode is not None:
+                if not stat.S_ISREG(mode):
+                    raise OSError(errno.EINVAL, _no_file(mode))
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        draft.replace(where)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _jsonl(table: CellTable, file: BinaryIO) -> None:
+    file.writelines(f"{line}\n".encode() for line in table.each(in_json))
+
+
+def _csv(table: CellTable, file: BinaryIO) -> None:
+    frame = table.as_text().frame()
+    # Where a text has a "\r", pandas would let the line end there.
+    quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
+    frame.to_csv(file, index=False, quoting=quoting)
+
+
+def _has_return(frame: Any) -> bool:
+    texts = (cells for _, cells in frame.items() if cells.dtype.kind == "O")
+    return any("\r" in text for cells in (frame.columns, *texts) for text in _texts(cells))
+
+
+def _texts(cells: Iterable[Any]) -> Iterable[str]:
+    return (text for text in cells if isinstance(text, str))
+
+
+def _parquet(table: CellTable, file: BinaryIO) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table.arrow(), file)
+
+
+_WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+
+
+def told(error: Exception) -> tuple[str, str | None]:
+    """What writing has raised, in one line, and what can be done about it."""
+    if isinstance(error, RunError):
+        return error.message, error.remedy
+    return one_line(error), _remedy(error)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return (
+            "a text holds half of a character (a lone surrogate): put a function before write "
+            'that returns text.encode("utf-8", "replace").decode() in its place'
+        )
+    if not isinstance(error, OSError):
+        return "give all elements the same plain fields; .jsonl takes the most kinds of values"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free some space there, or write to another disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "write into a folder in which you may make files"
+    return "see whether the folder is still there and takes files, or write to another"

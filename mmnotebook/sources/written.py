@@ -1,0 +1,217 @@
+"""Elements as the rows of one table: their names, their cells, and columns that keep them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pandas.api.types import is_object_dtype
+
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.columns import Column, Records, Selected
+from mmnotebook.elements.packing import shared_dtypes
+from mmnotebook.errors import RunError, shown
+from mmnotebook.results.frames import free_names
+from mmnotebook.results.values import column, is_prediction
+from mmnotebook.sources import cells
+from mmnotebook.sources.cells import AS_THEY_ARE, Refused, cell, in_json
+
+_NESTED = (list, dict, bytes)
+
+
+@dataclass
+class CellTable:
+    """Rows of plain cells.
+
+    Attributes
+    ----------
+    rows
+        Of each element its id, its key if it has one, then its record's fields, or its prediction
+        and model, or its value.
+    dtypes
+        By name, the pandas dtype that a field has in the DataFrame that it comes from.
+    """
+
+    rows: list[dict[str, Any]]
+    dtypes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> CellTable:
+        """The elements of some blocks, in their order.
+
+        A field named as one of the file's own columns is written as `<name>_field`.
+
+        Raises
+        ------
+        RunError
+            When two fields would have one name, or a cell is nothing that a file can hold.
+        """
+        rows: list[dict[str, Any]] = []
+        fields: list[Mapping[Any, Any]] = []
+        for key, value in (element for block in blocks for element in block.loose()):
+            own, more = _parts(key, value)
+            rows.append(own)
+            fields.append(more)
+        names = _names(fields, {name for row in rows for name in row})
+        for row, more in zip(rows, fields, strict=True):
+            row.update((names[name], part) for name, part in more.items())
+        found = _dtypes([block.values for block in blocks if len(block)])
+        table = cls(rows, {names[name]: dtype for name, dtype in found.items()})
+        return table.having(cell, AS_THEY_ARE)
+
+    def having(self, made: Callable[[Any], Any], without: set[type]) -> CellTable:
+        """The same with other cells for all that are of none of these types."""
+        for row in self.rows:
+            for name, value in row.items():
+                if type(value) not in without:
+                    row[name] = _tried(made, value, row, name)
+        return self
+
+    def as_text(self) -> CellTable:
+        """The same with JSON in the place of lists and records."""
+
+        def text(value: Any) -> Any:
+            return in_json(value) if isinstance(value, _NESTED) else value
+
+        return self.having(text, AS_THEY_ARE)
+
+    def each(self, made: Callable[[Any], Any]) -> Iterator[Any]:
+        """Something made of each row."""
+        for row in self.rows:
+            try:
+                yield made(row)
+            except Refused:
+                for name, value in row.items():
+                    _tried(made, value, row, name)
+                raise
+
+    def arrow(self) -> pa.Table:
+        """The same as pyarrow has it."""
+        frame = self.frame(self.dtypes)
+        made = pa.Table.from_pandas(frame, preserve_index=False)
+        for name in frame:
+            if frame[name].dtype == object and _has_dates(made.schema.field(name).type):
+                _check_dates(name, frame[name], made[name].to_pylist())
+        return made
+
+    def frame(self, dtypes: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The rows as a frame, whose cells are equal to theirs and None where a row has none.
+
+        Parameters
+        ----------
+        dtypes
+            By name, the dtype that is taken where it can hold all cells.
+        """
+        names = dict.fromkeys(name for row in self.rows for name in row) or ["id"]
+        return pd.DataFrame(
+            {
+                name: _series(name, [row.get(name) for row in self.rows], (dtypes or {}).get(name))
+                for name in names
+            }
+        )
+
+
+def _parts(key: Any, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
+    """What an element has of the file's own columns, and its record's fields."""
+    row: dict[str, Any] = {"id": key.id}
+    if key.key is not None:
+        row["key"] = key.key
+    if is_prediction(value):
+        return {**row, "prediction": value.inference, "model": value.model_id}, {}
+    return (row, value) if isinstance(value, Mapping) else ({**row, "value": value}, {})
+
+
+def _names(fields: Sequence[Mapping[Any, Any]], own: set[str]) -> dict[Any, str]:
+    """What each field is called in the file."""
+    given = list(dict.fromkeys(name for more in fields for name in more))
+    texts = list(map(str, given))
+    if len(set(texts)) < len(texts):
+        raise RunError(f"two fields read alike: {cells.same_text(given)}", remedy="rename one")
+    return dict(zip(given, free_names(texts, own), strict=True))
+
+
+def _dtypes(columns: Sequence[Column]) -> Mapping[str, Any]:
+    records = [one.records if isinstance(one, Selected) else one for one in columns]
+    known = [one.dtypes for one in records if isinstance(one, Records)]
+    return shared_dtypes(known) if known and len(known) == len(records) else {}
+
+
+def _tried(made: Callable[[Any], Any], value: Any, row: Mapping[str, Any], name: str) -> Any:
+    try:
+        return made(value)
+    except Refused as refused:
+        where = f"field {name!r} of element {row['id']!r}"
+        raise RunError(f"{where} {refused.what}", remedy=refused.remedy) from refused
+
+
+def _series(name: str, values: list[Any], dtype: Any) -> pd.Series:
+    kinds = {*map(type, values)} - {type(None)}
+    if kinds == {int, float}:
+        return _floats(name, values)
+    own = [dtype] if dtype is not None and not is_object_dtype(dtype) else []
+    if kinds and all(issubclass(kind, cells.SCALARS) for kind in kinds):
+        own.append(None)
+    if kinds == {int}:  # beyond int64 there are as many again
+        own += [] if column(values).dtype != object else ["UInt64" if None in values else "uint64"]
+    for one in own:
+        try:
+            made = pd.Series(values, dtype=one)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if _is_equal(made, values):
+            return made
+    return column(values)
+
+
+def _has_dates(kind: pa.DataType) -> bool:
+    inside = [kind.field(place).type for place in range(kind.num_fields)]
+    return pa.types.is_temporal(kind) or any(map(_has_dates, inside))
+
+
+def _check_dates(name: str, values: Sequence[Any], found: Sequence[Any]) -> None:
+    """Refuse what pyarrow cuts: to the microsecond, a day, or the first one's time zone."""
+    for one, other in zip(values, found, strict=True):
+        if not _is_kept(one, other):
+            raise RunError(
+                f"field {name!r}: parquet would hold {shown(other)} for {shown(one)}",
+                remedy="write a .jsonl, which holds each as it reads, or put a function before "
+                "write that makes all dates of one kind",
+            )
+
+
+def _is_kept(value: Any, found: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_kept(part, found.get(name)) for name, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_kept, value, found))
+    return bool(value == found or found is None or value != value)
+
+
+def _is_equal(made: pd.Series, values: Sequence[Any]) -> bool:
+    """Has a column all values, missing where they are?"""
+    return all(
+        one == other or (pd.isna(one) and (other is None or other != other))
+        for one, other in zip(made.astype(object), values, strict=True)
+    )
+
+
+def _floats(name: str, values: Sequence[Any]) -> pd.Series:
+    for one in values:
+        if type(one) is int and not _is_float(one):
+            raise RunError(
+                f"field {name!r} holds whole numbers and fractions together, and no float64 is "
+                f"{one}",
+                remedy="write a .jsonl, which holds each number as it is, or put a function before "
+                "write that makes them all whole numbers, or texts",
+            )
+    return pd.Series(values, dtype="float64")
+
+
+def _is_float(number: int) -> bool:
+    try:
+        return int(float(number)) == number
+    except OverflowError:
+        return False

@@ -1,0 +1,139 @@
+"""The settings that Python and its libraries keep by thread, for other threads to work under.
+
+A new thread has none of them: no context variables, and of what libraries keep by thread the
+defaults. What is global (pandas' options, matplotlib's rcParams, torch's default dtype, the
+locale) needs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Enter = Callable[[], AbstractContextManager[Any]]
+
+_MISSING = object()
+_LOCAL = threading.local()
+
+
+class CallerSettings:
+    """The settings of one thread at one time; `here` takes those of this thread.
+
+    Works in it see later changes of global settings alone, and change nothing outside of it.
+    """
+
+    def __init__(self) -> None:
+        self._enter: list[Enter] = [_decimal(), _torch(), _sklearn()]
+        # The last of all: asking a library may set a variable of its own.
+        self._context = contextvars.copy_context()
+
+    def run(self, work: Callable[..., T], *args: Any) -> T:
+        """What `work` returns, under these settings; what it changes in them ends with it."""
+        return self._context.copy().run(self._call, work, args)
+
+    def _call(self, work: Callable[..., T], args: tuple[Any, ...]) -> T:
+        with self._by_thread():
+            return work(*args)
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Work under these settings, unless this thread does already."""
+        if getattr(_LOCAL, "under", None) is self:
+            yield
+            return
+        with ExitStack() as stack:
+            for variable, value in self._context.items():
+                if variable.get(_MISSING) is not value:
+                    stack.callback(variable.reset, variable.set(value))
+            stack.enter_context(self._by_thread())
+            yield
+
+    @contextlib.contextmanager
+    def _by_thread(self) -> Iterator[None]:
+        before, _LOCAL.under = getattr(_LOCAL, "under", None), self
+        try:
+            with ExitStack() as stack:
+                for enter in self._enter:
+                    stack.enter_context(enter())
+                yield
+        finally:
+            _LOCAL.under = before
+
+
+def here() -> CallerSettings:
+    """The settings of this thread, as they are now."""
+    return CallerSettings()
+
+
+def _nothing() -> AbstractContextManager[Any]:
+    return contextlib.nullcontext()
+
+
+def _decimal() -> Enter:
+    """The decimal context: a context variable whose value can be changed in place."""
+    decimal = sys.modules.get("decimal")
+    if decimal is None:
+        return _nothing
+    now = decimal.getcontext().copy()
+    return lambda: decimal.localcontext(now)  # a copy of it
+
+
+def _sklearn() -> Enter:
+    sklearn = sys.modules.get("sklearn")
+    if not hasattr(sklearn, "config_context"):
+        return _nothing
+    return functools.partial(sklearn.config_context, **sklearn.get_config())  # type: ignore[union-attr]
+
+
+def _torch() -> Enter:
+    torch = sys.modules.get("torch")
+    if not hasattr(torch, "get_default_device"):
+        return _nothing
+    return functools.partial(_under_torch, torch, _of_torch(torch))
+
+
+def _of_torch(torch: Any) -> tuple[Any, ...]:
+    """Inference and grad mode, default device, and by device type its autocasting."""
+    casting = tuple(
+        (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+        for kind in _kinds(torch)
+    )
+    return (
+        torch.is_inference_mode_enabled(),
+        torch.is_grad_enabled(),
+        torch.get_default_device(),
+        torch.is_autocast_cache_enabled(),
+        casting,
+    )
+
+
+def _kinds(torch: Any) -> list[str]:
+    """The types of the devices of this machine."""
+    found = torch.accelerator.current_accelerator() if hasattr(torch, "accelerator") else None
+    return ["cpu"] if found is None else ["cpu", found.type]
+
+
+@contextlib.contextmanager
+def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
+    """Only what differs is entered: a device or an autocast that is entered costs every call."""
+    inference, grad, device, cached, casting = wanted
+    has = _of_torch(torch)
+    with ExitStack() as stack:
+        if inference != has[0]:
+            stack.enter_context(torch.inference_mode(inference))
+        # After the inference mode, which sets it too.
+        if grad != torch.is_grad_enabled():
+            stack.enter_context(torch.set_grad_enabled(grad))
+        if device != has[2]:
+            stack.enter_context(torch.device(device))
+        for kind, dtype, enabled in casting if (cached, casting) != has[3:] else ():
+            cast = torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cached)
+            stack.enter_context(cast)
+        yield

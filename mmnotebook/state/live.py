@@ -1,0 +1,273 @@
+"""The channel between a run and its steps when both are in this process: counts out, stop in.
+
+Steps are pickled on their way to a worker; what they carry is the run's id. In this process the id
+finds the run here. In another it finds nothing: counts then come back with Beam's metrics alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmnotebook.errors import MMError
+from mmnotebook.observing import Record
+from mmnotebook.results.causes import Causes
+from mmnotebook.results.records import Warned
+from mmnotebook.state.caller import CallerSettings
+
+KEPT = 10_000
+"""The failures of a node that are kept while it is not known whether they end the run."""
+DISTINCT = 1000
+"""The most distinct warnings of a run that are told apart."""
+_WARNING = 2000
+"""The most characters of a warning's text that are kept."""
+
+
+_FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
+_Warning = tuple[str, str | None, type[Warning], str, str | None, str, int]
+"""What makes a warning distinct: node, model, class, text, module, file and line."""
+
+
+class Stopped(Exception):
+    """Raised inside a step to end the run; never shown to a user."""
+
+
+@dataclass
+class StepFlow:
+    """What a step of a node has taken and given so far: elements, those that failed included."""
+
+    taken: int = 0
+    given: int = 0
+
+
+@dataclass
+class ModelCost:
+    """What the models of a node have cost so far, in seconds.
+
+    Attributes
+    ----------
+    working
+        Their calls for predictions.
+    probing
+        Calls that compare them with themselves.
+    """
+
+    working: float = 0.0
+    probing: float = 0.0
+
+
+@dataclass
+class Tally:
+    """What one node has seen so far in this process.
+
+    Attributes
+    ----------
+    parts
+        Of what it reads, the parts that were read to their end.
+    arms
+        Elements by the arm that they took.
+    flows
+        Of each of its steps, in the order in which elements come through them.
+    stored
+        Elements that are on disk, those that failed included.
+    """
+
+    elements_in: int = 0
+    elements_out: int = 0
+    failed: int = 0
+    parts: int = 0
+    arms: Counter[str] = field(default_factory=Counter)
+    flows: dict[str, StepFlow] = field(default_factory=lambda: defaultdict(StepFlow))
+    stored: int = 0
+
+
+@dataclass
+class Live:
+    """One run, seen from inside.
+
+    Attributes
+    ----------
+    tallies
+        By node.
+    limits
+        By node, the number of failures that already exceeds the share that may fail.
+    max_failed
+        The share of a node's elements that may fail.
+    failures
+        The first ones of each node.
+    causes
+        Of all failures of each node.
+    broken
+        The node, and the model, that raised what is no failure of an element.
+    costs
+        By node, what its models have cost.
+    counters, values
+        What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
+    writers
+        By node, what puts its blocks into shards.
+    unfinished
+        By node, the blocks that a costly model had made when it was stopped.
+    loans
+        Of the warm models that the run uses; released when it ends.
+    caller
+        The settings under which functions and models are called, None for those of the thread.
+    records
+        By node, what its functions and models really do; of a node that has none, nothing is
+        watched.
+    """
+
+    run_id: str
+    tallies: dict[str, Tally]
+    limits: dict[str, float] = field(default_factory=dict)
+    max_failed: float = 1.0
+    stopped: bool = False
+    cause: MMError | None = None
+    too_many: str | None = None
+    broken: tuple[str, str | None] | None = None
+    closed: bool = False
+    causes: dict[str, Causes] = field(default_factory=lambda: defaultdict(Causes))
+    failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    counters: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    values: dict[str, dict[str, tuple[int, int, int]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    costs: dict[str, ModelCost] = field(default_factory=lambda: defaultdict(ModelCost))
+    writers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    unfinished: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    loans: list[Any] = field(default_factory=list)
+    caller: CallerSettings | None = None
+    records: dict[str, Record] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _warned: Counter[_Warning] = field(default_factory=Counter)
+    # Taken again when the garbage collector makes an object warn while it is held.
+    _warning_lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def stop(self, cause: MMError | None = None) -> None:
+        """Make every step end at its next element; the first cause is kept."""
+        with self._lock:
+            self.cause = self.cause or cause
+            self.stopped = True
+
+    def is_new(self, node: str, element_id: str) -> bool:
+        """Is this the first element of that id that the node has seen?"""
+        ids = self.ids[node]
+        before = len(ids)
+        ids.add(element_id)
+        return len(ids) > before
+
+    def check(self) -> None:
+        """Raise when the run was stopped."""
+        if self.stopped:
+            raise Stopped(self.run_id)
+
+    def broke(self, node: str, model: str | None) -> None:
+        """Note that a node raised what is no failure of an element; the first one is kept."""
+        self.broken = self.broken or (node, model)
+
+    def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
+        """Count a failure and keep a node's first ones; stop when there are certainly too many."""
+        with self._lock:
+            if self.closed:
+                raise Stopped(self.run_id)
+            tally = self.tallies[node]
+            tally.failed += 1
+            self.causes[node].add(*failure[1:4])
+            if tally.failed <= KEPT:
+                self.failures.append(failure)
+            if tally.failed > self.limits.get(node, float("inf")):
+                self.too_many = self.too_many or node
+                self.stopped = True
+
+    def judge(self, nodes: Iterable[str]) -> None:
+        """Raise when of the elements of one of these nodes, which are done, too many failed."""
+        for name in nodes:
+            tally = self.tallies[name]
+            seen = tally.elements_in or tally.elements_out + tally.failed
+            if tally.failed > self.max_failed * seen:
+                with self._lock:
+                    self.too_many = self.too_many or name
+                    self.stopped = True
+        self.check()
+
+    def warn(
+        self,
+        node: str,
+        model: str | None,
+        category: type[Warning],
+        message: str,
+        filename: str = "",
+        lineno: int = 0,
+        module: str | None = None,
+    ) -> None:
+        """Count a warning of a node; equal ones are counted together and said once."""
+        text = message if len(message) <= _WARNING else message[: _WARNING - 1] + "…"
+        key = (node, model, category, text, module, filename, lineno)
+        with self._warning_lock:
+            if key not in self._warned and len(self._warned) >= DISTINCT:
+                key = (node, model, category, _FURTHER, None, "", 0)
+            self._warned[key] += 1
+
+    def warnings(self, node: str | None = None) -> list[tuple[type[Warning], Warned]]:
+        """The distinct warnings of the run, or of one node, in the order of the first of each."""
+        with self._warning_lock:
+            found = list(self._warned.items())
+        return [
+            (kind, Warned(name, model, kind.__name__, text, module, filename, lineno, count))
+            for (name, model, kind, text, module, filename, lineno), count in found
+            if node in (None, name)
+        ]
+
+    def unwritten(self, node: str) -> list[Any]:
+        """The blocks of a node that are in no shard yet."""
+        return [block for writer in self.writers[node] for block in writer.buffer]
+
+    def close(self) -> None:
+        """Count no more failures: what is said of the run and what is shown of it agree."""
+        with self._lock:
+            self.closed = True
+
+    def counted(self, namespace: str, name: str, count: int) -> None:
+        """Note what was added to a counter."""
+        with self._lock:
+            self.counters[namespace][name] += count
+
+    def measured(self, namespace: str, name: str, value: int) -> None:
+        """Note what was added to a distribution."""
+        with self._lock:
+            total, count, most = self.values[namespace].get(name, (0, 0, value))
+            self.values[namespace][name] = (total + value, count + 1, max(most, value))
+
+
+_runs: dict[str, Live] = {}
+
+
+def start(live: Live) -> None:
+    """Open the channel of a run."""
+    _runs[live.run_id] = live
+
+
+def find(run_id: str) -> Live | None:
+    """The run with this id, None when it is not in this process or is over."""
+    return _runs.get(run_id)
+
+
+def stop(run_id: str, cause: MMError) -> MMError:
+    """End the run with this id, if it is in this process; gives back what is to be raised."""
+    if run := find(run_id):
+        run.stop(cause)
+    return cause
+
+
+def end(run_id: str) -> None:
+    """Close the channel of a run."""
+    run = _runs.pop(run_id, None)
+    if run is None:
+        return
+    for loan in run.loans:
+        loan.release()
+    for record in run.records.values():
+        record.close()

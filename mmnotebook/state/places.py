@@ -1,0 +1,80 @@
+"""Which node, and which model in it, the current thread works for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from mmnotebook import observing
+from mmnotebook.state.live import Live, Stopped
+
+
+class Place(NamedTuple):
+    """A node of a run that is in this process, and the model that it calls."""
+
+    run: Live
+    node: str
+    model: str | None
+
+
+_place: ContextVar[Place | None] = ContextVar("mmnotebook_place", default=None)
+
+
+def current() -> Place | None:
+    """The node that this thread works for, None when it works for none."""
+    return _place.get()
+
+
+@contextlib.contextmanager
+def within(
+    run: Live | None, node: str, model: str | None = None, *, loads: bool = False
+) -> Iterator[None]:
+    """Work for a node, or for a model in it, which may be loaded; what it does is observed.
+
+    It is done under the settings of who runs the graph. What is raised is noted as theirs.
+    """
+    if run is None:
+        yield
+        return
+    with contextlib.nullcontext() if run.caller is None else run.caller.entered():
+        yield from _noted(run, node, model, loads)
+
+
+def _noted(run: Live, node: str, model: str | None, loads: bool) -> Iterator[None]:
+    token = _place.set(Place(run, node, model))
+    try:
+        with observing.within(run.records.get(node), loads=loads):
+            yield
+    except Stopped:
+        raise
+    except BaseException:
+        run.broke(node, model)
+        raise
+    finally:
+        _place.reset(token)
+
+
+class Heard:
+    """The warnings of a call that is no prediction."""
+
+    def __init__(self) -> None:
+        self.run = Live("", {})
+
+    def tell(self, run: Live | None, node: str, model: str) -> None:
+        """Count them after all, as those of a model in a node."""
+        if run is not None:
+            for kind, one in self.run.warnings():
+                run.warn(node, model, kind, one.message, one.filename, one.lineno, one.module)
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[Heard]:
+    """Call a model for what is no prediction: its warnings are not counted, nor shown."""
+    heard = Heard()
+    token = _place.set(Place(heard.run, "", None))
+    try:
+        yield heard
+    finally:
+        _place.reset(token)

@@ -1,0 +1,122 @@
+"""Joins that can never succeed: of outputs that no element has together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.kinds import KINDS
+from mmnotebook.steps import phrases
+from mmnotebook.steps.exclusive import Arms, apart, arms_by_node, arms_of, needs_all
+
+Path = tuple[str, ...]
+"""The flat_map steps, the first one first, that made children on the way to an element."""
+Levels = frozenset[Path]
+
+
+@dataclass(frozen=True)
+class Never:
+    """Two inputs of a join that no element has together: why, and what can be written."""
+
+    node: str
+    message: str
+    allowed: str
+
+
+def never(graph: Graph) -> Iterator[Never]:
+    """The joins of a graph that can never succeed; each node at most once.
+
+    Parameters
+    ----------
+    graph
+        One without other problems.
+    """
+    if all(node.gather != "join" for node in graph):
+        return
+    order = graph.order()
+    arms, levels = arms_by_node(order), _levels(order)
+    for node in order:
+        pairs = combinations(node.inputs, 2) if node.gather == "join" else ()
+        found = (_why(graph, node, *pair, arms, levels) for pair in pairs)
+        yield from list(filter(None, found))[:1]
+
+
+def _why(
+    graph: Graph,
+    node: Node,
+    one: Input,
+    other: Input,
+    arms: Mapping[str, Arms],
+    levels: Mapping[str, Levels],
+) -> Never | None:
+    """Why two inputs of a join never meet; None where they can."""
+    ways = arms_of(one, arms), arms_of(other, arms)
+    if needs_all(node) and apart(*ways):
+        return Never(node.name, _apart((one, other), ways), _united(node, one, other))
+    first, second = levels[one.node], levels[other.node]
+    if first & second or not (needs_all(node) or _alike(first, second)):
+        return None
+    whole = _deepest(first, second)
+    names = f"{phrases.reference(one)} and {phrases.reference(other)}"
+    if whole is None:
+        message = f"{names} are children of different flat_map steps: no child is one of both"
+        return Never(node.name, message, _united(node, one, other) + "; or one flat_map for both")
+    made = graph[whole]
+    message = (
+        f"{names} have no element in common: {whole!r} makes children, "
+        "and a child is no longer its parent"
+    )
+    allowed = (
+        f"outputs behind {whole!r} alone; {made['function']} can give each child what it needs of "
+        'its parent: {"part": …, "whole": …}'
+    )
+    return Never(node.name, message, allowed)
+
+
+def _levels(order: Sequence[Node]) -> dict[str, Levels]:
+    """By node, which steps have made children on the way to its elements."""
+    found: dict[str, Levels] = {}
+    for node in order:
+        above = [found[wire.node] for wire in node.inputs]
+        levels = frozenset[Path]().union(*above) if above else frozenset([()])
+        if above and needs_all(node):
+            levels = levels.intersection(*above) or levels
+        if node.kind == "flat_map":
+            levels = frozenset((*path, node.name) for path in levels)
+        found[node.name] = levels
+    return found
+
+
+def _alike(first: Levels, second: Levels) -> bool:
+    """Would children of different steps be taken for the same ones, as their ids are equal?"""
+    return any(len(one) == len(other) for one in first for other in second)
+
+
+def _deepest(first: Levels, second: Levels) -> str | None:
+    """The step that made children of the elements of one; None where each has such a step."""
+    pairs = [sorted((one, other), key=len) for one in first for other in second]
+    below = [short for short, long in pairs if long[: len(short)] == short]
+    if len(below) < len(pairs):
+        return None
+    short, long = max(pairs, key=lambda pair: (len(pair[0]), pair))
+    return long[len(short)]
+
+
+def _apart(wires: tuple[Input, Input], ways: tuple[Arms, Arms]) -> str:
+    names = " and ".join(map(phrases.reference, wires))
+    fork = next(f for f in ways[0] if f in ways[1] and ways[0][f].isdisjoint(ways[1][f]))
+    taken = " and ".join(", ".join(sorted(way[fork])) for way in ways)
+    return f"{names} never have the same element: {fork!r} sends each to one of {taken}"
+
+
+def _united(node: Node, one: Input, other: Input) -> str:
+    """How two inputs are taken each as it comes."""
+    both = f"{{{phrases.reference(one)}, {phrases.reference(other)}}}"
+    if KINDS[node.kind].inputs == "join":
+        return f"{both} | step, without {node.kind}(): there is one output for each element"
+    if len(node.inputs) > 2:
+        return f"{both} | step, and that joined with the others"
+    kept = tuple(pair for pair in node.params if pair[0] != "missing")
+    return f"{both} | {phrases.step(replace(node, params=kept))}"

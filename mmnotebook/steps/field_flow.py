@@ -1,0 +1,243 @@
+"""Which fields flow where, and what is asked for that cannot be there: known before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmnotebook.errors import Problem, nearest
+from mmnotebook.graph import kinds
+from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.inputs import InputNames
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.graph.names import Names
+from mmnotebook.graph.selecting import Drop, Select, kept, names_in
+from mmnotebook.steps import shapes
+from mmnotebook.steps.shapes import Shape, together
+
+_PASSING = ("filter", "split", "switch")
+"""The steps that give what they take."""
+_PREDICTING = ("model", "keyed", "cascade")
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class FieldFlow:
+    """What flows out of a node, or into one.
+
+    Attributes
+    ----------
+    shape
+        Its fields, as far as they are known.
+    named
+        Was each of the fields asked for by its name?
+    row
+        Are they one row of numbers for a model without names?
+    predicted
+        Is it a prediction, which has no fields of its own?
+    """
+
+    shape: Shape = None
+    named: bool = False
+    row: bool = False
+    predicted: bool = False
+
+
+def of_notebook(
+    graph: Graph, names: Names, of_data: Callable[[Any], Shape] = shapes.of_data
+) -> Callable[[Node], Shape]:
+    """What the elements of a graph's sources are, by the data that stands behind their names.
+
+    Parameters
+    ----------
+    of_data
+        Gives the shape of the elements of data, or of files where it is given a path.
+    """
+
+    def shape(node: Node) -> Shape:
+        if node.kind != "source":
+            return of_data(node["path"])
+        name = node["data"]
+        try:
+            return of_data(graph.bindings[name] if name in graph.bindings else names.object(name))
+        except Exception:  # noqa: BLE001 - another's object, which does not let itself be looked at
+            return None
+
+    return shape
+
+
+def problems(
+    graph: Graph, shape_of: Callable[[Node], Shape], models: Mapping[str, Any]
+) -> list[Problem]:
+    """The fields that steps and models ask for and that nothing has.
+
+    Nothing is said where it is not known what fields there are, after a function for instance.
+
+    Parameters
+    ----------
+    graph
+        A graph without faults; it may be incomplete.
+    shape_of
+        What the elements of a source node are.
+    models
+        What is registered, by name.
+    """
+    flows: dict[str, FieldFlow] = {}
+    found: list[Problem] = []
+    for node in graph.order():
+        if kinds.KINDS[node.kind].inputs == "none":
+            # Of data without records, texts to be taken apart say, an element speaks for itself.
+            flows[node.name] = FieldFlow(shape_of(node) or None)
+            found += _wrong_id(node, flows[node.name].shape)
+            continue
+        into = _into(node, flows, found)
+        found += _wrong_key(node, into, graph, flows)
+        for name in node.models:
+            found += _wrong_inputs(node, models.get(name), into)
+        passes = node.kind in _PASSING and node.gather != "join"
+        flows[node.name] = into if passes else FieldFlow(predicted=node.kind in _PREDICTING)
+    return found
+
+
+def _into(node: Node, flows: Mapping[str, FieldFlow], found: list[Problem]) -> FieldFlow:
+    """What flows into a node; what it selects in vain is a problem."""
+    parts = [_selected(node, wire, flows[wire.node], found) for wire in node.inputs]
+    if node.gather == "join":
+        keys = [wire.key for wire in node.inputs]
+        return FieldFlow(dict(zip(keys, (part.shape for part in parts), strict=True)), named=True)
+    if not parts:
+        return FieldFlow()
+    if len(parts) == 1:
+        return parts[0]
+    alike = all(part.row for part in parts)
+    shape = together([part.shape for part in parts])
+    return FieldFlow(shape, alike, alike, all(part.predicted for part in parts))
+
+
+def _selected(node: Node, wire: Input, flow: FieldFlow, found: list[Problem]) -> FieldFlow:
+    select, shape = wire.select, flow.shape
+    if select is None or flow.predicted:
+        return _after(flow, select)
+    wrong = missing(node.name, names_in(select), shape)
+    if isinstance(select, Drop) and shape and not wrong and not kept(select, shape):
+        dropped = f"drop of {listed(select.names)}"
+        wrong = [Problem("no field is left", node.name, found=dropped)]
+    found += wrong
+    return FieldFlow() if wrong else _after(flow, select)
+
+
+def _after(flow: FieldFlow, select: Select) -> FieldFlow:
+    """What is left of a flow when something is selected of it."""
+    if select is None:
+        return flow
+    shape = None if flow.predicted else flow.shape
+    if isinstance(select, str):
+        return FieldFlow(None if shape is None else shape.get(select))
+    if not isinstance(select, Drop):
+        known = shape or {}
+        return FieldFlow({name: known.get(name) for name in select}, named=True, row=True)
+    if shape is None:
+        return FieldFlow(row=True)
+    return FieldFlow({name: shape[name] for name in kept(select, shape)}, row=True)
+
+
+def missing(
+    node: str, names: Iterable[str], shape: Shape, message: str = "the data has no such field"
+) -> list[Problem]:
+    """A problem for each of these fields that values of this shape do not have."""
+    if shape is None:
+        return []
+    if not shape:
+        message, allowed = f"{message}: its elements are no records", None
+    else:
+        allowed = listed(shape)
+    return [
+        Problem(message, node, found=repr(name), allowed=allowed, nearest=nearest(name, shape))
+        for name in names
+        if name not in shape
+    ]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Fields for a message, the first few of many."""
+    names = list(names)
+    return ", ".join(map(repr, names[:_LISTED])) + (", …" if names[_LISTED:] else "")
+
+
+def _wrong_id(node: Node, shape: Shape) -> list[Problem]:
+    return missing(node.name, [node["id"]] if node["id"] else [], shape, "no such column for id=")
+
+
+def _wrong_key(
+    node: Node, into: FieldFlow, graph: Graph, flows: Mapping[str, FieldFlow]
+) -> list[Problem]:
+    """A field to go by that neither what flows has nor the data that it comes from."""
+    if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
+        return []
+    above = graph.upto(node.name)
+    known = [flows[one.name].shape for one in above if kinds.KINDS[one.kind].inputs == "none"]
+    if not into.predicted and not into.row:
+        known.append(into.shape)
+    message = "the data has no field of this name to go by"
+    return missing(node.name, [node["by"]], together(known), message)
+
+
+def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
+    """What a model asks for that it is not given, and what it is given and cannot take."""
+    if not isinstance(spec, ModelSpec) or into.predicted:
+        return
+    if spec.input is not None:
+        about = f"model {spec.name!r} is registered with an input that the data does not have"
+        yield from missing(node.name, names_in(spec.input), into.shape, about)
+        into = _after(into, spec.input)
+    names = spec.fields
+    if names is None or spec.preprocess is not None or into.shape is None:
+        return
+    if not into.shape:
+        if len(names.needed) > 1 and not names.always and spec.collate is None:
+            yield _alone(node, spec, names)
+        return
+    fields = list(into.shape)
+    if into.row and not names.match(fields):
+        return
+    if into.named:
+        yield from _extra(node, spec, names, fields)
+    yield from _lacking(node, spec, names, fields)
+
+
+def _alone(node: Node, spec: ModelSpec, names: InputNames) -> Problem:
+    """Single values for a model that takes several by name."""
+    allowed = f"records with the fields {listed(names.needed)}"
+    message = f"model {spec.name!r} has {len(names.needed)} inputs, and is given one value"
+    return Problem(message, node.name, allowed=allowed)
+
+
+def _extra(
+    node: Node, spec: ModelSpec, names: InputNames, fields: Sequence[str]
+) -> Iterator[Problem]:
+    for name in names.extra(fields):
+        message = f"model {spec.name!r} has no such input"
+        if name in names.truth:
+            message = (
+                f"model {spec.name!r} takes this in training alone, for no prediction, as its name "
+                "and its default say; give an input of predictions another name in the model"
+            )
+        close = nearest(name, names.missing(fields) or names.known)
+        allowed = listed(names.known) or None
+        yield Problem(message, node.name, found=repr(name), allowed=allowed, nearest=close)
+
+
+def _lacking(
+    node: Node, spec: ModelSpec, names: InputNames, fields: Sequence[str]
+) -> Iterator[Problem]:
+    lacking = names.missing(fields)
+    if not lacking:
+        return
+    message = f"no field for the input {lacking[0]!r} of model {spec.name!r}"
+    if lacking[1:]:
+        message = f"no fields for the inputs {listed(lacking)} of model {spec.name!r}"
+    alone = names.known == (lacking[0],) and not names.always
+    allowed = 'one field alone: data["x"], or register(..., input="x")' if alone else None
+    close = nearest(lacking[0], names.extra(fields) or fields)
+    yield Problem(message, node.name, found=listed(fields), allowed=allowed, nearest=close)

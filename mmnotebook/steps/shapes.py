@@ -1,0 +1,89 @@
+"""What fields the elements of data have, as far as that is seen without reading anything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mmnotebook.graph.names import is_a
+
+Shape = Mapping[str, Any] | None
+"""The fields of a value, each with its own shape: {} for what is no record, None where unknown."""
+
+MOST = 100_000
+"""Values that are looked at; of more it is not known what is in them."""
+_FRAME = {("pandas", "DataFrame")}
+_NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
+
+
+class RecordFields(Mapping[str, Any]):
+    """The fields of records; the shape of each is found when it is asked for.
+
+    Parameters
+    ----------
+    names
+        Of the fields.
+    shape
+        The shape of one of them.
+    """
+
+    def __init__(self, names: Iterable[str], shape: Callable[[str], Shape]) -> None:
+        self._names, self._shape = dict.fromkeys(names), shape
+
+    def __getitem__(self, name: str) -> Shape:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._shape(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def of_data(value: Any) -> Shape:
+    """The shape of the elements of a notebook's data: of a frame, a list, an array or a tensor."""
+    if is_a(value, _FRAME):
+        names = [str(column) for column in value.columns]
+        return RecordFields(names, lambda name: _of_cells(value.iloc[:, names.index(name)]))
+    if is_a(value, _NUMBERS):
+        dtype = getattr(value, "dtype", None)
+        if getattr(dtype, "hasobject", False):
+            return None
+        return {name: {} for name in getattr(dtype, "names", None) or ()}
+    return of_values(value) if type(value) is list else None
+
+
+def _of_cells(series: Any) -> Shape:
+    if getattr(series.dtype, "kind", "O") != "O":
+        return {}
+    return of_values(list(series)) if len(series) <= MOST else None
+
+
+def of_values(values: Sequence[Any]) -> Shape:
+    """The shape of some values; None where they are records with different fields."""
+    kinds = set(map(type, values)) if len(values) <= MOST else set()
+    if kinds and not any(issubclass(kind, Mapping) for kind in kinds):
+        return {}
+    if not kinds or not all(issubclass(kind, dict) for kind in kinds):
+        return None
+    if len({frozenset(value) for value in values}) > 1:
+        return None
+    names = {str(name): name for name in values[0]}
+    return RecordFields(names, lambda name: of_values([value[names[name]] for value in values]))
+
+
+def together(shapes: Sequence[Shape]) -> Shape:
+    """The shape of what is one of these."""
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len(known) < len(shapes):
+        return None
+    names = dict.fromkeys(itertools.chain.from_iterable(known))
+    return RecordFields(
+        names, lambda name: together([shape[name] for shape in known if name in shape])
+    )

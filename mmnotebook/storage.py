@@ -1,0 +1,162 @@
+"""Private files: one folder per process, readable by its user alone, removed at its end."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO, BinaryIO, Literal
+
+_PREFIX = "mmnotebook-"
+_LOCK = ".lock"
+_GRACE = 60.0
+"""Seconds after which a folder that has no lock will not get one any more."""
+_session: tuple[int, Path, IO[bytes]] | None = None
+_passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
+
+
+def session_folder() -> Path:
+    """The folder for this process's files, made on first use with permissions 0700.
+
+    It is removed at exit, and made again when a cleaner of temporary files has removed it. Folders
+    that killed processes left behind are removed here: their lock is free, which cannot be said of
+    a living process's.
+    """
+    global _session
+    if _session is None or _session[0] != os.getpid() or not _session[1].is_dir():
+        _sweep(Path(tempfile.gettempdir()))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        # Locked before it has its name, or another process could sweep the folder in between.
+        lock = create_private(folder / f"{_LOCK}.new")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folder / f"{_LOCK}.new").rename(folder / _LOCK)
+        _session = (os.getpid(), folder, lock)
+        atexit.register(_remove, os.getpid(), folder, lock)
+    return _session[1]
+
+
+def new_folder(kind: str) -> Path:
+    """A new, empty, private folder below this process's."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=session_folder()))
+    if (passing := _passing.get()) is not None:
+        passing.append(folder)
+    return folder
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """What `new_folder` makes inside, in this thread, is removed at the end."""
+    folders: list[Path] = []
+    before = _passing.set(folders)
+    try:
+        yield
+    finally:
+        _passing.reset(before)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Open a new file for writing that only its user may read (0600)."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return os.fdopen(handle, "wb")
+
+
+def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
+    """Open a file that is there; for a pipe, at whose other end nobody may be, an OSError."""
+    flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_APPEND
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return os.fdopen(handle, mode)
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def make_private(folder: Path) -> None:
+    """Take from others what a library of another's has written into a folder."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def remove_with(owner: object, folder: Path) -> None:
+    """Remove a folder when nothing holds `owner` any more."""
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True).atexit = False
+
+
+def is_ours(path: Path) -> bool:
+    """Is a file one of this process's own?"""
+    return _session is not None and path.is_relative_to(_session[1].resolve())
+
+
+def fingerprint(path: Path) -> str:
+    """blake2b of the content of a file, or of a folder's files and their names, 32 hex digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    if not path.is_dir():
+        _add(path, digest)
+        return digest.hexdigest()
+    for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        name = file.relative_to(path).as_posix().encode()
+        digest.update(f"{len(name)} {file.stat().st_size} ".encode() + name)
+        _add(file, digest)
+    return digest.hexdigest()
+
+
+def _add(path: Path, digest: hashlib.blake2b) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+
+
+def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
+    # A forked child inherits the exit hook, but the folder is its parent's.
+    if os.getpid() == pid:
+        _empty(folder)
+        lock.close()
+
+
+def _sweep(parent: Path) -> None:
+    # With what `mkdtemp` adds; other folders with such names are the user's own.
+    for folder in parent.glob(f"{_PREFIX}{'?' * 8}"):
+        try:
+            if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+                continue
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _empty(folder)
+        except FileNotFoundError:
+            _remove_unlocked(folder)
+        except OSError:
+            continue
+
+
+def _empty(folder: Path) -> None:
+    """Remove one of our folders, its lock last: a killed process leaves it to the next sweep."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                shutil.rmtree(path, ignore_errors=True)
+                path.unlink(missing_ok=True)
+        (folder / _LOCK).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _remove_unlocked(folder: Path) -> None:
+    """Remove a folder whose process was killed before it had its lock; it holds nothing else."""
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime > _GRACE:
+            (folder / f"{_LOCK}.new").unlink(missing_ok=True)
+            folder.rmdir()

@@ -1,0 +1,251 @@
+"""`mm.cache`: what users see of the store, and the one store that a process has."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmnotebook import sizes
+from mmnotebook.errors import MMError, StorageError, nearest, shown
+from mmnotebook.observing import outcome
+from mmnotebook.results.tables import html_table
+from mmnotebook.store import entries, eviction, folder
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.shards import Damaged
+from mmnotebook.store.store import Aside, Store, opened
+
+_VERIFY = ("sample", "off", "all")
+_COLUMNS = ("node", "kind", "elements", "bytes", "hits", "created", "used")
+_stores: dict[tuple[int, Path], Store] = {}
+_opening = threading.Lock()
+
+
+def open_store() -> Store:
+    """This process's store in the folder that MMNOTEBOOK_CACHE names now, else in the user's.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be used.
+    """
+    key = os.getpid(), folder.chosen()
+    store = _stores.get(key)
+    if store is None or (isinstance(store, Aside) and store.can_write_base):
+        with _opening:
+            if _stores.get(key) is store:
+                _stores[key] = opened(key[1])
+    return _stores[key]
+
+
+class Freed(int):
+    """The bytes that were freed; `kept` are those of entries that are still in use."""
+
+    kept: int
+    hint: str
+
+    def __new__(cls, freed: int, kept: int, hint: str = "") -> Freed:
+        value = super().__new__(cls, freed)
+        value.kept, value.hint = kept, hint
+        return value
+
+    def __repr__(self) -> str:
+        text = f"{sizes.text(int(self))} freed"
+        if self.kept:
+            text += (
+                f"; {sizes.text(self.kept)} stay, since results in this or another kernel use them"
+            )
+        return f"{text}; {self.hint}" if self.hint else text
+
+
+class Cache:
+    """What runs have stored: `mm.cache`.
+
+    Nodes whose content a run has computed before, in this kernel or another, are read from here.
+    The folder is `mmnotebook` among the user's caches, or the one that the environment variable
+    MMNOTEBOOK_CACHE names. Over its limit, what was used longest ago goes first; what a living
+    kernel's results show stays.
+
+    Now and then a few elements of what is read are computed again and compared; see `verify`.
+    """
+
+    def __init__(self) -> None:
+        self._verify = "sample"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return open_store().folder
+
+    @property
+    def bytes(self) -> int:
+        """The size of all that is stored."""
+        return open_store().bytes
+
+    @property
+    def limit(self) -> int:
+        """The most bytes that are stored; to be set in bytes or as text, "20GB"."""
+        return open_store().limit
+
+    @limit.setter
+    def limit(self, limit: int | str) -> None:
+        open_store().limit = sizes.parse("mm.cache.limit", limit)
+
+    @property
+    def hits(self) -> int:
+        """How many nodes this process has found stored."""
+        return open_store().hits
+
+    @property
+    def misses(self) -> int:
+        """How many nodes this process has looked for in vain."""
+        return open_store().misses
+
+    @property
+    def checked(self) -> int:
+        """How often a few elements of what was read were computed again in this process."""
+        return open_store().checked
+
+    @property
+    def differed(self) -> int:
+        """How many of these checks found something else than was stored."""
+        return open_store().differed
+
+    @property
+    def verify(self) -> str:
+        """Which nodes that are read are checked on a few elements, in this process.
+
+        "sample", the default: so many that checks cost at most 3 % of the time that reading the
+        nodes saves. "all": every node that can be. "off": none. A check computes up to three
+        elements of the node again. Where they differ from what is stored, that and what was
+        computed from it is removed and computed again, with a `CacheWarning`.
+        """
+        return self._verify
+
+    @verify.setter
+    def verify(self, verify: str) -> None:
+        if not isinstance(verify, str) or verify not in _VERIFY:
+            close = nearest(verify, _VERIFY) if isinstance(verify, str) else None
+            raise MMError(
+                f"mm.cache.verify = {shown(verify)}; allowed: "
+                + ", ".join(f'"{one}"' for one in _VERIFY)
+                + (f"; did you mean {close!r}?" if close else ""),
+                remedy='mm.cache.verify = "sample" checks a few nodes now and then',
+            )
+        self._verify = verify
+
+    @property
+    def entries(self) -> pd.DataFrame:
+        """What is stored, a row per entry, the one used last first.
+
+        Columns: node, kind, elements, bytes, hits (how often it was found), created and used
+        (local time).
+        """
+        rows = [row for path in eviction.all_entries(open_store().inner) if (row := _row(path))]
+        rows.sort(key=lambda row: row[-1], reverse=True)
+        frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+        types = {"elements": "int64", "bytes": "int64", "hits": "int64"}
+        times = dict.fromkeys(("created", "used"), "datetime64[ns]")
+        return frame.astype({**types, **times})
+
+    def dependencies(self, node: str) -> pd.DataFrame:
+        """What a node's latest entry depends on, besides its identity: what it was seen to read.
+
+        Parameters
+        ----------
+        node
+            The name of a node of which something is stored.
+
+        Returns
+        -------
+        DataFrame
+            A row per dependency. Columns: kind ("file", "missing file", "folder",
+            "environment variable", "network"), name (its path or name) and changed (is it another
+            now than when the node was computed?). None for a node that depends on nothing else.
+
+        Raises
+        ------
+        StorageError
+            When nothing is stored of such a node.
+        """
+        paths = eviction.all_entries(open_store().inner)
+        latest = [entry for path in paths if (entry := _entry(path)) is not None]
+        latest.sort(key=lambda entry: entry.created)
+        found = {entry.meta.get("node", ""): entry.meta for entry in latest}
+        if node not in found:
+            near = nearest(node, found)
+            raise StorageError(
+                f"nothing is stored for {node!r}" + (f"; did you mean {near!r}?" if near else ""),
+                remedy="mm.cache.entries lists what is stored",
+            )
+        rows = outcome.stored(found[node]).rows()
+        frame = pd.DataFrame(rows, columns=["kind", "name", "changed"])
+        return frame.astype({"changed": bool})
+
+    def clear(self, node: str | None = None) -> Freed:
+        """Remove what is stored, except for what results of living kernels use.
+
+        Parameters
+        ----------
+        node
+            The node whose entries go; all when it is not given.
+
+        Returns
+        -------
+        Freed
+            The number of bytes freed; its `kept` says how many stay because they are in use.
+        """
+        names = set(self.entries["node"].dropna()) if node is not None else set()
+        freed, kept = open_store().clear(node)
+        hint = ""
+        if node is not None and node not in names:
+            near = nearest(node, names)
+            hint = f"nothing is stored for {node!r}" + (f", did you mean {near!r}?" if near else "")
+        return Freed(freed, kept, hint)
+
+    def __repr__(self) -> str:
+        return f"<{self._summary(open_store())}>"
+
+    def _repr_html_(self) -> str:
+        frame = self.entries
+        for name in ("created", "used"):
+            frame[name] = frame[name].dt.strftime("%Y-%m-%d %H:%M")
+        summary = f"<div>{escape(self._summary(open_store()))}</div>"
+        return summary + (html_table(frame) if len(frame) else "")
+
+    def _summary(self, store: Store) -> str:
+        paths = eviction.all_entries(store.inner)
+        size = sum(map(eviction.size, paths))
+        noun = "entry" if len(paths) == 1 else "entries"
+        return (
+            f"cache in {str(store.folder)!r}: {len(paths)} {noun}, "
+            f"{sizes.text(size)} of at most {sizes.text(store.limit)}; "
+            f"in this kernel {store.hits} found, {store.misses} not, "
+            f"{store.checked} checked, {store.differed} of them differed"
+        )
+
+
+def _entry(path: Path) -> Entry | None:
+    try:
+        return entries.read_manifest(path)
+    except Damaged:
+        return None
+
+
+def _row(path: Path) -> tuple[Any, ...] | None:
+    try:
+        entry = entries.read_manifest(path)
+    except Damaged:
+        return None
+    hits, used = entries.use(path)
+    node, kind = (entry.meta.get(name) for name in ("node", "kind"))
+    times = map(datetime.fromtimestamp, (entry.created, used / 1e9))
+    return node, kind, entry.rows, entry.bytes, hits, *times
+
+
+cache = Cache()

@@ -1,0 +1,256 @@
+"""What is in the folder of a store, and which processes use it.
+
+v2/.lock                      held while anything below is looked up, renamed or removed
+v2/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
+v2/processes/PROCESS/         .lock, held while that process lives, and a file per pin
+v2/drafts/PROCESS/DRAFT/      what that process is writing, and what only it can use
+v2/trash/                     what is being removed
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import itertools
+import os
+import shutil
+import uuid
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mmnotebook import sizes
+from mmnotebook.cache_folder import VARIABLE, check_owner
+from mmnotebook.cache_folder import chosen as chosen
+from mmnotebook.cache_folder import reported as reported
+from mmnotebook.errors import StorageError
+
+FORMAT = 2
+_PARTS = ("entries", "processes", "drafts", "trash")
+LOCK = ".lock"
+_FULL = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "files of that size are not allowed",
+}
+_FIXED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_open: set[int] = set()
+
+
+def inner_of(folder: Path) -> Path:
+    """The part of a folder that this format uses, whether it is there or not."""
+    return folder / f"v{FORMAT}"
+
+
+def prepared(folder: Path) -> Path:
+    """The part of a folder that this format uses, made when need be.
+
+    Raises
+    ------
+    StorageError
+        When the folder is no folder, cannot be written, or is open to others.
+    """
+    inner = inner_of(folder)
+    with reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owner(folder)
+        inner.mkdir(mode=0o700, exist_ok=True)
+        check_owner(inner)
+        for part in _PARTS:
+            (inner / part).mkdir(mode=0o700, exist_ok=True)
+    return inner
+
+
+def is_full(error: OSError) -> bool:
+    """Does an error say that no more can be written?"""
+    return error.errno in _FULL
+
+
+def why_unwritable(error: StorageError) -> str | None:
+    """Why nothing can be written, where what is there can still be read; else None."""
+    if error.errno in _FIXED:
+        return "is read-only"
+    return "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+
+
+def full(inner: Path, needed: int, error: OSError) -> StorageError:
+    """The error for `needed` bytes that could not be written."""
+    return StorageError(
+        f"the cache in {str(inner.parent)!r} cannot take {sizes.text(needed)}: "
+        f"{_FULL[error.errno or 0]}",
+        remedy=f"mm.cache.clear(), a smaller mm.cache.limit, or another folder in {VARIABLE}",
+        errno=error.errno,
+    )
+
+
+@contextmanager
+def locked(inner: Path) -> Iterator[None]:
+    """Alone in the store, among all threads of all processes; not to be entered twice."""
+    with reported(inner.parent):
+        handle = _opened(inner / LOCK)
+    try:
+        with reported(inner.parent):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Unlocked, not only closed: a process forked meanwhile has a copy of the handle.
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        _close(handle)
+
+
+@contextmanager
+def locked_now(inner: Path) -> Iterator[bool]:
+    """The same if nobody else is there; False, without waiting, if somebody is."""
+    handle = _opened(inner / LOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _close(handle)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        _close(handle)
+
+
+class Membership:
+    """This process's place in a store, gone with this object; made by who holds the lock."""
+
+    def __init__(self, inner: Path) -> None:
+        name = uuid.uuid4().hex
+        self.pid = os.getpid()
+        self.inner, self.place, self.drafts = (
+            inner,
+            inner / "processes" / name,
+            inner / "drafts" / name,
+        )
+        self.place.mkdir(mode=0o700)
+        handle = _opened(self.place / LOCK)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.drafts.mkdir(mode=0o700)
+        self._numbers = itertools.count()
+        weakref.finalize(self, _leave, self.pid, handle, self.drafts, self.place)
+
+    @property
+    def is_here(self) -> bool:
+        """Not when this is a fork of the process that made it, or a folder was removed."""
+        folders = (self.place, self.drafts, *(self.inner / part for part in _PARTS))
+        return self.pid == os.getpid() and all(map(Path.is_dir, folders))
+
+    def new_draft(self) -> Path:
+        path = self.drafts / uuid.uuid4().hex
+        path.mkdir(mode=0o700)
+        return path
+
+    def pin(self, name: str) -> Path:
+        """Keep the entry folder of this name from being removed while the file given back exists.
+
+        A file for each pin: letting go is one unlink then, which may happen at any moment and in
+        any thread, as the garbage collector pleases.
+        """
+        path = self.place / f"{name}-{next(self._numbers)}"
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return path
+
+
+def listed(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing when it is gone, as a leaving process's may be."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def pins(inner: Path) -> list[str]:
+    """The names of the entry folders that are pinned, as often as they are; see `sweep`."""
+    files = itertools.chain.from_iterable(map(listed, listed(inner / "processes")))
+    return [path.name.rsplit("-", 1)[0] for path in files if path.name != LOCK]
+
+
+def sweep(inner: Path) -> None:
+    """Move what dead processes have left into the trash; for who holds the lock."""
+    for place in listed(inner / "processes"):
+        if not is_alive(place):
+            discard(inner, inner / "drafts" / place.name)
+            discard(inner, place)
+    for drafts in listed(inner / "drafts"):
+        if not (inner / "processes" / drafts.name).is_dir():
+            discard(inner, drafts)
+
+
+def discard(inner: Path, path: Path) -> None:
+    """Move a folder into the trash, all of it at once."""
+    try:
+        path.rename(inner / "trash" / uuid.uuid4().hex)
+    except FileNotFoundError:
+        return
+
+
+def empty_trash(inner: Path) -> None:
+    """Remove what was discarded; takes long, and needs no lock."""
+    for path in listed(inner / "trash"):
+        _remove(path)
+
+
+def remove_own(pid: int, path: Path) -> None:
+    """Remove a file or folder unless this is a fork of the process that it belongs to."""
+    if os.getpid() == pid:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; where nothing can be removed it stays for a later `sweep`."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _leave(pid: int, handle: int, drafts: Path, place: Path) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(drafts, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+        _close(handle)
+
+
+def is_alive(place: Path) -> bool:
+    """Does the process live that a folder is of?"""
+    try:
+        handle = _opened(place / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        _close(handle)
+    return False
+
+
+def _opened(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    _forget_after_fork()
+    handle = os.open(path, flags, 0o600)
+    _open.add(handle)
+    return handle
+
+
+def _close(handle: int) -> None:
+    _open.discard(handle)
+    os.close(handle)
+
+
+@functools.cache
+def _forget_after_fork() -> None:
+    os.register_at_fork(after_in_child=_close_all)
+
+
+def _close_all() -> None:
+    # A copy in the child would keep the parent's locks when the parent is dead.
+    while _open:
+        os.close(_open.pop())

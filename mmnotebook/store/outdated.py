@@ -1,0 +1,75 @@
+"""Removes from a cache folder what earlier versions of mmnotebook have stored there.
+
+Their entries are never read. They lie in folders of their own, `v1` and so on, beside the one of
+this format. Such a folder is removed, with its parts, when it holds nothing else than these
+versions made, and no process of theirs is alive.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from mmnotebook import cache_folder
+from mmnotebook.store import folder
+
+_NAMED = re.compile(r"v([1-9]\d*)")
+_MADE = {
+    "entries": re.compile(r"[A-Za-z0-9_-]{1,100}\.\d{20}[0-9a-f]{8}"),
+    "processes": re.compile(r"[0-9a-f]{32}"),
+    "drafts": re.compile(r"[0-9a-f]{32}"),
+    "trash": re.compile(r"[0-9a-f]{32}"),
+}
+"""By part, the names of what those versions made in it."""
+
+
+def remove(place: Path) -> int:
+    """Remove what earlier versions stored in a cache folder; bytes that were in their files."""
+    freed = 0
+    with suppress(OSError):  # what cannot be removed stays, and is nobody's failure
+        if found := list(filter(_is_outdated, folder.listed(place))):
+            cache_folder.check_owner(place)
+        for inner in found:
+            freed += _remove(inner)
+    return freed
+
+
+def _is_outdated(inner: Path) -> bool:
+    """Did an earlier version make a folder, and everything in it?"""
+    named = _NAMED.fullmatch(inner.name)
+    if named is None or int(named[1]) >= folder.FORMAT or not _is_own(inner):
+        return False
+    lock, parts = inner / folder.LOCK, folder.listed(inner)
+    return lock in parts and lock.is_file() and all(map(_is_part, (p for p in parts if p != lock)))
+
+
+def _is_part(part: Path) -> bool:
+    made = _MADE.get(part.name)
+    return (
+        made is not None
+        and _is_own(part)
+        and all(made.fullmatch(path.name) and _is_own(path) for path in folder.listed(part))
+    )
+
+
+def _is_own(path: Path) -> bool:
+    """Is it a folder of this user's, and no link to one?"""
+    return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
+
+
+def _remove(inner: Path) -> int:
+    with folder.locked_now(inner) as is_alone:
+        if not is_alone or any(map(folder.is_alive, folder.listed(inner / "processes"))):
+            return 0
+        freed = cache_folder.size(inner)
+        for part in _MADE:
+            shutil.rmtree(inner / part, ignore_errors=True)
+        # The lock last: what could not be removed is still known as theirs the next time.
+        if [path.name for path in folder.listed(inner)] == [folder.LOCK]:
+            with suppress(OSError):
+                (inner / folder.LOCK).unlink()
+                inner.rmdir()
+        return freed - cache_folder.size(inner)

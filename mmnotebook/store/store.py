@@ -1,0 +1,438 @@
+"""`Store`: finds entries, takes in new ones, keeps what is used and stays within its limit."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import time
+import uuid
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mmnotebook import sizes, storage
+from mmnotebook.errors import StorageError
+from mmnotebook.store import entries, eviction, folder, lineage, outdated
+from mmnotebook.store.entries import Entry
+from mmnotebook.store.shards import Damaged
+
+_IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+class Store:
+    """The entries below one folder, as this process sees them; several may use it at once.
+
+    Parameters
+    ----------
+    folder
+        The user's; its part for this format is made when need be.
+    limit
+        Bytes; by default 20 GiB or a quarter of the disk, or what MMNOTEBOOK_CACHE_LIMIT says.
+
+    Attributes
+    ----------
+    notes
+        What went wrong and was put right, a line each; whoever shows them takes them out.
+    hits, misses
+        How many identities were found, and not found, by this object.
+    checked, differed
+        How many entries were compared with what their nodes give now, and how many of them were
+        removed since they differ from it.
+    beside
+        The store that takes what this one cannot, once there is one; its entries are found too.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be used; every method may raise it too.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self.folder = folder.absolute()
+        self.notes: list[str] = []
+        self.hits = self.misses = 0
+        self.checked = self.differed = 0
+        self.beside: Aside | None = None
+        self._join()
+        self.limit = eviction.default_limit(self.inner) if limit is None else limit
+
+    @property
+    def inner(self) -> Path:
+        """The part of the folder that this format uses."""
+        return self._member.inner
+
+    @property
+    def limit(self) -> int:
+        """The most bytes that entries take, but for those in use; a lower one holds at once."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        with self._locked():
+            eviction.evict(self.inner, limit)
+        folder.empty_trash(self.inner)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all entries."""
+        return eviction.total(self.inner)
+
+    def draft(self, identity: str) -> Draft:
+        """A new, empty folder for the shards of an entry."""
+        if not _IDENTITY.fullmatch(identity):
+            raise ValueError(f"identity {identity!r}; allowed: 1 to 100 of A-Z, a-z, 0-9, _ and -")
+        self._rejoin()
+        with folder.reported(self.folder):
+            return Draft(self, identity, self._member)
+
+    def find(self, identities: Iterable[str]) -> dict[str, Entry]:
+        """The entries that are stored and whole, kept in the store while they are held.
+
+        What is damaged is removed, and said in `notes`.
+        """
+        wanted = list(dict.fromkeys(identities))
+        found = self._find(wanted)
+        if self.beside is not None:
+            found |= self.beside._find([one for one in wanted if one not in found])
+        for entry in found.values():
+            entries.touch(entry)
+        self.hits += len(found)
+        self.misses += len(wanted) - len(found)
+        return found
+
+    def answers(self, own: str, most: int) -> list[Entry]:
+        """The newest entries of nodes that are `own`, whatever their input; kept while held.
+
+        Whether their shards are whole shows when these are read.
+        """
+        found = self._answers(own, most)
+        if self.beside is not None:
+            found += self.beside._answers(own, most - len(found))
+        for entry in found:
+            entries.touch(entry)
+        return found
+
+    def forget(self, identity: str) -> None:
+        """Find the entry of an identity no more."""
+        with self._locked():
+            for path in _current(self.inner, [identity]).values():
+                self._retire(path)
+        folder.empty_trash(self.inner)
+
+    def clear(self, node: str | None = None) -> tuple[int, int]:
+        """Remove all entries, or a node's, that nobody holds; bytes removed and bytes kept."""
+        with self._locked():
+            folder.sweep(self.inner)
+            paths = eviction.all_entries(self.inner)
+            if node is not None:
+                paths = [path for path in paths if _node(path) == node]
+            free = set(eviction.free(self.inner))
+            kept = sum(eviction.size(path) for path in paths if path not in free)
+            freed = eviction.remove(self.inner, (path for path in paths if path in free))
+        folder.empty_trash(self.inner)
+        return freed, kept
+
+    def discard(self, identities: Iterable[str]) -> None:
+        """Find these entries no more, nor any that was computed from one of them."""
+        chosen = lineage.descended(identities, self._inputs())
+        for store in (self, self.beside):
+            if store is not None:
+                store._retire_all(chosen)
+
+    def _inputs(self) -> dict[Path, set[str]]:
+        """By entry folder, the identities of the entries that it was computed from."""
+        beside = {} if self.beside is None else self.beside._inputs()
+        return {**lineage.inputs(self.inner), **beside}
+
+    def _retire_all(self, paths: Iterable[Path]) -> None:
+        """Retire those of some entries that are in this store."""
+        with self._locked():
+            for path in paths:
+                if path.is_relative_to(self.inner) and path.is_dir():
+                    self._retire(path)
+        folder.empty_trash(self.inner)
+
+    def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
+        """Give a finished draft its place; what another kernel has stored meanwhile goes first.
+
+        `own` is what the entry is found by in `answers`, "" for not at all.
+        """
+        while True:
+            if not replace and (found := self._find([draft.identity])):
+                return found[draft.identity]
+            with self._locked():
+                current = _current(self.inner, [draft.identity]).get(draft.identity)
+                if current is None or replace:
+                    entry = self._placed(draft, current, own)
+                    break
+        folder.empty_trash(self.inner)
+        return entry
+
+    def _placed(self, draft: Entry, former: Path | None, own: str) -> Entry:
+        name = f"{draft.identity}.{time.time_ns():020d}{uuid.uuid4().hex[:8]}"
+        name += f".{own}" if own else ""
+        place = self.inner / "entries" / name
+        entry = entries.pinned(entries.moved(draft, place), self._member)
+        draft.path.rename(place)
+        if former is not None:
+            self._retire(former)
+        eviction.evict(self.inner, self.limit)
+        return entry
+
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = []
+        with self._locked():
+            for path in _of_kind(self.inner, own)[:most]:
+                with suppress(Damaged):
+                    found.append(entries.pinned(entries.read_manifest(path), self._member))
+        return found
+
+    def _find(self, identities: list[str]) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        bad: list[tuple[Path, Damaged, str | None]] = []
+        with self._locked():
+            for identity, path in _current(self.inner, identities).items():
+                try:
+                    entry = entries.read_manifest(path)
+                except Damaged as damaged:
+                    bad.append((path, damaged, None))
+                else:
+                    found[identity] = entries.pinned(entry, self._member)
+        # Kept from here on, so that nobody waits while checksums are computed.
+        for identity, entry in list(found.items()):
+            try:
+                entries.check(entry)
+            except Damaged as damaged:
+                found.pop(identity).let_go()
+                bad.append((entry.path, damaged, entry.meta.get("node")))
+        if bad:
+            self._drop(bad)
+        return found
+
+    def _drop(self, bad: list[tuple[Path, Damaged, str | None]]) -> None:
+        with self._locked():
+            for path, damaged, node in bad:
+                self._note(damaged, node)
+                if path.exists():
+                    self._retire(path)
+        folder.empty_trash(self.inner)
+
+    def _note(self, damaged: Damaged, node: str | None) -> None:
+        what = "manifest" if damaged.path.name == entries.MANIFEST else "shard"
+        text = f"a stored {what} {damaged.what}; computed again"
+        self.notes.append(f"{node}: {text}" if node else text)
+
+    def _retire(self, path: Path) -> None:
+        """No more to be found, and gone unless somebody holds it."""
+        if path.name not in folder.pins(self.inner) or not path.is_dir():
+            folder.discard(self.inner, path)
+        else:
+            (path / entries.RETIRED).touch(mode=0o600)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._rejoin()
+        with folder.locked(self.inner), folder.reported(self.folder):
+            yield
+
+    def _rejoin(self) -> None:
+        if not self._member.is_here:
+            self._join()
+
+    def _join(self) -> None:
+        if freed := outdated.remove(self.folder):
+            said = f"removed {sizes.text(freed)} that earlier versions of mmnotebook had stored"
+            self.notes.append(said)
+        inner = folder.prepared(self.folder)
+        with folder.locked(inner), folder.reported(self.folder):
+            folder.sweep(inner)
+            eviction.remove(inner, eviction.unused(inner))
+            self._member = folder.Membership(inner)
+        folder.empty_trash(inner)
+
+
+class Aside(Store):
+    """A private store of this process, for what another cannot take; reads what that one has.
+
+    Nothing is written in the other one, not even that it is read: where another process removes
+    an entry meanwhile, that is damage.
+
+    Parameters
+    ----------
+    base
+        `Store.inner` of the other.
+    why
+        Why it takes nothing: "is read-only", "is full".
+    """
+
+    def __init__(self, base: Path, why: str) -> None:
+        self.base = base
+        self._seen: set[Path] = set()
+        super().__init__(storage.new_folder("cache"))
+        self.notes.append(
+            f"the cache in {str(base.parent)!r} {why}: what is in it is read, and what this kernel "
+            "computes is kept in a private temporary folder until the kernel ends"
+        )
+
+    @property
+    def can_write_base(self) -> bool:
+        """Could entries be stored in the other one again?"""
+        return os.access(self.base.parent, os.W_OK) and os.access(self.base, os.W_OK)
+
+    def _inputs(self) -> dict[Path, set[str]]:
+        return {**super()._inputs(), **lineage.inputs(self.base)}
+
+    def _retire_all(self, paths: Iterable[Path]) -> None:
+        chosen = list(paths)
+        super()._retire_all(chosen)
+        for path in chosen:
+            if path.is_relative_to(self.base):  # where nothing can be removed
+                self._seen.add(path)
+                entries.distrust(Damaged(path / entries.MANIFEST, "is not what it gives now"))
+
+    def _find(self, identities: list[str]) -> dict[str, Entry]:
+        found = super()._find(identities)
+        for identity, path in _current(self.base, set(identities) - found.keys()).items():
+            try:
+                entry = entries.read_manifest(path)
+                entries.check(entry)
+            except Damaged as damaged:
+                if path not in self._seen:
+                    self._note(damaged, None)
+                self._seen.add(path)
+            else:
+                found[identity] = entry.keep(functools.partial(_nothing))
+        return found
+
+    def _answers(self, own: str, most: int) -> list[Entry]:
+        found = super()._answers(own, most)
+        for path in _of_kind(self.base, own)[: most - len(found)]:
+            with suppress(Damaged):
+                found.append(entries.read_manifest(path).keep(functools.partial(_nothing)))
+        return found
+
+
+def opened(place: Path) -> Store:
+    """The store in a folder; one that reads it alone where nothing can be written.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be used.
+    """
+    try:
+        return Store(place)
+    except StorageError as error:
+        why = folder.why_unwritable(error)
+        if why is None or not place.is_dir():
+            raise
+        return Aside(folder.inner_of(place), why)
+
+
+def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
+    """By identity the folder of the entry that is to be found, where there is one."""
+    wanted = set(identities)
+    newest_last = folder.listed(inner / "entries") if wanted else []
+    named = ((lineage.identity_of(path), path) for path in newest_last)
+    return {
+        identity: path
+        for identity, path in named
+        if identity in wanted and not (path / entries.RETIRED).exists()
+    }
+
+
+def _of_kind(inner: Path, own: str) -> list[Path]:
+    """The folders of the entries of nodes that are `own`, the newest first."""
+    named = (path.name.split(".") for path in folder.listed(inner / "entries"))
+    newest = sorted((name for name in named if name[2:] == [own]), key=lambda n: n[1], reverse=True)
+    paths = [inner / "entries" / ".".join(name) for name in newest]
+    return [path for path in paths if not (path / entries.RETIRED).exists()]
+
+
+def _nothing() -> None:
+    """Let go of what was never kept."""
+
+
+class Draft:
+    """An entry that is being written; gone with this object unless it was committed.
+
+    Attributes
+    ----------
+    identity
+        The identity of the node's content.
+    path
+        The folder for its shards; see `eviction.write_shard`.
+    """
+
+    def __init__(self, store: Store, identity: str, member: folder.Membership) -> None:
+        self.identity, self.path = identity, member.new_draft()
+        self._store, self._member = store, member
+        self._remove = functools.partial(_remove, member, self.path)
+        self._unused = weakref.finalize(self, self._remove)
+        self._unused.atexit = False
+
+    def commit(
+        self,
+        meta: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+        lasting: bool = True,
+        replace: bool = False,
+        own: str = "",
+        identity: str | None = None,
+    ) -> Entry:
+        """Make what was written an entry.
+
+        Parameters
+        ----------
+        meta
+            What is to be known of it: values that JSON can hold; `node` and `kind` are shown.
+        rows
+            How many elements the shards must hold, where that is known.
+        lasting
+            False for an entry that nobody else may find, since its identity says nothing: it is
+            removed when it is no longer held, with the process at the latest.
+        replace
+            Take the place of what is stored for the same identity. Otherwise that is given back
+            if it is whole, and this one is removed.
+        own
+            What the node is, its input left aside: `Store.answers` finds the entry by it.
+        identity
+            Another one than the draft's, under which nobody looks for a node.
+
+        Raises
+        ------
+        Damaged
+            When a shard is not whole, or one has been removed.
+        StorageError
+            When the disk is full. The draft is still there then.
+        """
+        identity = identity or self.identity
+        write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)
+        draft = eviction.with_room(self._member.inner, 1 << 16, write)
+        if lasting:
+            entry = self._store.take_in(draft, replace, own)
+            self.discard()
+        else:
+            self._unused.detach()
+            entry = draft.keep(self._remove)
+        return entry
+
+    def discard(self) -> None:
+        """Remove it, and what has been written."""
+        self._unused()
+
+
+def _remove(member: folder.Membership, path: Path) -> None:
+    folder.remove_own(member.pid, path)
+
+
+def _node(path: Path) -> Any:
+    try:
+        return entries.read_manifest(path).meta.get("node")
+    except Damaged:
+        return None

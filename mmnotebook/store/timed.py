@@ -1,0 +1,189 @@
+"""Elements with their timestamps, windows and panes, thousands of them to a shard."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import PANE_INFO_UNKNOWN, WindowedValue, create
+
+from mmnotebook.elements.block import Block
+from mmnotebook.store import shards
+from mmnotebook.store.shards import ShardInfo
+
+ELEMENTS = 4096
+"""The most elements of a shard."""
+BYTES = 32 << 20
+"""About the most bytes of a shard of more than one element."""
+
+Time = tuple[int, tuple[Any, ...], Any]
+"""Timestamp in microseconds, windows, pane."""
+_USUAL: Time = (MIN_TIMESTAMP.micros, (GlobalWindow(),), PANE_INFO_UNKNOWN)
+_SAMPLE = 16
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a shard holds when not all of its elements have the time that most pipelines know.
+
+    Attributes
+    ----------
+    values
+        The elements.
+    times
+        The time of each; None for one that was written without, bare.
+    """
+
+    values: list[Any]
+    times: list[Time | None]
+
+
+def values(shard: list[Any] | Timed) -> list[Any]:
+    """The elements of a shard without their times."""
+    return shard.values if isinstance(shard, Timed) else shard
+
+
+def pairs(shard: list[Any] | Timed) -> Iterator[tuple[Any, Time | None]]:
+    """The elements of a shard, each with its time where that is not the usual one."""
+    times = shard.times if isinstance(shard, Timed) else itertools.repeat(None)
+    return zip(values(shard), times, strict=False)
+
+
+def in_one_window(shard: list[Any] | Timed) -> bool:
+    """Are all elements of a shard in the one window that lasts for ever?"""
+    times = shard.times if isinstance(shard, Timed) else ()
+    return all(when is None or when[1] == _USUAL[1] for when in times)
+
+
+def at(value: Any, when: Time | None) -> Any:
+    """A value as Beam's WindowedValue, or as it is when nothing is known of its time."""
+    return value if when is None else create(value, *when)
+
+
+def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
+    """The elements of a shard as Beam's WindowedValue, bare ones as they are."""
+    if not isinstance(shard, Timed):
+        yield from (create(value, *_USUAL) for value in shard)
+        return
+    yield from itertools.starmap(at, pairs(shard))
+
+
+def columns(times: Sequence[Time | None]) -> dict[str, Any]:
+    """Event time, start and end of the window as UTC timestamps, missing where there is none."""
+    micros = [_USUAL[0] if when is None else when[0] for when in times]
+    windows = [GlobalWindow() if when is None else when[1][0] for when in times]
+    found = {
+        "event_time": micros,
+        "window_start": [_micros(window, "start") for window in windows],
+        "window_end": [_micros(window, "end") for window in windows],
+    }
+    return {name: _utc(column) for name, column in found.items()}
+
+
+def _micros(window: Any, end: str) -> int:
+    # A window of the user's own may have an end alone.
+    known = None if isinstance(window, GlobalWindow) else getattr(window, end, None)
+    return _USUAL[0] if known is None else int(known.micros)
+
+
+def _utc(micros: Sequence[int]) -> Any:
+    stamps = np.array(micros, dtype="datetime64[us]")
+    stamps[np.array(micros) == _USUAL[0]] = np.datetime64("NaT")
+    return pd.DatetimeIndex(stamps).tz_localize("UTC").array
+
+
+def files(folder: Path) -> list[Path]:
+    """The shards in a folder, in the order written."""
+    return sorted(folder.glob("*.shard"))
+
+
+def read(folder: Path) -> Iterator[list[Any] | Timed]:
+    """What the shards in a folder hold, one at a time."""
+    for file in files(folder):
+        yield shards.read(file, shards.info(file))
+
+
+def size(folder: Path) -> int:
+    """Bytes of the shards in a folder."""
+    return sum(file.stat().st_size for file in files(folder))
+
+
+Write = Callable[[Path, int, object, int], ShardInfo]
+"""Writes a shard: the folder, a number that orders, the value, and how many rows that is."""
+
+
+def write_shard(folder: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
+    """Write a shard into a folder that belongs to no store."""
+    return shards.write(folder / shards.new_name(number), value, rows)
+
+
+class Writer:
+    """Puts elements into shards in a folder that is there.
+
+    Attributes
+    ----------
+    buffer
+        The elements that are in no shard yet.
+    """
+
+    def __init__(self, folder: Path, write: Write = write_shard) -> None:
+        self.folder, self._write = folder, write
+        self._numbers = itertools.count()
+        # Equal windows are one object: in a pickle all but the first are a reference.
+        self._windows = {_USUAL[1]: _USUAL[1]}
+        self._start()
+
+    def _start(self) -> None:
+        self.buffer: list[Any] = []
+        self._times: list[Time | None] = []
+        self._bytes = 0
+
+    def add(self, value: Any, when: Time | None) -> None:
+        """Take an element; `full` says when it is time to `flush`."""
+        self.buffer.append(value)
+        if when is not None:
+            stamp, windows, pane = when
+            when = stamp, self._windows.setdefault(windows, windows), pane
+        self._times.append(when)
+        self._bytes += _bytes(value)
+
+    @property
+    def full(self) -> bool:
+        """Is there enough for a shard?"""
+        return len(self.buffer) >= ELEMENTS or self._bytes >= BYTES
+
+    def flush(self) -> str:
+        """Write what was taken into a shard; gives the file's name."""
+        usual = all(when == _USUAL for when in self._times)
+        shard = self.buffer if usual else Timed(self.buffer, self._times)
+        rows = sum(len(value) if isinstance(value, Block) else 1 for value in self.buffer)
+        name = self._write(self.folder, next(self._numbers), shard, rows).name
+        self._start()
+        return name
+
+
+def time_of(element: WindowedValue) -> Time:
+    """When and where an element is, as `Writer.add` wants it."""
+    return element.timestamp_micros, tuple(element.windows), element.pane_info
+
+
+def _bytes(value: Any) -> int:
+    """About how many bytes a value takes; what holds many values is asked for a few of them."""
+    size = getattr(value, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple) and value:
+        some = value[:: -(-len(value) // _SAMPLE)]
+        return 8 * len(value) + sum(map(_bytes, some)) * len(value) // len(some)
+    return 64

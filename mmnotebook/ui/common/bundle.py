@@ -1,0 +1,65 @@
+"""The built frontend: a kernel's widgets of one kind share one copy of their code and style."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+from ipywidgets import Widget, widget_serialization
+
+_STATIC = Path(__file__).parents[1] / "static"
+_shared: dict[str, Bundle] = {}
+_lock = threading.Lock()
+
+
+class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
+    """The code and the style of one kind of widget; it is not displayed itself.
+
+    Attributes
+    ----------
+    name
+        Of the files that were built from the sources under `frontend`.
+    code, style
+        Their contents.
+    """
+
+    name = traitlets.Unicode().tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
+    style = traitlets.Unicode().tag(sync=True)
+
+
+class BundledWidget(anywidget.AnyWidget):
+    """A widget that is drawn by the code of a `Bundle`, which `frontend/src/loader.ts` fetches.
+
+    What anywidget ships with every instance, and a saved notebook keeps, is the loader alone.
+
+    Attributes
+    ----------
+    bundle
+        The name of the files.
+    """
+
+    bundle: ClassVar[str]
+    _esm = _STATIC / "loader.js"
+    _bundle: Any = traitlets.Instance(Bundle).tag(sync=True, **widget_serialization)
+
+    @traitlets.default("_bundle")
+    def _share(self) -> Bundle:
+        return shared(self.bundle)
+
+
+def shared(name: str) -> Bundle:
+    """The bundle of a name: the one that this kernel has, unless that was closed."""
+    with _lock:
+        bundle = _shared.get(name)
+        if bundle is None or bundle.comm is None:
+            code, style = (_read(f"{name}.{kind}") for kind in ("js", "css"))
+            bundle = _shared[name] = Bundle(name=name, code=code, style=style)
+        return bundle
+
+
+def _read(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")

@@ -1,0 +1,94 @@
+"""A plot as one picture for a notebook, whatever matplotlib backend is in use."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from mmnotebook.steps import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PIXELS_PER_INCH = 144
+_SHOWN = 100
+"""Pixels of the page for an inch."""
+_UNUSED = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|(?<=>)\s+(?=<)", re.DOTALL)
+_NAMED = re.compile(r'( id="|href="#|url\(#)')
+_ROOT = re.compile(r"^.*?<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
+
+
+def picture(
+    plot: Callable[..., Any], result: Any, name: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """What `plot(result, ax=ax)` draws, as a MIME bundle and its metadata.
+
+    The figure is drawn outside pyplot: it is shown once, and no state of matplotlib changes.
+    """
+    canvas = _canvas(3.6)
+    plot(result, ax=canvas.subplots())
+    width, height = (round(inches * _SHOWN) for inches in canvas.get_size_inches())
+    alt = f"{name} plot of {', '.join(result.models.index)}"
+    data = {"text/plain": f"<{alt}>", "image/png": _png(canvas, PIXELS_PER_INCH)}
+    return data, {"image/png": {"width": width, "height": height, "alt": alt}}
+
+
+def plot_html(draw: Callable[[Any], Any], height: float, alt: str) -> str:
+    """What `draw(ax)` draws, as HTML so many inches high, in the page's own text colour.
+
+    The figure is drawn outside pyplot, as by `picture`.
+    """
+    canvas = _canvas(height)
+    canvas.set_facecolor("none")
+    ax = canvas.subplots()
+    ax.set_facecolor("none")
+    draw(ax)
+    source = f"data:image/png;base64,{_png(canvas, _SHOWN, facecolor='white')}"
+    return drawing.inline_or_image(_svg(canvas, alt), source, alt)
+
+
+def _canvas(height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(7.0, height), layout="constrained")
+
+
+def _png(canvas: Figure, pixels_per_inch: int, **how: Any) -> str:
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format="png", dpi=pixels_per_inch, **how)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _svg(canvas: Figure, alt: str) -> str:
+    """A part of a page: with names of its own, and `currentColor` for what has a text's colour."""
+    buffer = io.StringIO()
+    canvas.savefig(buffer, format="svg", metadata={"Date": None})
+    text = " ".join(_UNUSED.sub("", buffer.getvalue()).split()).replace("xlink:href", "href")
+    for ax in canvas.axes:
+        for colour in _inks(ax):
+            text = text.replace(colour, "currentColor")
+    own = blake2b(text.encode(), digest_size=5).hexdigest()
+    text = _NAMED.sub(rf"\1p{own}-", text)
+    width = round(canvas.get_size_inches()[0] * _SHOWN)
+    root = (
+        r'<svg viewBox="\1" role="img" aria-label="{}" fill="currentColor" '
+        rf'style="width:{width}px;max-width:100%;height:auto;display:block;margin:.4em 0">'
+    )
+    return _ROOT.sub(root, text).replace("{}", escape(alt), 1)
+
+
+def _inks(ax: Axes) -> set[str]:
+    """The colours that texts and the axes' lines have, by the user's settings of matplotlib."""
+    from matplotlib.colors import to_hex
+
+    texts = (ax.title, ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels())
+    return {
+        to_hex(ax.spines["bottom"].get_edgecolor()),
+        *(to_hex(text.get_color()) for text in texts),
+    }

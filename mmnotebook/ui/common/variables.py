@@ -1,0 +1,166 @@
+"""The notebook's variables as the magics and the completion see them."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics
+
+from mmnotebook.errors import MMError, nearest
+from mmnotebook.graph.checks import is_name
+from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.models import registry
+from mmnotebook.graph.names import Names, is_a, role_of
+from mmnotebook.here import variables_of
+from mmnotebook.results import latest
+
+Accepts = Callable[[Any], bool]
+
+
+class VariableError(MMError):
+    """A magic's line names no variable of the notebook, or one of the wrong kind."""
+
+
+def is_graph(value: Any) -> bool:
+    return isinstance(value, Graph)
+
+
+def is_result(value: Any) -> bool:
+    return is_a(value, {("mmnotebook", "Result")})
+
+
+def is_target(value: Any) -> bool:
+    """Can it be registered as a model?"""
+    return role_of(value) == "unregistered" or isinstance(value, (str, PurePath))
+
+
+def is_function(value: Any) -> bool:
+    return role_of(value) == "function"
+
+
+class Variables:
+    """The variables of one notebook."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def own(self) -> dict[str, Any]:
+        """The user's variables, without IPython's and private ones."""
+        everything = variables_of(self._shell)
+        return {name: value for name, value in everything.items() if not name.startswith("_")}
+
+    def names(self) -> Names:
+        """What a name in a pipeline's text can stand for."""
+        return Names(models=registry, given={}, notebook=self.own())
+
+    def has(self, name: str) -> bool:
+        """Is there a variable of that name, be it a private one or one of IPython's?"""
+        return name in self._shell.user_ns
+
+    def of(self, accepts: Accepts) -> list[str]:
+        """The names of the variables that `accepts` says yes to."""
+        return [name for name, value in self.own().items() if accepts(value)]
+
+    def graph(self, name: str) -> Graph:
+        found = self._find(
+            name, "pipeline", is_graph, self._makes(name, "%%mm_pipeline {} makes one")
+        )
+        assert isinstance(found, Graph)
+        return found
+
+    def result(self, name: str | None) -> Any:
+        """The result of that name; the latest when there is no name."""
+        if name is not None:
+            if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
+                remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
+                raise VariableError(f"{name!r} is a run in the background", remedy=remedy)
+            remedy = self._makes(name, "%mm_run PIPELINE -o {} makes one")
+            return self._find(name, "result", is_result, remedy)
+        if latest.last() is None:
+            raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
+        return latest.last()
+
+    def target(self, text: str) -> Any:
+        """The model that a word stands for: a variable, or the path of a file as it stands."""
+        if text in self._shell.user_ns:
+            return self._shell.user_ns[text]
+        if Path(text).expanduser().exists():
+            return text
+        found = self._attribute(text)
+        if found is not None:
+            return found
+        if "(" in text or "[" in text:
+            remedy = "assign it to a variable first, and give its name"
+            raise VariableError(f"{text!r} is no variable and no file", remedy=remedy)
+        if is_name(text):
+            remedy = "name a module, an estimator, a Beam handler, or the path of a file"
+            return self._find(text, "model", is_target, remedy)
+        return text
+
+    def function(self, name: str, kind: str) -> Any:
+        """A function or class: a variable, `torch.nn.Linear`, or one of Python's own."""
+        if name not in self._shell.user_ns:
+            found = self._attribute(name) if "." in name else getattr(builtins, name, None)
+            if callable(found):
+                return found
+        return self._find(name, kind, is_function, f"define {name} in a cell above")
+
+    def _attribute(self, text: str) -> Any:
+        """What `variable.attribute` stands for; None where it is no such thing."""
+        first, *rest = text.split(".")
+        value = self._shell.user_ns.get(first) if rest else None
+        for attribute in rest:
+            value = getattr(value, attribute, None)
+        return value
+
+    def assign(self, name: str, value: Any) -> None:
+        self._shell.user_ns[name] = value
+
+    def assign_graph(self, name: str | None, graph: Graph) -> None:
+        """Assign a graph; UsageError when that would take away what it reads, calls or is of."""
+        if name is None:
+            return
+        uses = {name for node in graph for name in (*node.data, *node.functions)}
+        uses |= set(graph.pipelines)
+        if name in uses:
+            raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
+        self.assign(name, graph)
+
+    def _makes(self, name: str, how: str) -> str:
+        """What makes a variable of this name, or of another one if the name is in use."""
+        if name not in self._shell.user_ns:
+            return how.format(name)
+        free, count = f"{name}_2", 2
+        while free in self._shell.user_ns:
+            count += 1
+            free = f"{name}_{count}"
+        return f"{how.format(free)}, and leaves {name} as it is"
+
+    def _find(self, name: str, kind: str, accepts: Accepts, remedy: str) -> Any:
+        variables = self._shell.user_ns
+        if name in variables and accepts(variables[name]):
+            return variables[name]
+        known = sorted(self.of(accepts))
+        if name in variables:
+            said = f"{name!r} is no {kind}: it is a {type(variables[name]).__name__}"
+        else:
+            said = f"no {kind} is named {name!r}"
+        said += f"; in this notebook: {', '.join(known) or 'none'}"
+        if close := nearest(name, known):
+            said += f"; did you mean {close!r}?"
+        raise VariableError(said, remedy=remedy)
+
+
+class NotebookMagics(Magics):
+    """Magics whose words are names of variables."""
+
+    @property
+    def variables(self) -> Variables:
+        """The notebook's variables."""
+        assert self.shell is not None
+        return Variables(self.shell)

@@ -1,0 +1,186 @@
+"""Count what the architecture forbids: `python -m tests.house`; `--plan` prints the layers.
+
+Circles of modules, imports that run upwards through the layers of `setup.cfg`, names that several
+public classes share, and underscored names of other packages outside `compat` modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import grimp
+import networkx
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "mmnotebook"
+COMPAT = "compat"
+"""Modules of this name, and of names that end in it, may use what others keep for themselves."""
+
+
+def graph() -> grimp.ImportGraph:
+    """Who imports whom at run time, imports inside functions included."""
+    return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
+
+
+def circles(imports: grimp.ImportGraph) -> list[list[str]]:
+    """Modules that import each other, in whatever number of steps."""
+    arrows = networkx.DiGraph()
+    for module in imports.modules:
+        found = imports.find_modules_directly_imported_by(module)
+        arrows.add_edges_from((module, one) for one in found)
+    return [sorted(one) for one in networkx.strongly_connected_components(arrows) if len(one) > 1]
+
+
+def layers() -> dict[str, list[set[str]]]:
+    """By container, its layers from the top down, as `lint-imports` is told."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    contracts = [config[name] for name in config.sections() if ":contract:" in name]
+    return {
+        contract["containers"].strip(): [
+            {name.strip(" ()") for name in line.split("|")}
+            for line in contract["layers"].strip().splitlines()
+        ]
+        for contract in contracts
+        if contract["type"] == "layers"
+    }
+
+
+def upward(imports: grimp.ImportGraph) -> list[tuple[str, str]]:
+    """Imports from a higher layer, or from the side, in every container that has layers."""
+    found = []
+    for container, floors in layers().items():
+        place = {f"{container}.{name}": at for at, names in enumerate(floors) for name in names}
+        for module in imports.modules:
+            mine = _inside(module, container)
+            for other in imports.find_modules_directly_imported_by(module):
+                its = _inside(other, container)
+                if mine in place and its in place and mine != its and place[its] <= place[mine]:
+                    found.append((module, other))
+    return found
+
+
+def _inside(module: str, container: str) -> str:
+    """The child of a container that a module is or is in."""
+    rest = module.removeprefix(f"{container}.")
+    return module if rest == module else f"{container}.{rest.partition('.')[0]}"
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Each module's path in the package, and its code."""
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        if "node_modules" not in path.parts:
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def doubles() -> dict[str, list[str]]:
+    """The modules of each public class name that several of them define."""
+    found = defaultdict(list)
+    for path, tree in modules():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(path)
+    return {name: paths for name, paths in found.items() if len(paths) > 1}
+
+
+_NAMEDTUPLES = {"_asdict", "_fields", "_field_defaults", "_make", "_replace"}
+"""Public names of named tuples, underscored so that no field has them."""
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name.strip("_") != ""
+
+
+def _own(trees: list[ast.Module]) -> set[str]:
+    """The underscored names that the package itself gives to attributes, functions and classes."""
+    own = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
+            own.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            own.add(node.target.id)
+    return own
+
+
+def foreign(allowed: bool = False) -> list[tuple[str, int, str]]:
+    """Where an underscored name of another package is used: path, line and name.
+
+    Parameters
+    ----------
+    allowed
+        Those in `compat` modules, in place of those outside.
+    """
+    trees = dict(modules())
+    own = _own(list(trees.values()))
+    found = []
+    for path, tree in trees.items():
+        if Path(path).stem.endswith(COMPAT) != allowed:
+            continue
+        for node in ast.walk(tree):
+            for name in _used(node, own):
+                found.append((path, getattr(node, "lineno", 0), name))
+    return found
+
+
+def _used(node: ast.AST, own: set[str]) -> Iterator[str]:
+    if isinstance(node, ast.ImportFrom):
+        parts = (node.module or "").split(".")
+        if parts[0] != PACKAGE and node.level == 0:
+            names = [*parts, *(one.name for one in node.names)]
+            yield from filter(_is_private, names)
+    elif isinstance(node, ast.Import):
+        parts = [part for one in node.names for part in one.name.split(".")]
+        yield from filter(_is_private, parts)
+    elif isinstance(node, ast.Attribute) and _is_private(node.attr):
+        if node.attr not in {*own, *_NAMEDTUPLES}:
+            yield node.attr
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        if node.func.id in ("getattr", "setattr", "hasattr"):
+            yield from (t for t in texts if isinstance(t, str) and _is_private(t) and t not in own)
+
+
+def plan() -> str:
+    """The layers of the package as a Markdown table, from the contract and the docstrings."""
+    lines = ["| layer | what it holds |", "|---|---|"]
+    for names in layers()[PACKAGE]:
+        for name in sorted(names):
+            path = ROOT / PACKAGE / name
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if file.is_file():
+                text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+                shown = f"`{name}/`" if path.is_dir() else f"`{name}.py`"
+                lines.append(f"| {shown} | {text.splitlines()[0]} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the counts, and what they count."""
+    if "--plan" in sys.argv:
+        print(plan())  # noqa: T201
+        return 0
+    imports = graph()
+    found = {
+        "circles": [" ".join(one) for one in circles(imports)],
+        "upward imports": [f"{module} -> {other}" for module, other in upward(imports)],
+        "double class names": [f"{name}: {', '.join(at)}" for name, at in doubles().items()],
+        "underscored names of other packages": [
+            f"{p}:{line} {name}" for p, line, name in foreign()
+        ],
+    }
+    for what, ones in found.items():
+        print(f"{what}: {len(ones)}", *(f"  {one}" for one in ones), sep="\n")  # noqa: T201
+    inside = Counter(path for path, _, _ in foreign(allowed=True))
+    print("only in compat:", *(f"  {path}: {count}" for path, count in inside.items()), sep="\n")  # noqa: T201
+    return int(any(found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

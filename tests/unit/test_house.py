@@ -1,0 +1,76 @@
+"""The architecture holds, and CONTRIBUTING shows it as it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests import house
+
+CONTRIBUTING = (house.ROOT / "CONTRIBUTING.md").read_text("utf-8")
+NAMED = re.findall(r"\| `(mmnotebook/[\w/]+\.py)` \| `(\w+)` \|", CONTRIBUTING)
+
+
+def test_no_module_is_in_a_circle() -> None:
+    assert house.circles(house.graph()) == []
+
+
+def test_no_import_runs_upwards() -> None:
+    assert len(house.layers()) >= 4
+    assert house.upward(house.graph()) == []
+
+
+def test_every_public_class_has_a_name_of_its_own() -> None:
+    assert house.doubles() == {}
+
+
+def test_contributing_has_the_layers_as_they_are() -> None:
+    shown = CONTRIBUTING.partition("<!-- layers -->\n")[2].partition("\n<!-- end of layers -->")[0]
+    assert shown == house.plan(), "python -m tests.house --plan prints the table"
+
+
+def test_it_says_where_much_happens() -> None:
+    assert len(NAMED) >= 15
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_each_place_is_there(path: str, name: str) -> None:
+    body = ast.parse((house.ROOT / path).read_text("utf-8")).body
+    names = {getattr(node, "name", None) for node in body}
+    targets = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    assert name in names | {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+class TestTheChecks:
+    """Each check finds what it is for."""
+
+    def test_an_upward_import(self) -> None:
+        imports = house.graph()
+        imports.add_import(importer="mmnotebook.graph.graph", imported="mmnotebook.ui.magics")
+        imports.add_import(
+            importer="mmnotebook.beam.dofns.tracking", imported="mmnotebook.beam.compiler"
+        )
+        assert len(house.upward(imports)) == 2
+
+    def test_a_circle(self) -> None:
+        imports = house.graph()
+        imports.add_import(importer="mmnotebook.errors", imported="mmnotebook.graph.graph")
+        assert any("mmnotebook.errors" in found for found in house.circles(imports))
+
+    @pytest.mark.parametrize(
+        ("line", "found"),
+        [
+            ("from torch import _C", ["_C"]),
+            ("import _abc", ["_abc"]),
+            ("frame._hidden", ["_hidden"]),
+            ("getattr(frame, '_hidden', None)", ["_hidden"]),
+            ("row._asdict()", []),
+            ("self._own", []),
+            ("from mmnotebook.graph import _private", []),
+        ],
+    )
+    def test_a_name_of_another_package(self, line: str, found: list[str]) -> None:
+        nodes = ast.walk(ast.parse(line))
+        assert [name for node in nodes for name in house._used(node, {"_own"})] == found
