@@ -76,9 +76,9 @@ class MMError(Exception):
     Parameters
     ----------
     message
-        What happened, with the offending value.
+        What was found, with the offending value.
     remedy
-        What the user can do about it; shown on a line of its own.
+        How the user can fix it; shown on a separate line.
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
@@ -167,9 +167,9 @@ class RunError(MMError):
     Attributes
     ----------
     node, model
-        Where it stopped, as far as that is known.
+        The node and model at which the run stopped, if known.
     result
-        The `Result` of what had been computed, or None when there is none.
+        The `Result` of what was computed, or None.
     failed
         A DataFrame of the failures seen: node, id, error, message, traceback; or None.
     """
@@ -201,7 +201,7 @@ class StorageError(MMError):
     Attributes
     ----------
     errno
-        What the system has answered, None where it was not asked.
+        The error number of the system, or None.
     """
 
     def __init__(

@@ -84,15 +84,16 @@ def compile_graph(
     Parameters
     ----------
     graph
-        Names that are not bound in it are looked up in the notebook, models in the registry.
+        The graph. Names that are not bound in it are looked up in the notebook, models in the
+        registry.
     pipeline
-        Transforms are added to it, labelled by node name.
+        The pipeline to which the transforms are added, labeled by node name.
     limit
-        The number of elements that are taken of each source; None takes all. Not for Beam
+        The number of elements to use from each source; None uses all. Not supported for Beam
         transforms.
     watch_every
-        Seconds from one look for newer files to the next, of a `model(m, watch=...)` in a stream.
-        Where the source has an end, the newest file is taken once, here.
+        Seconds between checks for newer files of a `model(m, watch=...)` in a stream. If the source
+        is bounded, the newest file is used, once.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def compile_graph(
     Raises
     ------
     GraphError, ModelError, RunError
-        When the graph is not valid, a name stands for nothing, or a source cannot be read.
+        If the graph is not valid, a name is unknown, or a source cannot be read.
     """
     if not isinstance(pipeline, beam.Pipeline):
         raise RunError(

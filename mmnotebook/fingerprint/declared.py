@@ -58,7 +58,7 @@ def pure(function: F) -> F:
     Raises
     ------
     MMError
-        When it is no function to which an attribute can be given.
+        If it is not a function that can have attributes.
 
     Examples
     --------
@@ -85,21 +85,21 @@ def depends(
     Parameters
     ----------
     path
-        A file or folder, or several: they count by their content, as it is when the graph runs.
-        One that does not exist counts as missing.
+        A file or folder, or several, by their content when the graph runs. One that does not exist
+        counts as missing.
     value
-        Any object, by its content when the graph runs; a function without parameters is called
-        for its value then.
+        Any object, by its content when the graph runs; a function without parameters is called for
+        its value.
 
     Returns
     -------
-    A decorator, which gives back the function itself, marked.
+    A decorator that returns the function itself, marked.
 
     Raises
     ------
     MMError
-        When nothing or a remote path is given, or what is decorated is no function to which an
-        attribute can be given.
+        If nothing or a remote path is passed, or the decorated object is not a function that can
+        have attributes.
 
     Examples
     --------

@@ -26,12 +26,11 @@ class Input:
     node
         The node upstream.
     port
-        Which of its outputs, for a split or a switch.
+        The output of that node, for a split or a switch.
     select
-        A field, several, or all but some (`Drop`) of the value that flows; None for the value
-        itself.
+        A field, several fields, or all but some (`Drop`) of the value; None for the whole value.
     label
-        The key under which a join gives it; None for the name of its node.
+        The key in a join; None for the name of its node.
     """
 
     node: str
@@ -58,14 +57,14 @@ class Node:
     name
         Unique in its graph.
     kind
-        One of `steps.KINDS`.
+        A step kind, one of `steps.KINDS`.
     params
-        (name, value) pairs in the kind's order; values that equal the default are left out.
+        (name, value) pairs in the kind's order, without values that equal the default.
     inputs
-        Where its elements come from, () for a source.
+        Its inputs; () for a source.
     gather
-        What several inputs mean: "join" brings the outputs for one element together as a dict
-        by node name or label, "union" takes each element as it comes; None for a single input.
+        How several inputs are combined: "join" joins the outputs for one element into a dict by
+        node name or label, "union" passes each element separately; None for a single input.
     """
 
     name: str

@@ -18,26 +18,26 @@ class ModelSpec:
     Attributes
     ----------
     name
-        The name it was registered under.
+        The name under which it is registered.
     framework
         "torch", "sklearn", "beam" (any Beam ModelHandler), "python" (any object) and so on.
     form
-        How it is stored, in the framework's own words: "module", "torchscript", "state_dict",
-        "exported", "pickle", "joblib", "handler" ...
+        The storage format in the framework: "module", "torchscript", "state_dict", "exported",
+        "pickle", "joblib", "handler" ...
     origin
-        What was registered, in words: a class name or the path of a file.
+        The registered target as text: a class name or the path of a file.
     path
-        The file that workers load, None for a Beam handler.
+        The file that workers load; None for a Beam handler.
     fingerprint
         blake2b of that file, as hex; of the content of a live object, so that the same weights
         have the same one in every process; of a Beam handler likewise.
     input
-        The field, or fields, of the element that the model is given; None for the value itself.
+        The field, or fields, of the element that is passed to the model; None for the whole value.
     batch_size
-        Elements per call of the model; None leaves it to the handler.
+        Elements per call of the model; None for the default of the handler.
     default_batch
-        Whether nobody chose that. A model that answers from afar is then asked for one element per
-        call.
+        Whether the batch size is the default. A remote model is then called with one element at a
+        time.
     device
         "CPU" or "GPU".
     output
@@ -45,51 +45,52 @@ class ModelSpec:
     target, params
         The class of a state dict and its arguments, or the Beam handler.
     method
-        Which method of the model is called, None for the framework's usual one.
+        The method of the model to call; None for the default of the framework.
     preprocess
-        A function of one example that gives what the model is given, or None.
+        A function of one example that returns the input of the model, or None.
     inference_args
-        What every call of the model is given beside the batch, by name.
+        Keyword arguments of every call of the model.
     extra
-        The framework's own options by name.
+        Options of the framework by name.
     large_model
         Whether the processes of a worker share one copy of the model.
     model_copies
-        How many copies of the model a worker holds, None for one.
+        The number of copies of the model in a worker; None for one.
     env_vars
-        Environment variables that are set before the model is loaded.
+        Environment variables to set before the model is loaded.
     timeout
-        The most seconds that one call of the model may take, None for no limit.
+        Time limit of one call, in seconds; None for no limit.
     batched
         Whether a call takes a batch; otherwise it takes one element as it is.
     batch_axis
-        The axis of the batch in what the model is given.
+        The batch axis of the input.
     output_batch_axis
-        The axis of the batch in its outputs: one for all, one for each by position or name, or
-        None for the first.
+        The batch axis of the outputs: one for all, one for each by position or name, or None for
+        the first axis.
     collate
-        A function of the list of preprocessed elements that gives what the model is given, or None.
+        A function of the list of preprocessed elements that returns the input of the model, or
+        None.
     reset
-        The method, or a function of the model, that brings its state back to the beginning.
+        The method, or function of the model, that restores its initial state.
     remote
-        Whether it answers from afar; None leaves that to its first call.
+        Whether the model is remote; None detects it in the first call.
     version
-        What the user says its answers depend on, where its content cannot tell; or None.
+        The version of its predictions, declared by the user, or None.
     cache
-        "element" where each prediction is kept by its element alone, None for what is best.
+        "element" if each prediction is cached by its element, None for the default.
     input_names
-        What the model calls its inputs, as its framework knows it; None where it has no names.
+        The input names of the model, according to its framework; None if it has no names.
     replaces
-        What the name stood for before it was registered again, None for a new name.
+        The previous model of this name; None for a new name.
     files
         The files and folders of the user's that it is loaded from, each with the digest of its
         content: the one at `path`, and those that a handler or an object names.
     references
         What its pickles take from modules: (module, name), and (package, "") of a library.
     unknown
-        Why its content cannot be known, as half a sentence; or "".
+        The reason why its content cannot be fingerprinted; or "".
     given
-        What it was registered from; it stays in this process.
+        The registered target; it stays in this process.
     """
 
     name: str

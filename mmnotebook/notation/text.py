@@ -22,15 +22,15 @@ def parse(text: str, names: Names | None = None) -> Graph:
     Parameters
     ----------
     text
-        Lines `name = data | step | step`; the name and its `=` may be left out.
+        Lines `name = data | step | step`; the name and its `=` are optional.
     names
-        Where bare names are looked up. None looks nothing up: a new name at the start of a line
-        is data, one after a `|` is a model.
+        Lookup of bare names. None looks nothing up: a new name at the start of a line is data, one
+        after a `|` is a model.
 
     Raises
     ------
     GraphError
-        With every problem that was found, each with its line and column.
+        With all problems that were found, each with its line and column.
     """
     log = Log(text)
     graph = _read(log, names)
@@ -55,14 +55,14 @@ def pipeline(text: str, /, **names: object) -> Graph:
     text
         Lines `name = data | step | step`.
     **names
-        Data, functions and pipelines of the text. A name that is not given is looked up among
-        the registered models, and then in the notebook. Variables of a function, a module or a
-        script are not looked up: they are given.
+        Data, functions and pipelines of the text. Other names are looked up among the registered
+        models, and then in the notebook. Variables of a function, a module or a script are not
+        looked up: pass them here.
 
     Raises
     ------
     GraphError
-        When the text is not valid, or does not use a name that was given.
+        If the text is not valid, or does not use a name that was passed.
     """
     return bound(text, names, "mm.pipeline(..., {})".format)
 

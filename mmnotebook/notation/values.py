@@ -249,7 +249,7 @@ class Values:
         def arm(value: ast.expr) -> str:
             return self._text(value, node)
 
-        return self._mapping(node, arm, "an arm for each id", '"arm"')
+        return self._mapping(node, arm, "a branch for each id", '"arm"')
 
     def _mapping(
         self, node: ast.expr, read: Callable[[ast.expr], str], what: str, to: str

@@ -73,7 +73,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
     Parameters
     ----------
     result
-        What a run gave.
+        The result of a run.
     id
         The element's id, as in the column `id` of a node.
 
@@ -86,7 +86,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
     Raises
     ------
     ResultError
-        When no node has met such an element.
+        If no node received such an element.
     """
     wanted = str(id)
     found = [step for node in result.graph.order() for step in _steps(result, node.name, wanted)]

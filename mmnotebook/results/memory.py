@@ -101,11 +101,11 @@ class Forecast:
     Attributes
     ----------
     table
-        A row for every `max_models`. Columns: max_models; loads_as_is, loads_grouped: of models,
-        with the elements as they come and with each model's elements together; seconds_as_is,
-        seconds_grouped: what these loads take, missing where no load was timed.
+        A row for every `max_models`. Columns: max_models; loads_as_is, loads_grouped: model loads,
+        with the elements in arrival order and grouped by model; seconds_as_is, seconds_grouped: the
+        time of these loads, missing if no load was timed.
     recommendation
-        What to do, in one sentence.
+        The recommended setting, in one sentence.
     """
 
     table: pd.DataFrame

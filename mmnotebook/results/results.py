@@ -24,36 +24,35 @@ class Result:
     Parameters
     ----------
     graph
-        What ran.
+        The graph that ran.
     store
-        Where its elements are.
+        The store of its elements.
     nodes
-        What each node did, in graph order; a node that is not here did not run.
+        Measures of each node, in graph order; a node that is not in it did not run.
     models
-        What each model did, latency sketches included.
+        Measures of each model, including latency sketches.
     seconds
-        Time of the whole run.
+        Time of the whole run in seconds.
     machine
-        The machine's memory.
+        Memory of the machine.
     why
-        By node, why it was computed, or that it was not.
+        By node, why it was computed, or that it was read from the cache.
     limit
-        How many elements of each source were taken, None for all.
+        The number of elements used from each source; None for all.
     warnings
         The distinct warnings of the nodes.
 
     Attributes
     ----------
     measures, sketches
-        `nodes` and `models` as they were given.
+        The arguments `nodes` and `models`.
     warned
-        `warnings` as they were given.
+        The argument `warnings`.
     finished
-        When the run was over, local time.
+        The end of the run, in local time.
     arms
-        DataFrame of how many elements took each arm of a split or a switch, or were answered by
-        each model of a cascade or a keyed step: index (node, arm), columns elements, share and
-        expected (of a split).
+        DataFrame of the elements per branch of a split or a switch, or per model of a cascade or a
+        keyed step: index (node, arm), columns elements, share and expected (of a split).
     """
 
     def __init__(

@@ -61,7 +61,8 @@ def explain(graph: Graph) -> Explanation:
     Parameters
     ----------
     graph
-        Names that are not bound in it are looked up in the notebook, models in the registry.
+        The graph. Names that are not bound in it are looked up in the notebook, models in the
+        registry.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def explain(graph: Graph) -> Explanation:
     Raises
     ------
     GraphError, ModelError, RunError
-        As for a run: when the graph is not valid, or a name stands for nothing.
+        As for a run: if the graph is not valid, or a name is unknown.
     """
     import pandas as pd
 

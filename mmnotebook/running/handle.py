@@ -33,7 +33,7 @@ class StillRunningError(RunError, TimeoutError):
 class Running:
     """A handle of a run in progress.
 
-    `mm.run(graph, wait=False)` gives one. It ends with the process, or when it is cancelled.
+    `mm.run(graph, wait=False)` returns one. The run ends with the process, or when it is canceled.
     """
 
     def __init__(self, execution: Execution) -> None:

@@ -92,32 +92,33 @@ def run(
 ) -> Result | Running:
     """Run a graph on Beam and keep the output of every node.
 
-    What an earlier run has stored, in this process or another, is taken from the cache: a node
-    whose step, functions, models, data and inputs are what they were is not computed again.
+    Nodes are read from the cache if an earlier run, in this process or another,
+    has computed them with the same step, functions, models, data and inputs.
 
     Parameters
     ----------
     graph
-        What is to run. Names that are not bound in it are looked up in the notebook, models in the
-        registry, both as they are now.
+        The graph to run. Names that are not bound in it are looked up in the notebook, and models
+        in the registry, when the run starts.
     limit
-        Take only the first `limit` elements of each source.
+        Use only the first `limit` elements of each source. Default: all.
     until
-        Run only what this node needs, the node included.
+        Run only this node and the nodes that it needs. Default: all nodes.
     max_failed
-        The share of a node's elements, from 0 to 1, that may fail before the run counts as failed.
+        The share of a node's elements, from 0 to 1, that may fail before the run fails.
     fresh
-        True computes every node, whatever is in the cache. A node, its name, or a list of these
-        computes them and what is below them.
+        True recomputes every node, whatever is in the cache. A node, its name, or a list of these
+        recomputes them and all nodes that depend on them. Default: False.
     wait
-        False lets it run in the background and gives a `Running` at once.
+        False starts the run in the background and returns a `Running` at once. Default: True.
     progress
-        Show a line per node with its counts while the run goes on, and one line at its end, then
-        the warnings of models and functions. Without it these are issued once each at the end.
+        Show a line per node with its counts during the run, one line at its end, and then the
+        warnings of models and functions. If False, these are issued as Python warnings, once each,
+        at the end.
     subscribers
-        Callables that are told of every event of the run; see `mm.events`.
+        Callables that receive every event of the run; see `mm.events`.
     runner
-        A Beam runner below InteractiveRunner; None is the in-process FnApiRunner.
+        A Beam runner; None (the default) is the in-process FnApiRunner.
     options
         Beam's PipelineOptions, or a dict of them.
 
@@ -128,16 +129,16 @@ def run(
     Raises
     ------
     GraphError, ModelError
-        Before anything has run: when the graph is not valid or a model is not registered.
+        Before anything runs: if the graph is not valid or a model is not registered.
     RunError
-        When `fresh` names no node, a source cannot be read, a `write` would replace something that
-        the graph reads, a model cannot be loaded, or more than `max_failed` of a node's elements
-        failed; its `failed` and `result` hold what there is.
+        If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
+        that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
+        elements failed; `failed` and `result` hold what was computed.
     StorageError
-        When the folder of the cache cannot be used. One that is read-only or full is read, and
-        what is computed is kept in a private temporary folder until the process ends.
+        If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
+        are kept in a private temporary folder until the process ends.
     KeyboardInterrupt
-        When it was stopped, within two seconds; also a RunError.
+        If the run was interrupted; it stops within two seconds. Also a RunError.
     """
     _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)

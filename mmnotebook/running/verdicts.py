@@ -45,7 +45,7 @@ def _said(one: Guarded, example: str, lines: str) -> str:
     models = " and ".join(repr(node.name) for node in one.models)
     guard, way = repr(one.guard.name), repr(one.switch.name)
     return (
-        f"{models} behind the switch {way} received the output of {guard}{example} and not "
+        f"{models} after the switch {way} received the output of {guard}{example} and not "
         "its input. To pass that input, write:\n"
         + "".join(f"    {line}\n" for line in lines.split("\n"))
         + f"To pass the output of {guard}, put a function between them: map(f)."

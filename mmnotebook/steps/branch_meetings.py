@@ -69,7 +69,7 @@ def _why(
         "and a child is not its parent"
     )
     allowed = (
-        f"outputs after {whole!r} only; {made['function']} can give each child what it needs of "
+        f"outputs after {whole!r} only; {made['function']} can pass each child what it needs from "
         'its parent: {"part": …, "whole": …}'
     )
     return Never(node.name, message, allowed)

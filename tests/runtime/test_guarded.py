@@ -62,7 +62,7 @@ def said(text: str, **names: Any) -> tuple[list[str], Any]:
             found: Any = mm.run(mm.pipeline(text, **names), progress=False)
         except mm.RunError as error:
             found = error
-    return [str(one.message) for one in caught if "behind the switch" in str(one.message)], found
+    return [str(one.message) for one in caught if "after the switch" in str(one.message)], found
 
 
 def lines_of(message: str) -> str:
@@ -76,7 +76,7 @@ def test_a_model_that_gets_a_verdict_is_told_of_once_with_lines_that_work(guard:
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
     (message,), _ = said(TEXT, **names)
     assert message.startswith(
-        "'answer' behind the switch 'switch' received the output of 'guard', such as "
+        "'answer' after the switch 'switch' received the output of 'guard', such as "
     )
     lines = lines_of(message)
     assert lines.count("\n") == 1
@@ -107,7 +107,7 @@ def test_models_on_every_branch_and_steps_between() -> None:
     )
     names = {"reviews": REVIEWS, "route": route, "loud": loud}
     (message,), _ = said(text, **names)
-    assert "'answer' and 'deny' behind the switch" in message
+    assert "'answer' and 'deny' after the switch" in message
     _, result = said(lines_of(message), **names)
     saw = [one["saw"] for name in ("answer", "deny") for one in result[name]["prediction"]]
     assert sorted(saw) == sorted(map(loud, REVIEWS["text"]))
@@ -139,7 +139,7 @@ def test_a_model_that_fails_on_every_verdict_is_told_of() -> None:
     mm.register("head", torch.nn.Linear(4, 3))
     data = {"xs": [np.ones(4, dtype=np.float32) * n for n in range(6)], "side": side, "rest": rest}
     (message,), error = said("xs | guard | switch(side, a=head, b=rest)", **data)
-    assert isinstance(error, mm.RunError) and "'head' behind the switch" in message
+    assert isinstance(error, mm.RunError) and "'head' after the switch" in message
     _, result = said(lines_of(message), **data)
     assert len(result["head"]) + len(result["rest"]) == 6
 

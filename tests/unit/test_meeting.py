@@ -56,7 +56,7 @@ def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
         ("[xs, parts] | vote()", "a child is not its parent"),
         ("[parts, others] | f", "{parts, others} | f; or one flat_map for both"),
         ("[parts, others] | map(f, missing='use rest')", "children of different flat_map steps"),
-        ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "behind 'deep' only"),
+        ("u = {xs, parts} | f\ndeep = parts | flat_map(cut)\n[u, deep] | g", "after 'deep' only"),
     ],
 )
 def test_children_are_joined_with_children_of_the_same_step_alone(text: str, said: str) -> None:

@@ -428,7 +428,7 @@ def test_bare_names_are_looked_up() -> None:
         ("rows | split(a=.5, b=.5, by='u', by_function=f)", (1, 8), "a field and a function"),
         ("rows | split(a=.5, b=.5, pin={7: 'c'})", (1, 8), "'pin' names an unknown branch"),
         ("rows | split(a=.5, b=.5, pin={7: b})", (1, 34), "not a string in quotes"),
-        ("rows | split(a=.5, b=.5, pin=['a'])", (1, 30), "not an arm for each id"),
+        ("rows | split(a=.5, b=.5, pin=['a'])", (1, 30), "not a branch for each id"),
         ("rows | split(a=.5, b=.5, pin={7: 'a', '7': 'b'})", (1, 8), "in two mappings"),
         ("rows | map(f, missing='skip')", (1, 8), "nothing is joined here"),
         ("{a, b} | filter(f, missing='use rest')", (1, 10), "nothing is joined here"),

@@ -107,7 +107,7 @@ def _batch(name: str, program: Any) -> int | None:
         return 1
     raise ModelError(
         f"cannot register {name!r}: the program was exported for batches of "
-        f"{' and '.join(map(str, sorted(fixed)))} alone",
+        f"{' and '.join(map(str, sorted(fixed)))} only",
         remedy="export it for any batch size: torch.export.export(module, (x,), "
         'dynamic_shapes=({0: torch.export.Dim("batch")},))',
     )

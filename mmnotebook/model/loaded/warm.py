@@ -134,7 +134,7 @@ class WarmModels:
         """Unload the models that are loaded in this process.
 
         They are loaded again when a run needs them. Their memory goes back to the system, which
-        is measured. A model that a run is using goes when that ends.
+        is measured. A model that a run is using is unloaded when the run ends.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class WarmModels:
         Raises
         ------
         UnknownModelError
-            When no model is registered or warm under that name.
+            If no model with that name is registered or loaded.
         """
         resident.release_freed()  # a loan that only a reference cycle holds is none
         before = resident.own_bytes()

@@ -55,98 +55,101 @@ def register(
     Parameters
     ----------
     name
-        A Python identifier. A name registered before is replaced.
+        A Python identifier. A model that is registered under this name is replaced.
     target
-        A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator,
-        a Beam ``ModelHandler``, any object with a ``predict``) or the path of a file:
+        A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator, a
+        Beam ``ModelHandler``, any object with a ``predict`` method) or the path of a file:
         TorchScript, ``.pt2``, a torch state dict (with `model_class`), an estimator saved with
-        pickle or joblib, and what other frameworks save. A run takes it as it is then: a file
-        that was written anew is loaded anew, and a live object that was trained on is stored
-        again, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is
-        loaded: register those that you trust.
+        pickle or joblib, or a file of another framework. A run uses the current state of the
+        target: a changed file is loaded again, and a live object that was trained further is stored
+        again, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is loaded:
+        register only files that you trust.
     framework
-        Which framework's model it is, where the target does not tell. ``"python"`` is any object
-        with a ``predict`` or a function, called with a batch. Numbers, arrays, tensors and lists
-        of numbers come as a numpy array with a row per example (a list of arrays where their
-        shapes differ); anything else, records, texts and PIL images, in a list, as it is. It
-        returns one output per example. A torch module is given floating-point numbers in its own
-        type; whole numbers and truths as they are, and in that type only where its own call
-        raises an error about types. Those that the type cannot hold fail: see `preprocess`.
+        The framework of the model, if the target does not determine it. ``"python"`` is any object
+        with a ``predict`` method, or a function, called with a batch. Numbers, arrays, tensors and
+        lists of numbers are passed as a numpy array with a row per example (a list of arrays if
+        their shapes differ); anything else (records, strings, PIL images) is passed as a list,
+        unchanged. It returns one output per example. A torch module receives floating-point numbers
+        in its own dtype; integers and booleans are passed unchanged, and converted to that dtype
+        only if the call raises an error about types. Values that the dtype cannot hold fail: see
+        `preprocess`.
     model_class, model_params
-        The class (or function) that makes the module for a state dict, and its arguments.
+        The class (or function) that creates the module for a state dict, and its arguments.
     method
-        Which method of the model is called with a batch, such as ``"predict_proba"``.
+        The method of the model to call with a batch, such as ``"predict_proba"``.
     input
-        The field of the element that the model is given, or several: by name to a model that
-        knows names, else as one numpy row in that order. None gives it the value that flows.
+        The field of the element that is passed to the model, or several fields: by name to a model
+        that has input names, else as one numpy row in this order. None (the default) passes the
+        whole value.
     preprocess
-        A function of one example, for what the model is given in its place.
+        A function of one example that returns the input of the model.
     output, postprocess
-        What becomes of one raw output: ``"argmax"`` for the position of the highest score, any
-        function of it, or None to keep it. Two names for the same.
+        The conversion of one raw output: ``"argmax"`` for the position of the highest score, any
+        function of the output, or None (the default) to keep it. Both names are the same option.
     inference_args
-        What every call of the model is given beside the batch, by name.
+        Keyword arguments of every call of the model, as a dict.
     batch_size
-        Elements per call of the model; when not given one for a model that answers from afar,
-        which is paid for each, 64 for any other, and a Beam handler's own for a handler.
+        Elements per call of the model. Default: 1 for a remote model, which may charge for each
+        call, the batch size of a Beam handler, and 64 for any other model.
     min_batch_size, max_batch_size
-        Beam's bounds, in place of `batch_size`: batches are filled to the upper one while there
-        are elements, and no lower one makes a call wait for more.
+        Beam's bounds, instead of `batch_size`: batches are filled up to the maximum while there are
+        elements; the minimum never makes a call wait for more elements.
     timeout
-        The most seconds that one call may take. The elements of a batch that takes longer fail
-        with a TimeoutError; the call itself cannot be ended and goes on beside the next.
+        Time limit of one call, in seconds. The elements of a batch that takes longer fail with a
+        TimeoutError; the call itself cannot be canceled and continues in parallel with the next
+        one.
     batched
-        False for a model without a batch axis: each call is given one element as it is, and what
-        it returns, whole, is that element's output.
+        False for a model without a batch axis: each call receives one element, and its whole return
+        value is the output of that element. Default: True.
     batch_axis
-        The axis of the batch in what the model is given: 1 for a recurrent module that takes
-        (time, batch, features).
+        The batch axis of the input: 1 for a recurrent module that takes (time, batch, features).
+        Default: 0.
     output_batch_axis
-        The axis of the batch in what it returns. A number is for all outputs; a tuple or dict has
-        one for each: ``(0, 1)`` for a GRU with ``batch_first=True``, which returns its hidden
-        state as (layers, batch, features). None is the first axis. In each case the outputs of
-        batches of different sizes must prove it.
+        The batch axis of the output. A number applies to all outputs; a tuple or dict has one for
+        each: ``(0, 1)`` for a GRU with ``batch_first=True``, which returns its hidden state as
+        (layers, batch, features). None (the default) is the first axis. In each case the outputs of
+        batches of different sizes must confirm it.
     collate
-        A function of the list of the (preprocessed) elements of a batch that returns what the
-        model is called with: it pads or packs elements of different shapes. Without it, elements
-        of one shape are batched together.
+        A function that takes the list of the (preprocessed) elements of a batch and returns the
+        input of the model: it pads or packs elements of different shapes. Without it, elements of
+        equal shape are batched together.
     reset
-        The name of a method, or a function of the model, that brings back the state in which it
-        was loaded. A model that keeps a state from call to call and has no `reset` is loaded anew
-        in every run, and its predictions are never cached.
+        The name of a method, or a function of the model, that restores the state in which the model
+        was loaded. A model that keeps state between calls and has no `reset` is loaded again in
+        every run, and its predictions are never cached.
     remote
-        True for a model that runs in another process or machine. It is called for predictions
-        alone, never to compare its outputs. None finds out: a model whose first call connects a
-        socket is remote.
+        True for a model that runs in another process or machine. It is called for predictions only,
+        never to compare its outputs. None (the default) detects it: a model whose first call
+        connects a socket is remote.
     version
-        A text or whole number that changes whenever the model's answers may: a release, a date.
-        What its code does besides is then no reason to compute it in every run, and the answers of
-        a remote model are taken from the cache in other kernels too. Its content still counts,
-        as far as it can be known.
+        A string or integer that you change whenever the predictions of the model can change: a
+        release, a date. Effects of the model's code are then no reason to compute it in every run,
+        and predictions of a remote model are read from the cache in other kernels too. The content
+        of the model still counts, as far as it can be fingerprinted.
     cache
         ``"element"`` for a costly model whose prediction for an element depends on that element
-        alone: each one is kept by the element's content, so that after an edit of the data, in
-        whatever order, only new elements are predicted. None keeps the predictions of remote
-        models so, and those of others by blocks of some thousand elements.
+        only: each prediction is cached by the content of its element, so that after an edit of the
+        data, in any order, only new elements are predicted. None (the default) caches predictions
+        of remote models in this way, and those of others by block of up to 4,096 elements.
     device
-        "CPU", or "GPU" for a framework that can use one; a GPU that is not there falls back to
-        the CPU.
+        "CPU" (the default), or "GPU" for a framework that supports it; without a GPU, the model
+        runs on the CPU.
     large_model, model_copies
-        Whether the processes of a worker share the model, and how many copies of it they share.
+        Whether the processes of a worker share the model, and the number of copies that they share.
     env_vars
-        Environment variables that are set before the model is loaded, in this process too.
+        Environment variables to set before the model is loaded, in this process too.
     **extra
-        Options of the framework's own.
+        Options of the framework.
 
     Returns
     -------
     ModelSpec
-        What is known of the model; its `replaces` says which model had the name before.
+        The registered model; its `replaces` is the model that had the name before.
 
     Raises
     ------
     ModelError
-        When the target cannot work, with the reason and the remedy.
+        If the target cannot be used; the error says why and names the remedy.
 
     Examples
     --------

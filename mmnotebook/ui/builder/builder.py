@@ -20,23 +20,23 @@ _HINT = "(the visual builder; execute this cell to open it)"
 class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The visual builder: canvas, palette, panel, pipeline text, runs and their results.
 
-    Whatever is done in it is text and Python at every moment: `graph` and `text` are what the
-    canvas shows.
+    Every edit is available as text and in Python: `graph` and `text` match
+    the canvas.
 
     Parameters
     ----------
     graph
-        What is edited: a graph, or a pipeline's text; None for an empty canvas. A graph is a
-        value: the one that is given stays as it is.
+        The graph to edit, or a pipeline's text; None (the default) for an empty canvas. The graph
+        that is passed is not modified.
     name
-        What the graph is called in a cell that is inserted.
+        The name of the graph in a cell that is inserted.
     changed
-        Is given the graph after every change that leaves nothing wrong with it.
+        A function that is called with the graph after every edit that leaves it valid.
 
     Raises
     ------
     GraphError
-        When `graph` is neither, or its text is wrong.
+        If `graph` is neither, or its text is not valid.
 
     Examples
     --------

@@ -230,7 +230,7 @@ def dashboard(*results: Result) -> Dashboard:
     Parameters
     ----------
     results
-        What runs gave; the latest run without any.
+        Results of runs; the latest run if there are none.
 
     Returns
     -------
@@ -240,7 +240,7 @@ def dashboard(*results: Result) -> Dashboard:
     Raises
     ------
     ResultError
-        When one of them is no Result, or none is given and nothing has been run yet.
+        If one of them is not a Result, or none is passed and nothing has been run yet.
     """
     if not results and latest.last() is None:
         raise ResultError("nothing has been run yet", remedy="mm.run(graph) runs one")

@@ -109,11 +109,11 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     Parameters
     ----------
     result
-        What a run gave.
+        The result of a run.
     node
-        A node, or a name for several.
+        A node, or the name of a group.
     n
-        How many rows at most, 1 or more; in the table, how many a page has.
+        The maximum number of rows, 1 or more; in the table, the number of rows per page.
     where
         Which rows: an expression over the columns, written as for pandas' `query`, such as
         "prediction != label", "`petal width` > 2 and key == 'de'", "label in [3, 5]",
@@ -135,9 +135,9 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     Raises
     ------
     ResultError
-        When `n` is no number of rows, or `where` cannot be answered.
+        If `n` is not a positive integer, or `where` cannot be evaluated.
     GraphError, RunError
-        When the graph has no such node, or it did not run.
+        If the graph has no such node, or the node did not run.
     """
     answer = inspection.inspect(result, node, n, where)
     shown = InspectedFrame(answer.copy())
