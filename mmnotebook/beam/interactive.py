@@ -67,7 +67,8 @@ def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
 def prepare() -> None:
     """Make the environment; to be called in the cell's own thread, where its output can be caught.
 
-    Beam's environment loads scripts from a CDN into the notebook when it is first made.
+    Any Beam pipeline in a notebook makes it, and with it puts scripts from a CDN into the output of
+    the cell that does so first.
     """
     with quiet_beam.quiet(), _hidden_display():
         _environment()

@@ -146,8 +146,7 @@ def run(
     anew = reasons(part, fresh)
     record = _record(part, anew, {"options": options, "progress": progress})
     prepared = prepare.prepare(part, limit, record)
-    if runner is not None:
-        interactive.prepare()
+    interactive.prepare()
     running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:
         if progress:
