@@ -235,7 +235,7 @@ class TestSharing:
     [
         ({"batchsize": 4}, "batchsize=4: it has no such option"),
         ({"batchsize": 4}, "did you mean 'batch_size'"),
-        ({"target": toys.OwnHandler(), "model_class": toys.Scale}, "before it is registered"),
+        ({"target": toys.OwnHandler(), "model_class": toys.Scale}, "before you register it"),
         ({"target": toys.OwnHandler(), "device": "GPU"}, "set the device on the Beam handler"),
         ({"target": LinearRegression().fit([[1.0]], [1.0]), "device": "GPU"}, "allowed: 'CPU'"),
         ({"preprocess": 5}, "preprocess=5; allowed: a function"),

@@ -128,7 +128,7 @@ FRAME = pd.DataFrame({"x": [1.0], "lang": ["KEY_1"]})
 def test_elements_without_a_key_are_refused_before_the_run(text: str, data: Any, said: str) -> None:
     with pytest.raises(GraphError) as error:
         mm.run(mm.pipeline(text % (KEYED % ""), d=data), progress=False)
-    assert "the elements are (key, value) pairs" in str(error.value)
+    assert "the elements must be (key, value) pairs" in str(error.value)
     assert said in str(error.value)
 
 

@@ -342,7 +342,7 @@ class TestFiles:
         [
             (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
             (PermissionError(errno.EACCES, "Permission denied"), "folder in which you can"),
-            (OSError(errno.ESTALE, "Stale file handle"), "still there"),
+            (OSError(errno.ESTALE, "Stale file handle"), "still exists"),
         ],
     )
     def test_the_remedy_is_one_for_the_cause(
