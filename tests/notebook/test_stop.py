@@ -81,7 +81,7 @@ def test_the_stop_button(fresh_kernel: Kernel, pid: int, mark: Path) -> None:
 def test_what_a_killed_kernel_leaves_is_swept(
     fresh_kernel: Kernel, pid: int, mark: Path, tmp_path: Path
 ) -> None:
-    code = "from mmnotebook.sources import storage; str(storage.session_folder())"
+    code = "from mmnotebook import storage; str(storage.session_folder())"
     assert fresh_kernel.run(code)["status"] == "ok"
     folder = Path(fresh_kernel.of("execute_result")[0]["data"]["text/plain"].strip("'"))
     thread = when_begun(mark, lambda: os.kill(pid, signal.SIGKILL))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 NOTEBOOK = """
 import os, signal, sys, time
 import mmnotebook as mm
-from mmnotebook.beam import events
+from mmnotebook.state import events
 
 def first(x):
     time.sleep(0.002)

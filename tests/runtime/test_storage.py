@@ -16,14 +16,14 @@ from mmnotebook import storage
 
 HOLD = """
 import sys
-from mmnotebook.sources import storage
+from mmnotebook import storage
 print(storage.session_folder(), flush=True)
 sys.stdin.readline()
 """
-MAKE = "from mmnotebook.sources import storage; print(storage.session_folder())"
+MAKE = "from mmnotebook import storage; print(storage.session_folder())"
 FORK = """
 import os, sys
-from mmnotebook.sources import storage
+from mmnotebook import storage
 parent = storage.new_folder("run")
 child = os.fork()
 if child == 0:

@@ -15,7 +15,7 @@ NOTEBOOK = """
 import time
 import numpy as np
 import mmnotebook as mm
-from mmnotebook.beam import events
+from mmnotebook.state import events
 
 def first(x):
     time.sleep(0.002)
