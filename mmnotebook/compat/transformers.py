@@ -14,6 +14,7 @@ Leans on `transformers/pipelines/base.py`.
 def commit(config: Any) -> str | None:
     """Return the commit on the hub that a model's configuration came from; None for none.
 
+    Versions of transformers that have `utils.hub.resolve_revision` keep none.
     Leans on `transformers/configuration_utils.py`.
     """
     found: str | None = getattr(config, "_commit_hash", None)

@@ -37,9 +37,9 @@ from apache_beam.internal.cloudpickle import cloudpickle as beams_cloudpickle
 from apache_beam.ml.inference import base, onnx_inference
 from apache_beam.runners.interactive import (
     background_caching_job,
+    cache_manager,
     interactive_environment,
     interactive_runner,
-    pipeline_instrument,
 )
 from apache_beam.runners.interactive.caching import cacheable, reify, streaming_cache
 from apache_beam.testing import test_stream
@@ -299,12 +299,15 @@ class TestTheCache:
     def test_the_name_in_labels(self) -> None:
         key = cacheable.CacheKey("rows", "1", "2", "3").to_str()
         assert beam.cache_name_in(("full", key)) == beam.cache_name("rows")
-        assert "to_str" in inspect.getsource(cacheable) and pipeline_instrument is not None
+        assert "source('full', self._label)" in source(cache_manager.ReadCache.expand)
+        assert "sink((prefix, self._label), " in source(cache_manager.WriteCache.expand)
 
     def test_its_steps(self) -> None:
         key = cacheable.CacheKey("rows", "1", "2", "3").to_str()
         for begin in (reify.READ_CACHE, reify.WRITE_CACHE):
             assert beam.is_step_of_cache(f"{begin}{key}/Write", beam.cache_name("rows"))
+        assert "'{}{}'.format(WRITE_CACHE, cache_key)" in source(reify.reify_to_cache)
+        assert "'{}{}'.format(READ_CACHE, cache_key)" in source(reify.unreify_from_cache)
         assert not beam.is_step_of_cache(f"{reify.READ_CACHE}{key}", beam.cache_name("row"))
 
     def test_what_beam_makes_its_own_of(self, tmp_path: Path) -> None:
