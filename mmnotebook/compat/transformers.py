@@ -11,7 +11,21 @@ Leans on `transformers/pipelines/base.py`.
 """
 
 
-def commit(config: Any) -> str | None:
+def commit(name: str, revision: str | None) -> str | None:
+    """Return the commit that a revision of a repository on the hub points to; imports transformers.
+
+    None where it cannot be found out before a model is loaded: see `commit_of`.
+    Leans on `resolve_revision` in `transformers/utils/hub.py`, which came with version 5.
+    """
+    from transformers.utils import hub
+
+    resolve = getattr(hub, "resolve_revision", None)
+    found = None if resolve is None else resolve(name, revision)
+    known: str | None = getattr(found, "resolved", None)
+    return known
+
+
+def commit_of(config: Any) -> str | None:
     """Return the commit on the hub that a model's configuration came from; None for none.
 
     Versions of transformers that have `utils.hub.resolve_revision` keep none.

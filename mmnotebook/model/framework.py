@@ -185,6 +185,10 @@ def no_method(name: str, options: Options, why: str) -> None:
         )
 
 
+NO_COMMIT = "it is not known which commit of the hub was loaded"
+"""Why the identity of a model on the hub is not known."""
+
+
 def no_revision(name: str, path: Path) -> ModelError:
     """The refusal of a hub's revision for what is on this machine."""
     return ModelError(

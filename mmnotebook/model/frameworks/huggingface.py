@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
-from mmnotebook.compat.transformers import STAGES, commit
+from mmnotebook.compat.transformers import STAGES, commit, commit_of
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.inputs import InputNames
@@ -17,6 +17,7 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.model import naming
 from mmnotebook.model.framework import (
+    NO_COMMIT,
     Framework,
     Options,
     check_method,
@@ -140,13 +141,17 @@ def _stored(name: str, target: Any) -> ModelSpec:
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     form = "pipeline" if options.extra.get("task") else "model"
     _check_pipeline(name, form, options)
-    params = {"class": "AutoModel", **_given(options)}
+    params = {"class": "AutoModel", **_given(options), "hub": target}
+    # The commit that the name stands for now: a new one on the hub is another model, and this one
+    # is loaded by its commit from now on.
+    pinned = commit(target, params["revision"])
+    params["revision"] = pinned or params["revision"]
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)
-    spec = replace(spec, params={**params, "hub": target})
     loaded = _tried(spec, options, target)
-    config = (loaded.model if form == "pipeline" else loaded).config
-    # The commit that the name stands for now: a new one on the hub is another model.
-    digested = digest((target, commit(config)))
+    pinned = pinned or commit_of((loaded.model if form == "pipeline" else loaded).config)
+    spec = replace(spec, params={**params, "revision": pinned or params["revision"]})
+    spec = replace(spec, unknown="" if pinned else NO_COMMIT)
+    digested = digest((target, pinned))
     return replace(spec, fingerprint=digested, input_names=_names(loaded, options))
 
 

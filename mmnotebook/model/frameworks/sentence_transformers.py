@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook import storage
-from mmnotebook.compat.transformers import commit
+from mmnotebook.compat.transformers import commit, commit_of
 from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.model.framework import (
+    NO_COMMIT,
     Framework,
     Options,
     check_method,
@@ -101,12 +102,21 @@ def _stored(name: str, target: Any) -> ModelSpec:
 
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     kind = options.model_class or "SentenceTransformer"
-    params = {"class": kind, "load_args": _load_args(options), "hub": target}
-    spec = ModelSpec(name, "sentence_transformers", "hub", target, None, "", params=params)
+    given = _load_args(options)
+    # The commit that the name stands for now: a new one on the hub is another model, and this one
+    # is loaded by its commit from now on.
+    pinned = commit(target, given.get("revision"))
+    spec = ModelSpec(name, "sentence_transformers", "hub", target, None, "")
+    spec = replace(spec, params={"class": kind, "load_args": given | _at(pinned), "hub": target})
     model = _tried(spec, options)
     config = getattr(getattr(model, "transformers_model", None), "config", None)
-    # The commit that the name stands for now: a new one on the hub is another model.
-    return replace(spec, fingerprint=digest((target, commit(config))))
+    pinned = pinned or commit_of(config)
+    spec = replace(spec, params={**spec.params, "load_args": given | _at(pinned)})
+    return replace(spec, fingerprint=digest((target, pinned)), unknown="" if pinned else NO_COMMIT)
+
+
+def _at(commit: str | None) -> dict[str, Any]:
+    return {} if commit is None else {"revision": commit}
 
 
 def _tried(spec: ModelSpec, options: Options) -> Any:

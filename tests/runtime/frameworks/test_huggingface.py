@@ -114,3 +114,44 @@ def test_what_cannot_be_registered(bert: Any, tmp_path: Path) -> None:
         mm.register("wrong", bert, method="generat")
     with pytest.raises(ModelError, match="task apply to a file"):
         mm.register("wrong", bert, task="text-classification")
+
+
+class TestHub:
+    """Names on the hub, of which a copy is in the cache of the hub."""
+
+    @pytest.fixture
+    def repository(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        return tmp_path / "models--team--tiny"
+
+    @staticmethod
+    def commit(repository: Path, commit: str, model: Any, tokenizer: Any) -> None:
+        """Make a commit the newest of a repository."""
+        snapshot = repository / "snapshots" / commit
+        model.save_pretrained(snapshot)
+        tokenizer.save_pretrained(snapshot)
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / "main").write_text(commit)
+
+    def test_a_model_stays_at_its_commit_and_a_new_commit_is_another(
+        self, repository: Path, bert: Any, tokenizer: Any
+    ) -> None:
+        data = tokens(tokenizer)[:3]
+        runs = []
+        other = transformers.BertForSequenceClassification(bert.config).eval()
+        for commit, model in (("a" * 40, bert), ("b" * 40, other)):
+            self.commit(repository, commit, model, tokenizer)
+            mm.register(
+                "tiny",
+                "team/tiny",
+                framework="huggingface",
+                model_class=transformers.BertForSequenceClassification,
+            )
+            runs.append(mm.run(mm.pipeline("out = data | tiny", data=data), progress=False))
+        first, second = (np.stack(run["out"]["prediction"]) for run in runs)
+        inputs = tokenizer.pad(data, return_tensors="pt")
+        for made, model in ((first, bert), (second, other)):
+            np.testing.assert_allclose(made, model(**inputs).logits.detach(), atol=1e-5)
+        self.commit(repository, "c" * 40, bert, tokenizer)
+        anew = mm.run(mm.pipeline("out = data | tiny", data=data), progress=False, fresh=True)
+        np.testing.assert_allclose(np.stack(anew["out"]["prediction"]), second, atol=1e-5)
