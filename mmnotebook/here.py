@@ -50,7 +50,7 @@ def name_of(value: Any) -> str | None:
 
 
 def package() -> ModuleType:
-    """This package, all of which stands above most of its modules."""
+    """Return the package itself, which most of its modules must not import."""
     return sys.modules[_PACKAGE]
 
 

@@ -44,8 +44,7 @@ _pass = _Pass()
 
 @contextlib.contextmanager
 def one_look() -> Iterator[None]:
-    """Look at each module once while this lasts: for a pass over many nodes, between two moments at
-    which code of the user's runs."""
+    """Look at each module once while this lasts: for a pass in which no code of the user's runs."""
     if _pass.found is not None:
         yield
         return

@@ -150,7 +150,7 @@ def seconds(value: Any) -> float | None:
 
 
 def device(value: Any) -> str:
-    """ "CPU" or "GPU", however it is written."""
+    """Return the device, "CPU" or "GPU", whatever its case."""
     if not isinstance(value, str) or value.upper() not in ("CPU", "GPU"):
         raise ModelError(f"device={value!r}; allowed: 'CPU' or 'GPU'")
     return value.upper()

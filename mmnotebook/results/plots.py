@@ -194,7 +194,7 @@ def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:
 
 
 class _Plots(ModuleType):
-    """This module, which says what to call when it is called itself, or for another plot."""
+    """The module itself; called, or asked for another plot, it says which plots there are."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         plots = ", ".join(f"plot.{name}(...)" for name in __all__)

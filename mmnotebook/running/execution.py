@@ -102,8 +102,11 @@ class Execution:
         return plan(self.prepared, self.store, fresh=self.fresh)
 
     def _heals(self, error: StorageError | ModelChanged) -> bool:
-        """Can the run go well when it starts anew: what is damaged made again, what is missing too,
-        what cannot be stored kept aside, and a model taken as it is now?"""
+        """Return whether the run can start again after this error.
+
+        Damaged and missing entries are computed again, entries that cannot be stored are kept
+        aside, and a model that changed is read again.
+        """
         if isinstance(error, ModelChanged):
             self.prepared = renewed(self.prepared)
             self.keys = identities.models(self.prepared)

@@ -114,8 +114,10 @@ class Plan:
         del self.entries[name], self.measured[name]
 
     def draft(self, name: str) -> Draft:
-        """Where a node's elements are to be stored; under a name of no use to others where what
-        it computes cannot be known."""
+        """Open the entry in which a node's elements will be stored.
+
+        If the identity of the node is not known, the entry has a name that no other run looks up.
+        """
         return self.store.draft(self.identities[name].digest or f"once-{uuid.uuid4().hex}")
 
 
@@ -170,8 +172,10 @@ def _find(made: Plan) -> None:
 
 
 def _take(made: Plan, name: str, entry: Entry) -> bool:
-    """Take what is stored of a node, unless what it depends on has changed, or another version has
-    measured it in another way."""
+    """Use the stored entry of a node, if there is nothing against it.
+
+    What it depends on may have changed, or another version may have measured it in another way.
+    """
     try:
         measured = Measured.from_meta(entry.meta, entry.bytes, name)
         seen = outcome.stored(entry.meta)

@@ -27,7 +27,7 @@ _opening = threading.Lock()
 
 
 def open_store() -> Store:
-    """This process's store in the folder that MMNOTEBOOK_CACHE names now, else in the user's.
+    """Return this process's store, in the folder that MMNOTEBOOK_CACHE names now or the user's.
 
     Raises
     ------

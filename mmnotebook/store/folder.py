@@ -118,7 +118,10 @@ def locked_now(inner: Path) -> Iterator[bool]:
 
 
 class Membership:
-    """This process's place in a store, gone with this object; made by who holds the lock."""
+    """The place of this process in a store, removed with this object.
+
+    It is made by the process that holds the lock.
+    """
 
     def __init__(self, inner: Path) -> None:
         name = uuid.uuid4().hex

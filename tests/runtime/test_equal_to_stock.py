@@ -94,7 +94,7 @@ def tensors(dtype: str, shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
 
 
 def numbers(dtype: str) -> st.SearchStrategy[Any]:
-    """numpy's scalars."""
+    """Scalars of NumPy."""
     return st.builds(lambda seed: array(seed, dtype, (1,))[0], SEEDS)
 
 

@@ -216,7 +216,7 @@ class TestColumns:
 
 
 def onnx_model() -> Any:
-    """a + 2 b, as a graph with two inputs."""
+    """Return a + 2 b, as a graph with two inputs."""
     inputs = [oh.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in ("a", "b")]
     output = oh.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])
     nodes = [

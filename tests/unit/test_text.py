@@ -67,7 +67,7 @@ def place(problem: Problem) -> tuple[int | None, int | None]:
 
 
 def same(text: str) -> None:
-    """This text is canonical."""
+    """Check that a text is canonical."""
     text = textwrap.dedent(text).strip()
     assert to_text(parse(text)) == text
 

@@ -57,7 +57,7 @@ def from_file(name: str, path: Path) -> ModelSpec:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """torch logs the stack trace of what it then raises."""
+    """Silence what torch logs of an error that it then raises."""
     logger = logging.getLogger("torch.export")
     before, logger.disabled = logger.disabled, True
     try:
