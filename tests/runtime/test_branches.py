@@ -155,8 +155,8 @@ class TestSwitch:
         result = run('way = rows["x"] | switch(wrong, ["cheap", "costly"])')
         messages = result.failed["message"].tolist()
         assert result.failed["id"].tolist() == ["0", "1"]
-        assert "gave 'cheep' (str)" in messages[0] and "did you mean 'cheap'?" in messages[0]
-        assert "gave True (bool)" in messages[1]
+        assert "returned 'cheep' (str)" in messages[0] and "did you mean 'cheap'?" in messages[0]
+        assert "returned True (bool)" in messages[1]
         assert result.nodes.loc["way", ["elements_in", "elements_out", "failed"]].tolist() == [
             60,
             58,

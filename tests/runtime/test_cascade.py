@@ -201,7 +201,7 @@ class TestRuns:
 
     def test_labels_are_refused_with_a_remedy(self) -> None:
         graph = mm.pipeline("data | cascade(plain, big, below=0.9)", data=[3, 4])
-        with pytest.raises(RunError, match=r"model 'plain' gave .*method=\"predict_proba\""):
+        with pytest.raises(RunError, match=r"model 'plain' returned .*method=\"predict_proba\""):
             mm.run(graph)
 
     def test_a_cached_cascade_has_its_arms(self) -> None:

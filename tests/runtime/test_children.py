@@ -51,7 +51,7 @@ def test_a_row_with_the_id_of_a_child_is_refused(text: str, data: list[str]) -> 
 
 def test_also_where_the_rows_are_of_another_source_that_they_meet() -> None:
     one, other = frame("p"), frame("p/0")
-    with pytest.raises(RunError, match="source 'e': the row 'p/0' .* of the row 'p' of 'd'"):
+    with pytest.raises(RunError, match="source 'e': the row 'p/0' .* from the row 'p' of 'd'"):
         run("c = d | flat_map(fan)\n{c, e} | same", d=one, e=other)
     assert len(run("d | flat_map(fan)\ne | same", d=one, e=other)["same"]) == 1
 

@@ -108,7 +108,7 @@ def test_a_name_that_is_nearly_right() -> None:
 
 def test_a_node_of_another_graph() -> None:
     other = mm.pipeline("b = rows | one_more", rows=[1], one_more=one_more)
-    with pytest.raises(RunError, match="not one of the graph"):
+    with pytest.raises(RunError, match="fresh='b': this node is not in the graph"):
         ran(other["b"])
 
 

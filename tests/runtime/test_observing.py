@@ -394,7 +394,7 @@ class TestFiles:
 
     def test_the_number_of_an_open_file(self, folder: Path) -> None:
         with open(folder / "a.csv") as file:
-            assert "number" in seen(lambda: open(file.fileno(), closefd=False).read()).volatile
+            assert "descriptor" in seen(lambda: open(file.fileno(), closefd=False).read()).volatile
 
 
 def write(path: Path) -> None:

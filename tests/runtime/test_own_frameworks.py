@@ -87,7 +87,7 @@ class TestExportedPrograms:
     def test_a_program_of_one_batch_size(self) -> None:
         net = Net().eval()
         text = refused("net", torch.export.export(net, (torch.ones(4, 2),)))
-        assert "batches of 4 alone" in text and "Dim(" in text
+        assert "batches of 4 only" in text and "Dim(" in text
         single = torch.export.export(net, (torch.ones(1, 2),))
         assert mm.register("net", single).batch_size == 1
         assert len(predictions("net", ROWS)) == 3

@@ -182,7 +182,7 @@ class TestKinds:
         ("value", "remedy"),
         [
             (scipy.sparse.eye(3).tocsr(), "matrix.toarray()"),
-            (Foo(), "a text, a number"),
+            (Foo(), "a string, a number"),
             ({1, 2}, "sorted(items)"),
             (1 + 2j, "number.real"),
             (np.complex64(1), "number.real"),

@@ -106,7 +106,7 @@ def test_what_cannot_be_registered(tmp_path: Path) -> None:
     broken.write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded.*\n.*export the model again"):
         mm.register("broken", broken)
-    with pytest.raises(ModelError, match="no output of the model.*did you mean 'label'"):
+    with pytest.raises(ModelError, match="not an output of the model.*did you mean 'label'"):
         mm.register("wrong", labelled(), method="lable")
     with pytest.raises(ModelError, match="framework='onnx'; allowed: an ONNX ModelProto"):
         mm.register("wrong", torch.nn.Linear(2, 2), framework="onnx")
