@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from mmnotebook import quiet_beam
+from mmnotebook import quiet_beam, storage
 from mmnotebook.beam import assemble, direct, interactive
 from mmnotebook.beam.prepare import Prepared, renewed
 from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
@@ -174,6 +174,7 @@ class Execution:
             self._tell_start()
 
     def _run_missing(self, runner: Any, options: Any) -> None:
+        storage.session_folder()  # removes what killed processes have left
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         folders = {name: draft.path for name, draft in drafts.items()}
         kept = (

@@ -41,7 +41,7 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
     def __init__(self, variables: Callable[[], Variables], named: Named) -> None:
         self._variables, self._named = variables, named
         field = style.field
-        self.batched = field(Dropdown, "the model is called", options=[BATCH, SINGLE])
+        self.batched = field(Dropdown, "each call is made", options=[BATCH, SINGLE])
         self.batch_axis = field(Text, "batch axis of the input", placeholder="0")
         self.output_batch_axis = field(
             Text, "batch axis of the output", placeholder="the first; 1; (0, 1)"
