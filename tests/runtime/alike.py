@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmnotebook.errors import GraphError
+
 
 def same(one: Any, other: Any) -> bool:
     """Equal in type, dtype, shape, order of fields and every value, nan and -0.0 told apart."""
@@ -40,3 +42,15 @@ def same(one: Any, other: Any) -> bool:
             return math.isnan(one) and math.isnan(other)
         return one == other and math.copysign(1, one) == math.copysign(1, other)
     return bool(one == other)
+
+
+NEVER = (
+    "have no element in common",
+    "are children of different flat_map steps",
+    "never have the same element",
+)
+
+
+def never_meet(error: GraphError) -> bool:
+    """Is a graph refused because it joins what no element has together?"""
+    return any(text in str(error) for text in NEVER)
