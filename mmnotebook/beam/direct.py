@@ -37,4 +37,5 @@ class InProcessPipeline:
 
     def stores(self, step: str) -> str | None:
         """The node that a step of the pipeline, by its label, only stores."""
-        return next((name for name in self._folders if f"{name}{_STORE}" in step), None)
+        name, found, _ = step.partition(_STORE)
+        return name if found and name in self._folders else None

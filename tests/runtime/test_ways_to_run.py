@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
+from mmnotebook.beam.direct import InProcessPipeline
 
 PATTERNS = {
     "sequence": "data | double | one",
@@ -99,3 +101,9 @@ def test_what_one_stored_the_other_reads() -> None:
     read = mm.run(graph, progress=False, runner=FnApiRunner())
     assert set(read.why.values()) == {"read from the cache"}
     pd.testing.assert_frame_equal(made["out"], read["out"])
+
+
+def test_a_storing_step_is_of_the_node_with_its_whole_name(tmp_path: Path) -> None:
+    pipeline = InProcessPipeline(None, {"b": tmp_path, "ab": tmp_path}, "run")
+    steps = ("b: store", "ab: store", "ab: store/ParDo", "b", "c: store")
+    assert [pipeline.stores(step) for step in steps] == ["b", "ab", "ab", None, None]
