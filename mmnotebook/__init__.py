@@ -125,18 +125,20 @@ _MODULES = {"events": "state.events", "plot": "results.plots"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
+_OF_GRAPH = {
+    "explain": "running.explain",
+    "from_json": "graph.json_format",
+    "html": "steps.drawing",
+    "problems": "steps.validation",
+    "svg": "steps.drawing",
+    "to_json": "graph.json_format",
+    "to_text": "notation.text",
+}
+
+
 def _of_graph(name: str) -> Callable[..., Any]:
-    """What a graph can be asked for that is made in a layer above it."""
-    homes = {
-        "explain": "running.explain",
-        "from_json": "graph.json_format",
-        "html": "steps.drawing",
-        "problems": "steps.validation",
-        "svg": "steps.drawing",
-        "to_json": "graph.json_format",
-        "to_text": "notation.text",
-    }
-    function: Callable[..., Any] = getattr(import_module(f"mmnotebook.{homes[name]}"), name)
+    """Return the function of a layer above that a graph offers under this name."""
+    function: Callable[..., Any] = getattr(import_module(f"mmnotebook.{_OF_GRAPH[name]}"), name)
     return function
 
 

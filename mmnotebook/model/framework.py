@@ -185,8 +185,10 @@ def no_method(name: str, options: Options, why: str) -> None:
         )
 
 
-NO_COMMIT = "it is not known which commit of the hub was loaded"
-"""Why the identity of a model on the hub is not known."""
+def at_commit(spec: ModelSpec, commit: str | None) -> ModelSpec:
+    """Return the spec of a model on the hub, identified by its name and the commit loaded."""
+    unknown = "" if commit else "it is not known which commit of the hub was loaded"
+    return replace(spec, fingerprint=digest((spec.origin, commit)), unknown=unknown)
 
 
 def no_revision(name: str, path: Path) -> ModelError:

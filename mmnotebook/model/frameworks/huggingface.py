@@ -11,15 +11,14 @@ from typing import Any
 from mmnotebook import storage
 from mmnotebook.compat.transformers import STAGES, commit, commit_of
 from mmnotebook.errors import ModelError, one_line
-from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.model import naming
 from mmnotebook.model.framework import (
-    NO_COMMIT,
     Framework,
     Options,
+    at_commit,
     check_method,
     no_method,
     no_revision,
@@ -149,10 +148,9 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)
     loaded = _tried(spec, options, target)
     pinned = pinned or commit_of((loaded.model if form == "pipeline" else loaded).config)
-    spec = replace(spec, params={**params, "revision": pinned or params["revision"]})
-    spec = replace(spec, unknown="" if pinned else NO_COMMIT)
-    digested = digest((target, pinned))
-    return replace(spec, fingerprint=digested, input_names=_names(loaded, options))
+    params["revision"] = pinned or params["revision"]
+    spec = replace(spec, params=params, input_names=_names(loaded, options))
+    return at_commit(spec, pinned)
 
 
 def _tried(spec: ModelSpec, options: Options, origin: str) -> Any:

@@ -11,13 +11,12 @@ from mmnotebook import storage
 from mmnotebook.compat.transformers import commit, commit_of
 from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
-from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
 from mmnotebook.model.framework import (
-    NO_COMMIT,
     Framework,
     Options,
+    at_commit,
     check_method,
     no_revision,
     not_mine,
@@ -112,7 +111,7 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     config = getattr(getattr(model, "transformers_model", None), "config", None)
     pinned = pinned or commit_of(config)
     spec = replace(spec, params={**spec.params, "load_args": given | _at(pinned)})
-    return replace(spec, fingerprint=digest((target, pinned)), unknown="" if pinned else NO_COMMIT)
+    return at_commit(spec, pinned)
 
 
 def _at(commit: str | None) -> dict[str, Any]:
