@@ -183,6 +183,7 @@ def test_the_panel_does_not_push_what_is_below(studio: Studio) -> None:
 
     begin(studio)
     studio.select("plus")
+    expect(studio.root.locator(".mm-toast")).to_have_count(0, timeout=60_000)  # it takes room
     before = height()
     studio.type_text(f"rows | split({dict.fromkeys('abcdefgh', 0.125)})")
     studio.wait_for(studio.names, ["rows", "split"])
