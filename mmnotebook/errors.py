@@ -134,6 +134,10 @@ class Problem:
         return text
 
 
+class Gap(Problem):
+    """Something that a graph still lacks; what is there is not wrong."""
+
+
 class GraphError(MMError):
     """A graph or its text is not valid. `problems` lists all problems that were found."""
 

@@ -120,13 +120,16 @@ class Behind:
     functions, models
         By their own names.
     refreshed
-        By node, the model that stands in place of the registered one.
+        By node, the model that takes the place of the registered one.
+    codes
+        By node of a kind that another package brings, the code of that kind.
     """
 
     data: Mapping[str, Identity]
     functions: Mapping[str, Identity]
     models: Mapping[str, Identity]
     refreshed: Mapping[str, Identity] = field(default_factory=dict)
+    codes: Mapping[str, Identity] = field(default_factory=dict)
 
 
 def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
@@ -196,6 +199,8 @@ def _own(node: Node, behind: Behind) -> dict[str, Identity]:
         own[f"data {given.get('data', given.get('path'))}"] = behind.data[node.name]
     for name in node.functions:
         own[f"function {name}"] = behind.functions[name]
+    if node.name in behind.codes:
+        own[f"step {node.kind}"] = behind.codes[node.name]
     own |= {f"model {name}": behind.models[name] for name in node.models}
     if node.name in behind.refreshed:
         own[f"model {node['model']}"] = behind.refreshed[node.name]
@@ -218,7 +223,7 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
 
 
 def _own_reason(node: Node, own: Mapping[str, Identity]) -> str:
-    if node.kind == "write":
+    if node.step.ends:
         return "it writes a file"
     reasons = (
         part.reason or "it cannot be fingerprinted" for part in own.values() if not part.digest
