@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pkgutil
-import warnings
-from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from mmnotebook.errors import one_line
+from mmnotebook import extensions
 from mmnotebook.graph.kinds import StepKind
 from mmnotebook.steps import kinds
 
 GROUP = "mmnotebook.steps"
-"""The entry points of a package with step kinds: `name = "module:KIND"`."""
+"""The entry points of a package that brings step kinds: `name = "module:KIND"`."""
 
 
 def own_kinds() -> list[StepKind]:
@@ -26,34 +24,24 @@ def own_kinds() -> list[StepKind]:
 def installed_kinds() -> list[StepKind]:
     """Return the kinds of other installed packages; one that cannot be used is warned of."""
     taken = {kind.name for kind in own_kinds()}
-    found = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        try:
-            kind = entry.load()
-            problem = next(_problems(kind, taken), None)
-        except Exception as error:  # noqa: BLE001 - whatever another's package raises
-            problem = one_line(error)
-        if problem is None:
+
+    def problem(kind: Any) -> str | None:
+        wrong = _problem(kind, taken)
+        if wrong is None:
             taken.add(kind.name)
-            found.append(kind)
-        else:
-            warnings.warn(_refusal(entry, problem), RuntimeWarning, stacklevel=2)
-    return found
+        return wrong
+
+    return extensions.load(GROUP, "the step kind", problem)
 
 
-def _problems(kind: object, taken: set[str]) -> Iterator[str]:
+def _problem(kind: Any, taken: set[str]) -> str | None:
+    """Return why an object cannot be a further step kind."""
     if not isinstance(kind, StepKind):
-        yield f"it is a {type(kind).__name__}, not a StepKind"
-    elif kind.name in taken:
-        yield f"there is a step kind {kind.name!r} already"
-    elif not kind.name.isidentifier():
-        yield f"the name {kind.name!r} cannot be written in a pipeline"
-    elif kind.inputs == "none":
-        yield "a source cannot be added: data enters as a variable or as a Beam transform"
-    elif not kind.lowering:
-        yield "it has no lowering"
-
-
-def _refusal(entry: EntryPoint, problem: str) -> str:
-    package = "a package" if entry.dist is None else entry.dist.name
-    return f"the step kind {entry.name!r} ({entry.value}) of {package} is not available: {problem}"
+        return f"it is a {type(kind).__name__}, not a StepKind"
+    if not kind.name.isidentifier():
+        return f"its name {kind.name!r} cannot be written in a pipeline"
+    if kind.name in taken:
+        return f"there is a step kind {kind.name!r} already"
+    if kind.family in ("source", "write"):
+        return f"the family {kind.family!r} cannot be extended: use a Beam transform"
+    return None if kind.lowering else "it has no lowering"
