@@ -170,21 +170,21 @@ def __dir__() -> list[str]:
 
 
 def _last() -> Any:
-    """The latest `Result`; None, without importing Beam, when there can be none."""
+    """Return the latest `Result`, or None, without importing Beam, if there cannot be one."""
     from mmnotebook.results import latest
 
     return latest.last()
 
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
-    """`%load_ext mmnotebook`: the `%mm_…` magics and their completion."""
+    """Load the `%mm_…` magics and their completion, for `%load_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.load(ip, sys.modules[__name__])
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
-    """`%unload_ext mmnotebook`: takes out what `load_ipython_extension` put in."""
+    """Remove what `load_ipython_extension` added, for `%unload_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.unload(ip, sys.modules[__name__])

@@ -27,8 +27,8 @@ from mmnotebook.store import shards
 class Compiled(Mapping[str, "beam.PCollection[Any]"]):
     """The PCollection of every node by its name; `failed` holds all failures of the graph.
 
-    A node's elements are (key, value) pairs: the key holds the element's id, the value is what the
-    next step's function is given; for a model, Beam's `PredictionResult`.
+    A node's elements are (key, value) pairs: the key holds the element's id, the value is the input
+    of the next step's function; for a model, it is Beam's `PredictionResult`.
     """
 
     def __init__(self, blocks: Mapping[str, beam.PCollection[Any]]) -> None:
@@ -36,7 +36,7 @@ class Compiled(Mapping[str, "beam.PCollection[Any]"]):
         self._elements: dict[str, beam.PCollection[Any]] = {}
 
     def __getitem__(self, name: str) -> beam.PCollection[Any]:
-        # Nodes work on blocks; a node's single elements are made when they are asked for.
+        # Nodes work on blocks; a node's single elements are created on access.
         if name not in self._elements:
             step = beam.FlatMap(_elements).with_output_types(Element)
             self._elements[name] = self._blocks[name] | f"{name}: elements" >> step
@@ -116,7 +116,7 @@ def compile_graph(
 
 
 def _written(blocks: Sequence[Block]) -> Stored:
-    """The elements of an object in private files of this process."""
+    """Write the elements of an object into private files of this process."""
     folder = storage.new_folder("source")
     try:
         infos = [

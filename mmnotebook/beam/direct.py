@@ -1,7 +1,7 @@
 """The in-process run: Beam's FnApiRunner with a step that stores each node.
 
 InteractiveRunner serializes a pipeline about 16 times and adds two steps for each PCollection that
-it keeps. Most of the fixed cost of a run would be that.
+it keeps, which would be most of the fixed cost of a run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class InProcessPipeline:
         self._folders, self._run_id = folders, run_id
 
     def run(self, blocks: Mapping[str, Any]) -> Callable[[], Any]:
-        """Run the pipeline once; gives what asks for Beam's metrics."""
+        """Run the pipeline once; return a function that queries Beam's metrics."""
         for name, pcoll in blocks.items():
             store = beam.ParDo(StoreShards(str(self._folders[name]), name, self._run_id))
             pcoll | f"{name}{_STORE}" >> store.with_output_types(str)
@@ -36,6 +36,6 @@ class InProcessPipeline:
         return result.metrics
 
     def stores(self, step: str) -> str | None:
-        """The node that a step of the pipeline, by its label, only stores."""
+        """Return the node that a step of the pipeline, by its label, only stores."""
         name, found, _ = step.partition(_STORE)
         return name if found and name in self._folders else None

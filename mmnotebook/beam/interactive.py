@@ -16,8 +16,8 @@ from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
 from mmnotebook.here import shell
 
-# The environment keeps every dict that it is told to watch. It is told of this one, once, and sees
-# what is in it at the time.
+# The environment keeps every dict that it watches. It watches this one, once, and reads its current
+# content each time.
 _OURS = ("mmnotebook, no PCollection", object())
 _watched: dict[str, Any] = dict([_OURS])
 
@@ -34,7 +34,7 @@ class InteractivePipeline:
         storage.remove_with(self._cache, folder)
 
     def run(self, blocks: Mapping[str, Any]) -> Callable[[], Any]:
-        """Run the pipeline once; gives what asks for Beam's metrics."""
+        """Run the pipeline once; return a function that queries Beam's metrics."""
         env = _environment()
         compat.enter(env, self.pipeline, self._cache)
         try:
@@ -47,35 +47,35 @@ class InteractivePipeline:
             compat.leave(env, self.pipeline)
 
     def stores(self, step: str) -> str | None:
-        """The node that a step of the pipeline, by its label, only stores."""
+        """Return the node that a step of the pipeline, by its label, only stores."""
         return self._cache.name_in(step)
 
 
 @contextlib.contextmanager
 def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
-    """While this lasts, a run keeps these PCollections under these names."""
+    """Make runs keep these PCollections under these names, in this block."""
     _watched.update(watched)
     try:
         yield
     finally:
-        # A run that was interrupted may end long after the next one has begun.
+        # An interrupted run may end long after the next one has begun.
         for name, pcoll in watched.items():
             if _watched.get(name) is pcoll:
                 del _watched[name]
 
 
 def prepare() -> None:
-    """Make the environment; to be called in the cell's own thread, where its output can be caught.
+    """Create Beam's environment; call this in the cell's thread, where its output can be caught.
 
-    Any Beam pipeline in a notebook makes it, and with it puts scripts from a CDN into the output of
-    the cell that does so first.
+    Any Beam pipeline in a notebook creates it, and so puts scripts from a CDN into the output of
+    the first cell that does.
     """
     with quiet_beam.quiet(), _hidden_display():
         _environment()
 
 
 def _environment() -> Any:
-    """Beam's environment; it may be a new one, or have forgotten what it was told to watch."""
+    """Return Beam's environment; it may be a new one, or have forgotten what it watched."""
     env = compat.environment()
     compat.watch(env, _OURS, _watched)
     return env

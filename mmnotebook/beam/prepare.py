@@ -33,27 +33,27 @@ Record = Callable[[str, Any, int | None], tuple[Recording, str]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked graph with everything that its names stand for.
+    """A checked graph with the objects behind its names.
 
     Attributes
     ----------
     plans
         The files of each source node that reads files.
     objects
-        The elements of every other source node, as they were when it was prepared.
+        The elements of every other source node, read when the graph was prepared.
     models
         By model name.
     functions
         By function name.
     carried
-        The sources' fields that travel with an element, as a later `by=` names them.
+        The fields of sources that travel with an element, for a later `by=`.
     recordings
-        Of each source node that is a Beam transform, when it is recorded; `objects` has its
-        elements too.
+        The recording of each source node that is a Beam transform and is recorded; `objects` has
+        its elements too.
     transforms
-        Those Beam transforms themselves, when they are not recorded.
+        The Beam transforms that are not recorded.
     refreshed
-        By node, the model of a newer file, which takes the place of the registered one.
+        The model of a newer file that replaces the registered one, by node.
     said
         By node, what the user should know of it, as half a sentence.
     decisions
@@ -61,9 +61,9 @@ class Prepared:
     codes
         By node of a kind that another package brings, the code of that kind.
     watch_every
-        Seconds from one look for newer models to the next, where a stream watches.
+        Seconds between checks for newer models, if a stream watches for them.
     limit
-        How many elements of each source are taken, None for all.
+        The number of elements to use from each source, None for all.
     """
 
     graph: Graph
@@ -82,7 +82,7 @@ class Prepared:
     limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
-        """Return the model of a node that runs one: the registered one, or a newer file's."""
+        """Return the model of a node that runs one: the registered one, or its replacement."""
         return self.refreshed.get(node.name) or self.models[node["model"]]
 
     def bound(
@@ -113,13 +113,13 @@ class Prepared:
         )
 
     def totals(self) -> dict[str, int]:
-        """By source node, the number of its elements, where that is known beforehand."""
+        """Return the number of each source's elements, by node, if it is known beforehand."""
         counts = {name: plan.count for name, plan in self.plans.items()}
         known = {name: count for name, count in counts.items() if count is not None}
         return {**known, **{name: sum(map(len, made)) for name, made in self.objects.items()}}
 
     def most(self) -> dict[str, int]:
-        """By node, the most elements that can reach it, where that is known beforehand."""
+        """Return the greatest number of elements that can reach each node, if that is known."""
         totals = self.totals()
         most: dict[str, int | None] = {}
         for node in self.graph.order():
@@ -134,12 +134,12 @@ class Prepared:
 
 
 def prepare(graph: Graph, limit: int | None = None, record: Record | None = None) -> Prepared:
-    """Check a graph, look up its names and look into its sources.
+    """Check a graph, look up its names and read its sources' beginnings.
 
     Parameters
     ----------
     record
-        Records a source that is a Beam transform; None leaves it to the pipeline.
+        Records a Beam transform that is a source; None leaves that to the pipeline.
     """
     check_graph(graph)
     graph.validate()
@@ -198,14 +198,14 @@ def _decisions(prepared: Prepared) -> dict[str, Any]:
 
 
 def renewed(prepared: Prepared) -> Prepared:
-    """The same with the models as they are now."""
+    """Return the same graph with the current models."""
     models = _models(prepared.graph)
     refreshed, _ = refreshing.models(prepared.graph, models)
     return replace(prepared, models=models, refreshed=refreshed)
 
 
 def check_graph(graph: Any) -> None:
-    """Raises RunError for what is no graph."""
+    """Raise RunError if this is not a graph."""
     if isinstance(graph, str):
         raise RunError(
             "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
@@ -217,7 +217,7 @@ def check_graph(graph: Any) -> None:
 
 
 def _check_fields(graph: Graph, found: _Sources, models: Mapping[str, ModelSpec]) -> None:
-    """Raises GraphError for a field that a step or a model asks for and that no element has."""
+    """Raise GraphError if a step or a model needs a field that no element has."""
 
     def shape(node: Node) -> Shape:
         if node.name in found.plans:
@@ -269,7 +269,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
 
 @dataclass
 class _Sources:
-    """What the source nodes read, by node; as `Prepared` has it."""
+    """The content of the source nodes, by node, in the form of `Prepared`."""
 
     plans: dict[str, sources.SourcePlan] = field(default_factory=dict)
     objects: dict[str, list[Block]] = field(default_factory=dict)
@@ -279,7 +279,7 @@ class _Sources:
 
 
 def _values(graph: Graph, names: Names) -> dict[str, Any]:
-    """What each source node reads: a path, an object, or a Beam transform."""
+    """Return what each source node reads: a path, an object, or a Beam transform."""
     return {
         node.name: node["path"]
         if node.step.reads_files
@@ -290,7 +290,7 @@ def _values(graph: Graph, names: Names) -> dict[str, Any]:
 
 
 def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
-    """Raises RunError for a path that cannot be written, or leads to what the graph reads."""
+    """Raise RunError if a path cannot be written, or is one that the graph reads."""
     writes = {node.name: node["path"] for node in graph if node.step.ends}
     if writes:
         writers.check_paths(writes)
@@ -318,14 +318,14 @@ def _reads(
 def _sources(
     graph: Graph, values: Mapping[str, Any], limit: int | None, record: Record | None
 ) -> _Sources:
-    """What the source nodes read, as far as it is looked at before the run."""
+    """Open the sources, as far as that happens before the run."""
     found = _Sources()
     for node in graph:
         if node.inputs:
             continue
         value = values[node.name]
         if node.step.reads_files or objects.is_path(value):
-            # A parameter that says the default is none of the node's.
+            # A parameter with its default value is not in the node.
             options = {name: given for name, given in node.params if name in ("mode", "rotate")}
             plan = sources.plan_path(str(value), node["id"], **options)
             found.plans[node.name] = plan if limit is None else plan.first(limit)

@@ -34,18 +34,18 @@ Leans on `utils/windowed_value.py`.
 PANE_INFO_UNKNOWN = windowed_value.PANE_INFO_UNKNOWN
 """The pane of an element that no trigger has fired. Leans on `utils/windowed_value.py`."""
 WindowedValueHolder = test_stream.WindowedValueHolder
-"""An element in which another one lies that is to keep its windows: `windowed_value`.
+"""An element that contains another one, `windowed_value`, which keeps its own windows.
 
 Leans on `testing/test_stream.py`.
 """
 Windowing = core.Windowing
 """How a PCollection is windowed. Leans on `transforms/core.py`."""
 PipelineVisitor = pipeline.PipelineVisitor
-"""The base of what is shown each transform of a pipeline. Leans on `pipeline.py`."""
+"""The base of visitors of each transform of a pipeline. Leans on `pipeline.py`."""
 FnApiRunner = fn_api_runner.FnApiRunner
 """The runner in this process. Leans on `runners/portability/fn_api_runner/fn_runner.py`."""
 CacheManager = cache_manager.CacheManager
-"""The base of what keeps PCollections for InteractiveRunner, which asks for `_latest_version`.
+"""The base of classes that keep PCollections for InteractiveRunner, which reads `_latest_version`.
 
 Leans on `runners/interactive/cache_manager.py`.
 """
@@ -55,9 +55,9 @@ arguments_and_defaults = core.get_function_args_defaults
 Leans on `transforms/core.py`.
 """
 INSPECTS = "_inspect_"
-"""With a method's name behind it, the attribute of a DoFn that knows the method's arguments.
+"""Prefix of a DoFn's attribute that knows the arguments of the method whose name follows it.
 
-What it holds is called without arguments and answers as `arguments_and_defaults` does, without
+Its value is a function without arguments, with the result of `arguments_and_defaults` without
 `self`. Leans on `get_function_arguments` in `transforms/core.py`.
 """
 
@@ -71,7 +71,7 @@ def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
 
 
 def chained(transform: Any) -> tuple[Any, ...]:
-    """Return the transforms that `a | b` has made one of; nothing of any other transform.
+    """Return the transforms that `a | b` chains; none for any other transform.
 
     Leans on `_ChainedPTransform` in `transforms/ptransform.py`.
     """
@@ -79,7 +79,7 @@ def chained(transform: Any) -> tuple[Any, ...]:
 
 
 def environment() -> Any:
-    """Return Beam's interactive environment, which is made when it is first asked for.
+    """Return Beam's interactive environment, which Beam creates at the first call.
 
     Leans on `runners/interactive/interactive_environment.py`.
     """
@@ -96,7 +96,7 @@ def watch(env: Any, mark: tuple[str, object], variables: dict[str, Any]) -> None
 
 
 def enter(env: Any, pipeline: Any, cache: Any) -> None:
-    """Make a pipeline known to the environment, with the cache manager that it uses.
+    """Register a pipeline with the environment, with the cache manager that it uses.
 
     Leans on `runners/interactive/interactive_environment.py`.
     """
@@ -122,7 +122,7 @@ def result_below(result: Any) -> Any:
 
 
 def cache_name(variable: str) -> str:
-    """Return what the cache calls a PCollection that is watched under a name.
+    """Return the cache's name for a PCollection that is watched as `variable`.
 
     Leans on `CacheKey` in `runners/interactive/caching/cacheable.py`.
     """
@@ -138,7 +138,7 @@ def cache_name_in(labels: Sequence[str]) -> str:
 
 
 def is_step_of_cache(step: str, name: str) -> bool:
-    """Does a step of a pipeline, by its label, read or write what has this `cache_name`?
+    """Return whether a step, by its label, reads or writes the PCollection with this `cache_name`.
 
     Leans on `runners/interactive/caching/reify.py`.
     """
@@ -146,7 +146,7 @@ def is_step_of_cache(step: str, name: str) -> bool:
 
 
 def let_stream(cache: Any, folder: Path) -> None:
-    """Set what InteractiveRunner makes its StreamingCache of, in place of this cache manager.
+    """Set the attributes from which InteractiveRunner creates its StreamingCache.
 
     Leans on `runners/interactive/background_caching_job.py`.
     """
@@ -180,7 +180,7 @@ def coder_key(cache: Any, labels: Sequence[str]) -> str:
 
 
 def environment_variables(handler: Any) -> dict[str, str]:
-    """Return the environment variables that a model handler was given; of anything else none.
+    """Return the environment variables that a model handler was given; none for other objects.
 
     Leans on `ModelHandler` in `ml/inference/base.py`.
     """
@@ -188,15 +188,15 @@ def environment_variables(handler: Any) -> dict[str, str]:
 
 
 def wrapped(handler: Any) -> Any:
-    """Return the model handler that another one wraps, None for one that wraps none.
+    """Return the model handler that another one wraps, None if it wraps none.
 
-    Leans on what `ModelHandler.with_preprocess_fn` and its like make, in `ml/inference/base.py`.
+    Leans on what `ModelHandler.with_preprocess_fn` and the like return, in `ml/inference/base.py`.
     """
     return getattr(handler, "_base", None)
 
 
 def model_uri(handler: Any) -> Any:
-    """Return the path that an ONNX handler loads its model from, after an update the new one.
+    """Return the path from which an ONNX handler loads its model: after an update, the new one.
 
     Leans on `ml/inference/onnx_inference.py`.
     """
@@ -204,7 +204,7 @@ def model_uri(handler: Any) -> Any:
 
 
 def release_models(manager: Any) -> None:
-    """Let go of the models that a KeyedModelHandler has loaded into this manager.
+    """Release the models that a KeyedModelHandler loaded into this manager.
 
     Leans on `_ModelHandlerManager` in `ml/inference/base.py`.
     """
@@ -216,7 +216,7 @@ def release_models(manager: Any) -> None:
 
 
 def shared_model(load: Any, tag: str) -> Any:
-    """Return the handle of a model that processes share: `acquire()`, and `release(model)`.
+    """Return the handle of a model that processes share, with `acquire()` and `release(model)`.
 
     Leans on `utils/multi_process_shared.py`.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def is_open(widget: Any) -> bool:
-    """Does a widget still speak to the frontend, which it does until it is closed?
+    """Return whether a widget is connected to the frontend, which it is until it is closed.
 
     Leans on `ipywidgets/widgets/widget.py`.
     """

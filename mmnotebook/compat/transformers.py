@@ -1,11 +1,11 @@
-"""The internals of transformers. Nothing here imports it, but for a function that says so."""
+"""The internals of transformers. Nothing here imports it, except functions that say so."""
 
 from __future__ import annotations
 
 from typing import Any
 
 STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
-"""The attributes in which a pipeline has the arguments of its stages.
+"""The attributes in which a pipeline keeps the arguments of its stages.
 
 Leans on `transformers/pipelines/base.py`.
 """
@@ -14,7 +14,7 @@ Leans on `transformers/pipelines/base.py`.
 def commit(name: str, revision: str | None) -> str | None:
     """Return the commit that a revision of a repository on the hub points to; imports transformers.
 
-    None where it cannot be found out before a model is loaded: see `commit_of`.
+    None if it cannot be found before a model is loaded: see `commit_of`.
     Leans on `resolve_revision` in `transformers/utils/hub.py`, which came with version 5.
     """
     from transformers.utils import hub
@@ -36,7 +36,7 @@ def commit_of(config: Any) -> str | None:
 
 
 def may_generate(pipeline: Any) -> bool:
-    """Does a kind of pipeline have its model generate, if the model can?
+    """Return whether pipelines of this kind generate, if the model can.
 
     Leans on `transformers/pipelines/base.py`.
     """
@@ -44,7 +44,7 @@ def may_generate(pipeline: Any) -> bool:
 
 
 def outputs_apart() -> Any:
-    """Return the class that takes the output of a batch apart; imports transformers.
+    """Return the class that splits the output of a batch; imports transformers.
 
     Leans on `PipelineIterator` in `transformers/pipelines/pt_utils.py`.
     """

@@ -21,7 +21,7 @@ _MIXED = "some of these outputs are joined and others are in a union"
 
 
 class GraphDraft:
-    """What has been read so far; problems go to the log.
+    """Nodes and groups that have been read so far; problems go to the log.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class GraphDraft:
     Attributes
     ----------
     lines
-        The names of all lines, which are kept free, and where they stand.
+        The names of all lines, none of which a new node may take, and their line numbers.
     nodes, groups
-        What has been made, by name.
+        What was created, by name.
     """
 
     def __init__(self, names: Names | None, log: Log) -> None:
@@ -53,7 +53,7 @@ class GraphDraft:
         self._meanings = Meanings(names or Names({}, {}, {}))
 
     def add(self, at: ast.AST, content: Node, upstream: Ends | None, name: str | None) -> Ends:
-        """A node of this content, its line's name or its own; a source is there once."""
+        """Add a node of this content, named for its line or its kind; add a source only once."""
         self._own[content] = None
         if upstream is None and name is None:
             return Ends((Input(self._start(at, content)),))
@@ -68,7 +68,7 @@ class GraphDraft:
     def take(
         self, at: ast.AST, called: str, pipeline: Graph, upstream: Ends | None, name: str | None
     ) -> Ends:
-        """Write a pipeline into this one; at the start of a line it is there once."""
+        """Copy a pipeline into this graph; at the start of a line copy it only once."""
         if upstream is None and name is None and called in self._heads:
             return self._heads[called]
         if upstream is not None and (upstream.broken or self.is_mixed(at, upstream)):
@@ -96,14 +96,14 @@ class GraphDraft:
         self._places[group.name] = at
 
     def is_mixed(self, at: ast.AST, ends: Ends) -> bool:
-        """Are some of these joined and others united? The log is told."""
+        """Return whether some of these outputs are joined and others united, and log it if so."""
         if ends.mixed:
             remedy = "put a step after the inner ones, or put them on a separate line"
             self._log.add(at, _MIXED, allowed="[a, b] or {a, b}", remedy=remedy)
         return ends.mixed
 
     def graph(self) -> Graph:
-        """All of it; the log is told what is wrong with it."""
+        """Return the graph of all that was added, and log what is wrong with it."""
         for clash in self._meanings.own(self._own):
             self._clash(self._taken[clash.pipeline], clash)
         nodes, groups = tuple(self.nodes.values()), tuple(self.groups.values())
@@ -113,7 +113,7 @@ class GraphDraft:
         return graph
 
     def _checked(self, graph: Graph) -> Iterator[Problem]:
-        """What `validation` finds, with places, without what follows from a problem in the log."""
+        """Yield what `validation` finds, with places, except what follows from a logged problem."""
         found = [p for p in validation.problems(graph) if p.node not in self._tainted]
         for name in self._tainted:
             found += validation.parameter_problems(graph[name])
@@ -135,7 +135,7 @@ class GraphDraft:
         self._log.add(at, clash.message, allowed=allowed, remedy=clash.remedy)
 
     def _start(self, at: ast.AST, content: Node) -> str:
-        """The source of this content, whatever its name; made where there is none."""
+        """Return the name of the source with this content, adding that source if there is none."""
         key = replace(content, name="")
         if key not in self._starts:
             self._starts[key] = self._free(_wanted(key))

@@ -16,12 +16,12 @@ from mmnotebook.steps.phrases import is_default, select
 
 
 class NotTakenIn(Exception):
-    """A pipeline cannot stand where it does.
+    """A pipeline cannot be used at this place.
 
     Attributes
     ----------
     message, allowed, remedy
-        What is wrong, what may stand there, and what to do.
+        What is wrong, what is allowed there, and what to do.
     """
 
     def __init__(self, message: str, allowed: str, remedy: str | None = None) -> None:
@@ -33,14 +33,14 @@ class NotTakenIn(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """What a pipeline becomes in the graph that it is taken into.
+    """What a pipeline becomes in the outer graph.
 
     Attributes
     ----------
     nodes, groups
-        Its own, under their new names; without its source, where something flows in.
+        Its nodes and groups under their new names, without its source if an input replaces it.
     ends
-        What flows out.
+        The outputs.
     """
 
     nodes: tuple[Node, ...]
@@ -49,27 +49,27 @@ class Part:
 
 
 class Inlining:
-    """Writes one pipeline out.
+    """Copies one pipeline into an outer graph.
 
     Parameters
     ----------
     called
-        The name that the pipeline stands under.
+        The name under which the text uses the pipeline.
     pipeline
         The pipeline.
     upstream
-        What flows in; None where the pipeline starts a line, with its own sources.
+        Its input; None where the pipeline starts a line, with its own sources.
     name
-        The name that the line gives to what comes out, None when it gives none.
+        The line's name for the output, None if the line has none.
     free
-        A name that nothing has, as much like a wanted one as can be.
+        Returns an unused name, as similar as possible to the one it is given.
     source
-        The name of a source of this content, which is one node however often it is used.
+        Returns the name of the source with this content, one node however often it is used.
 
     Raises
     ------
     NotTakenIn
-        When it cannot stand there.
+        If the pipeline cannot be used there.
     """
 
     def __init__(
@@ -110,14 +110,14 @@ class Inlining:
         return sources[0]
 
     def _outputs(self) -> tuple[str, ...]:
-        """The last steps; what is only written to files goes on too."""
+        """Return the names of the last steps; those of `write` steps if there are no others."""
         writes = [node.name for node in self._order if KINDS[node.kind].ends]
         others = [node for node in self._order if node.name not in writes]
         used = {wire.node for node in others for wire in node.inputs} | {self._replaced}
         return tuple(node.name for node in others if node.name not in used) or tuple(writes)
 
     def _covering(self) -> Group | None:
-        """The group that names exactly what flows out, several steps."""
+        """Return the group whose members are exactly the outputs, if there are several."""
         named = sorted(self._pipeline.groups, key=lambda group: group.name)
         same = (group for group in named if set(group.members) == set(self._last))
         return next(same, None) if len(self._last) > 1 else None
@@ -125,7 +125,7 @@ class Inlining:
     def _names(
         self, name: str | None, free: Callable[[str], str], source: Callable[[Node], str]
     ) -> dict[str, str]:
-        """The new name of every node but the replaced one; `_made` are those of new nodes."""
+        """Return the new name of every node but the replaced one; list new nodes in `_made`."""
         self._made: list[str] = []
         renamed: dict[str, str] = {}
         if len(self._last) == 1:
@@ -143,7 +143,7 @@ class Inlining:
 
     def _node(self, node: Node) -> Node:
         wires: list[Input] = []
-        # What is combined by a function of the user's keeps the keys that this one knows.
+        # A user's function gets its inputs under keys: it keeps those that it knows.
         named = node.gather == "join" and KINDS[node.kind].inputs != "join"
         for wire in node.inputs:
             if wire.node == self._replaced:
@@ -160,7 +160,7 @@ class Inlining:
         return () if self._into is None else self._into.wires
 
     def _gather(self, node: Node) -> Gather | None:
-        """How a node takes what flows into the pipeline, beside what it had."""
+        """Return how a node gathers the pipeline's input together with its other inputs."""
         outer = None if self._into is None else self._into.gather
         if outer is None:
             return node.gather
@@ -174,7 +174,7 @@ class Inlining:
         )
 
     def _through(self, outer: Input, wire: Input, node: Node) -> Input:
-        """The wire that comes of one into the pipeline and one that leaves its source."""
+        """Return the wire that replaces `wire`, from the source, by `outer`, from outside."""
         if wire.select is None:
             return outer
         if outer.select is not None:
@@ -193,7 +193,7 @@ class Inlining:
         return replace(outer, select=wire.select)
 
     def _groups(self, name: str | None, free: Callable[[str], str]) -> tuple[Group, ...]:
-        """The groups, but for those that name the replaced source; a line names what flows out."""
+        """Return the renamed groups, without those of the replaced source or of a named output."""
         found = []
         for group in self._pipeline.groups:
             if self._replaced in group.members or (group == self._cover and name is not None):

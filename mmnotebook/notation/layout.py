@@ -33,11 +33,11 @@ class LineEnd:
 
 
 class Layout:
-    """Decides what stands in short, in a list, and inside of a line.
+    """Decides which nodes are written in short form, in a list, and inside a line.
 
-    A node stands inside of a line when nothing else could refer to it: it has its default name,
-    is in no group, and all that it feeds comes next on that line. No decision depends on the
-    order of the graph's nodes, so that the text of a graph read from its text is the same.
+    A node is inside a line if nothing else could refer to it: it has its default name, is in no
+    group, and all that it feeds follows on that line. No decision depends on the order of the
+    graph's nodes, so a graph that is read from its text has the same text again.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -61,11 +61,11 @@ class Layout:
 
     @property
     def named(self) -> set[str]:
-        """The groups that a line gives its name to as it makes their members."""
+        """The groups that have no line of their own: the line of their members has their name."""
         return {row.group for row in self._rows.values() if row.group is not None}
 
     def row(self, node: Node) -> LineEnd | None:
-        """What the line ends in that `node` begins the end of; None when it begins none."""
+        """Return the line end that `node` is the first of; None if it is not the first of any."""
         name = node.name
         if is_bare(node):
             return None if self._uses[name] or name in self._grouped else LineEnd((name,))
@@ -81,7 +81,7 @@ class Layout:
         return row if name == first else None
 
     def _fed_in_short(self, fork: Node) -> Names:
-        """The models that a fork's outputs feed, when it can be written in short, else ()."""
+        """Return the models that a fork feeds, if it can be written in short form, else ()."""
         uses = {wire.port: node for node, wire in self._uses[fork.name]}
         known = {param.name for param in kinds.KINDS[fork.kind].params}
         fed = [uses[arm] for arm in fork.arms if arm in uses]
@@ -98,11 +98,11 @@ class Layout:
         return tuple(node.name for node in fed) if fits else ()
 
     def _own(self, names: Sequence[str]) -> bool:
-        """Does one edge each, and no group, use these?"""
+        """Return whether each of these feeds one edge and belongs to no group."""
         return all(len(self._uses[n]) == 1 and n not in self._grouped for n in names)
 
     def _continued(self, node: Node) -> str | None:
-        """The fork in short whose outputs, united, are all that flows into `node`."""
+        """Return the fork in short form whose united outputs are the whole input of `node`."""
         feeding = tuple(wire.node for wire in node.inputs)
         fork = self._fork_of.get(feeding[0]) if feeding else None
         if fork is None or self.forks[fork] != feeding or node.gather != "union":
@@ -111,7 +111,7 @@ class Layout:
         return fork if one_field and self._own(feeding) else None
 
     def _fit_a_list(self, names: Sequence[str]) -> bool:
-        """Can these stand in one list of steps, fed by one input?"""
+        """Return whether one list of steps, fed by one input, can hold these nodes."""
         nodes = [self.graph[name] for name in names]
         return len({node.inputs for node in nodes}) == 1 and all(map(self._is_plain, nodes))
 
@@ -126,7 +126,7 @@ class Layout:
         return names if fits else ()
 
     def _named_rows(self) -> dict[str, LineEnd]:
-        """The lists and forks that a group names; the first group of several gets them."""
+        """Return the lists and forks that have a group's name, the first group's if several fit."""
         rows: dict[str, LineEnd] = {}
         for group in self.groups:
             if not rows.keys().isdisjoint(group.members):
@@ -142,7 +142,7 @@ class Layout:
         return rows
 
     def _leaf_rows(self) -> dict[str, LineEnd]:
-        """Last steps that share one input and no group, two or more."""
+        """Return the lists of last steps, two or more, that share one input and are in no group."""
         found: dict[Input, list[str]] = defaultdict(list)
         for node in self.order:
             last = node.name not in self._grouped and not self._uses[node.name]

@@ -27,14 +27,14 @@ _LISTED = 16
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a message, the first few of many; "none" for no name."""
+    """Join names for a message, the first few of many; "none" for no name."""
     every = sorted(set(names))
     more = ", …" if len(every) > _LISTED else ""
     return ", ".join(every[:_LISTED]) + more or "none"
 
 
 def is_gap(node: ast.AST) -> bool:
-    """Is it `...`, for what is not there yet?"""
+    """Return whether this is `...`, which is written for a missing part."""
     return isinstance(node, ast.Constant) and node.value is ...
 
 
@@ -45,13 +45,13 @@ class Log:
     Attributes
     ----------
     text
-        What is read.
+        The text that is read.
     problems, remedies
         What is wrong with it, and what to do.
     incomplete
-        May the text say `...` for what is not there yet?
+        Whether the text may contain `...` for missing parts.
     unbound
-        The names that stand for nothing, and the name that each is most like, None for none.
+        The undefined names, each with the most similar known name, or None.
     """
 
     text: str
@@ -69,13 +69,13 @@ class Log:
         )
 
     def place(self, node: ast.AST) -> tuple[int, int]:
-        """Line and column of a piece of the text, both from 1, the column in characters."""
+        """Return line and column of a piece of the text, both from 1, the column in characters."""
         line: int = getattr(node, "lineno", 1)
         before = self._line(line).encode()[: getattr(node, "col_offset", 0)]
         return line, len(before.decode(errors="replace")) + 1 + self._margin
 
     def found(self, node: ast.AST) -> str:
-        """What stands there, on one line."""
+        """Return the text of a node on its first line, shortened if it is long."""
         line: int = getattr(node, "lineno", 1)
         here = self._line(line).encode()
         end = getattr(node, "end_col_offset", None)
@@ -84,7 +84,7 @@ class Log:
         return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
 
     def whole(self, node: ast.AST) -> str | None:
-        """All that stands there, where that is one line of no great length; else None."""
+        """Return the whole text of a node if it is one short line, else None."""
         found = self.found(node)
         one_line = getattr(node, "end_lineno", None) == getattr(node, "lineno", None)
         return found if one_line and not found.endswith("…") else None
@@ -100,9 +100,9 @@ class Log:
         remedy: str | None = None,
         unbound: bool = False,
     ) -> None:
-        """A problem at `node`; proposes the candidate most like `name` or what stands there.
+        """Log a problem at `node`, with the candidate most similar to `name` or to its text.
 
-        `unbound` is that nothing has the name.
+        `unbound` says that the name is undefined.
         """
         line, column = self.place(node)
         found = self.found(node)
@@ -114,20 +114,20 @@ class Log:
             self.unbound[name] = close
 
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
-        """May `...` stand here? Where it may not, that is a problem."""
+        """Return whether `...` is allowed here, and log a problem if it is not."""
         if not self.incomplete:
             message = "'...' is a placeholder for a missing part"
             self.add(node, message, allowed=allowed, remedy=remedy)
         return self.incomplete
 
     def raise_all(self) -> None:
-        """GraphError with every problem, in the text's order; nothing when there is none."""
+        """Raise GraphError with every problem, in the text's order, if there is any."""
         if self.problems:
             ordered = sorted(self.problems, key=lambda p: (p.line or 0, p.column or 0))
             raise GraphError(ordered, remedy="\n  → ".join(self.remedies) or None)
 
     def tree(self) -> ast.Module:
-        """The text's syntax tree; GraphError when Python's grammar does not know such a text."""
+        """Parse the text into a syntax tree, or raise GraphError if Python's grammar refuses it."""
         odd = _NOT_SOURCE.search(self.source)
         if odd is not None:
             lines = _LINE.split(self.source[: odd.start()])
@@ -163,9 +163,9 @@ class Log:
 
 
 def _continued(source: str) -> str:
-    """The text with its lines that begin with `|` made part of those before; no place changes.
+    """Join lines that begin with `|` to the line before; no character changes its place.
 
-    What is added is a backslash at the end of a line, in place of its comment.
+    It puts a backslash at the end of the line before, in place of that line's comment.
     """
     if "|" not in source:
         return source

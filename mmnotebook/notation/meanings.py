@@ -17,16 +17,16 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class Clash:
-    """A name that stands for two things.
+    """A name that refers to two different objects.
 
     Attributes
     ----------
     name
         The name.
     pipeline
-        The pipeline in which it stands for one of them.
+        The pipeline in which it refers to one of them.
     message
-        What it stands for, and where.
+        What it refers to, and where.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Clash:
 
 
 class Meanings:
-    """The objects behind the names of pipelines that are taken in.
+    """The objects behind the names in inlined pipelines.
 
     Attributes
     ----------
     bindings
-        The objects that those pipelines bring along.
+        The objects bound in those pipelines.
     pipelines
-        Their names, and those of the pipelines in them.
+        Names of those pipelines, and of the pipelines inlined into them.
     """
 
     def __init__(self, names: Names) -> None:
@@ -56,7 +56,7 @@ class Meanings:
         self.pipelines: dict[str, None] = {}
 
     def take(self, called: str, pipeline: Graph, nodes: Iterable[Node]) -> list[Clash]:
-        """Take in what the names in `nodes` of a pipeline stand for; the names that clash."""
+        """Record what the names in a pipeline's `nodes` refer to; return those that clash."""
         self.pipelines.update(dict.fromkeys([called, *pipeline.pipelines]))
         found = []
         for name in _names(nodes):
@@ -72,12 +72,12 @@ class Meanings:
         return found
 
     def own(self, nodes: Iterable[Node]) -> Iterator[Clash]:
-        """The names that stand for something else in the pipeline that takes these in.
+        """Yield the names that refer to something else in the outer pipeline.
 
         Parameters
         ----------
         nodes
-            Those that are its own.
+            Nodes of the outer pipeline itself.
         """
         for name in dict.fromkeys([*self._names.given, *_names(nodes)]):
             if name not in self._meant:

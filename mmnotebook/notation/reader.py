@@ -20,13 +20,13 @@ _DROP = '.drop("field", "other")'
 
 
 class NotationReader:
-    """Reads the lines of one text, in their order; problems go to the log.
+    """Reads the lines of one text in their order; problems go to the log.
 
     Parameters
     ----------
     names
-        Where bare names are looked up; None takes a name at the start of a line as data and one
-        after a `|` as a model.
+        Where bare names are looked up. If None, a name at the start of a line is data, and
+        a name after a `|` is a model.
     log
         Where problems go.
     """
@@ -40,7 +40,7 @@ class NotationReader:
         self._words = Words(names, log, self._draft.lines, self._nodes)
 
     def read(self, tree: ast.Module) -> Graph:
-        """The graph; with problems in the log it is only part of what was meant."""
+        """Read a syntax tree into a graph, which is incomplete if there are problems in the log."""
         lines = [self._line_parts(statement) for statement in tree.body]
         for target, _ in lines:
             if target is not None:
@@ -74,7 +74,7 @@ class NotationReader:
         self._read.update([target.id] if target else [])
 
     def _ended(self, value: ast.expr, ends: Ends) -> Ends:
-        """`ends` where a line may end there, else what is broken."""
+        """Return `ends` if a line may end with them, else log the problem and return BROKEN."""
         last = pieces(value)[-1]
         if any(wire.select is not None for wire in ends.wires):
             message = "a field is selected, but no step follows"
@@ -93,7 +93,7 @@ class NotationReader:
         return BROKEN
 
     def _group(self, target: ast.Name, value: ast.expr, ends: Ends) -> None:
-        """Name the members of a list together; a second name for one thing is refused."""
+        """Give a list's members a common name; refuse a second name for one thing."""
         name = target.id
         known = isinstance(value, ast.Name) and (
             value.id in self._nodes or value.id in self._groups
@@ -160,7 +160,7 @@ class NotationReader:
         return self._selected(node, ends, select)
 
     def _labelled(self, node: ast.Dict, read: Callable[[ast.expr], Ends]) -> Ends:
-        """`{"key": a, "other": b}`: outputs that are joined under keys of their own."""
+        """Read `{"key": a, "other": b}`: outputs that are joined under keys of their own."""
         members = []
         for key, value in zip(node.keys, node.values, strict=True):
             ends = read(value)
@@ -177,7 +177,7 @@ class NotationReader:
         return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
-        """A term without its `[…]` or `.drop(…)`, and that."""
+        """Split a term into what comes before its `[…]` or `.drop(…)`, and the selecting term."""
         inner, depth = node, 0
         while (within := selected_of(inner)) is not None:
             inner, depth = within, depth + 1
@@ -210,7 +210,7 @@ class NotationReader:
             self._log.add(select, "drop takes field names, in quotes", allowed=_DROP)
 
     def _named(self, node: ast.Name, name: str | None) -> Ends:
-        """A bare name at the start of a line."""
+        """Read a bare name at the start of a line."""
         known = node.id
         if known in self._nodes:
             return Ends((Input(known),))
@@ -259,7 +259,7 @@ class NotationReader:
         return BROKEN if values is None else self._make(call, kind.name, values, upstream, name)
 
     def _fork(self, call: ast.Call, kind: kinds.StepKind, upstream: Ends | None) -> Ends:
-        """`split(a=0.9, b=0.1)` and `switch(f, a=step, b=step)`: outputs and what they feed."""
+        """Read `split(a=0.9, b=0.1)` or `switch(f, a=step, b=step)`: outputs and what they feed."""
         known = {param.name for param in kind.params}
         arms = [keyword for keyword in call.keywords if keyword.arg not in known]
         values = self._words.values.arguments(call, kind, frozenset(str(a.arg) for a in arms))

@@ -1,4 +1,4 @@
-"""Terms of a line's text, and their ends."""
+"""Terms of a line's text, and the outputs in which they end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mmnotebook.graph.selecting import Drop, Select
 
 @dataclass(frozen=True)
 class Ends:
-    """What a piece of text ends in: the outputs that flow into what follows.
+    """The outputs in which a piece of text ends: the input of what follows.
 
     Attributes
     ----------
     wires
-        The outputs, each with its port and its field.
+        The outputs, each with its port and its selected fields.
     gather
-        How several come together, None for a single one.
+        How several are gathered, None for a single one.
     mixed
-        True for joined and united outputs side by side, which nothing can gather at once.
+        True for joined and united outputs side by side, which no step can gather at once.
     broken
         True when a problem in this piece has been reported already.
     """
@@ -36,7 +36,7 @@ BROKEN = Ends(broken=True)
 
 
 def pieces(value: ast.expr) -> list[ast.expr]:
-    """`a | b | c` as [a, b, c]."""
+    """Split `a | b | c` into [a, b, c]."""
     parts = []
     while isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
         parts.append(value.right)
@@ -45,14 +45,14 @@ def pieces(value: ast.expr) -> list[ast.expr]:
 
 
 def together(parts: Sequence[Ends], gather: Gather) -> Ends:
-    """What a list, or a set, of pieces ends in."""
+    """Gather the ends of the pieces of a list or a set."""
     wires = tuple(wire for part in parts for wire in part.wires)
     mixed = any(part.mixed or part.gather not in (None, gather) for part in parts)
     return Ends(wires, gather if wires else None, mixed, any(part.broken for part in parts))
 
 
 def selected_of(term: ast.expr) -> ast.expr | None:
-    """What `[…]` or `.drop(…)` is written after; None for a term without them."""
+    """Return what `[…]` or `.drop(…)` is written after; None for a term without them."""
     if isinstance(term, ast.Subscript):
         return term.value
     if isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):
@@ -61,7 +61,7 @@ def selected_of(term: ast.expr) -> ast.expr | None:
 
 
 def select_of(term: ast.expr) -> Select:
-    """What the `[…]` or `.drop(…)` at a term's end selects; None when no fields stand there."""
+    """Return the fields that a term's `[…]` or `.drop(…)` selects; None if these are no fields."""
     if isinstance(term, ast.Call):
         dropped = None if term.keywords else _texts(term.args)
         return Drop(dropped) if dropped else None
@@ -73,7 +73,7 @@ def select_of(term: ast.expr) -> Select:
 
 
 def _texts(items: Sequence[ast.expr]) -> tuple[str, ...] | None:
-    """Texts in quotes; None when there are none, or others among them."""
+    """Return the strings among literals; None if there are none, or other values among them."""
     values = [item.value for item in items if isinstance(item, ast.Constant)]
     texts = tuple(value for value in values if isinstance(value, str))
     return texts if items and len(texts) == len(items) else None

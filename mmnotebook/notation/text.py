@@ -39,7 +39,7 @@ def parse(text: str, names: Names | None = None) -> Graph:
 
 
 def _read(log: Log, names: Names | None) -> Graph:
-    """What can be read of a text; its problems are in the log."""
+    """Read as much of a text as possible; its problems go to the log."""
     tree = log.tree()
     try:
         return NotationReader(names, log).read(tree)
@@ -68,7 +68,10 @@ def pipeline(text: str, /, **names: object) -> Graph:
 
 
 def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) -> Graph:
-    """As `pipeline`; `call` writes the call that gives it more names, `a=a, b=b`, for a remedy."""
+    """Create a graph as `pipeline` does; `call` writes the call with more names for a remedy.
+
+    `call` gets the missing arguments as text, such as `a=a, b=b`.
+    """
     _check_text(text)
     log = Log(text)
     graph = _read(log, Names(models=registry, given=names, notebook=notebook_names()))
@@ -79,9 +82,9 @@ def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) ->
 
 
 def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) -> Iterator[str]:
-    """What to do about names that no notebook has, or that are variables where this is called.
+    """Yield remedies for undefined names that are variables of the caller, or similar to none.
 
-    A name that is most like another, and no variable, is misspelled.
+    A name that is similar to a known one, and is no variable, counts as misspelled.
     """
     there = of_caller(unbound)
     models = [name for name, value in there.items() if role_of(value) == "unregistered"]
@@ -125,7 +128,7 @@ def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
 
 
 def _refuse_hidden(names: Sequence[str]) -> None:
-    """Raises GraphError for what was given and is not used, as a model has its name."""
+    """Raise GraphError for objects that were passed but hidden by a registered model's name."""
     if names:
         message = "given, but the text means the registered model of this name"
         problems = [Problem(message, found=repr(name)) for name in names]

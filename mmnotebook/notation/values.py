@@ -25,7 +25,7 @@ class Values:
 
     Parameters
     ----------
-    names
+    Where names are looked up; None accepts every name.
         Where names are looked up; None takes every name as it stands.
     log
         Where problems go.
@@ -36,14 +36,14 @@ class Values:
         self._log = log
 
     def refuse(self, node: ast.AST, message: str, **about: Any) -> NotRead:
-        """Log a problem; the exception to raise, or to drop where reading can go on."""
+        """Log a problem, and return the exception to raise, or to ignore to go on reading."""
         self._log.add(node, message, **about)
         return NotRead()
 
     def arguments(
         self, call: ast.Call, kind: StepKind, skip: frozenset[str] = frozenset()
     ) -> dict[str, Any] | None:
-        """The parameters that a call gives, without keywords in `skip`; None after a problem."""
+        """Read a call's arguments, without keywords in `skip`; None after a problem."""
         values: dict[str, Any] = {}
         given: set[str] = set()
         broken = False
@@ -70,12 +70,12 @@ class Values:
         return None if broken else values
 
     def _left_open(self, node: ast.expr, param: Param) -> None:
-        """Raises NotRead where every value must be there."""
+        """Raise NotRead, and log it, unless the text may leave values out."""
         if not self._log.takes_gap(node, param.allowed, f"write {param.allowed}"):
             raise NotRead
 
     def check(self, call: ast.Call, kind: StepKind, values: Mapping[str, Any]) -> None:
-        """Log what is wrong with the values that a call of which no node is made has."""
+        """Log what is wrong with the values of a call for which no node is created."""
         line, column = self._log.place(call)
         for problem in validation.value_problems(kind, values):
             self._log.problems.append(replace(problem, line=line, column=column))
@@ -121,7 +121,7 @@ class Values:
         return read(node) if read else self.literal(node, param.allowed)
 
     def literal(self, node: ast.expr, allowed: str) -> Any:
-        """A text, a number, True, False or None."""
+        """Read a string, a number, True, False or None."""
         sign, inner = 1, node
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             sign, inner = -1, node.operand
@@ -152,7 +152,7 @@ class Values:
         return f'"{self._log.found(node)}"'
 
     def function(self, node: ast.expr, remedy: str | None = None) -> str:
-        """The name of a function; `remedy` is what else could be meant."""
+        """Read the name of a function; `remedy` says what else could be meant."""
         name = self._identifier(node, "a function")
         names = self._names
         if names is None or names.function(name) is not None:
@@ -176,7 +176,7 @@ class Values:
         )
 
     def model(self, node: ast.expr) -> str:
-        """The name of a registered model."""
+        """Read the name of a registered model."""
         name = self._identifier(node, "a model")
         names = self._names
         if names is None or name in names.models:
@@ -188,7 +188,7 @@ class Values:
         raise self.refuse(node, message, allowed=listed(known), candidates=known, name=name)
 
     def data(self, node: ast.expr) -> str:
-        """The name of data in the notebook."""
+        """Read the name of data in the notebook."""
         name = self._identifier(node, "data")
         names = self._names
         if names is None or names.is_data(name):
@@ -204,7 +204,7 @@ class Values:
         )
 
     def unregistered(self, node: ast.AST, name: str) -> NotRead:
-        """What to say of a model that is used before it is registered."""
+        """Log that a model is used before it is registered, and return the exception to raise."""
         return self.refuse(
             node,
             f"{name!r} is a model that is not registered; it would be neither batched nor measured",
@@ -236,7 +236,7 @@ class Values:
         raise self.refuse(node or within, "not a string in quotes", allowed='"a text"')
 
     def _key(self, node: ast.expr | None, within: ast.expr) -> str:
-        """A key: a text, or a whole number as its text."""
+        """Read a key: a string, or a whole number, which becomes a string."""
         allowed = '"a string", or a whole number'
         value = None if node is None else self.literal(node, allowed)
         if isinstance(value, str) or type(value) is int:

@@ -28,11 +28,11 @@ class Words:
     Parameters
     ----------
     names
-        Where names are looked up; None takes every name for what may stand there.
+        Where names are looked up. If None, a name is whatever its place allows.
     log
         Where problems go.
     lines
-        The names of all lines and where they stand.
+        The names of all lines and their line numbers.
     nodes
         The nodes that have been read so far; the reader adds to them.
     """
@@ -50,14 +50,14 @@ class Words:
         return None if self._names is None else self._names.role(name)
 
     def pipeline(self, name: str) -> Graph | None:
-        """The pipeline behind a name, None when it stands for anything else."""
+        """Return the pipeline behind a name, None if the name refers to anything else."""
         if self._names is None or self.role(name) != "pipeline":
             return None
         found: Graph = self._names.object(name)
         return found
 
     def starts(self, node: ast.Name) -> bool:
-        """Is it data, which may start a line?"""
+        """Return whether a name can start a line, and log a problem if it cannot."""
         name, role = node.id, self.role(node.id)
         if name in self._lines:
             above = "a line can only use names from earlier lines"
@@ -101,12 +101,12 @@ class Words:
         )
 
     def heads(self) -> str:
-        """What may start a line, in words."""
+        """List the names that may start a line."""
         data = self._names.known("data", "pipeline") if self._names else ()
         return listed([*self._nodes, *data])
 
     def step(self, node: ast.Name) -> Step | None:
-        """What a bare name does after a `|`: a model, or a function that maps."""
+        """Return the step that a bare name after a `|` is: a model, or a function that maps."""
         name, names = node.id, self._names
         if names is None or name in names.models:
             return bare_step("model", name)
@@ -155,7 +155,7 @@ class Words:
         )
 
     def kind(self, call: ast.Call, starts: bool) -> StepKind | None:
-        """The kind of step that is called; `starts` is that nothing stands before it."""
+        """Return the step kind that is called; `starts` says that the call starts its line."""
         name = call.func.id if isinstance(call.func, ast.Name) else None
         if name is not None and name in KINDS:
             return KINDS[name]
@@ -176,7 +176,7 @@ class Words:
         return None
 
     def first(self, node: ast.expr | None) -> str:
-        """The remedy for Python at the start of a line: give it a name first."""
+        """Return the remedy for a Python expression at a line's start: give it a name first."""
         free, count = "few", 1
         while free in self._lines or self.role(free) is not None:
             count += 1
@@ -188,7 +188,7 @@ class Words:
         return f'{made} first, then mm.pipeline("{free} | step", {free}={free})'
 
     def how_to_select(self, term: ast.Subscript) -> str | None:
-        """The remedy for what stands in brackets and is no field."""
+        """Return the remedy for text in brackets that is not a field, if there is one."""
         inside = term.slice
         if isinstance(inside, ast.Name):
             return f'put a field name in quotes: ["{inside.id}"]'
@@ -202,13 +202,13 @@ class Words:
         return self.first(term) if data else None
 
     def _called(self, call: ast.Call) -> str:
-        """The remedy for a call after a `|` of what is no step's name."""
+        """Return the remedy for a call after a `|` of anything but a step kind."""
         if isinstance(call.func, ast.Attribute) and (method := self._method(call.func)):
             return method
         return "define a function that does this, def f(value): ..., and write | f"
 
     def _method(self, node: ast.Attribute) -> str | None:
-        """The remedy for the method of a model; None where it is of something else."""
+        """Return the remedy for a call of a model's method; None if the owner is not a model."""
         owner = node.value.id if isinstance(node.value, ast.Name) else None
         if owner is None or self._names is None:
             return None
@@ -223,7 +223,7 @@ class Words:
         return None
 
     def no_output(self, node: ast.Attribute, owner: str) -> str | None:
-        """The remedy for `name.attribute` at the start of a line, `name` having no outputs."""
+        """Return the remedy for `name.attribute` at a line's start if `name` has no outputs."""
         role = self.role(owner)
         if role == "data":
             fields = getattr(self._names.object(owner), "columns", ()) if self._names else ()
@@ -236,7 +236,7 @@ class Words:
     def arms(
         self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
     ) -> tuple[Any, ...] | None:
-        """The outputs that the keywords of a split or a switch name, a split's with weights."""
+        """Return the outputs named by the keywords of a split or switch, a split's with weights."""
         place = [param.name for param in kind.params].index(str(kind.arms))
         if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
             given = ", ".join(str(arm.arg) for arm in arms)
@@ -269,10 +269,10 @@ class Words:
         return None
 
     def arm(self, arm: ast.keyword) -> Step | None:
-        """What the output of a split feeds when nothing but its name is written."""
+        """Return the step that a split's output feeds if nothing but its name is written."""
         name, names = str(arm.arg), self._names
         if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
-            return None  # no output, as `arms` has said
+            return None  # not an output: `arms` logged it
         if names is None or name in names.models:
             return bare_step("model", name)
         role = names.role(name)
@@ -294,7 +294,7 @@ class Words:
         return None
 
     def not_a_head(self, node: ast.expr) -> None:
-        """Say what is wrong with an expression at the start of a line."""
+        """Log what is wrong with an expression at the start of a line."""
         remedy = None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             remedy = f"files are read with read({self._log.found(node)})"
@@ -304,7 +304,7 @@ class Words:
         self._log.add(node, "this cannot start a line", allowed=allowed, remedy=remedy)
 
     def not_a_step(self, node: ast.expr) -> None:
-        """Say what is wrong with an expression after a `|`."""
+        """Log what is wrong with an expression after a `|`."""
         message, remedy = "this cannot be a step", None
         if isinstance(node, ast.Lambda):
             message, remedy = "a lambda cannot be a step", LAMBDA
@@ -318,13 +318,13 @@ class Words:
         self._log.add(node, message, allowed=allowed, remedy=remedy)
 
     def _stands(self, name: str) -> bool:
-        """Is there an object of that name, of whatever kind?"""
+        """Return whether an object of any kind has that name."""
         if self._names is None:
             return False
         return self.role(name) is not None or self._names.useless(name) is not None
 
     def _attribute(self, node: ast.Attribute) -> tuple[str, str | None]:
-        """What is wrong with `name.attribute` after a `|`, and the remedy."""
+        """Return what is wrong with `name.attribute` after a `|`, and the remedy."""
         owner = node.value.id if isinstance(node.value, ast.Name) else None
         if owner in self._nodes or (owner is not None and not self._stands(owner)):
             return "an output can only start a line", f"{self._log.found(node)} | step"
@@ -338,6 +338,6 @@ class Words:
 
 
 def signature(kind: StepKind, optional: bool = True) -> str:
-    """How a kind of step is written: `cascade(small, big, below, score=…)`."""
+    """Return how a step kind is written, as in `cascade(small, big, below, score=…)`."""
     given = [word if word in kind.placed else f"{word}=…" for word in kind.words]
     return f"{kind.name}({', '.join(given if optional else kind.placed)})"

@@ -57,7 +57,7 @@ def _line(layout: Layout, node: Node, row: LineEnd) -> str:
 
 
 def _chain(layout: Layout, node: Node, parts: list[str], suffix: str = "") -> str:
-    """The line up to `node`; `parts` are what follows it, the last part first."""
+    """Write the line up to `node`; `parts` are the steps after it, the last one first."""
     while True:
         parts.append(_step(layout, node) + suffix)
         wire = _fed_by(layout, node, parts)
@@ -83,7 +83,7 @@ def _step(layout: Layout, node: Node) -> str:
 
 
 def _fed_by(layout: Layout, node: Node, parts: list[str]) -> Input | None:
-    """The single input at which the line goes on; what stands between goes into `parts`."""
+    """Return the input at which the line continues, adding what is between to `parts`."""
     if node.name in layout.fork_into:
         return Input(layout.fork_into[node.name], None, node.inputs[0].select)
     if node.name in layout.list_into:
@@ -104,7 +104,7 @@ def _list(layout: Layout, names: tuple[str, ...], fields: list[str] | None = Non
 
 
 def _gathered(layout: Layout, node: Node) -> str:
-    """Several inputs by the name of their group, or one by one."""
+    """Write several inputs by the name of their group, or one by one."""
     if any(wire.label is not None for wire in node.inputs):
         return labelled((wire.key, reference(wire)) for wire in node.inputs)
     fields = {wire.select for wire in node.inputs}

@@ -52,21 +52,21 @@ class Finishing:
 
     @fingerprint.one_look()
     def store_finished(self) -> None:
-        """Store the nodes that are finished by now."""
+        """Store the nodes that are finished."""
         with self._lock:
             for name in [name for name in self.plan.drafts if self._is_over(name)]:
                 self._commit(name, self.live.counters, self.live.values)
 
     @fingerprint.one_look()
     def store_all(self, counters: Counters, values: Values) -> None:
-        """Store every node: the run is over, and went well."""
+        """Store every node, after the run succeeded."""
         with self._lock:
             for name in list(self.plan.drafts):
                 self._check(name)
                 self._commit(name, counters, values)
 
     def _check(self, name: str) -> None:
-        """Raise when nothing is stored of a node that has given something."""
+        """Raise if a node has output but none of it was stored."""
         tally = self.live.tallies[name]
         given = tally.elements_out + tally.failed
         if given and not tally.stored:
@@ -77,7 +77,7 @@ class Finishing:
             )
 
     def give_up(self) -> None:
-        """Remove what was written of the nodes that are not stored, whoever still holds the run."""
+        """Remove the unfinished output of nodes that are not stored, whatever refers to the run."""
         with self._lock:
             for name, draft in self.plan.drafts.items():
                 if self.live.stopped and self.live.cause is None:
@@ -87,7 +87,7 @@ class Finishing:
             self.plan.drafts.clear()
 
     def _keep_costly(self, name: str, draft: Draft) -> None:
-        """Keep what a costly model has answered until the run was stopped."""
+        """Keep the predictions of a costly model up to the run's cancellation."""
         node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
         whole = measures.measured(node, self.live.counters, self.live.values)
         how = answered.how(node, self.plan.prepared, whole, before)
@@ -103,7 +103,7 @@ class Finishing:
         draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
 
     def take_made(self) -> list[str]:
-        """The nodes that were stored since the last call."""
+        """Return the names of the nodes that were stored since the last call."""
         with self._lock:
             new = [name for name in self.made if name not in self._taken]
             self._taken.update(new)
@@ -131,7 +131,7 @@ class Finishing:
         lasting = lasting and (how is not None or not partly)
         if not lasting:
             self._once.add(name)
-        # Of what ran elsewhere the counts come from Beam, which may lack some.
+        # Counts of nodes that ran elsewhere come from Beam, which may lack some.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
             {**plan.meta(name, whole), "seen": seen.meta(), answered.META: how},
@@ -155,7 +155,7 @@ class Finishing:
     def _tell_known(
         self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
     ) -> None:
-        """Say how much of a node was known; what was stored of it in part is of no more use."""
+        """Report how much of a node was known; discard what was stored of it in part."""
         again = answered.partly(before, self.plan.identities[name])
         known = counts.get(REUSED, 0)
         rest = counts.get("elements_in", 0) - known
@@ -166,10 +166,10 @@ class Finishing:
     def _seen(
         self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool
     ) -> tuple[Seen, str]:
-        """What a node depends on as it was computed, and why no other run may reuse it, or ""."""
+        """Return what a node was seen to depend on, and why no other run may reuse it, or ""."""
         plan = self.plan
         node = plan.prepared.graph[name]
-        # What is above was seen by now, too.
+        # By now, the nodes above were seen, too.
         one = fingerprint.of_node(node, plan.behind, plan.identities)
         seen, reason = outcome.NOTHING, one.reason
         if one.digest is not None:
@@ -185,7 +185,7 @@ class Finishing:
         return seen, reason
 
     def _reason(self, name: str, one: Identity) -> str:
-        """What has changed of a node while it ran, or "": another run would not give the same."""
+        """Return which dependency of a node changed during the run, so it is not cached, or ""."""
         if name in self.files:  # they may have been written meanwhile
             now = identities.files(self.files[name]).digest
             return "" if now in one.parts.values() else "its files changed while they were read"
@@ -194,12 +194,12 @@ class Finishing:
         return f"what {what} reads changed while it ran" if changed else ""
 
     def _now(self, name: str) -> dict[str, Identity]:
-        """The same as `_used`, under the settings of who runs the graph."""
+        """Return the result of `_used` under the settings of the caller of the run."""
         caller = self.live.caller
         return self._used(name) if caller is None else caller.run(self._used, name)
 
     def _used(self, name: str) -> dict[str, Identity]:
-        """The functions and models of a node as they are now, by what they are in its identity."""
+        """Return the current identities of a node's functions and models, by their part's name."""
         prepared = self.plan.prepared
         node = prepared.graph[name]
         used = {f"model {m}": identities.model_now(prepared.models[m]) for m in node.models}
@@ -212,7 +212,7 @@ class Finishing:
         return used
 
     def _is_over(self, name: str) -> bool:
-        """Has a node given everything, and is it on disk? False where it is not to be seen here."""
+        """Return whether a node is complete and on disk; False if this process cannot see that."""
         plan, tally = self.plan, self.live.tallies[name]
         node = plan.prepared.graph[name]
         if name not in plan.drafts:

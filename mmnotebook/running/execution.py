@@ -44,13 +44,13 @@ class Execution:
     Attributes
     ----------
     caller
-        The settings under which it runs: those of the thread that began it.
+        The settings under which it runs: those of the thread that started it.
     live
-        The run as its steps see it.
+        The state of the run that its steps share.
     over
         Set when there is a result or an error.
     result, error
-        What the run has come to.
+        The outcome of the run.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Execution:
         self.over = threading.Event()
         self.result: Result | None = None
         self.error: BaseException | None = None
-        # Told from any thread, handed on in the one that watches.
+        # Events are queued from any thread, and delivered by the thread that watches.
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._is_checked = False
         self._differed: dict[str, str] = {}
@@ -127,12 +127,12 @@ class Execution:
         return True
 
     def run(self, runner: Any, options: Any) -> None:
-        """Until there is a result or an error; to be called in a thread of its own."""
+        """Run until there is a result or an error; to be called in a thread of its own."""
         warm.on_event.append(self._events.put)
         try:
             with quiet_beam.quiet(), warned.counted():
                 self.result = self._attempts(runner, options)
-        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again when the result is read
             self.error = error
         finally:
             warm.on_event.remove(self._events.put)
@@ -148,7 +148,7 @@ class Execution:
                     failures.check_stored(self.graph, self.plan, self.max_failed)
                     self._run_missing(runner, options)
                 for entry in self.plan.entries.values():
-                    entries.check(entry)  # what the result shows is still there
+                    entries.check(entry)  # the stored elements of the result still exist
                 break
             except (StorageError, ModelChanged) as error:
                 cancelled = self.live.stopped and self.live.cause is None
@@ -174,7 +174,7 @@ class Execution:
             self._tell_start()
 
     def _run_missing(self, runner: Any, options: Any) -> None:
-        storage.session_folder()  # removes what killed processes have left
+        storage.session_folder()  # removes the files of killed processes
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         folders = {name: draft.path for name, draft in drafts.items()}
         kept = (
@@ -211,7 +211,7 @@ class Execution:
             live.end(run_id)
 
     def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
-        """The run's error as one that the user can act on."""
+        """Raise the run's error as one that the user can act on."""
         self.live.close()
         if self.live.cause is not None:
             raise self.live.cause from error
@@ -223,7 +223,7 @@ class Execution:
             raise failures.unexpected(error, self.graph, stores, self.live) from error
 
     def watch(self, seconds: float) -> bool:
-        """Store what is finished and tell of it, every so many seconds until the run is over."""
+        """Wait, store and report what is finished, and return whether the run is over."""
         over = self.over.wait(seconds)
         if not over:
             counts = self.counts()
@@ -242,11 +242,11 @@ class Execution:
         try:
             finishing.store_finished()
         except MMError as error:
-            # The attempt is to end with it: what follows could not be stored either.
+            # This ends the attempt: later nodes could not be stored either.
             live.stop(error)
 
     def end(self, state: str) -> None:
-        """Tell that the run is over, after everything else."""
+        """Send the last event, that the run is over."""
         said, node = None, None
         if state == "failed" and self.error is not None:
             said, node = failures.said(self.error), getattr(self.error, "node", None)
@@ -256,10 +256,10 @@ class Execution:
         self._drain()
 
     def warn(self) -> None:
-        """Warn of what the result cannot show."""
+        """Issue warnings about what the result cannot show."""
         for node, what in self._differed.items():
             warnings.warn(spot_checks.said(node, what), CacheWarning, stacklevel=5)
-        with suppress(MMError, OSError):  # without what was stored there is nothing to be seen
+        with suppress(MMError, OSError):  # entries may be gone by now
             for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
                 warnings.warn(text, stacklevel=5)
 
@@ -274,13 +274,13 @@ class Execution:
             for subscriber in tuple(self.subscribers):
                 try:
                     subscriber(event)
-                except Exception as error:  # noqa: BLE001 - another's code must not cost the run
+                except Exception as error:  # noqa: BLE001 - a subscriber must not fail the run
                     self.subscribers.remove(subscriber)
                     text = f"{subscriber!r} was unsubscribed from this run: {one_line(error)}"
                     warnings.warn(text, stacklevel=2)
 
     def counts(self) -> tuple[events.NodeCounts, ...]:
-        """How far each node is that is made."""
+        """Return the counts so far of each node that is computed."""
         tallies = ((name, self.live.tallies[name]) for name in self._making)
         return tuple(
             events.NodeCounts(name, tally.elements_in, tally.elements_out, tally.failed)

@@ -28,7 +28,7 @@ _TRACE = "Traceback (most recent call last)"
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
-    """Raise when more than `max_failed` of a node's elements failed."""
+    """Raise if more than `max_failed` of a node's elements failed."""
     for name, measure in result.measures.items():
         if (count := _exceeds(measure, max_failed)) is not None:
             rows = result.failed[result.failed["node"] == name].itertuples(index=False)
@@ -38,7 +38,7 @@ def check(result: Result, prepared: Prepared, max_failed: float) -> None:
 
 
 def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
-    """Raise the same for what is stored, before anything is made of it."""
+    """Raise if more than `max_failed` of a stored node's elements failed, before it is used."""
     for name, one in plan.measured.items():
         if (count := _exceeds(one.node, max_failed)) is not None:
             failures = list(StoredElements(plan.entries).failures([name]))
@@ -47,7 +47,7 @@ def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
 
 
 def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
-    """How many of a node's elements failed where these are too many, else None."""
+    """Return how many of a node's elements failed if these are too many, else None."""
     if measure.elements_in is None:
         seen = measure.failed + (measure.elements_out or 0)
     else:
@@ -56,7 +56,7 @@ def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
 
 
 def stopped_early(graph: Graph, run: Live) -> RunError:
-    """The error for a run that was stopped before its end, as too many elements had failed."""
+    """Return the error of a run that stopped before its end because too many elements failed."""
     assert run.too_many is not None
     name = run.too_many
     tally = run.tallies[name]
@@ -73,7 +73,7 @@ def _too_many(
     failures: Sequence[Failure],
     result: Result | None = None,
 ) -> RunError:
-    """The error for a node of which too many elements failed, and why they did."""
+    """Return the error of a node of which too many elements failed, with the causes."""
     models = ", ".join(graph[name].models)
     by = f" (model {models})" if models else ""
     all_of_them = len(failures) == sum(cause.count for cause in found)
@@ -96,7 +96,7 @@ Stores = Callable[[str], str | None]
 
 
 def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) -> RunError:
-    """The error for what is no failure of an element: with its node and model where known."""
+    """Return the error for anything but a failed element, with its node and model where known."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
@@ -121,7 +121,7 @@ def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) ->
 
 
 def as_raised(error: MMError) -> MMError:
-    """An error of ours as a step raised it: Beam makes another one of it, with the step's label."""
+    """Return an error of ours as the step raised it: Beam re-creates it with the step's label."""
     before = error.__context__ or error.__cause__
     if _LABEL not in error.message:
         return error
@@ -132,7 +132,7 @@ def as_raised(error: MMError) -> MMError:
 
 
 def _what(error: BaseException) -> str:
-    """What was raised, in one line; of another process's trace the last line."""
+    """Return the error's message on one line; the last line of another process's traceback."""
     text = one_line(error, 1000)
     if _TRACE in text:
         lines = [line for line in str(error).splitlines() if line.strip()]
@@ -141,17 +141,17 @@ def _what(error: BaseException) -> str:
 
 
 def _step(error: BaseException) -> str | None:
-    """The label of the step that Beam says an error was raised in."""
+    """Return the label of the step in which Beam says that an error was raised."""
     found = _WHILE.search(one_line(error, sys.maxsize))
     return found[1] if found else None
 
 
 def _node(graph: Graph, steps: Sequence[str | None]) -> str | None:
-    """The node whose transform bears one of these labels."""
+    """Return the node whose transform has one of these labels."""
     names = (re.split(r"[/:,]", step, maxsplit=1)[0] for step in steps if step)
     return next((name for name in names if name in graph), None)
 
 
 def said(error: BaseException) -> str:
-    """What a run has failed with, in one line."""
+    """Return the error of a run on one line."""
     return one_line(error) if not isinstance(error, MMError) else " ".join(error.message.split())

@@ -13,14 +13,14 @@ from mmnotebook.steps.makers import makers
 
 @dataclass(frozen=True)
 class Guarded:
-    """Models that a switch gives what another model gave, as nothing says what they take.
+    """Models that a switch feeds with another model's output, although that may not be meant.
 
     Attributes
     ----------
     switch, guard, models
-        The nodes: what chooses, what was made of the value there, what comes after.
+        The nodes: the switch, the model that made its input, and the models that it feeds.
     judged
-        What flows into the guard.
+        The input of the guard.
     """
 
     switch: Node
@@ -30,12 +30,12 @@ class Guarded:
 
 
 def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]:
-    """Every switch of a valid graph that goes by what a model gave and feeds models with it.
+    """Yield every switch of a valid graph that routes a model's output to models.
 
     Parameters
     ----------
     has_input
-        Says of a model's name whether it was registered with the fields that it takes.
+        Returns whether the model of this name was registered with the fields that it takes.
     """
     for switch in graph:
         above = list(makers(graph, switch)) if _goes_by_value(switch) else []
@@ -57,14 +57,14 @@ def _goes_by_value(node: Node) -> bool:
 
 
 def _fed(graph: Graph, switch: Node) -> list[Node]:
-    """The steps that take what a switch gives, as it is."""
+    """Return the steps that take a switch's output unchanged."""
     alone = (node for node in graph if len(node.inputs) == 1)
     wires = ((node, node.inputs[0]) for node in alone)
     return [node for node, wire in wires if wire.node == switch.name and wire.select is None]
 
 
 def _judged(graph: Graph, guard: Node) -> Input | None:
-    """What a model, or all models of an ensemble, were given; None where that is not one thing."""
+    """Return the input of a model, or of all models of an ensemble; None if these inputs differ."""
     if guard.step.family == "model":
         return guard.inputs[0] if len(guard.inputs) == 1 else None
     if guard.step.family != "combining":
@@ -74,7 +74,7 @@ def _judged(graph: Graph, guard: Node) -> Input | None:
 
 
 def meant(graph: Graph, one: Guarded) -> str:
-    """The lines in which the models are given what was judged; the last has all that is fed."""
+    """Return the text in which the models take the guard's input, all of them in the last line."""
     way = replace(one.switch, name=_free(graph, "way"))
     above = graph.upto(one.switch.name)
     nodes = tuple(way if node == one.switch else node for node in above)

@@ -17,7 +17,7 @@ from mmnotebook.sources.sources import SourcePlan
 
 @fingerprint.one_look()
 def behind(prepared: Prepared) -> Behind:
-    """The identities of what stands behind the names in a graph, as they are now."""
+    """Return the current identities of the objects behind the names in a graph."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
     data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
     data |= {name: _known(Recording.digest, made) for name, made in prepared.recordings.items()}
@@ -31,22 +31,22 @@ def behind(prepared: Prepared) -> Behind:
 
 
 def function(one: Callable[[Any], Any]) -> Identity:
-    """Of a function: its code, what it closes over and the globals that it reads, as they are."""
+    """Return the identity of a function: its code, its closure and the globals that it reads."""
     return fingerprint.identity(one)
 
 
 def model(spec: ModelSpec) -> Identity:
-    """Of a registered model: what it is and how it is called."""
+    """Return the identity of a registered model: its content, and how it is called."""
     return identity_of.of(spec)
 
 
 def model_now(spec: ModelSpec) -> Identity:
-    """Of a registered model, with no digest when its files are not any more what they were."""
+    """Return the identity of a registered model, without a digest if its files have changed."""
     return identity_of.now(spec)
 
 
 def files(plan: SourcePlan) -> Identity:
-    """Of the elements in files: the files' content and names."""
+    """Return the identity of the elements in files: the files' content and names."""
     return _known(identity.of_files, plan)
 
 
@@ -59,9 +59,9 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
 
 @fingerprint.one_look()
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """The identity under which each loaded model stays warm; None for none.
+    """Return the identity under which each loaded model is kept; None for a model without one.
 
-    By the model's name, and by "node refreshed" for one of a newer file in that node.
+    Keys are the models' names, and "NODE refreshed" for the model of a newer file in that node.
     """
     newer = {f"{node} refreshed": spec for node, spec in prepared.refreshed.items()}
     used = {**prepared.models, **newer}

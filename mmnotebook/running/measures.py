@@ -21,14 +21,14 @@ Values = Mapping[str, Mapping[str, tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What one node did, and each model in it."""
+    """Counts and times of one node, and of each model in it."""
 
     node: NodeMeasure
     models: Mapping[str, ModelMeasure]
     warned: tuple[Warned, ...] = ()
 
     def meta(self, name: str) -> dict[str, Any]:
-        """What is stored, as JSON, beside the elements of the node of this name."""
+        """Return these measures as JSON, to be stored with the elements of the node `name`."""
         measured = {
             "node": asdict(self.node),
             "models": {name: asdict(measure) for name, measure in self.models.items()},
@@ -38,19 +38,19 @@ class Measured:
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any], size: int, name: str) -> Measured:
-        """What `meta` gave, of a node `name` that was stored before and takes `size` bytes."""
+        """Read the result of `meta`, for a cached node `name` whose elements take `size` bytes."""
         value, models = meta["measured"], {}
         for name, measure in value["models"].items():
             buckets = {int(key): count for key, count in measure["buckets"].items()}
             models[name] = ModelMeasure(**{**measure, "buckets": buckets})
-        # A node that does the same may have another name in another graph.
+        # In another graph, an equal node may have another name.
         warned = (Warned(**{**one, "node": name}) for one in value.get("warned", ()))
         measure = NodeMeasure(**{**value["node"], "bytes": size, "cached": True})
         return cls(measure, models, tuple(warned))
 
 
 def from_beam(metrics: Any) -> tuple[Counters, Values]:
-    """All counters, summed over steps, and all distributions, merged."""
+    """Return all counters, summed over steps, and all distributions, merged."""
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     values: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
     found = metrics.query()
@@ -69,7 +69,7 @@ def _value(entry: Any) -> Any:
 
 
 def measured(node: Node, counters: Counters, values: Values) -> Measured:
-    """What a node did."""
+    """Return the measures of a node from its counters and distributions."""
     counts = counters.get(NODE_NAMESPACE + node.name, {})
     whole = NodeMeasure(
         kind=node.kind,
@@ -89,24 +89,24 @@ def measured(node: Node, counters: Counters, values: Values) -> Measured:
 
 
 def _keyed(values: Mapping[str, tuple[int, int, int]]) -> dict[str, Any]:
-    """What only a model per key has."""
+    """Return the measures that only a model per key has."""
     if "window_rows" not in values:
         return {}
     return {"window_rows": values["window_rows"][2], "grouped": bool(values["grouped"][2])}
 
 
 def of_object(kind: str, count: int, seconds: float, failed: int = 0) -> Measured:
-    """What a source did whose elements this process stored itself."""
+    """Return the measures of a source whose elements this process stored itself."""
     return Measured(NodeMeasure(kind, None, count, failed, seconds, None), {})
 
 
 def sized(whole: Measured, size: int) -> Measured:
-    """The same with the bytes of its stored output."""
+    """Return the same measures with the size of the node's stored output."""
     return replace(whole, node=replace(whole.node, bytes=size))
 
 
 def by_model(parts: Iterable[Measured]) -> dict[str, ModelMeasure]:
-    """What each model did in all of its nodes."""
+    """Return the measures of each model, merged over its nodes."""
     found: dict[str, list[ModelMeasure]] = defaultdict(list)
     for part in parts:
         for name, measure in part.models.items():
@@ -139,7 +139,7 @@ def _model(counts: Mapping[str, int], values: Mapping[str, tuple[int, int, int]]
 
 
 def _always(values: Mapping[str, tuple[int, int, int]], name: str) -> bool | None:
-    """Was it so each time that it was said? None where nothing was."""
+    """Return whether a flag was set each time that it was recorded; None if it never was."""
     if name not in values:
         return None
     total, count, _ = values[name]

@@ -28,34 +28,34 @@ from mmnotebook.store.store import Draft, Store
 
 CACHED = "read from the cache"
 
-# By node name what it was when it was last planned, to say what has changed.
+# What each node was when it was last planned, by its name, to say what has changed.
 _before: dict[str, Identity] = {}
 
 
 @dataclass
 class Plan:
-    """What is stored of a prepared graph's nodes and what is not.
+    """Which of a prepared graph's nodes are stored, and which will be computed.
 
     Attributes
     ----------
     fresh
-        By node that is made in any case, why.
+        Why a node is computed in any case, by its name.
     behind
-        What the names in the graph stand for.
+        Identities of the objects behind the names in the graph.
     identities
-        What every node computes; of one that is computed, what it is once that is done.
+        The identity of every node; that of a computed node is complete after the run.
     entries
-        What is stored, by node; held here, so that it stays.
+        The entries of stored nodes; held here so that they are not evicted.
     measured
-        What those nodes did when they were made.
+        Measures of the stored nodes from when they were computed.
     drafts
-        Where the others will be stored.
+        Where the other nodes will be stored.
     changed
-        Of nodes whose entries hold no more, what has changed that they were seen to depend on.
+        Which observed dependency has changed, for nodes whose entries are no longer valid.
     why
-        By node, why it is made, or that it is not.
+        Why each node is computed, or that it is read from the cache.
     answered
-        Of the nodes that are made, those of which some elements may be known.
+        Computed nodes of which the outputs of some elements may be known.
     """
 
     prepared: Prepared
@@ -71,7 +71,7 @@ class Plan:
     answered: dict[str, Answered] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Stored]:
-        """How the pipeline reads what is stored."""
+        """Return how the pipeline reads the stored nodes."""
         made = {}
         for name, entry in self.entries.items():
             below = self.prepared.graph[name].inputs and self.prepared.carried
@@ -81,11 +81,11 @@ class Plan:
         return made
 
     def sources(self, name: str) -> list[str]:
-        """The sources that a node comes from."""
+        """Return the names of the sources of a node."""
         return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
 
     def records(self) -> dict[str, Record]:
-        """Where what functions and models do is noted, for each node that is computed."""
+        """Create, for each computed node, the record of what its functions and models do."""
         made = {}
         for name in self.drafts:
             used = self.used(name)
@@ -94,7 +94,7 @@ class Plan:
         return made
 
     def used(self, name: str) -> list[Any]:
-        """The functions and models of a node."""
+        """Return the functions and models of a node."""
         prepared, node = self.prepared, self.prepared.graph[name]
         models = [prepared.models[one] for one in node.models]
         if name in prepared.refreshed:
@@ -103,13 +103,13 @@ class Plan:
         return [*(prepared.functions[one] for one in node.functions), *codes, *models]
 
     def meta(self, name: str, whole: Measured) -> dict[str, Any]:
-        """What is stored beside a node's elements: what it did, and what it was computed from."""
+        """Return what is stored with a node's elements: its measures and its inputs' identities."""
         wires = self.prepared.graph[name].inputs
         above = {wire.node: self.identities[wire.node].digest for wire in wires}
         return {**whole.meta(name), lineage.INPUTS: list(above.values())}
 
     def again(self, name: str, why: str) -> None:
-        """Compute a node after all, of which something is stored."""
+        """Compute a node although there is an entry of it."""
         self.drafts[name] = self.draft(name)
         self.why[name] = why
         del self.entries[name], self.measured[name]
@@ -123,12 +123,12 @@ class Plan:
 
 
 def files(entry: Entry) -> Files:
-    """An entry's files, for a pipeline to read."""
+    """Return an entry's files, for a pipeline to read."""
     return tuple((str(entry.path), info) for info in entry.infos)
 
 
 def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
-    """Find what is stored of a graph; the elements of objects that are not stored are, here."""
+    """Find the entries of a graph's nodes, and store objects of the notebook that have none."""
     made = Plan(prepared, store, fresh, identity.behind(prepared))
     _find(made)
     for node in prepared.graph.order():
@@ -148,14 +148,14 @@ def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
 
 
 def remember(name: str, one: Identity) -> None:
-    """Know what a node is now, to say the next time what has changed."""
+    """Remember a node's identity, so that the next plan can say what has changed."""
     _before[name] = one
 
 
 def _find(made: Plan) -> None:
-    """Find what is stored of each node, and holds by what the node was seen to depend on."""
+    """Find the entry of each node that is valid by the observed dependencies of the node."""
     graph = made.prepared.graph
-    simple = fingerprint.identities(graph, made.behind)  # as it is where nothing else was seen
+    simple = fingerprint.identities(graph, made.behind)  # valid where no dependency was observed
     wanted = (one.digest for name, one in simple.items() if name not in made.fresh)
     found = made.store.find(digest for digest in wanted if digest is not None)
     for node in graph.order():
@@ -173,9 +173,9 @@ def _find(made: Plan) -> None:
 
 
 def _take(made: Plan, name: str, entry: Entry) -> bool:
-    """Use the stored entry of a node, if there is nothing against it.
+    """Use the stored entry of a node, unless it is no longer valid.
 
-    What it depends on may have changed, or another version may have measured it in another way.
+    An observed dependency may have changed, or another version may have measured it in another way.
     """
     try:
         measured = Measured.from_meta(entry.meta, entry.bytes, name)
@@ -192,7 +192,7 @@ def _take(made: Plan, name: str, entry: Entry) -> bool:
 
 
 def _why(made: Plan, name: str) -> str:
-    """Why a node is computed."""
+    """Return why a node is computed."""
     one, before = made.identities[name], _before.get(name)
     if one.digest is None:
         return f"not cacheable: {one.reason}"
@@ -206,7 +206,7 @@ def _why(made: Plan, name: str) -> str:
 
 
 def _store_object(made: Plan, name: str) -> None:
-    """Store the elements of an object of the notebook; they need no pipeline for that."""
+    """Store the elements of an object of the notebook, which needs no pipeline."""
     started = time.perf_counter()
     blocks, draft = made.prepared.objects[name], made.draft(name)
     recording = made.prepared.recordings.get(name)
@@ -229,7 +229,7 @@ def _store_object(made: Plan, name: str) -> None:
 
 
 def _drop_without_source(made: Plan) -> None:
-    """Make again what is stored, but whose elements' fields are not, where a step goes by these."""
+    """Recompute nodes whose sources' fields are not stored, if a step looks these up."""
     if not made.prepared.carried:
         return
     for node in made.prepared.graph.order():

@@ -11,14 +11,14 @@ from mmnotebook.state import events
 
 @dataclass
 class NodeProgress:
-    """How far a node is.
+    """The progress of a node.
 
     Attributes
     ----------
     state
         "waiting", "running", "done" or "cached"; "stopped" or "failed" where the run ended in it.
     elements, failed
-        What it has given so far, and what has failed in it.
+        The outputs so far, and the failures.
     """
 
     name: str
@@ -28,20 +28,20 @@ class NodeProgress:
 
 
 class Progress:
-    """A subscriber that adds up what it is told.
+    """A subscriber that adds up the events of a run.
 
     Attributes
     ----------
     state
-        "starting", "running", or what the run has come to: "done", "interrupted" or "failed".
+        "starting", "running", or the outcome of the run: "done", "interrupted" or "failed".
     nodes
         In graph order.
     notes
-        What the user should know, a line each.
+        Notes for the user, a line each.
     loading, evicted
-        The models that are being loaded, and those that had to leave the memory meanwhile.
+        Models that are being loaded, and models that were evicted meanwhile.
     error
-        What the run has failed with, in one line.
+        The error of the run, on one line.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Progress:
             self.nodes[event.node].state = "failed"
 
     def expected(self) -> dict[str, int]:
-        """By node, how many elements come to it, where that is known by now."""
+        """Return how many elements each node will have, where that is known."""
         found: dict[str, int] = {}
         for node in self.nodes.values():
             before = self.nodes.get(self._follows.get(node.name, ""))
@@ -117,7 +117,7 @@ class Progress:
         return found
 
     def now(self) -> str:
-        """What goes on beside the nodes: models that are loaded, and that have made room."""
+        """Return which models are being loaded, and which were evicted for them."""
         parts = []
         if self.loading:
             parts.append(f"loading {', '.join(self.loading)}")
@@ -126,7 +126,7 @@ class Progress:
         return "; ".join(parts)
 
     def so_far(self) -> str:
-        """The elements that each node has given."""
+        """Return the number of elements that each node has produced."""
         expected = self.expected()
         parts = []
         for node in self.nodes.values():
@@ -136,7 +136,7 @@ class Progress:
         return ", ".join(parts) + " elements" if parts else "not started yet"
 
     def line(self) -> str:
-        """The state and the nodes by theirs; of a run that went well the same in every such run."""
+        """Return the state and the number of nodes; equal for all runs that succeed alike."""
         count, cached, made = len(self.nodes), self._number("cached"), self._number("done")
         nodes = f"{count} node{'' if count == 1 else 's'}"
         if self.state == "starting":
@@ -144,7 +144,7 @@ class Progress:
         if self.state == "done":
             return _whole(nodes, made, cached) + self._failures()
         if self.state == "failed":
-            # What it had finished by then is another number in every run.
+            # How many nodes it had finished differs from run to run.
             return f"failed in {self.failed_in}" if self.failed_in else "failed"
         from_cache = f", {cached} from the cache" if cached else ""
         return f"{self.state}: {made} of {nodes} computed{from_cache}{self._failures()}"
@@ -170,7 +170,7 @@ def _whole(nodes: str, made: int, cached: int) -> str:
 
 
 def follows(graph: Graph) -> dict[str, str]:
-    """By node, the one that gives it an element for each of its own, failures aside."""
+    """Return, by node, the input that has one element for each of its own, failures aside."""
     return {
         node.name: node.inputs[0].node
         for node in graph

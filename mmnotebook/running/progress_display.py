@@ -26,20 +26,19 @@ _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
 
 
 def subscriber(progress: Progress, *, background: bool) -> events.Subscriber:
-    """A display for where we are, of a `progress` that is told of each event before it."""
+    """Return a notebook or terminal display of a `progress`, which must get each event first."""
     if has_kernel():
         return NotebookDisplay(progress, background=background)
-    # The user is at the prompt while a run goes on in the background.
+    # The user is at the prompt during a run in the background.
     live = sys.stderr.isatty() and not background
     return TerminalDisplay(progress, sys.stderr, live=live)
 
 
 class NotebookDisplay:
-    """An output that is rewritten in place while the run goes on, and its last line.
+    """An output that is updated in place during the run, and its last line.
 
-    The last line is an output of its own: frontends and tools that cannot rewrite, nbval for one,
-    show that too, and nothing before it. A run in the background outlasts its cell, so that it
-    can only rewrite.
+    The last line is an output of its own: frontends and tools that cannot update outputs, such as
+    nbval, show only that. A run in the background outlives its cell, so it can only update.
     """
 
     def __init__(self, progress: Progress, *, background: bool) -> None:
@@ -77,7 +76,7 @@ class NotebookDisplay:
 
 
 class TerminalDisplay:
-    """One line that is rewritten in place and cleared at the end; notes stay, a line each."""
+    """One line that is updated in place and cleared at the end; notes remain, a line each."""
 
     def __init__(self, progress: Progress, stream: TextIO, *, live: bool) -> None:
         self._progress, self._stream, self._live = progress, stream, live
@@ -109,19 +108,19 @@ class TerminalDisplay:
 
 
 def during(progress: Progress) -> dict[str, str]:
-    """A row per node with its state and counts, as text and as HTML."""
+    """Return a row per node with its state and counts, as text and as HTML."""
     frame, more = _frame(progress)
     below = [text for text in (more, progress.now(), *progress.notes) if text]
     table = html_table(frame, max_rows=len(frame)) + _divs(below)
     return {
         "text/plain": "\n".join([_plain(frame), *below]),
-        # Read aloud at the end alone: it changes several times a second.
+        # Screen readers announce only the end: it changes several times a second.
         "text/html": f'<div class="mm-run" role="status" aria-live="off">{table}</div>',
     }
 
 
 def after(progress: Progress, *, with_error: bool = False) -> dict[str, str]:
-    """What the run has come to in one line, and the notes."""
+    """Return the outcome of the run on one line, and the notes, as text and as HTML."""
     error = [progress.error] if with_error and progress.error else []
     lines = [progress.line(), *error, *progress.notes]
     return {
@@ -139,7 +138,7 @@ def _divs(lines: list[str]) -> str:
 
 
 def _frame(progress: Progress) -> tuple[pd.DataFrame, str]:
-    """The rows that are shown, and how many there are of the others."""
+    """Return the rows to show, and a line that counts the other nodes."""
     nodes = list(progress.nodes.values())
     if len(nodes) > ROWS:
         nodes = [node for node in nodes if node.state in ("running", "failed", "stopped")][:ROWS]

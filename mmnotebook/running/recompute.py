@@ -1,8 +1,8 @@
 """Recomputation of a few elements of a node, in this thread, without a pipeline.
 
-The node's own step is given one small block. Nothing is counted, warnings are not shown, and the
-state of a function changes in a copy, as in a run. No model is loaded for it: a model takes part
-only while it is loaded. Nor is a library imported: a function that is about to import one ends it.
+The node's own step gets one small block. Nothing is counted, warnings are not shown, and the
+state of a function changes in a copy, as in a run. Nothing is loaded for it: models are only used
+while they are loaded, and a function that is about to import a library ends the recomputation.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ from mmnotebook.state.live import Live, Stopped
 
 
 def can(node: Node) -> bool:
-    """Can elements of a node be computed alone, outside of a pipeline?"""
+    """Return whether elements of a node can be computed alone, outside of a pipeline."""
     alone = node.step.family in ("function", "combining")
     return node.step.runs_one_model or (alone and step.of_kind(node.step).is_alone)
 
 
 class Impossible(Exception):
-    """Nothing is known of what the node gives now."""
+    """The current output of the node cannot be found."""
 
 
 class Remote(Impossible):
-    """The node was seen to use the network: it is not to be computed again beside a run."""
+    """The node was seen to use the network: it must not be recomputed beside a run."""
 
 
 def computed(
     node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run: Live
 ) -> dict[str, SampleOutcome]:
-    """What a node makes of some elements now, by their ids.
+    """Return the current outputs of a node for some elements, by their ids.
 
     Parameters
     ----------
     keys
         By model name, the identity under which a loaded model stays loaded.
     run
-        The run that this is a part of; when it is stopped, this is.
+        The run that checks; its cancellation cancels this too.
 
     Raises
     ------
     Remote
-        When it used the network.
+        If it used the network.
     Impossible
-        When a model is not loaded, a library is not imported, or an element met what another try
-        may not meet.
+        If a model is not loaded, a library is not imported, or an element had an error that
+        another attempt may not have.
     """
     with _beside(run, node.name) as run_id, watching() as watch:
         if node.step.runs_one_model:
@@ -84,7 +84,7 @@ def computed(
 
 
 def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Loan | None:
-    """The model of a node, where it is loaded and an element's output depends on that alone."""
+    """Return the loaded model of a node, if its outputs depend on one element alone, else None."""
     spec = prepared.model(node)
     key = keys.get(spec.name)
     if key is None or spec.reset is not None or node["watch"]:
@@ -97,7 +97,7 @@ def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Lo
 
 
 def _is_independent(base: SpecHandler) -> bool:
-    """Is a model known to answer here, and the same whatever else it is asked?"""
+    """Return whether a model runs in this process and handles each element of a batch alone."""
     known = knowledge.of(base.identity)
     placed = known.layout is not None or not base.spec.batched
     same = known.invariant and known.repeatable and not known.changes
@@ -131,7 +131,7 @@ def _predicted(
 
 
 def _as_stored(block: Block) -> Block:
-    """A block as it would be read from the cache."""
+    """Return a block as it would be read from the cache."""
     buffer = io.BytesIO()
     coders.dump(block, buffer)
     made: Block = pickle.loads(buffer.getbuffer())
@@ -140,7 +140,7 @@ def _as_stored(block: Block) -> Block:
 
 @dataclass
 class _Beside(Live):
-    """A run whose counts and warnings nobody sees; it ends with another."""
+    """A run whose counts and warnings are not shown, and which ends with another run."""
 
     other: Live | None = None
 
@@ -152,7 +152,7 @@ class _Beside(Live):
 
 @contextlib.contextmanager
 def _beside(run: Live, node: str) -> Iterator[str]:
-    """The id of a run for one node, which ends with another run and is not counted in it."""
+    """Yield the id of a run for one node, which ends with another run and is not counted in it."""
     beside = _Beside(uuid.uuid4().hex, {node: live.Tally()}, other=run)
     live.start(beside)
     try:
@@ -162,11 +162,11 @@ def _beside(run: Live, node: str) -> Iterator[str]:
 
 
 class _Import(Stopped):
-    """A library would have been imported."""
+    """A library would be imported."""
 
 
 class _Refusing:
-    """Among the finders of modules: in one thread none is found of a library that is not there."""
+    """A finder of modules that, in one thread, refuses every library that is not yet imported."""
 
     def __init__(self) -> None:
         self.thread, self.refused = threading.get_ident(), False
@@ -182,7 +182,7 @@ class _Refusing:
 
 @contextlib.contextmanager
 def _no_new_library() -> Iterator[None]:
-    """Raise `Impossible` when a library would be imported in this thread."""
+    """Raise `Impossible` if a library would be imported in this thread."""
     refusing = _Refusing()
     sys.meta_path.insert(0, refusing)
     try:
@@ -191,5 +191,5 @@ def _no_new_library() -> Iterator[None]:
         pass
     finally:
         sys.meta_path.remove(refusing)
-    if refusing.refused:  # also where the function made do without it
+    if refusing.refused:  # also if the function caught the error
         raise Impossible

@@ -35,16 +35,16 @@ META = "answers"
 
 @dataclass
 class Answered:
-    """A node that is made, and the entries that have answers for it.
+    """A node that is computed, and the entries that hold outputs of some of its elements.
 
     Attributes
     ----------
     own
-        What the node is, whatever flows into it.
+        The node's identity without its inputs.
     reuse
-        What its step is given.
+        The stored outputs, as its step gets them.
     entries
-        Held here, so that they stay.
+        The entries; held here so that they are not evicted.
     """
 
     own: str
@@ -60,7 +60,7 @@ def nodes(
     names: Iterable[str],
     fresh: Container[str],
 ) -> dict[str, Answered]:
-    """By name those of some nodes whose elements can be known by themselves."""
+    """Return, by name, those of the given nodes that may reuse outputs of single elements."""
     found = {}
     for name in names:
         node, own = prepared.graph[name], identities[name].own
@@ -74,14 +74,14 @@ def nodes(
 
 
 def _by_itself(node: Node, prepared: Prepared) -> bool:
-    """Can what becomes of an element depend on that element alone?"""
+    """Return whether the output for an element can depend on that element alone."""
     if node.step.family == "function":
         return node.gather != "join"
     return node.step.runs_one_model and prepared.model(node).reset is None
 
 
 def _within(found: Sequence[Entry]) -> list[Entry]:
-    """The first entries, as many as have no more elements than is looked through."""
+    """Return the first entries, as many as have at most `ROWS` elements together."""
     counts = itertools.accumulate(entry.rows for entry in found)
     return [entry for entry, count in zip(found, counts, strict=True) if count <= ROWS]
 
@@ -98,16 +98,16 @@ def _usable(node: Node, prepared: Prepared, found: Sequence[Entry]) -> tuple[Ent
 
 
 def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None) -> How | None:
-    """How a node's elements stand for themselves, now that it was made; None if they do not.
+    """Return how outputs of a computed node can be reused by element; None if they cannot.
 
     Parameters
     ----------
     node, prepared
         The node and its graph.
     made
-        What it did.
+        Its measures.
     before
-        What was known of it before it was made.
+        What was known of it before it was computed.
     """
     if before is None or not node.step.runs_one_model:
         return None if before is None else "block"
@@ -122,7 +122,7 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
         return "element"
     if said == (True, True) and known.probed:
         return "block"
-    # It is the same model of which it was found out before.
+    # It is the model for which this was already found out.
     kinds = [entry.meta.get(META) for entry in before.entries]
     return next((one for one in ("remote", "block") if one in kinds), None)
 
@@ -133,23 +133,23 @@ def _known(spec: ModelSpec) -> Knowledge:
 
 
 def _refuted(known: Knowledge) -> bool:
-    """Is it known that an answer depends on more than its element?"""
+    """Return whether an output is known to depend on more than its element."""
     return known.invariant is False or known.keeps_state
 
 
 def partial(identity: Identity) -> str:
-    """The identity under which a node is stored with failures that may pass."""
+    """Return the identity under which a node with failures that may not recur is stored."""
     return f"partial-{identity.digest}"
 
 
 def partly(before: Answered, identity: Identity) -> bool:
-    """Was this very node made before, but for elements that failed and may not fail again?"""
+    """Return whether this node is stored except for elements whose failures may not recur."""
     mine = partial(identity)
     return any(entry.identity == mine for entry in before.entries)
 
 
 def said(why: str, known: int, rest: int, again: bool) -> str:
-    """Why a node was made, and how much of it was known."""
+    """Return why a node was computed, and how much of it was known."""
     if not known:
         return why
     text = f"{counted(known, 'element')} read from the cache, {rest:,} "

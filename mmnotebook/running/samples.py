@@ -21,14 +21,14 @@ ELEMENTS = 3
 
 @dataclass
 class SampleOutcome:
-    """What a node made of one element.
+    """The outputs of a node for one element.
 
     Attributes
     ----------
     values
-        By the id of each output, its value; of a prediction the inference.
+        The value of each output, by its id; the inference of a prediction.
     error
-        The class of the error that it failed with, None where it did not.
+        The class of the error with which it failed, None if it did not fail.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -36,23 +36,23 @@ class SampleOutcome:
 
     @property
     def is_there(self) -> bool:
-        """Is there anything of it?"""
+        """Whether the element has outputs or failed."""
         return bool(self.values) or self.error is not None
 
 
 def choose(node: Node, above: Entry, dice: random.Random) -> tuple[Block, float] | None:
-    """Choose a few of the elements that a node was given.
+    """Choose a few of a node's input elements.
 
     Parameters
     ----------
     above
-        What is stored of the node that they come from.
+        The entry of the node that they come from.
 
     Returns
     -------
     Block, float
-        The elements, and about where they are among all of them, from 0 to 1; None where there
-        is none to be chosen, or they are in windows.
+        The elements, and about where they are among all of them, from 0 to 1. None if there are
+        no elements to choose from, or if they are in windows.
     """
     rows = [info.rows for info in above.infos]
     if not sum(rows):
@@ -71,10 +71,10 @@ def choose(node: Node, above: Entry, dice: random.Random) -> tuple[Block, float]
 def outcomes(
     node: Node, ids: Collection[str], entry: Entry, where: float
 ) -> dict[str, SampleOutcome] | None:
-    """By the id of an element, what is stored of it; None where that is in windows.
+    """Return the stored outcome of each element by its id; None if outputs are in windows.
 
-    The shards that are nearest to `where` are read first, the others as long as something may be
-    in them.
+    Shards nearest to `where` are read first, the others only while elements are missing that may
+    be in them.
     """
     found = {one: SampleOutcome() for one in ids}
     for info in _nearest(entry, where):
@@ -88,7 +88,7 @@ def outcomes(
 
 
 def collect(node: Node, blocks: Iterable[Block], found: dict[str, SampleOutcome]) -> None:
-    """Note what a node has made of some elements."""
+    """Add the outputs and failures of some elements to `found`."""
     for block in blocks:
         owners = [_owner(node, one) for one in block.ids]
         places = [place for place, one in enumerate(owners) if one in found]
@@ -101,7 +101,7 @@ def collect(node: Node, blocks: Iterable[Block], found: dict[str, SampleOutcome]
 
 
 def are_unique(node: Node, ids: Collection[str], above: Entry) -> bool:
-    """Was the node given no more than one element of each of these ids?"""
+    """Return whether the node's input has exactly one element for each of these ids."""
     seen: Counter[str] = Counter()
     for info in above.infos:
         for block in _blocks(above, info) or ():
@@ -110,7 +110,7 @@ def are_unique(node: Node, ids: Collection[str], above: Entry) -> bool:
 
 
 def bytes_read(node: Node, entry: Entry, above: Entry) -> int:
-    """About how many bytes are read to compare a few elements."""
+    """Return about how many bytes a comparison of a few elements reads."""
     all_of_it = node.step.outputs != "one"  # an element may have no output at all
     return _largest(above) + (entry.bytes if all_of_it else _largest(entry))
 
@@ -120,7 +120,7 @@ def _largest(entry: Entry) -> int:
 
 
 def _places(node: Node, block: Block) -> list[int]:
-    """Where in a block the elements are that a node is given."""
+    """Return the positions in a block of the elements that a node gets."""
     port = node.inputs[0].port
     if port is None:
         return list(range(len(block)))
@@ -128,18 +128,18 @@ def _places(node: Node, block: Block) -> list[int]:
 
 
 def _owner(node: Node, output: str) -> str:
-    """The id of the element that an output was made of."""
+    """Return the id of the element that an output comes from."""
     return output.rpartition("/")[0] if node.step.outputs == "any number" else output
 
 
 def _blocks(entry: Entry, info: ShardInfo) -> list[Block] | None:
-    """The blocks in a shard; None where they are in windows, as those of a stream."""
+    """Return the blocks in a shard; None if they are in windows, as those of a stream are."""
     shard = entry.shard(info)
     return timed.values(shard) if timed.in_one_window(shard) else None
 
 
 def _nearest(entry: Entry, where: float) -> Iterator[ShardInfo]:
-    """All shards, those first whose elements are nearest to a place among all of them."""
+    """Yield all shards, those first whose elements are nearest to a place among all elements."""
     total, before = max(1, entry.rows), 0
     middles = []
     for info in entry.infos:

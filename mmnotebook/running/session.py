@@ -24,7 +24,7 @@ from mmnotebook.store.cache import open_store
 
 __all__ = ["InterruptedRunError", "Running", "run"]
 
-# Weak: a run that is over must not keep the elements of its sources.
+# Weak: a run that has ended must not keep the elements of its sources.
 _current: weakref.ref[Execution] | None = None
 _turn = threading.Lock()
 
@@ -153,7 +153,7 @@ def run(
             running.show(background=not wait)
         running.start(runner, options)
     except BaseException:
-        running.cancel()  # it never began, and must not stand in the next one's way
+        running.cancel()  # the run never started, so it must not block the next one
         raise
     if wait:
         return running.wait_here()
@@ -162,7 +162,7 @@ def run(
 
 
 def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> prepare.Record:
-    """Records a source that is a Beam transform, or finds its recording."""
+    """Return the function that records a Beam transform as a source, or finds its recording."""
     sources = {name for node in graph if node.name in anew for name in node.data}
 
     def record(name: str, transform: Any, limit: int | None) -> tuple[Recording, str]:
@@ -178,7 +178,7 @@ def _begun(
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
 ) -> Running:
-    """The run, when no other is going on that has not been stopped."""
+    """Start the run; raise RunError if another one is in progress and not canceled."""
     global _current
     with _turn:
         before = None if _current is None else _current()

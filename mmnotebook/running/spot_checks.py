@@ -1,11 +1,11 @@
 """Spot checks: a few cached elements are recomputed and compared.
 
-A check is made with a probability that keeps its expected cost at most `SHARE` of the seconds that
+A check happens with a probability that keeps its expected cost at most `SHARE` of the seconds that
 reading the entry saves. Steps with one input that call a function or a model, or combine, are
-checked when that input is stored too. Left out are joins, unions, sources, writes, branches,
+checked if that input is stored too. Not checked are joins, unions, sources, writes, branches,
 models per key, cascades and streams; models that are remote, not loaded, keep a state, or whose
 outputs depend on the batch or differ from call to call; and functions that use the network, write,
-import a library first, or are said to be pure.
+import a library first, or are declared pure.
 
 Outputs of functions are compared by their content, those of models as when a model is compared
 with itself, failures by their class.
@@ -46,7 +46,7 @@ _PAUSE = 60.0
 
 @dataclass
 class CheckCost:
-    """What the checks of a step have cost in this process, in seconds."""
+    """The seconds that checks of a step have taken in this process."""
 
     total: float = 0.0
     times: int = 0
@@ -56,29 +56,29 @@ class CheckCost:
         return self.total / max(1, self.times)
 
 
-# By what a step computes; one that was not computed here yet is not among them.
+# By the work of a step; steps that this process has not computed are missing.
 _costs: dict[tuple[str, ...], CheckCost] = {}
 # When an entry was last checked in this process, by its folder.
 _last: dict[Path, float] = {}
 
 
 def probability(saved: float, cost: float) -> float:
-    """How probable a check is to be that costs so much, of an entry that saves so much."""
+    """Return the probability of a check, from its cost and what its entry saves, in seconds."""
     return min(1.0, SHARE * saved / cost)
 
 
 def expected_cost(measured: Measured, size: int, known: CheckCost | None) -> float:
-    """About the seconds that a check takes.
+    """Return about how many seconds a check takes.
 
     Parameters
     ----------
     measured
-        What the node did when its entry was made.
+        Measures of the node from when its entry was computed.
     size
-        The bytes that are to be read.
+        The number of bytes to read.
     known
-        What is known of the step in this process. A function that was not called here yet may
-        load in its first call all that it had loaded then: its check costs all that it saves.
+        The cost of the step in this process, None if it was not computed here. The first
+        call of a function may load all that it loaded then: its check costs all that it saves.
     """
     saved, node = measured.node.seconds or 0.0, measured.node
     elements = saved * min(1.0, ELEMENTS / max(1, node.elements_in or 0))
@@ -90,7 +90,7 @@ def expected_cost(measured: Measured, size: int, known: CheckCost | None) -> flo
 
 
 def learn(plan: Plan, names: Collection[str]) -> None:
-    """Note that nodes were computed in this process."""
+    """Remember that this process computed these nodes."""
     for name in names:
         _costs.setdefault(_work(plan.identities[name]), CheckCost())
 
@@ -102,25 +102,25 @@ def check(
     verify: str,
     dice: random.Random | None = None,
 ) -> dict[str, str]:
-    """Check what a plan reads; what differs, and what is below it, is to be computed then.
+    """Check nodes that a plan reads from the cache; recompute those that differ, and all below.
 
-    Other nodes with the function or the model of one that differed are checked too.
+    If a node differs, other nodes with its function or model are checked too.
 
     Parameters
     ----------
     run
-        The run that this is a part of; when it is stopped, this is.
+        The run that checks; its cancellation cancels this too.
     keys
         By model name, the identity under which a loaded model stays loaded.
     verify
         "sample", "all" or "off".
     dice
-        Decides which nodes are checked, and on which elements.
+        Chooses the nodes to check and the elements.
 
     Returns
     -------
     dict
-        By node that differed, in what.
+        What differs, by node.
     """
     if verify == "off":
         return {}
@@ -144,7 +144,7 @@ def check(
 
 
 def said(node: str, what: str) -> str:
-    """What is said loudly of a node that differed."""
+    """Return the text of the warning about a node that differed."""
     return (
         f"node {node!r}: its cached output differed from its current output ({what}). "
         "It was removed, with everything computed from it, and computed again. The node depends "
@@ -174,25 +174,25 @@ def _chance(plan: Plan, node: Node) -> float:
 
 
 def rested(seconds: float) -> float:
-    """The share of its probability that a check has so long after the last one of its entry."""
+    """Return the share of its probability that a check has so long after its entry's last one."""
     return min(1.0, seconds / _PAUSE)
 
 
 def _used(plan: Plan, name: str) -> set[str]:
-    """The identities of the functions and models that a node uses."""
+    """Return the identities of the functions and models that a node uses."""
     parts = plan.identities[name].parts
     return {part for of, part in parts.items() if of.startswith(("function ", "model "))}
 
 
 def _work(identity: Identity) -> tuple[str, ...]:
-    """What a node computes, whatever it is given."""
+    """Return what a node computes, whatever its inputs."""
     return tuple(part for name, part in identity.parts.items() if not name.startswith("input "))
 
 
 def _checked(
     plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
-    """In what a node differs from what is stored of it; "" where it does not or is not known."""
+    """Return what differs between a node and its entry; "" if nothing does or it is not known."""
     if node.step.runs_one_model and recompute.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
@@ -204,7 +204,7 @@ def _checked(
     except recompute.Remote:
         cost.total = math.inf
         return ""
-    except BaseException:  # noqa: BLE001 - a check that cannot be made is no error of the run
+    except BaseException:  # noqa: BLE001 - a check that cannot be made does not fail the run
         run.check()
         return ""
     finally:
@@ -243,7 +243,7 @@ def _compared(
 
 
 def difference(node: Node, stored: SampleOutcome, now: SampleOutcome) -> str:
-    """In what two outcomes of one element differ; "" where they do not."""
+    """Return what differs between two outcomes of one element; "" if nothing does."""
     if stored.error != now.error:
         return f"{_ended(stored)} and {_ended(now)}"
     if stored.values.keys() != now.values.keys():
@@ -272,14 +272,14 @@ def _unequal(one: Any, other: Any) -> str:
 
 
 def _discard(plan: Plan, name: str, what: str) -> None:
-    """Remove what is stored of a node, and of those below it, and have them computed."""
+    """Remove the entries of a node and of those below it, and have them computed."""
     plan.store.differed += 1
     wrong = {name}
     for node in plan.prepared.graph.order():
         if any(wire.node in wrong for wire in node.inputs):
             wrong.add(node.name)
     digests = [plan.identities[one].digest for one in wrong]
-    # Answers to single elements are taken from whatever the same step was given before.
+    # Outputs of single elements may come from any earlier entry of the same step.
     steps = {plan.identities[one].own for one in wrong} - {None}
     digests += [entry.identity for one in steps if one for entry in plan.store.answers(one, MOST)]
     plan.answered = {one: of for one, of in plan.answered.items() if of.own not in steps}

@@ -27,7 +27,7 @@ from mmnotebook.store.entries import Entry
 
 
 class StoredElements:
-    """Reads the elements of each node from its entry in the store, and keeps the entry there."""
+    """Reads the elements of each node from its entry, which it keeps from eviction."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = dict(entries)
@@ -39,7 +39,7 @@ class StoredElements:
         for node in nodes:
             for block in self._blocks(node):
                 for failure in block.failed:
-                    # A node that does the same may have another name in another graph.
+                    # In another graph, an equal node may have another name.
                     yield failure._replace(node=node)
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
@@ -81,7 +81,7 @@ class BlockElements:
 
 
 def plain(column: Column) -> list[Any]:
-    """`analysis.values.plain` of every value, made at once where the column allows it."""
+    """Apply `analysis.values.plain` to every value, to all at once if the column allows it."""
     if isinstance(column, Tensors):
         column = Arrays(values.array(column.tensor))
     if isinstance(column, Arrays):
@@ -102,7 +102,7 @@ def plain(column: Column) -> list[Any]:
 
 
 def models(column: Column) -> list[str | None]:
-    """The model that made each value, None for what is no prediction."""
+    """Return the name of the model behind each value, None for values that are not predictions."""
     if isinstance(column, Tuples) and values.is_prediction(column.kind):
         return _item(column, "model_id").rows()
     if isinstance(column, (Tensors, Arrays, Records, Same)):
@@ -116,7 +116,7 @@ def _item(column: Tuples, name: str) -> Column:
 
 
 def _fields(pairs: Iterable[tuple[Block, timed.Time | None]]) -> pd.DataFrame:
-    """The fields of a source's records, by id; event time and window of those that have them."""
+    """Return the fields of a source's records by id, with event time and window if they exist."""
     ids: list[str] = []
     columns: list[Column] = []
     times: list[timed.Time | None] = []
@@ -134,7 +134,7 @@ def _fields(pairs: Iterable[tuple[Block, timed.Time | None]]) -> pd.DataFrame:
 
 
 def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
-    """The cells of each field, None where a value lacks it."""
+    """Return the cells of each field, with None for values that lack it."""
     parts = [column for column in columns if len(column)] or columns[:1]
     records = [part for part in parts if isinstance(part, Records)]
     if not records and not any(isinstance(part, Objects) for part in parts):
@@ -148,7 +148,7 @@ def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
 
 
 def _column(cells: Column) -> pd.Series:
-    """Cells as pandas would have them in a frame; whole numbers stay whole where one is missing."""
+    """Return cells as a Series as pandas would, but keep integers where some are missing."""
     if isinstance(cells, Numbers) and len(cells):
         return pd.Series(cells.array)
     rows = cells.rows()

@@ -33,16 +33,16 @@ _NO_RUN = ""
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one example.
+    """The outcome of one example.
 
     Attributes
     ----------
     output
         The model's output after any `output=`, as short text.
     loaded_in, ran_in
-        Seconds that loading took, and the call of the model with one example.
+        Seconds for loading, and for the call of the model with one example.
     parameter_bytes
-        What the model's parameters take, None where that cannot be known.
+        Size of the model's parameters, None if it cannot be known.
     batch
         Elements per call of the model in a run.
     """
@@ -55,30 +55,30 @@ class Trial:
 
 
 def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any) -> Trial:
-    """Load a model as a run does and give it one example.
+    """Load a model as a run does and call it with one example.
 
-    Nothing is registered, kept warm or stored.
+    Nothing is registered, kept loaded or stored.
 
     Parameters
     ----------
     target
         The model or the path of its file, as for `register`.
     example
-        One element, or what `first_row` gave; `input=` selects from it as in a run.
+        One element, or the result of `first_row`; `input=` selects from it as in a run.
     name
-        What the model is called in messages.
+        The name of the model in messages.
     **options
         Those of `register`.
 
     Returns
     -------
-    Trial
+    Its output, its times and sizes.
         Its output and what it took.
 
     Raises
     ------
     ModelError
-        When the model cannot be registered so, cannot be loaded, or fails on the example.
+        If the model cannot be registered so, cannot be loaded, or fails on the example.
     """
     try:
         with storage.passing():
@@ -88,17 +88,17 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
 
 
 def first_element(name: str, value: Any) -> Any:
-    """The first element of data in the notebook, as a function is given it; see `first_row`."""
+    """Return the first element of data in the notebook as functions get it; see `first_row`."""
     return first_row(name, value)[0]
 
 
 def first_row(name: str, value: Any) -> Column:
-    """The first element of data in the notebook alone in a column, as a run would have it.
+    """Return a column with only the first element of data in the notebook, as in a run.
 
     Raises
     ------
     RunError
-        When it is no data, cannot be read, or has no elements.
+        If it is not data, cannot be read, or has no elements.
     """
     if entering.is_transform(value):
         raise RunError(
@@ -165,7 +165,7 @@ def _failed(spec: ModelSpec, failure: Any) -> ModelError:
 
 
 def short(value: Any) -> str:
-    """An output on one line: of an array the type, the shape and the first numbers."""
+    """Shorten an output to one line: for an array its type, its shape and the first numbers."""
     value = plain(value)
     if isinstance(value, np.ndarray):
         first = ", ".join(_number(item) for item in value.ravel()[:_NUMBERS])

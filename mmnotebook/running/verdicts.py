@@ -24,9 +24,9 @@ _ROWS = 256
 def warnings(
     prepared: Prepared, entries: Mapping[str, Entry], tallies: Mapping[str, Tally]
 ) -> Iterator[str]:
-    """What to say of a run: a text for each switch whose models were seen to take something else.
+    """Yield a warning for each switch whose models were seen to take a verdict as their input.
 
-    An encoder before a switch is no guard: a model behind it takes what the encoder gives.
+    An encoder before a switch is not a guard: a model after it takes the encoder's output.
     """
 
     def has_input(name: str) -> bool:
@@ -63,14 +63,14 @@ def _only_fails(tally: Tally) -> bool:
 
 
 def verdict(values: Column, outputs: Sequence[str]) -> Any:
-    """One of the values where they are verdicts, None where they may be more than that.
+    """Return one of the values if they are verdicts, None if they may be more than that.
 
-    A verdict is a label with its score, a truth, the name of an output, a number of what is none,
-    or one value for several that were judged.
+    A verdict is a label with its score, a truth value, the name of an output, a number for an input
+    that is not a number, or one value for several inputs.
     """
     values = values.part(0, min(_ROWS, len(values)))
     given = [plain(value) for value in inferences(values)]
-    judged: list[Any] = [object() for _ in given]  # what an ensemble was given is not kept
+    judged: list[Any] = [object() for _ in given]  # the inputs of an ensemble are not kept
     if isinstance(values, Tuples) and is_prediction(values.kind):
         judged = [plain(example) for example in values.columns[0]]
     if all(labeled(one) is not None for one in given):

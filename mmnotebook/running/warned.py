@@ -1,13 +1,13 @@
 """Warnings of models and functions, collected per thread and counted.
 
-`warnings` has one hook for the whole process. While a run is in progress it is replaced by one that
-asks which node the current thread works for: the warnings of a node are counted, those of every
-other thread go on as before. Filters stay as they are: what they ignore is not counted, and what
-they turn into an error fails its element.
+`warnings` has one hook for the whole process. During a run it is replaced by one that looks up the
+node for which the current thread works: warnings of a node are counted, those of every other
+thread go on as before. Filters keep their meaning: ignored warnings are not counted, and a warning
+that a filter turns into an error fails its element.
 
 The registry of a module remembers which of its warnings were shown, so that most filters let only
-the first one through. A warning that is counted is removed from it again, so that the next one is
-counted too and nothing in the registry tells of the run.
+the first one through. A counted warning is removed from it again, so that the next one is counted
+too, and no trace of the run remains in the registry.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _shown_by: tuple[Any, ...] = ()
 
 @contextlib.contextmanager
 def counted() -> Iterator[None]:
-    """Count the warnings of nodes while this lasts; the last one to leave removes the hook."""
+    """Count the warnings of nodes in this block; the last block to end removes the hook."""
     _enter()
     try:
         yield
@@ -44,13 +44,13 @@ def counted() -> Iterator[None]:
 
 
 def lines(found: Iterable[Warned]) -> list[str]:
-    """The warnings of a run, each on a line of its own, the first few of them."""
+    """Return the first warnings of a run, each on a line of its own."""
     each = [f"{one.category} in {_where(one)}: {' '.join(one.message.split())}" for one in found]
     return [*each[:_SAID], *_further(len(each))]
 
 
 def issue(found: Sequence[tuple[type[Warning], Warned]]) -> None:
-    """Issue the warnings of a run once each, the first few of them, as if they arose here."""
+    """Issue the first warnings of a run, once each, as if they came from the caller."""
     for category, one in found[:_SAID]:
         message = one.message if one.count == 1 else f"{one.message} [in {_where(one)}]"
         warnings.warn_explicit(
@@ -77,7 +77,7 @@ def _enter() -> None:
             _before, _shown_by = compat.warnings_hook(), compat.shows_warnings()
             compat.set_warnings_hook(_dispatch)
         _inside += 1
-    # What was shown before the run is counted in it all the same.
+    # Warnings that were shown before the run are counted in it all the same.
     compat.forget_shown_warnings()
 
 
@@ -102,7 +102,7 @@ def _dispatch(message: warnings.WarningMessage) -> None:
 
 
 def _is_recorded() -> bool:
-    """Does somebody collect warnings who did not when the run began: the user's code, say?"""
+    """Return whether anyone, such as the user's code, began to collect warnings in the run."""
     return any(
         now is not before and getattr(now, "__module__", None) not in compat.WARNINGS
         for now, before in zip(compat.shows_warnings(), _shown_by, strict=True)
@@ -110,7 +110,7 @@ def _is_recorded() -> bool:
 
 
 def _forget(said: str, category: type[Warning], message: warnings.WarningMessage) -> str | None:
-    """Remove a warning from the registry that it was noted in; gives the name of the module."""
+    """Remove a warning from the registry where it was noted; return the module's name."""
     frame: FrameType | None = get_frame(2)
     while frame is not None:
         if frame.f_lineno == message.lineno and frame.f_code.co_filename == message.filename:

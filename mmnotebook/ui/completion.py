@@ -41,7 +41,7 @@ Found = Iterator[tuple[str, str]]
 
 
 class Matcher:
-    """What can stand at the cursor, as IPython's completer asks for it."""
+    """The completions at the cursor, for IPython's completer."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
@@ -49,7 +49,7 @@ class Matcher:
 
     @context_matcher(identifier=IDENTIFIER, priority=10)
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """The completions at the cursor; none outside of this package's magics."""
+        """Return the completions at the cursor; none outside of this package's magics."""
         typed, found = self._at(context)
         fitting = {text: kind for text, kind in found if text.startswith(typed)}
         return SimpleMatcherResult(
@@ -60,7 +60,7 @@ class Matcher:
         )
 
     def _at(self, context: CompletionContext) -> tuple[str, Found]:
-        """What is typed of the word at the cursor, and all that may stand there."""
+        """Return the typed part of the word at the cursor, and all candidates for its place."""
         before = context.text_until_cursor
         magic = _MAGIC.search(before)
         if magic and magic[1] in line_magics(self._shell):
@@ -83,13 +83,13 @@ class Matcher:
         return typed, self._words(magic)
 
     def _options(self, magic: str) -> Found:
-        """The options that the magic was declared with."""
+        """Return the options of a magic."""
         found = declared(line_magics(self._shell)[magic])
         arguments = [item for item in found if isinstance(item, argument)]
         return _as("option", (name for item in arguments for name in item.args if name[0] == "-"))
 
     def _values(self, option: str) -> Found:
-        """What may follow an option."""
+        """Yield candidates for the value of an option."""
         if option == "--device":
             yield from _as("device", ("CPU", "GPU"))
         elif option == "--output":
@@ -103,7 +103,7 @@ class Matcher:
             yield from self._of(is_result, "result")
 
     def _words(self, magic: str) -> Found:
-        """What may stand in a magic's line and is no option."""
+        """Yield candidates for a word of a magic's line that is not an option."""
         if magic == "mm_model":
             yield from _as("model", registry)
             yield from self._of(is_target, "variable")
@@ -115,7 +115,7 @@ class Matcher:
             yield from _as("plot", ("latency", "memory"))
 
     def _in_text(self, earlier: str, line: str) -> tuple[str, Found]:
-        """In a pipeline's text: `earlier` lines, and this `line` up to the cursor."""
+        """Complete a pipeline's text: `earlier` lines, and this `line` up to the cursor."""
         outside = _STRING.sub("", line)
         typed = _WORD.search(line)
         assert typed is not None
@@ -135,7 +135,7 @@ class Matcher:
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Found:
-        """The nodes of the latest result, then those of the notebook's graphs."""
+        """Yield the nodes of the latest result, then those of the notebook's graphs."""
         own = self._variables.own()
         result = latest.last()
         graphs = [] if result is None else [result.graph]

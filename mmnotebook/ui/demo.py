@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOTEBOOK = "01_ab.ipynb"
 NEEDED = ("nbclient", "nbconvert", "ipykernel", "sklearn")
 INSTALL = 'python -m pip install "mmnotebook[demo]"'
-# The tutorial's result is named r.
+# The tutorial's result is called r.
 _TABLE = "print(r.models.to_string(float_format='{:.2f}'.format))"
 _CELL_SECONDS = 600
 Say = Callable[[str], None]
@@ -34,22 +34,22 @@ class DemoError(MMError):
 
 
 def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
-    """Execute the A/B tutorial, say its per-model table, and write it as one HTML file.
+    """Execute the A/B tutorial, report its per-model table, and write it as one HTML file.
 
     Parameters
     ----------
     out
-        The HTML file; only its user may read it. It refers to nothing outside itself.
+        The HTML file, readable only by its user. It refers to nothing outside itself.
     say
-        Is given each line of progress.
+        Called with each line of progress.
     notebook
-        Another notebook, whose result is named r too.
+        Another notebook, whose result is called r too.
 
     Raises
     ------
     DemoError
-        When a package or the notebook is missing, or when a cell fails: the HTML is written then
-        as well, and shows where.
+        If a package or the notebook is missing, or a cell fails: the HTML is written then as
+        well, and shows where.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -72,7 +72,7 @@ def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
 
 
 def _find() -> Path:
-    """The tutorial: in the source checkout, or where an installation puts it."""
+    """Find the tutorial, in the source checkout or in the installation."""
     checkout = _checkout()
     folders = [] if checkout is None else [checkout / "notebooks"]
     folders.append(Path(sys.prefix) / "share" / "mmnotebook" / "notebooks")
@@ -84,13 +84,13 @@ def _find() -> Path:
 
 
 def _checkout() -> Path | None:
-    """The folder that this package runs from without being installed; None for an installed one."""
+    """Return the folder of the source checkout; None for an installed package."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "setup.cfg").is_file() else None
 
 
 def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | None]:
-    """Execute a notebook in place: its per-model table, and what went wrong, if anything did."""
+    """Execute a notebook in place; return its per-model table, and the error, if there was one."""
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     client = _client(book, folder)
@@ -111,9 +111,9 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
 
 @contextmanager
 def _ctrl_c_ends(client: NotebookClient) -> Iterator[None]:
-    """Ctrl-C ends the client's kernel, and only then is raised.
+    """Make Ctrl-C stop the client's kernel before KeyboardInterrupt is raised.
 
-    Raised at any point inside nbclient's event loop, it can leave the kernel running.
+    Raised at any point inside nbclient's event loop, it could leave the kernel running.
     """
     import psutil
     from nbclient.exceptions import DeadKernelError
@@ -144,7 +144,7 @@ def _is_code(cell: NotebookNode) -> bool:
 
 
 def _client(book: NotebookNode, folder: Path) -> NotebookClient:
-    """A client whose kernel is this very Python, whatever kernels the user has installed."""
+    """Create a client whose kernel is this Python, whatever kernels the user has installed."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -162,7 +162,7 @@ def _client(book: NotebookNode, folder: Path) -> NotebookClient:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The kernel's: what it leaves behind goes with `folder`; it finds this very package."""
+    """Return the kernel's environment: temporary files in `folder`, and this package's path."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     if checkout := _checkout():
         paths = [str(checkout), os.environ.get("PYTHONPATH", "")]
@@ -171,7 +171,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _table(client: NotebookClient) -> str:
-    """The per-model table, by a cell that does not stay in the notebook."""
+    """Return the per-model table, by a cell that does not stay in the notebook."""
     from nbformat.v4 import new_code_cell
 
     client.nb.cells.append(new_code_cell(_TABLE))
@@ -183,12 +183,12 @@ def _table(client: NotebookClient) -> str:
 
 
 def _html(book: NotebookNode, title: str) -> str:
-    """The notebook as HTML without a script: nbconvert's would come from the internet."""
+    """Return the notebook as HTML without scripts: nbconvert's would come from the internet."""
     from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
     with warnings.catch_warnings():
-        # A widget alone in its output: the output below it shows what it showed.
+        # A widget alone in its output: the output below has its static view.
         warnings.filterwarnings("ignore", message=".*widget-view.*is not able to be represented")
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(
             book, {"metadata": {"name": title}}
@@ -200,7 +200,7 @@ def _html(book: NotebookNode, title: str) -> str:
 
 
 def _write(out: Path, html: str) -> None:
-    """Put the file there at once and whole, for its user alone."""
+    """Write the file in one step, for its user alone."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=out.parent, suffix=".html", delete=False
     ) as file:

@@ -23,7 +23,7 @@ State = Literal["ok", "missing", "note"]
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 _LOW_MEMORY = 2 << 30
 _LOW_DISK = 2 << 30
-# Distribution, what for, the extra that brings it; None for what every run needs.
+# Distribution, its purpose, the extra that installs it; None for what every run needs.
 _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("apache-beam", "runs the pipelines", None),
     ("torch", "torch models", None),
@@ -51,22 +51,22 @@ _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The finding of one check.
 
     Attributes
     ----------
     what
-        What was looked at.
+        What was checked.
     state
         "ok", "missing", or "note" for what works less well than it could.
     found
-        The version or the figure that was found.
+        The version or the number that was found.
     purpose
         What it is for.
     remedy
-        How to get it or do better; "" when there is nothing to do.
+        How to get it or improve it; "" if there is nothing to do.
     required
-        Does every run need it?
+        Whether every run needs it.
     """
 
     what: str
@@ -84,18 +84,18 @@ class DoctorReport:
     Attributes
     ----------
     checks
-        One for each thing that was looked at.
+        The findings, one for each check.
     """
 
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether everything that every run needs is available"""
+        """Whether everything that every run needs is available."""
         return not any(check.required and check.state == "missing" for check in self.checks)
 
     def rows(self) -> list[dict[str, str]]:
-        """The table: what, state, found, what for, how to install it."""
+        """Return the rows of the table: what, state, found, what for, how to get it."""
         titles = {"purpose": "what for", "remedy": "how to get it"}
         names = [field.name for field in fields(Check) if field.name != "required"]
         return [
@@ -137,7 +137,7 @@ def doctor() -> DoctorReport:
 
 
 def _python() -> Check:
-    """Is this Python one of those that the installed Beam names?"""
+    """Check whether the installed Beam supports this Python."""
     this = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
         classifiers = metadata("apache-beam").get_all("Classifier") or []
@@ -196,7 +196,7 @@ def _memory() -> Check:
 
 
 def _temporary() -> Iterator[Check]:
-    """The folder for temporary files: its room, and whether others could swap what is in it."""
+    """Check the folder for temporary files: its space, and whether others could replace files."""
     folder = Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
     remedy = "set TMPDIR to a folder with more space" if free < _LOW_DISK else ""
@@ -213,7 +213,7 @@ def _temporary() -> Iterator[Check]:
 
 
 def _cache() -> Check:
-    """The folder in which runs store what they have computed."""
+    """Check the folder in which runs store what they have computed."""
     purpose = "results, so that nothing is computed twice"
     try:
         folder = cache_folder.chosen()
@@ -222,7 +222,7 @@ def _cache() -> Check:
         remedy = 'python -m pip install "mmnotebook"'
         return Check("cache", "note", one_line(error, 60), purpose, remedy)
     except StorageError as error:
-        # One that can only be read is read, and what is computed is kept for the kernel alone.
+        # If the folder is read-only, its entries are used, and new ones last as long as the kernel.
         is_read = error.errno == errno.EACCES and os.access(folder, os.R_OK | os.X_OK)
         state: State = "note" if is_read else "missing"
         return Check("cache", state, error.message, purpose, error.remedy or "", not is_read)
@@ -231,7 +231,7 @@ def _cache() -> Check:
 
 
 def _surroundings() -> Check:
-    """Where this runs: a notebook's kernel, a terminal's IPython, or plain Python."""
+    """Check where this runs: in a notebook's kernel, a terminal's IPython, or plain Python."""
     if shell() is None:
         remedy = "in a notebook: %load_ext mmnotebook"
         return Check("here", "note", "plain Python", "where the magics work", remedy)

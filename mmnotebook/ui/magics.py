@@ -247,7 +247,7 @@ class MakingMagics(NotebookMagics):
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 
     def _reset(self, text: str | None) -> Any:
-        """A function of the notebook, or else the name of a method."""
+        """Return a function of the notebook, or else the name as that of a method."""
         if text is None or not self.variables.has(text):
             return text
         return self._named(text, "function")
@@ -267,7 +267,7 @@ class MakingMagics(NotebookMagics):
 
 
 def _check(args: Namespace, text: str) -> None:
-    """UsageError for a %mm_pipeline without a pipeline, or whose options clash."""
+    """Raise UsageError for a %mm_pipeline without a pipeline, or with conflicting options."""
     if not text.strip() and args.name is None:
         raise UsageError("no pipeline: %mm_pipeline [NAME] [options] TEXT, or %mm_pipeline NAME")
     if not args.run:

@@ -119,7 +119,7 @@ _OPTIONS = (
 
 
 def model_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates the magic with all of them."""
+    """Decorate a magic with all of these options."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

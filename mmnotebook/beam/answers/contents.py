@@ -37,7 +37,7 @@ _RAW = frozenset("biufcmMSU")
 
 
 def of_block(column: Column) -> bytes | None:
-    """What all values together are; None where that cannot be known."""
+    """Return the content key of a block's values; None if it cannot be known."""
     try:
         return identity.of_column(column).encode()
     except Unknowable:
@@ -45,14 +45,14 @@ def of_block(column: Column) -> bytes | None:
 
 
 def of_each(column: Column, salt: bytes) -> list[bytes]:
-    """The key of each value; equal values have one key, however their column holds them.
+    """Return the content key of each value; equal values have equal keys in columns of any type.
 
     Parameters
     ----------
     column
         The values.
     salt
-        What the keys belong to: with another one, all keys are other ones.
+        Namespace of the keys: another salt gives other keys.
     """
     begun = blake2b(packed(salt), digest_size=KEY)
     try:
@@ -75,7 +75,7 @@ def _alone(value: Any, begun: Any) -> bytes:
 
 
 def is_plain(column: Column) -> bool:
-    """Are the values such that their content costs next to nothing?"""
+    """Return whether the content key of these values costs next to nothing."""
     if isinstance(column, (Arrays, Tensors, Same)):
         return True
     if isinstance(column, Objects):
@@ -94,8 +94,8 @@ def _parts(column: Column) -> Iterator[Column]:
         yield column.records
 
 
-# A value's token says where it ends, once it is packed. What is made of all values of a column at
-# once is what `_token` makes of each.
+# A packed token marks where it ends. What is computed for all values of a column at once equals
+# the result of `_token` for each.
 
 
 def _tokens(column: Column) -> Sequence[bytes]:
@@ -125,7 +125,7 @@ def _tokens(column: Column) -> Sequence[bytes]:
 
 
 def _lines(head: bytes, rows: np.ndarray[Any, Any]) -> list[bytes]:
-    """The bytes of each row behind a head."""
+    """Return the bytes of each row, after a common head."""
     count = len(rows)
     raw = rows.tobytes()
     width = len(raw) // count if count else 0
@@ -164,7 +164,7 @@ def _kind_head(kind: type) -> bytes:
 
 
 def _dtypes(column: Records) -> bytes:
-    """What is known of a frame's columns beside their values."""
+    """Return the dtypes of a frame's columns as bytes."""
     return b"".join(packed(name.encode() + _dtype(one)) for name, one in column.dtypes.items())
 
 

@@ -27,20 +27,20 @@ _KEY = np.dtype([("first", "<u8"), ("second", "<u8")])
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of some elements of a block.
+    """The stored outputs for some elements of a block.
 
     Attributes
     ----------
     places
-        Of each value, the place of what it was made of, in ascending order.
+        For each value, the place of its input element, in ascending order.
     values
-        What was made.
+        The stored values.
     failed
-        The places of those that failed for good, and what failed.
+        The places of inputs that failed permanently, and their failures.
     rest
-        The places of those of which nothing is known.
+        The places of inputs whose outputs are not stored.
     known
-        How many elements all others are; some may have come to nothing.
+        How many inputs have a stored outcome; some may have no output.
     """
 
     places: list[int]
@@ -51,7 +51,7 @@ class Answer:
 
 
 class _Elements(NamedTuple):
-    """Of every key that there is, in the keys' order: where its element is."""
+    """Where each stored element is, in the order of the keys."""
 
     keys: np.ndarray[Any, Any]
     blocks: np.ndarray[Any, Any]
@@ -60,14 +60,14 @@ class _Elements(NamedTuple):
 
 @dataclass
 class Answers:
-    """The elements of some entries of one node, by what they were made of.
+    """The stored outputs of one node, from some entries, by the content of their inputs.
 
-    Nothing is read before something is looked for. What turns out to be damaged is no answer.
+    Nothing is read before the first lookup. Damaged outputs are treated as missing.
 
     Attributes
     ----------
     files
-        Their shards, those of the newest entry first.
+        The shards of the entries, those of the newest entry first.
     """
 
     files: tuple[tuple[str, ShardInfo], ...] = ()
@@ -82,7 +82,7 @@ class Answers:
 
     @cached_property
     def blocks(self) -> dict[bytes, list[tuple[int, int]]]:
-        """By the key of a block of the input the blocks that were made of it: shard and place."""
+        """The blocks (shard and place) that were computed from an input block, by its key."""
         found: dict[bytes, dict[int, tuple[int, int]]] = {}
         wanted: dict[bytes, int] = {}
         for shard, keys in enumerate(self._keys):
@@ -97,7 +97,7 @@ class Answers:
 
     @cached_property
     def elements(self) -> _Elements:
-        """The same of single elements; a row from 0 is an element's, one below a failure's."""
+        """The same for single elements; rows from 0 are elements, negative rows failures."""
         keys: list[bytes] = []
         blocks: list[tuple[int, int, int, int]] = []
         for shard, found in enumerate(self._keys):
@@ -118,7 +118,7 @@ class Answers:
         return _Elements(whole[order], owners[order], rows[order])
 
     def of_block(self, key: bytes, count: int) -> Answer | None:
-        """What was made of a block of so many elements."""
+        """Return the outcome for an input block of so many elements; None if it is not stored."""
         where = self.blocks.get(key)
         if where is None:
             return None
@@ -142,7 +142,7 @@ class Answers:
         )
 
     def of_elements(self, keys: Sequence[bytes]) -> Answer | None:
-        """What was made of some elements; None where nothing is known of any."""
+        """Return the outcomes for some elements; None if none is stored."""
         found, rows = self._look_up(np.frombuffer(b"".join(keys), _KEY))
         places: list[int] = []
         values: list[Column] = []
@@ -169,7 +169,7 @@ class Answers:
         return Answer(places, whole, failed, rest, len(keys) - len(rest))
 
     def _look_up(self, wanted: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Of each key the block, -1 for none, and the row in it."""
+        """Return, for each key, its block, -1 if there is none, and the row in it."""
         known = self.elements
         blocks, rows = np.full((len(wanted), 2), -1), np.zeros(len(wanted), int)
         if len(known.keys):
@@ -201,7 +201,7 @@ class Answers:
 
 
 def of(found: Sequence[entries.Entry]) -> Answers:
-    """The answers in some entries, the newest first."""
+    """Create the index of some entries, the newest first."""
     return Answers(tuple(itertools.chain.from_iterable(map(_files, found))))
 
 

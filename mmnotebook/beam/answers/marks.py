@@ -18,20 +18,20 @@ SUFFIX = ".keys"
 
 @dataclass(frozen=True)
 class OfBlock:
-    """Elements that were made of one block of the input.
+    """The input of elements that were computed from one block.
 
     Attributes
     ----------
     key
-        What that block is, by its content.
+        The content key of that block.
     places
-        Of each element the place of what it was made of; None for one of each, in their order.
+        The place of each element's input in that block; None for one output each, in order.
     failed
-        Of each failure that is an answer, its place and what failed.
+        Place and failure of each input that failed permanently.
     passing
-        The places of what failed and may not fail the next time.
+        The places of inputs whose failures may not recur.
     part, parts
-        Which of the blocks that were made of it this is, and how many they are.
+        Which of the blocks computed from that block this is, and how many there are.
     """
 
     key: bytes
@@ -44,14 +44,14 @@ class OfBlock:
 
 @dataclass(frozen=True)
 class OfElements:
-    """Elements each of which was made of one of the input alone.
+    """The inputs of elements each of which was computed from one input element alone.
 
     Attributes
     ----------
     keys
-        What each of these is, by its content, one after the other.
+        The content keys of the inputs, concatenated.
     failed
-        The same of each failure that is an answer, and what failed.
+        The key of each input that failed permanently, and its failure.
     """
 
     keys: bytes
@@ -60,16 +60,16 @@ class OfElements:
 
 @dataclass(frozen=True)
 class ShardMarks:
-    """What the blocks of one shard were made of.
+    """The inputs of the blocks in one shard.
 
     Attributes
     ----------
     checksum
-        Of the shard that it belongs to.
+        The checksum of the shard to which this belongs.
     blocks
         Key, place in the shard, part and parts.
     elements
-        Place in the shard, the keys of its elements, and those of its failures.
+        Place in the shard, the input keys of its elements, and those of its failures.
     """
 
     checksum: str
@@ -78,14 +78,14 @@ class ShardMarks:
 
 
 def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
-    """Write a shard of a draft, and what its blocks were made of; see `eviction.write_shard`."""
+    """Write a shard of a draft with the keys of its inputs; see `eviction.write_shard`."""
     info = eviction.write_shard(draft, number, value, rows)
     _write(draft, info, timed.values(value))
     return info
 
 
 def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
-    """Write the keys of a shard's blocks, where they have some; nothing on a full disk."""
+    """Write the input keys of a shard's blocks, if they have any; write nothing on a full disk."""
     found = ShardMarks(info.checksum)
     for place, block in enumerate(values):
         mark = block.made_of if isinstance(block, Block) else None
@@ -95,12 +95,12 @@ def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
             failed = tuple(key for key, _ in mark.failed)
             found.elements.append((place, mark.keys, failed))
     if found.blocks or found.elements:
-        with suppress(OSError, StorageError):  # what is there is found, what is not is computed
+        with suppress(OSError, StorageError):  # keys that are missing are computed again
             shards.write(_beside(folder, info), found)
 
 
 def read(folder: Path, info: ShardInfo) -> ShardMarks | None:
-    """The keys of a shard's blocks; None where there are none, or none that can be trusted."""
+    """Return the input keys of a shard's blocks; None if there are none that can be trusted."""
     path = _beside(folder, info)
     try:
         found = shards.read(path, shards.info(path))

@@ -30,27 +30,27 @@ class ShardCache(compat.CacheManager):
 
     Beam's default writes a line of text per element: pickled, quoted, base64 and bzip2.
 
-    Beam hands over labels whose first part is a hash of the name under which a PCollection is
-    watched, the rest memory addresses. For a name in `kept` the first part alone counts, so that
-    what was written under it is found by the name. For everything else the whole label counts: two
-    pipelines may well use the same name.
+    Beam passes labels whose first part is a hash of the name under which a PCollection is watched,
+    the rest memory addresses. For a name in `kept` only the first part counts, so that what was
+    written under it is found by the name. For all others the whole label counts: two pipelines may
+    use the same name.
 
-    What is not kept appears as a whole when all of it is written, in place of what was there
-    before, and goes with `cleanup`. What is kept grows shard by shard, in a folder that somebody
-    else has made and will remove.
+    A PCollection that is not kept appears in one step when all of it is written, replaces its
+    former content, and is removed by `cleanup`. A kept one grows shard by shard, in a folder that
+    the caller creates and removes.
 
     Unbounded sources that Beam records are not for this manager. For such a pipeline
-    InteractiveRunner puts its own StreamingCache in this one's place, and makes it of what this
-    one has; the recording then lies below this manager's folder, private like it.
+    InteractiveRunner replaces this manager by its own StreamingCache, which it creates from this
+    one's attributes; the recording is then below this manager's folder, private like it.
 
     Parameters
     ----------
     folder
-        Where to put what is not kept; made, private to its user, unless it is there.
+        The folder for what is not kept; created, private to its user, if it does not exist.
     kept
         The folder of each watched name that is kept.
     run_id
-        The run that is to end when an element cannot be stored, if it is in this process.
+        The run to stop when an element cannot be stored, if it is in this process.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ShardCache(compat.CacheManager):
         compat.let_stream(self, folder / "streaming")
 
     def name_in(self, label: str) -> str | None:
-        """The name of the kept PCollection that a label of Beam's cache speaks of."""
+        """Return the name of the kept PCollection to which a label of Beam's cache refers."""
         kept = self._kept.items()
         return next((name for key, (name, _) in kept if compat.is_step_of_cache(label, key)), None)
 
@@ -123,17 +123,17 @@ class ShardCache(compat.CacheManager):
         return known.get(compat.coder_key(self, labels), coders.ElementCoder())
 
     def cleanup(self) -> None:
-        """Remove what is not kept; Beam does so when a pipeline changes, and at exit."""
+        """Remove what is not kept; Beam calls this when a pipeline changes, and at exit."""
         for part in ("elements", "drafts"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
-        # Not emptied: a StreamingCache that takes over goes on using it.
+        # Not emptied: a StreamingCache that replaces this manager still uses it.
         compat.forget_stream_coders(self)
 
     def size(self, *labels: str) -> int:
         return timed.size(self._path(labels)) if self.exists(*labels) else 0
 
     def _latest_version(self, *labels: str) -> int:
-        """-1 before the first; what was removed still has the version that it had."""
+        """Return the version, -1 before the first; a removed PCollection keeps its version."""
         path, stamp = self._path(labels), self._stamp(labels)
         version, last = self._versions.get(path, (-1, None))
         if stamp is not None and stamp != last:
@@ -142,19 +142,19 @@ class ShardCache(compat.CacheManager):
         return version
 
     def _stamp(self, labels: Sequence[str]) -> object:
-        """What changes whenever a PCollection is written; None while it is not there."""
+        """Return a value that changes with each write of a PCollection; None before the first."""
         path = self._path(labels)
         shards = timed.files(path)
         if shards:
             return shards[-1].name
-        # A kept one's folder is there before it is. That of an empty one cannot be told from this:
+        # The folder of a kept one exists before its content. An empty one cannot be told from this:
         # Beam computes it again, which costs little.
         if self._name(labels) is not None or not path.is_dir():
             return None
         return path.stat().st_ino, path.stat().st_mtime_ns
 
     def _name(self, labels: Sequence[str]) -> str | None:
-        """The name of a kept PCollection."""
+        """Return the name of a kept PCollection."""
         return self._kept.get(compat.cache_name_in(labels), (None, None))[0]
 
     def _path(self, labels: Sequence[str]) -> Path:
@@ -164,7 +164,7 @@ class ShardCache(compat.CacheManager):
 
 
 def unstorable(message: str, node: str | None) -> RunError:
-    """The error for a node that gave something that cannot be pickled."""
+    """Return the error for a node with an output that cannot be pickled."""
     remedy = (
         "return plain data: numbers, strings, arrays, records, or lists of these "
         "(a list in place of a generator)"
@@ -178,7 +178,7 @@ def _make(folder: Path) -> None:
 
 
 class _WriteShards(PlainFn):
-    """Writes elements into shards; gives the name of each shard of a bundle that was finished."""
+    """Writes elements into shards; yields the name of each shard when its bundle finishes."""
 
     def __init__(self, folder: str, name: str | None, run_id: str) -> None:
         self.folder, self.name, self.run_id = folder, name, run_id
@@ -198,7 +198,7 @@ class _WriteShards(PlainFn):
 
     def _take(self, value: Any, when: timed.Time) -> Iterator[str]:
         if self.name is not None and isinstance(value, Block) and not weight(value):
-            return  # a node may be finished, and its draft gone, when all that is left is nothing
+            return  # the draft of a finished node may be gone; there is nothing to write
         self._writer.add(value, when)
         if self._writer.full:
             yield self._flush()
@@ -221,7 +221,7 @@ class _WriteShards(PlainFn):
         return name
 
     def _cause(self, error: Exception) -> RunError:
-        """Which element cannot be stored, or that none of them can."""
+        """Return the error that names the element that cannot be stored, or says that none can."""
         what = "a watched PCollection" if self.name is None else f"node {self.name!r}"
         for name, value in _named(self._writer.buffer):
             try:
@@ -233,7 +233,7 @@ class _WriteShards(PlainFn):
 
 
 class StoreShards(_WriteShards):
-    """Writes a node's blocks into shards, as they come: in a pipeline without InteractiveRunner."""
+    """Writes a node's blocks into shards on arrival, in a pipeline without InteractiveRunner."""
 
     def process(
         self,
@@ -251,7 +251,7 @@ class StoreShards(_WriteShards):
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Each element, those in blocks one by one, and its id or else its place."""
+    """Yield each element, those in blocks one by one, with its id or else its place."""
     for place, element in enumerate(elements):
         if isinstance(element, Block):
             yield from zip(element.ids, element.values.rows(), strict=True)
@@ -261,9 +261,9 @@ def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 class _WriteWhole(beam.PTransform[Any, Any]):
-    """Writes shards into a draft that takes its place when all bundles are finished.
+    """Writes shards into a draft that replaces the PCollection when all bundles are finished.
 
-    What a bundle wrote that was tried again is in nobody's list, and left out.
+    The shards of a bundle that was retried are in no list, and are left out.
     """
 
     def __init__(self, draft: str, path: str, write: _WriteShards) -> None:
@@ -286,7 +286,7 @@ class _Publish(beam.DoFn):
 
     def process(self, _: Any, written: Sequence[str]) -> None:
         if written and not self.draft.is_dir():
-            return  # This was done before, in a bundle that is tried again.
+            return  # Done before, in a bundle that is retried.
         _make(self.draft)
         for file in self.draft.iterdir():
             if file.name not in written:

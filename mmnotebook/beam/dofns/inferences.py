@@ -10,7 +10,7 @@ from mmnotebook.results.values import is_prediction
 
 
 def inferences(values: Column) -> Column:
-    """The inference in place of each prediction; any other column as it is."""
+    """Return the inference of each prediction; return any other column unchanged."""
     if isinstance(values, Tuples) and is_prediction(values.kind):
         names: tuple[str, ...] = values.kind._fields  # type: ignore[attr-defined]
         return values.columns[names.index("inference")]
@@ -20,9 +20,9 @@ def inferences(values: Column) -> Column:
 
 
 def bare(values: Column) -> Column:
-    """Values as a model is given them: the inferences, also of predictions that a join brings.
+    """Return values as a model gets them: the inferences, also of predictions in joined records.
 
-    Column by column: single values are looked at only where they are dicts of unequal fields.
+    This works on columns: single values are only visited if they are dicts of unequal fields.
     """
     values = inferences(values)
     if isinstance(values, Records):

@@ -20,20 +20,20 @@ from mmnotebook.elements.elements import Select
 class PlainFn(beam.DoFn):
     """A DoFn without state and timers."""
 
-    # Beam asks for the signature of every method, dozens of times in a run, and twice as often to
-    # find state and timers: half of what a run costs before it begins.
+    # Beam inspects the signature of every method, dozens of times in a run, and twice as often to
+    # find state and timers: without this, that is half of a run's fixed cost.
 
     def __dir__(self) -> list[str]:
         return []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(INSPECTS):  # where Beam looks for what it would find out itself
+        if name.startswith(INSPECTS):  # Beam looks here for the signature first
             return functools.partial(_arguments, type(self), name.removeprefix(INSPECTS))
         raise AttributeError(name)
 
 
 def _arguments(kind: Any, method: str) -> tuple[list[str], list[Any]]:
-    """The names of a method's arguments, and those of their defaults that there are."""
+    """Return the names of a method's arguments, and the defaults of those that have one."""
     names, defaults = _found(kind, method)
     return list(names), list(defaults)
 
@@ -47,14 +47,14 @@ def _found(kind: Any, method: str) -> tuple[Sequence[str], Sequence[Any]]:
 class NodeFn(pickling.Sent, PlainFn, ABC):
     """Base of a node's steps.
 
-    A subclass says in `blocks` what becomes of one element of its input, a block as a rule.
-    `enters` and `leaves` say whether this step counts what comes into the node and what goes out.
-    With `reuse`, blocks or elements that are known already are not made again.
+    A subclass implements `blocks`, which computes the output for one element of its input, usually
+    a block. `enters` and `leaves` say whether this step counts the node's input and output. With
+    `reuse`, the outputs of known blocks or elements are not computed again.
 
     Parameters
     ----------
     select
-        The fields of each value that the step is given.
+        The fields of each value that the step gets.
     """
 
     enters = True
@@ -81,29 +81,29 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
                     self.track.gave(len(made))
             yield made
         self.track.done()
-        # Last of all: what is taken has been given on.
+        # Last: by now, the output of the input so far was passed on.
         self.track.flow.taken += self.weight(element)
 
     def _made(self, element: Any) -> Iterable[Any]:
-        """What becomes of one element, as far as that is not known already."""
+        """Compute the output for one element of the input, except for what is known already."""
         if self.reuse is None:
             return self.blocks(element)
         return self.reuse.blocks(self.track, element, self.blocks)
 
     def weight(self, element: Any) -> int:
-        """How many elements, failed ones included, one element of the input stands for."""
+        """Return how many elements, failed ones included, one element of the input holds."""
         return weight(element) if isinstance(element, Block) else 0
 
     @abstractmethod
     def blocks(self, element: Any) -> Iterable[Any]:
-        """What becomes of one element."""
+        """Compute the output for one element of the input."""
 
     def finish_bundle(self) -> None:
         self.track.publish()
 
 
 def apply(label: str, pcoll: Any, function: NodeFn, *tags: str) -> Any:
-    """The step as a transform that gives typed blocks, by tag where there are tags."""
+    """Apply the step as a transform with typed blocks as its output, by tag if there are tags."""
     step = beam.ParDo(function)
     if not tags:
         return pcoll | label >> step.with_output_types(Block)

@@ -1,9 +1,9 @@
-"""Transient errors, which another attempt may not meet.
+"""Transient errors, which may not occur in another attempt.
 
-What an error says of itself decides, and what every error says that led to it: an HTTP or gRPC
-status, a time to wait, an errno, the classes that Python has for it, and at last the words that
-clients use for it in codes and in names of classes. In doubt an element is tried again, which
-costs a call, while a failure that is kept costs the answer.
+The error decides, and each error in its chain: by an HTTP or gRPC status, a time to wait, an errno,
+Python's classes for these, and finally by the words that clients use in codes and in names of
+classes. In doubt an element is tried again: that costs a call, while a failure that is kept costs
+the output.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ _MEMORY = re.compile(
 
 
 def may_pass(error: BaseException) -> bool:
-    """May another try of the same element go well, with nothing changed in the notebook?"""
+    """Return whether another attempt at the element may succeed with nothing changed."""
     return any(map(_passes, _chain(error)))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, those that led to it, those that it holds and those in its group."""
+    """Yield an error, its causes, the errors that it holds, and those in its group."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < _DEPTH:
         one = waiting.pop(0)
@@ -97,7 +97,7 @@ def _passes(error: BaseException) -> bool:
     if _says_when(error):
         return True
     statuses = list(_statuses(error))
-    if statuses:  # a verdict on the request, whatever class bears it
+    if statuses:  # a status of the request counts more than the error's class
         return any(statuses) or any(map(_WORDS.search, _codes(error)))
     if isinstance(error, OSError) and error.errno is not None:
         return isinstance(error, _CLASSES) or error.errno in _ERRNO
@@ -109,17 +109,17 @@ def _passes(error: BaseException) -> bool:
 
 
 def _statuses(error: BaseException) -> Iterator[bool]:
-    """Of each HTTP or gRPC status that an error bears, whether it may pass."""
+    """Yield, for each HTTP or gRPC status of an error, whether it is transient."""
     for owner in (error, *_responses(error)):
         for name in _STATUS:
             yield from _status(_attribute(owner, name))
-        if isinstance(owner, Mapping):  # as botocore has it
+        if isinstance(owner, Mapping):  # as in botocore
             yield from _status(_item(owner.get("ResponseMetadata"), "HTTPStatusCode"))
 
 
 def _status(value: Any) -> Iterator[bool]:
     if callable(value) and not isinstance(value, type):
-        with suppress(Exception):  # grpc's `code()`
+        with suppress(Exception):  # gRPC's `code()`
             value = value()
     number = getattr(value, "value", value)
     if isinstance(number, tuple) and number and isinstance(number[0], int):
@@ -135,7 +135,7 @@ def _responses(error: BaseException) -> Iterator[Any]:
 
 
 def _codes(error: BaseException) -> Iterator[str]:
-    """What an error bears as codes in words."""
+    """Yield the codes of an error that are words."""
     owners = [error, *_responses(error)]
     owners += [owner.get("Error") for owner in owners if isinstance(owner, Mapping)]
     for owner in owners:
@@ -146,7 +146,7 @@ def _codes(error: BaseException) -> Iterator[str]:
 
 
 def _says_when(error: BaseException) -> bool:
-    """Does it say after which time to try again?"""
+    """Return whether an error says when to try again."""
     for owner in (error, *_responses(error)):
         if any(_attribute(owner, name) is not None for name in _WAIT):
             return True
@@ -157,7 +157,7 @@ def _says_when(error: BaseException) -> bool:
 
 
 def _has_retry_after(headers: Any) -> bool:
-    with suppress(Exception):  # whatever stands in the place of a mapping
+    with suppress(Exception):  # any object may be in place of a mapping
         return any(str(name).lower() == "retry-after" for name in headers)
     return False
 
@@ -173,6 +173,6 @@ def _item(owner: Any, name: str) -> Any:
 
 
 def _text(error: BaseException) -> str:
-    with suppress(Exception):  # a foreign `__str__`
+    with suppress(Exception):  # any object's `__str__` may raise
         return str(error)
     return ""

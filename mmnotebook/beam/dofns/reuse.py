@@ -23,18 +23,18 @@ _SAMPLE = 16
 
 @dataclass
 class Reuse:
-    """What a step does not make again.
+    """The known outputs of a step.
 
     Attributes
     ----------
     own
-        What the node is, its input left aside.
+        The node's identity without its inputs.
     answers
-        What was made by such nodes before.
+        The stored outputs of earlier runs of such nodes.
     by_element
-        Is every element known by itself? Otherwise a whole block is.
+        Whether outputs are known by element; otherwise, by whole block.
     children
-        Does it make any number of elements of each, as a flat_map does?
+        Whether an element has any number of outputs, as in a flat_map.
     """
 
     own: str
@@ -47,7 +47,7 @@ class Reuse:
     def blocks(
         self, track: Tracker, block: Block, make: Callable[[Block], Iterable[Block]]
     ) -> Iterator[Block]:
-        """What becomes of a block; `make` is asked for what is not known."""
+        """Yield the outputs for a block, calling `make` for those that are not known."""
         look = self.look(block)
         started = time.perf_counter()
         made = list(make(look.rest)) if look.is_open else []
@@ -55,17 +55,17 @@ class Reuse:
         yield from look.blocks(track, made)
 
     def look(self, block: Block) -> Look:
-        """What is known of a block's elements."""
+        """Look up the known outputs for a block."""
         return Look(self, block)
 
     def worked(self, seconds: float) -> None:
-        """Count the time that it took to make what was not known."""
+        """Add the time that unknown outputs took."""
         self._worked += seconds
 
     def block_key(self, column: Column, sure: bool) -> bytes | None:
-        """The key of the values of a block; None if unknown or too costly.
+        """Return the content key of a block's values; None if it is unknown or too costly.
 
-        `sure` says that something may be found by it.
+        `sure` says that the lookup may succeed.
         """
         if not (sure or contents.is_plain(column) or self._is_cheap(column)):
             return None
@@ -75,7 +75,7 @@ class Reuse:
         return None if key is None else hashed(self.own.encode(), b"block", key)
 
     def _is_cheap(self, column: Column) -> bool:
-        """Does it pay to find out what a block is, by the time that a few of its values take?"""
+        """Return whether the key is worth its cost, which is estimated from a few values."""
         few = column.part(0, _SAMPLE)
         started = time.perf_counter()
         contents.of_block(few)
@@ -83,19 +83,19 @@ class Reuse:
         return self._spent + needed <= _SHARE * self._worked
 
     def element_keys(self, column: Column) -> list[bytes]:
-        """The key of each value."""
+        """Return the content key of each value."""
         return contents.of_each(column, self.own.encode() + b"element")
 
 
 class Look:
-    """What is known of one block's elements, and what is to be made.
+    """The known outputs for one block, and the elements whose outputs must be computed.
 
     Attributes
     ----------
     rest
-        The elements that are to be made.
+        The elements whose outputs are not known.
     is_open
-        Is there anything to be made?
+        Whether there is anything to compute.
     """
 
     def __init__(self, reuse: Reuse, block: Block) -> None:
@@ -123,31 +123,31 @@ class Look:
 
     @property
     def given(self) -> int:
-        """How many elements come of what is known."""
+        """The number of known outputs."""
         return 0 if self._answer is None else len(self._answer.places)
 
     def blocks(self, track: Tracker, made: list[Block], by_element: bool = False) -> list[Block]:
-        """All that becomes of the block, marked, in the order of its elements.
+        """Return all outputs for the block, marked with their inputs, in the order of the inputs.
 
         Parameters
         ----------
         track
-            Counts what is known.
+            Counts the known outputs.
         made
-            What was made of the rest.
+            The outputs that were computed for `rest`.
         by_element
-            Was each element made of one alone, whatever was asked for beforehand?
+            Whether each output was computed from one element alone, whatever was looked up before.
         """
         if self._answer is not None:
             made = self._together(track, self._answer, made)
         return self._marked(made, track.passing, by_element or self._reuse.by_element)
 
     def marked(self, track: Tracker, made: list[Block]) -> list[Block]:
-        """What was made of elements alone, though not of all: marked, to be found again."""
+        """Mark outputs, computed from one element each, so that they are found again."""
         return self._marked(made, track.passing, by_element=True)
 
     def _together(self, track: Tracker, answer: Answer, made: list[Block]) -> list[Block]:
-        """What is known and what was made."""
+        """Merge the known and the computed outputs."""
         block = self._block
         names = {"node": track.node}
         failed = [fail._replace(id=block.ids[place], **names) for place, fail in answer.failed]
@@ -164,7 +164,7 @@ class Look:
         return list(in_parts(kept.giving(values, [*block.failed, *failed, *new])))
 
     def _of(self, places: Sequence[int]) -> Block:
-        """The elements at these places, or their children."""
+        """Return the elements at these places, or their children."""
         kept = self._block.take(places)
         if not self._reuse.children:
             return kept
@@ -176,7 +176,7 @@ class Look:
         return replace(kept, ids=ids, origins=origins)
 
     def _marked(self, made: list[Block], passing: set[str], by_element: bool) -> list[Block]:
-        """The same blocks, with what they were made of."""
+        """Return the same blocks, marked with their inputs."""
         found = _Places(self._block, self._reuse.children)
         if not len(self._block) or not found.are_clear(made):
             return made
@@ -210,14 +210,14 @@ class Look:
 
 
 class _Places:
-    """By id the places of a block's elements."""
+    """The places of a block's elements, by their ids."""
 
     def __init__(self, block: Block, children: bool) -> None:
         self._block, self._children = block, children
         self._known: dict[str, int] | None = None
 
     def are_clear(self, made: Sequence[Block]) -> bool:
-        """Is it clear of what each element was made?"""
+        """Return whether the input of each output is unambiguous."""
         if not made:
             return False
         same = len(made) == 1 and isinstance(self.of(made[0]), range) and not made[0].failed
@@ -227,7 +227,7 @@ class _Places:
         return self._by_id()[element_id]
 
     def of(self, made: Block) -> Sequence[int]:
-        """Of each element the place of what it was made of; a range of all that there is."""
+        """Return the place of each output's input element; a range if it is all of them."""
         if made.ids is self._block.ids and not self._children:
             return range(len(made))
         ids = made.ids

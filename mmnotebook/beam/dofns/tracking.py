@@ -31,7 +31,7 @@ _END = object()
 
 @dataclass
 class CallOutcome:
-    """Of some elements the places and results of those that did not fail, and the failures."""
+    """The places and results of elements that did not fail, and the failures of the others."""
 
     places: list[int] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
@@ -39,19 +39,19 @@ class CallOutcome:
 
 
 class Tracker:
-    """Tracks one step of a node: live for who watches the run, in Beam's metrics for its result.
+    """Tracks one step of a node: live for the run's progress, in Beam's metrics for its result.
 
     Parameters
     ----------
     step
-        What the step is called among those of its node.
+        The name of the step among those of its node.
     enters
-        Does the step count what comes into the node? What fails in a step always came in.
+        Whether the step counts the node's input. Failures count as inputs.
 
     Attributes
     ----------
     passing
-        The ids of elements whose failures another try may not meet.
+        The ids of elements whose failures may not recur.
     """
 
     def __init__(self, node: str, run_id: str, step: str = "main", enters: bool = True) -> None:
@@ -68,24 +68,24 @@ class Tracker:
         self._counts = dict.fromkeys(counted, 0)
 
     def check(self) -> None:
-        """Raise when the run was stopped."""
+        """Raise if the run was stopped."""
         if self.run is not None:
             self.run.check()
 
     def came(self, count: int) -> None:
-        """Count what came into the node."""
+        """Count elements of the node's input."""
         self._counts["elements_in"] += count
         self.tally.elements_in += count
 
     def gave(self, count: int) -> None:
-        """Count what went out of the node."""
+        """Count elements of the node's output."""
         self._counts["elements_out"] += count
         shown = min(count, self._ahead)
         self._ahead -= shown
         self.tally.elements_out += count - shown
 
     def fail(self, element_id: str, error: BaseException) -> Failure:
-        """Count a failure and make what is kept of it."""
+        """Count a failure, and return it as it is stored."""
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
         if may_pass(error):
@@ -96,7 +96,7 @@ class Tracker:
         return failed
 
     def again(self, count: int, failed: Iterable[Failure]) -> None:
-        """Count elements whose answers were there already, the failures among them too."""
+        """Count elements whose outcomes were known already, failures among them."""
         self.came(count)
         self._counts[REUSED] += count
         for one in failed:
@@ -111,10 +111,10 @@ class Tracker:
         function: Callable[[Any], Any],
         gives: bool = False,
     ) -> CallOutcome:
-        """A function of each value; one that raises costs its element.
+        """Call a function with each value; if it raises, only that element fails.
 
-        `gives` says that each result goes out of the node: whoever watches sees it at once, not
-        when the block is full.
+        `gives` says that each result is an output of the node: it is counted at once, not when the
+        block is full.
         """
         return self._each(ids, values, function, self.enters, gives)
 
@@ -151,7 +151,7 @@ class Tracker:
     def refused(
         self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
     ) -> CallOutcome:
-        """The outcome without the results at these places among them, which fail after all."""
+        """Turn the results at these places into failures."""
         shown = min(len(errors), self._ahead)
         self._ahead -= shown
         self.tally.elements_out -= shown
@@ -164,7 +164,7 @@ class Tracker:
         )
 
     def stored(self, block: Block, outcome: CallOutcome) -> Block:
-        """The elements with their results; one whose result cannot be stored fails."""
+        """Return the elements with their results; those whose result cannot be stored fail."""
         values = pack(outcome.results)
         if errors := not_storable(values):
             outcome = self.refused(block.ids, outcome, errors)
@@ -172,22 +172,22 @@ class Tracker:
         return block.take(outcome.places).giving(values, [*block.failed, *outcome.failed])
 
     def own(self, block: Block) -> Block:
-        """The block without the failures of nodes above, which are stored with these."""
+        """Return the block without the failures of nodes above, which are stored there."""
         if not block.failed:
             return block
         return replace(block, failed=[f for f in block.failed if f.node == self.node])
 
     def picked(self, block: Block, select: Select) -> Block:
-        """The block with the selected fields as its values; an element that lacks them fails."""
+        """Return the block with the selected fields as values; elements without them fail."""
         own = self.own(block)
-        # A field of what a model gave is one of its inference.
+        # A field of a prediction is a field of its inference.
         values, pick = pick_column(own.values if select is None else inferences(own.values), select)
         if pick is None:
             return own.giving(values, own.failed)
         return after(own, self._each(own.ids, values, pick, enters=False))
 
     def timed(self, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        """The items that are made; the time that each takes to come is counted."""
+        """Yield the items of an iterable, and count the time that each takes."""
         iterator: Iterator[Any] | None = None
         while True:
             started = time.perf_counter()
@@ -202,24 +202,24 @@ class Tracker:
             yield item
 
     def meets(self, block: Block) -> None:
-        """Let the folders be watched that the elements of a block name."""
+        """Watch the folders that the block's elements name."""
         if self.record is not None:
             for column in _texts(block.values):
                 self.record.watch(paths.in_values(column))
 
     def keeps(self, function: Any) -> None:
-        """Look at what a function keeps from call to call."""
+        """Remember the state that a function keeps between calls."""
         if self.record is not None and function is not None:
             self._kept = KeptState(function)
 
     def done(self) -> None:
-        """A block is done: has its function changed what it keeps?"""
+        """End a block: record it if its function has modified the state that it keeps."""
         if self.record is not None and self._kept is not None and self._kept.is_changed():
             self.record.varies("it modifies state that it keeps between calls")
             self._kept = None
 
     def publish(self) -> None:
-        """Into Beam's metrics; to be called before a bundle ends."""
+        """Add the counts to Beam's metrics; call this before a bundle ends."""
         counts = {**self._counts, "microseconds": round(self.seconds * 1e6)}
         add_counts(self.run, NODE_NAMESPACE + self.node, counts)
         self._counts = dict.fromkeys(self._counts, 0)
@@ -227,7 +227,7 @@ class Tracker:
 
 
 def _texts(column: Column) -> Iterator[Iterable[Any]]:
-    """Those parts of a column that may hold texts."""
+    """Yield the parts of a column that may hold strings."""
     if isinstance(column, Objects):
         yield column.values
     elif isinstance(column, Same):
@@ -240,7 +240,7 @@ def _texts(column: Column) -> Iterator[Iterable[Any]]:
 
 
 def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
-    """Add to Beam's counters, and to what a run in this process knows of them."""
+    """Add to Beam's counters, and to those of a run in this process."""
     for name, count in counts.items():
         if count:
             Metrics.counter(namespace, name).inc(count)
@@ -249,7 +249,7 @@ def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int])
 
 
 def add_values(run: live.Live | None, namespace: str, values: Mapping[str, int]) -> None:
-    """Add to Beam's distributions, and to what a run in this process knows of them."""
+    """Add to Beam's distributions, and to those of a run in this process."""
     for name, value in values.items():
         Metrics.distribution(namespace, name).update(value)
         if run is not None:
@@ -257,11 +257,11 @@ def add_values(run: live.Live | None, namespace: str, values: Mapping[str, int])
 
 
 def weight(block: Block) -> int:
-    """The elements of a block, those that failed included."""
+    """Return the number of a block's elements, failed ones included."""
     return len(block) + len(block.failed)
 
 
 def after(block: Block, outcome: CallOutcome) -> Block:
-    """The elements that did not fail with their results, and all that did."""
+    """Return the elements that did not fail with their results, and all failures."""
     kept = block.take(outcome.places)
     return kept.giving(outcome.results, [*block.failed, *outcome.failed])

@@ -17,10 +17,10 @@ from mmnotebook.graph.graph import Graph, Node
 
 
 class InWindows(beam.ParDo):
-    """A ParDo whose output is windowed in another way than its input.
+    """A ParDo whose output has another windowing than its input.
 
-    The function itself gives each element with its windows. `WindowInto` would assign windows by
-    timestamps, which are other ones where a step has moved these to the end of the window.
+    The function itself yields each element with its windows. `WindowInto` would assign windows by
+    timestamp, which differs where a step has moved it to the end of the window.
     """
 
     def __init__(self, function: beam.DoFn, windowing: Windowing) -> None:
@@ -32,20 +32,20 @@ class InWindows(beam.ParDo):
 
 
 class _Same(PlainFn):
-    """Gives what it is given."""
+    """Yields its input."""
 
     def process(self, element: Any) -> list[Any]:
         return [element]
 
 
 def kept(windowing: Windowing) -> Windowing | None:
-    """The windowing for elements that are all there; None for Beam's usual one."""
+    """Return the windowing for elements that have all arrived; None for Beam's default."""
     plain = Windowing(windowing.windowfn)
     return None if plain.is_default() else plain
 
 
 def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str, Windowing | None]:
-    """By node, the windowing of its elements, None for Beam's usual one."""
+    """Return the windowing of each node's elements, by name, None for Beam's default."""
     found: dict[str, Windowing | None] = {}
     for node in graph.order():
         above = [found[wire.node] for wire in node.inputs]
@@ -57,12 +57,12 @@ def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str,
 
 
 def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
-    """The inputs of a node, in windows in which they can come together.
+    """Return the inputs of a node in windows in which they can be joined.
 
     Raises
     ------
     RunError
-        When their windows differ, or the node would wait for ever.
+        If their windows differ, or the node would wait forever.
     """
     windowings = [pcoll.windowing for pcoll in inputs]
     first = windowings[0]
@@ -106,7 +106,7 @@ def _whole(node: Node, place: int, pcoll: Any) -> Any:
 
 
 def _once(node: Node, place: int, pcoll: Any) -> Any:
-    """Grouped when a window is over: an earlier firing would miss some members' outputs."""
+    """Group when a window has ended: an earlier firing would miss some outputs of members."""
     windowing = pcoll.windowing
     if isinstance(windowing.triggerfn, DefaultTrigger):
         return pcoll

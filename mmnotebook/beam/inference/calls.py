@@ -35,10 +35,10 @@ Places = Sequence[int]
 
 
 class Calls:
-    """The calls of a model over the rows of some blocks, and what came of each row.
+    """The calls of a model over the rows of some blocks, and the outcome of each row.
 
     Every row goes through the functions before the model once. Rows of one shape are batched
-    together; what comes out is in the order of the rows again.
+    together; the results are in the order of the rows again.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Calls:
         self._waiting: list[tuple[Places, Any]] = []
 
     def make(self) -> None:
-        """Call the model with as many rows at a time as it takes."""
+        """Call the model for all rows, in its batch size."""
         self._prepare()
         groups = self._groups()
         if not groups:
@@ -74,7 +74,7 @@ class Calls:
         self._sort()
 
     def _prepare(self) -> None:
-        """Each row through the functions before the model, once."""
+        """Apply the functions before the model to each row, once."""
         before = list(self.base.get_preprocess_fns())
         self._of = range(len(self.examples))
         self.given = self.examples
@@ -98,7 +98,7 @@ class Calls:
         self.errors[place] = error
 
     def _groups(self) -> list[Places]:
-        """The rows of `given`, those that can be stacked together."""
+        """Group the rows of `given` that can be stacked."""
         if self.spec.collate is not None:
             return [range(len(self.given))] if len(self.given) else []
         return alike(self.given, getattr(self.base, "types_apart", False))
@@ -134,10 +134,10 @@ class Calls:
             start += rows
 
     def _rows(self) -> int:
-        """How many rows the next call is given, by what is known of the model by now."""
+        """Return the size of the next batch, by what is known of the model so far."""
         if not (self.examination.known.remote and self.handler.asked_alone):
             return self.handler.rows
-        # Where one does not tell how the outputs lie, two do.
+        # One row does not show the layout of the outputs, two do.
         return 2 if self._waiting else 1
 
     def _make(self, batch: Places) -> None:
@@ -147,10 +147,10 @@ class Calls:
         self.track.gave(len(self.places) - before)
 
     def _try(self, batch: Places) -> None:
-        """A batch that raises is halved until a bad element stands alone.
+        """Call the model with a batch; if it raises, halve it until a bad element is alone.
 
-        One that was sent elsewhere is asked again element by element, so that none is paid for
-        more than once again.
+        A remote model gets the elements of a failed batch one by one instead, so that none is paid
+        for more than once again.
         """
         try:
             with watching() as watch:
@@ -158,7 +158,7 @@ class Calls:
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
-            # Halves would wait as long again, beside a call that has not ended.
+            # Halves would time out too, beside a call that has not ended.
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             if len(batch) == 1:
@@ -172,7 +172,7 @@ class Calls:
             self.keep(batch, made)
 
     def _parts(self, batch: Places) -> Iterator[Places]:
-        """What is tried of a batch that raised."""
+        """Yield the batches to try in place of one that raised."""
         if self.examination.known.remote:
             yield from ([place] for place in batch)
             return
@@ -181,11 +181,11 @@ class Calls:
 
     @property
     def meter(self) -> Any:
-        """What counts the calls."""
+        """The counter of the calls."""
         return self.handler.metered.meter
 
     def raw(self, batch: Places) -> Any:
-        """What the model returns for some rows; not counted."""
+        """Return the model's output for some rows; the call is not counted."""
         self.track.check()
         given: Any = self._taken(batch)
         if self.spec.collate is not None:
@@ -196,11 +196,11 @@ class Calls:
         return self.base.raw(given, self.box.model, self.args)
 
     def one(self, place: int) -> None:
-        """Call the model with one row, as with any batch."""
+        """Call the model with one row, counted as a batch."""
         self._make([place])
 
     def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
-        """Take what came of a call of one row that was made already."""
+        """Record the outcome of a call with one row that was already made."""
         self.track.came(1)
         if error is not None:
             self.errors[self._of[place]] = error
@@ -210,7 +210,7 @@ class Calls:
         self.track.gave(len(self.places))
 
     def keep(self, batch: Places, made: Any) -> None:
-        """Take what the model returned for some rows."""
+        """Record the model's output for some rows."""
         rows = self.examination.rows(batch, made)
         if rows is None:
             self._waiting.append((batch, own(made)))
@@ -222,7 +222,7 @@ class Calls:
         self._keep([self._of[place] for place in batch], rows)
 
     def _settle(self) -> None:
-        """Take what is still waiting for a proof of where its rows are."""
+        """Record the outputs that waited until their layout was known."""
         if self._waiting:
             batch, made = self._waiting.pop()
             self.examination.settle(made, len(batch))
@@ -247,7 +247,7 @@ class Calls:
         self.meter.odd(odd)
 
     def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """An output that is an exception, as gathered calls return it, fails its element."""
+        """Make elements fail whose outputs are exceptions, as gathered calls return them."""
         found = rows.values if isinstance(rows, Objects) else ()
         bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
         if not bad:
@@ -257,7 +257,7 @@ class Calls:
         return [places[at] for at in kept], pack(rows.take(kept).rows())
 
     def _after_each(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """The outputs through the functions after the model."""
+        """Apply the functions after the model to the outputs."""
         kept, good = [], []
         for place, output in zip(places, rows, strict=True):
             try:
@@ -272,7 +272,7 @@ class Calls:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        """Outputs that are not one per element end the run: no element is to blame."""
+        """End the run if outputs are not one per element: no single element is to blame."""
         try:
             yield
         except WrongOutputsError as error:
@@ -282,7 +282,7 @@ class Calls:
             raise live.stop(self.handler.run_id, cause) from None
 
     def _sort(self) -> None:
-        """What came out in the order of the rows, whatever their shapes."""
+        """Sort the outputs into the order of the rows."""
         if all(one < other for one, other in pairwise(self.places)):
             return
         order = sorted(range(len(self.places)), key=self.places.__getitem__)
@@ -290,13 +290,13 @@ class Calls:
         self.places = [self.places[place] for place in order]
 
     def so_far(self, given: Sequence[Block]) -> list[Block]:
-        """The rows that have their outputs, when the calls have been stopped."""
+        """Return the rows that have outputs, after the calls were stopped."""
         self.errors = {}
         self._sort()
         return list(self.blocks(given))
 
     def blocks(self, given: Sequence[Block]) -> Iterator[Block]:
-        """The rows as blocks of predictions again."""
+        """Yield the rows as blocks of predictions."""
         inferences = concat(self.inferences) if self.inferences else pack([])
         first = done = 0
         for block in given:
@@ -317,9 +317,9 @@ class Calls:
 
 
 def _of_collate(collate: Any, remedy: str | None) -> str | None:
-    """The remedy for outputs that are not one per element; the function that made the batch first.
+    """Return the remedy for outputs that are not one per element; `collate` comes first.
 
-    The model may have answered all that it was given.
+    The model may have returned an output for each element of its batch.
     """
     if collate is None:
         return remedy

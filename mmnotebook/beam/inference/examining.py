@@ -1,7 +1,7 @@
 """Checks of a model's first calls: where it runs, and the layout of its outputs.
 
 The first call of a model in a process has one element and is watched. A model that is found to be
-remote is called for predictions alone. Of any other, calls that are not counted prove which output
+remote is only called for predictions. For all others, calls that are not counted show which output
 belongs to which element, and whether an element's output depends on its batch.
 """
 
@@ -36,7 +36,7 @@ _TRIES = 3
 
 
 class Examination:
-    """What is known of the model of some calls, and how more is found out."""
+    """The properties of a model, as its calls show them."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls, self.spec = calls, calls.spec
@@ -46,7 +46,7 @@ class Examination:
         self._cost = live.ModelCost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
-        """Make the first calls, where there were none; how many rows have their outputs then?"""
+        """Make the first calls, if there were none; return how many rows have outputs then."""
         known, box, done = self.known, self.calls.box, 0
         if known.started and (known.probed or known.remote):
             return 0
@@ -54,7 +54,7 @@ class Examination:
         if not known.started:
             done = self._first(group[0])
         if not known.remote and (known.layout is not None or not self.spec.batched):
-            with suppress(WrongOutputsError):  # the first batch of the run says it better
+            with suppress(WrongOutputsError):  # the first batch of the run reports it better
                 self._compare(group)
         if not known.remote and before != stateful.mark(self.spec, box.model):
             known.changes = True
@@ -69,7 +69,7 @@ class Examination:
         self.say()
 
     def check(self, batch: Sequence[int], rows: Column) -> None:
-        """Compare what some elements have in a batch of the run with what they had alone."""
+        """Compare some elements' outputs in a batch of the run with their outputs alone."""
         for place in [place for place in self._alone if place in batch]:
             at = batch.index(place)
             alone, beside = self._alone.pop(place), rows.part(at, at + 1).rows()
@@ -84,7 +84,7 @@ class Examination:
             self.known.seen_in = run.run_id
 
     def say(self) -> None:
-        """Say once in a run in what the model's outputs differ, and what helps."""
+        """Warn, once in a run, about differences between the model's outputs, with a remedy."""
         calls, known = self.calls, self.known
         run, handler = calls.track.run, calls.handler
         if run is None or handler.said:
@@ -101,12 +101,12 @@ class Examination:
         run.warn(handler.node, self.spec.name, ModelWarning, text)
 
     def rows(self, batch: Sequence[int], made: Any) -> Column | None:
-        """The outputs of the elements of a batch; None where more batches must tell which.
+        """Return the outputs of a batch by element; None if only more batches can show which.
 
         Raises
         ------
         WrongOutputsError
-            When they are not one per element.
+            If they are not one per element.
         """
         if not self.spec.batched:
             return outputs.whole(made)
@@ -118,7 +118,7 @@ class Examination:
         except WrongOutputsError:
             if len(batch) > 1 or self.known.remote:
                 raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
-        # A model that squeezes its outputs; given twice, the element has an axis again.
+        # The model squeezes its outputs: with the element given twice, there is an axis again.
         twice = self._again([batch[0], batch[0]])
         try:
             return outputs.rows(twice, 2, layout).part(0, 1)
@@ -126,12 +126,12 @@ class Examination:
             raise knowledge.wrong(made, 1, self.spec.output_batch_axis) from None
 
     def settle(self, made: Any, count: int) -> None:
-        """Decide by what was seen, as nothing more will be.
+        """Decide the layout by the batches so far, as there are no more.
 
         Raises
         ------
         WrongOutputsError
-            When it leaves a doubt.
+            If they leave it open.
         """
         self.known.settle(made, count, self.spec.output_batch_axis)
 
@@ -157,7 +157,7 @@ class Examination:
             axes = self.spec.output_batch_axis
             try:
                 self.known.learn(again, size, axes)
-            except WrongOutputsError as error:  # said of the batch that the user knows
+            except WrongOutputsError as error:  # report it for the batch that the user knows
                 said = knowledge.wrong(made, len(batch), axes)
                 raise WrongOutputsError(str(said), error.remedy) from None
             if self.known.layout is not None:
@@ -165,7 +165,7 @@ class Examination:
         self.settle(made, len(batch))
 
     def _first(self, place: int) -> int:
-        """One element alone, watched; 1 when that was a prediction, 0 when it was none."""
+        """Call the model with one element, watched; return 1 if that was a prediction, else 0."""
         calls, known = self.calls, self.known
         if calls.base.is_remote:
             known.started = known.remote = True
@@ -180,7 +180,7 @@ class Examination:
                 raise
             except BaseException as raised:  # noqa: BLE001 - whatever the user's model raises
                 error = raised
-        # It may have been slow for being the first: a comparison takes as long at least.
+        # It may have been slow as the first call: a comparison takes at least as long.
         seconds = known.needed = time.perf_counter() - started
         self._cost.probing += seconds
         known.started = True
@@ -190,12 +190,12 @@ class Examination:
             calls.take(place, made, error, seconds)
             return 1
         if error is None and self.spec.batched:
-            with suppress(WrongOutputsError):  # the first batch of the run says it better
+            with suppress(WrongOutputsError):  # the first batch of the run reports it better
                 known.learn(made, 1, self.spec.output_batch_axis)
         return 0
 
     def _compare(self, group: Sequence[int]) -> None:
-        """Compare the model with itself, once, if there is time for it."""
+        """Compare the model's outputs with each other, once, if there is time for it."""
         known = self.known
         limit = probes.allowance(self._cost.working) - self._cost.probing
         if known.probed or known.tries >= _TRIES or known.needed > limit or not group:
@@ -218,7 +218,7 @@ class Examination:
             self.calls.handler.load_again(self.calls.box)
 
     def _has_neighbors(self) -> bool:
-        """Does a call of the model have more than one element?"""
+        """Return whether the model's calls can have more than one element."""
         handler = self.calls.handler
         return self.spec.batched and (handler.rows > 1 or handler.size_of is not None)
 
@@ -230,7 +230,7 @@ class Examination:
         return made
 
     def _again(self, places: Sequence[int]) -> Any:
-        """What the model returns for some rows, in a call that is not counted."""
+        """Return the model's output for some rows, in a call that is not counted."""
         with unheard():
             return self.calls.raw(places)
 
@@ -239,7 +239,7 @@ _FINE = {(None, None), (None, True), (True, None), (True, True)}
 
 
 def _said(known: Knowledge, spec: ModelSpec) -> str:
-    """In what a model's outputs differ, and what helps, in one line."""
+    """Return in which way a model's outputs differ, with a remedy, on one line."""
     seen = f" ({known.difference})" if known.difference else ""
     if known.repeatable is False:
         if spec.reset is not None:

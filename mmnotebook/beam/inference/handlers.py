@@ -18,20 +18,20 @@ from mmnotebook.model.patience import CallTimeoutError, within
 
 
 def base_handler(spec: ModelSpec) -> Any:
-    """The handler of the model's framework, with what was registered beside the model."""
+    """Return the handler of the model's framework, with the options of `register`."""
     return SpecHandler(spec, frameworks.by_name(spec.framework).handler(spec))
 
 
 class SpecHandler(Delegate):
-    """A framework's handler with what `register` was given for every framework.
+    """A framework's handler with the options that `register` has for every framework.
 
-    What each example goes through first, arguments and a time limit for every call, environment
+    These are the functions before the model, arguments and a time limit for every call, environment
     variables, and how many processes share how many copies.
 
     Attributes
     ----------
     identity
-        What the model is, by its content: under it is kept what its calls have shown of it.
+        The model's content identity, under which findings about its calls are kept.
     """
 
     def __init__(self, spec: ModelSpec, base: Any) -> None:
@@ -45,7 +45,7 @@ class SpecHandler(Delegate):
 
     @property
     def is_remote(self) -> bool | None:
-        """Does the model answer from afar? None where its first call is to tell."""
+        """Whether the model is remote. None if its first call must show it."""
         if self.spec.remote is None and isinstance(self.base, RemoteModelHandler):
             return True
         return self.spec.remote
@@ -59,16 +59,16 @@ class SpecHandler(Delegate):
         return pickling.owning(load)
 
     def raw(self, batch: Any, model: Any, inference_args: dict[str, Any] | None = None) -> Any:
-        """What the model returns for a batch, in whatever form it has.
+        """Return the model's output for a batch, in any form.
 
         Raises
         ------
         CallTimeoutError
-            When it takes longer than `timeout`.
+            If it takes longer than `timeout`.
         """
         arguments = self._arguments(inference_args)
 
-        # The model has classes of its own: what it is given is of these, what it returns is not.
+        # A model with copies of its own classes gets instances of these, and returns the originals.
         own = pickling.by_origin([*self._made, *pickling.made_for(model)])
 
         def call() -> Any:
@@ -118,27 +118,27 @@ class SpecHandler(Delegate):
 
 
 class Served:
-    """A loaded model that processes share: each asks it for whole batches.
+    """A loaded model that processes share: each sends it whole batches.
 
-    Beam gives the other processes a proxy, which has the methods of the object and nothing else;
-    most models are more than that.
+    Beam gives the other processes a proxy, which has only the object's methods; most models have
+    more than that.
     """
 
     def __init__(self, base: Any, model: Any) -> None:
         self._base, self._model = base, model
 
     def infer(self, batch: Any, inference_args: dict[str, Any] | None) -> Any:
-        """What the model returns for a batch."""
+        """Return the model's output for a batch."""
         return _results(self._base, batch, self._model, inference_args)
 
 
 def inference(result: Any) -> Any:
-    """What a model said, without the `PredictionResult` around it."""
+    """Return a model's output without the `PredictionResult` around it."""
     return result.inference if isinstance(result, PredictionResult) else result
 
 
 def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None) -> Any:
-    """What a handler gives: ours what the model returns, any other an output per element."""
+    """Return a handler's result: the raw output from ours, one output per element from others."""
     results = base.run_inference(batch, model, arguments)
     if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
         return results

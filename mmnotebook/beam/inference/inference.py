@@ -41,14 +41,14 @@ class Loaded:
         self.model = model
 
     def release(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self.model = None
 
 
 class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
-    """Gives a model the rows of blocks, and a block of predictions for each block.
+    """Calls a model with the rows of blocks, and returns a block of predictions for each.
 
-    A batch that raises is tried again in halves: each bad element costs itself alone.
+    A batch that raises is tried again in halves, so that only the bad elements fail.
 
     Parameters
     ----------
@@ -57,18 +57,18 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     spec
         The registered model; its name becomes each prediction's `model_id`.
     base
-        The handler that does the work. One that `takes_columns` is given a `Column`, any other a
+        The handler that calls the model. If it `takes_columns`, it gets a `Column`, otherwise a
         list.
     select
         The fields of the incoming values that the model's `input` then chooses from.
     run_id
-        Where to look for the run when it is in this process.
+        The id under which to look for the run, if it is in this process.
     key
-        The identity under which the loaded model stays warm, None for one that does not.
+        The identity under which the model stays loaded, None if it does not.
     keeps_arms
-        Do the predictions keep the arms of what they are made of?
+        Whether the predictions keep the branches of their inputs.
     reuse
-        What is predicted already; None where that is not looked for.
+        The known predictions; None if none are looked up.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     ) -> None:
         super().__init__()
         self.keeps_arms, self.reuse = keeps_arms, reuse
-        # The spec itself: a private model file stays as long as something holds its spec.
+        # The spec itself: a private model file exists as long as its spec is referenced.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
         self.key = key
@@ -95,18 +95,18 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def load_model(self) -> Any:
         if self.share_model_across_processes():
-            # Beam hands a model that processes share to the handler as a proxy, which has its
-            # methods and nothing else: a box around it could not be opened.
+            # Beam passes a shared model to the handler as a proxy, which has only its methods: a
+            # box around it could not be opened.
             with self.loading():
                 return self.metered.load_model()
-        # Beam keeps hold of the last box that it was given; the model must not hang on that.
+        # Beam keeps the last box that it was given, which must not keep the model.
         loan = self.borrow(self.key)
         if isinstance(loan, Loan) and (run := live.find(self.run_id)) is not None:
             run.loans.append(loan)
         return loan
 
     def borrow(self, key: str | None) -> Loan | Loaded:
-        """The loaded model: warm under `key` when the run is in this process."""
+        """Return the loaded model, shared under `key` if the run is in this process."""
         known = knowledge.of(self.metered.base.identity)
         if self.spec.reset is not None and key is not None:
             key = f"{key} {self.node}"  # its state belongs to one node
@@ -122,11 +122,11 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return loan
 
     def _starts_anew(self, known: knowledge.Knowledge) -> bool:
-        """Must it be loaded in every run, as it keeps a state that cannot be reset?"""
+        """Return whether every run loads the model anew because its state cannot be reset."""
         return known.keeps_state and self.spec.reset is None
 
     def load_again(self, box: Loan | Loaded) -> None:
-        """Load a model again whose state has changed, and keep it loaded no longer than the run."""
+        """Load a model again whose state has changed, and keep it loaded only during the run."""
         if self.key is not None:
             warm.forget(self.key)
         with self.loading():
@@ -134,7 +134,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """What the model raises while it loads ends the run, as a `ModelError`."""
+        """End the run with a `ModelError` if the model raises while it is loaded."""
         try:
             with places.within(live.find(self.run_id), self.node, self.spec.name, loads=True):
                 yield
@@ -157,7 +157,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         model: Any,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Block]:
-        if not batch:  # Beam's batching gives one when the first block is a big one
+        if not batch:  # Beam's batching yields one if the first block is big
             return []
         track = Tracker(self.node, self.run_id)
         made = self.predictions(track, batch, model, inference_args)
@@ -169,12 +169,12 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def predictions(
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
-        """A block of predictions for each block, by a loaded model, in its box or without one."""
+        """Return a block of predictions for each block, by a loaded model, boxed or not."""
         box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)
-        if not self.keeps_arms:  # what is known has none either
+        if not self.keeps_arms:  # known outputs have no branches either
             given = [replace(block, arms=None) for block in given]
         looks = [self.reuse.look(block) for block in given]
         seconds = track.seconds
@@ -197,7 +197,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         inference_args: Any,
         looks: Sequence[Look] = (),
     ) -> list[Block]:
-        """A block of predictions for each block, all by calls of the model."""
+        """Return a block of predictions for each block, all of them by calling the model."""
         examples = concat([block.values for block in given])
         with places.within(track.run, self.node, self.spec.name):
             calls = Calls(self, track, examples, box, inference_args)
@@ -217,7 +217,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return made
 
     def _keep(self, track: Tracker, looks: Sequence[Look], made: Sequence[Block]) -> None:
-        """Leave what a costly model has answered to a run that is stopped."""
+        """Store a costly model's predictions for a run that is stopped."""
         if track.run is None or not (self._is_remote or self.spec.cache == "element"):
             return
         marked = (look.marked(track, [one]) for look, one in zip(looks, made, strict=True))
@@ -230,7 +230,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return given if self.spec.input is None else track.picked(given, self.spec.input)
 
     def update_model_path(self, model_path: str | None = None) -> None:
-        """Take the model of a newer file, which Beam has seen; without one, that of the spec."""
+        """Load the model of a newer file that Beam has found; by default, that of the spec."""
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
@@ -254,7 +254,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self.metered.set_environment_vars()
 
     def share_model_across_processes(self) -> bool:
-        # A run in this process has one process to share with; Beam would open a socket for it.
+        # A run in this process needs no sharing between processes; Beam would open a socket for it.
         return live.find(self.run_id) is None and self.metered.share_model_across_processes()
 
     def model_copies(self) -> int:
@@ -265,10 +265,10 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
 
 def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None) -> Any:
-    """Beam's RunInference over the blocks of a node.
+    """Apply Beam's RunInference to the blocks of a node.
 
-    `watch_every` is the seconds from one look for newer files of the model to the next, None for
-    a node that does not watch.
+    `watch_every` is the number of seconds between checks for newer files of the model, None for a
+    node that does not watch.
     """
     inference = RunInference(handler)
     if watch_every is not None:
@@ -278,7 +278,7 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
 
 
 def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
-    """How much the model is given at a time, in elements or by the handler's own size of each."""
+    """Return the batch size, in elements, or with the handler's own measure of each."""
     if base.is_remote and asked_alone(spec, base):
         return 1, None
     if spec.batch_size is not None:
@@ -291,14 +291,14 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
 
 
 def asked_alone(spec: ModelSpec, base: Any) -> bool:
-    """Is the model given one element per call where it answers from afar?
+    """Return whether the model, if it is remote, gets one element per call.
 
-    A batch in which one element fails would be asked again, and what was answered paid twice.
+    A batch in which one element fails would be sent again, and its other outputs paid for twice.
     """
     own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
     return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))
 
 
 def _size(block: Block) -> int:
-    """A block in rows; one of big elements counts for more."""
+    """Return a block's size in rows; big elements count more."""
     return max(len(block), block.nbytes * ROWS // BYTES)

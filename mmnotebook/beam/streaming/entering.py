@@ -35,17 +35,17 @@ _ONE_WINDOW = (GlobalWindows, FixedWindows, Sessions)
 
 
 def is_transform(value: Any) -> bool:
-    """Is an object of the notebook a Beam transform?"""
+    """Return whether an object of the notebook is a Beam transform."""
     return isinstance(value, beam.PTransform)
 
 
 def begin(name: str, pipeline: Any, transform: Any) -> Any:
-    """The PCollection that a transform begins a pipeline with.
+    """Return the PCollection with which a transform begins a pipeline.
 
     Raises
     ------
     RunError
-        When it does not begin one, or cannot be used.
+        If it cannot begin a pipeline, or cannot be used.
     """
     pickling.keep_classes(transform)
     try:
@@ -58,7 +58,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
 
 
 class _Patterns(PipelineVisitor):
-    """What the transforms of a pipeline say that they read."""
+    """Collects what the transforms of a pipeline say that they read."""
 
     def __init__(self) -> None:
         self.found: dict[str, None] = {}
@@ -74,12 +74,12 @@ class _Patterns(PipelineVisitor):
 
 
 def files(name: str, transform: Any) -> list[str]:
-    """The files, or globs of them, that a transform says it reads; most of Beam's own do.
+    """Return the files, or globs, that a transform says it reads; most of Beam's own do.
 
     Raises
     ------
     RunError
-        When it gives no elements.
+        If it has no elements.
     """
     pipeline = beam.Pipeline(FnApiRunner())
     begin(name, pipeline, transform)
@@ -89,7 +89,7 @@ def files(name: str, transform: Any) -> list[str]:
 
 
 def _unused(transform: Any) -> Any:
-    """A copy that belongs to no pipeline: many a transform can be put into one alone."""
+    """Return a copy that belongs to no pipeline: many transforms fit into one pipeline only."""
     parts = (transform, *chained(transform))
     nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
     try:
@@ -107,7 +107,7 @@ def _no_source(name: str, transform: Any, why: str) -> RunError:
 
 
 def plain(value: Any) -> Any:
-    """What flows of an element: rows, named tuples and messages of Pub/Sub are records."""
+    """Return an element's plain value: rows, named tuples and Pub/Sub messages become dicts."""
     if isinstance(value, beam.Row):
         return value.as_dict()
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -118,10 +118,10 @@ def plain(value: Any) -> Any:
 
 
 def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
-    """What names an element by a field, given its record and its window.
+    """Return a function that returns an element's id from a field of its value and its window.
 
-    Where an element can lie in several windows, it is an element of its own in each: the window's
-    end in microseconds follows.
+    Where an element can be in several windows, it is a different element in each: the end of the
+    window in microseconds is part of the id.
     """
     if isinstance(windowfn, _ONE_WINDOW):
         return lambda value, window: routing.token(pick(value, field))
@@ -131,7 +131,7 @@ def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
 def named(
     track: Tracker, ids: Sequence[str], block: Block, name: Callable[[Any], str] | None
 ) -> Block:
-    """The block with its elements' own ids; one that has none fails under the id given here."""
+    """Return the block with ids from its elements; those without fail under the id passed here."""
     if name is None:
         return block
     outcome = track.each(ids, block.values, name)
@@ -139,7 +139,7 @@ def named(
 
 
 class _Enter(PlainFn):
-    """Elements as blocks: those of one bundle, window and timestamp together."""
+    """Turns elements into blocks, those of one bundle, window and timestamp together."""
 
     def __init__(
         self, node: str, carried: tuple[str, ...], name: Callable[[Any, Any], str] | None
@@ -179,7 +179,7 @@ class _Enter(PlainFn):
             yield create_windowed(block, micros, (window,))
 
     def _block(self, values: list[Any], window: Any) -> Block:
-        # Made once: everything that follows is given the element with the id it has from here.
+        # Created once: all later steps see the element with the same id.
         ids = [uuid.uuid4().hex for _ in values]
         name = self.name
         call = None if name is None else lambda value: name(value, window)
@@ -190,9 +190,9 @@ class _Enter(PlainFn):
 def read(
     label: str, pipeline: Any, transform: Any, id_field: str | None, carried: tuple[str, ...]
 ) -> dict[str | None, Any]:
-    """The elements that a transform gives, each in its window and at its timestamp.
+    """Return a transform's elements as blocks, each in its window and at its timestamp.
 
-    An element's id is the field `id_field`, or else 32 hex digits made when it enters.
+    An element's id is the field `id_field`, or else 32 random hex digits.
     """
     pcoll = begin(label, pipeline, transform)
     name = None if id_field is None else name_in(id_field, pcoll.windowing.windowfn)

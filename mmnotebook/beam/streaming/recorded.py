@@ -33,16 +33,16 @@ class RecordedElement(NamedTuple):
 
 @dataclass(frozen=True)
 class Recording:
-    """The elements of a source, called by their position.
+    """The recorded elements of a source, with their positions as ids.
 
     Attributes
     ----------
     blocks, times
-        Each block's elements have one window and timestamp.
+        The blocks, and the window and timestamp that all elements of a block share.
     windowing
-        That of the source's PCollection.
+        The windowing of the source's PCollection.
     ended
-        Why there are no more, in words.
+        Why the recording ended, in words.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Recording:
     def of(
         cls, name: str, rows: Sequence[RecordedElement], windowing: Windowing, ended: str
     ) -> Recording:
-        """The recording of rows in the order in which they came."""
+        """Create the recording of rows in the order of their arrival."""
         blocks: list[Block] = []
         times: list[Time] = []
         place = 0
@@ -72,7 +72,7 @@ class Recording:
         return sum(map(len, self.blocks))
 
     def first(self, limit: int | None) -> Recording:
-        """That of the first `limit` elements."""
+        """Return the recording of the first `limit` elements."""
         if limit is None or limit >= len(self):
             return self
         blocks: list[Block] = []
@@ -83,7 +83,7 @@ class Recording:
         return replace(self, blocks=blocks, times=self.times[: len(blocks)])
 
     def named(self, field: str | None) -> Recording:
-        """With the ids that stand in a field; an element without, or that comes again, fails."""
+        """Take the ids from a field; elements without one, and duplicates, fail."""
         if field is None:
             return self
         name = entering.name_in(field, self.windowing.windowfn)
@@ -104,12 +104,12 @@ class Recording:
         return replace(self, blocks=blocks)
 
     def digest(self) -> str:
-        """The same for the same elements in the same windows.
+        """Return a digest that is equal for the same elements in the same windows.
 
         Raises
         ------
         mmnotebook.fingerprint.identity.Unknowable
-            When an element or its window is of a kind that cannot be taken apart.
+            If an element or its window cannot be fingerprinted.
         """
         when = [(micros, [_known(window) for window in found]) for micros, found, _ in self.times]
         failed = [[tuple(failure) for failure in block.failed] for block in self.blocks]
@@ -117,7 +117,7 @@ class Recording:
         return digest(["stream 1", identity.of_blocks(self.blocks), when, failed, windowfn])
 
     def write(self, writer: timed.Writer) -> None:
-        """Put the blocks into shards, each with its time."""
+        """Write the blocks into shards, each with its time."""
         for block, when in zip(self.blocks, self.times, strict=True):
             writer.add(block, when)
             if writer.full:
@@ -126,12 +126,12 @@ class Recording:
             writer.flush()
 
     def usual(self) -> Windowing | None:
-        """The windowing for its elements, which are all there; None for Beam's usual one."""
+        """Return the windowing for its elements, which are complete; None for Beam's default."""
         return windows.kept(self.windowing)
 
 
 def _known(window: Any) -> Any:
-    """A window as plain data, where it is one of Beam's own."""
+    """Return a window as plain data, if it is one of Beam's own."""
     if type(window) not in (GlobalWindow, IntervalWindow):
         return window
     return type(window).__name__, window.start.micros, window.end.micros
@@ -141,7 +141,7 @@ _made: list[tuple[weakref.ref[Any], Recording]] = []
 
 
 def find(transform: Any, limit: int | None) -> Recording | None:
-    """What this process has recorded of a transform, when that is enough for `limit`."""
+    """Return this process's recording of a transform if it suffices for `limit`."""
     for made, recording in _made:
         if made() is transform:
             cut = recording.ended.startswith("until limit=")
@@ -151,7 +151,7 @@ def find(transform: Any, limit: int | None) -> Recording | None:
 
 
 def keep(transform: Any, recording: Recording) -> None:
-    """Keep a recording for as long as its transform is there; one of nothing is none."""
+    """Keep a recording, if it has elements, as long as its transform exists."""
     others = [(made, other) for made, other in _made if made() is not None]
     _made[:] = [(made, other) for made, other in others if made() is not transform]
     if len(recording):

@@ -36,14 +36,14 @@ class InterruptedRecordingError(RunError, KeyboardInterrupt):
     Attributes
     ----------
     recording
-        What was recorded until then.
+        What was recorded before that.
     """
 
     recording: Recording
 
 
 class _Job:
-    """A pipeline of a source alone, and what it has given so far."""
+    """A pipeline with only one source, and its elements so far."""
 
     def __init__(self, limit: int | None) -> None:
         self.id, self.limit = uuid.uuid4().hex, limit
@@ -71,7 +71,7 @@ class _Job:
         return self.limit is not None and len(self.rows) >= self.limit
 
     def run(self, pipeline: beam.Pipeline) -> None:
-        """Until the source ends or the job is stopped; in a thread of its own."""
+        """Run until the source ends or the job is stopped; in a thread of its own."""
         try:
             with quiet_beam.quiet():
                 self.result = pipeline.run()
@@ -87,7 +87,7 @@ class _Job:
         cancel = getattr(self.result, "cancel", None)
         if cancel is not None and not self.over.is_set():
             cancel()
-        # In the FnApiRunner, which cannot be cancelled, the next bundle ends it.
+        # The FnApiRunner cannot be canceled: the next bundle ends it.
         self.over.wait(PATIENCE)
 
 
@@ -95,7 +95,7 @@ _jobs: dict[str, _Job] = {}
 
 
 class _Tap(PlainFn):
-    """Hands elements to their job, which is in this process."""
+    """Passes elements to their job, which is in this process."""
 
     def __init__(self, job: str) -> None:
         self.job = job
@@ -121,10 +121,10 @@ class _Tap(PlainFn):
 def recall(
     name: str, transform: Any, limit: int | None, *, fresh: bool, options: Any, progress: bool
 ) -> tuple[Recording, str]:
-    """The recording that this process has of a transform, or a new one, and what to say of it.
+    """Return this process's recording of a transform, or a new one, and a note about it.
 
-    A recording is kept for as long as the transform itself. What another process has recorded is
-    found again only by its elements: that they came from the same stream cannot be known.
+    A recording is kept as long as the transform itself. A recording of another process is only
+    found by its elements: it cannot be known that these came from the same stream.
     """
     found = None if fresh else recorded.find(transform, limit)
     how = "recorded earlier in this kernel" if found is not None else "recorded now"
@@ -141,26 +141,26 @@ def recall(
 def record(
     name: str, transform: Any, *, limit: int | None, options: Any, progress: bool
 ) -> Recording:
-    """Record a source alone.
+    """Record one source.
 
-    A source with an end is read to it. One without is recorded until what
-    `ib.options.recording_duration` or `recording_size_limit` of Interactive Beam allow is used up.
+    A source with an end is read to it. Others are recorded until they reach
+    `ib.options.recording_duration` or `recording_size_limit` of Interactive Beam.
 
     Parameters
     ----------
     limit
-        The number of elements after which it ends in any case, None for no such number.
+        The maximum number of elements, None for no limit.
     options
         Beam's PipelineOptions, or a dict of them.
     progress
-        Show how far it is.
+        Whether to show the progress.
 
     Raises
     ------
     RunError
-        When the source cannot be read.
+        If the source cannot be read.
     InterruptedRecordingError
-        When the user stops it; what was recorded until then is its `recording`.
+        If the user stops it; its `recording` has the elements so far.
     """
     job = _Job(limit)
     pipeline = beam.Pipeline(FnApiRunner(), options=_streaming(options))
@@ -197,7 +197,7 @@ def _streaming(options: Any) -> PipelineOptions:
 
 
 def _limits() -> tuple[float, float]:
-    """Seconds and bytes that Interactive Beam allows for a recording."""
+    """Return the seconds and bytes that Interactive Beam allows for a recording."""
     from apache_beam.runners.interactive import interactive_beam
 
     options = interactive_beam.options
@@ -205,7 +205,7 @@ def _limits() -> tuple[float, float]:
 
 
 def _wait(name: str, job: _Job, limits: tuple[float, float] | None, line: Line) -> str:
-    """Wait for the end of a recording; says what it was."""
+    """Wait for the end of a recording; return why it ended."""
     started = time.monotonic()
     try:
         while not job.over.wait(TICK) and not job.full:
@@ -233,7 +233,7 @@ def _interrupted(name: str, made: Recording) -> InterruptedRecordingError:
 
 
 class _Streams(PipelineVisitor):
-    """Does a pipeline hold what the FnApiRunner cannot read?"""
+    """Checks whether a pipeline has a source that the FnApiRunner cannot read."""
 
     found = False
 

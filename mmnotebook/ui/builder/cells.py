@@ -12,7 +12,7 @@ from mmnotebook.ui.builder.editor import Editor
 
 
 def text_of(editor: Editor, name: str) -> str:
-    """The cell that makes the graph; GraphError when something is wrong with it there."""
+    """Return the cell that creates the graph; raise GraphError if the graph is not valid."""
     wrong = [*editor.wrong, *editor.problems()]
     if wrong:
         raise GraphError(wrong)
@@ -25,7 +25,7 @@ def text_of(editor: Editor, name: str) -> str:
 
 
 def after_each(what: str, do: Callable[..., None]) -> None:
-    """Register or unregister what is done after every cell, where there are cells."""
+    """Register or unregister a callback after every cell, if there are cells."""
     if (running := shell()) is not None:
-        with suppress(ValueError):  # it is not registered any more
+        with suppress(ValueError):  # no longer registered
             getattr(running.events, what)("post_run_cell", do)

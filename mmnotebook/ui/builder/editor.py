@@ -26,23 +26,24 @@ name of a view may be."""
 
 
 class Editor:
-    """A document that is edited by commands, from the canvas, the panel, the text and Python.
+    """A document that is edited with commands from the canvas, the panel, the text and Python.
 
     Parameters
     ----------
     graph
-        What is edited at first.
+        The graph to edit.
     names
-        Gives what names stand for now.
+        Returns the current meaning of names.
 
     Attributes
     ----------
     lock
-        Held while anything here changes or is read together: commands may come from any thread.
+        Held during changes, and while several things are read together: commands may come from
+        any thread.
     selection
         The names of the selected nodes.
     seen
-        By view, the number of the last command that was handled.
+        The number of the last command that was handled, by view.
     """
 
     def __init__(self, graph: Graph, names: Callable[[], Names]) -> None:
@@ -62,32 +63,32 @@ class Editor:
 
     @property
     def graph(self) -> Graph:
-        """The document's, with those of the objects bound to it that it uses."""
+        """The document's graph, with those of the objects bound to it that it uses."""
         graph = self.document.graph
         used = {name for node in graph for name in (*node.data, *node.functions)}
         return replace(graph, bindings={n: v for n, v in self.bindings.items() if n in used})
 
     @property
     def bindings(self) -> Mapping[str, Any]:
-        """The objects that names stand for, whatever the notebook has under them."""
+        """The objects bound to names, which take precedence over the notebook's variables."""
         return self.document.graph.bindings
 
     @property
     def wrong(self) -> Sequence[Problem]:
-        """What is wrong with the typed text, () while that is the graph's."""
+        """Problems of the typed text, () if it is the graph's text."""
         return self._wrong
 
     @property
     def text(self) -> str:
-        """The pipeline's text: canonical, or what was typed while that says no graph."""
+        """The pipeline's text: canonical, or as typed while it is not valid."""
         return self._typed if self._typed is not None else texts.written(self.graph)
 
     def problems(self, part: Graph | None = None) -> list[Problem]:
-        """What is wrong with the graph, or a part of it; names and fields of nothing too."""
+        """Return the problems of the graph, or a part of it, also unknown names and fields."""
         return texts.problems(self.graph if part is None else part, self.names(), _of_data)
 
     def handled(self, view: str, number: int) -> None:
-        """Count a view's command, whatever comes of it."""
+        """Remember that a view's command was handled, whether it succeeded or not."""
         with self.lock:
             self.seen.pop(view[:_NAMED], None)
             self.seen[view[:_NAMED]] = number
@@ -95,7 +96,7 @@ class Editor:
                 del self.seen[name]
 
     def apply(self, command: Command) -> str | None:
-        """Do what a command says; what stands against it, in words, when it cannot be done."""
+        """Apply a command; return why it cannot be applied, or None."""
         with self.lock:
             try:
                 self._do(command)
@@ -120,10 +121,10 @@ class Editor:
             self.selection = tuple(name for name in wanted if name in self.document.graph)
 
     def _correct(self, op: Any, before: Document) -> None:
-        """Forget a text that says no graph when the canvas is changed; undo brings it back."""
+        """Drop a text that is not valid when the canvas is changed; undo brings it back."""
         if self._typed is not None and op not in ("undo", "text"):
             if self.document.graph == before.graph:
-                return  # steps were moved: it says as much as before
+                return  # steps were moved: the text says the same as before
             self._dropped = before, self._typed, self._wrong
         self._typed, self._wrong = None, ()
         if op == "undo" and self._dropped is not None and self._dropped[0] is self.document:
@@ -132,7 +133,7 @@ class Editor:
             self._dropped = None
 
     def take(self, graph: Graph) -> None:
-        """Take another graph, with its objects; undo brings back the one before."""
+        """Replace the graph and its objects; undo brings back the former ones."""
         with self.lock:
             before = self.document
             places = placing.completed(Document.of(graph).graph, before.places)
@@ -141,25 +142,25 @@ class Editor:
             self.select(self.selection)
 
     def bind(self, objects: Mapping[str, Any]) -> None:
-        """Let names stand for these objects, in place of those that were given before."""
+        """Bind these objects to their names, in place of earlier ones."""
         with self.lock:
             graph = replace(self.document.graph, bindings=objects)
             self._history.document = replace(self.document, graph=graph)
 
     def select(self, names: Sequence[str]) -> None:
-        """Select these nodes, as far as they are there."""
+        """Select those of these nodes that exist."""
         with self.lock:
             self.selection = tuple(name for name in names if name in self.document.graph)
 
     def scene(self, name: str | None, problems: Sequence[Problem]) -> dict[str, Any]:
-        """What the canvas is to show.
+        """Return the scene that the canvas shows.
 
         Parameters
         ----------
         name
-            The variable's that the graph has.
+            The variable that holds the graph.
         problems
-            Those of the graph.
+            The problems of the graph.
         """
         with self.lock:
             self._revision += 1
@@ -177,7 +178,7 @@ class Editor:
 
 
 def _of_data(value: Any) -> Shape:
-    """The shape of the elements of data; files are looked into, which takes the runtime."""
+    """Return the shape of the elements of data; opens files, which imports the runtime."""
     if not isinstance(value, (str, PurePath)):
         return shapes.of_data(value)
     from mmnotebook.sources import fields

@@ -52,7 +52,7 @@ _BY_ROLE: dict[str, type[ParameterEditor]] = {
 
 
 def editor_of(param: Param) -> type[ParameterEditor]:
-    """The kind of editor that a parameter gets, by what its value is."""
+    """Return the class of a parameter's editor, by what its values are."""
     if param.check in _BY_CHECK:
         return _BY_CHECK[param.check]
     if param.names is not None:
@@ -63,7 +63,7 @@ def editor_of(param: Param) -> type[ParameterEditor]:
 
 
 def editors_of(kind: StepKind, send: Send) -> dict[str, ParameterEditor]:
-    """An editor by the name of each parameter; a field and a function to go by have one."""
+    """Create an editor for each parameter; a field and a function to go by share one."""
     made: dict[str, ParameterEditor] = {}
     for param in kind.params:
         if param.name == "by_function":
@@ -76,13 +76,13 @@ def editors_of(kind: StepKind, send: Send) -> dict[str, ParameterEditor]:
 
 
 class Gestures:
-    """Names for edits of one parameter in a row: they are one for undo."""
+    """Names for consecutive edits of one parameter, which are one step for undo."""
 
     def __init__(self) -> None:
         self._last: tuple[object, float, str] = (None, 0.0, "")
 
     def of(self, target: object) -> str:
-        """The gesture that an edit of `target` belongs to."""
+        """Return the gesture to which an edit of `target` belongs."""
         before, when, name = self._last
         now = time.monotonic()
         if before != target or now - when > _PAUSE:
@@ -92,7 +92,7 @@ class Gestures:
 
 
 class NodeView(Quiet):
-    """The controls of one node; as long as it is of one kind they stay the same."""
+    """The controls of one node, which remain the same while its kind does."""
 
     def __init__(self, kind: StepKind, edit: Edit) -> None:
         self.kind = kind
@@ -117,11 +117,11 @@ class NodeView(Quiet):
 
     @property
     def message(self) -> str:
-        """What is said beneath the name, as HTML."""
+        """The message beneath the name, as HTML."""
         return str(self._line.value)
 
     def show(self, context: Context, problems: Iterable[Problem]) -> None:
-        """Show the node as it is now."""
+        """Show the current state of the node."""
         node = context.node
         self.node = node.name
         if node.name not in (self._shown, self._sent):
@@ -137,7 +137,7 @@ class NodeView(Quiet):
         self.inputs.show(context)
 
     def reach(self) -> None:
-        """Give the first parameter, or the name, the keyboard."""
+        """Focus the first parameter, or the name."""
         first = next(iter(self.editors.values()), None)
         if first is None:
             self.name.focus()
@@ -178,7 +178,7 @@ def _title(kind: StepKind) -> str:
 
 
 def rows_of(node: Node, problems: Sequence[Problem]) -> list[tuple[str, str]]:
-    """A node as a table: its kind, its parameters, its inputs and its problems."""
+    """Describe a node as rows of a table: its kind, parameters, inputs and problems."""
     rows = [("kind", node.kind), *((name, str(value)) for name, value in node.params)]
     inputs = ", ".join(wire.node for wire in node.inputs)
     rows += [("inputs", inputs)] if inputs else []

@@ -13,15 +13,15 @@ _open: WeakValueDictionary[str, Builder] = WeakValueDictionary()
 
 
 def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> Builder:
-    """The builder of a variable: the one that was opened before, which takes the variable's graph.
+    """Return the open builder of a variable, updated to its graph, or create one.
 
     Parameters
     ----------
-    name
+    The name of the variable.
         The variable's.
-    graph
+    Its graph, None if there is no such variable.
         What it holds, None when there is no such variable.
-    changed
+    Called with the graph after every change that leaves it without problems.
         Is given the graph after every change that leaves nothing wrong with it.
     """
     before = _open.get(name)

@@ -23,7 +23,7 @@ _LONGEST_PATH = 4096
 
 
 def sections(names: Names) -> list[Json]:
-    """Models, data, functions, steps and templates, each with what to say when there are none."""
+    """Return models, data, functions, steps and templates, each with a hint if there are none."""
     return [
         _section("Templates", _templates(), ""),
         _section("Data", _data(names), "no DataFrame, list or array in this notebook yet"),
@@ -49,7 +49,7 @@ def _models(names: Names) -> Iterator[Json]:
 
 
 def origin_of(spec: ModelSpec) -> str:
-    """What a model was registered from, first what tells most; of a file the name alone."""
+    """Return where a model comes from, most telling part first; of a path only the file's name."""
     path = Path(spec.origin)
     return f"{path.name if path.is_absolute() else spec.origin} · {spec.framework}"
 
@@ -60,7 +60,7 @@ def _data(names: Names) -> Iterator[Json]:
 
 
 def data_names(names: Names) -> Iterator[str]:
-    """The variables that hold data: of texts what leads to files, of dicts those of columns."""
+    """Yield the variables that hold data; of strings only paths, of dicts only those of columns."""
     for name in names.known("data"):
         value = names.object(name)
         if isinstance(value, str) and not _leads_to_files(value):
@@ -70,11 +70,11 @@ def data_names(names: Names) -> Iterator[str]:
 
 
 def _has_columns(value: Mapping[Any, Any]) -> bool:
-    """Are a dict's values of one length, and none of them a text or a dict?"""
+    """Return whether a dict's values have one length, and none is a string or a dict."""
     try:
         columns = list(value.values())
         lengths = set(map(len, columns))
-    except Exception:  # noqa: BLE001 - another's dict, which does not let itself be looked into
+    except Exception:  # noqa: BLE001 - a dict of any class may raise anything
         return False
     return len(lengths) == 1 and not any(isinstance(c, (str, bytes, Mapping)) for c in columns)
 
@@ -86,9 +86,9 @@ def _leads_to_files(text: str) -> bool:
 
 
 def filling(names: Names, template: str) -> Json:
-    """What a template is filled with where that is plain: the only data, the first models.
+    """Return what fills a template if it is obvious: the only data, the first models.
 
-    Beside arrays and lists, which notebooks have many of, the only DataFrame is the data.
+    As notebooks have many arrays and lists, a single DataFrame among them is the data.
     """
     data = list(data_names(names))
     frames = [name for name in data if type(names.object(name)).__name__ == "DataFrame"]
@@ -98,7 +98,10 @@ def filling(names: Names, template: str) -> Json:
 
 
 def size_of(value: Any) -> str:
-    """A DataFrame, an array and a tensor by shape, a list by length; anything else by its type."""
+    """Describe the size of a DataFrame, array or tensor by shape, of a list by length.
+
+    Other values are described by their type.
+    """
     kind = type(value).__name__
     try:
         shape = getattr(value, "shape", None)
@@ -107,7 +110,7 @@ def size_of(value: Any) -> str:
         if isinstance(value, list):
             return f"{len(value):,} · list"
         return value[:_WIDE] if isinstance(value, str) else kind
-    except Exception:  # noqa: BLE001 - another's object, which cannot even say how big it is
+    except Exception:  # noqa: BLE001 - any object may raise anything
         return kind
 
 
@@ -120,12 +123,12 @@ def _functions(names: Names) -> Iterator[Json]:
 
 
 def _first_line(doc: Any) -> str:
-    """Of a function's doc, which can be set to anything."""
+    """Return the first line of a function's `__doc__`, which can be any object."""
     return doc.strip().split("\n")[0][:_LONG] if isinstance(doc, str) else ""
 
 
 def is_users_own(value: Any) -> bool:
-    """Is it a function of the notebook or of a module of the user's, and of no library?"""
+    """Return whether a function comes from the notebook or the user's modules, not a library."""
     if type(value) is not FunctionType:
         return False
     if value.__module__ == "__main__":
@@ -142,7 +145,7 @@ def _is_in_a_library(file: str) -> bool:
 
 
 def _steps() -> Iterator[Json]:
-    """All kinds of steps but those that stand for a name, those of functions first."""
+    """Yield all step kinds but those that stand for a name, functions first."""
     steps = [kind for kind in KINDS.values() if kind.listed]
     for kind in sorted(steps, key=lambda kind: kind.family != "function"):
         yield _item(kind.name, {}, kind.name, kind.summary)

@@ -33,9 +33,9 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     Parameters
     ----------
     edit
-        Applies a command; returns what stands against it, in words, None when it is done.
+        Applies a command; returns why it cannot be applied, or None.
     names
-        Gives what names stand for now.
+        Returns the current meaning of names.
     """
 
     def __init__(self, edit: Edit, names: Callable[[], Names]) -> None:
@@ -59,16 +59,16 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def show(
         self, document: Document, selection: Sequence[str], problems: Sequence[Problem]
     ) -> None:
-        """Show what is selected; controls that show it already are left alone.
+        """Show the selection; controls that already show it remain as they are.
 
         Parameters
         ----------
         selection
-            The names of nodes; those that are not there are left out.
+            The names of nodes; unknown names are ignored.
         problems
             All problems of the graph.
         """
-        names = self._names()  # before the lock: whoever gives them may hold one of its own
+        names = self._names()  # before the lock: the callee may hold a lock of its own
         with self._lock:
             before, self._graph = self._graph, document.graph
             self._problems = problems
@@ -86,11 +86,11 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def max_failed(self) -> float:
-        """The share of a step's elements, from 0 to 1, that may fail before a run is given up."""
+        """The share of a step's elements, from 0 to 1, that may fail before the run fails."""
         return float(self.may_fail.value) / 100
 
     def focus(self) -> None:
-        """Give the first control of what is selected the keyboard."""
+        """Focus the first control of the selection."""
         with self._lock:
             if self.node is not None:
                 self.node.reach()
@@ -98,7 +98,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self.several.name.focus()
 
     def close(self) -> None:
-        """Close it with the views that are hidden."""
+        """Close the panel and its hidden views."""
         for view in (*self._views, self.several, self.summary, self.may_fail):
             discard(view)
         super().close()
@@ -121,7 +121,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
             discard(self._views.popleft())
 
     def _same(self, shown: str, name: str, before: Graph) -> bool:
-        """Is it the node that is shown, be it under a new name?"""
+        """Return whether this is the node that is shown, possibly renamed."""
         return shown == name or (shown not in self._graph and name not in before)
 
     def _put(self, *views: Any) -> None:
@@ -147,7 +147,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Several selected nodes: a name for them together, or delete them."""
+    """Several selected nodes: a field for their common name, and a button that deletes them."""
 
     def __init__(self, edit: Edit) -> None:
         self._edit = edit
@@ -170,7 +170,7 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def message(self) -> str:
-        """What is said beneath the name, as HTML."""
+        """The message beneath the name, as HTML."""
         return str(self._line.value)
 
     def show(self, graph: Graph, nodes: tuple[str, ...]) -> None:
@@ -213,7 +213,7 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def _summary(graph: Graph, names: Names, problems: Sequence[Problem]) -> str:
-    """The graph as a whole: steps, models, problems."""
+    """Return the HTML that describes the graph: its steps, models and problems."""
     if not len(graph):
         return style.hint("The canvas is empty: drag data, models and steps onto it.")
     models = models_of(graph)

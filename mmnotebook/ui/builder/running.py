@@ -22,16 +22,16 @@ class Runner:
     Parameters
     ----------
     tell
-        Is given the status for the canvas, again and again.
+        Called with each new status for the canvas.
     ended
-        Is given the result at the end of a run that has one, also when it failed.
+        Called with the result of each run that has one, also of a failed run.
     failed
-        Is given what a run has failed with.
+        Called with the error of a run.
 
     Attributes
     ----------
     graph
-        What runs or ran last, None before the first run.
+        The graph of the current or last run, None before the first run.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Runner:
 
     @property
     def going(self) -> bool:
-        """Does a run go on?"""
+        """Whether a run is in progress."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, graph: Graph, **how: Any) -> bool:
-        """Let it run, as by `mm.run`; False, and nothing happens, while another run goes on."""
+        """Start a run, as `mm.run` does; return False and do nothing if one is in progress."""
         with self._lock:
             if self.going:
                 return False
@@ -69,14 +69,14 @@ class Runner:
             return True
 
     def stop(self) -> None:
-        """End the run at its next element; what its nodes have finished is kept."""
+        """Cancel the run at its next element; finished nodes stay in the cache."""
         with self._lock:
             self._stopped = True
             if self._running is not None:
                 self._running.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no run goes on; False when one still does after so many seconds."""
+        """Wait until no run is in progress; return False if one still is after so many seconds."""
         if self._thread is not None:
             self._thread.join(timeout)
         return not self.going
@@ -89,7 +89,7 @@ class Runner:
             self._ran(graph, progress, how)
         except MMError as error:
             self._failed(graph, progress, error)
-        except BaseException as error:  # noqa: BLE001 - a thread's end, which nobody would see
+        except BaseException as error:  # noqa: BLE001 - nobody would see it in a thread
             self._failed(graph, progress, MMError(one_line(error)))
 
     def _ran(self, graph: Graph, progress: Any, how: Mapping[str, Any]) -> None:
@@ -127,12 +127,12 @@ class Runner:
 
 
 def line_of(error: MMError) -> str:
-    """An error on one line, with what can be done about it."""
+    """Return an error and its remedy on one line."""
     return " ".join(said(error).split())
 
 
 def said(error: MMError) -> str:
-    """An error with what can be done about it, which begins a line of its own."""
+    """Return an error with its remedy, which starts a new line."""
     remedy = error.remedy
     if getattr(error, "failed", None) is not None:
         remedy = (

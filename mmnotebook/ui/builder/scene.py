@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def nodes(document: Document, problems: Iterable[Problem], names: Names) -> list[Json]:
-    """The nodes where they stand, each with what it does and what is wrong with it."""
+    """Return the nodes at their places, each with what it does and its problems."""
     wrong: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
         wrong[problem.node or ""].append(said(problem))
@@ -44,13 +44,13 @@ def _shown(document: Document, node: Node, names: Names) -> Json:
 
 
 def _detail(node: Node, names: Names) -> str:
-    """What a node does; where its name says that already, what the name stands for."""
+    """Return what a node does; if its name says that already, what the name refers to."""
     words = does(node)
     return words if words not in ("", node.kind) else _about(node, names) or node.kind
 
 
 def _about(node: Node, names: Names) -> str | None:
-    """What its name stands for, of a node that is called like what it reads, runs or calls."""
+    """Return what a node's name refers to, if it is the name of its data, model or step kind."""
     kind = KINDS.get(node.kind)
     bare = None if kind is None else kind.bare
     if bare == "model":
@@ -62,7 +62,7 @@ def _about(node: Node, names: Names) -> str | None:
 
 
 def groups(document: Document) -> list[Json]:
-    """The names that stand for several nodes."""
+    """Return the groups: names for several nodes."""
     return [
         {"name": group.name, "members": list(group.members), "gather": group.gather}
         for group in document.graph.groups
@@ -70,7 +70,7 @@ def groups(document: Document) -> list[Json]:
 
 
 def said(problem: Problem) -> str:
-    """A problem in words, without its place, which is where they are shown."""
+    """Return a problem's message without its place, which is where the message is shown."""
     return str(Problem(problem.message, None, None, None, *_facts(problem)))
 
 
@@ -79,14 +79,14 @@ def _facts(problem: Problem) -> tuple[str | None, str | None, str | None]:
 
 
 def listed(problems: Sequence[Problem]) -> list[Json]:
-    """Problems for the list that selects their nodes."""
+    """Return the problems for the list that selects their nodes."""
     return [
         {"message": said(p), "node": p.node, "line": p.line, "column": p.column} for p in problems
     ]
 
 
 def kinds() -> list[Json]:
-    """The closed set of step kinds."""
+    """Return all step kinds."""
     return [
         {"name": kind.name, "summary": kind.summary, "inputs": kind.inputs, "ends": kind.ends}
         for kind in KINDS.values()

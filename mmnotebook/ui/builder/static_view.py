@@ -22,7 +22,7 @@ _PRE = (
 def bundle(
     graph: Graph, text: str, problems: list[Problem], result: Result | None
 ) -> dict[str, str]:
-    """`text/html` and `text/plain` of the graph as it stands."""
+    """Return `text/html` and `text/plain` of the current graph."""
     wrong = "".join(f"\nproblem: {problem}" for problem in problems)
     return {
         "text/plain": (text or "(empty graph)") + wrong,
@@ -45,7 +45,7 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
 
 
 def _ran(result: Result) -> list[str]:
-    """The tables of a run, and the plots of its models."""
+    """Return the HTML of a run's tables, and of the plots of its models."""
     from mmnotebook.results.runs import Run
     from mmnotebook.ui.dashboard import views
 

@@ -16,7 +16,7 @@ _EDITED = " · edited since"
 
 
 def during(graph: Graph, progress: Progress) -> Json:
-    """A run that goes on, as far as its events tell: what comes of it is said with its result."""
+    """Return the status of a run in progress, from its events only."""
     expected = progress.expected()
     line = progress.error or progress.line()
     if progress.state == "running":
@@ -48,7 +48,7 @@ def _node(graph: Graph, progress: Progress, node: NodeProgress, total: int | Non
 
 
 def _flowing(graph: Graph, progress: Progress) -> Iterator[Json]:
-    """Of a wire from a node with one output: what that has given so far."""
+    """Yield, for wires from nodes with one output, the elements so far."""
     for node in graph:
         for wire in node.inputs:
             before = progress.nodes.get(wire.node)
@@ -61,7 +61,7 @@ def _wire(wire: Input, node: Node, count: int) -> Json:
 
 
 def after(result: Result, line: str, state: str = "done") -> Json:
-    """A run that is over, by its result."""
+    """Return the status of a run that has ended, from its result."""
     nodes = {
         name: {
             "state": "cached" if measure.cached else "done",
@@ -88,7 +88,7 @@ def _flowed(result: Result) -> Iterator[Json]:
 
 
 def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
-    """The status for a graph that was edited since: what is not as it ran is stale."""
+    """Return the status for a graph that was edited since: changed nodes are stale."""
     if ran is None:
         return status
     same = unchanged(ran, now)
@@ -105,7 +105,7 @@ def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
 
 
 def unchanged(ran: Graph, now: Graph) -> set[str]:
-    """The nodes that are what they were when they ran, with all that flows into them."""
+    """Return the nodes that, with all their inputs, are as they were in the run."""
     same: set[str] = set()
     for node in now.order():
         fed = all(wire.node in same for wire in node.inputs)

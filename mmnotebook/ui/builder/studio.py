@@ -33,16 +33,16 @@ class Studio:
     Parameters
     ----------
     graph
-        What is edited at first.
+        The graph to edit.
     name
-        What the graph is called in a cell that is inserted; None for `NAME`.
+        The graph's name in a cell that is inserted; None for `NAME`.
     changed
-        Is given the graph after every change that leaves nothing wrong with it.
+        Called with the graph after every change that leaves it without problems.
 
     Attributes
     ----------
     last_good
-        The latest graph with nothing wrong, None before the first.
+        The latest graph without problems, None before the first.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class Studio:
         cells.after_each("register", self._after_cell)
 
     def close(self) -> None:
-        """Stop the run that goes on, and look no more at what the cells do."""
+        """Stop the run in progress, and no longer react to cells."""
         self._closed = True
         self.runner.stop()
         self.static.close()
         cells.after_each("unregister", self._after_cell)
 
     def do(self, command: Command) -> str | None:
-        """Do what a command says; what stands against it, in words, when it cannot be done."""
+        """Apply a command; return why it cannot be applied, or None."""
         refused = self.editor.apply(command)
         self._show()
         return refused
 
     def run(self, until: str | None, **how: Any) -> None:
-        """Run the graph, or what `until` needs of it; GraphError when something is wrong there.
+        """Run the graph, or the part that `until` needs; raise GraphError if that has problems.
 
-        `how` is given to `mm.run`; `max_failed` is the panel's where it is not in there.
+        `how` is passed to `mm.run`; without `max_failed` in it, the panel's is used.
         """
         graph = self.editor.graph
         part = graph if until is None else graph.upto(until)
@@ -96,7 +96,7 @@ class Studio:
             raise RunError("a run is already in progress", remedy="stop it, or wait until it ends")
 
     def take(self, graph: Graph) -> None:
-        """Show the graph that the variable has now; undo brings back what was built."""
+        """Show the variable's current graph; undo brings back what was built."""
         if graph == self.last_good:
             self.editor.bind(graph.bindings)
         else:
@@ -104,13 +104,13 @@ class Studio:
         self._show()
 
     def cell(self, name: str | None) -> str:
-        """The cell that makes the graph; GraphError when something is wrong with it there."""
+        """Return the cell that creates the graph; raise GraphError if the graph is not valid."""
         return cells.text_of(self.editor, name or self.name)
 
     def view(self) -> dict[str, str]:
-        """How all this reads without a kernel; made anew only when something has changed."""
+        """Return the view without a kernel, which is redrawn only after changes."""
         editor = self.editor
-        with editor.lock:  # for as long as it takes to look, not to draw
+        with editor.lock:  # only to read the state, not to draw it
             shown, result = (editor.graph, editor.text, editor.problems()), self.tables.result
         before, of, made = self._viewed
         if result is not of or shown != before:
@@ -121,7 +121,7 @@ class Studio:
     def _names(self) -> Names:
         return Names(models=registry, given=self.editor.bindings, notebook=notebook_names())
 
-    # What the canvas says.
+    # Messages from the canvas.
 
     def _heard(self, _: Any, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict):
@@ -130,7 +130,7 @@ class Studio:
             self._answer(content)
         except MMError as error:
             self.canvas.say(str(error), "error")
-        except Exception as error:  # noqa: BLE001 - it would end in the kernel's log, unseen
+        except Exception as error:  # noqa: BLE001 - it would only be in the kernel's log
             self.canvas.say(one_line(error), "error")
         finally:
             self.canvas.busy = False
@@ -147,7 +147,7 @@ class Studio:
             self.panel.focus()
 
     def _ask(self, command: Command) -> None:
-        """Do what a view asks for, and show what came of it."""
+        """Execute a view's command, and show its effect."""
         if command.get("op") == "select":
             self._select(list(command["nodes"]))
             return
@@ -158,7 +158,7 @@ class Studio:
             self._show()
 
     def _do(self, command: Command) -> None:
-        """Do what a view asks for; a refusal is shown there."""
+        """Execute a view's command; show in the view why it is refused."""
         op = command.get("op")
         if op == "run":
             how = {"limit": command.get("limit"), "fresh": bool(command.get("fresh"))}
@@ -169,7 +169,7 @@ class Studio:
             self._palette()
         elif op == "register":
             self.side.open_form()
-            self.canvas.send({"type": "form"})  # to give it the keyboard, once it is drawn
+            self.canvas.send({"type": "form"})  # to focus it once it is drawn
         elif op == "example":
             self._example()
         else:
@@ -197,13 +197,13 @@ class Studio:
         self._show_chosen()
 
     def _show_chosen(self) -> None:
-        """Tell the canvas what is selected, and how far its commands were handled."""
+        """Send the selection to the canvas, and the numbers of the last commands handled."""
         with self.canvas.hold_sync():
             self.canvas.selection = list(self.editor.selection)
             self.canvas.seen = dict(self.editor.seen)
 
     def _go(self, node: str) -> None:
-        """Select the node of a row of a trace, and show its elements, also when it is gone."""
+        """Select the node of a row of a trace, and show its elements, even if it was deleted."""
         self._select([node])
         self.tables.show(node)
 
@@ -215,7 +215,7 @@ class Studio:
     # What is shown.
 
     def _show(self) -> bool:
-        """Show the document as it stands, everywhere; was there something new?"""
+        """Show the current document everywhere; return whether anything was new."""
         editor = self.editor
         with editor.lock:
             problems, graph = editor.problems(), editor.graph
@@ -240,24 +240,24 @@ class Studio:
             self.tables.visit(name)
 
     def _single(self) -> tuple[str, ...]:
-        """The selected node when it is only one."""
+        """Return the selected node, if it is a single one."""
         selection = self.editor.selection
         return selection if len(selection) == 1 else ()
 
     def _hand_on(self, graph: Graph, problems: list[Problem]) -> None:
-        """Give the graph to whoever follows it, once nothing is wrong with it."""
+        """Call `changed` with the graph once it has no problems."""
         if self.editor.wrong or problems or graph == self.last_good:
             return
         self.last_good = graph
         if self._changed is not None:
             try:
                 self._changed(graph)
-            except Exception as error:  # noqa: BLE001 - it must not keep the canvas from changing
+            except Exception as error:  # noqa: BLE001 - the canvas must go on working
                 self.canvas.say(one_line(error), "error")
 
     def _after_cell(self, *_: Any) -> None:
-        """Take in what a cell has changed: names, and a run of its own."""
-        with suppress(Exception):  # what fails here is no matter of the cell that was executed
+        """Update after a cell: names may have changed, and it may have run a graph."""
+        with suppress(Exception):  # an error here must not show up in the user's cell
             self._palette()
             self._show()
             self.tables.take_latest()
@@ -267,24 +267,24 @@ class Studio:
         self.canvas.palette = palette.sections(self._names())
 
     def _tell(self, shown: dict[str, Any]) -> None:
-        """Show how a run stands; told from its thread."""
+        """Show the status of a run; called in its thread."""
         if self._closed:
             return
         self._status = shown
         with self.editor.lock:
             self.canvas.status = status.as_of(shown, self.runner.graph, self.editor.graph)
         if shown["state"] not in ("preparing", "running"):
-            self.canvas.send_state("status")  # the last word: sent whatever is held elsewhere
+            self.canvas.send_state("status")  # the last status is sent even during a hold
             self.static.renew()
 
     def _failed(self, error: MMError) -> None:
-        """Show what a run has failed with; told from its thread."""
+        """Show the error of a run; called in its thread."""
         if not self._closed:
             self.canvas.say(said(error), "error")
             self._shown(lambda: self.tables.failed(error))
 
     def _ended(self, result: Result) -> None:
-        """Show what a run gave; told from its thread."""
+        """Show the result of a run; called in its thread."""
         self.tables.result = result
         if not self._closed:
             self._shown(lambda: self.tables.ended(result, self._single()))
@@ -292,5 +292,5 @@ class Studio:
     def _shown(self, show: Callable[[], None]) -> None:
         try:
             show()
-        except Exception as error:  # noqa: BLE001 - the run itself went as it went
+        except Exception as error:  # noqa: BLE001 - the run itself has not failed
             self.canvas.say(f"its elements or metrics cannot be shown: {one_line(error)}", "error")

@@ -32,16 +32,16 @@ _NAME = re.compile(r"(\w+)(?:\s+(?=[\w{-])|$)")
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a line.
+    """A word of a magic's line.
 
     Attributes
     ----------
     text
-        Without the quotes that hold it together.
+        The word without the quotes around it.
     start, end
-        Where it stands in the line.
+        Its position in the line.
     is_quoted
-        Does it begin with a quote? Then it is a value, also when it begins with `-`.
+        Whether it begins with a quote: then it is a value, even if it begins with `-`.
     """
 
     text: str
@@ -51,15 +51,15 @@ class Word:
 
 
 def words(line: str, expressions: Container[str] = ()) -> list[str]:
-    """The words of a line, for argparse, without a `# comment` at its end.
+    """Split a line into words for argparse, without a `# comment` at its end.
 
-    Quotes hold a word together, a backslash is a character like any other.
+    Quotes hold a word together, a backslash has no special meaning.
 
     Parameters
     ----------
     expressions
-        The options that are followed by an expression: it needs no quotes, and ends where the next
-        option begins.
+        The options that take an expression, which needs no quotes and ends where the next option
+        begins.
     """
     argv: list[str] = []
     behind: list[str] = []
@@ -95,7 +95,7 @@ def _lexed(line: str) -> list[Word]:
 
 
 def _is_expression(text: str) -> bool:
-    """Is it an option with an expression of several words?"""
+    """Return whether a word is an option with an expression of several words."""
     return _is_option(text) and " " in text
 
 
@@ -104,7 +104,7 @@ def _is_option(text: str) -> bool:
 
 
 def parse(magic: Any, argv: list[str]) -> Namespace:
-    """The arguments of a magic made with `magic_arguments`; UsageError for what it cannot take."""
+    """Parse the arguments of a magic; raise UsageError for those that it does not take."""
     _check_options(magic, argv)
     try:
         namespace = ipython.parser(magic).parse_args(argv)
@@ -117,7 +117,7 @@ def parse(magic: Any, argv: list[str]) -> Namespace:
 
 
 def _check_options(magic: Any, argv: list[str]) -> None:
-    """UsageError for an option that the magic does not have, with the nearest that it has."""
+    """Raise UsageError, with the most similar option, for an option that is unknown."""
     known = options_of(ipython.parser(magic))
     options = argv[: argv.index("--")] if "--" in argv else argv
     for option in options:
@@ -125,14 +125,14 @@ def _check_options(magic: Any, argv: list[str]) -> None:
         short = name[:2] if name[1:2] != "-" else name
         if _is_option(option) and " " not in name and short not in known:
             if name.startswith("--") and any(one.startswith(name) for one in known):
-                continue  # argparse takes the beginning of an option too
+                continue  # argparse accepts the beginning of an option too
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else f"options: {', '.join(known) or 'none'}"
             raise UsageError(f"unrecognized arguments: {name}; {hint}")
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """One of these words, for argparse, which says which one is nearest."""
+    """Return an argparse type that accepts these words, and names the most similar one."""
 
     def read(text: str) -> str:
         if text in allowed:
@@ -145,7 +145,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def without_comment(text: str) -> str:
-    """A line of a pipeline's text without the `# comment` at its end; strings are Python's."""
+    """Return a line of a pipeline's text without its `# comment`; strings are as in Python."""
     place = 0
     while place < len(text):
         if text[place] == "#":
@@ -156,11 +156,10 @@ def without_comment(text: str) -> str:
 
 
 def split_pipeline_line(line: str) -> tuple[list[str], str]:
-    """The words and the pipeline's text in the line `[NAME] [options] TEXT [options]`.
+    """Split the line `[NAME] [options] TEXT [options]` into its words and the pipeline's text.
 
-    The text comes back character for character as it stands in the line, without a comment at its
-    end. A first word is the NAME
-    when another word (or nothing) follows it, which no pipeline's text allows.
+    The text is returned unchanged, without a comment at its end. The first word is the NAME if
+    another word or nothing follows it, which the notation does not allow.
     """
     text = without_comment(line).strip()
     said = []
@@ -180,7 +179,7 @@ def split_pipeline_line(line: str) -> tuple[list[str], str]:
 
 
 def _cut(pattern: re.Pattern[str], text: str, said: list[str]) -> str:
-    """`text` after the pattern's match at its start, which goes to `said`."""
+    """Return `text` after the pattern's match at its start, and append the match to `said`."""
     match = pattern.match(text)
     assert match is not None
     said.append(match.group())
@@ -188,14 +187,14 @@ def _cut(pattern: re.Pattern[str], text: str, said: list[str]) -> str:
 
 
 def count(text: str) -> int:
-    """A whole number from 1, for argparse."""
+    """Read a whole number from 1, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A number above 0, for argparse."""
+    """Read a number above 0, for argparse."""
     try:
         value = float(text)
     except ValueError:
@@ -206,14 +205,14 @@ def seconds(text: str) -> float:
 
 
 def axis(text: str) -> int:
-    """The number of an axis, for argparse."""
+    """Read the number of an axis, for argparse."""
     if not text.removeprefix("-").isdecimal():
         raise ArgumentTypeError(f"{text!r} is not an axis number")
     return int(text)
 
 
 def axes(text: str) -> Any:
-    """The number of an axis, or a tuple or dict of one for each output, for argparse."""
+    """Read the number of an axis, or a tuple or dict with one for each output, for argparse."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -226,7 +225,7 @@ def axes(text: str) -> Any:
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
+    """Read a number from 0 to 1, for argparse."""
     try:
         value = float(text)
     except ValueError:
@@ -237,14 +236,14 @@ def share(text: str) -> float:
 
 
 def variable_name(text: str) -> str:
-    """A name that a variable can have, for argparse."""
+    """Read a valid name of a variable, for argparse."""
     if not is_name(text):
         raise ArgumentTypeError(f"{text!r} cannot be the name of a variable")
     return text
 
 
 def params(text: str) -> dict[str, Any]:
-    """A dict of keyword arguments in Python's notation, for argparse."""
+    """Read a dict of keyword arguments in Python's notation, for argparse."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -1,6 +1,6 @@
-"""A live widget with its static view, of which one is visible.
+"""A live widget and its static view, of which only one is visible.
 
-The static view is rewritten as things change; a saved notebook holds it as it was last.
+The static view is updated as things change; a saved notebook holds its last state.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ CALM = 0.6
 
 
 def style(live: str, static: str) -> str:
-    """A `<style>` that hides the static view while the widget lives, else the dead widget's error.
+    """Return a `<style>` that shows the static view only when the widget is dead.
 
     JupyterLab shows an error for a widget whose kernel is gone, whatever else that output has;
-    therefore the static view stands in an output of its own.
+    therefore the static view is an output of its own. The style hides the error too.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def style(live: str, static: str) -> str:
 
 
 def show_live(widget: Any, hint: str = "") -> None:
-    """Show a widget alone, and `hint` where there are no widgets: its static view comes next."""
+    """Show only a widget, and `hint` where there are no widgets: its static view comes next."""
     from IPython.display import display
 
     said = {"text/plain": hint} if hint else {}
@@ -44,12 +44,12 @@ def show_live(widget: Any, hint: str = "") -> None:
 
 
 class StaticOutput:
-    """Shows what `view()` gives; `renew` has it looked at again, once it has been calm.
+    """Shows the result of `view()`; after `renew` and a pause, updates it.
 
     Parameters
     ----------
     view
-        Gives the MIME bundle.
+        Returns the MIME bundle.
     """
 
     def __init__(self, view: Callable[[], dict[str, str]]) -> None:
@@ -60,7 +60,7 @@ class StaticOutput:
         self._lock, self._timing = threading.Lock(), threading.Lock()
 
     def show(self, widget: Any, hint: str) -> None:
-        """Show a widget and this below it, or this alone where the widget cannot be shown."""
+        """Show a widget and this below it, or only this where the widget cannot be shown."""
         from IPython.display import display
 
         if has_kernel() and is_open(widget):
@@ -70,7 +70,7 @@ class StaticOutput:
             display(self._view(), raw=True)
 
     def display(self) -> None:
-        """Show it in the cell that is executed."""
+        """Show the static view in the cell that is being executed."""
         from IPython.display import DisplayHandle
 
         with self._lock:
@@ -79,7 +79,7 @@ class StaticOutput:
             self._handle.display(self._shown, raw=True)
 
     def renew(self) -> None:
-        """Rewrite it after the next calm; nothing while it is not displayed."""
+        """Update the static view after the next pause; do nothing while it is not displayed."""
         if self._handle is None:
             return
         with self._timing:
@@ -90,9 +90,9 @@ class StaticOutput:
             self._timer.start()
 
     def settle(self) -> None:
-        """Rewrite it now if that is due: at the end of a cell, as long as its outputs are heard.
+        """Update the static view now if that is due, at the end of a cell.
 
-        What executes a notebook without a frontend hears nothing between the cells.
+        A tool that executes a notebook without a frontend receives no outputs between cells.
         """
         with self._timing:
             is_due = self._timer is not None and self._timer.is_alive()
@@ -102,15 +102,15 @@ class StaticOutput:
             self.rewrite()
 
     def close(self) -> None:
-        """Rewrite it no more; what is shown stays."""
+        """Stop updating; what is shown stays."""
         with self._timing:
             self._handle = None
             if self._timer is not None:
                 self._timer.cancel()
 
     def rewrite(self) -> None:
-        """Rewrite it now, when there is something new."""
-        with self._lock:  # one at a time: the view that was looked at last is the one that stays
+        """Update the static view now, if anything changed."""
+        with self._lock:  # one at a time, so that the latest view stays
             handle = self._handle
             if handle is None:
                 return
@@ -120,5 +120,5 @@ class StaticOutput:
                 handle.update(shown, raw=True)
 
     def _rewrite(self) -> None:
-        with suppress(Exception):  # a timer's, which would end as an output of some other cell
+        with suppress(Exception):  # in a timer: an error would become output of some other cell
             self.rewrite()

@@ -18,14 +18,14 @@ _lock = threading.Lock()
 
 
 class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
-    """The code and the style of one kind of widget; it is not displayed itself.
+    """The code and style of one kind of widget; it is not displayed itself.
 
     Attributes
     ----------
     name
-        Of the files that were built from the sources under `frontend`.
+        The name of the files that were built from the sources under `frontend`.
     code, style
-        Their contents.
+        The contents of the files.
     """
 
     name = traitlets.Unicode().tag(sync=True)
@@ -36,7 +36,7 @@ class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
 class BundledWidget(anywidget.AnyWidget):
     """A widget that is drawn by the code of a `Bundle`, which `frontend/src/loader.ts` fetches.
 
-    What anywidget ships with every instance, and a saved notebook keeps, is the loader alone.
+    anywidget ships, and a saved notebook keeps, only the loader with every instance.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class BundledWidget(anywidget.AnyWidget):
 
 
 def shared(name: str) -> Bundle:
-    """The bundle of a name: the one that this kernel has, unless that was closed."""
+    """Return this kernel's bundle of this name; create one if there is none or it was closed."""
     with _lock:
         bundle = _shared.get(name)
         if bundle is None or not is_open(bundle):

@@ -27,7 +27,7 @@ _ROOT = re.compile(r"^.*?<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
 def picture(
     plot: Callable[..., Any], result: Any, name: str
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """What `plot(result, ax=ax)` draws, as a MIME bundle and its metadata.
+    """Return what `plot(result, ax=ax)` draws, as a MIME bundle and its metadata.
 
     The figure is drawn outside pyplot: it is shown once, and no state of matplotlib changes.
     """
@@ -40,7 +40,7 @@ def picture(
 
 
 def plot_html(draw: Callable[[Any], Any], height: float, alt: str) -> str:
-    """What `draw(ax)` draws, as HTML so many inches high, in the page's own text colour.
+    """Return what `draw(ax)` draws as HTML, `height` inches high, in the page's text color.
 
     The figure is drawn outside pyplot, as by `picture`.
     """
@@ -66,7 +66,7 @@ def _png(canvas: Figure, pixels_per_inch: int, **how: Any) -> str:
 
 
 def _svg(canvas: Figure, alt: str) -> str:
-    """A part of a page: with names of its own, and `currentColor` for what has a text's colour."""
+    """Return the figure as an inline SVG, with unique ids, its text in `currentColor`."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None})
     text = " ".join(_UNUSED.sub("", buffer.getvalue()).split()).replace("xlink:href", "href")
@@ -84,7 +84,7 @@ def _svg(canvas: Figure, alt: str) -> str:
 
 
 def _inks(ax: Axes) -> set[str]:
-    """The colours that texts and the axes' lines have, by the user's settings of matplotlib."""
+    """Return the colors of texts and of the axes' lines, by the user's matplotlib settings."""
     from matplotlib.colors import to_hex
 
     texts = (ax.title, ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels())

@@ -23,7 +23,7 @@ Accepts = Callable[[Any], bool]
 
 
 class VariableError(MMError):
-    """A magic's line names no variable of the notebook, or one of the wrong kind."""
+    """A magic's line names no variable of the notebook, or one of the wrong type."""
 
 
 def is_graph(value: Any) -> bool:
@@ -35,7 +35,7 @@ def is_result(value: Any) -> bool:
 
 
 def is_target(value: Any) -> bool:
-    """Can it be registered as a model?"""
+    """Return whether a value can be registered as a model."""
     return role_of(value) == "unregistered" or isinstance(value, (str, PurePath))
 
 
@@ -50,20 +50,20 @@ class Variables:
         self._shell = shell
 
     def own(self) -> dict[str, Any]:
-        """The user's variables, without IPython's and private ones."""
+        """Return the user's variables, without IPython's and private ones."""
         everything = variables_of(self._shell)
         return {name: value for name, value in everything.items() if not name.startswith("_")}
 
     def names(self) -> Names:
-        """What a name in a pipeline's text can stand for."""
+        """Return the lookup of names for a pipeline's text."""
         return Names(models=registry, given={}, notebook=self.own())
 
     def has(self, name: str) -> bool:
-        """Is there a variable of that name, be it a private one or one of IPython's?"""
+        """Return whether this variable exists, including private ones and IPython's."""
         return name in self._shell.user_ns
 
     def of(self, accepts: Accepts) -> list[str]:
-        """The names of the variables that `accepts` says yes to."""
+        """Return the names of the variables whose values `accepts` accepts."""
         return [name for name, value in self.own().items() if accepts(value)]
 
     def graph(self, name: str) -> Graph:
@@ -74,7 +74,7 @@ class Variables:
         return found
 
     def result(self, name: str | None) -> Any:
-        """The result of that name; the latest when there is no name."""
+        """Return the result of this name; the latest if there is no name."""
         if name is not None:
             if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
                 remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
@@ -86,7 +86,7 @@ class Variables:
         return latest.last()
 
     def target(self, text: str) -> Any:
-        """The model that a word stands for: a variable, or the path of a file as it stands."""
+        """Return the model that a word names: a variable, an attribute, or the path of a file."""
         if text in self._shell.user_ns:
             return self._shell.user_ns[text]
         if Path(text).expanduser().exists():
@@ -103,7 +103,7 @@ class Variables:
         return text
 
     def function(self, name: str, kind: str) -> Any:
-        """A function or class: a variable, `torch.nn.Linear`, or one of Python's own."""
+        """Return a function or class: a variable, `torch.nn.Linear`, or one of Python's own."""
         if name not in self._shell.user_ns:
             found = self._attribute(name) if "." in name else getattr(builtins, name, None)
             if callable(found):
@@ -111,7 +111,7 @@ class Variables:
         return self._find(name, kind, is_function, f"define {name} in a cell above")
 
     def _attribute(self, text: str) -> Any:
-        """What `variable.attribute` stands for; None where it is no such thing."""
+        """Return the value of `variable.attribute`; None if there is none."""
         first, *rest = text.split(".")
         value = self._shell.user_ns.get(first) if rest else None
         for attribute in rest:
@@ -122,7 +122,7 @@ class Variables:
         self._shell.user_ns[name] = value
 
     def assign_graph(self, name: str | None, graph: Graph) -> None:
-        """Assign a graph; UsageError when that would take away what it reads, calls or is of."""
+        """Assign a graph; raise UsageError if that would overwrite an object that it uses."""
         if name is None:
             return
         uses = {name for node in graph for name in (*node.data, *node.functions)}
@@ -132,7 +132,7 @@ class Variables:
         self.assign(name, graph)
 
     def _makes(self, name: str, how: str) -> str:
-        """What makes a variable of this name, or of another one if the name is in use."""
+        """Return how to create a variable of this name, or of a similar one if it is in use."""
         if name not in self._shell.user_ns:
             return how.format(name)
         free, count = f"{name}_2", 2
@@ -157,7 +157,7 @@ class Variables:
 
 
 class NotebookMagics(Magics):
-    """Magics whose words are names of variables."""
+    """Magics whose arguments are names of variables."""
 
     @property
     def variables(self) -> Variables:

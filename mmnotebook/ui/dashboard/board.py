@@ -44,17 +44,17 @@ _HIDING = style("mm-dashboard", "mm-board-static")
 class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     """The models and steps of runs: tables, latencies, memory and times, up to four side by side.
 
-    Of a run it keeps what was measured, and none of its elements.
+    It keeps the measures of runs, not their elements.
 
     Parameters
     ----------
     results
-        What runs gave, the latest last; the last four are chosen.
+        Results of runs, the latest last; the last four are shown.
 
     Raises
     ------
     ResultError
-        When one of them is no Result.
+        If one of them is not a Result.
     """
 
     def __init__(self, *results: Result) -> None:
@@ -82,21 +82,21 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._tabs.observe(self._turn, "selected_index")
 
     def add(self, result: Result, label: str | None = None) -> None:
-        """List another run, which is shown in place of the latest where that one is shown.
+        """Add a run, and show it in place of the latest if that is shown.
 
-        A result that is listed already stays where it is, with the new label if there is one.
+        A result that is already listed keeps its place, and takes the new label if there is one.
 
         Parameters
         ----------
         result
-            What a run gave.
+            The result of the run.
         label
-            What to call it beside its number.
+            A label that is shown with its number.
 
         Raises
         ------
         ResultError
-            When `result` is no Result.
+            If `result` is not a Result.
         """
         with self._lock:
             self._list.add(result, label)
@@ -104,14 +104,14 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._static.settle()
 
     def choose(self, *numbers: int) -> None:
-        """Show the runs of these numbers side by side; of more than four the latest."""
+        """Show the runs of these numbers side by side; if more than four, the latest."""
         with self._lock:
             self._list.choose(numbers)
             self._show()
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The runs that are listed, the latest last."""
+        """The runs of the list, the latest last."""
         return tuple(self._list.runs.values())
 
     @property
@@ -121,12 +121,12 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     @property
     def baseline(self) -> Run | None:
-        """The run that the others are divided by; None when none is shown."""
+        """The run that the others are compared with; None if none is shown."""
         chosen = self.chosen
         return next((run for run in chosen if run.number == self._baseline.value), None)
 
     def _show(self) -> None:
-        """Bring the controls and the page in line with the list."""
+        """Update the controls and the page to the list."""
         self._setting = True
         try:
             self._show_choices()
@@ -167,7 +167,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._static.renew()
 
     def _page(self, name: str) -> str:
-        """A page as HTML, drawn once for what it shows."""
+        """Return a page as HTML, drawn once for the same content."""
         runs, base = (self.runs if name == "Runs" else self.chosen), self.baseline
         key = (name, *map(str, runs), base and base.number)
         if key not in self._drawn:
@@ -193,7 +193,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
             self._show_page()
 
     def close(self) -> None:
-        """Close the widget; what is shown beside it stays as it is."""
+        """Close the widget; the static view stays as it is."""
         self._static.close()
         super().close()
 
@@ -201,7 +201,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._static.show(self, _HINT)
 
     def __repr__(self) -> str:
-        """What `print` shows: the runs, without the widget's parts."""
+        """Return what `print` shows: the runs, without the widget's parts."""
         runs = "; ".join(map(str, self.chosen)) or "none yet"
         return f"Dashboard({runs})"
 
@@ -209,7 +209,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         return {**(super()._repr_mimebundle_(**how) or {}), **self._view()}
 
     def _view(self) -> dict[str, str]:
-        """How it reads without a kernel: all pages, as HTML and as text."""
+        """Return the view without a kernel: all pages, as HTML and as text."""
         with self._lock:
             pages = "".join(
                 f"<div><b>{name}</b></div>{self._page(name)}"

@@ -31,7 +31,7 @@ _CACHED = (
 
 
 def models(runs: Sequence[Run], base: Run | None = None) -> Table:
-    """One run's measures, a few models as columns and many as rows; several runs side by side."""
+    """Tabulate one run's models, as columns if they are few; tabulate several runs side by side."""
     names = compare.longest(runs, _MOST_MODELS * len(runs))
     if len(runs) == 1:
         return _one_run(runs[0], names)
@@ -87,7 +87,7 @@ def _calls(runs: Sequence[Run], model: str, base: Run) -> list[str]:
 
 
 def steps(runs: Sequence[Run]) -> Table:
-    """A row per step with its seconds in each run."""
+    """Tabulate the steps, a row each, with their seconds in each run."""
     head = ["step", "kind", *(run.name for run in runs)]
     rows = []
     for step in compare.steps_of(runs):
@@ -105,7 +105,7 @@ def _seconds(run: Run, step: str) -> str:
 
 
 def listed(runs: Sequence[Run]) -> Table:
-    """A row per run: when, how much, how fast, and what changed."""
+    """Tabulate the runs, a row each: when, how much, how fast, and what changed."""
     head = ["run", "ended", "elements", "time", "elements/s", "steps", "models", "failed"]
     rows = [
         [
@@ -130,7 +130,7 @@ def _steps(run: Run) -> str:
 
 
 def rate(run: Run) -> str:
-    """Elements of the sources per second of the run, where all of it was computed."""
+    """Return the source elements per second of the run, if all of it was computed."""
     if run.cached:
         return f"{MISSING} (from the cache)"
     return in_digits(run.elements / run.seconds) if run.seconds else f"{MISSING} (not measured)"
@@ -141,14 +141,14 @@ def changes(run: Run) -> str:
 
 
 def html(table: Table, notes: Sequence[str] = ()) -> str:
-    """A table, its cells unbroken, with notes under it."""
+    """Return the HTML of a table whose cells do not wrap, with notes under it."""
     names, rows, right = table
     said = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in notes)
     return f'<div style="white-space:nowrap">{text_table(names, rows, right)}</div>{said}'
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    """The list of runs; neither "run 2" nor "453 ms" is broken into lines."""
+    """Return the HTML of the list of runs, in which neither "run 2" nor "453 ms" wraps."""
     if not runs:
         return _paragraph("no runs yet")
     names, rows, right = listed(runs[::-1])
@@ -159,7 +159,7 @@ def runs_html(runs: Sequence[Run]) -> str:
 
 
 def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
-    """The table of the models, with what its dashes and its figures from the cache mean."""
+    """Return the HTML of the table of models, with the meaning of its dashes and cached numbers."""
     if not runs:
         return _paragraph(_NONE)
     there = compare.models_of(runs)
@@ -223,7 +223,7 @@ def _picture(
     name: str,
     said: Sequence[str],
 ) -> str:
-    """A plot that says in words what it shows."""
+    """Return the HTML of a plot, with a text that says what it shows."""
     if not runs:
         return _paragraph(_NONE)
     if not said:
@@ -237,7 +237,7 @@ def _paragraph(text: str) -> str:
 
 
 def text(runs: Sequence[Run], base: Run | None = None) -> str:
-    """The runs, and the table of their models, as aligned text."""
+    """Return the runs, and the table of their models, as aligned text."""
     if not runs:
         return "no runs yet"
     lines = [f"{run} · {changes(run)}" for run in runs]

@@ -1,4 +1,4 @@
-"""Values as table cells: a line of text, with a picture or bars where useful."""
+"""Values as table cells: a line of text, with an image or bars where useful."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmnotebook.ui.inspector.pictures import Array
 
 SIDE = 96
 """Pixels of a picture, at most, in height and width."""
-_ENLARGED = 56  # pixels on the screen that a smaller picture is drawn with, about
+_ENLARGED = 56  # pixels on the screen to which a smaller image is enlarged, about
 WHOLE = 20_000  # characters
 _FIRST = 4
 _BYTES = 24
@@ -26,24 +26,24 @@ Kind = Literal["text", "number", "missing", "image", "vector"]
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell; all of it is plain text or numbers, never HTML.
+    """The content of a cell; all of it is plain text or numbers, never HTML.
 
     Attributes
     ----------
     text
         One line.
     kind
-        What it is; a number stands to the right.
+        What it is; numbers are aligned right.
     more
-        The whole text, where `text` is a part of it.
+        The whole text, if `text` is a part of it.
     title
         Shape, type and range of an array.
     image
-        A `data:image/png` URI; stands alone in a cell of the kind image, before the text in others.
+        A `data:image/png` URI; alone in a cell of the kind image, before the text in others.
     size
-        (width, height) of the picture on the screen, in pixels.
+        (width, height) of the image on the screen, in pixels.
     bars, zero
-        Heights of bars and of the line that they stand on, 0 to 100.
+        Heights of bars and of their zero line, 0 to 100.
     """
 
     text: str
@@ -56,41 +56,41 @@ class Cell:
     zero: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """For the browser, without what is empty."""
+        """Return the cell for the browser, without empty attributes."""
         return {name: value for name, value in asdict(self).items() if value or name == "text"}
 
 
 def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
-    """Any value as a cell; this never raises.
+    """Return a cell for any value; this never raises.
 
     Parameters
     ----------
     value
-        Arrays and tensors of numbers and PIL images are shown as pictures where they are images,
-        vectors as bars, other things as text.
+        Numeric arrays and tensors and PIL images are shown as images if they look like one, vectors
+        as bars, other values as text.
     side
-        Pixels of a picture, at most; 0 for text alone.
+        The maximum width and height of an image, in pixels; 0 for text only.
     square
-        Is a vector whose length is a square number shown as an image?
+        Whether a vector whose length is a square number is shown as an image.
     """
     try:
         return _cell(value, side, square)
-    except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
+    except Exception:  # noqa: BLE001 - any object may raise anything
         return Cell(clean(f"<a {type(value).__name__} that cannot be shown>"))
 
 
 def folded(summary: str, more: str) -> Cell:
-    """A short text behind which there is a long one; missing when that is empty."""
+    """Return a cell with a short text that opens a long one; missing if the long one is empty."""
     return Cell(line(summary), more=clean(more[-WHOLE:])) if more else Cell(MISSING, "missing")
 
 
 def clean(text: str) -> str:
-    """The text without what UTF-8 cannot carry."""
+    """Return the text with a `?` for each character that UTF-8 cannot encode."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def line(text: str) -> str:
-    """The text on one line."""
+    """Return the text on one line."""
     return " ".join(clean(text).split())
 
 
@@ -122,7 +122,7 @@ def _cell(value: Any, side: int, square: bool) -> Cell:
 
 
 def _first_image(record: dict[Any, Any], side: int, square: bool) -> Cell:
-    """The first of a record's fields that is a picture."""
+    """Return the cell of the first field of a record that is an image."""
     cells = (cell(item, side=side, square=square) for item in record.values())
     return next((found for found in cells if found.kind == "image"), Cell(""))
 
@@ -171,7 +171,7 @@ def _of_array(numbers: Array, dtype: str, side: int, square: bool) -> Cell:
 
 
 def _most_likely(numbers: Array) -> str | None:
-    """Where a vector of probabilities is greatest, None for another array."""
+    """Return which of a vector's probabilities is the greatest, None for other arrays."""
     if numbers.ndim != 1 or numbers.dtype.kind != "f" or len(numbers) < 2:
         return None
     numbers = numbers.astype(np.float64)

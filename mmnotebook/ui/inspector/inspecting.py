@@ -19,7 +19,7 @@ _alive: deque[Any] = deque()
 
 
 class _Asked(NamedTuple):
-    """What was asked of which result, and what the answer was."""
+    """The arguments of `inspect`, and the rows that it returned."""
 
     result: Result
     node: str
@@ -29,13 +29,13 @@ class _Asked(NamedTuple):
 
 
 class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
-    """Rows of a node. A plain DataFrame in all but how a notebook shows it.
+    """Rows of a node. It is a plain DataFrame except for its display in a notebook.
 
-    What is made of it (slices, copies, pickles, sums) is a plain DataFrame, and it is shown as one
-    once something in it has been changed.
+    Whatever is derived from it (slices, copies, pickles, sums) is a plain DataFrame, and once it is
+    changed, it is displayed as one.
     """
 
-    # pandas' word for attributes that are no columns and are not handed on.
+    # pandas' name for attributes that are not columns and are not passed on.
     _internal_names = (*pd.DataFrame._internal_names, "_asked")
     _internal_names_set = frozenset(_internal_names)
     _asked: _Asked | None = None
@@ -66,20 +66,20 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         html = self._repr_html_()
         try:
             plain = repr(self)
-        except Exception:  # noqa: BLE001 - of another's object in a cell
+        except Exception:  # noqa: BLE001 - objects in cells may raise anything
             plain = self.map(short).to_string()
         shown = {"text/plain": plain} | ({} if html is None else {"text/html": html})
         widget = self._widget()
         return ({} if widget is None else widget._repr_mimebundle_()) | shown
 
     def _ipython_display_(self) -> None:
-        """The widget, and the static view in an output of its own.
+        """Display the widget, and the static view in an output of its own.
 
         JupyterLab shows an error for a widget whose kernel is gone, whatever else that output has.
         """
         widget = self._widget()
         if widget is None:
-            raise NotImplementedError  # IPython goes on to the other ways
+            raise NotImplementedError  # IPython tries the other formats
         from IPython.display import display
 
         from mmnotebook.ui.common.beside import show_live
@@ -89,7 +89,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         display({"text/plain": repr(self), "text/html": f"{STYLE}{self._repr_html_()}"}, raw=True)
 
     def _widget(self) -> Any:
-        """The inspector, None where it cannot be shown or would show something else."""
+        """Return the inspector, None if it cannot be shown or would show different rows."""
         asked = self._asked
         if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
@@ -146,7 +146,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
 
 
 def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Are they equal, and what is no scalar in them identical?"""
+    """Return whether two frames are equal; object columns must hold identical objects."""
     if one.shape != other.shape or not (one.columns.equals(other.columns)):
         return False
     return one.index.equals(other.index) and all(

@@ -1,6 +1,6 @@
 """Pages of a frame's rows: filtered, sorted, sampled; pure functions.
 
-Only the cells of one page are made; the text of the others is looked through.
+Only one page has cells; all other rows are searched as text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mmnotebook.results.values import plain
 from mmnotebook.results.where import matching, renamed
 from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
-_COLUMNS = 100  # shown at most; the middle ones of more are left out
+_COLUMNS = 100  # shown at most; of more, the middle ones are left out
 _NUMBERS = re.compile(r"([0-9]{1,18})")
 
 Places = NDArray[np.intp]
@@ -29,18 +29,18 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows of a frame are wanted, in what order.
+    """The selection of rows of a frame, and their order.
 
     Attributes
     ----------
     search
-        Text that stands anywhere in a row, in capitals or not; "" for every row.
+        Text that occurs anywhere in a row, in upper or lower case; "" for every row.
     where
         An expression as for `mm.inspect`; "" for every row.
     sort
-        The place of a column, and whether it ascends; None for the order of the sources.
+        The place of a column, and whether it ascends; None for source order.
     seed
-        Of a random sample, in place of all rows; None for no sample.
+        The seed of a random sample; None for all rows.
     start
         The first row of the page.
     """
@@ -54,7 +54,7 @@ class Query:
 
 @dataclass(frozen=True)
 class ShownColumn:
-    """A column that is shown: its place in the frame, its name, and whether it has numbers."""
+    """A column that is shown: its place in the frame, its name, and whether it is numeric."""
 
     place: int
     name: str
@@ -67,7 +67,7 @@ class NodeRows:
     Parameters
     ----------
     frame
-        With a column `id`. The text in a column `traceback` is folded away.
+        A frame with a column `id`. The text of a column `traceback` is folded.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -94,12 +94,12 @@ class NodeRows:
         return self.frame.iloc[:, place]
 
     def found(self, query: Query) -> Places:
-        """The places of the rows that the query is about, before a sample, in source order.
+        """Return the places of the rows that match the query, before a sample, in source order.
 
         Raises
         ------
         ResultError
-            When its `where` cannot be answered.
+            If its `where` cannot be evaluated.
         """
         keep = np.ones(len(self.frame), dtype=bool)
         if query.where.strip():
@@ -110,16 +110,16 @@ class NodeRows:
         return np.flatnonzero(keep)
 
     def nothing(self, query: Query) -> str:
-        """What is said in place of rows."""
+        """Return the text that is shown if there are no rows."""
         if not len(self.frame):
             return "No rows"
         hint = renamed(self.frame, query.where) if query.where.strip() else None
         return f"No row matches: {hint}" if hint else "No row matches"
 
     def ordered(self, found: Places, query: Query, size: int) -> Places:
-        """What was found, or a sample of `size` of it, in the order that the query names.
+        """Return the rows found, or a sample of `size` of them, in the query's order.
 
-        It is kept for the next page.
+        The order is kept for the next page.
         """
         asked = replace(query, start=0)
         if self._before is None or self._before[:2] != (asked, size):
@@ -137,16 +137,16 @@ class NodeRows:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """Of each row all that is shown, and numbers as they are typed."""
+        """The searchable text of each row: all that is shown, and numbers as they are typed."""
         columns = [map(_searched, self._values(place)) for place in range(self.frame.shape[1])]
         return ["\n".join(texts) for texts in zip(*columns, strict=True)]
 
     def ids(self, places: Sequence[int]) -> list[str]:
-        """The ids of the elements in these rows."""
+        """Return the ids of the elements in these rows."""
         return [str(id) for id in self.frame["id"].iloc[list(places)]]
 
     def cells(self, places: Sequence[int], *, square: bool = False) -> list[list[Cell]]:
-        """The cells of the rows at these places, row by row."""
+        """Return the cells of the rows at these places, row by row."""
         rows = self.frame.iloc[list(places)]
         columns = [
             [
@@ -170,7 +170,7 @@ def _last_line(text: Any) -> str:
 
 
 def _searched(value: Any) -> str:
-    """What is looked through; the plain types, of which there may be millions, without a cell."""
+    """Return a value's searchable text, without a cell for plain types: there may be millions."""
     if type(value) is str:
         return line(value[:WHOLE]).casefold()
     if type(value) is int:
@@ -183,7 +183,7 @@ def _searched(value: Any) -> str:
 
 
 def _order(values: pd.Series, ascending: bool) -> Places:
-    """The places that sort the values; what is missing comes last, whichever way."""
+    """Return the places in sorted order; missing values come last in either direction."""
     values = values.reset_index(drop=True)
     if is_numeric_dtype(values) or is_datetime64_any_dtype(values):
         placed = values.sort_values(ascending=ascending, kind="stable", na_position="last")
@@ -196,7 +196,7 @@ def _order(values: pd.Series, ascending: bool) -> Places:
 
 
 def _key(value: Any) -> tuple[int, Any]:
-    """What a value is sorted by: numbers first, then texts, 9 before 10, then all else as text."""
+    """Return a sort key: numbers first, then texts, 9 before 10, then all other values as text."""
     value = plain(value) if isinstance(value, np.generic) else value
     if isinstance(value, (bool, int, float)):
         return 0, value

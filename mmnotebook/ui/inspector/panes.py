@@ -15,7 +15,7 @@ from mmnotebook.errors import ResultError
 from mmnotebook.ui.inspector.pages import NodeRows, Places, Query
 from mmnotebook.ui.inspector.table import Table
 
-_LIVE = 20_000  # rows; more are not searched with every key
+_LIVE = 20_000  # rows; more are not searched at every key press
 _ERROR = (
     "line-height:1.4;white-space:pre-wrap;padding:2px 8px;color:inherit;border-left:3px solid "
     "var(--jp-error-color1,var(--vscode-errorForeground,#d32f2f))"
@@ -28,13 +28,13 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
     Parameters
     ----------
     opened
-        Is told the id of a row that is clicked.
+        Called with the id of a row that is clicked.
     label
-        What the rows are, for screen readers: "Elements".
+        A name for the rows, for screen readers: "Elements".
     where, size
-        An expression as for `mm.inspect`, and the rows of a page.
+        An expression as for `mm.inspect`, and the number of rows per page.
     simple
-        Without a condition, a sample and pictures.
+        Whether to leave out conditions, samples and images.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.table.on_msg(lambda _, content, __: self._heard(content))
 
     def show(self, frame: pd.DataFrame, *, keep: bool = False) -> None:
-        """Show another frame; `keep` what is searched and sorted for."""
+        """Show another frame; `keep` keeps search, condition and order."""
         with self._lock:
             alike = [*map(str, frame.columns)] == [*map(str, self._rows.frame.columns)]
             query = replace(self._query, start=0) if keep else Query()
@@ -98,7 +98,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def query(self) -> Query:
-        """What is shown."""
+        """The current selection and order of rows."""
         return self._query
 
     def _ask(self, **changes: Any) -> None:
@@ -132,7 +132,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.table.empty = self._rows.nothing(self._query)
 
     def _found(self) -> Places:
-        """The rows that match, those of the search alone where the condition cannot be answered."""
+        """Return the rows that match; those of the search only, if the condition is not valid."""
         try:
             found = self._rows.found(self._query)
         except ResultError as error:

@@ -1,4 +1,4 @@
-"""Arrays as pictures: detection of images, and their conversion to PNG."""
+"""Arrays as images: detection, and conversion to PNG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST, _MOST = 8, 512  # pixels; a matrix within them is taken for an image
+_LEAST, _MOST = 8, 512  # pixels; a matrix within these limits counts as an image
 _SQUARES = range(16, 4097)  # lengths of vectors that may be square images
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG by the number of channels
 _BINS = 64
@@ -20,16 +20,16 @@ Array = NDArray[Any]
 
 
 def as_image(numbers: Array, *, square: bool = False) -> Array | None:
-    """The array as an image, None when it does not look like one.
+    """Return the array as an image, None if it does not look like one.
 
     Parameters
     ----------
     numbers
         Numeric; (height, width), (height, width, channels) or (channels, height, width) with
-        1, 3 or 4 channels is an image when height and width are 8 or more. A matrix of more than
-        512 rows or columns is none.
+        1, 3 or 4 channels is an image if height and width are 8 or more. A matrix of more than
+        512 rows or columns is not an image.
     square
-        Is a vector of 16 to 4,096 numbers an image too, when they make a square?
+        Whether a vector of 16 to 4,096 numbers is an image too, if its length is a square.
 
     Returns
     -------
@@ -53,9 +53,9 @@ def as_image(numbers: Array, *, square: bool = False) -> Array | None:
 
 
 def thumbnail(image: Array, side: int) -> NDArray[np.uint8]:
-    """The image in bytes, every so many pixels of it left out until it fits a side.
+    """Return the image in bytes, reduced to every n-th pixel so that it fits `side`.
 
-    Bytes stay as they are; other numbers are spread from the least, 0, to the greatest, 255.
+    Bytes are unchanged; other numbers are scaled from the smallest, 0, to the largest, 255.
     """
     step = max(1, math.ceil(max(image.shape[:2]) / side))
     image = image[::step, ::step]
@@ -70,26 +70,26 @@ def thumbnail(image: Array, side: int) -> NDArray[np.uint8]:
 
 
 def span(numbers: Array) -> tuple[float, float]:
-    """The least and the greatest of the finite numbers; 0 and 0 when there are none."""
+    """Return the smallest and largest of the finite numbers; 0 and 0 if there are none."""
     finite = numbers[np.isfinite(numbers)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """A PNG as `data:image/png;base64,…`, of (height, width) or (height, width, 3 or 4) bytes."""
+    """Return (height, width) or (height, width, 3 or 4) bytes as a PNG's `data:` URI."""
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode("ascii")
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """The pixels as a PNG file.
+    """Encode the pixels as a PNG file.
 
-    They are stored without compression: what zlib makes of them differs from build to build, and
-    a notebook that is run again is to have the same outputs.
+    They are not compressed: zlib's output differs from build to build, and a notebook that is run
+    again must have the same outputs.
     """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    lines = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # each begins with its filter
+    lines = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # each starts with its filter
     lines[:, 1:] = pixels.reshape(height, -1)
     chunks = ((b"IHDR", header), (b"IDAT", _stored(lines.tobytes())), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
@@ -100,7 +100,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _stored(data: bytes) -> bytes:
-    """A zlib stream of blocks that are not compressed."""
+    """Return a zlib stream of uncompressed blocks."""
     most = 0xFFFF
     parts = [data[start : start + most] for start in range(0, len(data), most)]
     blocks = [
@@ -110,7 +110,7 @@ def _stored(data: bytes) -> bytes:
 
 
 def bars(numbers: Array) -> tuple[list[int], int] | None:
-    """A vector as the heights of at most 64 bars, and that of zero, each in 0 to 100.
+    """Return a vector as heights of at most 64 bars, and that of zero, each from 0 to 100.
 
     None for fewer than three numbers and for numbers that are not finite.
     """

@@ -29,7 +29,7 @@ _PRE = (
 def page(
     rows: NodeRows, failed: NodeRows, *, where: str | None, size: int, square: bool = False
 ) -> str:
-    """The first rows of a node with their pictures, and its first failures if there are any."""
+    """Return the first rows of a node with their images, and its first failures, as HTML."""
     found = rows.found(Query(where=where or ""))
     shown = found[: min(size, MOST)].tolist()
     parts = [_table(rows.columns, rows.cells(shown, square=square)), _count(rows, found, shown)]

@@ -19,14 +19,14 @@ _COLUMNS = ("node", "kind", "id", "value", "failed")
 
 
 class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The way of an element through the graph; hidden while there is none.
+    """The path of an element through the graph; hidden if there is none.
 
     Parameters
     ----------
     chosen
-        Is told the node of a row that is clicked.
+        Called with the node of a row that is clicked.
     closed
-        Is called when it is closed.
+        Called when it is closed.
     """
 
     def __init__(self, chosen: Callable[[str], None], closed: Callable[[], None]) -> None:
@@ -43,21 +43,21 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.table.on_msg(lambda _, content, __: self._heard(content))
 
     def show(self, result: Result, id: str, node: str, *, square: bool) -> None:
-        """Show the way of the element.
+        """Show the path of the element.
 
         Parameters
         ----------
         result, id
             As for `mm.trace`.
         node
-            Whose rows are marked.
+            The node whose rows are marked.
         square
-            Are vectors shown as images where that can be?
+            Whether vectors are shown as images where possible.
 
         Raises
         ------
         ResultError
-            When no node has met the element.
+            If no node has the element.
         """
         frame = trace(result, id)
         self._nodes = frame["node"].tolist()
@@ -76,7 +76,7 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.table.send({"type": "reveal"})
 
     def refuse(self, reason: str) -> None:
-        """Say why there is no way to show."""
+        """Show the reason why there is no trace."""
         self._nodes, self.table.rows = [], []
         self.title.value = f'<span role="alert">{escape(reason)}</span>'
         self.layout.display = None
@@ -86,7 +86,7 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.table.selected = [place for place, name in enumerate(self._nodes) if name == node]
 
     def hide(self) -> None:
-        """Show nothing."""
+        """Hide the trace."""
         self._nodes, self._id, self.table.rows = [], None, []
         self.layout.display = "none"
 
@@ -97,7 +97,7 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def _rows(frame: pd.DataFrame, failed: pd.DataFrame, square: bool) -> list[list[Cell]]:
-    """The cells of a trace, with the traceback behind each failure."""
+    """Return the cells of a trace, with the traceback folded behind each failure."""
     tracebacks = dict(
         zip(zip(failed["node"], failed["id"], strict=True), failed["traceback"], strict=True)
     )

@@ -24,25 +24,26 @@ _NOTHING = "Nothing to show yet: run the pipeline."
 
 
 class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The elements of a node, those that failed in it, and each one's way through the graph.
+    """The elements of a node, its failures, and each element's path through the graph.
 
     Parameters
     ----------
     result
-        What a run gave; None to begin with nothing, see `show`.
+        The result of a run; None to show nothing, see `show`.
     node
-        A node, or a name for several; the last of the run when left out.
+        A node, or the name of a group; by default, the last node of the run.
     where
         Which rows, as for `mm.inspect`.
     n
-        Rows of a page, 100 at most.
+        Rows per page, 100 at most.
     on_node
-        Is told the node of a row of a trace that is chosen; without it the inspector goes there.
+        Called with the node of a clicked row of a trace; by default the inspector shows that
+        node.
 
     Attributes
     ----------
     selected
-        The id of the element whose way is shown, None for none; can be set.
+        The id of the element whose trace is shown, None for none; can be set.
     node
         The node that is shown.
     """
@@ -84,19 +85,19 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._show(None, None) if result is None else self.show(result, node)
 
     def show(self, result: Result, node: str | None = None) -> None:
-        """Show a node of a run; what is searched for stays while the node is the same.
+        """Show a node of a run; the search remains while the node is the same.
 
         Parameters
         ----------
         result
-            What a run gave.
+            The result of a run.
         node
-            A node, or a name for several; when left out the one that was shown, or the last.
+            A node, or the name of a group; by default the one that was shown, or the last.
 
         Raises
         ------
         GraphError, RunError
-            When the graph has no such node, or it did not run.
+            If the graph has no such node, or it did not run.
         """
         with self._lock:
             names = _names(result)
@@ -113,14 +114,14 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._show(node, frame)
 
     def show_failed(self, node: str, failed: pd.DataFrame, result: Result | None = None) -> None:
-        """Show what failed in the node in which a run was given up.
+        """Show the failures of the node in which a run failed.
 
         Parameters
         ----------
         failed
-            The columns of `result.failed`.
+            A frame with the columns of `result.failed`.
         result
-            What the run gave, None when it was given up before it gave anything.
+            The result of the run, None if it failed before there was any.
         """
         with self._lock:
             if result is not None and node in result:
@@ -131,7 +132,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.tabs.selected_index = 1
 
     def visit(self, result: Result | None, node: str) -> None:
-        """Show a node where it has something to show: what failed last, or elements of a run."""
+        """Show a node's last failures or, if there are none, its elements, if it has any."""
         if self._lost is not None and self._lost[0] == node:
             self.show_failed(*self._lost)
         elif result is not None and node in result:
@@ -155,7 +156,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._follow()
 
     def _fill(self, node: str | None) -> None:
-        """Offer the nodes of the run."""
+        """Update the nodes that can be chosen to those of the run."""
         self._quiet = True
         lone = () if node is None else (node,)
         self._nodes.options = lone if self._result is None else _names(self._result)
@@ -180,7 +181,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.show(self._result, node)
 
     def _follow(self) -> None:
-        """Show the way of the selected element."""
+        """Show the trace of the selected element."""
         with self._lock:
             for pane in (self.elements, self.failures):
                 pane.mark(self.selected)
@@ -190,7 +191,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             square = self.elements.pictures.value
             try:
                 self.trace.show(self._result, self.selected, self.node or "", square=square)
-            except MMError as error:  # set by hand, to what is none
+            except MMError as error:  # selected from Python, but not an element
                 self.trace.refuse(error.message)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -198,7 +199,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {**shown, **self.static()}
 
     def static(self) -> dict[str, str]:
-        """`text/html` and `text/plain` of the first rows, as they read without a kernel."""
+        """Return `text/html` and `text/plain` of the first rows, for use without a kernel."""
         if self._result is None or self.node is None:
             return {"text/plain": _NOTHING, "text/html": f"<div>{_NOTHING}</div>"}
         rows, failed = (
@@ -211,12 +212,12 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def _names(result: Result) -> list[str]:
-    """The nodes that ran, and the names for several."""
+    """Return the names of the nodes that ran, and of the groups."""
     return [*result, *(group.name for group in result.graph.groups if group.name in result)]
 
 
 def _counted(result: Result | None, node: str | None) -> str:
-    """What kind of step it is, and how many elements came and went."""
+    """Return the step's kind, and how many elements it got, produced and failed on."""
     if result is None or node is None:
         return _NOTHING
     nodes = members(result, node)

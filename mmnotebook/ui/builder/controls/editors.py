@@ -19,7 +19,7 @@ _NOTHING = ""
 
 
 class TextEditor(One):
-    """A text, such as a path."""
+    """Edits a text, such as a path."""
 
     def _controls(self) -> Sequence[Any]:
         self.text = style.field(self._kind(), self.title, tooltip=self.param.allowed)
@@ -38,7 +38,7 @@ class TextEditor(One):
 
 
 class FieldEditor(TextEditor):
-    """The name of a field; those of the data are offered."""
+    """Edits the name of a field, and suggests those of the data."""
 
     def _kind(self) -> type[Any]:
         return Combobox  # type: ignore[no-any-return]
@@ -48,7 +48,7 @@ class FieldEditor(TextEditor):
 
 
 class FunctionEditor(TextEditor):
-    """The name of a function; those of the notebook are offered, Python's own can be typed."""
+    """Edits the name of a function, and suggests the notebook's; Python's own can be typed."""
 
     def _kind(self) -> type[Any]:
         return Combobox  # type: ignore[no-any-return]
@@ -62,7 +62,7 @@ class FunctionEditor(TextEditor):
 
 
 class NumberEditor(TextEditor):
-    """A number from 0 to 1, typed or pulled."""
+    """Edits a number from 0 to 1, typed or set with a slider."""
 
     def _controls(self) -> Sequence[Any]:
         words = f"{self.param.name}, pulled"
@@ -91,7 +91,7 @@ class NumberEditor(TextEditor):
 
 
 class CountEditor(TextEditor):
-    """A whole number from 1."""
+    """Edits a whole number from 1."""
 
     def _take(self) -> Any:
         text = self.text.value.strip()
@@ -101,7 +101,7 @@ class CountEditor(TextEditor):
 
 
 class ChoiceEditor(One):
-    """One of a few values."""
+    """Edits a choice among a few values."""
 
     def _controls(self) -> Sequence[Any]:
         self.choice = style.field(Dropdown, self.title, tooltip=self.param.allowed)
@@ -122,7 +122,7 @@ class ChoiceEditor(One):
 
 
 class NameEditor(One):
-    """The name of a model, or of data: one of those that there are."""
+    """Edits the name of an existing model, or of existing data."""
 
     def _controls(self) -> Sequence[Any]:
         self.choice = style.field(Dropdown, self.title, tooltip=self.param.allowed)
@@ -146,7 +146,7 @@ class NameEditor(One):
 
 
 class ByEditor(ParameterEditor):
-    """What elements go by: a field, or a function of the value."""
+    """Edits what elements are routed or grouped by: a field, or a function of the value."""
 
     _FIELD, _FUNCTION = "a field", "a function"
 
@@ -169,7 +169,7 @@ class ByEditor(ParameterEditor):
         offer(self.text, self._context.functions() if function else self._context.fields())
 
     def _switched(self, *_: Any) -> None:
-        """A field's name is none of a function: the other begins empty, and nothing is sent."""
+        """Empty the text, as a field's name is not a function's, and send nothing yet."""
         if not self._by_user:
             return
         with self._quietly():
@@ -193,13 +193,13 @@ class ByEditor(ParameterEditor):
 
 
 def offer(box: Combobox, names: Sequence[str]) -> None:
-    """Suggest these names; the view is told only of what changes."""
+    """Suggest these names; send them to the view only if they changed."""
     if box.options != tuple(names):
         box.options = tuple(names)
 
 
 def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, marked: str) -> None:
-    """Let it be one of the options; a value that is none of them is added, with that mark."""
+    """Set the options of a dropdown; a value that is not among them is added, with a mark."""
     known = list(options)
     if all(value != other or type(value) is not type(other) for _, other in known):
         known.append((f"{value} ({marked})", value))
@@ -211,7 +211,7 @@ def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, m
 
 
 def number(text: str, param: Param) -> float | None:
-    """A number as one types it, None for nothing."""
+    """Read a number as typed, None for an empty text."""
     if not text.strip():
         return None
     try:
@@ -221,7 +221,7 @@ def number(text: str, param: Param) -> float | None:
 
 
 def a_function(name: str, context: Context) -> str | None:
-    """A name that stands for a function, None for nothing."""
+    """Return the name of a known function, None for an empty text; raise Wrong for other names."""
     if not name or context.names.function(name) is not None:
         return name or None
     known = context.functions()

@@ -29,12 +29,12 @@ _ALL_BUT = re.compile(r"all but(?:\s+|\Z)")
 
 
 class Wrong(Exception):
-    """What stands in a control is no value yet; says why."""
+    """The text in a control is not valid yet; the message says why."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What is known where a node is edited: the graph, the node, and what names stand for."""
+    """The context in which a node is edited: the graph, the node, and the objects behind names."""
 
     graph: Graph
     node: Node
@@ -47,12 +47,12 @@ class Context:
         return list(self.names.known("data"))
 
     def functions(self) -> list[str]:
-        """The functions of the notebook, its own before those that it imported."""
+        """Return the functions of the notebook, its own before imported ones."""
         known = list(self.names.known("function"))
         return sorted(known, key=lambda name: not _own(self.names.object(name)))
 
     def fields(self) -> list[str]:
-        """The fields of all data that the node's elements come from; of its own for a source."""
+        """Return the fields of the data that the node's elements come from; a source's own."""
         found: dict[str, None] = {}
         for name in self._sources():
             found.update(dict.fromkeys(fields_of(self.names, name)))
@@ -65,7 +65,7 @@ class Context:
         return [name for node in above for name in node.data]
 
     def flowing(self, wire: Input) -> list[str]:
-        """The fields of what comes along a wire, as far as they are known."""
+        """Return the fields of the elements that pass through a wire, as far as they are known."""
         return list(dict.fromkeys(self._through(wire.node, set())))
 
     def _through(self, name: str, seen: set[str]) -> list[str]:
@@ -80,17 +80,17 @@ class Context:
 
 
 def fields_of(names: Names, data: str) -> list[str]:
-    """The columns of data that has some, or the keys of a list's first record; [] otherwise."""
+    """Return the columns of a table, or the keys of a list's first record; [] for other data."""
     if not isinstance(data, str) or not names.is_data(data):
         return []
     return record_fields(names.object(data))
 
 
 def record_fields(value: Any) -> list[str]:
-    """The fields of data's elements, as far as they are seen without reading anything."""
+    """Return the fields of data's elements, as far as they are known without reading anything."""
     try:
         return [str(key) for key in islice(_keys(value), MOST_FIELDS)]
-    except Exception:  # noqa: BLE001 - another's list, which does not let itself be looked into
+    except Exception:  # noqa: BLE001 - a list of any class may raise anything
         return []
 
 
@@ -112,12 +112,12 @@ def _own(value: Any) -> bool:
 
 
 def models_of(graph: Graph) -> list[str]:
-    """The models that a graph names, each once."""
+    """Return the models that a graph names, each once."""
     return list(dict.fromkeys(m for n in graph for m in names_of(n.kind, dict(n.params), "model")))
 
 
 def joined(names: Iterable[str]) -> str:
-    """Names beside each other, as `parted` reads them."""
+    """Join names with commas, so that `parted` reads them."""
     return ", ".join(map(_quoted, names))
 
 
@@ -129,12 +129,12 @@ def _quoted(name: str) -> str:
 
 
 def parted(text: str) -> tuple[str, ...]:
-    """Names with commas between them; quotes hold one together that has a comma in it.
+    """Split names at commas; quotes protect a comma in a name.
 
     Raises
     ------
     Wrong
-        When quotes do not come in pairs, or nothing stands between two commas.
+        If a quote is not closed, or there is nothing between two commas.
     """
     parts: list[str] = []
     place = 0 if text.strip() else None
@@ -151,7 +151,7 @@ def parted(text: str) -> tuple[str, ...]:
 
 
 def select_text(select: Any) -> str:
-    """The selected field, or fields, of a wire as one types them."""
+    """Return the selected field or fields of a wire as they are typed."""
     if select is None:
         return ""
     if isinstance(select, Drop):
@@ -163,9 +163,9 @@ def select_text(select: Any) -> str:
 
 
 def read_select(text: str) -> Select:
-    """One field, several, all but some, or None for the whole value.
+    """Read one field, several, all but some, or None for the whole value.
 
-    `a,` is one field as a row of its own, `all but a, b` is the record without these.
+    `a,` is a record with one field, `all but a, b` is the record without these.
     """
     dropped = _ALL_BUT.match(text.strip())
     text = text.strip()[dropped.end() :] if dropped else text.rstrip()
@@ -183,7 +183,7 @@ def read_select(text: str) -> Select:
 
 
 def could_be_models(variables: Mapping[str, Any]) -> list[str]:
-    """The variables that hold what can be registered, such as a torch module."""
+    """Return the variables whose values can be registered, such as a torch module."""
     return [name for name, value in variables.items() if _could_be(name, value)]
 
 
@@ -196,12 +196,12 @@ def _could_be(name: str, value: Any) -> bool:
 
 
 def is_function(value: Any) -> bool:
-    """Is it a function, and no class?"""
+    """Return whether a value is a function and not a class."""
     return role_of(value) == "function" and not issubclass(type(value), type)
 
 
 def classes(variables: Mapping[str, Any]) -> list[str]:
-    """The classes among the variables, torch modules before the others."""
+    """Return the classes among the variables, torch modules first."""
     found = [n for n, value in variables.items() if issubclass(type(value), type) and n[0] != "_"]
     return sorted(found, key=lambda name: not _is_module(variables[name]))
 
@@ -212,7 +212,7 @@ def _is_module(kind: type) -> bool:
 
 
 def existing(text: str) -> Path | None:
-    """The file or folder that a text leads to, None where it leads to none."""
+    """Return the existing file or folder of this path, None if there is none."""
     try:
         path = Path(text).expanduser()
         return path if path.exists() else None
@@ -221,7 +221,7 @@ def existing(text: str) -> Path | None:
 
 
 def files() -> list[str]:
-    """The files in the working folder that could be models."""
+    """Return the files in the working folder that could be models."""
     try:
         found = sorted(p.name for p in Path.cwd().iterdir() if p.suffix.lower() in ENDINGS)
     except OSError:

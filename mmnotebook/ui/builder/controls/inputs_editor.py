@@ -28,7 +28,7 @@ _GATHERS = [
 
 
 class WireEditor(Quiet):
-    """One input: the fields that are selected of it, its label in a join, and a way to cut it."""
+    """Edits one input: its selected fields, its key in a join, and a button that removes it."""
 
     def __init__(self, edit: Edit) -> None:
         self._ask = edit
@@ -49,11 +49,11 @@ class WireEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """What is said beneath the controls, as HTML."""
+        """The message beneath the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, wire: Input, context: Context) -> None:
-        """Show a wire; one that is the same as before leaves the controls alone."""
+        """Show a wire; if it has not changed, its controls remain as they are."""
         end = wire.node if wire.port is None else f"{wire.node}.{wire.port}"
         ends = [(other.node, other.port) for other in context.node.inputs]
         self._one_of_several = ends.count((wire.node, wire.port)) > 1
@@ -106,7 +106,7 @@ class WireEditor(Quiet):
 
 
 class InputsEditor(Quiet):
-    """All inputs of a node, and how several come together."""
+    """Edits all inputs of a node, and how several are gathered."""
 
     def __init__(self, edit: Edit) -> None:
         self._ask = edit
@@ -121,11 +121,11 @@ class InputsEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """What is said beneath the controls, as HTML."""
+        """The message beneath the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, context: Context) -> None:
-        """Show the inputs of the node; wires that were there keep their controls."""
+        """Show the inputs of the node; known wires keep their controls."""
         node, kind = context.node, KINDS[context.node.kind]
         with self._quietly():
             show_if(self, kind.inputs != "none")
@@ -160,7 +160,7 @@ class InputsEditor(Quiet):
 
 
 def _by_end(wires: Iterable[Input]) -> dict[End, Input]:
-    """The wires by where they begin; of several from one output by their keys too."""
+    """Return the wires by origin; of several from one output, all but the first also by key."""
     found: dict[End, Input] = {}
     for wire in wires:
         end = (wire.node, wire.port)

@@ -21,17 +21,17 @@ WORDS = {True: "yes", False: "no"}
 
 
 class ParameterEditor(Quiet):
-    """Controls for a value, or several that take each other's place, and what is wrong with it.
+    """Controls for a value, or for several alternative values, and the message about mistakes.
 
-    Nothing is sent until it is valid; what is being typed stays while the value in the document
-    is the one that it was.
+    Nothing is sent until it is valid. What is being typed stays until the value in the document
+    changes.
 
     Parameters
     ----------
     params
-        The parameters that it gives values to.
+        The parameters that it edits.
     required
-        Must one of them be given?
+        Whether one of them must be given.
     """
 
     def __init__(self, params: tuple[Param, ...], required: bool, send: Send) -> None:
@@ -49,11 +49,11 @@ class ParameterEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """What is said beneath the controls, as HTML."""
+        """The message beneath the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, values: Mapping[str, Any], context: Context) -> None:
-        """Show what the document has; controls that show it already are left alone."""
+        """Show the document's values; controls that already show them remain as they are."""
         given = {param.name: values.get(param.name) for param in self.params}
         with self._quietly():
             self._offer(context)
@@ -64,25 +64,25 @@ class ParameterEditor(Quiet):
             self._known = given
 
     def reach(self) -> None:
-        """Give the first control the keyboard."""
+        """Focus the first control."""
         self.children[0].focus()
 
-    # What a kind of editor is.
+    # What subclasses define.
 
     def _controls(self) -> Sequence[Any]:
         raise NotImplementedError
 
     def _offer(self, context: Context) -> None:
-        """Take over what can be chosen."""
+        """Update the choices."""
 
     def _write(self, values: Values) -> None:
         raise NotImplementedError
 
     def _read(self) -> Values:
-        """What the controls say; raises Wrong when that is no value yet."""
+        """Read the values from the controls; raise Wrong if they are not valid yet."""
         raise NotImplementedError
 
-    # What every editor does.
+    # What all editors share.
 
     def _changed(self, *_: Any) -> None:
         if not self._by_user:
@@ -102,7 +102,7 @@ class ParameterEditor(Quiet):
             self._say(refused, wrong=True)
 
     def _checked(self, values: Values) -> Values:
-        """The values as a node would have them; raises Wrong for one that it cannot have."""
+        """Return the values in the form that a node holds; raise Wrong if one is not allowed."""
         if self.required and all(value is None for value in values.values()):
             raise Wrong(f"needed: {self.params[0].allowed}")
         kept = {}
@@ -129,7 +129,7 @@ def _fits(param: Param, value: Any) -> bool:
 
 
 def canonical(param: Param, value: Any) -> Any:
-    """A value in the form in which a node holds it; None for one that says the default."""
+    """Return a value in the form that a node holds; None for the default."""
     value = kinds.frozen(value)
     if param.check is checks.is_mapping:
         value = checks.once_each(value)

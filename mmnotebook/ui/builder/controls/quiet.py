@@ -10,13 +10,13 @@ from ipywidgets import VBox
 
 
 class Quiet(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Knows of a change whether the user made it or this program."""
+    """Distinguishes changes by the user from changes by this program."""
 
     _setting: int | None = None
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        """Controls set here, in this thread, are not the user's doing."""
+        """Treat changes of controls in this block, in this thread, as the program's."""
         before, self._setting = self._setting, threading.get_ident()
         try:
             yield

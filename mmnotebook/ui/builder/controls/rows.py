@@ -39,7 +39,7 @@ class RowsEditor(One):
         return []
 
     def _row(self, place: int) -> Sequence[Any]:
-        """The controls of a new row."""
+        """Create the controls of a new row."""
         raise NotImplementedError
 
     def _fill(self, row: Any, value: Any) -> None:
@@ -58,7 +58,7 @@ class RowsEditor(One):
         return tuple(map(self._value, self.rows)) or None
 
     def _resize(self, count: int) -> None:
-        """As many rows as that; those that stay are the same controls."""
+        """Set the number of rows; rows that remain keep their controls."""
         if count == len(self.rows):
             return
         gone = self.rows[count:]
@@ -94,7 +94,7 @@ class RowsEditor(One):
         (self.rows[0].children[0] if self.rows else self.add).focus()
 
     def _new_arm(self) -> str:
-        """A name that no row has yet: the next letter."""
+        """Return a name that no row has: the next letter."""
         taken = {row.children[0].value for row in self.rows}
         letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
         numbered = (f"arm_{count}" for count in range(1, len(taken) + 2))
@@ -114,7 +114,7 @@ class RowsEditor(One):
 
 
 class ArmsEditor(RowsEditor):
-    """The names of a switch's arms."""
+    """Edits the names of a switch's branches."""
 
     _add_words = "Add branch"
 
@@ -134,7 +134,7 @@ class ArmsEditor(RowsEditor):
 
 
 class WeightsEditor(RowsEditor):
-    """The arms of a split, each with its fraction."""
+    """Edits the branches of a split, each with its fraction."""
 
     _add_words = "Add branch"
     _columns = "branch, fraction of the elements"
@@ -179,7 +179,7 @@ class WeightsEditor(RowsEditor):
         return self._sum() if self.rows else ""
 
     def _set(self, parts: Sequence[float]) -> None:
-        """Set the fractions in these ratios, so that they add up to 1."""
+        """Set fractions in these ratios that add up to 1."""
         with self._quietly():
             for row, part in zip(self.rows, shares(parts), strict=True):
                 put(row.children[1], part)
@@ -187,7 +187,7 @@ class WeightsEditor(RowsEditor):
 
 
 def shares(parts: Sequence[float]) -> list[float]:
-    """Fractions in these ratios that add up to 1, in as few digits as that takes."""
+    """Return fractions in these ratios that add up to 1, with as few digits as possible."""
     good = [part if 0 < part < float("inf") else 0.0 for part in parts]
     if not sum(good):
         good = [1.0] * len(parts)
@@ -201,7 +201,7 @@ def shares(parts: Sequence[float]) -> list[float]:
 
 
 class MappingEditor(RowsEditor):
-    """Keys with the model, or the arm, that they choose."""
+    """Edits keys, each with the model or branch that it chooses."""
 
     _add_words = "Add keys"
     _targets: Sequence[str] = ()
@@ -254,5 +254,5 @@ def _keys_of(text: str) -> tuple[str, ...] | None:
 
 
 def _free() -> Layout:
-    """Of a control that takes what room there is."""
+    """Return the layout of a control that takes the remaining width."""
     return Layout(flex="1 1 0", min_width="0", width="auto")

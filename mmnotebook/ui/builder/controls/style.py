@@ -53,35 +53,35 @@ body[data-jp-theme-light="false"] .mm-panel{--jp-widgets-dropdown-arrow:url("dat
 
 
 def sheet() -> HTML:
-    """The styles, all scoped under `.mm-panel`."""
+    """Create the style sheet, all of it scoped under `.mm-panel`."""
     return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))
 
 
 def field(kind: type[Any], description: str, **traits: Any) -> Any:
-    """A control with its label above it, as wide as the panel."""
+    """Create a control with its label above it, as wide as the panel."""
     made = kind(description=description, layout=Layout(**WIDE), **traits)
     made.add_class("mm-field")
     return made
 
 
 def named(kind: type[Any], words: str, *values: Any, **traits: Any) -> Any:
-    """A control in a row; its label is for screen readers alone."""
+    """Create a control for a row; its label is for screen readers only."""
     return kind(*values, description=words, tooltip=words, **traits).add_class("mm-named")
 
 
 def row(*children: Any) -> Box:
-    """Controls beside each other; the first takes what room there is."""
+    """Create a row of controls; the first takes the remaining width."""
     made = Box(children, layout=Layout(display="flex", width="100%", align_items="center"))
     return made.add_class("mm-row")
 
 
 def button(words: str, says: str, icon: str = "", width: str = "auto") -> Button:
-    """A button; `says` is its tooltip, which screen readers read too."""
+    """Create a button; `says` is its tooltip, which screen readers read too."""
     return Button(description=words, tooltip=says, icon=icon, layout=Layout(width=width))
 
 
 def put(control: Any, value: Any, trait: str = "value") -> None:
-    """Set a trait that has another value; the view is told only of what changes."""
+    """Set a trait to a value; send it to the view only if it changed."""
     if getattr(control, trait) != value:
         setattr(control, trait, value)
 
@@ -92,12 +92,12 @@ def show_if(control: Any, shown: bool) -> None:
 
 
 def note() -> HTML:
-    """A line of text for `error`, `hint` and the like; nothing at first."""
+    """Create an empty line of text, to show `error`, `hint` and the like."""
     return HTML("", layout=Layout(**WIDE))
 
 
 def error(text: str) -> str:
-    """What is wrong, read out as soon as it is there."""
+    """Return the HTML of an error, which screen readers read at once."""
     return f'<div class="mm-error" role="alert">{_lines(text)}</div>'
 
 
@@ -110,7 +110,7 @@ def warning(text: str) -> str:
 
 
 def problems(found: Iterable[object]) -> str:
-    """A list of problems; nothing for none."""
+    """Return the HTML of a list of problems; "" for none."""
     items = "".join(f"<li>{escape(str(problem))}</li>" for problem in found)
     return f'<div class="mm-problems"><ul>{items}</ul></div>' if items else ""
 
@@ -122,7 +122,7 @@ def _lines(text: str) -> str:
 def bundle(
     shown: Mapping[str, Any] | None, title: str, rows: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
-    """A widget's own bundle with a title and a table in it, as HTML and as text."""
+    """Add a title and a table to a widget's MIME bundle, as HTML and as text."""
     cells = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'

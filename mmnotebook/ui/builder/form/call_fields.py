@@ -28,14 +28,14 @@ Named = Callable[[str, Variables, str], Any]
 
 
 class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
-    """What few models need, closed at first.
+    """Options that few models need, closed at first.
 
     Parameters
     ----------
     variables
-        Gives the variables of the notebook.
+        Returns the variables of the notebook.
     named
-        Gives the function of the notebook that a text names.
+        Returns the function of the notebook that a text names.
     """
 
     def __init__(self, variables: Callable[[], Variables], named: Named) -> None:
@@ -65,12 +65,12 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("mm-section")
 
     def refresh(self, functions: Sequence[str]) -> None:
-        """Offer the functions that there are now."""
+        """Update the functions that can be chosen."""
         offer(self.collate, functions)
         offer(self.reset, functions)
 
     def check(self) -> dict[str, str]:
-        """Say what is wrong beneath each field; what it is, by field."""
+        """Show the mistake in each field beneath it, and return these by field."""
         wrong: dict[str, str] = {}
         for name in NAMES:
             try:
@@ -81,12 +81,12 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         return wrong
 
     def options(self) -> dict[str, Any]:
-        """The options of `register`, without what is left at its default."""
+        """Return the options of `register`, without those that have their default."""
         made = {name: self._value(name) for name in NAMES}
         return {name: value for name, value in made.items() if value is not None}
 
     def _value(self, name: str) -> Any:
-        """What a field says, None for the default; raises what is to be shown beneath it."""
+        """Return a field's value, None for the default; raise the mistake to show beneath it."""
         if name == "batched":
             return False if self.batched.value == SINGLE else None
         if name == "remote":
@@ -104,7 +104,7 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
             return settings.axes(name, arguments.axes(text))
         variables = self._variables()
         if name == "reset" and text.isidentifier() and text not in variables:
-            return text  # a method: register looks whether the model has it
+            return text  # a method: register checks that the model has it
         return self._named(text, variables, "function")
 
 

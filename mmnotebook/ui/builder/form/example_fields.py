@@ -27,11 +27,11 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def message(self) -> str:
-        """What is said beneath it, as HTML."""
+        """The message beneath the fields, as HTML."""
         return str(self._line.value)
 
     def refresh(self, names: Sequence[str]) -> None:
-        """Offer these data variables; the first is chosen when there was none."""
+        """Offer these data variables; choose the first if none was chosen."""
         options = [*((f"the first of {name}", name) for name in names), ("a typed example", "")]
         known = self.data.value if self.data.value in names else ""
         fresh = not self._known and not self.typed.value.strip()
@@ -39,7 +39,7 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         choose(self.data, options, names[0] if names and fresh else known, "not there")
 
     def check(self) -> str | None:
-        """Say what is wrong with it; None for nothing."""
+        """Show what is wrong with the example and return it; None if nothing is."""
         style.show_if(self.typed, not self.data.value)
         try:
             if not self.data.value:
@@ -52,7 +52,7 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return None
 
     def literal(self) -> Any:
-        """The example that was typed."""
+        """Return the example that was typed."""
         try:
             return ast.literal_eval(self.typed.value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):

@@ -39,12 +39,12 @@ Variables = Mapping[str, Any]
 
 
 class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Everything that is asked about a model; `options` is what `register` is given.
+    """The fields of a model; `options` is what `register` gets.
 
     Parameters
     ----------
     variables
-        Gives the variables of the notebook.
+        Returns the variables of the notebook.
     changed
         Called after every change by the user.
     """
@@ -84,11 +84,11 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return [*parts, self.call]
 
     def message(self, name: str) -> str:
-        """What is said beneath a field, as HTML."""
+        """Return the message beneath a field, as HTML."""
         return str(self._lines[name].value)
 
     def refresh(self) -> None:
-        """Offer what there is now."""
+        """Update what can be chosen."""
         variables = self._variables()
         self._refreshing = True
         try:
@@ -106,11 +106,11 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.check()
 
     def suggest(self, example: Any) -> None:
-        """Offer the fields of this data as input."""
+        """Suggest the fields of this data as input."""
         offer(self.input, record_fields(example))
 
     def check(self) -> dict[str, str]:
-        """Say what is wrong beneath each field; what it is, by field."""
+        """Show the mistake in each field beneath it, and return these by field."""
         self._show_what_matters()
         wrong: dict[str, str] = {}
         for name in _FIELDS:
@@ -120,7 +120,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             except (Wrong, MMError) as error:
                 text = error.message if isinstance(error, MMError) else str(error)
                 wrong[name] = text
-                # An empty form is not full of mistakes: what is not there yet is only marked.
+                # An empty form shows no errors: missing values are only marked.
                 said = style.error(text) if self._filled(name) else ""
             style.put(self._lines[name], said)
         return wrong | self.call.check()
@@ -145,7 +145,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._tell_changed()
 
     def target(self) -> Any:
-        """The model itself, or the path of its file."""
+        """Return the model itself, or the path of its file."""
         if self.source.value == FILE:
             return self.path.value.strip()
         if not self.variable.value:
@@ -156,7 +156,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return variables[self.variable.value]
 
     def options(self) -> dict[str, Any]:
-        """The options of `register`, without what is left at its default."""
+        """Return the options of `register`, without those that have their default."""
         made: dict[str, Any] = {
             "framework": self._framework(),
             "input": self._fields(),
@@ -169,7 +169,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         made |= self.call.options()
         return {name: value for name, value in made.items() if value is not None}
 
-    # What each field says; each raises Wrong, or gives what is to be shown beneath it.
+    # The values of fields; each raises Wrong, or returns the value.
 
     def _check_name(self) -> str:
         name = self.name.value.strip()
@@ -287,7 +287,7 @@ def _functions(variables: Variables) -> list[str]:
 
 
 def _callable(text: str, variables: Variables, kind: str) -> Any:
-    """What `Net` or `torch.nn.Linear` stands for in the notebook."""
+    """Return the object that `Net` or `torch.nn.Linear` refers to in the notebook."""
     first, *rest = text.split(".")
     try:
         value = variables[first] if first in variables else getattr(builtins, first)

@@ -30,9 +30,9 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
     Parameters
     ----------
     variables
-        Gives the variables of the notebook.
+        Returns the variables of the notebook.
     registered
-        Is given the name of each model that was registered, in the thread that loaded it.
+        Called with the name of each registered model, in the thread that loaded it.
     """
 
     def __init__(
@@ -63,26 +63,26 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def message(self) -> str:
-        """What came of the latest button, as HTML."""
+        """The outcome of the last button, as HTML."""
         return str(self._line.value)
 
     def open(self) -> None:
-        """Show the form, with what the notebook holds now."""
-        super().open()  # a widget's own, which the widget calls while it is made
+        """Show the form, with the current variables of the notebook."""
+        super().open()  # every widget has this method, and calls it when it is created
         if not self._made:
             return
         self.refresh()
         style.show_if(self, True)
 
     def refresh(self) -> None:
-        """Offer the models, classes, functions and data that the notebook holds now."""
+        """Update the models, classes, functions and data that can be chosen."""
         names = Names(registry, {}, self._variables())
         self.example.refresh(list(names.known("data")))
         self.fields.refresh()
         self._changed()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is loading, `seconds` at most; is it so?"""
+        """Wait until nothing is loading, `seconds` at most; return whether that is so."""
         worker = self._worker
         if worker is not None:
             worker.join(seconds)
@@ -97,7 +97,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             style.put(self.register, bool(wrong), "disabled")
             style.put(self.try_it, bool(without_name) or no_example is not None, "disabled")
 
-    # What the buttons do. Models load in a thread of their own: the kernel goes on answering.
+    # What the buttons do. Models load in a thread of their own: the kernel remains responsive.
 
     def _try(self) -> None:
         name = self.fields.name.value.strip() or "model"
@@ -107,7 +107,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._work("", f"loading {self.fields.name.value.strip()} …", self._registration)
 
     def _work(self, unneeded: str, said: str, prepare: Callable[[], Callable[[], str]]) -> None:
-        """Do in a thread what `prepare`, which looks at the form here, gives to be done."""
+        """Call `prepare` here, where it reads the form, and its result in a thread."""
         wrong = {field: why for field, why in self.fields.check().items() if field != unneeded}
         with self._lock:
             if self._working:
@@ -135,7 +135,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             shown = work()
         except MMError as error:
             shown = style.error(str(error))
-        except BaseException as error:  # noqa: BLE001 - it would end with the thread, unseen
+        except BaseException as error:  # noqa: BLE001 - nobody would see it in a thread
             shown = style.error(one_line(error))
         style.put(self._line, shown)
         self._working = False
@@ -176,7 +176,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def _tried(trial: Trial) -> str:
-    """What came of a trial."""
+    """Return the HTML of the outcome of a trial."""
     size = trial.parameter_bytes
     rows = [
         f"loaded in {_time(trial.loaded_in)}, ran in {_time(trial.ran_in)}",
