@@ -1,10 +1,13 @@
-"""Private files: one folder per process, readable by its user alone, removed at its end."""
+"""Private files: one folder per process, readable by its user alone, removed at its end.
+
+The lock of a folder is taken with `filelock.lock_descriptor`: its file is locked before it has the
+name that others look for, which `filelock.FileLock` cannot do.
+"""
 
 from __future__ import annotations
 
 import atexit
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -17,6 +20,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, BinaryIO, Literal
+
+from filelock import lock_descriptor
 
 _PREFIX = "mmnotebook-"
 _LOCK = ".lock"
@@ -39,7 +44,7 @@ def session_folder() -> Path:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         # Locked before it gets its name, or another process could sweep the folder in between.
         lock = create_private(folder / f"{_LOCK}.new")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_descriptor(lock.fileno(), blocking=False)
         (folder / f"{_LOCK}.new").rename(folder / _LOCK)
         _session = (os.getpid(), folder, lock)
         atexit.register(_remove, os.getpid(), folder, lock)
@@ -135,8 +140,8 @@ def _sweep(parent: Path) -> None:
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
                 continue
             with (folder / _LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _empty(folder)
+                if lock_descriptor(lock.fileno(), blocking=False):
+                    _empty(folder)
         except FileNotFoundError:
             _remove_unlocked(folder)
         except OSError:
