@@ -109,13 +109,20 @@ def test_the_life_of_a_run_names_many_places() -> None:
     assert len(PLACES) > 30
 
 
-@pytest.mark.parametrize(("file", "name"), PLACES, ids=":".join)
+@pytest.mark.parametrize(("file", "name"), PLACES, ids=map(":".join, PLACES))
 def test_every_place_in_the_life_of_a_run_is_there(file: str, name: str) -> None:
     body: list[ast.stmt] = ast.parse((ROOT / "mmnotebook" / file).read_text("utf-8")).body
     for part in name.split("."):
-        found = [one for one in body if getattr(one, "name", None) == part]
+        found = [one for one in body if part in _names(one)]
         assert found, f"{file} has no {name}"
         body = getattr(found[-1], "body", [])
+
+
+def _names(one: ast.stmt) -> list[str]:
+    """The names that a definition or an assignment gives."""
+    if isinstance(one, ast.Assign):
+        return [node.id for node in ast.walk(one) if isinstance(node, ast.Name)]
+    return [getattr(one, "name", "")]
 
 
 NOTATION = [(path, text) for path in PAGES for text in blocks(path, "mm")]
