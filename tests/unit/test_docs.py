@@ -7,6 +7,7 @@ import doctest
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,20 @@ def test_every_example_of_the_notation_is_a_graph(
     assert mm.parse(graph.to_text()).names == graph.names
 
 
-DOCUMENTED = [name for name in mm.__all__ if ">>>" in (getattr(mm, name).__doc__ or "")]
+def documented() -> Iterator[tuple[str, Any]]:
+    """Yield the public names, and the members of public classes, objects and modules."""
+    for name in mm.__all__:
+        found = getattr(mm, name)
+        yield name, found
+        holder = found if isinstance(found, (type, ModuleType)) else type(found)
+        inside = holder.__name__ if isinstance(found, ModuleType) else holder.__module__
+        for member, value in vars(holder).items():
+            function = getattr(value, "fget", None) or getattr(value, "func", value)
+            if getattr(function, "__module__", None) == inside and inside.startswith("mmnotebook"):
+                yield f"{name}.{member}", value
+
+
+DOCUMENTED = {name: found for name, found in documented() if ">>>" in (found.__doc__ or "")}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -164,6 +178,7 @@ def test_every_example_in_a_docstring_is_right(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tests = doctest.DocTestFinder(recurse=False).find(getattr(mm, name), name, globs={})
+    finder = doctest.DocTestFinder(recurse=False)
+    tests = finder.find(DOCUMENTED[name], name, module=False, globs={})
     runner = doctest.DocTestRunner(verbose=False)
     assert [runner.run(one).failed for one in tests if one.examples] == [0]
