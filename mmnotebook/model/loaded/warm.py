@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORTH_COLLECTING = 64 << 20
-"""Evicted bytes that are worth a collection of all garbage, which takes 0.1 s in a kernel."""
+"""Removed bytes for which a full garbage collection pays; it takes 0.1 s in a kernel."""
 
 
 class Loan:
-    """A loaded model for as long as something uses it: it stays warm while its loan lives.
+    """A lease of a loaded model, which stays loaded while the lease lives.
 
-    A loan ends when it is released, at the end of its `with`, or when nothing holds it any more.
+    A lease ends when it is released, at the end of its `with`, or when nothing refers to it.
 
     Attributes
     ----------
     model
-        The loaded model; None once the loan was released.
+        The loaded model; None after the release.
     fresh
-        Was it loaded for this loan?
+        Whether the model was loaded for this lease.
     seconds
-        What loading took, None for a model that was warm.
+        The time of loading; None if the model was loaded before.
     weight
-        Its parameters' bytes.
+        The bytes of its parameters.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Loan:
         self._end.atexit = False
 
     def release(self) -> None:
-        """End the loan; again and again does no harm."""
+        """End the lease; further calls have no effect."""
         self.model = None
         self._end()
         self._warm._tell_gone()
@@ -151,7 +151,7 @@ class WarmModels:
         UnknownModelError
             If no model with that name is registered or loaded.
         """
-        resident.release_freed()  # a loan that only a reference cycle holds is none
+        resident.release_freed()  # end leases that only a reference cycle holds
         before = resident.own_bytes()
         chosen = self._named(name)
         gone, later = self._shelf().remove(chosen)
@@ -164,7 +164,7 @@ class WarmModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model once nothing uses it, whether it is loaded or not."""
+        """Remove a model, loaded or being loaded, once nothing uses it."""
         self._shelf().remove(lambda entry: entry.key == key)
         self._tell_gone()
 
@@ -209,7 +209,7 @@ class WarmModels:
         pid = os.getpid()
         shelf = self._shelves.get(pid)
         if shelf is None:
-            # A forked child: what it has are its parent's models.
+            # In a forked child, the models belong to the parent.
             inherited = tuple(self._shelves.items())
             shelf = self._shelves.setdefault(pid, Shelf(inherited[0][1].budget))
             for owner, other in inherited:
@@ -266,11 +266,11 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """What a model takes of this process's memory, weighed or measured; is it its file's size?"""
+    """Return the host memory of a model, weighed or measured, and whether it is its file's size."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = resident.rss_bytes() - before
-    # Memory that was free before is used again without any growth: the file is a lower bound.
+    # Memory that was free before may be used without growth: the file is a lower bound.
     path = registry[name].path if name in registry else None
     stored = Path(path).stat().st_size if path is not None and Path(path).exists() else 0
     return max(grown, stored, 0), stored > grown
