@@ -151,6 +151,11 @@ def register(
     ModelError
         If the target cannot be used; the error says why and names the remedy.
 
+    See Also
+    --------
+    mmnotebook.registry : The registered models by name.
+    mmnotebook.models : The models that are loaded.
+
     Examples
     --------
     >>> import mmnotebook as mm
