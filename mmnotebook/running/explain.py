@@ -34,6 +34,10 @@ class Explanation:
     table
         A row per node, in graph order. Columns: node, kind; lowering ("blocks" or "beam"), group
         and max_models of a model per key, missing for other steps; reason, how it runs and why.
+
+    See Also
+    --------
+    explain : Explain a graph.
     """
 
     table: pd.DataFrame
@@ -67,13 +71,28 @@ def explain(graph: Graph) -> Explanation:
     Returns
     -------
     Explanation
-        For a model per key the lowering and the grouping, with the numbers that they were chosen
-        by: the loads and calls of models that the keys of the source's first elements would take.
+        For a model per key the lowering and the grouping, with the numbers behind the choice: how
+        many loads and calls of models the keys of the source's first elements would take.
 
     Raises
     ------
     GraphError, ModelError, RunError
         As for a run: if the graph is not valid, or a name is unknown.
+
+    See Also
+    --------
+    run : Run the graph.
+    forecast : The memory and time that a run of other models would take.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> mm.explain(graph)
+    numbers (source): data of the notebook, 3 elements
+    double (map): a function of each value
     """
     import pandas as pd
 
@@ -99,7 +118,7 @@ def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
 
 
 def _reason(node: Node, prepared: Prepared) -> str:
-    """How a step that is no model per key runs."""
+    """Return how a step runs that is not a model per key."""
     count = prepared.totals().get(node.name)
     known = "" if count is None else f", {count:,} elements"
     if node.kind == "read" or node.name in prepared.plans:
