@@ -129,6 +129,8 @@ _OF_GRAPH = {
     "explain": "running.explain",
     "from_json": "graph.json_format",
     "html": "steps.drawing",
+    "installed_kinds": "steps.registry",
+    "own_kinds": "steps.registry",
     "problems": "steps.validation",
     "svg": "steps.drawing",
     "to_json": "graph.json_format",
@@ -137,7 +139,7 @@ _OF_GRAPH = {
 
 
 def _of_graph(name: str) -> Callable[..., Any]:
-    """Return the function of a layer above that a graph offers under this name."""
+    """Return the function of a layer above that the graph layer asks for by this name."""
     function: Callable[..., Any] = getattr(import_module(f"mmnotebook.{_OF_GRAPH[name]}"), name)
     return function
 

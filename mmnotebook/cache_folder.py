@@ -14,7 +14,7 @@ VARIABLE = "MMNOTEBOOK_CACHE"
 
 
 def chosen() -> Path:
-    """The user's folder: the one in MMNOTEBOOK_CACHE, else the one their system has for caches."""
+    """Return the cache folder: MMNOTEBOOK_CACHE, or `mmnotebook` in the user's caches."""
     if named := os.environ.get(VARIABLE):
         return Path(named).expanduser().absolute()
     import platformdirs
@@ -23,7 +23,7 @@ def chosen() -> Path:
 
 
 def check(folder: Path) -> None:
-    """Look at a folder, or at where it is to be made, without making it.
+    """Check that runs can use a folder, or can create it; nothing is created.
 
     Raises
     ------
@@ -41,18 +41,18 @@ def check(folder: Path) -> None:
 
 
 def size(folder: Path) -> int:
-    """Bytes in all files below a folder; 0 when it is not there."""
+    """Return the bytes of all files below a folder; 0 if it does not exist."""
     found = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            # Another kernel may be removing it.
+            # Another kernel may be removing the file.
             with suppress(FileNotFoundError):
                 found += (Path(parent) / name).stat().st_size
     return found
 
 
 def check_owner(folder: Path) -> None:
-    """StorageError for a folder that is, or can be written by, somebody else's."""
+    """Raise StorageError if a folder belongs to, or is writable by, somebody else."""
     found = folder.stat()
     if found.st_uid != os.geteuid():
         raise StorageError(
@@ -69,7 +69,7 @@ def check_owner(folder: Path) -> None:
 
 @contextmanager
 def reported(folder: Path) -> Iterator[None]:
-    """What the system refuses below a cache folder, as a StorageError."""
+    """Turn an OSError below a cache folder into a StorageError."""
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:

@@ -8,31 +8,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for a terminal; some libraries put them into messages
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # terminal colors; some libraries put them into messages
 _LONGEST = 4000
 """The most characters of an error's message that are kept."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that reads most like `name`, or None when none comes close."""
+    """Return the one of `names` that is most similar to `name`, or None if none is close."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 def no_attribute(of: str, name: str, known: Iterable[str]) -> AttributeError:
-    """The error for an attribute that is not there, with the one that is most like it."""
+    """Return the error for a missing attribute; it suggests the most similar name."""
     close = None if name.startswith("_") else nearest(name, known)
     hint = f"; did you mean {close!r}?" if close else ""
     return AttributeError(f"{of} has no attribute {name!r}{hint}")
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 model`, `2,000 models`."""
+    """Format a count with its noun: `1 model`, `2,000 models`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def cut(text: str, limit: int) -> str:
-    """The start and the end of a text that is longer than `limit`, and its true length."""
+    """Shorten a text longer than `limit` to its start, its full length and its end."""
     if len(text) <= limit:
         return text
     said = f"… ({len(text):,} characters) …"
@@ -41,29 +41,29 @@ def cut(text: str, limit: int) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """The message of an error, cut in the middle where it is very long."""
+    """Return the message of an error; a very long one is cut in the middle."""
     try:
         return cut(str(error), _LONGEST)
     except (KeyboardInterrupt, MemoryError):
         raise
-    except BaseException:  # noqa: BLE001 - another's exception, which cannot even say what it is
+    except BaseException:  # noqa: BLE001 - the exception's own `__str__` failed
         return "(its message cannot be shown)"
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """`ValueError: text`, on one line and cut to `limit` characters."""
+    """Format an error as `ValueError: text`, in one line of at most `limit` characters."""
     text = " ".join(f"{type(error).__name__}: {_COLOURS.sub('', text_of(error))}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def shown(value: object) -> str:
-    """The first line of a value's repr, cut to 60 characters, and its type; a table's shape."""
+    """Describe a value by its type and the start of its repr; a table by its shape."""
     kind = type(value).__name__
     try:
         if kind in ("DataFrame", "Series"):
             return f"a {kind} of shape {tuple(value.shape)}"  # type: ignore[attr-defined]
         said = repr(value[:1000]) if isinstance(value, (str, bytes)) else repr(value)
-    except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
+    except Exception:  # noqa: BLE001 - the object's own `__repr__` failed
         return f"a {kind} that cannot be shown"
     text = " ".join(said[:1000].split("\n", 1)[0].split())
     text = text if len(text) <= 60 else text[:59] + "…"
@@ -90,7 +90,7 @@ class MMError(Exception):
         return self.message if self.remedy is None else f"{self.message}\n  → {self.remedy}"
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a stack trace."""
+        """Return the lines that IPython shows instead of a stack trace."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -132,6 +132,10 @@ class Problem:
         if self.nearest is not None:
             text += f"; did you mean {self.nearest!r}?"
         return text
+
+
+class Gap(Problem):
+    """Something that a graph still lacks; what is there is not wrong."""
 
 
 class GraphError(MMError):
@@ -192,7 +196,7 @@ class RunError(MMError):
 
 
 class ResultError(MMError):
-    """What was asked of a result it cannot answer: an unknown id, a `where=` that fails."""
+    """A result cannot answer a request: an unknown id, or a `where=` that fails."""
 
 
 class StorageError(MMError):

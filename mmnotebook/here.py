@@ -14,20 +14,20 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def shell() -> Any:
-    """The IPython shell that this runs in, None outside of one; imports nothing."""
+    """Return the IPython shell of this process, or None; imports nothing."""
     module = sys.modules.get("IPython")
     return None if module is None else module.get_ipython()
 
 
 def has_kernel() -> bool:
-    """Is this a notebook, which can show widgets?"""
+    """Return whether this is a notebook, which can show widgets."""
     return getattr(shell(), "kernel", None) is not None
 
 
 def variables_of(shell: Any) -> dict[str, Any]:
-    """The variables of one IPython shell, without IPython's own.
+    """Return the variables of an IPython shell, without IPython's own.
 
-    While `%run` executes a script they are the script's, which it has in place of the notebook's.
+    While `%run` executes a script, they are the variables of the script.
     """
     script = _script(shell)
     if script is not None:
@@ -41,9 +41,9 @@ def variables_of(shell: Any) -> dict[str, Any]:
 
 
 def name_of(value: Any) -> str | None:
-    """A variable, of the notebook or of the script that runs, that holds an object; None for none.
+    """Return the name of a variable (of the notebook, or the running script) that holds an object.
 
-    Of several it is the one that was made last.
+    If there are several, it is the newest; if there is none, None.
     """
     names = [name for name, held in _namespace().items() if held is value]
     return next((name for name in reversed(names) if not name.startswith("_")), None)
@@ -55,7 +55,7 @@ def package() -> ModuleType:
 
 
 def called(attribute: str) -> str:
-    """How `mm.attribute` is written here, with the name that the package has in the notebook."""
+    """Return how `mm.attribute` is written here, with the name that the package was imported as."""
     name = name_of(package())
     if name is None:
         name = "mm" if shell() is None else f"import {_PACKAGE}; {_PACKAGE}"
@@ -63,9 +63,9 @@ def called(attribute: str) -> str:
 
 
 def of_caller(names: Iterable[str]) -> dict[str, Any]:
-    """What the names are where the user's code called this package, for those that are variables.
+    """Return the values of those `names` that are variables at the caller of this package.
 
-    They may be local variables of a function, or of a module that is not the notebook.
+    The caller may be a function with local variables, or a module other than the notebook.
     """
     frame = get_frame(1)
     while frame.f_back is not None and _is_own(frame.f_globals):
@@ -87,7 +87,7 @@ def _namespace() -> dict[str, Any]:
 
 
 def _script(shell: Any) -> ModuleType | None:
-    """The script that `%run` executes: it stands in the notebook's place for as long."""
+    """Return the script that `%run` executes; while it runs, it replaces the notebook's module."""
     own, main = shell.user_module, sys.modules.get("__main__")
     is_replaced = getattr(own, "__name__", None) == "__main__" and main is not own
     return main if is_replaced else None

@@ -17,9 +17,10 @@ _levels: dict[str, int] = {}
 
 
 class _OthersOnly(logging.Handler):
-    """Passes on what is not Beam's, as a root logger without handlers would.
+    """Prints the log records of other libraries, as a root logger without handlers does.
 
-    `logging.warning(...)`, which Beam calls, installs a handler at a root logger that has none.
+    Beam calls `logging.warning(...)`, which installs a handler on a root logger that has none.
+    With this handler in its place, it does not.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,7 +34,7 @@ _stand_in = _OthersOnly()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Beam while this lasts, in every thread; the last one to leave puts all back."""
+    """Silence Beam inside this block, in every thread; the last block to end restores all."""
     global _inside
     with _lock:
         if not _inside:

@@ -14,19 +14,29 @@ _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", re.IGNORECASE
 
 
 def parse(name: str, size: Any) -> int:
-    """A size that a user gave, in bytes.
+    """Parse a size that a user gave, into bytes.
 
     Parameters
     ----------
     name
-        What the size is of, for the error.
+        The name of the setting, for the error.
     size
         A whole number of bytes, or text such as "500 MB" (10**6 bytes each) or "4GiB" (2**30).
+
+    Returns
+    -------
+    int
+        The size in bytes.
 
     Raises
     ------
     MMError
         When it is neither.
+
+    Examples
+    --------
+    >>> parse("mm.cache.limit", "4GiB")
+    4294967296
     """
     if isinstance(size, str) and (match := _TEXT.fullmatch(size)):
         number, unit, binary = match.groups()
@@ -41,7 +51,7 @@ def parse(name: str, size: Any) -> int:
 
 
 def text(size: float) -> str:
-    """A number of bytes for people: `205.0 MB`, `512 bytes`."""
+    """Format a number of bytes for people: `205.0 MB`, `512 bytes`."""
     power = 0
     while abs(size) >= 999.95 and power < len(_UNITS) - 1:
         size, power = size / 1000, power + 1

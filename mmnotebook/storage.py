@@ -1,10 +1,13 @@
-"""Private files: one folder per process, readable by its user alone, removed at its end."""
+"""Private files: one folder per process, readable by its user alone, removed at its end.
+
+The lock of a folder is taken with `filelock.lock_descriptor`: its file is locked before it has the
+name that others look for, which `filelock.FileLock` cannot do.
+"""
 
 from __future__ import annotations
 
 import atexit
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,28 +21,30 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, BinaryIO, Literal
 
+from filelock import lock_descriptor
+
 _PREFIX = "mmnotebook-"
 _LOCK = ".lock"
 _GRACE = 60.0
-"""Seconds after which a folder that has no lock will not get one any more."""
+"""A folder older than this many seconds, and still without a lock, belongs to a dead process."""
 _session: tuple[int, Path, IO[bytes]] | None = None
 _passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 
 
 def session_folder() -> Path:
-    """The folder for this process's files, made on first use with permissions 0700.
+    """Return the folder for this process's files, created on first use with permissions 0700.
 
-    It is removed at exit, and made again when a cleaner of temporary files has removed it. Folders
-    that killed processes left behind are removed here: their lock is free, which cannot be said of
-    a living process's.
+    It is removed at exit, and created again if a cleaner of temporary files has removed it. Folders
+    left by killed processes are removed here: their locks are free, unlike those of living
+    processes.
     """
     global _session
     if _session is None or _session[0] != os.getpid() or not _session[1].is_dir():
         _sweep(Path(tempfile.gettempdir()))
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # Locked before it has its name, or another process could sweep the folder in between.
+        # Locked before it gets its name, or another process could sweep the folder in between.
         lock = create_private(folder / f"{_LOCK}.new")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_descriptor(lock.fileno(), blocking=False)
         (folder / f"{_LOCK}.new").rename(folder / _LOCK)
         _session = (os.getpid(), folder, lock)
         atexit.register(_remove, os.getpid(), folder, lock)
@@ -47,7 +52,7 @@ def session_folder() -> Path:
 
 
 def new_folder(kind: str) -> Path:
-    """A new, empty, private folder below this process's."""
+    """Create a new, empty, private folder in this process's folder."""
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=session_folder()))
     if (passing := _passing.get()) is not None:
         passing.append(folder)
@@ -56,7 +61,7 @@ def new_folder(kind: str) -> Path:
 
 @contextmanager
 def passing() -> Iterator[None]:
-    """What `new_folder` makes inside, in this thread, is removed at the end."""
+    """Remove, at the end, the folders that `new_folder` created inside, in this thread."""
     folders: list[Path] = []
     before = _passing.set(folders)
     try:
@@ -68,13 +73,13 @@ def passing() -> Iterator[None]:
 
 
 def create_private(path: Path) -> BinaryIO:
-    """Open a new file for writing that only its user may read (0600)."""
+    """Open a new file for writing that only its user can read (0600)."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     return os.fdopen(handle, "wb")
 
 
 def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
-    """Open a file that is there; for a pipe, at whose other end nobody may be, an OSError."""
+    """Open an existing file; raises OSError for a pipe, which could block forever."""
     flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_APPEND
     handle = os.open(path, flags | os.O_NONBLOCK)
     try:
@@ -87,7 +92,7 @@ def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
 
 
 def make_private(folder: Path) -> None:
-    """Take from others what a library of another's has written into a folder."""
+    """Remove the permissions of other users from a folder that another library has written."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
@@ -98,12 +103,12 @@ def remove_with(owner: object, folder: Path) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Is a file one of this process's own?"""
+    """Return whether a file is in this process's own folder."""
     return _session is not None and path.is_relative_to(_session[1].resolve())
 
 
 def fingerprint(path: Path) -> str:
-    """blake2b of the content of a file, or of a folder's files and their names, 32 hex digits."""
+    """Return the blake2b digest (32 hex digits) of a file, or of a folder's names and contents."""
     digest = hashlib.blake2b(digest_size=16)
     if not path.is_dir():
         _add(path, digest)
@@ -122,21 +127,21 @@ def _add(path: Path, digest: hashlib.blake2b) -> None:
 
 
 def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
-    # A forked child inherits the exit hook, but the folder is its parent's.
+    # A forked child inherits the exit hook, but the folder belongs to its parent.
     if os.getpid() == pid:
         _empty(folder)
         lock.close()
 
 
 def _sweep(parent: Path) -> None:
-    # With what `mkdtemp` adds; other folders with such names are the user's own.
+    # Only names as long as those of `mkdtemp`; other folders with this prefix are the user's own.
     for folder in parent.glob(f"{_PREFIX}{'?' * 8}"):
         try:
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
                 continue
             with (folder / _LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _empty(folder)
+                if lock_descriptor(lock.fileno(), blocking=False):
+                    _empty(folder)
         except FileNotFoundError:
             _remove_unlocked(folder)
         except OSError:
@@ -144,7 +149,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove one of our folders, its lock last: a killed process leaves it to the next sweep."""
+    """Remove one of our folders, its lock last: if this is interrupted, the next sweep finds it."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name != _LOCK:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mmnotebook.beam.keyed import pairs
-from mmnotebook.beam.keyed.deciding import Decision, decisions
-from mmnotebook.beam.lowering import children, union
+from mmnotebook.beam.dofns.reuse import Reuse
+from mmnotebook.beam.lowering import children, step, union
+from mmnotebook.beam.lowering.step import BoundStep
 from mmnotebook.beam.streaming import entering
 from mmnotebook.beam.streaming.recorded import Recording
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Select
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
 from mmnotebook.fingerprint.identity import one_look
 from mmnotebook.graph.graph import Graph, Node
@@ -23,6 +24,8 @@ from mmnotebook.model.registered import refreshing, register
 from mmnotebook.sources import fields, objects, overlap, sources, writers
 from mmnotebook.steps import field_flow
 from mmnotebook.steps.shapes import Shape
+
+_OURS = "mmnotebook."
 
 Record = Callable[[str, Any, int | None], tuple[Recording, str]]
 """Gives the recording of a Beam transform, and what is to be said of it: name, transform, limit."""
@@ -52,9 +55,11 @@ class Prepared:
     refreshed
         The model of a newer file that replaces the registered one, by node.
     said
-        A note for the user about a node, as half a sentence, by node.
-    keyed
-        How each node with a model per key is run, by node.
+        By node, what the user should know of it, as half a sentence.
+    decisions
+        By node, what its lowering decided before the run.
+    codes
+        By node of a kind that another package brings, the code of that kind.
     watch_every
         Seconds between checks for newer models, if a stream watches for them.
     limit
@@ -71,13 +76,41 @@ class Prepared:
     transforms: Mapping[str, Any] = field(default_factory=dict)
     refreshed: Mapping[str, ModelSpec] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
-    keyed: Mapping[str, Decision] = field(default_factory=dict)
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    codes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     watch_every: float = refreshing.INTERVAL
     limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
-        """Return the model of a node of kind "model": the registered one, or its replacement."""
+        """Return the model of a node that runs one: the registered one, or its replacement."""
         return self.refreshed.get(node.name) or self.models[node["model"]]
+
+    def bound(
+        self,
+        node: Node,
+        select: Select = None,
+        run_id: str = "",
+        keys: Mapping[str, str | None] | None = None,
+        reuse: Reuse | None = None,
+    ) -> BoundStep:
+        """Return a node as its lowering takes it."""
+        models, known = self.models, dict(keys or {})
+        if node.name in self.refreshed:
+            newer = self.refreshed[node.name]
+            models = {**models, node["model"]: newer}
+            known[newer.name] = known.get(f"{node.name} refreshed", known.get(newer.name))
+        return BoundStep(
+            node,
+            self.functions,
+            models,
+            select,
+            run_id,
+            known,
+            reuse,
+            self.decisions.get(node.name),
+            [one.name for one in self.graph.upto(node.name) if one.name != node.name],
+            self.watch_every,
+        )
 
     def totals(self) -> dict[str, int]:
         """Return the number of each source's elements, by node, if it is known beforehand."""
@@ -94,7 +127,7 @@ class Prepared:
                 most[node.name] = totals.get(node.name)
                 continue
             counts = [most[wire.node] for wire in node.inputs]
-            grows = any(self.graph[wire.node].kind == "flat_map" for wire in node.inputs)
+            grows = any(self.graph[wire.node].step.outputs == "any number" for wire in node.inputs)
             known = [count for count in counts if count is not None]
             most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
         return {name: count for name, count in most.items() if count is not None}
@@ -116,16 +149,14 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     functions = _functions(graph, names)
     values = _values(graph, names)
     _check_writes(graph, values, models)
-    carried = dict.fromkeys(
-        node["by"] for node in graph if node.kind in ("split", "keyed") and node["by"]
-    )
+    carried = dict.fromkeys(name for node in graph for name in node.fields)
     refreshed, said = refreshing.models(graph, models)
     found = _sources(graph, values, limit, record)
     _check_fields(graph, found, models)
-    pairs.check(graph, found.objects, found.plans)
+    _check_steps(graph, found)
     children.check(graph, found.objects)
     union.check(graph, found.objects)
-    return Prepared(
+    prepared = Prepared(
         graph,
         found.plans,
         found.objects,
@@ -136,9 +167,34 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
         found.transforms,
         refreshed,
         {**said, **found.said},
-        decisions(graph, found.objects, models, functions),
         limit=limit,
     )
+    codes = {
+        node.name: step.of_kind(node.step).code
+        for node in graph
+        if node.inputs and not node.step.lowering.startswith(_OURS)
+    }
+    return replace(prepared, decisions=_decisions(prepared), codes=codes)
+
+
+def _check_steps(graph: Graph, found: _Sources) -> None:
+    """Raise GraphError for what a step cannot take of the elements that are known."""
+    problems: list[Problem] = []
+    for node in graph:
+        check = step.of_kind(node.step).problems if node.inputs else None
+        if check is not None:
+            problems += check(graph, node, found.objects, list(found.plans))
+    if problems:
+        raise GraphError(problems)
+
+
+def _decisions(prepared: Prepared) -> dict[str, Any]:
+    found = {}
+    for node in prepared.graph:
+        decide = step.of_kind(node.step).decide if node.inputs else None
+        if decide is not None:
+            found[node.name] = decide(prepared.graph, prepared.bound(node), prepared.objects)
+    return found
 
 
 def renewed(prepared: Prepared) -> Prepared:
@@ -226,7 +282,7 @@ def _values(graph: Graph, names: Names) -> dict[str, Any]:
     """Return what each source node reads: a path, an object, or a Beam transform."""
     return {
         node.name: node["path"]
-        if node.kind == "read"
+        if node.step.reads_files
         else _bound(node["data"], node.name, "data", names)
         for node in graph
         if not node.inputs
@@ -235,7 +291,7 @@ def _values(graph: Graph, names: Names) -> dict[str, Any]:
 
 def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
     """Raise RunError if a path cannot be written, or is one that the graph reads."""
-    writes = {node.name: node["path"] for node in graph if node.kind == "write"}
+    writes = {node.name: node["path"] for node in graph if node.step.ends}
     if writes:
         writers.check_paths(writes)
         overlap.check(writes, _reads(graph, values, models))
@@ -255,7 +311,7 @@ def _reads(
             yield from overlap.of_object(by, value)
     yield from overlap.of_models(models.values())
     for node in graph:
-        if node.kind == "model" and node["watch"]:
+        if node.step.param("watch") and node["watch"]:
             yield overlap.Read(f"node {node.name!r}", node["watch"])
 
 
@@ -268,7 +324,7 @@ def _sources(
         if node.inputs:
             continue
         value = values[node.name]
-        if node.kind == "read" or objects.is_path(value):
+        if node.step.reads_files or objects.is_path(value):
             # A parameter with its default value is not in the node.
             options = {name: given for name, given in node.params if name in ("mode", "rotate")}
             plan = sources.plan_path(str(value), node["id"], **options)

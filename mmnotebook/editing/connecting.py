@@ -29,7 +29,7 @@ def _refusal(graph: Graph, source: str, port: str | None, target: str) -> str | 
             return f"there is no step {name}"
     into, kind = graph[target], KINDS[graph[target].kind]
     if kind.inputs == "none":
-        what = "is data" if kind.name == "source" else "reads files"
+        what = "reads files" if kind.reads_files else "is data"
         return f"{target} {what}: it cannot have an input"
     if source == target:
         return f"{target} cannot feed itself"

@@ -9,17 +9,11 @@ from typing import Any
 from mmnotebook.editing import connecting, fields, naming, placing, wires
 from mmnotebook.editing.document import Document, Edit, freed, refused
 from mmnotebook.editing.fields import Command, End
-from mmnotebook.errors import GraphError
+from mmnotebook.errors import Gap, GraphError
 from mmnotebook.graph import kinds
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS
-from mmnotebook.steps.validation import Gap, parameter_problems
-
-FIRST: Mapping[str, Mapping[str, Any]] = {
-    "split": {"arms": (("a", 0.5), ("b", 0.5))},
-    "switch": {"arms": ("a", "b")},
-}
-"""What a new step has for a start: a fork has outputs to connect from."""
+from mmnotebook.steps.validation import parameter_problems
 
 
 def add(document: Document, command: Command) -> Edit:
@@ -44,7 +38,7 @@ def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
     """A new node of these parameters, under its free name; GraphError when they cannot be."""
     if kind not in KINDS:
         raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS, allowed=True)
-    given = {**FIRST.get(kind, {}), **params}
+    given = {**KINDS[kind].start, **params}
     given = canonical(kind, given)
     name = freed(kinds.default_name(kind, given), taken)
     return checked(Node(name, kind, tuple(given.items())))

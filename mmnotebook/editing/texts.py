@@ -9,7 +9,7 @@ from typing import Any
 from mmnotebook.editing import fields, placing
 from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.fields import Command
-from mmnotebook.errors import GraphError, Problem, nearest
+from mmnotebook.errors import Gap, GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.names import Names
 from mmnotebook.notation.log import Log
@@ -69,7 +69,7 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
         return TextReading(None, (Problem("nested too deeply", None, 1, 1),))
     found = tuple(sorted(log.problems, key=lambda p: (p.line or 0, p.column or 0)))
     remedy = "\n  → ".join(log.remedies) or None
-    if not all(isinstance(problem, validation.Gap) for problem in found):
+    if not all(isinstance(problem, Gap) for problem in found):
         return TextReading(None, found, remedy)
     pipelines = dict.fromkeys((*known.pipelines, *graph.pipelines))
     bindings = {**known.bindings, **graph.bindings}
@@ -115,7 +115,7 @@ def problems(
     found = validation.problems(graph)
     if names is not None:
         names = replace(names, given={**graph.bindings, **names.given})
-        whole = all(isinstance(problem, validation.Gap) for problem in found)
+        whole = all(isinstance(problem, Gap) for problem in found)
         found += _unknown(graph, names)
         if whole:
             known = field_flow.of_notebook(graph, names, of_data)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk
 
 _RAW = frozenset("biufcmMSUV")
-_PADDED = "gG"  # long doubles: ten bytes of number, the rest is whatever was there
+_PADDED = "gG"  # long doubles: ten bytes of number, then undefined padding
 
 
 def array(walk: Walk, value: Any) -> bytes:
-    """An array, its numbers in C order whatever their order in memory."""
+    """Return the token of an array: its numbers in C order, whatever their order in memory."""
     kind = type(value)
     if kind.__name__ in ("ndarray", "memmap"):
         return b"array" + _numbers(walk, value)
@@ -43,17 +43,17 @@ def _numbers(walk: Walk, value: Any) -> bytes:
 
 
 def _memory(line: Any) -> bytes:
-    """The digest of a line of numbers, read where they are."""
+    """Return the digest of a one-dimensional array, read in place."""
     line = line if line.flags.c_contiguous else line.copy()
     return hashed(line.view("u1") if line.nbytes else b"")
 
 
 def tensor(walk: Walk, value: Any) -> bytes:
-    """A tensor of any layout; on another device it is another tensor, as what it gives is there."""
+    """Return the token of a tensor of any layout; on another device, results and token differ."""
     if not origin.is_users(type(value).__module__):
         return _tensor(walk, value)
     with without_subclasses():
-        return _tensor(walk, value)  # its class may answer anything otherwise
+        return _tensor(walk, value)  # a subclass might change what its methods return
 
 
 def _tensor(walk: Walk, value: Any) -> bytes:

@@ -29,7 +29,7 @@ _METHODS = (
     functools.cached_property,
 )
 _CALLED = {"predict", "predict_proba", "transform", "decision_function"}
-"""Methods of the user's that libraries call without a class of theirs naming them."""
+"""Methods of the user's that libraries call though no class of theirs names them."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -38,12 +38,12 @@ def is_library(value: type) -> bool:
 
 
 def class_(walk: Walk, value: type) -> bytes:
-    """A class that code may do anything with."""
+    """Return the token of a class that code may use in any way."""
     return _class(walk, value, made=False, called=False)
 
 
 def called(walk: Walk, value: type) -> bytes:
-    """The token of a class with which nothing is done but to call it, or take its attributes."""
+    """Return the token of a class that code only calls, or reads attributes of."""
     if type(value) is not type and not is_library(value):
         return walk.token(value)  # its metaclass may do anything with it
 
@@ -54,7 +54,7 @@ def called(walk: Walk, value: type) -> bytes:
 
 
 def kind(walk: Walk, value: type) -> bytes:
-    """The token of the class of an object: what makes objects counts, but need not be used."""
+    """Return the token of an object's class: what makes objects counts, but need not be used."""
 
     def made(walk: Walk, value: type) -> bytes:
         return _class(walk, value, made=True, called=True)
@@ -70,7 +70,7 @@ def _class(walk: Walk, value: type, made: bool, called: bool) -> bytes:
     body = b"own class" + walk.tokens(value.__qualname__, value.__module__, type(value))
     for base in value.__bases__:
         body += kind(walk, base) if made else walk.called(base)
-    # What makes objects comes last: it may use the rest, and be allowed more.
+    # What makes objects comes last: it may use the rest, and more is allowed in it.
     for name, held in sorted(vars(value).items(), key=lambda item: item[0] in _MAKERS):
         if name not in _LEFT_OUT:
             body += walk.token(name)
@@ -87,9 +87,9 @@ def _library(walk: Walk, value: type, source: str) -> bytes:
 
 
 def _held(walk: Walk, value: type, name: str, held: Any, called: bool) -> bytes:
-    """The token of an attribute of a class."""
+    """Return the token of an attribute of a class."""
     if name == "__doc__" and isinstance(held, str):
-        # The one that a dataclass is given shows defaults, with their places in memory.
+        # The docstring of a dataclass may contain addresses of its defaults.
         return walk.token(_ADDRESS.sub("", held))
     if isinstance(held, _METHODS):
         names = () if _is_called(value, name) else (name,)
@@ -100,7 +100,7 @@ def _held(walk: Walk, value: type, name: str, held: Any, called: bool) -> bytes:
 
 
 def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> bytes:
-    """The token of a method that makes objects; for one that was made it need not be used."""
+    """Return the token of a method that creates objects; of an existing object it may be unused."""
     names: frozenset[str] = frozenset()
     if made:
         by_class = (key for one in value.__mro__ for key in _of_class(one))
@@ -110,19 +110,19 @@ def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> byte
 
 
 def _of_class(value: type) -> list[str]:
-    """The methods of a class that are given the class itself."""
+    """List the methods of a class that get the class itself."""
     if is_library(value):
         return []
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
 
 
 def runs(value: type) -> bool:
-    """Are objects of a class there to be called, themselves or by a method as models have?"""
+    """Return whether objects of a class are called: directly, or by a method as models have."""
     return any(hasattr(value, name) for name in ("__call__", *_CALLED))
 
 
 def pickles_itself(value: type) -> bool:
-    """Does a class of the user's, or a base of it, say itself what of its objects is pickled?"""
+    """Return whether a class of the user's, or a base, defines how its objects are pickled."""
     bases = (base for base in value.__mro__ if base is not object)
     return not is_library(value) and any(not _PICKLING.isdisjoint(vars(base)) for base in bases)
 
@@ -135,7 +135,7 @@ def _is_model(value: type) -> bool:
 
 
 def _is_called(value: type, name: str) -> bool:
-    """Is a method called though no code of the user's names it?"""
+    """Return whether a method is called even if no code of the user's names it."""
     if name in _CALLED or (name.startswith("__") and name.endswith("__")):
         return True
     bases: tuple[Any, ...] = value.__mro__[1:]
@@ -143,7 +143,7 @@ def _is_called(value: type, name: str) -> bool:
 
 
 def _registered(walk: Walk, value: type) -> bytes:
-    """The classes that an abstract one takes for its own."""
+    """Return the token of the classes that are registered with an abstract class."""
     if ABSTRACT not in vars(value):
         return b""
     return walk.unordered(registered(value))

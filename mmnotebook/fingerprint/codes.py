@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 from mmnotebook.fingerprint.tokens import hashed, packed
 
 CALLED, READ, KEPT, HANDED = "called", "read", "kept", "handed"
-"""What code does with a value at once: it calls it, takes an attribute of it, keeps it under a
-name of its own, or does anything else, as passing it on."""
+"""What code does next with a value: it calls it, reads an attribute of it, stores it in a local
+variable, or does anything else, such as passing it on.
+"""
 
 _SILENT = {"EXTENDED_ARG", "CACHE", "PRECALL", "NOP", "RESUME", "NOT_TAKEN"}
 _QUIET = {"PUSH_NULL", "KW_NAMES"}
 _TAKES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
 _KEEPS = ("STORE_FAST", "STORE_DEREF")
 _SETS_UP_CELLS = {"LOAD_CLOSURE", "MAKE_CELL", "COPY_FREE_VARS"}
-_SAID_BY_INSTRUCTIONS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # what follows *, and generators
+_SAID_BY_INSTRUCTIONS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, and generators
 _DOCUMENTED = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 _NULL_IN_FLAG = sys.version_info >= (3, 11)
 _ATTRIBUTE_FLAG = sys.version_info >= (3, 12)
@@ -32,12 +33,12 @@ _FLAGS = {
     "LOAD_ATTR": 1 if _ATTRIBUTE_FLAG else 0,
     "LOAD_SUPER_ATTR": 3,
 }
-"""Bits of an argument that say more than which name it is."""
+"""The bits of an instruction's argument that mean something else than the name's index."""
 _NULL_FIRST = sys.version_info < (3, 13)
 
 
 class Step(NamedTuple):
-    """One instruction: its name, what it is about, and what is done with what it gives."""
+    """One instruction: its name, its argument, and what is done with its value."""
 
     kind: str
     about: Any
@@ -45,7 +46,7 @@ class Step(NamedTuple):
 
 
 def inside(code: types.CodeType) -> Iterator[types.CodeType]:
-    """A code object and all those inside it."""
+    """Yield a code object and all those inside it."""
     yield code
     for const in code.co_consts:
         if isinstance(const, types.CodeType):
@@ -53,14 +54,14 @@ def inside(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def doc(code: types.CodeType) -> str | None:
-    """The docstring of a function's code."""
+    """Return the docstring of a function's code."""
     first = code.co_consts[0] if code.co_consts else None
     said = isinstance(first, str) and (not _DOCUMENTED or code.co_flags & _DOCUMENTED)
     return first if said else None
 
 
 def parameters(code: types.CodeType) -> tuple[str, ...]:
-    """The names of all parameters, in order."""
+    """Return the names of all parameters, in order."""
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
     return code.co_varnames[:count]
@@ -68,7 +69,7 @@ def parameters(code: types.CodeType) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def steps(code: types.CodeType) -> tuple[Step, ...]:
-    """The instructions that matter, in order."""
+    """Return the instructions that matter, in order."""
     found = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
     return tuple(
         Step(one.opname, one.argval, _use(found, place))
@@ -78,7 +79,7 @@ def steps(code: types.CodeType) -> tuple[Step, ...]:
 
 
 def _use(found: Sequence[dis.Instruction], place: int) -> str:
-    """What is done with the value that an instruction gives; when in doubt it is handed on."""
+    """Return what is done with the value of an instruction; `HANDED` if in doubt."""
     one = found[place]
     later = (two.opname for two in found[place + 1 :])
     following = next((name for name in later if name != "SET_FUNCTION_ATTRIBUTE"), "")
@@ -93,7 +94,7 @@ def _use(found: Sequence[dis.Instruction], place: int) -> str:
 
 
 def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> bool:
-    """Does the NULL stand beside a value that marks what is called?"""
+    """Return whether the value is called: whether the NULL that marks this is next to it."""
     one = found[place]
     if not _NULL_IN_FLAG:
         return one.opname == "LOAD_METHOD" or _is_called_later(found, place)
@@ -104,14 +105,14 @@ def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> 
     if one.opname == "LOAD_ATTR" and _ATTRIBUTE_FLAG and (one.arg or 0) & 1:
         return True
     while place and found[place].opname == "LOAD_ATTR":
-        place -= 1  # NULL comes before the name from which attributes are taken
+        place -= 1  # NULL precedes the name whose attributes are read
     if found[place].opname == "LOAD_GLOBAL" and _NULL_IN_FLAG and (found[place].arg or 0) & 1:
         return True
     return place > 0 and found[place - 1].opname == "PUSH_NULL"
 
 
 def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
-    """Does a call take a value from below its arguments? Python 3.10 marks what is called so."""
+    """Return whether a call takes the value as its function; Python 3.10 has no mark for it."""
     depth = 1
     for one in found[place + 1 :]:
         effect = dis.stack_effect(one.opcode, one.arg, jump=False)
@@ -127,7 +128,7 @@ def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def keywords(code: types.CodeType) -> frozenset[str]:
-    """The names by which it, or code inside it, may give arguments; "*" for any."""
+    """Return the keywords that code, or code inside it, may use in calls; "*" if any."""
     names: set[str] = set()
     for one in inside(code):
         last: Any = None
@@ -145,8 +146,8 @@ def keywords(code: types.CodeType) -> frozenset[str]:
 
 
 def body(code: types.CodeType) -> bytes:
-    """What code does, 16 bytes: names of variables, docstrings and lines are no part of it."""
-    # Code with the same sets in another order is the same to Python.
+    """Return a digest (16 bytes) of what code does, without names, docstrings and lines."""
+    # Code objects that differ only in the order of a set are equal; the key includes the order.
     return _body(code, tuple(one for part in inside(code) for one in _sets(part.co_consts)))
 
 
@@ -164,7 +165,7 @@ def _sets(values: tuple[Any, ...]) -> Iterator[bytes]:
 
 
 class _Body:
-    """The bytes of one code object; variables are numbered as they are met."""
+    """The bytes of one code object; variables are numbered in the order in which they occur."""
 
     def __init__(self, code: types.CodeType, outer: _Body | None, numbers: Iterator[int]) -> None:
         self._code, self._outer, self._next = code, outer, numbers
@@ -196,7 +197,7 @@ class _Body:
             yield packed(b"except" + marshal.dumps((*ends, entry.depth, entry.lasti), 2))
 
     def _two(self, one: dis.Instruction) -> Iterator[bytes]:
-        """Two instructions that the compiler makes one of only when they stand in one line."""
+        """Split an instruction that the compiler joins from two, but only within one line."""
         first, second = one.opname.replace("_BORROW", "").split("_FAST_")
         for kind, name in zip((f"{first}_FAST", second), one.argval, strict=True):
             yield packed(kind.encode() + marshal.dumps([self._number(name)], 2))
@@ -204,7 +205,7 @@ class _Body:
     def _counts(self, one: dis.Instruction) -> bool:
         if one.opname in _SILENT or one.opname in _SETS_UP_CELLS:
             return False
-        # Since Python 3.13 a cell itself is loaded in this way, for a function inside.
+        # Since Python 3.13 this instruction also loads a cell, for an inner function.
         cell = one.argval in (*self._code.co_cellvars, *self._code.co_freevars)
         return not (one.opname == "LOAD_FAST" and cell)
 
@@ -241,14 +242,14 @@ def _const(value: Any) -> bytes:
 
 
 def ordered(values: Any) -> bytes:
-    """The order in which code goes through a set of numbers, which hang on no hash of a text."""
+    """Return the order in which code iterates over a set of numbers; b"" for other values."""
     if not set(map(type, values)) <= {int, float, bool}:
         return b""
     return marshal.dumps(list(values), 2)
 
 
 def _without_names(found: list[dis.Instruction]) -> list[dis.Instruction]:
-    """Without the names of functions inside, which Python 3.10 loads as it makes them."""
+    """Remove the names of inner functions, which Python 3.10 loads when it creates them."""
     if _NULL_IN_FLAG:
         return found
     makes = [*(one.opname == "MAKE_FUNCTION" for one in found[1:]), False]
@@ -256,7 +257,7 @@ def _without_names(found: list[dis.Instruction]) -> list[dis.Instruction]:
 
 
 def _is_double(one: dis.Instruction) -> bool:
-    """Has the compiler made one instruction of two that handle variables?"""
+    """Return whether the compiler joined two variable instructions into this one."""
     return isinstance(one.argval, tuple) and one.opname.count("_FAST") == 2
 
 
@@ -270,7 +271,7 @@ def _places(found: Sequence[dis.Instruction]) -> dict[int, int]:
 
 
 def _place(places: dict[int, int], offset: int) -> int:
-    """Where the first instruction at or behind an offset stands."""
+    """Return the position of the first instruction at or after an offset."""
     found = places.get(offset)
     if found is not None:
         return found
@@ -278,7 +279,7 @@ def _place(places: dict[int, int], offset: int) -> int:
 
 
 def in_order(code: types.CodeType, values: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Values of free variables in the order in which the code meets them, whatever their names."""
+    """Return free variables in the order in which code uses them, independent of their names."""
     met = _order(code)
     return sorted(values.items(), key=lambda item: met.get(item[0], len(met)))
 

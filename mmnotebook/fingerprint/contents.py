@@ -19,11 +19,11 @@ from pathlib import Path
 from mmnotebook import storage
 
 _SETTLED = 2.0
-"""Seconds after which another change of a file has another time, on every file system."""
+"""Seconds after which another change gives a file another time, on every file system."""
 _SMALL = 1 << 20
-"""Bytes that are read as fast as it is found out whether they need to be."""
+"""For smaller files (in bytes), reading is as fast as finding out whether it is needed."""
 _ON_DISK = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"}
-"""File systems that stamp a file at the first write through a map after its pages were written."""
+"""File systems that update a file's time at the first write through a map after a writeback."""
 
 _Stamp = tuple[int, int, int, int, int]
 _known: dict[str, tuple[_Stamp, str]] = {}
@@ -31,9 +31,9 @@ _lock = threading.Lock()
 
 
 def of(path: str | Path) -> str:
-    """The digest of a file, or of a folder's files and their names, 32 hex digits.
+    """Return the digest (32 hex digits) of a file, or of a folder's file names and contents.
 
-    Of what lies in a remote store, it is of the version that the store says.
+    For a path in a remote store, it is the digest of the version that the store reports.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def of(path: str | Path) -> str:
     """
     if is_remote(path):
         return _of_remote(str(path))
-    where = os.path.abspath(path)  # noqa: PTH100 - a link stays one: it may be switched
+    where = os.path.abspath(path)  # noqa: PTH100 - keep links: they may be switched
     if not os.path.isdir(where):  # noqa: PTH112
         return of_file(where)
     whole = hashlib.blake2b(digest_size=16)
@@ -53,7 +53,7 @@ def of(path: str | Path) -> str:
 
 
 def of_file(path: str) -> str:
-    """The digest of one file, as `storage.fingerprint` takes it.
+    """Return the digest of one file, equal to `storage.fingerprint`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def of_file(path: str) -> str:
 
 
 def _inside(folder: str) -> Iterator[tuple[str, str]]:
-    """(name, path) of every file in a folder; folders that are linked to are followed once."""
+    """Yield (name, path) of every file in a folder; linked folders are followed once."""
     seen = set()
     for where, folders, files in os.walk(folder, followlinks=True):
         found = os.stat(where)  # noqa: PTH116
@@ -91,13 +91,13 @@ def _inside(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _stamp(path: str) -> _Stamp:
-    """What changes with a file: device, inode, times of change, size."""
+    """Return what changes with a file: device, inode, times of change, size."""
     found = os.stat(path)  # noqa: PTH116
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _written_back(path: str, device: int) -> bool:
-    """Is all of a file on the disk, so that its next write gives it another time?"""
+    """Write a file's dirty pages to disk; return whether its next write will change its time."""
     if _kinds().get(device) not in _ON_DISK:
         return False
     try:
@@ -114,7 +114,7 @@ def _written_back(path: str, device: int) -> bool:
 
 
 def _kinds() -> dict[int, str]:
-    """By device, the kind of its file system, where the system says it."""
+    """Return the kind of file system of each device, if the system reports it."""
     found: dict[int, str] = {}
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines():
@@ -125,7 +125,7 @@ def _kinds() -> dict[int, str]:
 
 
 def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
-    """Does a folder hold more files than that, or more bytes?"""
+    """Return whether a folder holds more files or more bytes than the limits."""
     if is_remote(path) or not os.path.isdir(path):  # noqa: PTH112
         return False
     count = size = 0
@@ -137,7 +137,7 @@ def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
 
 
 def is_remote(path: str | Path) -> bool:
-    """Is it a text that leads to a store elsewhere?"""
+    """Return whether it is the URL of a remote store."""
     return isinstance(path, str) and "://" in path
 
 

@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the answers of a function depend on, besides its code and its argument.
+    """What the results of a function depend on, besides its code and its argument.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def _marked(function: F, dependencies: Dependencies, name: str) -> F:
 
 @contextmanager
 def stating(walk: Walk, function: types.FunctionType) -> Iterator[None]:
-    """Inside, what a function does is no reason to refuse it, if its user has said so."""
+    """Inside this block, ignore the effects of a function that its user has declared."""
     if not is_stated(function):
         yield
         return
@@ -152,12 +152,12 @@ def stating(walk: Walk, function: types.FunctionType) -> Iterator[None]:
 
 
 def is_stated(value: Any) -> bool:
-    """Has the user said all that the answers of a function depend on?"""
+    """Return whether the user has declared all that a function's results depend on."""
     return isinstance(value, types.FunctionType) and _NAME in vars(value)
 
 
 def dependencies(walk: Walk, said: Dependencies) -> bytes:
-    """The token of what was said, as it is now."""
+    """Return the token of declared dependencies, in their current state."""
     now = [_now(value) if isinstance(value, types.FunctionType) else value for value in said.values]
     contents = [[path, content(Path(path))] for path in said.paths]
     return b"depends" + walk.tokens(contents, now, list(said.values))
@@ -171,7 +171,7 @@ def _now(function: Callable[[], Any]) -> Any:
 
 
 def content(path: Path) -> str:
-    """The digest of a file, or of all files in a folder; "missing" where there is neither."""
+    """Return the digest of a file, or of all files in a folder; "missing" if neither exists."""
     try:
         if path.is_dir():
             inside = sorted(path.rglob("*"))

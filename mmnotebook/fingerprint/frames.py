@@ -31,7 +31,7 @@ def index(walk: Walk, value: Any) -> bytes:
 
 
 def column(walk: Walk, value: Any) -> bytes:
-    """One column: numbers as their array, the rest value by value."""
+    """Return the token of one column: from its array if numeric, else value by value."""
     head = b"column" + walk.token(str(value.dtype))
     if is_a(value, {("pandas", "Categorical")}):
         return head + walk.tokens(value.codes, value.categories, value.ordered)

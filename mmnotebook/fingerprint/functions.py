@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk
 
 _OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
-"""Methods that may well ask for the hash or the place of their object."""
+"""Methods that are expected to use the hash or address of their object."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEFT_OUT = {"_type_hints", "__wrapped__"}
-"""Beam leaves its type hints on every function that a pipeline was given."""
+"""Beam stores its type hints on every function that a pipeline uses."""
 _LRU = type(functools.lru_cache(len))
 
 
 def function(walk: Walk, value: types.FunctionType) -> bytes:
-    """A Python function that code may do anything with."""
+    """Return the token of a Python function that code may use in any way."""
     return _function(walk, value, called=False)
 
 
 def called(walk: Walk, value: Any) -> bytes:
-    """The token of a function, or of what holds some, with which nothing is done but to call it."""
+    """Return the token of a function, or an object that contains some, that is only called."""
     kind = type(value)
     if kind is types.FunctionType:
         return walk.once((id(value), CALLED), value, _called)
@@ -79,7 +79,7 @@ def _called(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def _behind(walk: Walk, value: Any) -> bytes:
-    """The token of a function behind an attribute: code that takes this has not the function."""
+    """Return the token of a function behind an attribute, whose name code cannot read."""
     if type(value) is not types.FunctionType:
         return called(walk, value)
 
@@ -102,7 +102,7 @@ def _function(
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)
-    # A decorator's wrapper, say: its own code is the library's, what it closes over need not be.
+    # A decorator's wrapper, say: its code is the library's, but not what it closes over.
     stated = {key: one for key, one in vars(value).items() if not _is_cache(one)}
     inside = walk.tokens(value.__defaults__, value.__kwdefaults__, stated)
     cells = (one for one in reading.cells(value).values() if not _is_cache(one))
@@ -112,13 +112,13 @@ def _function(
 
 
 def _is_cache(value: Any) -> bool:
-    """Does it forget its keys, as where functools.singledispatch keeps what it has found?"""
+    """Return whether it is a cache with weak keys, such as that of functools.singledispatch."""
     owner = getattr(value, "__self__", value)
     return isinstance(owner, WeakKeyDictionary)
 
 
 def _is_public(value: Any) -> bool:
-    """Is a function what its own name stands for?"""
+    """Return whether a function is found under its own name in its module."""
     found: Any = sys.modules.get(value.__module__)
     for name in value.__qualname__.split("."):
         found = reading.member(found, name)
@@ -137,7 +137,7 @@ def _check_pure(walk: Walk, value: Any) -> None:
 
 
 def _said(walk: Walk, value: types.FunctionType, called: bool, name: str) -> bytes:
-    """What a function says of itself, or a note of it where that counts only if some code asks."""
+    """Return the token of a function's metadata; if only called, note it for code that may ask."""
     code = value.__code__
     names = codes.parameters(code)
     named = value.__name__, value.__qualname__, value.__module__
@@ -158,7 +158,7 @@ def _said(walk: Walk, value: types.FunctionType, called: bool, name: str) -> byt
 def _annotations(value: Any) -> Any:
     try:
         return value.__annotations__
-    except Exception:  # noqa: BLE001 - since Python 3.14 they are code that runs when they are asked for
+    except Exception:  # noqa: BLE001 - since Python 3.14 this runs the annotations' code
         return MISSING
 
 
@@ -188,7 +188,7 @@ def _own(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def _read(walk: Walk, read: Reading) -> bytes:
-    """The tokens of what code reads from outside."""
+    """Return the tokens of what code reads from outside."""
     body = b""
     for key, found in sorted(read.globals.items()):
         body += walk.token(key) + used(walk, found, read)
@@ -200,7 +200,7 @@ def _read(walk: Walk, read: Reading) -> bytes:
 
 
 def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
-    """The token of what code takes from a library's module, or by name from a class."""
+    """Return the token of what code reads from a library's module, or by name from a class."""
     found, parent = link.value, link.parent
     if found is MISSING or isinstance(found, types.ModuleType):
         return b""
@@ -214,8 +214,8 @@ def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
     if callable(found):
         return used(walk, found, read)
     if impure.now().of_value(found)[0]:
-        return b""  # it is refused with the code that reads it: sys.modules would be everything
-    # A library's own object may well be a stream or hold a lock: then its version has to do.
+        return b""  # it is refused with the code that reads it; its token would include all modules
+    # A library's object may be a stream or hold a lock; then the library's version must do.
     return walk.attempt(found) or b""
 
 
@@ -229,7 +229,7 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
 
 
 def used(walk: Walk, found: Any, read: Reading) -> bytes:
-    """The token of what code finds under a name, by what it does with it."""
+    """Return the token of what code finds under a name, by how the code uses it."""
     if isinstance(found, types.ModuleType):
         if read.only(found, READ, KEPT):
             return modules.named(walk, found, read)
@@ -247,7 +247,7 @@ def used(walk: Walk, found: Any, read: Reading) -> bytes:
 
 def _used_function(walk: Walk, found: types.FunctionType, read: Reading) -> bytes:
     source = origin.library(found.__globals__.get("__name__"))
-    if source is not None and _is_public(found):  # it was checked with the code that reads it
+    if source is not None and _is_public(found):  # checked together with the code that reads it
         return packed(_library_function(walk, found, source))
     return called(walk, found) if read.only(found, CALLED, KEPT) else walk.token(found)
 
@@ -262,12 +262,12 @@ def _imported(walk: Walk, name: str, found: Any, read: Reading) -> bytes:
 
 
 def code(walk: Walk, value: types.CodeType) -> bytes:
-    """Code that stands on its own."""
+    """Return the token of a code object that belongs to no function."""
     return b"code" + codes.body(value) + walk.tokens(value.co_names, value.co_varnames)
 
 
 def builtin(walk: Walk, value: Any) -> bytes:
-    """A compiled function, or a method of one object."""
+    """Return the token of a compiled function, or of a method of one object."""
     _check_pure(walk, value)
     return _builtin(walk, value)
 

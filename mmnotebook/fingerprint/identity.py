@@ -41,19 +41,19 @@ __all__ = [
 ]
 
 FORMAT = "mmnotebook 7"
-"""Goes into the identity of every node: another one is another meaning of the same steps."""
+"""Part of every node's identity; it changes when the meaning of a step changes."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")
-"""Parameters that are names of what has an identity of its own; the name itself does not count."""
+"""Parameters that name something with an identity of its own; the name itself does not count."""
 
 
 _INPUTS = ("input", "data")
-"""The parts of an identity that are what flows into a node."""
+"""The parts of an identity that are inputs of the node."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What something is, by its content.
+    """The content identity of a value or node.
 
     Attributes
     ----------
@@ -62,16 +62,16 @@ class Identity:
     reason
         Why it cannot be fingerprinted, as half a sentence after "not cacheable: "; or "".
     parts
-        The digests that went into it, by what they are of: "step", "function f", "model mlp",
+        The digests that it was computed from, by role and name: "step", "function f", "model mlp",
         "data digits", "input resize".
     may
-        What its code may do of `FILES` and `NETWORK`; whether it does shows when it runs.
+        What its code may do of `FILES` and `NETWORK`; whether it does is observed when it runs.
     codes
-        The user's code that went into it.
+        The user's code that it includes.
     stated
-        Has the user said all that its answers depend on?
+        Whether the user has declared all that its results depend on.
     observed
-        Of a node: a digest of what it was seen to depend on, besides; "" for nothing.
+        Of a node: a digest of observed further dependencies; "" for none.
     """
 
     digest: str | None
@@ -84,7 +84,7 @@ class Identity:
 
     @property
     def content(self) -> str | None:
-        """The digest of what a node gives: of all that it depends on."""
+        """The digest of a node's results: of its identity and its observed dependencies."""
         if self.digest is None or not self.observed:
             return self.digest
         return digest((self.digest, self.observed))
@@ -99,7 +99,7 @@ class Identity:
 
 
 def identity(value: Any) -> Identity:
-    """What a value is; what its code may do is left to be observed when it runs."""
+    """Return the identity of a value; what its code may do is left to be observed when it runs."""
     with deferring() as left:
         try:
             known = digest(value)
@@ -111,42 +111,45 @@ def identity(value: Any) -> Identity:
 
 @dataclass(frozen=True)
 class Behind:
-    """The identities of what stands behind the names in a graph.
+    """The identities of what the names in a graph refer to.
 
     Attributes
     ----------
     data
-        By the name of its source node.
+        By the name of the source node.
     functions, models
         By their own names.
     refreshed
-        By node, the model that stands in place of the registered one.
+        By node, the model that takes the place of the registered one.
+    codes
+        By node of a kind that another package brings, the code of that kind.
     """
 
     data: Mapping[str, Identity]
     functions: Mapping[str, Identity]
     models: Mapping[str, Identity]
     refreshed: Mapping[str, Identity] = field(default_factory=dict)
+    codes: Mapping[str, Identity] = field(default_factory=dict)
 
 
 def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
-    """What every node of a graph computes.
+    """Return the identities of all nodes of a graph.
 
-    Names do not count, with two exceptions: those of models, which stand in predictions, and the
-    keys of the dict that a step is given whose inputs are joined, names of nodes as a rule.
+    Names do not count, with two exceptions: names of models, which are part of predictions, and the
+    keys of the dict that a step with joined inputs receives, which are usually names of nodes.
 
     Parameters
     ----------
     graph
         A valid graph.
     behind
-        What its names stand for.
+        What its names refer to.
 
     Returns
     -------
     dict
-        By node name, in the order in which they can run. What writes files, and what uses
-        something unknowable, has no digest; neither has anything below it.
+        By node name, in an order in which they can run. A node that writes files or uses something
+        unknowable has no digest; neither has any node below it.
     """
     found: dict[str, Identity] = {}
     for node in graph.order():
@@ -155,7 +158,7 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
 
 
 def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identity:
-    """What one node computes, where `found` has the nodes that it takes from."""
+    """Return the identity of one node; `found` must have those of its inputs."""
     own = _own(node, behind)
     parts = {"step": _step(node)}
     parts |= {name: one.digest for name, one in own.items() if one.digest}
@@ -183,19 +186,21 @@ ABOVE = " above it: "
 
 
 def _step(node: Node) -> str:
-    """The digest of what a node says itself."""
+    """Return the digest of a node's own kind and parameters."""
     params = tuple(pair for pair in node.params if pair[0] not in _NAMED)
     return digest((FORMAT, node.kind, params, node.gather))
 
 
 def _own(node: Node, behind: Behind) -> dict[str, Identity]:
-    """The identities of what a node uses, by what they are of."""
+    """Return the identities of what a node uses, by role and name."""
     given = dict(node.params)
     own = {}
     if not node.inputs:
         own[f"data {given.get('data', given.get('path'))}"] = behind.data[node.name]
     for name in node.functions:
         own[f"function {name}"] = behind.functions[name]
+    if node.name in behind.codes:
+        own[f"step {node.kind}"] = behind.codes[node.name]
     own |= {f"model {name}": behind.models[name] for name in node.models}
     if node.name in behind.refreshed:
         own[f"model {node['model']}"] = behind.refreshed[node.name]
@@ -203,7 +208,7 @@ def _own(node: Node, behind: Behind) -> dict[str, Identity]:
 
 
 def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
-    """The digests of what flows into a node, by where it comes from."""
+    """Return the digests of a node's inputs, by where they come from."""
     parts: dict[str, str] = {}
     for wire in node.inputs:
         name = wire.key if node.gather == "join" else None
@@ -211,14 +216,14 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
             (found[wire.node].content, wire.port, selecting.to_data(wire.select), name)
         )
         said = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
-        if said in parts:  # another field of the same output, joined under a key of its own
+        if said in parts:  # another field of the same output, joined under its own key
             said = f"{said} as {wire.key}"
         parts[said] = content
     return parts
 
 
 def _own_reason(node: Node, own: Mapping[str, Identity]) -> str:
-    if node.kind == "write":
+    if node.step.ends:
         return "it writes a file"
     reasons = (
         part.reason or "it cannot be fingerprinted" for part in own.values() if not part.digest
@@ -227,7 +232,7 @@ def _own_reason(node: Node, own: Mapping[str, Identity]) -> str:
 
 
 def changes(before: Identity, after: Identity) -> str:
-    """What makes a node another than it was, as half a sentence: "its function crop changed"."""
+    """Say what changed between two identities, as half a sentence: "its function crop changed"."""
     if after.reason:
         return f"not cacheable: {after.reason}"
     if before.digest == after.digest:
@@ -246,7 +251,7 @@ def _said(role: str, names: list[str]) -> str:
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(role, name) of every part that is new, another or gone; a new name alone is no change."""
+    """Yield (role, name) of every new, changed or removed part; a mere renaming is no change."""
     gone = {key: content for key, content in before.items() if key not in after}
     for key, content in after.items():
         role, _, name = key.partition(" ")

@@ -22,7 +22,7 @@ CODE, LOOKS, KERNEL, USER = (
     "reads user input",
 )
 OBSERVED = frozenset({FILES, NETWORK})
-"""What is seen of code while it runs, so that it need not be refused before."""
+"""Effects that are observed while code runs, so that it need not be refused before."""
 
 _NAMES = {
     CLOCK: """
@@ -85,9 +85,9 @@ _PARENTS = sorted(
 _OF_TEXT = """
     numpy.datetime64 pandas.Timestamp pandas.to_datetime pandas.DatetimeIndex pandas.Period
     pandas.PeriodIndex pandas.date_range pandas.bdate_range pandas.period_range"""
-"""What makes dates of texts in compiled code, which reads the clock for some of them, unseen."""
+"""Functions that parse dates in compiled code, where some texts mean the present moment."""
 _DATES = ("datetime64", "M8", "<M8")
-"""How texts begin that name types of dates."""
+"""Prefixes of texts that name date types."""
 _OF_CLOCK = ("now", "today")
 _SEEDED = {"default_rng", "RandomState", "SeedSequence", "PCG64", "Philox", "MT19937", "Random"}
 _GENERATORS = {
@@ -108,7 +108,7 @@ _LOOSE_IN_FUNCTIONS = dict.fromkeys(
 
 
 def now() -> Impure:
-    """What is impure among the modules that are loaded now."""
+    """Return the impure objects of the modules that are loaded now."""
     return _of_modules(tuple(id(sys.modules.get(name)) for name in _PARENTS))
 
 
@@ -118,10 +118,10 @@ def _of_modules(_: tuple[int, ...]) -> Impure:
 
 
 class Impure:
-    """What is impure among the modules that are loaded."""
+    """The impure objects of the loaded modules."""
 
     def __init__(self) -> None:
-        self._alive: list[Any] = []  # an id is used again as soon as its object is gone
+        self._alive: list[Any] = []  # keeps objects alive, since ids of dead ones are reused
         self._objects: dict[int, tuple[str, str]] = {}
         self._members: dict[tuple[int, str], tuple[str, str]] = {}
         self._from_memory: set[str] = set(_FROM_MEMORY.split())
@@ -146,7 +146,7 @@ class Impure:
             self._alive.append(value)
 
     def of_value(self, value: Any) -> tuple[str, str]:
-        """What using a value of a library does: (`FILES`, "opens files (open)"), or two ""."""
+        """Return the effect of a library's value: (`FILES`, "opens files (open)"), or ("", "")."""
         if is_generator(value):
             return RANDOM, f"{RANDOM} ({getattr(value, '__name__', type(value).__name__)})"
         does, name = self._objects.get(id(value), ("", ""))
@@ -155,7 +155,7 @@ class Impure:
     def of_code(
         self, reading: Reading, ignored: set[str], is_method: bool
     ) -> Iterator[tuple[str, str]]:
-        """What a function does that makes its result depend on more than its argument."""
+        """Yield the effects by which a function's result depends on more than its argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
             does, known = self._link(link)
@@ -173,7 +173,7 @@ class Impure:
             yield loose[name], f"{loose[name]} ({name})"
 
     def _made_now(self, reading: Reading) -> str:
-        """What makes dates in code that has, or reads, a text that stands for this moment."""
+        """Return what parses dates in code that has or reads a text meaning the present moment."""
         read = (one.value for one in reading.links if isinstance(one.value, str))
         texts = {*reading.texts, *read}
         if not any(text.lower() in _OF_CLOCK for text in texts):
@@ -183,7 +183,7 @@ class Impure:
         return next(itertools.chain(made, named), "")
 
     def _link(self, link: Link) -> tuple[str | None, str]:
-        """What reading a name means, and the name it is known by."""
+        """Return the effect of reading a name, and the name by which it is known."""
         if is_generator(link.value):
             return RANDOM, _known(link)
         member = self._members.get((id(link.parent), link.attribute))
@@ -209,7 +209,7 @@ def _known(link: Link) -> str:
 
 
 def _of_module(link: Link) -> str | None:
-    """What the module does that a name is taken from, or was defined in."""
+    """Return the effect of the module that a name is read from, or was defined in."""
     if isinstance(link.value, types.ModuleType):
         return None
     homes = [getattr(link.parent, "__name__", None)] * isinstance(link.parent, types.ModuleType)
@@ -224,7 +224,7 @@ def _of_module(link: Link) -> str | None:
 
 
 def is_generator(value: Any) -> bool:
-    """Is it a generator of random numbers, or a method of one?"""
+    """Return whether a value is a random number generator, or a method of one."""
     return is_a(value, _GENERATORS) or is_a(getattr(value, "__self__", None), _GENERATORS)
 
 

@@ -25,22 +25,22 @@ _ENDINGS = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NEW = object()
 _specs: dict[str, Any] = {}
-"""By name, how each module was found that was asked for; loaded anew it has another."""
+"""The spec of each module asked for, by name; a module that is loaded again gets a new one."""
 
 
 class Installed(NamedTuple):
-    """What is installed of a package.
+    """The installed state of a package.
 
     Attributes
     ----------
     digest
-        32 hex digits: it, and all that it needs, as recorded and as their files are.
+        32 hex digits: of it and all that it requires, by their records and files.
     packages
-        The names by which it and what it needs are imported.
+        The import names of it and what it requires.
     edited
-        A module of them whose code in memory is not that of its file any more; "" for none.
+        A module of them whose code in memory differs from its file; "" for none.
     taken_ns
-        When this was read.
+        When this was read, in nanoseconds since 1970.
     """
 
     digest: str
@@ -50,13 +50,13 @@ class Installed(NamedTuple):
 
 
 def content(name: str) -> Installed:
-    """What is installed of the package of a module."""
+    """Return the installed state of a module's package."""
     top = name.partition(".")[0]
     spec = getattr(sys.modules.get(name), "__spec__", None)
     known = _specs.get(name, _NEW)
     if known is not spec:
         _specs[name] = spec
-        # Its file may be younger than what was read of the package.
+        # Its file may be newer than the last reading of the package.
         if known is not _NEW or loaded.changed_ns(spec) > _content(top).taken_ns:
             for read in (_content, _stamped, _distribution, _by_package):
                 read.cache_clear()
@@ -85,7 +85,7 @@ def _content(top: str) -> Installed:
 
 
 def _distributions(top: str) -> list[str]:
-    """The distributions that a package is of; most have its name."""
+    """List the distributions that a package belongs to; most have the package's name."""
     if _distribution(top) is not None:
         return [top]
     return list(_by_package().get(top, ()))
@@ -113,12 +113,12 @@ def _record(one: Distribution) -> str:
 
 
 def _recorded(one: Distribution) -> bytes:
-    """The version, and the digests of all files as they were installed."""
+    """Return the digest of a distribution's version and recorded files."""
     return hashed(str(one.version).encode(), _record(one).encode("utf-8", "surrogateescape"))
 
 
 def _packages(one: Distribution) -> list[str]:
-    """The names by which what a distribution has installed is imported."""
+    """List the import names of the packages in a distribution."""
     stated = (one.read_text("top_level.txt") or "").split()
     found = (line.partition("/") for line in _record(one).splitlines())
     recorded = (
@@ -129,13 +129,13 @@ def _packages(one: Distribution) -> list[str]:
 
 
 def _places_of(one: Distribution, package: str) -> list[str]:
-    """Where a package of a distribution is; elsewhere, if it was installed to be edited."""
+    """List the places of a distribution's package; elsewhere for an editable install."""
     beside = [str(one.locate_file(name)) for name in (package, f"{package}.py")]
     return [place for place in beside if os.path.exists(place)] or _places(package)  # noqa: PTH110
 
 
 def _needs(one: Distribution) -> Iterator[str]:
-    """The names of what a distribution requires, without its extras."""
+    """Yield the names of a distribution's requirements, without extras."""
     for line in one.requires or ():
         found = _NAME.match(line)
         if found is not None and "extra" not in line.partition(";")[2]:
@@ -143,7 +143,7 @@ def _needs(one: Distribution) -> Iterator[str]:
 
 
 def _places(top: str) -> list[str]:
-    """The folders, or the one file, of a package."""
+    """List the folders, or the one file, of a package."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -151,7 +151,7 @@ def _places(top: str) -> list[str]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        # A package may put Path objects there, as transformers does.
+        # Some packages, such as transformers, put Path objects there.
         return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
 
@@ -162,7 +162,7 @@ def _stamped(place: str) -> bytes:
 
 
 def _stamps(place: str) -> Iterator[tuple[str, int, int]]:
-    """The path, size and time of change of every file of code."""
+    """Yield the path, size and time of change of every code file."""
     waiting = [place] if os.path.isdir(place) else []  # noqa: PTH112
     if not waiting:
         yield from _stamp(place, "")

@@ -17,12 +17,12 @@ from typing import Any
 from mmnotebook.fingerprint import codes
 
 _IMPORTED_BY = os.getpid()
-"""The process that loaded this, of which others may be forks."""
+"""The process that loaded this module; other processes are forks of it."""
 _MISSING = object()
 
 
 def edited(packages: Set[str]) -> str:
-    """A module of some packages whose file is another than the one it was loaded from, or ""."""
+    """Return a module of some packages that was loaded from another version of its file, or ""."""
     for name, module in sorted(sys.modules.items()):
         if name.partition(".")[0] in packages and isinstance(module, types.ModuleType):
             spec = vars(module).get("__spec__")
@@ -32,7 +32,7 @@ def edited(packages: Set[str]) -> str:
 
 
 def changed_ns(spec: Any) -> int:
-    """When the file of a module was changed or put there; 0 for one without a file of code."""
+    """Return when a module's file was last changed, in nanoseconds; 0 if it has no Python file."""
     path = getattr(spec, "origin", None)
     if not isinstance(path, str) or not path.endswith(".py"):
         return 0
@@ -48,7 +48,7 @@ def _began_ns() -> int:
     import psutil
 
     try:
-        # Its clock is a coarse one.
+        # The process's start time is coarse.
         return int((psutil.Process(_IMPORTED_BY).create_time() - 1) * 1e9)
     except psutil.Error:
         return 0
@@ -57,7 +57,7 @@ def _began_ns() -> int:
 def _is_as_in_file(module: types.ModuleType, spec: Any) -> bool:
     try:
         code = spec.loader.get_code(spec.name)
-    except Exception:  # noqa: BLE001 - the file may be no Python now, or not be read
+    except Exception:  # noqa: BLE001 - the file may be invalid or unreadable now
         return False
     inside = set(codes.inside(code))
     functions = (one for one in _functions(module) if one.co_filename == code.co_filename)
@@ -65,7 +65,7 @@ def _is_as_in_file(module: types.ModuleType, spec: Any) -> bool:
 
 
 def _functions(module: types.ModuleType) -> Iterator[types.CodeType]:
-    """The code of the functions of a module, and of the methods of its classes."""
+    """Yield the code of a module's functions, and of its classes' methods."""
     for value in list(vars(module).values()):
         owner = getattr(value, "__module__", None)
         if owner == module.__name__:
@@ -77,7 +77,7 @@ def _functions(module: types.ModuleType) -> Iterator[types.CodeType]:
 
 
 def _has_constants(module: types.ModuleType, code: types.CodeType) -> bool:
-    """Are the names that the file gives one constant, and no function another, what it says?"""
+    """Return whether constants that a file sets once, and no function sets, have their values."""
     steps = codes.steps(code)
     stored = [step.about for step in steps if step.kind.startswith("STORE_")]
     others = {

@@ -15,7 +15,7 @@ _OF_IMPORTING = {"__builtins__", "__cached__", "__file__", "__loader__", "__path
 
 
 def module(walk: Walk, value: types.ModuleType) -> bytes:
-    """A module that is handed on: any of its names may be used."""
+    """Return the token of a module that code passes on, so that any of its names may be used."""
     source = origin.library_of(value)
     if source is not None:
         return b"module" + walk.source(source, value.__name__) + walk.token(value.__name__)
@@ -27,10 +27,10 @@ def module(walk: Walk, value: types.ModuleType) -> bytes:
 
 
 def named(walk: Walk, value: types.ModuleType, read: Reading) -> bytes:
-    """A module of which some code takes attributes by their names."""
+    """Return the token of a module of which code only reads attributes by name."""
     if origin.library_of(value) is not None:
         return walk.token(value)
-    # The reading is kept with the value: what it says of uses is of this code alone.
+    # The key includes the reading, since the token is for the uses in this code only.
     return walk.once((id(value), id(read)), (value, read), _named)
 
 

@@ -14,12 +14,12 @@ from mmnotebook.fingerprint.impure import RANDOM
 from mmnotebook.fingerprint.reading import ANY
 
 Notes = list[Any]
-"""Of `Refusal`, `UsedNames`, `MemberNotes`, `Making` and the notes of parts, even of themselves."""
+"""`Refusal`, `UsedNames`, `MemberNotes`, `Making`, and notes of parts; may contain themselves."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something cannot be known: what it does (`RANDOM`, ..., or ""), and in words."""
+    """Why something cannot be fingerprinted: the effect (`RANDOM`, ..., or "") and a text."""
 
     does: str
     words: str
@@ -34,7 +34,7 @@ class UsedNames:
 
 @dataclass(frozen=True, eq=False)
 class MemberNotes:
-    """The notes of what counts only when some code uses one of these names."""
+    """Notes that count only when some code uses one of these names."""
 
     names: frozenset[str]
     notes: Notes
@@ -42,13 +42,13 @@ class MemberNotes:
 
 @dataclass(frozen=True, eq=False)
 class Making:
-    """The notes of what makes a model: the weights that it draws are there to be replaced."""
+    """Notes of code that creates a model: random weights are allowed, since they get replaced."""
 
     notes: Notes
 
 
 def refusals(notes: Notes) -> Iterator[Refusal]:
-    """Why a value cannot be known; nothing for one that can be."""
+    """Yield why a value cannot be fingerprinted; nothing if it can be."""
     settling = _Settling()
     yield from settling.go_through(notes, lenient=False)
     while used := settling.used():
@@ -57,7 +57,7 @@ def refusals(notes: Notes) -> Iterator[Refusal]:
 
 
 class _Settling:
-    """Goes through notes; those of what makes a model (lenient) apart from the others."""
+    """Evaluates notes; those of code that creates a model (lenient) separately."""
 
     def __init__(self) -> None:
         self._names: dict[bool, set[str]] = {False: set(), True: set()}
@@ -65,7 +65,7 @@ class _Settling:
         self._seen: set[tuple[int, bool]] = set()
 
     def go_through(self, notes: Notes, lenient: bool) -> Iterator[Refusal]:
-        """The refusals that count among notes, and all notes in them, in order."""
+        """Yield the refusals that count among notes and their nested notes, in order."""
         waiting: list[tuple[Iterator[Any], bool]] = [(iter([notes]), lenient)]
         while waiting:
             rest, lenient = waiting[-1]
@@ -86,7 +86,7 @@ class _Settling:
                 yield note
 
     def used(self) -> list[tuple[MemberNotes, bool]]:
-        """The members that are now known to be used, and by what."""
+        """List the members that are now known to be used, and whether only by lenient code."""
         return [
             (member, lenient)
             for member in self._members.values()

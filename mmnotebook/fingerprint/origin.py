@@ -19,7 +19,7 @@ _OURS = __name__.partition(".")[0]
 
 
 def library(name: str | None) -> str | None:
-    """The library that a module belongs to, and what it is: "numpy 2.1.0 8f3c...", "python 3.11.7".
+    """Return a module's library with its version: "numpy 2.1.0 8f3c...", "python 3.11.7".
 
     None for the notebook, a file beside it, and every other module of the user's.
     """
@@ -29,7 +29,7 @@ def library(name: str | None) -> str | None:
 
 
 def is_users(name: Any) -> bool:
-    """Is a module that is loaded the notebook, or another of the user's?"""
+    """Return whether a loaded module is the notebook, or another of the user's."""
     if name == "__main__":
         return True
     module = sys.modules.get(name) if isinstance(name, str) else None
@@ -37,7 +37,7 @@ def is_users(name: Any) -> bool:
 
 
 def home(value: Any, name: str) -> str | None:
-    """The module in which a value is found under its name, as pickle would look for it."""
+    """Return the module in which a value is found under its name, as pickle would look for it."""
     stated = getattr(value, "__module__", None)
     if stated is None and isinstance(value, Hashable):
         return _home(value, name)
@@ -52,12 +52,12 @@ def _home(value: Any, name: str) -> str | None:
 
 
 def library_of(module: types.ModuleType) -> str | None:
-    """The same for a module itself."""
+    """Return the same as `library` for a module object."""
     return _version(module.__name__) if _is_library(module.__name__, module) else None
 
 
 def not_loaded(name: str) -> str | None:
-    """The same for a module that nothing has imported yet; nothing is imported here either."""
+    """Return the same as `library` for a module that is not loaded, without importing it."""
     top = name.partition(".")[0]
     try:
         spec = importlib.util.find_spec(top)
@@ -80,7 +80,7 @@ def _is_library(name: str, module: types.ModuleType | None) -> bool:
         spec = getattr(module, "__spec__", None)
         places = list(getattr(module, "__path__", ()))
         if not places:
-            # What compiled code makes, such as torch._C._nn, is its package's.
+            # A module that compiled code creates, such as torch._C._nn, belongs to its package.
             outer = name.rpartition(".")[0]
             return spec is not None or _is_library(outer, sys.modules.get(outer))
         file = places[0]
@@ -89,7 +89,7 @@ def _is_library(name: str, module: types.ModuleType | None) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def is_installed(file: str | None) -> bool:
-    """Is a file part of Python or of an installed package?"""
+    """Return whether a file is part of Python or an installed package."""
     if file is None:
         return True
     path = Path(file)
@@ -110,19 +110,19 @@ def _version(name: str) -> str:
     module = sys.modules.get(top)
     stated = vars(module).get("__version__") if module is not None else ""
     stated = stated if isinstance(stated, str) else ""
-    # Entries of another version of ours are never read in any case.
+    # The cache never reads entries of other versions of mmnotebook, so its files do not count.
     return f"{top} {stated} {'' if top == _OURS else installed.content(name).digest}"
 
 
 def packages(name: str) -> frozenset[str]:
-    """The packages that the library of a module consists of, and those that it needs."""
+    """Return the packages of a module's library, and those that it requires."""
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return frozenset({top}) if known else installed.content(name).packages
 
 
 def edited(name: str) -> str:
-    """A module that the library of a module needs, and that is not what its file says; or ""."""
+    """Return a module required by a module's library whose code differs from its file; or ""."""
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return "" if known else installed.content(name).edited

@@ -20,7 +20,7 @@ from mmnotebook.compat.python import ABSTRACT, registered
 from mmnotebook.fingerprint import arrays, frames, origin
 
 Found = list[tuple[str, Any]]
-"""By where it is, what is the user's."""
+"""The user's objects in a library, with the names of their places."""
 
 _WRAPPED: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys((types.MethodType, staticmethod, classmethod), lambda one: one.__func__),
@@ -34,7 +34,7 @@ _sorts: dict[type, str] = {}
 
 
 class _Pass(threading.local):
-    """What was found in the pass of this thread, by module; None outside one."""
+    """What this thread's current pass has found, by module; None outside of a pass."""
 
     found: dict[str, Found] | None = None
 
@@ -44,7 +44,7 @@ _pass = _Pass()
 
 @contextlib.contextmanager
 def one_look() -> Iterator[None]:
-    """Look at each module once while this lasts: for a pass in which no code of the user's runs."""
+    """Look at each module once inside this block, in which no code of the user's may run."""
     if _pass.found is not None:
         yield
         return
@@ -56,7 +56,7 @@ def one_look() -> Iterator[None]:
 
 
 def found(name: str) -> Found:
-    """What is the user's in a module of a library, in one order always."""
+    """Return what the user has put into a library's module, always in the same order."""
     known = _pass.found
     if known is None:
         return _found_now(name)
@@ -76,14 +76,14 @@ def _looker_of(name: str) -> _Looker | None:
 
 
 def around(modules: set[str]) -> set[str]:
-    """Some modules, those that they use, and the whole packages: what is put in is mostly there."""
+    """Return some modules, those that they use, and their packages, where most patches are."""
     parts = (look for name in modules if "." in name and (look := _looker_of(name)) is not None)
     used = (look.modules for look in parts)
     return modules.union(*map(origin.packages, modules), *used)
 
 
 def of_elements(names: Iterable[str]) -> Found:
-    """What is the user's among attributes of these names that elements may have."""
+    """Return the user's objects among attributes of these names in classes of elements."""
     bases = _element_classes(tuple(id(sys.modules.get(home)) for home, _ in _ELEMENTS))
     held = (
         (f"{base.__module__}.{base.__qualname__}.{name}", vars(base)[name])
@@ -96,7 +96,7 @@ def of_elements(names: Iterable[str]) -> Found:
 
 @functools.lru_cache(maxsize=1)
 def _element_classes(_: tuple[int, ...]) -> list[type]:
-    """The classes of what data consists of, as far as they are loaded, and their bases."""
+    """Return the loaded classes of arrays, tensors and frames, with their bases."""
     loaded = [(sys.modules[home], name) for home, name in _ELEMENTS if home in sys.modules]
     classes = (getattr(module, name, object) for module, name in loaded)
     return list(dict.fromkeys(base for one in classes for base in one.__mro__))
@@ -113,7 +113,7 @@ def _is_own(value: Any) -> bool:
 
 
 def is_users(value: Any) -> bool:
-    """Is it a function or class of the user's, or an object of one?"""
+    """Return whether a value is a function or class of the user's, or an object of one."""
     kind = type(value)
     if kind in _WRAPPED:
         return is_users(_WRAPPED[kind](value))
@@ -123,7 +123,7 @@ def is_users(value: Any) -> bool:
 
 
 def _sort(kind: type) -> str:
-    """May a value of this type be the user's code, or hold some?"""
+    """Return whether values of this type may be code of the user's, or hold some."""
     sort = _sorts.get(kind)
     if sort is None:
         sort = _sorts[kind] = _new_sort(kind)
@@ -146,14 +146,14 @@ class _Place:
     Attributes
     ----------
     own
-        What is the user's, by name.
+        The user's objects in it, by name.
     """
 
     def __init__(self, name: str, holder: Any) -> None:
         self.name, self.holder = name, holder
         self._values = _values(holder)
         self._mark, values = self._now()
-        # Code is kept: as long as it is there, nothing else has its id.
+        # Keep the code alive, so that no other object gets its id.
         self._kept: list[Any] = []
         self.own: Found = []
         if any(_sort(kind) == _CODE for kind in set(map(type, values))):
@@ -161,17 +161,17 @@ class _Place:
             self.own = [(self.named(key), one) for key, one in self.items() if _is_own(one)]
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """All that it holds, by its keys, if it has keys."""
+        """Yield all that it holds, with its keys, or 0 if it has none."""
         keys = _mapping(self.holder) if _is_named(self.holder) else itertools.repeat(0)
         return zip(keys, list(self._values()), strict=False)
 
     def named(self, key: Any) -> str:
-        """Where it holds what has this key."""
+        """Return the name of what it holds under this key."""
         return f"{self.name}.{key}" if isinstance(key, str) else self.name
 
     @property
     def changed(self) -> bool:
-        """Does it hold other objects than before?"""
+        """Whether it holds other objects than before."""
         return self._now()[0] != self._mark
 
     def _now(self) -> tuple[int, list[Any]]:
@@ -180,7 +180,7 @@ class _Place:
 
 
 def _values(holder: Any) -> Callable[[], Iterable[Any]]:
-    """How to ask for what a place holds, without running anything of it."""
+    """Return a function that returns what a place holds, without running any code of it."""
     if type(holder) is _Registered:
         return holder.classes
     if issubclass(type(holder), (list, set)):
@@ -204,7 +204,7 @@ def _is_named(holder: Any) -> bool:
 
 
 class _Registered:
-    """The classes that an abstract one takes for its own."""
+    """The classes that are registered with an abstract class."""
 
     def __init__(self, abstract: type) -> None:
         self._abstract = abstract
@@ -224,7 +224,7 @@ class _Looker:
     Attributes
     ----------
     modules
-        The names of those of the same package that it uses.
+        The names of the modules of the same package that it uses.
     """
 
     def __init__(self, name: str, module: types.ModuleType) -> None:
@@ -234,7 +234,7 @@ class _Looker:
         self._renew(set())
 
     def look(self) -> Found:
-        """What is the user's in them."""
+        """Return the user's objects in the module."""
         changed = {key for key, place in self._places.items() if place.changed}
         if changed:
             self._renew(changed)
@@ -257,12 +257,12 @@ class _Looker:
         self.found = sorted(own, key=lambda one: one[0])
 
     def _has(self, value: type) -> bool:
-        """Is a class its own? A package has all that it shows; a module those it defines."""
+        """Return whether a class belongs to the module, or to the package if it is one."""
         home = str(value.__module__)
         return home == self._name or home.partition(".")[0] == self._name
 
     def _inside(self, place: _Place) -> Iterator[tuple[str, Any]]:
-        """The places that a module or class holds itself."""
+        """Yield the places inside a module or class."""
         for key, value in place.items():
             sort = _sort(type(value))
             if sort == _CODE and issubclass(type(value), type):

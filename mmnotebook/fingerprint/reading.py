@@ -17,9 +17,9 @@ from mmnotebook.fingerprint.codes import CALLED, HANDED, KEPT, READ, Step
 
 MISSING = object()
 ANY = "*"
-"""Stands for every name, where code looks names up that it makes itself."""
+"""Stands for all names, where code looks up names that it computes."""
 REMAKES = "type()"
-"""Stands for a name too: code may make another object of the class of one that it has."""
+"""Stands for creating another object of the class of an existing one."""
 _FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 _FROM_CELLS = {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
 _BY_NAME = (getattr, vars, dir, operator.attrgetter, operator.methodcaller)
@@ -41,11 +41,11 @@ class Link:
     text
         As it is written: "np.random.rand".
     value
-        What it stands for now; `MISSING` when that takes running something.
+        Its current value; `MISSING` if it takes running code to know it.
     parent, attribute
-        The module or class that it was taken from, and its name there.
+        The module or class that it was read from, and its name there.
     given
-        Is it called with something first, other than None?
+        Whether it is called with a first argument other than None.
     """
 
     text: str
@@ -62,7 +62,7 @@ class Reading:
     Attributes
     ----------
     globals
-        By name, `MISSING` for what does not exist (yet); Python's own included.
+        By name, `MISSING` for what does not exist (yet); builtins included.
     modules
         By name, those that it imports itself.
     links
@@ -70,22 +70,23 @@ class Reading:
     attributes
         Every name of any use in the code.
     loose
-        Attributes of what cannot be known without running it: `read_text` of `Path(x).read_text`.
+        Attributes of values that are unknown without running it: `read_text` of
+        `Path(x).read_text`.
     changes
         The first global, or variable of an enclosing function, that it assigns to or deletes.
     texts
-        Its constants that are texts, and those inside constants.
+        Its string constants, and those inside constants.
     names
-        What it may look up by name: its attributes, and texts that could be one; `ANY` where it
-        makes names itself, `REMAKES` where it uses the class of an object.
+        What it may look up by name: its attributes, and strings that could be one; `ANY` if it
+        computes names, `REMAKES` if it uses the class of an object.
     nested
-        Code inside it of which functions are made that it does more with than call them.
+        The code of inner functions that it does more with than call them.
     asks
-        May it read what a function says of itself: its name, its docstring, its parameters?
+        Whether it may read a function's metadata: its name, docstring or parameters.
     handed
-        Attributes of what cannot be known that it does more with than call them, or read of them.
+        Attributes of unknown values that it does more with than call them or read from them.
     says_variables
-        May it read the names of its own variables?
+        Whether it may read the names of its own variables.
     """
 
     globals: dict[str, Any] = field(default_factory=dict)
@@ -103,16 +104,16 @@ class Reading:
     _uses: dict[int, set[str]] = field(default_factory=dict)
 
     def only(self, value: Any, *uses: str) -> bool:
-        """Does the code do nothing with a value but this?"""
+        """Return whether the code uses a value in these ways only."""
         return self._uses.get(id(value), {HANDED}).issubset(uses)
 
     def use(self, value: Any, use: str) -> None:
-        """Note what the code does with a value."""
+        """Note how the code uses a value."""
         self._uses.setdefault(id(value), set()).add(use)
 
 
 def read(function: types.FunctionType) -> Reading:
-    """What a function and the functions inside it read."""
+    """Return what a function and the functions inside it read."""
     scan = _Scan(function)
     names: set[str] = set()
     for code in codes.inside(function.__code__):
@@ -135,7 +136,7 @@ def _texts(constants: Iterable[Any]) -> Iterator[str]:
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:
-    """The values that a function closes over, `MISSING` for one that is not there yet."""
+    """Return the values that a function closes over; `MISSING` if not assigned yet."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -146,7 +147,7 @@ def cells(function: types.FunctionType) -> dict[str, Any]:
 
 
 def member(parent: Any, name: str) -> Any:
-    """An attribute of a module or class, without running anything."""
+    """Return an attribute of a module or class, without running any code."""
     if isinstance(parent, types.ModuleType):
         return vars(parent).get(name, MISSING)
     if isinstance(parent, type):
@@ -155,7 +156,7 @@ def member(parent: Any, name: str) -> Any:
 
 
 class _Scan:
-    """Follows names through bytecode, line by line; it runs nothing and takes no branches."""
+    """Follows names through bytecode, line by line; it runs nothing and follows no jumps."""
 
     def __init__(self, function: types.FunctionType) -> None:
         self.reading = Reading()
@@ -177,7 +178,7 @@ class _Scan:
             self._last = [*self._last[-1:], step.about]
 
     def settle(self) -> None:
-        """What is done with a variable is done with all that it may stand for."""
+        """Apply the uses of each variable to all values that it may have."""
         for name, value in self._kept:
             for use in self._uses.get(name, ()):
                 self.reading.use(value, use)
@@ -214,7 +215,7 @@ class _Scan:
             self._module = self._top  # import a.b.c as d goes from module to module
 
     def _note(self, argument: Any, step: Step) -> str:
-        """Note the use of variables; the last of them is on top. Under another name, any use."""
+        """Note the use of variables; return the last, which is on top of the stack."""
         names = argument if isinstance(argument, tuple) else (argument,)
         for name in names[:-1]:
             self._uses.setdefault(name, set()).add(HANDED)
@@ -232,7 +233,7 @@ class _Scan:
         self._top = link
 
     def _look_up(self, value: Any, step: Step, following: Sequence[Step]) -> None:
-        """Note that code looks attributes, or its own variables, up by their names."""
+        """Note code that looks up attributes, or its own variables, by name."""
         if any(value is one for one in _OF_VARIABLES):
             self.reading.says_variables = True
         if value is type and not (step.use == CALLED and _is_type_shown(following)):
@@ -290,7 +291,7 @@ class _Scan:
             return name
 
     def _make(self, step: Step, following: Sequence[Step]) -> None:
-        """Note the code of a function inside, and the name that it is kept under, if any."""
+        """Note the code of an inner function, and the variable that it is stored in, if any."""
         code = next((one for one in reversed(self._last) if isinstance(one, types.CodeType)), None)
         kept = step.use == KEPT
         store = next((one for one in following if one.kind.startswith("STORE_")), None)
@@ -319,7 +320,7 @@ def _is_argument(step: Step) -> bool:
 
 
 def _is_literal(following: Sequence[Step]) -> bool:
-    """Is a function called with a name that is written there: `getattr(some.thing, "name")`?"""
+    """Return whether a call has a literal name: `getattr(some.thing, "name")`."""
     for place, step in enumerate(following):
         if step.kind == "LOAD_CONST" and isinstance(step.about, str):
             behind = [one.kind for one in following[place + 1 : place + 3]]
@@ -330,14 +331,14 @@ def _is_literal(following: Sequence[Step]) -> bool:
 
 
 def _is_class_used(step: Step, following: Sequence[Step]) -> bool:
-    """Is the class of an object more than compared, or asked for its name?"""
+    """Return whether more is done with an object's class than to compare it or read its name."""
     if step.use in (CALLED, KEPT):
         return True
     return any(one.kind.startswith(("CALL", "RETURN", "BUILD")) for one in following[:1])
 
 
 def _is_type_shown(following: Sequence[Step]) -> bool:
-    """Is `type(thing)` merely compared, or asked for its name?"""
+    """Return whether `type(thing)` is only compared, or its name read."""
     places = (place for place, one in enumerate(following) if one.kind.startswith("CALL"))
     behind = following[next(places, len(following)) + 1 :]
     if behind and behind[0].kind == "LOAD_ATTR" and str(behind[0].about).startswith("__"):

@@ -41,7 +41,7 @@ _SAID: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
         "epsilon": ((), "1e-07"),
     },
 }
-"""By module, functions that say a setting, what they are given, and what they say at the start."""
+"""By module, functions that return a setting: their arguments, and the result in a new process."""
 _FLAGS = {
     "torch": {
         "backends.cuda.matmul.allow_tf32": "False",
@@ -57,16 +57,16 @@ _FLAGS = {
     "PIL.Image": {"MAX_IMAGE_PIXELS": "89478485"},
     "PIL.ImageFile": {"LOAD_TRUNCATED_IMAGES": "False"},
 }
-"""By module, attributes that are settings, and what they are at the start."""
+"""By module, attributes that are settings, and their values in a new process."""
 _MISSING = object()
 _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
 
 
 def changed(libraries: set[str]) -> list[tuple[str, Any]]:
-    """By name, the settings that are not what they are at the start.
+    """Return the settings, by name, that differ from those of a new process.
 
-    Elements may be numbers, arrays, tensors or frames of code that names none of their libraries;
-    settings of other libraries count where one of `libraries` is theirs.
+    Elements may be numbers, arrays, tensors or frames even if the code names none of their
+    libraries. Settings of other libraries count only if these are among `libraries`.
     """
     found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_said(), *_flags()]
     found += [*_printed_tensors(), *_pandas()]
@@ -93,7 +93,7 @@ def _python() -> Changed:
 
 
 def _warnings(libraries: set[str]) -> Changed:
-    """Warnings of Python and of these libraries that end what gives them; others change nothing."""
+    """Yield the warnings of Python and these libraries that are errors; others change no result."""
     homes = {"builtins", *libraries}
     errors = [
         (message, kind, module, line)
@@ -105,7 +105,7 @@ def _warnings(libraries: set[str]) -> Changed:
 
 
 def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
-    """What a context variable holds, if that is not what an empty context has."""
+    """Yield the value of a context variable if it differs from that in an empty context."""
     now, at_first = ask(), contextvars.Context().run(ask)
     if now != at_first:
         yield name, now
@@ -180,4 +180,4 @@ def _matplotlib() -> Changed:
 
 _OF_LIBRARIES = {"sklearn": _sklearn, "matplotlib": _matplotlib}
 LIBRARIES = frozenset(_OF_LIBRARIES)
-"""Libraries whose settings count for their own code alone."""
+"""Libraries whose settings count only for code that uses them."""

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def hashed(*parts: Any) -> bytes:
-    """blake2b of bytes-like parts, 16 bytes."""
+    """Return the blake2b digest (16 bytes) of bytes-like parts."""
     state = blake2b(digest_size=16)
     for part in parts:
         state.update(part)
@@ -15,5 +15,5 @@ def hashed(*parts: Any) -> bytes:
 
 
 def packed(body: bytes) -> bytes:
-    """A token: short ones as they are behind their length, long ones hashed."""
+    """Return a token: a short body with its length in front, or the hash of a long one."""
     return bytes((len(body),)) + body if len(body) < 64 else b"\x40" + hashed(body)

@@ -17,11 +17,11 @@ _NOUNS = (
 
 
 class Unknowable(Exception):
-    """A value has no lasting identity; says why in half a sentence, after "not cacheable: "."""
+    """A value has no lasting identity; the message follows "not cacheable: "."""
 
 
 def noun(value: Any) -> str:
-    """What an object is: "a lock", "an open file", "a Connection"."""
+    """Describe an object: "a lock", "an open file", "a Connection"."""
     for types_, words in _NOUNS:
         if is_a(value, types_):
             return words

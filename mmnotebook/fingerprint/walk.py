@@ -48,14 +48,14 @@ _IN_MEMORY = {("_io", "BytesIO"), ("_io", "StringIO")}
 
 
 def digest(value: Any) -> str:
-    """What a value is, as 32 hex digits: the same for equal values in every process.
+    """Return the content identity of a value: 32 hex digits, equal for equal values everywhere.
 
     Types count: 1, 1.0, True and "1" all differ, and so do 0.0 and -0.0; nan equals nan. The
     order of a dict counts, that of a set does not. Arrays, tensors and frames count by their
-    numbers, functions and classes by their code, what it reads and the settings that it may
-    read, those of installed packages by their name and the package's files, everything else by what
-    pickle would store. A function is one that is called: its docstring and the names of its
-    variables count only where some code may read them.
+    numbers; functions and classes by their code, what it reads and the settings that it may
+    read; those of installed packages by their name and the package's files; everything else by
+    what pickle would store. The function is taken as one that is called: its docstring and the
+    names of its variables count only where some code may read them.
 
     Parameters
     ----------
@@ -65,15 +65,15 @@ def digest(value: Any) -> str:
     Raises
     ------
     Unknowable
-        When there is something in it that cannot be taken apart (a lock, an open file, a
-        generator), or code whose result depends on more than what it is given.
+        When something in it cannot be fingerprinted (a lock, an open file, a generator), or code
+        whose result depends on more than its argument.
     """
     return _digest(lambda walk: walk.called(value))
 
 
 @dataclass
 class Deferred:
-    """What is left to be seen when the code runs that went into some digests.
+    """What remains to be observed when the code of some digests runs.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ _deferred: ContextVar[Deferred | None] = ContextVar("mmnotebook_deferred", defau
 
 @contextmanager
 def deferring() -> Iterator[Deferred]:
-    """Inside, what can be observed when code runs is no reason that it cannot be fingerprinted."""
+    """Inside this block, effects that can be observed at run time do not rule out a fingerprint."""
     deferred = Deferred()
     token = _deferred.set(deferred)
     try:
@@ -102,12 +102,12 @@ def deferring() -> Iterator[Deferred]:
 
 
 def digest_of_classes(values: Iterable[Any]) -> str:
-    """What classes are to objects that were made before, and functions among them.
+    """Return the digest of classes of existing objects, and of functions among them.
 
     Raises
     ------
     Unknowable
-        As for `digest`; not for what only makes objects.
+        As for `digest`, but not because of code that only creates objects.
     """
 
     def kinds(walk: Walk) -> bytes:
@@ -121,17 +121,17 @@ def digest_of_classes(values: Iterable[Any]) -> str:
 
 
 def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
-    """What the settings are that a call may read: all that are not as in a new process.
+    """Return the digest of all settings that a call may read and that differ from the defaults.
 
     Parameters
     ----------
     libraries
-        Of the libraries whose settings concern no code but theirs, those that count.
+        Those libraries to include whose settings concern only code that uses them.
 
     Raises
     ------
     Unknowable
-        When a setting cannot be taken apart.
+        When a setting cannot be fingerprinted.
     """
     return _digest(lambda walk: walk.token(settings.changed(set(libraries))))
 
@@ -158,14 +158,14 @@ def _digest(take_apart: Callable[[Walk], bytes]) -> str:
 class Walk:
     """One walk through a value.
 
-    A token is a few bytes that say where they end; tokens of equal values are equal. What has been
-    seen keeps its token. In a cycle an object refers back to one that is still open by how many
-    were opened since, so that the token does not depend on where the cycle was met; objects that
-    belong to a cycle stay open until the first of them is closed.
+    A token is a few bytes that encode their own length; tokens of equal values are equal. An object
+    that occurs again has the same token. In a cycle, an object is encoded by how many objects were
+    opened since it was, so that the token does not depend on where the cycle was entered; objects
+    of a cycle stay open until the first of them is closed.
     """
 
     def __init__(self) -> None:
-        # Both keep their objects alive: an id is used again as soon as its object is gone.
+        # Both keep their objects alive, since ids of dead objects are reused.
         self._known: dict[Any, tuple[bytes, Any, Notes]] = {}
         self._open: dict[Any, tuple[int, Any, Notes]] = {}
         self._reach = _NO_REACH
@@ -184,7 +184,7 @@ class Walk:
         self.stating = False
 
     def token(self, value: Any) -> bytes:
-        """The token of any value."""
+        """Return the token of any value."""
         kind = type(value)
         if kind in _FLAT:
             return packed(marshal.dumps(value, 2))
@@ -199,7 +199,7 @@ class Walk:
         return b"".join(map(self.token, values))
 
     def head(self, *parts: Any) -> bytes:
-        """The token of what many values of a walk have in common: hashable, and not big."""
+        """Return the token of small, hashable parts that many values of a walk share."""
         if parts not in self._heads:
             self._heads[parts] = b"".join(
                 self.token(part if isinstance(part, tuple) else str(part)) for part in parts
@@ -207,7 +207,7 @@ class Walk:
         return self._heads[parts]
 
     def once(self, key: Any, value: Any, take_apart: Handler) -> bytes:
-        """The token of a value that may be met again, or be a part of itself."""
+        """Return the token of a value that may occur again, or contain itself."""
         if key in self._known:
             token, _, said = self._known[key]
             self._say(said)
@@ -243,7 +243,7 @@ class Walk:
             self._known.popitem()
 
     def unordered(self, values: Iterable[Any]) -> bytes:
-        """Tokens in an order of their own; what one element has seen is nothing to the next."""
+        """Return the tokens of values in sorted order; each is computed on its own."""
         marks = len(self._open), len(self._known)
         tokens = []
         for value in values:
@@ -253,7 +253,7 @@ class Walk:
 
     @contextmanager
     def used_by(self, name: str, verb: str) -> Iterator[None]:
-        """Names the function, and what it does with what is met inside, for the reasons."""
+        """Inside this block, name the function and its use of the values, for reasons."""
         self._users.append((name, verb))
         try:
             yield
@@ -262,7 +262,7 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Inside, does code make a model, which no function makes anew for each element?"""
+        """Collect notes apart; be lenient where code creates a model outside of any function."""
         around, self.said = self.said, []
         yield
         lenient = is_model and not self._users
@@ -270,15 +270,15 @@ class Walk:
         self.said = around
 
     def called(self, value: Any) -> bytes:
-        """The token of a function, or of what holds some, that is only called."""
+        """Return the token of a function, or an object that contains some, that is only called."""
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
-        """The token of what code finds under a name, by what it does with it."""
+        """Return the token of what code finds under a name, by how the code uses it."""
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
-        """The token of what is used when code uses one of these names; of no names, always."""
+        """Return the token of what counts if code uses one of these names (no names: always)."""
         around, self.said = self.said, []
         token = self.called(value) if called else self.token(value)
         if self.said:
@@ -288,11 +288,11 @@ class Walk:
 
     @property
     def in_code(self) -> bool:
-        """Is what is met reached by code, which has the object itself?"""
+        """Whether the current value is reached by code, which has the object itself."""
         return bool(self._users)
 
     def attempt(self, value: Any) -> bytes | None:
-        """The token of a value, None for one that cannot be known."""
+        """Return the token of a value; None if it cannot be fingerprinted."""
         around, self.said = self.said, []
         token = self.token(value)
         said, self.said = self.said, around
@@ -302,11 +302,11 @@ class Walk:
         return token
 
     def held(self, value: Any) -> bytes:
-        """The token of what a name stands for, if there is anything."""
+        """Return the token of a name's value, or of its absence."""
         return packed(b"missing") if value is MISSING else self.token(value)
 
     def source(self, text: str, *modules: str) -> bytes:
-        """The token of a library, whose settings then count, and what the user put into it."""
+        """Return the token of a library; its settings, and the user's patches, then count too."""
         for module in modules:
             edited = "" if module in self._modules else origin.edited(module)
             if edited:
@@ -315,22 +315,22 @@ class Walk:
         return self.token(text)
 
     def uses(self, read: Reading, keywords: frozenset[str]) -> None:
-        """Note which names code uses, and those by which it gives arguments."""
+        """Note the names that code uses, and the keywords of its calls."""
         self.said.append(notes.UsedNames(read.names))
         self.keywords |= keywords
         self._asks |= read.asks
         self._handed |= read.handed
 
     def ask(self, name: str, say: Callable[[], bytes]) -> None:
-        """Note what counts where any code asks functions about themselves, or hands this one on."""
+        """Note a function's metadata; it counts if code asks for it or passes the function on."""
         self._asked.setdefault(name, []).append(say)
 
     def given(self, name: str, said: bytes) -> None:
-        """Note what counts where any code gives an argument by this name."""
+        """Note what counts if code passes an argument by this keyword."""
         self._given.setdefault(name, set()).add(self.token(name) + said)
 
     def rest(self) -> bytes:
-        """What shows only in the end: what is asked of functions, and settings that code reads."""
+        """Return the token of what is known only at the end: requested metadata, and settings."""
         if not self.code_met:
             return b""
         asked = [*self._asked] if self._asks else sorted(self._handed.intersection(self._asked))
@@ -343,7 +343,7 @@ class Walk:
         return packed(told) + put_in + self.token(settings.changed(libraries))
 
     def _put_in(self) -> bytes:
-        """What the user has put into the modules of libraries that were met."""
+        """Return the token of the user's patches in the libraries of this walk."""
         body, done = b"", set[str]()
         while waiting := sorted(patches.around(self._modules) - done):
             done.update(waiting)
@@ -353,12 +353,12 @@ class Walk:
         return packed(body)
 
     def unknowable(self, value: Any) -> bytes:
-        """The token of something that cannot be taken apart, which is refused."""
+        """Refuse a value that cannot be fingerprinted, and return its token."""
         verb = self._users[-1][1] if self._users else "holds"
         return self.refuse("", f"{verb} {noun(value)}, which cannot be fingerprinted")
 
     def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
-        """Note what the code that is being read does; alone, the words name it already."""
+        """Note why the current code is refused; `alone` if the words name the code themselves."""
         who = self._users[-1][0] if self._users else "it"
         first = self._users[0][0] if self._users else who
         if not alone:
@@ -368,7 +368,7 @@ class Walk:
 
 
 def flat(values: Any) -> bytes | None:
-    """A sequence of plain values in one go, None for any other; floats have one nan only."""
+    """Return one token for a sequence of plain values, None for any other; all nans are equal."""
     kinds = set(map(type, values))
     if not kinds <= _FLAT:
         if not kinds <= _FLAT | {float}:
@@ -400,18 +400,17 @@ def collection(walk: Walk, values: Set[Any]) -> bytes:
 
 
 def raw(walk: Walk, value: Any) -> bytes:
-    """Memory: a memoryview, or what pickle would keep out of its stream."""
+    """Return the token of memory: a memoryview, or a buffer that pickle keeps out of its stream."""
     view = memoryview(value)
     return b"raw" + walk.tokens(type(value), view.format, view.shape) + hashed(view.tobytes())
 
 
 def thing(walk: Walk, value: Any) -> bytes:
-    """Any other object, as pickle would take it apart."""
+    """Return the token of any other object, by what pickle would store."""
     kind = type(value)
     if walk.stating and impure.is_generator(value):
-        return b"generator" + classes.kind(
-            walk, kind
-        )  # where it is does not count: the user says so
+        # Its state does not count: the user says so.
+        return b"generator" + classes.kind(walk, kind)
     try:
         reduce = copyreg.dispatch_table.get(kind)
         made = value.__reduce_ex__(5) if reduce is None else reduce(value)
@@ -422,7 +421,7 @@ def thing(walk: Walk, value: Any) -> bytes:
         pairs = None if pairs is None else dict(pairs)
     except RecursionError:
         raise
-    except Exception:  # noqa: BLE001 - it is code of the class that is taken apart
+    except Exception:  # noqa: BLE001 - it is code of the value's class
         return walk.unknowable(value)
     if function is copyreg.__newobj__ and args[0] is kind:  # type: ignore[attr-defined]
         args = args[1:]
@@ -438,7 +437,7 @@ def thing(walk: Walk, value: Any) -> bytes:
 
 
 def _renumbered(state: Any) -> Any:
-    """The state of a module of PyTorch, whose hooks are counted through a process."""
+    """Renumber the hooks in a PyTorch module's state, which have numbers unique to the process."""
     if not isinstance(state, dict):
         return state
     hooks = {key: held for key, held in state.items() if HOOKS in key and isinstance(held, dict)}
@@ -450,7 +449,7 @@ def _renumbered(state: Any) -> Any:
 
 
 def _named(walk: Walk, value: Any, name: str) -> bytes:
-    """What pickle knows by its name: a library's so, the user's by what it refers to."""
+    """Return the token of an object pickled by its name; of the user's, by what it refers to."""
     home = origin.home(value, name)
     source = origin.library(home)
     head = b"named" + classes.kind(walk, type(value)) + walk.tokens(name, home)
@@ -461,7 +460,7 @@ def _named(walk: Walk, value: Any, name: str) -> bytes:
 
 
 def _not_pickled(walk: Walk, value: Any) -> bytes:
-    """What a class of the user's leaves out when it is pickled, and code may read all the same."""
+    """Return the token of attributes that a class does not pickle, but code may read."""
     if not walk.in_code or not classes.pickles_itself(type(value)):
         return b""
     parts = (
@@ -472,7 +471,7 @@ def _not_pickled(walk: Walk, value: Any) -> bytes:
 
 
 def context(walk: Walk, value: ContextVar[Any]) -> bytes:
-    """A context variable, by what it is set to now."""
+    """Return the token of a context variable, with its current value."""
     try:
         now = value.get()
     except LookupError:
@@ -503,7 +502,7 @@ _EXACT: dict[type, Handler] = {
 
 
 def _handler(value: Any) -> Handler:
-    """How values of this type are taken apart."""
+    """Return the function that returns tokens of values of this type."""
     kind = type(value)
     if kind in _EXACT:
         return _EXACT[kind]

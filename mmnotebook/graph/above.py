@@ -1,4 +1,4 @@
-"""Graph methods that other modules implement: text, drawing, validation.
+"""What the graph layer asks of layers above: text, drawing, validation, the step kinds.
 
 The package's `__init__`, which is above all of them, says where each is found.
 """
@@ -14,7 +14,10 @@ def _unbound(name: str) -> Callable[..., Any]:
 
 
 find: Callable[[str], Callable[..., Any]] = _unbound
-"""Gives the function of a name: explain, from_json, html, problems, svg, to_json or to_text."""
+"""Returns the function of a name.
+
+explain, from_json, html, installed_kinds, own_kinds, problems, svg, to_json or to_text.
+"""
 
 
 def call(name: str, *arguments: Any) -> Any:

@@ -119,6 +119,12 @@ class Node:
         return kinds.KINDS[self.kind]
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the source's fields that it goes by."""
+        params = (param for param in self.step.params if param.form == "field")
+        return tuple(self[param.name] for param in params if self[param.name])
+
+    @property
     def data(self) -> tuple[str, ...]:
         """The name of the variable that it reads, if it reads one."""
         return kinds.names_of(self.kind, dict(self.params), "data")

@@ -1,30 +1,25 @@
-"""The step kinds: their ports, their parameters and the checks of these."""
+"""What a step kind is, and the kinds that there are: ours, and those of installed packages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from mmnotebook.graph.checks import (
-    is_arms,
-    is_count,
-    is_fraction,
-    is_grouping,
-    is_mapping,
-    is_name,
-    is_text,
-    is_weights,
-    key_in_two,
-    once_each,
-    one_of,
-    rest_of_a_stack,
-    split_in_proportion,
-)
+from mmnotebook.graph import above
+from mmnotebook.graph.checks import once_each
+
+if TYPE_CHECKING:
+    from mmnotebook.errors import Problem
+    from mmnotebook.graph.graph import Graph, Node
+    from mmnotebook.graph.template import Template
 
 Check = Callable[[Any], bool]
 Role = Literal["data", "function", "model"]
+Form = Literal["value", "number", "field", "branches", "mapping"]
 Family = Literal["source", "model", "function", "routing", "combining", "write"]
+Outputs = Literal["one", "one or none", "any number"]
 MISSING = ("fail", "skip", "use rest")
 LOWERINGS = ("auto", "blocks", "beam")
 IMAGE_MODES = ("keep", "L", "RGB", "RGBA")
@@ -39,19 +34,25 @@ class Param:
     name
         Its name in a `Node`, in the JSON and as a keyword in the notation.
     check
-        Whether a value may stand there.
+        Returns whether a value is valid.
     allowed
-        What may stand there, in words.
+        The valid values, in words.
     required
-        Must it be given?
+        Whether it must be given.
     default
         What a missing value means; a value equal to it is left out of the node.
     names
         What its value is the name of, None for a value of its own.
+    form
+        What its value is, and how it is written in a text: a plain "value"; a "number", always
+        with a decimal point; a "field" of the source, which then travels with the elements; the
+        "branches" of a routing step; or a "mapping" of keys to names.
+    keyword
+        True when its value is always written with its name, though it is required.
     why
-        What is wrong with a value that `check` refuses, where that can be said closer.
+        Says what is wrong with an invalid value, where that can be said more precisely.
     meant
-        What was most likely meant by such a value, as it is written in a text.
+        Returns what was most likely meant by such a value, as it is written in a text.
     """
 
     name: str
@@ -60,13 +61,15 @@ class Param:
     required: bool = False
     default: Any = None
     names: Role | None = None
+    form: Form = "value"
+    keyword: bool = False
     why: Callable[[Any], str | None] | None = None
     meant: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True)
 class StepKind:
-    """A kind of step.
+    """A kind of step: everything that the package knows of it, in one place.
 
     Attributes
     ----------
@@ -79,6 +82,13 @@ class StepKind:
         What it does, in one line.
     params
         Its parameters, in the order in which they are written.
+    lowering
+        How it becomes Beam transforms: a `mmnotebook.beam.lowering.step.Lowering`, as
+        "module:name", so that it is imported when a graph runs. "" for a source, whose data is
+        read by the layer of the sources.
+    lean
+        A second lowering for runs in this process, with the same results and fewer transforms;
+        None uses `lowering` there too.
     inputs
         "none" for a source, "any" for one input or several, "join" for a step that combines
         the outputs of several for one element.
@@ -90,25 +100,78 @@ class StepKind:
         Parameters that may be left out, and be written without their names.
     passes_on
         True when its outputs are inputs, unchanged.
+    outputs
+        How many outputs an element has. Those of "any number" are its children, with ids of
+        their own.
+    bare
+        The role of the names that may stand alone for such a step: `rows`, `mlp`, `crop`.
+    named_after
+        The parameter that gives a node its name when its line gives none; otherwise the kind does.
+    listed
+        False when the palette and the completion list the names that it can stand for instead.
+    rank
+        Its place in lists; kinds of one rank are in alphabetical order.
+    start
+        Parameters of a new step in the builder.
+    how
+        How it runs, in half a sentence; None for `summary`.
+    describe
+        Returns what a node does, in a few words; None shows its first parameter.
+    details
+        Returns further lines for the tooltip of a node.
+    problems
+        Yields what is wrong with such a node in a graph, beyond its parameters and inputs.
+    templates
+        The patterns of several steps that are built around it.
     """
 
     name: str
     family: Family
     summary: str
     params: tuple[Param, ...] = ()
+    lowering: str = ""
+    lean: str | None = None
     inputs: Literal["none", "any", "join"] = "any"
     arms: str | None = None
     ends: bool = False
     unnamed: tuple[str, ...] = ()
     passes_on: bool = False
+    outputs: Outputs = "one"
+    bare: Role | None = None
+    named_after: str | None = None
+    listed: bool = True
+    rank: int = 1000
+    start: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    how: str | Callable[[Node], str] | None = None
+    describe: Callable[[Node], str] | None = None
+    details: Callable[[Node], list[str]] | None = None
+    problems: Callable[[Graph, Node], Iterator[Problem]] | None = None
+    templates: tuple[Template, ...] = ()
 
     def param(self, name: str) -> Param | None:
+        """Return the parameter of that name, None if there is none."""
         return next((param for param in self.params if param.name == name), None)
 
     @property
     def chooses_models(self) -> bool:
-        """Does it choose one of several models for each element?"""
+        """Whether it chooses one of several models for each element."""
         return self.family == "model" and self.param("model") is None
+
+    @property
+    def runs_one_model(self) -> bool:
+        """Whether it runs one model on each element."""
+        return self.family == "model" and self.param("model") is not None
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether it is a source whose parameters name files, not data of the notebook."""
+        return self.family == "source" and self.param("path") is not None
+
+    @property
+    def weighed(self) -> bool:
+        """Whether each of its branches has a weight."""
+        param = self.param(self.arms) if self.arms else None
+        return param is not None and param.meant is not None
 
     @property
     def placed(self) -> tuple[str, ...]:
@@ -121,179 +184,67 @@ class StepKind:
         return tuple(p.name for p in self.params if p.name != "by_function")
 
 
-_ID = Param("id", is_text, "the name of a column")
-_FUNCTION = Param("function", is_name, "the name of a function", required=True, names="function")
-_GOES_BY = "the name of a field, or a function of the value"
-_BY = Param("by", is_text, _GOES_BY)
-_PAIRS = f"{_GOES_BY}; left out for (key, value) pairs"
-_BY_FUNCTION = Param("by_function", is_name, "the name of a function", names="function")
-_MISSING = Param("missing", one_of(*MISSING), '"fail", "skip" or "use rest"', default="fail")
-_KEYS = "each key once"
+class StepKinds(Mapping[str, StepKind]):
+    """The step kinds by name, in the order of their ranks; found when they are first needed.
+
+    Parameters
+    ----------
+    own
+        Returns the kinds of this package.
+    others
+        Returns those of other installed packages; it is called for a name that is none of ours,
+        and when all are listed.
+    """
+
+    def __init__(
+        self, own: Callable[[], Iterable[StepKind]], others: Callable[[], Iterable[StepKind]]
+    ) -> None:
+        self._find = {"own": own, "others": others}
+        self._found: dict[str, dict[str, StepKind]] = {}
+        self._lock = threading.RLock()
+
+    def _kinds(self, whose: str) -> dict[str, StepKind]:
+        if whose not in self._found:
+            with self._lock:
+                if whose not in self._found:
+                    found = sorted(self._find[whose](), key=lambda kind: (kind.rank, kind.name))
+                    self._found[whose] = {kind.name: kind for kind in found}
+        return self._found[whose]
+
+    def _all(self) -> dict[str, StepKind]:
+        own, others = self._kinds("own"), self._kinds("others")
+        if not others:
+            return own
+        both = sorted([*own.values(), *others.values()], key=lambda kind: (kind.rank, kind.name))
+        return {kind.name: kind for kind in both}
+
+    def __getitem__(self, name: str) -> StepKind:
+        own = self._kinds("own")
+        return own[name] if name in own else self._kinds("others")[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds("own") or name in self._kinds("others")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
-def _model(name: str, words: str = "the name of a registered model", **about: Any) -> Param:
-    return Param(name, is_name, words, names="model", **about)
+KINDS: Mapping[str, StepKind] = StepKinds(
+    lambda: above.call("own_kinds"), lambda: above.call("installed_kinds")
+)
 
 
-KINDS: dict[str, StepKind] = {
-    kind.name: kind
-    for kind in (
-        StepKind(
-            "source",
-            "source",
-            "data in the notebook: a DataFrame, list, array, tensor, dict of columns, path or glob",
-            (Param("data", is_name, "the name of a variable", required=True, names="data"), _ID),
-            inputs="none",
-        ),
-        StepKind(
-            "read",
-            "source",
-            "files: parquet, csv, jsonl, npy, or a folder of images",
-            (
-                Param("path", is_text, "a path or a glob", required=True),
-                _ID,
-                Param(
-                    "mode",
-                    one_of(*IMAGE_MODES),
-                    '"keep" for an image\'s own values, or "L", "RGB" or "RGBA" for bytes',
-                    default="keep",
-                ),
-                Param(
-                    "rotate",
-                    one_of(True, False),
-                    "True to rotate images as EXIF says, False to keep them as stored in the file",
-                    default=True,
-                ),
-            ),
-            inputs="none",
-        ),
-        StepKind(
-            "model",
-            "model",
-            "one prediction per element by a registered model",
-            (
-                _model("model", required=True),
-                Param("watch", is_text, "a pattern such as models/*.pt"),
-            ),
-        ),
-        StepKind("map", "function", "one value per element: f(value)", (_FUNCTION, _MISSING)),
-        StepKind(
-            "flat_map",
-            "function",
-            "any number of values per element: each of f(value)",
-            (_FUNCTION, _MISSING),
-        ),
-        StepKind(
-            "filter",
-            "function",
-            "the elements for which f(value) is true",
-            (_FUNCTION, _MISSING),
-            passes_on=True,
-        ),
-        StepKind(
-            "split",
-            "routing",
-            "each element to one branch, by a hash of its id or of a field",
-            (
-                Param(
-                    "arms",
-                    is_weights,
-                    "two or more names, each with a fraction above 0, adding up to 1",
-                    required=True,
-                    meant=split_in_proportion,
-                ),
-                _BY,
-                _BY_FUNCTION,
-                Param("salt", is_text, "a text", default="mmnotebook"),
-                Param(
-                    "pin",
-                    is_mapping,
-                    f"a dict of id (or tuple of ids) to the branch that it takes, {_KEYS}",
-                    why=key_in_two,
-                ),
-            ),
-            arms="arms",
-            passes_on=True,
-        ),
-        StepKind(
-            "switch",
-            "routing",
-            "each element to the branch that a function names",
-            (
-                _FUNCTION,
-                Param("arms", is_arms, "two or more different names", required=True),
-            ),
-            arms="arms",
-            passes_on=True,
-        ),
-        StepKind(
-            "cascade",
-            "model",
-            "a small model first; where it is not confident, a big one",
-            (
-                _model("small", required=True),
-                _model("big", required=True),
-                Param("below", is_fraction, "a confidence from 0 to 1", required=True),
-                Param(
-                    "score",
-                    is_name,
-                    "the name of a function of the small model's raw output",
-                    names="function",
-                ),
-            ),
-        ),
-        StepKind(
-            "keyed",
-            "model",
-            "the element's key chooses the model",
-            (
-                Param(
-                    "models",
-                    is_mapping,
-                    f"a dict of key (or tuple of keys) to model name, {_KEYS}",
-                    required=True,
-                    names="model",
-                    why=key_in_two,
-                ),
-                Param("by", is_text, _PAIRS),
-                _BY_FUNCTION,
-                Param("max_models", is_count, "a positive integer"),
-                Param("group", is_grouping, "True, False or 'auto'", default="auto"),
-                _model("default", "the name of the model for all other keys"),
-                Param("lowering", one_of(*LOWERINGS), '"auto", "blocks" or "beam"', default="auto"),
-            ),
-            unnamed=("by",),
-        ),
-        StepKind(
-            "vote", "combining", "the label that most models return", (_MISSING,), inputs="join"
-        ),
-        StepKind(
-            "mean", "combining", "the mean of the models' outputs", (_MISSING,), inputs="join"
-        ),
-        StepKind(
-            "stack",
-            "combining",
-            "the models' outputs as one array, in order",
-            (
-                Param(
-                    "missing",
-                    one_of("fail", "skip"),
-                    '"fail" or "skip"',
-                    default="fail",
-                    why=rest_of_a_stack,
-                ),
-            ),
-            inputs="join",
-        ),
-        StepKind(
-            "write",
-            "write",
-            "the elements as files: parquet, csv or jsonl by the path's ending",
-            (Param("path", is_text, "a path", required=True),),
-            ends=True,
-        ),
-    )
-}
+def bare(role: Role) -> StepKind:
+    """Return the kind of step that a name of this role alone stands for."""
+    return next(kind for kind in KINDS.values() if kind.bare == role)
+
+
+def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the parameters of the step that a name alone stands for."""
+    return bare(role).name, {role: name}
 
 
 def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...]:
@@ -304,17 +255,15 @@ def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...
         if param.names != role or params.get(param.name) is None:
             continue
         value = params[param.name]
-        several = [name for _, name in value] if param.check is is_mapping else [value]
+        several = [name for _, name in value] if param.form == "mapping" else [value]
         found.update(dict.fromkeys(several))
     return tuple(found)
 
 
 def default_name(kind: str, params: dict[str, Any]) -> str:
-    """What a node is called when its line does not say: its data, model, function or kind."""
-    for key in ("data", "model", "function"):
-        if kind in ("source", "model", "map", "flat_map", "filter") and key in params:
-            return str(params[key])
-    return kind
+    """Return what a node is called when its line does not say."""
+    after = KINDS[kind].named_after if kind in KINDS else None
+    return str(params[after]) if after in params else kind
 
 
 def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
@@ -332,7 +281,7 @@ def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ..
     known = KINDS[kind].params if kind in KINDS else ()
     order = {param.name: place for place, param in enumerate(known)}
     defaults = {param.name: param.default for param in known if not param.required}
-    mappings = {param.name for param in known if param.check is is_mapping}
+    mappings = {param.name for param in known if param.form == "mapping"}
     kept = [(name, frozen(value)) for name, value in params.items()]
     kept = [(name, once_each(value) if name in mappings else value) for name, value in kept]
     kept = [(name, value) for name, value in kept if not _says(value, name, defaults)]

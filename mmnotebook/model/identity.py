@@ -9,7 +9,7 @@ from typing import Any
 from mmnotebook.fingerprint import identity
 from mmnotebook.fingerprint.identity import Identity, Unknowable, deferring, digest_of_settings
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import standing
+from mmnotebook.model import frameworks, standing
 from mmnotebook.observing import referring
 
 
@@ -54,7 +54,9 @@ def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
             around = (referring.content(spec.references), digest_of_settings(libraries))
         except Unknowable as reason:
             return Identity(None, str(reason))
-    found = identity.identity((*named, read, *made, shared, *called, *around))
+    whole = (*named, read, *made, shared, *called, *around)
+    code = frameworks.code_of(spec.framework)
+    found = identity.identity(whole if code is None else (*whole, code))
     lefts = (
         [left] if spec.given is None or spec.given.state is None else [left, spec.given.state.left]
     )

@@ -93,7 +93,7 @@ class Layout:
             and len(fed) == len(fork.arms) == len(self._uses[fork.name])
             and all(is_bare_model(node) and is_default(node) for node in fed)
             and all(node.gather is None and not node.inputs[0].select for node in fed)
-            and (fork.kind == "switch" or [node.name for node in fed] == list(fork.arms))
+            and (not fork.step.weighed or [node.name for node in fed] == list(fork.arms))
         )
         return tuple(node.name for node in fed) if fits else ()
 

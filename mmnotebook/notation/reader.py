@@ -222,7 +222,7 @@ class NotationReader:
         pipeline = self._words.pipeline(known)
         if pipeline is not None:
             return self._draft.take(node, known, pipeline, None, name)
-        return self._make(node, "source", {"data": known}, None, name)
+        return self._make(node, *kinds.bare_step("data", known), None, name)
 
     def _port(self, node: ast.Attribute, owner: ast.Name) -> Ends:
         if owner.id in self._nodes:
@@ -266,17 +266,17 @@ class NotationReader:
         weighed = self._words.arms(call, kind, arms)
         fork = BROKEN
         if values is not None and weighed is not None:
-            fork = self._make(call, kind.name, {**values, "arms": weighed}, upstream, None)
+            fork = self._make(call, kind.name, {**values, str(kind.arms): weighed}, upstream, None)
         else:
-            read = {**(values or {}), "arms": weighed}
+            read = {**(values or {}), str(kind.arms): weighed}
             if weighed is None:  # as the log says
-                del read["arms"]
+                del read[str(kind.arms)]
             self._words.values.check(call, kind, read)
         return together([self._arm(kind, arm, fork) for arm in arms], "union")
 
     def _arm(self, kind: kinds.StepKind, arm: ast.keyword, fork: Ends) -> Ends:
         into = replace(fork, wires=tuple(replace(wire, port=arm.arg) for wire in fork.wires))
-        if kind.name == "switch":
+        if not kind.weighed:
             return self._chain(pieces(arm.value), into, None)
         pipeline = self._words.pipeline(str(arm.arg))
         if pipeline is not None:

@@ -112,11 +112,12 @@ class Values:
             "function": self.function,
             "data": self.data,
             "model": self.model,
-            "models": self._keyed,
-            "arms": self._arms,
-            "pin": self._pinned,
         }
         read = readers.get(param.name) or readers.get(str(param.names))
+        if param.form == "branches":
+            read = self._arms
+        elif param.form == "mapping":
+            read = self._pinned if param.names is None else self._keyed
         return read(node) if read else self.literal(node, param.allowed)
 
     def literal(self, node: ast.expr, allowed: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.kinds import KINDS, StepKind
+from mmnotebook.graph.kinds import KINDS, StepKind, bare_step
 from mmnotebook.graph.names import Names, how_to_register
 from mmnotebook.here import shell
 from mmnotebook.notation.log import LAMBDA, Log, is_gap, listed
@@ -109,7 +109,7 @@ class Words:
         """Return the step that a bare name after a `|` is: a model, or a function that maps."""
         name, names = node.id, self._names
         if names is None or name in names.models:
-            return "model", {"model": name}
+            return bare_step("model", name)
         role = names.role(name)
         if role is None and name not in KINDS and names.function(name) is not None:
             role = "function"
@@ -121,7 +121,7 @@ class Words:
                 node, f"{name!r} is a class", allowed="a model, a function", remedy=remedy
             )
         elif role == "function":
-            return "map", {"function": name}
+            return bare_step("function", name)
         elif role == "data" or name in self._nodes or name in self._lines:
             message = f"{name!r} can only start a line"
             remedy = f"{name} | step, or [{name}, other] | step to combine several"
@@ -157,7 +157,7 @@ class Words:
     def kind(self, call: ast.Call, starts: bool) -> StepKind | None:
         """Return the step kind that is called; `starts` says that the call starts its line."""
         name = call.func.id if isinstance(call.func, ast.Name) else None
-        if name in KINDS:
+        if name is not None and name in KINDS:
             return KINDS[name]
         remedy = None
         if name is not None and self.role(name) in ("model", "function", "pipeline"):
@@ -246,9 +246,9 @@ class Words:
         weighed: list[Any] = []
         broken = False
         for arm in arms:
-            weight = self._weight(arm, kind) if kind.name == "split" else arm.arg
+            weight = self._weight(arm, kind) if kind.weighed else arm.arg
             broken = broken or weight is None or arm.arg is None
-            weighed.append((arm.arg, weight) if kind.name == "split" else arm.arg)
+            weighed.append((arm.arg, weight) if kind.weighed else arm.arg)
         return None if broken else tuple(weighed)
 
     def _weight(self, arm: ast.keyword, kind: StepKind) -> Any:
@@ -274,10 +274,10 @@ class Words:
         if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
             return None  # not an output: `arms` logged it
         if names is None or name in names.models:
-            return "model", {"model": name}
+            return bare_step("model", name)
         role = names.role(name)
         if role == "function" and not isinstance(names.function(name), type):
-            return "map", {"function": name}
+            return bare_step("function", name)
         if role == "unregistered":
             self.values.unregistered(arm, name)
             return None

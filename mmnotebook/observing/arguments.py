@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 UNKNOWN = object()
-"""In place of an argument that cannot be had."""
+"""The value for an argument that cannot be determined."""
 _SKIPPED = {"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL", "NOP"}
 _LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
 _PLAIN = (*_LOCAL, "LOAD_CONST", "LOAD_GLOBAL", "LOAD_NAME")
@@ -28,13 +28,13 @@ class Call(NamedTuple):
 
 
 def count(frame: FrameType) -> int | None:
-    """How many arguments the call has that a frame makes; None when that is not plain."""
+    """Return the number of arguments of the call that a frame is making; None if not plain."""
     call = _call(frame.f_code, frame.f_lasti)
     return None if call is None else call.number
 
 
 def first(frame: FrameType) -> Any:
-    """The first argument of the call that a frame makes, `UNKNOWN` when it cannot be had."""
+    """Return the first argument of the call that a frame is making, or `UNKNOWN`."""
     call = _call(frame.f_code, frame.f_lasti)
     if call is None:
         return UNKNOWN
@@ -55,13 +55,13 @@ def _call(code: CodeType, at: int) -> Call | None:
     call = before.pop() if before else None
     if call is None or not call.opname.startswith("CALL") or call.opname.endswith("_EX"):
         return None
-    # The names of those that are given by name come last before the call.
+    # The tuple of keyword names is loaded last before the call.
     if call.opname in _NAMED or (before and before[-1].opname == "KW_NAMES"):
         before.pop()
     number = call.arg or 0
     given = before[len(before) - number :] if number else []
     plain = all(one.opname.startswith(_PLAIN) for one in given)
-    # After one of two ways, as in f(a if c else b), it is not known which value came along.
+    # After a branch, as in f(a if c else b), it is not known which value was loaded.
     first = given[0].offset if given else at
     joined = any(one.is_jump_target for one in found if one.offset >= first)
     if not given or len(given) < number or not plain or joined:

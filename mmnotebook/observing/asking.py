@@ -15,12 +15,12 @@ from mmnotebook.compat.python import uuid_source
 
 
 class Kind(enum.Enum):
-    """What a builtin asks for."""
+    """What a builtin asks the system for."""
 
     CLOCK = enum.auto()
     ENTROPY = enum.auto()
     FILE = enum.auto()
-    """Whether a file is there, and what its stamps are."""
+    """Whether a file exists, and its stamps (size, times, mode)."""
     FOLDER = enum.auto()
     """The working directory."""
     SYSTEM = enum.auto()
@@ -45,13 +45,14 @@ _SILENT = """
     scandir setxattr symlink system truncate unlink unsetenv utime
     _isdir _path_exists _path_isdir _path_isfile _path_islink
 """
-"""What is computed of the arguments alone, works on a file that was opened before, or has an event
-of its own. Every other builtin of the system's module asks for something."""
+"""Builtins that only compute from their arguments, work on an open file, or have an audit event of
+their own. Every other builtin of the system's module asks for something.
+"""
 _OF_SYSTEM = ("resource", "pwd", "grp", "spwd")
-"""Further modules, loaded or not, whose every builtin asks the operating system."""
+"""Further modules of which every builtin asks the operating system; they need not be loaded."""
 _WITHOUT_CLOCK = ("sleep", "tzset", "get_clock_info", "clock_getres", "mktime", "strptime")
 _CLOCK_ARGUMENTS = {"strftime": 1, "clock_gettime": 1, "clock_gettime_ns": 1}
-"""With how many arguments a function of `time` still reads the clock, when it is not none."""
+"""The number of arguments up to which a function of `time` reads the clock; others: 0."""
 _TODAY = ("now", "today", "utcnow")
 
 
@@ -64,7 +65,7 @@ def _found() -> Iterator[tuple[Any, Kind]]:
     for one, value in vars(sys.modules[_SYSTEM]).items():
         if isinstance(value, BuiltinFunctionType) and one not in silent:
             yield value, kinds.get(one, Kind.SYSTEM)
-    # Its file is not there under its name until something has asked for one.
+    # The module of this function is loaded on the first use of `uuid`.
     if (source := uuid_source()) is not None:
         yield source, Kind.ENTROPY
 
@@ -73,10 +74,10 @@ _KNOWN: dict[Any, Kind] = dict(_found())
 
 
 def kind(function: Any) -> Kind | None:
-    """What a builtin asks for, None for one that asks for nothing."""
+    """Return what a builtin asks the system for, or None."""
     try:
         known = _KNOWN.get(function)
-    except TypeError:  # a method of what cannot be hashed
+    except TypeError:  # a method of an unhashable object
         return None
     if known is not None:
         return known
@@ -91,14 +92,14 @@ def kind(function: Any) -> Kind | None:
 
 
 def name(function: Any) -> str:
-    """How a builtin is called: `time.time`, `datetime.now`."""
+    """Return a builtin's name with its module: `time.time`, `datetime.now`."""
     owner = getattr(function, "__self__", None)
     module = getattr(owner, "__name__", None) or type(owner).__name__
     return f"{'os' if module == _SYSTEM else module}.{function.__name__}"
 
 
 def reads_clock(function: Any, count: int) -> bool:
-    """Does a builtin of a clock read it when it is given so many arguments?"""
+    """Return whether a clock's builtin reads the clock when called with `count` arguments."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, type):
         return True
@@ -106,7 +107,7 @@ def reads_clock(function: Any, count: int) -> bool:
 
 
 def is_interval(function: Any) -> bool:
-    """Does a clock count from no known time, so that it only serves to measure how long?"""
+    """Return whether a clock has no defined start, so that it can only measure durations."""
     clock = function.__name__.removesuffix("_ns")
     try:
         return not time.get_clock_info(clock).adjustable
@@ -115,6 +116,6 @@ def is_interval(function: Any) -> bool:
 
 
 def path(function: Any) -> str | None:
-    """The file that a method of an entry in a folder asks for."""
+    """Return the file that a method of an `os.DirEntry` asks about; None for any other builtin."""
     owner = getattr(function, "__self__", None)
     return os.fsdecode(owner.path) if isinstance(owner, os.DirEntry) else None

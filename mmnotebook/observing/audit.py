@@ -21,7 +21,7 @@ _RANDOM = ("/dev/random", "/dev/urandom")
 
 
 def notice(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note what an event says of the node that this thread works for."""
+    """Record an audit event for the node that this thread works for."""
     handler = _handler(event)
     if handler is None or current.is_unseen():
         return
@@ -34,7 +34,7 @@ def notice(event: str, arguments: tuple[Any, ...]) -> None:
                 builtin = record.is_direct and who.outermost is None
                 if who.whose is not Whose.OURS or builtin:
                     handler(work, who, arguments)
-            except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
+            except Exception as error:  # noqa: BLE001 - observing must not make the observed code fail
                 record.misses(f"{event} could not be tracked: {type(error).__name__}")
 
 
@@ -123,7 +123,7 @@ def _executed(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     if known is None or not isinstance(code, CodeType) or code in known:
         return
     directly = who.outermost is None
-    imported = who.importing and not code.co_filename.startswith("<")  # a library makes code too
+    imported = who.importing and not code.co_filename.startswith("<")  # libraries generate code too
     if (imported or directly) and origins.is_users(code.co_filename):
         work.varies(f"it ran code that cannot be tracked ({code.co_name})")
 
@@ -174,7 +174,7 @@ _HANDLERS: dict[str, _Handler | None] = {
     "subprocess.Popen": _started,
     "urllib.Request": _connected,
 }
-"""Of the events whose family does not say what they mean; None: they tell nothing."""
+"""Handlers of events that their family does not explain; None ignores the event."""
 _PROCESSES = ("exec", "fork", "forkpty", "posix_spawn", "spawn", "startfile", "system")
 _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "os": lambda name: _started if name in _PROCESSES else _changed(f"it changes files ({name})"),
@@ -183,7 +183,7 @@ _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "socket": lambda name: _connected,
     "tempfile": lambda name: _changed(f"it changes files ({name})"),
 }
-"""What any other event of a module means, new ones too."""
+"""Handlers of all other events of a module, including those of future Python versions."""
 
 
 @functools.lru_cache(maxsize=1024)

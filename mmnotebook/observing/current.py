@@ -17,15 +17,15 @@ from mmnotebook.observing.record import Record
 
 @dataclass(eq=False)
 class Work:
-    """What a thread does for a node.
+    """The work that a thread does for a node.
 
     Attributes
     ----------
     loads
-        Is it that a model is loaded?
+        Whether a model is being loaded.
     later
-        Says that something was done that counts unless what did it answers with nothing that can
-        tell of it; None while no profiler hears what is answered.
+        Called with an action that counts unless the function which did it returns a value that
+        cannot depend on it; None while no profiler sees returned values.
     """
 
     record: Record
@@ -35,17 +35,17 @@ class Work:
     _whole: bool = False
 
     def begin(self) -> None:
-        """Draws count from here on."""
+        """Start to detect random draws."""
         self._whole = self.record.is_due(time.perf_counter())
         self._states = generators.states(whole=self._whole)
 
     def end(self) -> None:
-        """Draws count up to here."""
+        """Check for random draws since `begin`."""
         if library := generators.drawn(self._states, generators.states(whole=self._whole)):
             self.varies(f"it drew random numbers ({library})")
 
     def varies(self, why: str) -> None:
-        """It did something for which no other run may use its results."""
+        """Note why no other run may reuse the node's results."""
         if not self.loads:
             self.record.varies(why)
 
@@ -63,13 +63,13 @@ _own = _Busy()
 
 
 def work() -> Work | None:
-    """What this thread does for a node, None when it works for none."""
+    """Return what this thread does for a node, or None."""
     return _work.get()
 
 
 @contextmanager
 def working(work: Work) -> Iterator[None]:
-    """What this thread does is that work, also in threads that take over its context."""
+    """Assign what this thread does to that work, also in threads that inherit its context."""
     token = _work.set(work)
     with _lock:
         _active.append(work)
@@ -83,7 +83,7 @@ def working(work: Work) -> Iterator[None]:
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """What this thread does here is our own."""
+    """Mark what this thread does in this block as mmnotebook's own work."""
     before, _own.busy = _own.busy, True
     try:
         yield
@@ -92,15 +92,15 @@ def unseen() -> Iterator[None]:
 
 
 def is_unseen() -> bool:
-    """Does this thread do our own work?"""
+    """Return whether this thread does mmnotebook's own work."""
     return _own.busy
 
 
 def concerned(frame: FrameType | None) -> tuple[Work, ...]:
-    """The work that something done in this thread counts for.
+    """Return the work that an action in this thread counts for.
 
-    That of a thread that works for nobody known, such as one of a pool, counts for all: who gave it
-    its work cannot be seen. The user's own thread and those of ours do nothing for a node.
+    An action of an unknown thread, such as one of a pool, counts for all nodes: it cannot be seen
+    who gave the thread its work. The main thread and mmnotebook's own threads work for no node.
     """
     work = _work.get()
     if work is not None:

@@ -14,9 +14,9 @@ from mmnotebook.compat import random as random_compat
 
 
 def states(*, whole: bool) -> dict[str, Any]:
-    """By library, the state of its global generators.
+    """Return the state of each library's global generators.
 
-    `whole` looks at what a generator has drawn and keeps for the next call, too; that takes longer.
+    `whole` includes values that a generator has drawn in advance, which takes longer.
     """
     found: dict[str, Any] = {}
     if (random := sys.modules.get("random")) is not None:
@@ -32,7 +32,7 @@ def states(*, whole: bool) -> dict[str, Any]:
 
 
 def drawn(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """The first library whose generators are not as they were; "" for none."""
+    """Return the first library whose generators have changed, or ""."""
     for library, state in after.items():
         if library in before and before[library] != state:
             return library

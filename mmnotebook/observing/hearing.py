@@ -19,7 +19,7 @@ _installed = False
 
 @contextmanager
 def heard(listener: Listener) -> Iterator[None]:
-    """Tell a function of every event while this lasts, in whatever thread; it must not raise."""
+    """Call a function for every event inside this block, in any thread; it must not raise."""
     start(listener)
     try:
         yield
@@ -28,7 +28,7 @@ def heard(listener: Listener) -> Iterator[None]:
 
 
 def start(listener: Listener) -> None:
-    """Tell a function of every event from now on, once however often it is asked."""
+    """Call a function for every event from now on, once per event even if started twice."""
     global _installed, _listeners
     with _lock:
         if not _installed:
@@ -39,7 +39,7 @@ def start(listener: Listener) -> None:
 
 
 def stop(listener: Listener) -> None:
-    """Tell it of no more, when nobody else has asked for it."""
+    """Undo one `start` of a function."""
     global _listeners
     with _lock:
         _asked[listener] -= 1

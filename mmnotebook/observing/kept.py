@@ -17,13 +17,13 @@ _FIXED = (
     types.BuiltinFunctionType, types.CodeType,
 )  # fmt: skip
 _BIG = 1 << 20
-"""Bytes of an array, or items of a collection, above which it is not looked at."""
+"""Larger arrays (in bytes) and collections (in items) are not compared."""
 
 
 class KeptState:
-    """What a function can change that is there before and after its calls.
+    """The state outside of a function that its calls can change.
 
-    Looked at after the first block of elements, and then more and more rarely.
+    It is compared after the first block of elements, and then less and less often.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class KeptState:
     >>> def count(x):
     ...     seen.append(x)
     ...     return len(seen)
-    >>> kept = Kept(count)
+    >>> kept = KeptState(count)
     >>> _ = count(1)
     >>> kept.is_changed()
     True
@@ -43,7 +43,7 @@ class KeptState:
         self._blocks, self._next = 0, 1
 
     def is_changed(self) -> bool:
-        """Is it another than before the first call? To be asked after each block."""
+        """Return whether the state has changed since the start; to be called after each block."""
         self._blocks += 1
         if self._before is None or self._blocks < self._next:
             return False
@@ -51,7 +51,7 @@ class KeptState:
         return self._digest() != self._before
 
     def _digest(self) -> str | None:
-        """None where there is nothing to be looked at, or it cannot be fingerprinted."""
+        """Return a digest of the state; None if there is none, or it cannot be fingerprinted."""
         if not self._values:
             return None
         try:
@@ -62,7 +62,7 @@ class KeptState:
 
 
 def _values(function: Any, seen: set[int]) -> Iterator[Any]:
-    """What is outside of a function and those that it calls, and may be changed."""
+    """Yield the mutable values outside of a function that it, or a function it calls, refers to."""
     if isinstance(function, types.MethodType):
         yield function.__self__
         function = function.__func__
@@ -75,7 +75,7 @@ def _values(function: Any, seen: set[int]) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         try:
             found.append(cell.cell_contents)
-        except ValueError:  # not filled yet
+        except ValueError:  # not assigned yet
             continue
     for value in [*found, *(function.__defaults__ or ())]:
         if isinstance(value, (types.FunctionType, types.MethodType)):
@@ -90,6 +90,6 @@ def _size(value: Any) -> int:
         try:
             if found is not None:
                 return int(value.nbytes if name == "nbytes" else len(value))
-        except Exception:  # noqa: BLE001 - an object of the user's
+        except Exception:  # noqa: BLE001 - a property of a user's class may raise anything
             return _BIG + 1
     return 0

@@ -19,9 +19,9 @@ from typing import Any
 FOLDERS = 1000
 """The most folders that are watched for one node."""
 _NEXT = 50
-"""The most folders in the working directory that are watched with it."""
+"""The most subfolders of the working directory that are watched."""
 _DEEP = 200
-"""The most folders below one that is named; more of them are not watched for it."""
+"""The most folders below a named one; if there are more, only the named one is watched."""
 _ACCESS, _MODIFY, _WRITTEN, _OPEN = 0x1, 0x2, 0x8, 0x20
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _OVERFLOW, _IGNORED, _IS_FOLDER = 0x4000, 0x8000, 0x40000000
@@ -30,7 +30,7 @@ _CHANGES = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 16
 _OTHERS = (".ipynb", ".ipynb_checkpoints", "__pycache__")
-"""What a notebook's frontend and Python's imports read and write at times of their own."""
+"""Files that the notebook's frontend and Python's imports read and write at any time."""
 
 
 class _Kernel:
@@ -51,20 +51,20 @@ class _Kernel:
                 self.handle = self.library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def add(self, folder: str, who: Watched) -> bool:
-        """Watch a folder for somebody; False when the kernel will not."""
+        """Watch a folder for `who`; return False if the kernel refuses."""
         with self.lock:
             if folder not in self.numbers:
                 number = self.library.inotify_add_watch(self.handle, os.fsencode(folder), _MASK)
                 if number < 0:
                     return False
-                # Two names of one folder have one number.
+                # Two names of one folder get the same number.
                 self.numbers[folder] = number
                 self.folders.setdefault(number, folder)
             self.watched.setdefault(self.folders[self.numbers[folder]], []).append(who)
         return True
 
     def remove(self, folder: str, who: Watched) -> None:
-        """Watch a folder no more for somebody."""
+        """Stop watching a folder for `who`."""
         with self.lock:
             first = self.folders.get(self.numbers.get(folder, -1))
             if first is None or who not in self.watched.get(first, ()):
@@ -79,12 +79,12 @@ class _Kernel:
                 del self.numbers[name]
 
     def read(self) -> None:
-        """Hand what has happened so far to those who are inside now."""
+        """Hand the events so far to those who are inside now."""
         with self.lock:
             while True:
                 try:
                     data = os.read(self.handle, _BUFFER)
-                except OSError:  # there is nothing more
+                except OSError:  # no more events
                     return
                 for number, mask, name in _events(data):
                     for who in self._concerned(number, mask):
@@ -114,13 +114,13 @@ _lock = threading.Lock()
 def _get() -> _Kernel:
     global _kernel
     with _lock:
-        if _kernel is None or _kernel.pid != os.getpid():  # a child would take its parent's events
+        if _kernel is None or _kernel.pid != os.getpid():  # a fork would take its parent's events
             _kernel = _Kernel()
         return _kernel
 
 
 class Happened:
-    """What was seen in the folders that are watched."""
+    """What happened in the watched folders."""
 
     def __init__(self) -> None:
         self.opened: dict[str, None] = {}
@@ -135,7 +135,7 @@ class Watched:
     Attributes
     ----------
     works
-        Is there anything that tells of files?
+        Whether inotify is available.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class Watched:
         self._working: set[str] = set()
 
     def add(self, path: str, *, deep: bool = True) -> str | None:
-        """Watch a path: a folder, deep with those below, a file's folder; why not, when not."""
+        """Watch a folder, `deep` with subfolders, or a file's folder; return why not, or None."""
         if not self.works or path in self._named:
             return None
         if not deep:
@@ -165,7 +165,7 @@ class Watched:
         return next((why for one in found if (why := self._add(one)) is not None), None)
 
     def _add_working_folder(self, folder: str) -> None:
-        """Watch the working directory and what is next below, as far as that is not much."""
+        """Watch the working directory and its subfolders, as far as there are not too many."""
         if folder in self._working:
             return
         self._working.add(folder)
@@ -186,16 +186,16 @@ class Watched:
         return f"the folder {folder} cannot be watched"
 
     def enter(self) -> None:
-        """What happens from now on is the node's."""
+        """Count events from now on as the node's."""
         if self.works:
-            with suppress(OSError):  # the working directory may be gone
+            with suppress(OSError):  # the working directory may not exist any more
                 self._add_working_folder(os.getcwd())
             self._kernel.read()
             self.is_inside += 1
             self._kernel.inside.append(self)
 
     def leave(self) -> Happened | None:
-        """What has happened since; None for nothing."""
+        """Return what happened since `enter`, or None."""
         if not self.works:
             return None
         self._kernel.read()
@@ -219,7 +219,7 @@ class Watched:
                 self.add(path)
                 told.written[path] = None
             elif (folder, name) in changed:
-                # In a folder that nothing names, others may be at work.
+                # In other folders than those named, other programs may be at work.
                 if self._is_named(path):
                     told.written[path] = None
             elif not mask & _IS_FOLDER:
@@ -229,7 +229,7 @@ class Watched:
         return told
 
     def _is_named(self, path: str) -> bool:
-        """Is a path, or a folder that it is in, among those that were named?"""
+        """Return whether a path, or a folder above it, was named."""
         while path not in self._named:
             above = os.path.dirname(path)
             if above == path:
@@ -238,7 +238,7 @@ class Watched:
         return True
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Stop watching."""
         folders, self._folders = self._folders, set()
         for folder in folders:
             self._kernel.remove(folder, self)

@@ -14,19 +14,20 @@ from mmnotebook.observing import states
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen while a node was computed: what its results depend on.
+    """What was observed while a node was computed: what its results depend on.
 
     Attributes
     ----------
     files
-        By absolute path, what was read of it; None for one that was looked for and not found.
+        By absolute path, the state of a file that was read (see `states`); None for one that was
+        looked for and does not exist.
     folders
-        By absolute path, a digest of its listing.
+        By absolute path, a digest of the folder's listing.
     environment
         By name, a digest of the variable's value; None for one that was not set. The name "."
         stands for the working directory.
     network
-        Was a socket connected, or a host looked up?
+        Whether a socket was connected, or a host looked up.
     volatile
         Why no other run may use the results, as in "it drew random numbers (torch)"; "" for none.
 
@@ -44,7 +45,7 @@ class Observed:
     volatile: str = ""
 
     def to_data(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {
             "files": dict(self.files),
             "folders": dict(self.folders),
@@ -55,11 +56,11 @@ class Observed:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Observed:
-        """From what `to_data` gave."""
+        """Restore an object from the result of `to_data`."""
         return cls(**data)
 
     def changed(self) -> str:
-        """Which dependency is not as it was, as in "the file prices.csv that it reads changed"."""
+        """Say what changed, as in "the file prices.csv that it reads changed"; "" for nothing."""
         for path, state in self.files.items():
             now = states.again(path, state)
             if now != state:
@@ -73,7 +74,7 @@ class Observed:
         return ""
 
     def digest(self) -> str:
-        """A digest of all dependencies; "" when there are none."""
+        """Return a digest of all dependencies; "" if there are none."""
         if not (self.files or self.folders or self.environment):
             return ""
         data = [self.files, self.folders, self.environment]

@@ -24,24 +24,24 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 class Whose(enum.Enum):
-    """Whose code it is."""
+    """The owner of some code."""
 
     USER = enum.auto()
     LIBRARY = enum.auto()
     PYTHON = enum.auto()
     IMPORT = enum.auto()
-    """Python's import system, which runs what is imported."""
+    """Python's import system, which executes modules."""
     OURS = enum.auto()
-    """That of this package and of Beam, which runs it."""
+    """This package, and Beam, which calls it."""
 
 
 def of(frame: FrameType) -> Whose:
-    """Whose code a frame runs."""
+    """Return the owner of the code that a frame runs."""
     file = frame.f_code.co_filename
     if not file.startswith("<") or file.startswith("<frozen"):
         return _of(file, "")
-    # Generated code has no file of its own; it is its module's. What is in no module is of the
-    # library that calls it; of whoever calls it, where `collections` made it for a named tuple.
+    # Generated code has no file; it belongs to its module. If that is unknown, it belongs to the
+    # library that calls it. `collections.namedtuple` code belongs to its caller, whoever that is.
     module = str(frame.f_globals.get("__name__"))
     if module not in sys.modules and frame.f_back is not None:
         back = of(frame.f_back)
@@ -68,12 +68,12 @@ def _of(file: str, module: str) -> Whose:
 
 
 def is_code(path: str) -> bool:
-    """Is a file code of Python or of an installed package, which is known by its version?"""
+    """Return whether a file is code of Python or of a package with a version."""
     return path.endswith(_suffixes()) and _is_installed(path)
 
 
 def source(path: str) -> str:
-    """The file that a module is written in, for what Python has compiled of it."""
+    """Return the source file of a compiled module; any other path unchanged."""
     if not path.endswith(".pyc"):
         return path
     try:
@@ -93,7 +93,7 @@ def _is_installed(path: str) -> bool:
 
 
 def stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """A frame and those that called it, innermost first."""
+    """Yield a frame and those that called it, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -103,18 +103,18 @@ _FINALIZES = weakref.finalize.__call__.__code__
 
 
 class Origin(NamedTuple):
-    """Who did something, as the stack says.
+    """Who did something, according to the stack.
 
     Attributes
     ----------
     whose
-        The user, a library, or us: code of Python's own works for who called it.
+        The user, a library, or mmnotebook. Python's own code counts as its caller's.
     by_user
-        Is the innermost code, beside that of libraries, the user's?
+        Whether the innermost code, not counting libraries, is the user's.
     importing
-        Did an import that it made do it?
+        Whether an import that it made did it.
     outermost
-        The frame of a library or of Python that code of the user's, or ours, called.
+        The outermost frame of a library or of Python below the code of the user or mmnotebook.
     """
 
     whose: Whose
@@ -124,13 +124,13 @@ class Origin(NamedTuple):
 
 
 def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
-    """Who does what a frame does; `entries` are codes whose call by us is a call by the user."""
+    """Return who does what a frame does; calls from mmnotebook of `entries` count as the user's."""
     library = importing = False
     inner: FrameType | None = None
     ended = None
     for one in stack(frame):
         if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
-            # What is freed at this moment may be anybody's.
+            # Anybody's object may be freed at this moment.
             return Origin(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):
@@ -140,14 +140,14 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
         importing |= whose is Whose.IMPORT
         inner = one
     entered = not library and inner is not None and inner.f_code in entries
-    # A thread without code of ours or of the user's works for one who does not say so.
+    # A thread without code of the user or mmnotebook counts as the user's.
     by_user = ended is not Whose.OURS or entered
     whose = Whose.LIBRARY if library else Whose.USER if by_user else Whose.OURS
     return Origin(whose, by_user, importing, inner)
 
 
 def is_imported(frame: FrameType) -> bool:
-    """Does a module of Python's own, while it is imported, do what a frame does?"""
+    """Return whether a module of Python's own does this while it is being imported."""
     for one in stack(frame):
         if of(one) not in (Whose.IMPORT, Whose.PYTHON):
             return False
@@ -157,10 +157,10 @@ def is_imported(frame: FrameType) -> bool:
 
 
 def has_ours(frame: FrameType | None) -> bool:
-    """Is code of ours at work in this thread?"""
+    """Return whether this thread runs code of mmnotebook."""
     return any(of(one) is Whose.OURS for one in stack(frame))
 
 
 def is_users(file: str) -> bool:
-    """Is the code of a file the user's, or made by them of a text?"""
+    """Return whether a code's file name means the user's code, including code made from text."""
     return _of(file, "") is Whose.USER

@@ -15,10 +15,10 @@ from mmnotebook.observing.record import Record
 from mmnotebook.observing.states import WORKING_FOLDER
 
 volatile: dict[str, str] = {}
-"""By the digest of what a node computes, why this process saw that no other run may reuse it."""
+"""By the digest of a node's identity, why this process found that no other run may reuse it."""
 
 _KERNEL = uuid.uuid4().hex
-"""What came over a network is reused in this process alone."""
+"""What came from the network is reused in this process only."""
 
 
 @dataclass(frozen=True)
@@ -28,27 +28,27 @@ class Seen:
     Attributes
     ----------
     observed
-        What was observed while it was computed.
+        The observations from when it was computed.
     kernel
-        The process in which alone it may be reused; "" for every one.
+        The only process that may reuse it; "" if every process may.
     """
 
     observed: Observed
     kernel: str = ""
 
     def changed(self) -> str:
-        """What has changed since, as a text for `r.why`; "" for nothing."""
+        """Say what has changed since, as text for `r.why`; "" for nothing."""
         if self.kernel not in ("", _KERNEL):
             return "it used the network, for the first time in this kernel"
         return self.observed.changed()
 
     def digest(self) -> str:
-        """Of all of it; "" where there is nothing."""
+        """Return a digest of all dependencies; "" if there are none."""
         found = self.observed.digest()
         return digest((found, self.kernel)) if self.kernel else found
 
     def rows(self) -> list[tuple[str, str, bool]]:
-        """Of each dependency its kind, its name, and whether it has changed."""
+        """Return the kind and the name of each dependency, and whether it has changed."""
         seen = self.observed
         alone: list[tuple[str, str, Observed]] = []
         for path, content in seen.files.items():
@@ -64,7 +64,7 @@ class Seen:
         return rows + [("network", "", self.kernel != _KERNEL)] * bool(self.kernel)
 
     def meta(self) -> dict[str, Any]:
-        """What is stored of it with the entry, as JSON."""
+        """Return what is stored with the entry, for JSON."""
         return {"observed": self.observed.to_data(), "kernel": self.kernel}
 
 
@@ -76,7 +76,7 @@ NOTHING = Seen(Observed())
 
 
 def stored(meta: Mapping[str, Any]) -> Seen:
-    """What was stored with an entry."""
+    """Return what was stored with an entry."""
     seen = meta.get("seen")
     return NOTHING if seen is None else Seen(Observed.from_data(seen["observed"]), seen["kernel"])
 
@@ -84,16 +84,16 @@ def stored(meta: Mapping[str, Any]) -> Seen:
 def judged(
     identity: Identity, record: Record | None, reused: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[Seen, str]:
-    """What a node depends on, and why no other run may reuse what it gave, or "".
+    """Return what a node depends on, and why no other run may reuse its results ("" if they may).
 
     Parameters
     ----------
     identity
-        What the node computes.
+        The identity of the node.
     record
-        What was seen of it; None where nobody watched.
+        The record of the node; None if it was not observed.
     reused
-        Of each entry from which a part of it comes, what was stored with it.
+        The `meta` of each entry from which a part of the node was read.
     """
     if record is None:
         return NOTHING, "it ran where it cannot be observed"

@@ -27,34 +27,34 @@ _LONGEST = 4096
 _DEPTH = 6
 _HEAP = 1 << 9
 _MOST = 2000
-"""How many objects are looked at, at most, to find a function's texts."""
+"""The most objects that are visited to find a function's strings."""
 _MANY = 1000
-"""How many items of a collection are looked at."""
+"""The most items of a collection that are visited."""
 
 
 def is_kernel(path: str) -> bool:
-    """Is it no file of a disk, but what the kernel tells or gives?"""
+    """Return whether a path is not a file on disk, but an interface of the kernel."""
     whole = os.path.abspath(path)
     return f"{whole}/".startswith(_KERNEL) and not whole.startswith(_SHARED_MEMORY)
 
 
 def inner(codes: Iterable[CodeType]) -> Iterator[CodeType]:
-    """Codes, and those inside them."""
+    """Yield code objects, and those nested in them."""
     for code in codes:
         yield from inside(code)
 
 
 def reachable(value: Any) -> list[str]:
-    """The paths that are named by what a function or an object can reach, and are there.
+    """List the existing paths among the strings that a function or an object can reach.
 
-    Also those of which only the folder is there: something may be looked for in it.
+    This includes paths whose folder exists, since the code may look for something in it.
     """
     found = (path for text in _Texts().of(value) if (path := there(text)) is not None)
     return list(dict.fromkeys(found))
 
 
 def there(text: str) -> str | None:
-    """The path that a text names when it or its folder is there, None when it names none."""
+    """Return the path that a text names if it, or its folder, exists; otherwise None."""
     if not 0 < len(text) < _LONGEST or "\0" in text or "\n" in text or "://" in text:
         return None
     path = os.path.abspath(os.path.expanduser(text))
@@ -68,9 +68,9 @@ def there(text: str) -> str | None:
 
 
 def in_values(values: Iterable[Any]) -> Iterator[str]:
-    """The texts among the values of elements that name a file in some folder.
+    """Yield the strings in elements that name an existing path with a folder.
 
-    Others name files in the working directory, which is watched in any case.
+    Files without a folder are in the working directory, which is watched in any case.
     """
     for value in values:
         if isinstance(value, str):
@@ -86,13 +86,13 @@ def in_values(values: Iterable[Any]) -> Iterator[str]:
 
 
 class _Texts:
-    """Walks what can be reached from a value, each object once, and gives the texts in it."""
+    """Visits all objects that a value can reach, each one once, and yields the strings."""
 
     def __init__(self) -> None:
         self._seen: dict[int, Any] = {}
 
     def of(self, value: Any, depth: int = _DEPTH) -> Iterator[str]:
-        """The texts that a value holds or reaches."""
+        """Yield the strings that a value contains or refers to."""
         if isinstance(value, str):
             yield value
             return
@@ -147,7 +147,7 @@ def _of_function(function: FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # not yet filled
+        except ValueError:  # not assigned yet
             continue
     for code in inner([function.__code__]):
         for name in code.co_names:

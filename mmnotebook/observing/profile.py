@@ -22,9 +22,9 @@ from mmnotebook.observing.current import Work
 from mmnotebook.observing.origins import Origin, Whose
 
 PATIENCE = 200_000
-"""The most events beyond those that a node may give, until it is known what a call answers."""
+"""The most events beyond its budget that a node may use while a result is awaited."""
 _PARTS = 100
-"""The most arrays in an answer that are looked at."""
+"""The most arrays in a returned value that are checked."""
 _SEED = random.Random.seed.__code__
 _SYSTEM = {
     value.__code__
@@ -33,11 +33,11 @@ _SYSTEM = {
 }
 _ENTROPY = "it drew random numbers (operating system)"
 _OF_PATHS = ("genericpath", "posixpath", "ntpath", "pathlib")
-"""Python's modules that may ask for the stamps of a file only to say whether it is there."""
+"""Modules of Python that may stat a file only to return whether it exists."""
 
 
 class Profile:
-    """A profiler of this thread that fills a record; use it with `with`."""
+    """A profiler of this thread that fills a record; a context manager."""
 
     def __init__(self, work: Work) -> None:
         self.work, self.record = work, work.record
@@ -73,7 +73,7 @@ class Profile:
             sys.setprofile(None)
 
     def _settle(self) -> None:
-        """What has not returned yet is taken for something that counts."""
+        """Count everything whose function has not returned yet."""
         waiting, self._waiting = self._waiting, {}
         for frame in waiting.values():
             for done in frame:
@@ -102,11 +102,11 @@ class Profile:
                         done(argument)
                 if frame is self._called_first:
                     self._called_first, record.has_called = None, True
-        except Exception as error:  # noqa: BLE001 - what is watched must not fail by it
+        except Exception as error:  # noqa: BLE001 - observing must not make the observed code fail
             record.misses(f"a call could not be tracked: {type(error).__name__}")
 
     def _is_over(self) -> bool:
-        """Take the profiler out, unless a call is to be seen to its end; the next time is longer.
+        """Remove the profiler unless a return is awaited; the next burst is twice as long.
 
         What a function does last is seen in its first call, and in the long bursts of a long run.
         """
@@ -120,7 +120,7 @@ class Profile:
         return True
 
     def _first(self, frame: FrameType) -> None:
-        """Code is run for the first time: does the identity know it?"""
+        """Check that code which runs for the first time is known to the identity."""
         if not self.record.has_called and self._called_first is None and self._is_called(frame):
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
@@ -128,13 +128,13 @@ class Profile:
             self.work.varies(f"it ran code that cannot be tracked ({code.co_name})")
 
     def _is_called(self, frame: FrameType) -> bool:
-        """Is it a function of the node's that we call?"""
+        """Return whether it is a function of the node, called by mmnotebook."""
         if frame.f_back is None or origins.of(frame.f_back) is not Whose.OURS:
             return False
         return frame.f_code in self.record.entries or origins.of(frame) is Whose.USER
 
     def _told(self, frame: FrameType) -> None:
-        """A function in Python says more than the builtin that it calls."""
+        """Record a Python function that says more than the builtin which it calls."""
         who = origins.caller(frame, self.record.entries)
         code = frame.f_code
         if code is FINDS:
@@ -162,7 +162,7 @@ class Profile:
                 self.record.asks(os.fsdecode(key))
 
     def _looks_for(self, frame: FrameType) -> None:
-        """Whether a module is there counts for code of the user's that asks for it."""
+        """Record whether a module exists, for code of the user that looks for it."""
         name = frame.f_locals["name"]
 
         def done(answer: Any) -> None:
@@ -207,9 +207,9 @@ class Profile:
             self._later(who, why)
 
     def _later(self, who: Origin, why: str) -> None:
-        """It counts unless the function that did it answers with what cannot tell of it."""
+        """Count an action unless what its function returns cannot depend on it."""
         if who.outermost is None or who.outermost.f_code.co_name == "__init__":
-            self.work.varies(why)  # an object that is being made may keep it
+            self.work.varies(why)  # an object under construction may keep the value
             return
 
         def done(answer: Any) -> None:
@@ -219,7 +219,7 @@ class Profile:
         self._waiting.setdefault(who.outermost, []).append(done)
 
     def _in_this_thread(self, who: Origin, why: str) -> None:
-        """As `_later`, said by an audit hook; the ends of other threads' calls are not heard."""
+        """Do as `_later`, for an audit hook; returns are seen in the profiled thread only."""
         if sys.getprofile() == self._called:
             self._later(who, why)
 
@@ -233,7 +233,7 @@ class Profile:
             return
         try:
             name = os.fsdecode(path)
-        except TypeError:  # what it is given cannot be told
+        except TypeError:  # the argument is unknown
             why = f"it looks at files ({asking.name(function)})"
             if who.whose is Whose.LIBRARY:
                 self._later(who, why)
@@ -249,7 +249,7 @@ class Profile:
         self._reduced(name, frame, who)
 
     def _reduced(self, name: str, frame: FrameType, who: Origin) -> None:
-        """The stamps of a file count unless Python makes of them whether it is there."""
+        """Count the stamps of a file unless Python only computes from them whether it exists."""
         if who.outermost is None:
             self._stamp(name)
             return
@@ -270,7 +270,7 @@ class Profile:
 
 
 def _tells_nothing(answer: Any) -> bool:
-    """Is it nothing, or arrays of numbers: neither a time nor a name that was made?"""
+    """Return whether a value is None or numeric arrays: no time, and no generated name."""
     if answer is None:
         return True
     if type(answer) in (list, tuple):

@@ -18,38 +18,39 @@ from mmnotebook.observing import notify, origins, paths, states
 from mmnotebook.observing.observed import Observed
 
 SMALL = 64 << 20
-"""Bytes up to which a file is digested as soon as it is opened."""
+"""Files up to this many bytes are digested as soon as they are opened."""
 FIRST_EVENTS = 3000
-"""How many events of the profiler a node gives at least, if there are so many."""
+"""The number of profiler events that each node may use, if it has so many."""
 EVENTS_PER_SECOND = 20_000
-"""How many more it may give for each second of its thread's time: about 1 % of that."""
+"""The profiler events that a node may use per second of its threads' time: about 1 % of it."""
 _SELDOM = 0.1
-"""Seconds between what takes a tenth of a millisecond, so that it costs next to nothing."""
+"""Seconds between checks that take a tenth of a millisecond each, so that they cost little."""
 _SETTLED_NS = 2 * 10**9
-"""A file that was written longer ago than that changes its stamp when it is written again."""
+"""A file written longer ago than this gets a new stamp when it is written again."""
 
 
 class Record:
-    """Of one node of one run; safe to use in several threads.
+    """Observations of one node in one run; thread-safe.
 
     Parameters
     ----------
     functions
-        The node's functions, and its models or handlers: what they are and can reach says which
+        The node's functions, models and handlers. What they are and can reach determines which
         folders are watched for files that compiled code opens.
     known_codes
-        The codes that the node's identity knows, with those inside them; None to look at none.
+        The code objects that the node's identity covers, with those nested in them; None to check
+        no code.
 
     Attributes
     ----------
     unwatched
-        Why not everything could be watched, in the order in which that was found.
+        Why not everything could be watched, in the order in which this was found.
     entered, seconds
-        How often a thread has worked for the node, and how long.
+        How often a thread has worked for the node, and for how many seconds in all.
     events_left, burst
-        How many events the profiler may give, and how many it gives at once.
+        How many events the profiler may still use, and how many at once.
     has_called
-        Has a function of the node returned under the profiler?
+        Whether a function of the node has returned under the profiler.
 
     Examples
     --------
@@ -91,7 +92,7 @@ class Record:
 
     @property
     def known_codes(self) -> frozenset[CodeType] | None:
-        """The codes that the node's identity knows, those inside them included."""
+        """The code objects that the node's identity covers, including those nested in them."""
         return self._known_codes
 
     @known_codes.setter
@@ -100,11 +101,11 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        """Was everything watched that the node did?"""
+        """Whether everything that the node did was watched."""
         return bool(self.entered) and not self.unwatched
 
     def is_due(self, now: float) -> bool:
-        """May something be done that takes a tenth of a millisecond?"""
+        """Return whether the next check that takes a tenth of a millisecond is due."""
         due = now >= self._due
         if due:
             self._due = now + _SELDOM
@@ -113,15 +114,15 @@ class Record:
     # What was seen
 
     def reads(self, path: str) -> None:
-        """It opened a file, or was about to."""
+        """Record that the node opened a file, or is about to."""
         self._adds(path, states.CONTENT)
 
     def looks(self, path: str, *, stamp: bool) -> None:
-        """It asked whether a file is there, or for its stamps too."""
+        """Record that the node asked whether a file exists, or (`stamp`) for its stamps."""
         self._adds(path, states.STAMP if stamp else states.THERE)
 
     def lists(self, path: str) -> None:
-        """It asked what is in a folder."""
+        """Record that the node listed a folder."""
         path = self._absolute(path)
         if self._is_own(path):
             return
@@ -135,7 +136,7 @@ class Record:
                 self._files.setdefault(path, states.of(path, [states.THERE]))
 
     def asks(self, name: str) -> None:
-        """It read an environment variable."""
+        """Record that the node read an environment variable."""
         with self._lock:
             if name in self._environment:
                 return
@@ -144,32 +145,32 @@ class Record:
             self._native.add(path, deep=False)
 
     def connects(self) -> None:
-        """It used the network."""
+        """Record that the node used the network."""
         self._network = True
 
     def varies(self, why: str) -> None:
-        """It did something for which no other run may use its results; the first is kept."""
+        """Record why no other run may use the node's results; the first reason is kept."""
         with self._lock:
             self._volatile = self._volatile or why
 
     def misses(self, why: str) -> None:
-        """Something could not be watched."""
+        """Record that something could not be watched."""
         with self._lock:
             if why not in self.unwatched:
                 self.unwatched.append(why)
 
     def watch(self, found: Iterable[str]) -> None:
-        """Watch what compiled code opens at and around some paths, below folders too."""
+        """Watch for compiled code that opens files at or near some paths, including subfolders."""
         for path in found:
             if self._is_own(os.path.abspath(path)):
                 continue
             if not self.native and os.path.isfile(path):
-                self.reads(path)  # by whatever code: nothing would tell of it
+                self.reads(path)  # nothing would report it later
             if (why := self._native.add(path)) is not None:
                 self.misses(why)
 
     def enter(self) -> None:
-        """A thread begins to work for the node."""
+        """Begin to observe a thread that works for the node."""
         with self._lock:
             self.entered += 1
             functions, self._functions = self._functions, []
@@ -179,7 +180,7 @@ class Record:
         self._native.enter()
 
     def leave(self, seconds: float, *, loads: bool = False) -> None:
-        """A thread has worked so long for the node."""
+        """End the observation of a thread that worked `seconds` for the node."""
         with self._lock:
             before, self.seconds = self.seconds, self.seconds + seconds
             more = int(self.seconds * EVENTS_PER_SECOND) - int(before * EVENTS_PER_SECOND)
@@ -191,14 +192,14 @@ class Record:
 
     @contextmanager
     def _careful(self, what: str) -> Iterator[None]:
-        """Nothing that is watched fails for being watched."""
+        """Turn any exception into a note, so that observing makes nothing fail."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - whatever a foreign object does
+        except Exception as error:  # noqa: BLE001 - any object of the user's may raise anything
             self.misses(f"{what} could not be tracked: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
-        """What compiled code has opened, and others of this process and beside it, too."""
+        """Record what compiled code opened; other code, here or in other processes, counts too."""
         if happened.missed:
             self.misses("more files were opened than can be tracked")
         for path in happened.written:
@@ -213,7 +214,7 @@ class Record:
     # What came of it
 
     def observed(self) -> Observed:
-        """What was seen so far; what has changed since then makes it of no use to other runs."""
+        """Return the observations so far; a dependency that changed meanwhile rules out reuse."""
         with self._lock:
             files, folders = dict(self._files), dict(self._folders)
             environment, late = dict(self._environment), dict(self._late)
@@ -236,7 +237,7 @@ class Record:
         return Observed(files, folders, environment, self._network, self._volatile)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._native.close()
 
     # Inside
@@ -250,7 +251,7 @@ class Record:
             if known is None or (known and facet in states.facets(known)):
                 return
             self._files[path] = state = self._state(path, facet, known)
-        if state is not None:  # compiled code may open it next, or what is beside it
+        if state is not None:  # compiled code may open it, or a file beside it, next
             self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:
@@ -266,7 +267,7 @@ class Record:
             return states.of(path, wanted - {states.CONTENT} | {states.THERE})
 
     def _may_differ(self, path: str, mapped: frozenset[str]) -> bool:
-        """May a file hold something else by now? Not when it is long since written."""
+        """Return whether a file may have changed: it may not if it was written long ago."""
         before = self._stamps.get(path, ())
         now = _stamps(path)
         if before != now or not now:
@@ -303,7 +304,7 @@ def _stamps(path: str) -> tuple[int, ...]:
 
 
 def _mapped() -> frozenset[str]:
-    """The files that this process can change through its memory, which changes no stamp at once."""
+    """List the files this process can change through shared memory, which updates stamps late."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
             parts = (line.rstrip("\n").split(None, 5) for line in lines)

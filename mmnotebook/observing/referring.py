@@ -16,7 +16,7 @@ from mmnotebook.fingerprint.identity import Unknowable, digest_of_classes
 from mmnotebook.observing import hearing
 
 Reference = tuple[str, str]
-"""A module of the user's and a name in it; of a library its package, and no name."""
+"""A module of the user's and a name in it; or a library's package and an empty name."""
 
 _OURS = __name__.partition(".")[0]
 _MADE = (type, types.FunctionType)
@@ -24,7 +24,7 @@ _noting = threading.local()
 
 
 class NotedReferences:
-    """What was taken from modules in a `noting`, once that is over."""
+    """The names that were taken from modules inside a `noting` block, available at its end."""
 
     def __init__(self) -> None:
         self.names: set[tuple[str, str]] = set()
@@ -33,7 +33,7 @@ class NotedReferences:
 
 @contextmanager
 def noting() -> Iterator[NotedReferences]:
-    """Collects what is loaded from pickles, or pickled by its name, inside, in this thread."""
+    """Collect the names that pickles load or refer to inside this block, in this thread."""
     _listen()
     noted = NotedReferences()
     _under_way().append(noted)
@@ -46,13 +46,13 @@ def noting() -> Iterator[NotedReferences]:
 
 
 def note(module: str, name: str) -> None:
-    """Say that a pickle takes this from its module."""
+    """Note that a pickle refers to a name in a module."""
     for noted in _under_way():
         noted.names.add((module, name))
 
 
 def content(references: Iterable[Reference]) -> str:
-    """The digest of what stands behind references now.
+    """Return the digest of what references point to now.
 
     Raises
     ------
@@ -63,13 +63,13 @@ def content(references: Iterable[Reference]) -> str:
 
 
 def package(module: str) -> Reference:
-    """The package of a module that is a library's; Python itself is one."""
+    """Return the reference to a library module's package; "python" for the standard library."""
     top = module.partition(".")[0]
     return ("python" if top in sys.stdlib_module_names else top), ""
 
 
 def imported(kind: type) -> Iterator[Reference]:
-    """The libraries that the modules take from others in which a class and its bases are made."""
+    """Yield the libraries used by the modules that define a class and its bases."""
     for base in kind.__mro__:
         for held in vars(sys.modules.get(base.__module__, object)).values():
             name = held.__name__ if isinstance(held, types.ModuleType) else _home(held)
@@ -107,7 +107,7 @@ def _held(module: str, name: str) -> Any:
 
 def _reference(module: str, name: str) -> Reference | None:
     if module not in sys.modules or module.partition(".")[0] == _OURS:
-        return None  # what is not loaded had another name in an older Python
+        return None  # older Python versions had another name for a module that is not loaded
     return (module, name) if origin.library(module) is None else package(module)
 
 
@@ -120,7 +120,7 @@ def _under_way() -> list[NotedReferences]:
 
 @functools.lru_cache(maxsize=1)
 def _listen() -> None:
-    """Hear from every unpickler of this process, whoever's it is."""
+    """Listen to every unpickler of this process, whichever library it is in."""
     hearing.start(_heard)
 
 

@@ -17,17 +17,17 @@ from mmnotebook import storage
 THERE, CONTENT, STAMP = "there", "content", "stamp"
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 WORKING_FOLDER = "."
-"""Stands among the environment variables for the working directory."""
+"""Means the working directory, among the environment variables."""
 ALL_VARIABLES = "*"
-"""Stands there for all environment variables."""
+"""Means all environment variables."""
 
 
 class NoContent(OSError):
-    """It is a pipe, a socket or a device, which nobody can read without changing it."""
+    """A pipe, socket or device was found, which cannot be read without changing it."""
 
 
 def of(path: str, facets: Iterable[str]) -> str | None:
-    """What matters of a file; None when it is not there."""
+    """Return the state of a file, in the facets asked for; None if it does not exist."""
     try:
         found = os.stat(path)
         return ", ".join(f"{facet} {_FACETS[facet](path, found)}" for facet in sorted(set(facets)))
@@ -38,13 +38,13 @@ def of(path: str, facets: Iterable[str]) -> str | None:
 
 
 def facets(state: str) -> dict[str, str]:
-    """The things that a text speaks of, and what it says of each."""
+    """Split a state into its facets, and the value of each."""
     parts = (one.partition(" ") for one in state.split(", "))
     return {facet: value for facet, _, value in parts}
 
 
 def agree(one: str | None, other: str | None) -> bool:
-    """Can both be said of the same file at the same time?"""
+    """Return whether two states can be those of one file at one time."""
     if one is None or other is None:
         return one == other
     mine, theirs = facets(one), facets(other)
@@ -52,13 +52,13 @@ def agree(one: str | None, other: str | None) -> bool:
 
 
 def joined(one: str, other: str) -> str:
-    """What two texts say that agree."""
+    """Join two states that agree."""
     both = {**facets(one), **facets(other)}
     return ", ".join(f"{facet} {both[facet]}" for facet in sorted(both))
 
 
 def again(path: str, state: str | None) -> str | None:
-    """What a file is now, in what its state from before speaks of."""
+    """Return the state of a file now, in the facets of a former state."""
     try:
         return of(path, [THERE] if state is None else facets(state))
     except NoContent:
@@ -66,7 +66,7 @@ def again(path: str, state: str | None) -> str | None:
 
 
 def listing(path: str) -> str:
-    """A digest of the names in a folder and their kinds; "" when it cannot be listed."""
+    """Return a digest of the names in a folder and their kinds; "" when it cannot be listed."""
     try:
         with os.scandir(path) as found:
             names = sorted((one.name, one.is_dir(), one.is_symlink()) for one in found)
@@ -76,7 +76,7 @@ def listing(path: str) -> str:
 
 
 def variable(name: str) -> str | None:
-    """A digest of an environment variable's value; None when it is not set."""
+    """Return a digest of an environment variable's value; None if it is not set."""
     if name == WORKING_FOLDER:
         return working_folder()
     if name == ALL_VARIABLES:
@@ -86,7 +86,7 @@ def variable(name: str) -> str | None:
 
 
 def working_folder() -> str | None:
-    """A digest of the working directory's path."""
+    """Return a digest of the working directory's path; None if it does not exist."""
     try:
         return _digest(os.getcwd())
     except OSError:

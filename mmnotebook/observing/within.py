@@ -14,15 +14,15 @@ from mmnotebook.observing.record import Record
 
 @contextmanager
 def within(record: Record | None, *, loads: bool = False) -> Iterator[None]:
-    """Note in a record what this thread does, and what threads do that it starts.
+    """Record what this thread does, and the threads that it starts.
 
-    Nothing that is done is changed by it. With None nothing is noted.
+    Nothing is changed by it. With None nothing is recorded.
 
     Parameters
     ----------
     loads
-        Is it that a model is loaded? What it reads is noted then, and nothing that is drawn,
-        written or asked on the way: weights that are drawn are replaced by those of the file.
+        Whether a model is being loaded. Then files that are read are recorded, but not random
+        draws, writes or other queries: weights drawn at random are replaced by those of the file.
 
     Examples
     --------

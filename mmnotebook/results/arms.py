@@ -44,7 +44,7 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
     found = elements(node.name)
     taken = Counter(found.keys if by_branch else found.models())
     whole = sum(taken.values())
-    expected = dict(node["arms"]) if node.kind == "split" else {}
+    expected = dict(node[str(node.step.arms)]) if node.step.weighed else {}
     arms = node.arms if by_branch else node.models
     return [
         (

@@ -100,7 +100,7 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
         columns["prediction"] = elements.plain()
         columns["model"] = elements.models()
     else:  # what the user gave stays as it is
-        columns["value"] = elements.given() if kind in ("source", "read") else elements.plain()
+        columns["value"] = elements.given() if KINDS[kind].family == "source" else elements.plain()
     columns["key"] = elements.keys
     return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))
 

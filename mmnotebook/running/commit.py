@@ -11,8 +11,7 @@ from dataclasses import replace
 from mmnotebook.beam.answers import marks
 from mmnotebook.beam.dofns.node_fn import NodeFn
 from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE, PASSING, REUSED
-from mmnotebook.beam.keyed import lowering
-from mmnotebook.beam.lowering import functions, gather
+from mmnotebook.beam.lowering import gather, step
 from mmnotebook.errors import MMError, ModelWarning, RunError
 from mmnotebook.fingerprint import identity as fingerprint
 from mmnotebook.fingerprint.identity import Identity
@@ -31,7 +30,15 @@ from mmnotebook.store.store import Draft
 
 
 class Finishing:
-    """Moves the nodes of a run from its plan's drafts to its entries."""
+    """Moves the nodes of a run from its plan's drafts to its entries.
+
+    Attributes
+    ----------
+    lean
+        Whether the run takes the second lowerings of its steps.
+    """
+
+    lean = False
 
     def __init__(self, plan: Plan, live: Live) -> None:
         self.plan, self.live = plan, live
@@ -198,6 +205,8 @@ class Finishing:
         used = {f"model {m}": identities.model_now(prepared.models[m]) for m in node.models}
         if name in prepared.refreshed:
             used[f"model {node['model']}"] = identities.model_now(prepared.refreshed[name])
+        if name in prepared.codes:
+            used[f"step {node.kind}"] = identities.function(prepared.codes[name])
         for f in node.functions:
             used[f"function {f}"] = identities.function(prepared.functions[f])
         return used
@@ -214,12 +223,11 @@ class Finishing:
         if not all(self._is_over(wire.node) for wire in node.inputs):
             return False
         expected = sum(map(self._given, node.inputs))
-        keyed = plan.prepared.keyed.get(name)
-        own = functions.steps(node) if keyed is None else lowering.steps(keyed)
-        for step in (*gather.steps(node), *own):
-            if tally.flows[step].taken != expected:
+        own = step.of_kind(node.step, self.lean).entered(node, plan.prepared.decisions.get(name))
+        for one in (*gather.steps(node), *own):
+            if tally.flows[one].taken != expected:
                 return False
-            expected = tally.flows[step].given
+            expected = tally.flows[one].given
         return tally.stored == expected
 
     def _given(self, wire: Input) -> int:

@@ -183,10 +183,18 @@ class Execution:
             else interactive.InteractivePipeline(runner, options, folders, run_id)
         )
         reuses = {name: one.reuse for name, one in self.plan.answered.items()}
+        self.finishing.lean = runner is None
         live.start(self.live)
         try:
             blocks = assemble.assemble(
-                self.prepared, kept.pipeline, run_id, self.plan.stored(), drafts, self.keys, reuses
+                self.prepared,
+                kept.pipeline,
+                run_id,
+                self.plan.stored(),
+                drafts,
+                self.keys,
+                reuses,
+                lean=runner is None,
             )
             try:
                 metrics = kept.run(blocks)

@@ -5,24 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmnotebook.beam.inference.handlers import base_handler
-from mmnotebook.beam.inference.inference import batching
+from mmnotebook.beam.lowering import step
 from mmnotebook.beam.prepare import Prepared, prepare
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.results.tables import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HOW = {
-    "map": "a function of each value",
-    "flat_map": "a function of each value; each item it returns is an element",
-    "filter": "the values for which a function is true",
-    "switch": "a function of each value chooses its branch",
-    "vote": "the label that most models returned",
-    "mean": "the mean of the outputs",
-    "stack": "the outputs as one array",
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,50 +94,28 @@ def explain(graph: Graph) -> Explanation:
 
 def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
     row: dict[str, Any] = {"node": node.name, "kind": node.kind, "lowering": None, "group": None}
-    if node.name not in prepared.keyed:
-        return {**row, "max_models": None, "reason": _reason(node, prepared)}
-    decision = prepared.keyed[node.name]
+    row["reason"] = _reason(node, prepared)
+    if node.name not in prepared.decisions:
+        return {**row, "max_models": None}
+    decision = prepared.decisions[node.name]
     return {
         **row,
         "lowering": decision.lowering,
         "group": decision.grouped,
         "max_models": node["max_models"],
-        "reason": "; ".join(decision.why),
     }
 
 
 def _reason(node: Node, prepared: Prepared) -> str:
-    """Return how a step runs that is not a model per key."""
+    """Return how a step runs, and why."""
     count = prepared.totals().get(node.name)
     known = "" if count is None else f", {count:,} elements"
-    if node.kind == "read" or node.name in prepared.plans:
+    if node.step.reads_files or node.name in prepared.plans:
         return f"files, read when the run needs them{known}"
     if not node.inputs:
         return f"data of the notebook{known}" if known else "a Beam transform"
-    if node.kind == "model":
-        return _batches(prepared, prepared.model(node).name)
-    if node.kind == "cascade":
-        small, big = node["small"], node["big"]
-        first = f"{small} for every element, {big} where its confidence is below {node['below']}"
-        return f"{first}; {_batches(prepared, small)}; {_batches(prepared, big)}"
-    if node.kind == "split":
-        return f"by a hash of {_hashed(node)}, with salt {node['salt']!r}"
-    if node.kind == "write":
-        return "all elements in one file"
+    explain, how = step.of_kind(node.step).explain, node.step.how
+    if explain is not None:
+        return explain(prepared.bound(node))
     together = ", of all inputs for one element, joined by id" if node.gather == "join" else ""
-    return _HOW[node.kind] + together
-
-
-def _hashed(node: Node) -> str:
-    if node["by_function"]:
-        return f"the value of {node['by_function']}"
-    return f"the field {node['by']!r}" if node["by"] else "its id"
-
-
-def _batches(prepared: Prepared, name: str) -> str:
-    spec = prepared.models[name]
-    rows, size_of = batching(spec, base_handler(spec))
-    if rows == 1 and size_of is None:
-        return f"{name}, one element per call"
-    unit = "elements" if size_of is None else "by the handler's own measure of size"
-    return f"{name} in batches of up to {rows:,} {unit}"
+    return (how(node) if callable(how) else how or node.step.summary) + together

@@ -38,7 +38,7 @@ def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]
         Returns whether the model of this name was registered with the fields that it takes.
     """
     for switch in graph:
-        above = list(makers(graph, switch)) if switch.kind == "switch" else []
+        above = list(makers(graph, switch)) if _goes_by_value(switch) else []
         if len(above) != 1 or above[0].select is not None or switch.gather == "join":
             continue
         guard = graph[above[0].node]
@@ -50,6 +50,10 @@ def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]
         )
         if judged is not None and models and switch.inputs[0].select is None:
             yield Guarded(switch, guard, models, judged)
+
+
+def _goes_by_value(node: Node) -> bool:
+    return node.step.family == "routing" and not node.step.weighed
 
 
 def _fed(graph: Graph, switch: Node) -> list[Node]:

@@ -26,6 +26,7 @@ def behind(prepared: Prepared) -> Behind:
         {name: function(one) for name, one in prepared.functions.items()},
         {name: model(spec) for name, spec in prepared.models.items()},
         {name: model(spec) for name, spec in prepared.refreshed.items()},
+        {name: function(code) for name, code in prepared.codes.items()},
     )
 
 

@@ -99,7 +99,8 @@ class Plan:
         models = [prepared.models[one] for one in node.models]
         if name in prepared.refreshed:
             models.append(prepared.refreshed[name])
-        return [*(prepared.functions[one] for one in node.functions), *models]
+        codes = [prepared.codes[name]] if name in prepared.codes else []
+        return [*(prepared.functions[one] for one in node.functions), *codes, *models]
 
     def meta(self, name: str, whole: Measured) -> dict[str, Any]:
         """Return what is stored with a node's elements: its measures and its inputs' identities."""

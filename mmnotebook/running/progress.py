@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from mmnotebook.graph.graph import Graph
 from mmnotebook.state import events
 
-_ONE_EACH = ("map", "model", "split")
-
 
 @dataclass
 class NodeProgress:
@@ -176,5 +174,5 @@ def follows(graph: Graph) -> dict[str, str]:
     return {
         node.name: node.inputs[0].node
         for node in graph
-        if node.kind in _ONE_EACH and len(node.inputs) == 1 and not node.inputs[0].port
+        if node.step.outputs == "one" and len(node.inputs) == 1 and not node.inputs[0].port
     }

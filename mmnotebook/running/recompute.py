@@ -21,8 +21,7 @@ from typing import Any
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.inference import inference
 from mmnotebook.beam.inference.handlers import SpecHandler, base_handler
-from mmnotebook.beam.lowering import functions
-from mmnotebook.beam.lowering.combine import COMBINE
+from mmnotebook.beam.lowering import step
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.elements import coders, pickling
 from mmnotebook.elements.block import Block
@@ -37,7 +36,8 @@ from mmnotebook.state.live import Live, Stopped
 
 def can(node: Node) -> bool:
     """Return whether elements of a node can be computed alone, outside of a pipeline."""
-    return node.kind == "model" or node.step.family in ("function", "combining")
+    alone = node.step.family in ("function", "combining")
+    return node.step.runs_one_model or (alone and step.of_kind(node.step).is_alone)
 
 
 class Impossible(Exception):
@@ -69,7 +69,7 @@ def computed(
         another attempt may not have.
     """
     with _beside(run, node.name) as run_id, watching() as watch:
-        if node.kind == "model":
+        if node.step.runs_one_model:
             blocks, passing = _predicted(node, prepared, keys, block, run_id)
         else:
             with _no_new_library():
@@ -108,14 +108,12 @@ def _called(
     node: Node, prepared: Prepared, block: Block, run_id: str
 ) -> tuple[list[Block], set[str]]:
     select = node.inputs[0].select
-    if node.kind in COMBINE:
-        step = functions.combiner(node, COMBINE[node.kind], run_id)
-    else:
-        function = prepared.functions[node["function"]]
-        pickling.keep_classes(function)
-        step = copy.copy(functions.caller(node, select, function, run_id))
-    step.setup()
-    return list(step.process(block)), step.track.passing
+    for name in node.functions:
+        pickling.keep_classes(prepared.functions[name])
+    made = prepared.bound(node, select, run_id)
+    function = copy.copy(step.of_kind(node.step).function(made))
+    function.setup()
+    return list(function.process(block)), function.track.passing
 
 
 def _predicted(

@@ -67,8 +67,8 @@ def nodes(
         if own is None or not _by_itself(node, prepared):
             continue
         kept = () if name in fresh else _usable(node, prepared, _within(store.answers(own, MOST)))
-        by_element = node.kind == "model" and prepared.model(node).cache == "element"
-        reuse = Reuse(own, index.of(kept), by_element, node.kind == "flat_map")
+        by_element = node.step.runs_one_model and prepared.model(node).cache == "element"
+        reuse = Reuse(own, index.of(kept), by_element, node.step.outputs == "any number")
         found[name] = Answered(own, reuse, kept)
     return found
 
@@ -77,7 +77,7 @@ def _by_itself(node: Node, prepared: Prepared) -> bool:
     """Return whether the output for an element can depend on that element alone."""
     if node.step.family == "function":
         return node.gather != "join"
-    return node.kind == "model" and prepared.model(node).reset is None
+    return node.step.runs_one_model and prepared.model(node).reset is None
 
 
 def _within(found: Sequence[Entry]) -> list[Entry]:
@@ -88,7 +88,7 @@ def _within(found: Sequence[Entry]) -> list[Entry]:
 
 def _usable(node: Node, prepared: Prepared, found: Sequence[Entry]) -> tuple[Entry, ...]:
     found = [entry for entry in found if not outcome.stored(entry.meta).changed()]
-    if node.kind != "model":
+    if not node.step.runs_one_model:
         return tuple(found)
     spec = prepared.model(node)
     if _refuted(_known(spec)):
@@ -109,7 +109,7 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
     before
         What was known of it before it was computed.
     """
-    if before is None or node.kind != "model":
+    if before is None or not node.step.runs_one_model:
         return None if before is None else "block"
     spec = prepared.model(node)
     known, measure = _known(spec), made.models.get(spec.name)

@@ -82,7 +82,7 @@ def outcomes(
         if blocks is None:
             return None
         collect(node, blocks, found)
-        if node.kind != "flat_map" and all(one.is_there for one in found.values()):
+        if node.step.outputs != "any number" and all(one.is_there for one in found.values()):
             break
     return found
 
@@ -111,7 +111,7 @@ def are_unique(node: Node, ids: Collection[str], above: Entry) -> bool:
 
 def bytes_read(node: Node, entry: Entry, above: Entry) -> int:
     """Return about how many bytes a comparison of a few elements reads."""
-    all_of_it = node.kind in ("filter", "flat_map")  # an element may have no output at all
+    all_of_it = node.step.outputs != "one"  # an element may have no output at all
     return _largest(above) + (entry.bytes if all_of_it else _largest(entry))
 
 
@@ -129,7 +129,7 @@ def _places(node: Node, block: Block) -> list[int]:
 
 def _owner(node: Node, output: str) -> str:
     """Return the id of the element that an output comes from."""
-    return output.rpartition("/")[0] if node.kind == "flat_map" else output
+    return output.rpartition("/")[0] if node.step.outputs == "any number" else output
 
 
 def _blocks(entry: Entry, info: ShardInfo) -> list[Block] | None:

@@ -167,8 +167,8 @@ def _chance(plan: Plan, node: Node) -> float:
     measured = plan.measured[node.name]
     size = samples.bytes_read(node, entry, above)
     known = _costs.get(_work(plan.identities[node.name]))
-    if node.kind == "model":
-        known = known or CheckCost()  # it is loaded, or the node is not checked
+    if node.step.runs_one_model:
+        known = known or CheckCost()  # it is loaded, or not checked
     chance = probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
     return chance * rested(time.monotonic() - _last.get(entry.path, -math.inf))
 
@@ -193,7 +193,7 @@ def _checked(
     plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
     """Return what differs between a node and its entry; "" if nothing does or it is not known."""
-    if node.kind == "model" and recompute.loaded(node, plan.prepared, keys) is None:
+    if node.step.runs_one_model and recompute.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
     cost = _costs.setdefault(_work(plan.identities[node.name]), CheckCost())
@@ -232,7 +232,7 @@ def _compared(
         return {at: text for at, text in found.items() if text}
 
     found = differences(range(len(block)))
-    if found and node.kind == "model":  # unless the batch makes the difference
+    if found and node.step.runs_one_model:  # not where it is the batch that makes the difference
         found = {at: text for at, text in found.items() if differences([at])}
     plan.store.checked += 1
     ids = [block.ids[at] for at in found]
@@ -249,7 +249,7 @@ def difference(node: Node, stored: SampleOutcome, now: SampleOutcome) -> str:
     if stored.values.keys() != now.values.keys():
         return f"{len(stored.values)} and {len(now.values)} outputs"
     pairs = [(stored.values[one], now.values[one]) for one in now.values]
-    if node.kind == "model":
+    if node.step.runs_one_model:
         return next((text for pair in pairs if (text := _far(*pair))), "")
     return next((text for pair in pairs if (text := _unequal(*pair))), "")
 

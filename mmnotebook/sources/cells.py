@@ -19,10 +19,10 @@ from mmnotebook.graph.names import is_a
 from mmnotebook.results.values import array, is_prediction
 
 AS_THEY_ARE = {str, bool, int, float, type(None), pd.Timestamp, pd.Timedelta}
-"""What needs no look."""
+"""Types of values that can be written unchanged."""
 
 SCALARS = (datetime.date, datetime.time, datetime.timedelta, pd.Period, pd.Interval)
-"""Dates and the like, of which pandas makes columns of their own."""
+"""Dates and the like, for which pandas has column types of its own."""
 
 _IDENTITIES = (PurePath, uuid.UUID)
 _LISTS = {("pandas", "Series"), ("pandas", "Index"), ("pandas", "ExtensionArray")}
@@ -31,12 +31,12 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Refused(Exception):
-    """A value that no file of this kind can hold.
+    """A value that a file of this kind cannot hold.
 
     Attributes
     ----------
     what
-        What is the matter with it, after "field 'x' of element '3'".
+        What is wrong with it, as a text that follows "field 'x' of element '3'".
     remedy
         What the user can write in its place.
     """
@@ -47,14 +47,14 @@ class Refused(Exception):
 
 
 def cell(value: Any) -> Any:
-    """The value with nothing in it but what a file can hold; None where it is missing.
+    """Convert a value into plain data that a file can hold; None if it is missing.
 
-    A prediction becomes its inference, what is one-dimensional a list, a frame its records.
+    A prediction becomes its inference, a one-dimensional value a list, a frame a list of records.
 
     Raises
     ------
     Refused
-        For what is something else: its text would be no more than a picture of it.
+        For any other object: its text would not hold its content.
     """
     if type(value) in AS_THEY_ARE:
         return value
@@ -76,7 +76,7 @@ def cell(value: Any) -> Any:
 
 
 def named(record: Mapping[Any, Any]) -> dict[str, Any]:
-    """A record with texts as its names; raises `Refused` where two names have one text."""
+    """Convert the names of a record to strings; raises `Refused` if two become equal."""
     found = {str(name): part for name, part in record.items()}
     if len(found) < len(record):
         raise Refused(f"has two names that look the same: {same_text(record)}", "rename one")
@@ -84,7 +84,7 @@ def named(record: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def same_text(names: Any) -> str:
-    """The first two different names that have one text."""
+    """Name the first two different names that are equal as strings; "" if there are none."""
     seen: dict[str, Any] = {}
     for name in names:
         if (other := seen.setdefault(str(name), name)) is not name:
@@ -121,7 +121,7 @@ def _scalar(value: Any) -> Any:
         return cell({name: value[name] for name in value.dtype.names})
     if isinstance(value, np.generic) and type(value.item()) is not type(value):
         return cell(value.item())
-    for kind in (str, int, float):  # of a subclass what it is, not how it prints itself
+    for kind in (str, int, float):  # of a subclass, the plain value and not its own `__str__`
         if isinstance(value, kind):
             return getattr(kind, f"__{kind.__name__}__")(value)
     if isinstance(value, _BYTES):
@@ -152,16 +152,16 @@ def _remedy(value: Any) -> str:
 
 
 def in_json(value: Any) -> str:
-    """What `cell` gave as JSON; NaN, which JSON does not have, is null as what is missing.
+    """Format a result of `cell` as JSON; NaN, which JSON does not have, becomes null.
 
     Raises
     ------
     Refused
-        For bytes and for what is infinite.
+        For bytes and infinite numbers.
     """
     try:
         return _dumped(value)
-    except ValueError:  # NaN or infinity is somewhere in it
+    except ValueError:  # NaN or infinity inside
         return _dumped(_finite(value))
 
 

@@ -10,18 +10,18 @@ _SAMPLE = 256
 
 
 def rows_within(row_bytes: float) -> int:
-    """The number of rows of a block where each takes that many bytes."""
+    """Return the number of rows per block, for rows of so many bytes."""
     return int(max(1, min(ROWS, BYTES // max(1, row_bytes))))
 
 
 def parts(count: int, sizes: Callable[[range], Iterable[int]]) -> Iterator[range]:
-    """The places of `count` rows, a block's at a time.
+    """Yield the positions of `count` rows, one block at a time.
 
     Parameters
     ----------
     sizes
-        The bytes of the rows at some places. It is asked about a few of them, and about all only
-        when those are big.
+        Returns the bytes of the rows at given positions. It is called for a sample, and for all
+        rows only if those of the sample are large.
     """
     if not count:
         return

@@ -14,16 +14,16 @@ from mmnotebook.steps import shapes
 from mmnotebook.steps.shapes import RecordFields, Shape, together
 
 MOST = 64
-"""Files that are looked into; of more it is not known what fields they have."""
+"""The most files that are opened; of more files, the fields are not known."""
 
 
 def of_blocks(blocks: Sequence[Block]) -> Shape:
-    """The shape of the elements of some blocks; None where there are none."""
+    """Return the shape of the elements of some blocks; None if there are none."""
     return together([of_column(block.values) for block in blocks])
 
 
 def of_column(column: Column) -> Shape:
-    """The shape of the values of a column."""
+    """Return the shape of the values of a column."""
     if isinstance(column, Records):
         return RecordFields(column.columns, lambda name: of_column(column.columns[name]))
     if isinstance(column, Arrays):
@@ -32,22 +32,22 @@ def of_column(column: Column) -> Shape:
 
 
 def of_plan(plan: sources.SourcePlan) -> Shape:
-    """The shape of what is read from files; None where that takes reading them whole."""
+    """Return the shape of elements read from files; None if whole files would have to be read."""
     files = {(part.reader, part.path) for part in plan.slices}
     try:
         found = (
             [READERS[reader].fields(path) for reader, path in files] if len(files) <= MOST else []
         )
-    except Exception:  # noqa: BLE001 - a file that cannot be read, as the run will say
+    except Exception:  # noqa: BLE001 - an unreadable file; the run will report it
         return None
     return together(found)
 
 
 def of_data(value: Any) -> Shape:
-    """The shape of the elements of a notebook's data, or of files where it is a path."""
+    """Return the shape of the elements of notebook data, or of files if it is a path."""
     if not objects.is_path(value):
         return shapes.of_data(value)
     try:
         return of_plan(sources.plan_path(str(value), None))
-    except MMError:  # no such file, as the run will say
+    except MMError:  # no such file; the run will report it
         return None

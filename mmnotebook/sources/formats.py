@@ -19,11 +19,12 @@ from mmnotebook.sources.csv_rows import wrong_rows
 from mmnotebook.sources.partial import Partial
 from mmnotebook.steps.shapes import Shape
 
-_SHARED = 4  # blocks that one worker reads of a file which several can share
+_SHARED = 4  # blocks per worker, of a file that several workers share
 
 Chunk = tuple[Sequence[int | str], Sequence[Any]]
-"""Some rows' numbers, or their ids where the reader knows them, and their values: a column, a
-`Partial`, or a list in which an error stands for a row that cannot be read."""
+"""Numbers of rows, or their ids if the reader knows them, and their values: a column, a `Partial`,
+or a list in which an error takes the place of a row that cannot be read.
+"""
 
 
 class FileReader(ABC):
@@ -32,42 +33,42 @@ class FileReader(ABC):
     Attributes
     ----------
     library
-        The distribution that decides what is read of a file, "" for none.
+        The distribution whose version determines what is read from a file, "" for none.
     options
-        What it can be told, by name, when it is made.
+        The names of the options of its constructor.
     """
 
     library = ""
     options: tuple[str, ...] = ()
 
     def told(self, **options: Any) -> FileReader:
-        """The reader with these options."""
+        """Return a reader of the same kind with these options."""
         return type(self)(**options)
 
     def quick_count(self, path: str) -> int | None:
-        """The number of elements where the file says so at once, else None."""
+        """Return the number of elements if the file states it, else None."""
         return None
 
     def count(self, path: str) -> int:
-        """The number of elements, read if need be."""
+        """Return the number of elements, by reading the file if necessary."""
         known = self.quick_count(path)
         return sum(len(rows) for rows, _ in self.chunks(path, 0, None)) if known is None else known
 
     def cuts(self, path: str) -> Sequence[int]:
-        """The rows before which a file is cut, so that several workers can share it."""
+        """Return the rows before which a file can be cut, so that several workers share it."""
         return ()
 
     def fields(self, path: str) -> Shape:
-        """What its elements are where the file says so at once, else None."""
+        """Return the shape of the elements if the file states it, else None."""
         return None
 
     @abstractmethod
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
-        """The elements from row `start` to before row `stop`, a block's at a time at most."""
+        """Yield the elements from row `start` to before row `stop`, at most a block at a time."""
 
 
 class NpyReader(FileReader):
-    """An array: an element per row, mapped from the file, never loaded whole."""
+    """An array file: one element per row. It is memory-mapped, and never loaded whole."""
 
     def quick_count(self, path: str) -> int:
         return len(_npy(path))
@@ -92,7 +93,7 @@ class NpyReader(FileReader):
 
 
 def _npy(path: str) -> np.ndarray[Any, Any]:
-    # Opened anew each time: the map of a file that has since become shorter ends the process.
+    # Opened anew each time: reading a map of a file that has been shortened kills the process.
     array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     return array if array.ndim else array.reshape(1)
 
@@ -102,7 +103,7 @@ def _rows_within(array: np.ndarray[Any, Any]) -> int:
 
 
 class ParquetReader(FileReader):
-    """A record per row; whole numbers stay whole numbers where some are missing (None)."""
+    """A record per row; integer columns with missing cells (None) keep their integers."""
 
     library = "pyarrow"
 
@@ -111,12 +112,12 @@ class ParquetReader(FileReader):
 
     def fields(self, path: str) -> Shape:
         schema = _parquet(path).schema_arrow
-        names = schema.empty_table().to_pandas().columns  # those of an index are none of a record
+        names = schema.empty_table().to_pandas().columns  # without index columns
         nested = {name for name in names if schema.field(name).type.num_fields}
         return {str(name): None if name in nested else {} for name in names}
 
     def cuts(self, path: str) -> Sequence[int]:
-        # Between row groups alone: a part of one is found by decoding all that stands before.
+        # Only between row groups: to read a part of one, all rows before it must be decoded.
         found: list[int] = []
         for first, _, _ in _row_groups(_parquet(path)):
             if first - (found[-1] if found else 0) >= _SHARED * ROWS:
@@ -135,7 +136,7 @@ class ParquetReader(FileReader):
             for batch in file.iter_batches(step, row_groups=[group]):
                 low, high = max(start, row), min(stop, row + batch.num_rows)
                 if low < high:
-                    # Whatever the batch, a column has one type.
+                    # The same type in every batch of a column.
                     part = batch.slice(low - row, high - low).to_pandas(integer_object_nulls=True)
                     yield range(low, high), _with_dtypes(frames.records(part), dtypes)
                 row += batch.num_rows
@@ -148,7 +149,7 @@ def _parquet(path: str) -> Any:
 
 
 def _of_whole_file(file: Any) -> dict[str, Any]:
-    """The dtypes that pandas gives columns of the file, where those of a part may be others."""
+    """Return pandas dtypes of the whole file for columns where a part may get another."""
     import pyarrow as pa
 
     nulls = _null_counts(file)
@@ -166,7 +167,7 @@ def _of_whole_file(file: Any) -> dict[str, Any]:
 
 
 def _null_counts(file: Any) -> dict[str, int | None]:
-    """By column, how many cells are null; None where the file does not say."""
+    """Count the null cells of each column; None where the file does not state it."""
     found: dict[str, int | None] = {}
     for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
@@ -177,7 +178,7 @@ def _null_counts(file: Any) -> dict[str, int | None]:
 
 
 def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
-    """Records with these dtypes for those of numpy, and for categories."""
+    """Replace numpy dtypes, and dtypes of categories, in records."""
     if not isinstance(records, Records):
         return records
     kept = dict(records.dtypes)
@@ -189,7 +190,7 @@ def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
 
 
 def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
-    """Of each row group the first row, the number of rows and the bytes."""
+    """Yield the first row, the number of rows and the bytes of each row group."""
     first = 0
     for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
         yield first, group.num_rows, group.total_byte_size
@@ -197,7 +198,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
 
 
 class CsvReader(FileReader):
-    """A record per row, the types inferred from the whole file; a row of the wrong length fails."""
+    """A record per row, with types inferred from the whole file; rows of wrong length fail."""
 
     library = "pandas"
 
@@ -230,7 +231,7 @@ class CsvReader(FileReader):
 
 
 def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
-    """Read a column again of which pandas rounds whole numbers, as a cell is missing."""
+    """Read again those columns whose integers pandas has rounded because a cell is missing."""
     import pandas as pd
 
     for place, name in enumerate(frame.columns):
@@ -239,7 +240,7 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
         most = frame[name].abs().max()
         if not 2**53 <= most < 2**63:
             continue
-        # What has fractions after all is refused by the dtype, and stays.
+        # Fractions make Int64 raise; the column is left as it was.
         with packed.opened(path) as file, suppress(ValueError, TypeError):
             again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype="Int64")
             if len(again) == len(frame):
@@ -247,14 +248,14 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
 
 
 class JsonlReader(FileReader):
-    """The value of each line; a line that is no JSON fails."""
+    """The value of each line; a line that is not JSON fails."""
 
     def count(self, path: str) -> int:
         with packed.opened(path) as file:
             return sum(1 for line in file if line.strip())
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
-        # As bytes, so that a line in another encoding fails alone; json knows UTF-8 and its mark.
+        # As bytes, so that a line in another encoding fails alone; json detects UTF-8 and a BOM.
         with packed.opened(path) as file:
             row, values, size = start, [], 0
             for line in _between((line for line in file if line.strip()), start, stop):
@@ -283,9 +284,9 @@ def _json(line: bytes) -> Any:
 
 
 class ImageReader(FileReader):
-    """One record: image (as `images.pixels` has it), path, label.
+    """One record: image (an array as of `images.pixels`), path, label.
 
-    The label is the name of the folder that the image lies in.
+    The label is the name of the folder that contains the image.
     """
 
     library = "pillow"
@@ -306,18 +307,18 @@ class ImageReader(FileReader):
         try:
             image = images.pixels(path, self.mode, self.rotate)
             value: Any = {"image": image, "path": path, "label": label_of(path)}
-        except Exception as error:  # noqa: BLE001 - a broken image costs itself
+        except Exception as error:  # noqa: BLE001 - a broken image fails as one element
             value = error
         yield [path], [value]
 
 
 def label_of(path: str) -> str:
-    """The name of the folder that a file lies in."""
+    """Return the name of the folder that contains a file."""
     return Path(path).absolute().parent.name
 
 
 class UnknownReader(FileReader):
-    """A file of no known format among others: it costs itself."""
+    """A file of unknown format among others: it fails as one element."""
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")

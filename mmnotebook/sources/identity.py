@@ -31,12 +31,12 @@ _FORMAT = "data 2"
 
 
 def of_blocks(blocks: Iterable[Block]) -> str:
-    """The identity of the notebook's own data, 32 hex digits.
+    """Return the identity of the notebook's own data: 32 hex digits.
 
     Raises
     ------
     mmnotebook.fingerprint.identity.Unknowable
-        When an element is of a kind that cannot be taken apart.
+        When an element cannot be fingerprinted.
     """
     return digest([_FORMAT, *map(_of_block, blocks)])
 
@@ -47,7 +47,7 @@ def _of_block(block: Block) -> list[Any]:
 
 
 def of_column(column: Column) -> str:
-    """The identity of values, 32 hex digits; raises as `of_blocks` does."""
+    """Return the identity of a column: 32 hex digits; raises as `of_blocks` does."""
     kind = type(column).__name__
     if isinstance(column, Arrays):
         return digest([kind, column.array])
@@ -68,20 +68,20 @@ def of_column(column: Column) -> str:
 
 
 def of_dtype(dtype: Any) -> list[Any]:
-    """What a pandas dtype is, as plain data."""
+    """Return a pandas dtype as plain data."""
     categories = getattr(dtype, "categories", None)
     return [repr(dtype)] if categories is None else [categories, dtype.ordered]
 
 
 def of_files(plan: SourcePlan) -> str:
-    """The identity of what is read of files, 32 hex digits: their content, and what names it.
+    """Return the identity of data in files (32 hex digits): from content, row ids and labels.
 
     Raises
     ------
     RunError
         When a file cannot be read.
     """
-    content = functools.cache(_content)  # many parts of one file are read by themselves
+    content = functools.cache(_content)  # a file may have many parts
     return digest([_FORMAT, *(_of_slice(part, content) for part in plan.slices)])
 
 
@@ -99,8 +99,8 @@ def _of_slice(part: Slice, content_of: Callable[[str], str]) -> list[Any]:
 
 
 def _content(path: str) -> str:
-    """The digest of a file's content."""
+    """Return the digest of a file's content."""
     try:
-        return contents.of_file(os.path.abspath(path))  # noqa: PTH100 - as it is, links and all
+        return contents.of_file(os.path.abspath(path))  # noqa: PTH100 - links are kept
     except OSError as error:
         raise readers.unreadable(path, error) from error

@@ -9,34 +9,34 @@ import numpy as np
 
 Pixels = np.ndarray[Any, Any]
 
-_ORIENTATION = 0x0112  # in EXIF
+_ORIENTATION = 0x0112  # the EXIF tag
 _COLOURS = {"P": "RGB", "PA": "RGBA", "RGBX": "RGB", "La": "LA", "RGBa": "RGBA", "1": "L"}
-"""Modes whose values mean something else than how light or of which colour a pixel is."""
+"""Modes in which a value is not the intensity of a channel, and the mode to convert them to."""
 
 
 def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
-    """The first frame of an image file: height x width, or height x width x channels.
+    """Read the first frame of an image file as an array (height, width[, channels]).
 
     Parameters
     ----------
     mode
-        "keep" for the values in the file, a palette's as its colours: bytes; uint16 of 16 bits,
-        int32 and float32 of 32 bits. Another of `steps.IMAGE_MODES` for bytes of that mode.
+        "keep" for the values in the file (colors of a palette): uint8; uint16 for 16 bits,
+        int32 or float32 for 32 bits. Another of `steps.IMAGE_MODES` for uint8 of that mode.
     rotate
-        Upright, as EXIF says it is; False for how it lies in the file.
+        Whether to turn the image upright by its EXIF orientation.
 
     Raises
     ------
     ValueError
-        When Pillow cannot read the values as they are, or cannot convert them.
+        When Pillow cannot read the values unchanged, or cannot convert them.
     """
     from PIL import Image
 
-    # Of a path Pillow maps plain TIFFs, and then scrambles those that are to be turned.
+    # Given a path, Pillow maps plain TIFFs into memory, and scrambles those it has to rotate.
     with Path(path).open("rb") as file, Image.open(file) as image:
         raw, stored = _raw_mode(image), _orientation(image)
         made = _kept(image, raw) if mode == "keep" else _converted(image, mode)
-        left = _orientation(image)  # of a TIFF none: Pillow has turned it already
+        left = _orientation(image)  # none of a TIFF: Pillow has rotated it already
     if rotate:
         return upright(made, left)
     return made if left == stored else upright(made, _BACK.get(stored, stored))
@@ -62,7 +62,7 @@ def _kept(image: Any, raw: str) -> Pixels:
 
 
 def _raw_mode(image: Any) -> str:
-    """Pillow's name of how the values lie in the file, "" where it has none."""
+    """Return Pillow's name of the pixel format in the file, "" if it has none."""
     args = image.tile[0][3] if image.tile else ""
     words = [args] if isinstance(args, str) else [one for one in args or () if isinstance(one, str)]
     return words[0] if words else ""
@@ -84,11 +84,11 @@ def _converted(image: Any, mode: str) -> Pixels:
 
 
 _BACK = {6: 8, 8: 6}
-"""What undoes an orientation, where that is not itself."""
+"""The inverses of orientations that are not their own inverse."""
 
 
 def upright(values: Pixels, orientation: int) -> Pixels:
-    """An image as it is to be seen, turned and mirrored as its EXIF orientation, 1 to 8, says."""
+    """Turn and mirror an image by its EXIF orientation, 1 to 8, so that it is upright."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -17,14 +17,14 @@ _lock = threading.Lock()
 
 @dataclass
 class _Taken:
-    """What was read of an iterator.
+    """What was read from an iterator so far.
 
     Attributes
     ----------
     ended
-        Was it read to its end?
+        Whether it was read to its end.
     error
-        What it raised.
+        The exception that it raised.
     """
 
     items: list[Any] = field(default_factory=list)
@@ -32,14 +32,14 @@ class _Taken:
     error: Exception | None = None
 
     def read(self, iterator: Iterator[Any], limit: int | None) -> None:
-        """Read on, until there are `limit` items or no more."""
+        """Read on until there are `limit` items, or the iterator ends."""
         if self.ended or (limit is not None and len(self.items) >= limit):
             return
         try:
             more = None if limit is None else limit - len(self.items)
             self.items.extend(itertools.islice(iterator, more))
             self.ended = limit is None or len(self.items) < limit
-        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
             self.error, self.ended = error, True
 
 
@@ -47,18 +47,18 @@ _known: weakref.WeakKeyDictionary[Any, _Taken] = weakref.WeakKeyDictionary()
 
 
 def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
-    """The first items of an iterator, the same however often they are asked for; None for all.
+    """Return the first items of an iterator (None: all); the same items at each call.
 
     Raises
     ------
     RunError
-        When it was used up before, raises, or cannot be known again.
+        When it was exhausted before, raises, or cannot be recognized at the next call.
     """
     kind = type(iterator).__name__
     with _lock:
         try:
             taken = _known.setdefault(iterator, _Taken())
-        except TypeError as error:  # of Python's own iterators most take no weak references
+        except TypeError as error:  # most of Python's own iterators do not support weak references
             raise RunError(
                 f"source {name!r} is a {kind}, which can be read only once",
                 remedy=f"{name} = list({name})",
@@ -69,12 +69,12 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     if taken.error is not None:
         raise raised(name, kind, len(taken.items), taken.error) from taken.error
     if taken.ended and not taken.items and not inspect.isgenerator(iterator):
-        raise _used_up(name, kind)  # or it never had anything: that cannot be known
+        raise _used_up(name, kind)  # or it was empty from the start, which cannot be known
     return taken.items[:limit]
 
 
 def raised(name: str, kind: str, count: int, error: Exception) -> RunError:
-    """The error for a source that raised after so many elements."""
+    """Return the error for a source that raised after `count` elements."""
     return RunError(
         f"source {name!r}: the {kind} raised after {count:,} elements: {one_line(error)}"
     )

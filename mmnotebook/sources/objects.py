@@ -44,32 +44,31 @@ _UNCHANGING = {
 
 
 def is_path(value: Any) -> bool:
-    """Does an object stand for files, and so for `sources.plan_path`?"""
+    """Return whether an object is a path, to be read by `sources.plan_path`."""
     return isinstance(value, (str, PurePath))
 
 
 def blocks(
     name: str, value: Any, id_column: str | None = None, limit: int | None = None
 ) -> list[Block]:
-    """The elements of an object of the notebook that is no path.
+    """Convert an object of the notebook, other than a path, into blocks of elements.
 
     Parameters
     ----------
     name
-        What it is called in the notebook, for errors.
+        Its name in the notebook, for errors.
     value
         A DataFrame or Series, a list or other sequence, a numpy array or torch tensor, a dict of
         columns, a generator or other iterator, or a data set of `datasets`.
     id_column
-        The column that holds the ids; None for a frame's index, the position in anything else.
+        The column with the ids; None for a frame's index, or the position in anything else.
     limit
-        The number of elements that are taken; None takes all.
+        The number of elements to take; None takes all.
 
     Raises
     ------
     RunError
-        When it is something else, its ids are not its elements' own, or an element is no plain
-        data.
+        When it is something else, its ids are not unique, or an element is not plain data.
     """
     value = _aligned(name, value)
     if is_a(value, {("pandas", "DataFrame")}):
@@ -97,7 +96,7 @@ def blocks(
 
 
 def _aligned(name: str, value: Any) -> Any:
-    """A dict with Series as the DataFrame that pandas makes of it, by their index."""
+    """Convert a dict with Series into a DataFrame, aligned by index; return others unchanged."""
     series = {("pandas", "Series")}
     if not isinstance(value, Mapping) or not any(is_a(one, series) for one in value.values()):
         return value
@@ -113,7 +112,7 @@ def _aligned(name: str, value: Any) -> Any:
 
 
 def _items(name: str, value: Any, limit: int | None) -> list[Any]:
-    """The first items of an object that has items in an order."""
+    """Return the first items of an ordered object."""
     text = isinstance(value, (str, bytes, bytearray, memoryview))
     if isinstance(value, Sequence) and not text:
         return _first(name, value, limit)
@@ -140,7 +139,7 @@ def _first(name: str, values: Iterable[Any], limit: int | None) -> list[Any]:
 
 
 def unstorable_element(error: BaseException) -> RunError:
-    """The error for an element of a source that cannot be pickled."""
+    """Return the error for an element of a source that cannot be pickled."""
     return RunError(
         f"an element of the source cannot be stored: {error}",
         remedy="elements are plain data: numbers, strings, arrays, tensors, records of these",
@@ -228,7 +227,7 @@ def _list(name: str, values: list[Any]) -> list[Block]:
 
 
 def _stored(name: str, block: Block) -> Block:
-    """The elements that can be stored, copied where the notebook could change them."""
+    """Return the elements that can be stored, copied where the notebook could change them."""
     errors: dict[int, BaseException] = {}
     places, values = storable(block.values, range(len(block)), errors)
     failed = [failure(name, block.ids[place], error) for place, error in errors.items()]
@@ -266,12 +265,12 @@ def _alike(rows: Any) -> Callable[[range], Iterable[int]]:
 
 
 def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> list[Block]:
-    """Blocks of elements that are called by their position."""
+    """Create blocks whose elements have their positions as ids."""
     return [Block(list(map(str, places)), values(places.start, places.stop)) for places in found]
 
 
 def kept(column: Column) -> Column:
-    """The column with copies of what the notebook could change."""
+    """Return the column with copies of all that the notebook could change."""
     if isinstance(column, Records):
         return column.having({name: kept(part) for name, part in column.columns.items()})
     if isinstance(column, Cells):
@@ -284,7 +283,7 @@ def kept(column: Column) -> Column:
 
 
 def _pickled(values: list[Any]) -> list[Any]:
-    # As a stored element comes back, so that a run is given the same whether it was stored or not.
+    # By pickling, so that a run gets the same objects whether or not they were stored.
     buffer = io.BytesIO()
     try:
         coders.dump(values, buffer)

@@ -21,7 +21,7 @@ from mmnotebook.sources import sources
 
 
 class Read(NamedTuple):
-    """What a graph reads.
+    """A path that a graph reads.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Read(NamedTuple):
     path
         A file, a folder or a glob.
     whole
-        Is everything below a folder read? Of a source's folder only the images are.
+        Whether all files below a folder are read. A source reads only the images in it.
     """
 
     by: str
@@ -39,12 +39,12 @@ class Read(NamedTuple):
 
 
 def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
-    """Refuse paths, by node, that lead to what is read, now or in the next run.
+    """Check that no `write` node's path leads to what is read, now or in the next run.
 
     Raises
     ------
     RunError
-        For the first of them.
+        For the first path that does.
     """
     every = list(reads)
     for node, path in writes.items():
@@ -60,7 +60,7 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
 
 
 def of_object(by: str, value: Any) -> Iterator[Read]:
-    """The files that the memory of a source's object lies in, as far as it can be known."""
+    """Yield the files that a source's object is memory-mapped from, as far as known."""
     if is_a(value, {("pandas", "DataFrame")}):
         parts: list[Any] = [value.iloc[:, place].array for place in range(value.shape[1])]
         parts = [memory(part) for part in parts]
@@ -71,20 +71,20 @@ def of_object(by: str, value: Any) -> Iterator[Read]:
 
 
 def _mapped(value: Any) -> Iterator[str]:
-    """The file that an array or a tensor is mapped from, where there is one."""
+    """Yield the file that an array or tensor is memory-mapped from, if any."""
     while isinstance(value, np.ndarray):
         if isinstance(value, np.memmap) and value.filename:
             yield str(value.filename)
         value = value.base
     if is_a(value, {("torch", "Tensor")}):
-        # Not every layout has a storage, and not every device's knows of files.
+        # Some layouts have no storage, and the storages of some devices know no files.
         with suppress(Exception):
             if file := value.untyped_storage().filename:
                 yield str(file)
 
 
 def of_models(models: Iterable[ModelSpec]) -> Iterator[Read]:
-    """The files and folders that models were registered from, and are loaded from."""
+    """Yield the files and folders that models were registered from, and are loaded from."""
     for spec in models:
         for path in dict.fromkeys(filter(None, (spec.path, spec.origin))):
             if Path(path).exists():
@@ -92,12 +92,12 @@ def of_models(models: Iterable[ModelSpec]) -> Iterator[Read]:
 
 
 def of_cache() -> Read:
-    """The folder in which runs store their results."""
+    """Return the folder in which runs store their results."""
     return Read("the cache", str(cache_folder.chosen()), whole=True)
 
 
 def _leads(read: Read, where: Path) -> bool:
-    """Does a path lead to what is read, or would what is written there be read next time?"""
+    """Return whether a file written at `where` is what is read, or would be read next time."""
     path = str(Path(read.path).expanduser())
     if read.whole and Path(path).is_dir():
         return where.resolve().is_relative_to(Path(path).resolve())
@@ -107,7 +107,7 @@ def _leads(read: Read, where: Path) -> bool:
 
 
 def _matches(where: Path, pattern: str) -> bool:
-    """Would a glob find the file once it is there?"""
+    """Return whether a glob would match a new file."""
     top, name = os.path.split(pattern)
     if name == "**":
         top, name = pattern, "*"
@@ -123,7 +123,7 @@ def _matches(where: Path, pattern: str) -> bool:
 
 
 def ignores_case(folder: Path) -> bool:
-    """Does a folder find a name in capitals and in small letters? False where it cannot tell."""
+    """Return whether a folder ignores the case of names; False where this is unknown."""
     folder = folder.resolve()
     other = folder.with_name(folder.name.swapcase()) if folder.name else folder
     with suppress(OSError):

@@ -10,13 +10,13 @@ ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 
 
 def inner(path: str) -> str:
-    """The ending of what is in a file, in small letters: `.csv` of `rows.csv.gz`."""
+    """Return the extension of the uncompressed file, in lower case: `.csv` for `rows.csv.gz`."""
     name = Path(path.lower())
     return Path(name.stem).suffix if name.suffix in ENDINGS else name.suffix
 
 
 def opened(path: str) -> BinaryIO:
-    """What is in a file, to be read."""
+    """Open a file for reading, decompressed as its extension says."""
     ending = Path(path).suffix.lower()
     if ending == ".gz":
         import gzip

@@ -12,14 +12,14 @@ from mmnotebook.elements.packing import concat, pack
 
 @dataclass(frozen=True)
 class Partial(Sequence[Any]):
-    """What was read, and at the places of what could not be the errors.
+    """Values that were read, and errors in the place of those that could not be read.
 
     Attributes
     ----------
     good
         The values that were read.
     errors
-        By place among all.
+        The errors, by position among all values.
     """
 
     good: Column
@@ -40,12 +40,12 @@ class Partial(Sequence[Any]):
         return self.good.nbytes
 
     def places(self) -> list[int]:
-        """Where the values are that were read."""
+        """Return the positions of the values that were read."""
         return [place for place in range(len(self)) if place not in self.errors]
 
 
 def whole(values: Sequence[Any]) -> Column | Partial:
-    """Values as a column; as a `Partial` where there is an error among them."""
+    """Convert values into a column, or a `Partial` if there are errors among them."""
     if isinstance(values, (Column, Partial)):
         return values
     errors = {place: one for place, one in enumerate(values) if isinstance(one, Exception)}
@@ -55,7 +55,7 @@ def whole(values: Sequence[Any]) -> Column | Partial:
 
 
 def joined(parts: Sequence[Sequence[Any]]) -> Column | Partial:
-    """Several values after each other."""
+    """Concatenate several sequences of values."""
     if all(isinstance(part, list) for part in parts):
         return whole([value for part in parts for value in part])
     columns: list[Column] = []

@@ -25,7 +25,7 @@ ENDINGS = (*_KINDS, *IMAGES)
 
 
 def kind_of(path: str) -> str | None:
-    """The name of the reader for a file, None when there is none."""
+    """Return the name of the reader for a file, or None."""
     suffix = Path(path).suffix.lower()
     if suffix in packed.ENDINGS:
         kind = _KINDS.get(packed.inner(path))
@@ -34,19 +34,19 @@ def kind_of(path: str) -> str | None:
 
 
 def allowed() -> str:
-    """Which files can be read, by their endings."""
+    """Return a text that lists the extensions of files that can be read."""
     endings, packing = ", ".join(ENDINGS), ", ".join(packed.ENDINGS)
     return f"allowed endings: {endings}; .csv and .jsonl also with one of {packing}"
 
 
 def images_below(folder: str) -> list[str]:
-    """All image files below a folder, in order."""
+    """List all image files below a folder, in order."""
     found = (str(Path(top, name)) for top, _, names in os.walk(folder) for name in names)
     return sorted(path for path in found if kind_of(path) == "image")
 
 
 def unreadable(path: str, error: Exception) -> RunError:
-    """The error for a file of which nothing can be read."""
+    """Return the error for a file that cannot be read at all."""
     return RunError(
         f"cannot read {path!r}: {one_line(error)}",
         remedy="check that the file is complete and matches its extension",
@@ -54,16 +54,16 @@ def unreadable(path: str, error: Exception) -> RunError:
 
 
 def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
-    """The elements of slices that belong together (`sources.Plan.parts`), a block's at a time.
+    """Yield the elements of slices that one worker reads (`sources.SourcePlan.parts`), in blocks.
 
-    Small files are put together: their rows are then ids, and the slice is the first of them. The
-    values are a `Column`, or a `Partial` where there is an error among them. A file that is one of
-    many and cannot be read is such an error, whose id is its path.
+    Small files share a block: its rows are then ids, and its slice is the first one. The values
+    are a `Column`, or a `Partial` if there are errors among them. A file that cannot be read is
+    such an error, with its path as id, if it is one of many.
 
     Raises
     ------
     RunError
-        When a file cannot be read.
+        When a single file cannot be read.
     """
     waiting: list[tuple[Slice, Chunk]] = []
     rows = size = 0
@@ -83,7 +83,7 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
-    """The ids of rows: theirs where the reader knows it, else the file and the row's number."""
+    """Return the ids of rows: from the reader, or the file's prefix and the row's number."""
     return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
 
 
@@ -94,7 +94,7 @@ def _chunks(where: Slice) -> Iterator[Chunk]:
     except Exception as error:
         if not where.one_of_many:
             raise unreadable(where.path, error) from error
-        # What of the file could be read before stays.
+        # Elements of the file that were read before are kept.
         yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
 
 

@@ -15,25 +15,25 @@ from mmnotebook.errors import RunError, nearest
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS
 
-_TOGETHER = 64  # small files that one worker reads
+_TOGETHER = 64  # small files that one worker reads together
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows `start` to `stop` of one file; `stop` None is its end.
+    """Rows `start` to `stop` of one file; `stop` None means its end.
 
     Attributes
     ----------
     reader
         The name of its reader in `formats.READERS`.
     prefix
-        What comes before `row` in an element's id: "path#" for the user's files.
+        What comes before the row in an element's id: "path#" for the user's files.
     id
-        The column that holds the ids, None for the row's number or the reader's own.
+        The column with the ids; None for the row's number or the reader's own ids.
     options
-        What the reader is told beside, as (name, value).
+        Further options of the reader, as (name, value).
     one_of_many
-        Is it a file of a glob or a folder, which costs itself alone when it cannot be read?
+        Whether it is a file of a glob or folder, which fails as one element if it cannot be read.
     """
 
     reader: str
@@ -53,14 +53,14 @@ class SourcePlan:
     Attributes
     ----------
     count
-        The number of its elements, None where that takes reading the files.
+        The number of its elements; None if the files would have to be read to know it.
     """
 
     slices: tuple[Slice, ...]
     count: int | None
 
     def first(self, limit: int) -> SourcePlan:
-        """The first `limit` elements of the plan."""
+        """Return a plan for the first `limit` elements."""
         kept: list[Slice] = []
         left = limit
         for part in self.slices:
@@ -73,7 +73,7 @@ class SourcePlan:
         return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
-        """What one worker reads at a time: some small files, or some blocks of a big one.
+        """Return what each worker reads: some small files together, or a few blocks of a big one.
 
         Raises
         ------
@@ -106,9 +106,10 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
 
 
 def _ends_group(path: str) -> bool:
-    """Does a group that is half full end with this file?
+    """Return whether a group that is half full ends with this file.
 
-    Its name says so: where there is one file more or less, the groups after the next are the same.
+    This depends on the file's name only. If a file is added or removed, the groups after the next
+    such file stay the same.
     """
     return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % 8 == 0
 
@@ -135,7 +136,7 @@ def _file_bytes(part: Slice) -> int:
 
 
 def _quick_count(part: Slice) -> int | None:
-    """The number of elements that a file says it has; None where it does not."""
+    """Return the number of elements that a file states; None if it states none."""
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -145,7 +146,7 @@ def _quick_count(part: Slice) -> int | None:
 
 
 def _rows(part: Slice) -> int:
-    """The number of elements of a file; what of it cannot be read is one more."""
+    """Count the elements of a file; a part that cannot be read counts as one more."""
     try:
         return READERS[part.reader].count(part.path)
     except Exception as error:
@@ -155,12 +156,12 @@ def _rows(part: Slice) -> int:
 
 
 def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
-    """The plan for files of the user's: a path, a glob, or a folder of images.
+    """Plan the reading of the user's files: a path, a glob, or a folder of images.
 
     Parameters
     ----------
     **options
-        What the readers of all the files are told, other than their defaults.
+        Options for the readers of all files, where they differ from the defaults.
     """
     path = str(Path(path).expanduser())
     files = matched(path)
@@ -180,10 +181,10 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
 
 
 def matched(path: str) -> list[str]:
-    """The files that a path leads to: itself, those that a glob matches, a folder's images."""
+    """List the files of a path: the file itself, the matches of a glob, a folder's images."""
     if Path(path).is_dir():
         return readers.images_below(path)
-    # Path.glob takes no pattern that begins with a folder of its own.
+    # Path.glob does not accept absolute patterns.
     files = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
     return [file for file in files if Path(file).is_file()]
 

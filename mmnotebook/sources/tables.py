@@ -28,11 +28,11 @@ class ColumnTable:
     Attributes
     ----------
     names
-        Of the columns.
+        The names of the columns.
     length
         The number of rows.
     rows
-        The rows from one to before another, as a copy's columns by name.
+        Returns a copy of the rows from one to before another, as columns by name.
     """
 
     names: Sequence[str]
@@ -40,11 +40,11 @@ class ColumnTable:
     rows: Callable[[int, int], Mapping[str, Any]]
 
     def first(self, limit: int | None) -> ColumnTable:
-        """The first rows."""
+        """Return the table cut to its first rows; None keeps all."""
         return self if limit is None else replace(self, length=min(limit, self.length))
 
     def parts(self) -> Iterator[tuple[range, Records]]:
-        """The rows as records, a block's at a time, with their places."""
+        """Return the rows as records, one block at a time, with their positions."""
         found = list(cutting.parts(self.length, self._sizes))
         made = [self._records(places.start, places.stop) for places in found]
         frames.settle(made)
@@ -62,12 +62,12 @@ class ColumnTable:
 
 
 def table_of(name: str, value: Any) -> ColumnTable | None:
-    """The table that an object is, None for one that is none.
+    """Return the table that an object represents, or None.
 
     Raises
     ------
     RunError
-        For a dict that is no dict of columns of one length.
+        For a dict that is not a dict of columns of equal length.
     """
     if is_a(value, _DATASET):
         return _data_set(name, value)
@@ -88,7 +88,7 @@ def _data_set(name: str, value: Any) -> ColumnTable:
 
     def rows(start: int, stop: int) -> Mapping[str, Any]:
         part = value[start:stop]
-        # In the formats "pandas", "polars" and "arrow" it is a table of theirs.
+        # With the formats "pandas", "polars" and "arrow" it is a table of that library.
         return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
     return ColumnTable(names, len(value), rows)
@@ -134,7 +134,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _cells(part: Any) -> tuple[Column, Any]:
-    """Some cells of a column, and the pandas dtype that they have; None where they have none."""
+    """Convert cells of a column; return them with their pandas dtype, or None if they have none."""
     if isinstance(part, np.ndarray) and part.ndim > 1 and not part.dtype.hasobject:
         return Arrays(np.array(part, order="C")), None
     if isinstance(part, np.ndarray) and part.dtype.names:

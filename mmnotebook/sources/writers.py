@@ -22,7 +22,7 @@ ENDINGS = (".parquet", ".csv", ".jsonl")
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
-    """Refuse paths, by node, that cannot be written, before anything has run."""
+    """Check, before anything has run, that the path of each `write` node can be written."""
     taken: dict[object, str] = {}
     for node, path in paths.items():
         _check_path(node, path)
@@ -34,12 +34,12 @@ def check_paths(paths: Mapping[str, str]) -> None:
 
 
 def target(path: str) -> Path:
-    """The file that a path leads to, through all links; it need not be there."""
+    """Return the file that a path leads to through all links; it need not exist."""
     return Path(path).expanduser().resolve()
 
 
 def _file(path: str) -> object:
-    """The same for all paths that lead to one file, whether it is there yet or not."""
+    """Return a key that is equal for all paths to one file, even if it does not exist yet."""
     where = target(path)
     if where.exists():
         return where.stat().st_dev, where.stat().st_ino
@@ -51,7 +51,7 @@ def _check_path(node: str, path: str) -> None:
         where = target(path)
         mode = _mode(where)
         can_write = where.parent.is_dir() and os.access(where.parent, os.W_OK | os.X_OK)
-    except (OSError, ValueError, RuntimeError) as error:  # no path, or none that leads anywhere
+    except (OSError, ValueError, RuntimeError) as error:  # not a path, or a loop of links
         raise _unwritable(node, path, one_line(error)) from error
     ending = Path(path).suffix
     if ending.lower() not in ENDINGS:
@@ -70,7 +70,7 @@ def _check_path(node: str, path: str) -> None:
 
 
 def _mode(where: Path) -> int | None:
-    """What kind of file is there, with its permissions; None where there is none."""
+    """Return the kind and permissions of an existing file; None if there is none."""
     try:
         return where.lstat().st_mode
     except FileNotFoundError:
@@ -94,10 +94,10 @@ def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> Ru
 
 
 def write(path: str, blocks: Sequence[Block]) -> None:
-    """Write all elements, through a file beside it that takes its place when it is whole.
+    """Write all elements to a temporary file, which replaces the target when it is complete.
 
-    A new file is its user's alone (0600), as everything that mmnotebook writes; one that is there
-    keeps its permissions, and a link to it stays a link.
+    A new file is readable by its user only (0600), like everything that mmnotebook writes. An
+    existing file keeps its permissions, and a link to it stays a link.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _jsonl(table: CellTable, file: BinaryIO) -> None:
 
 def _csv(table: CellTable, file: BinaryIO) -> None:
     frame = table.as_text().frame()
-    # Where a text has a "\r", pandas would let the line end there.
+    # pandas would end a line at a "\r" in a text that is not quoted.
     quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
     frame.to_csv(file, index=False, quoting=quoting)
 
@@ -150,7 +150,7 @@ _WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
 
 
 def told(error: Exception) -> tuple[str, str | None]:
-    """What writing has raised, in one line, and what can be done about it."""
+    """Return the message of an error while writing, in one line, and the remedy."""
     if isinstance(error, RunError):
         return error.message, error.remedy
     return one_line(error), _remedy(error)

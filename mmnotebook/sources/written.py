@@ -29,10 +29,10 @@ class CellTable:
     Attributes
     ----------
     rows
-        Of each element its id, its key if it has one, then its record's fields, or its prediction
-        and model, or its value.
+        For each element: its id, its key if it has one, then the fields of its record, or its
+        prediction and model, or its value.
     dtypes
-        By name, the pandas dtype that a field has in the DataFrame that it comes from.
+        By name, the pandas dtype of a field in the DataFrame that it comes from.
     """
 
     rows: list[dict[str, Any]]
@@ -40,14 +40,14 @@ class CellTable:
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> CellTable:
-        """The elements of some blocks, in their order.
+        """Create a table of the elements of some blocks, in order.
 
-        A field named as one of the file's own columns is written as `<name>_field`.
+        A field with the name of one of the file's own columns is written as `<name>_field`.
 
         Raises
         ------
         RunError
-            When two fields would have one name, or a cell is nothing that a file can hold.
+            When two fields would get one name, or a file cannot hold a value.
         """
         rows: list[dict[str, Any]] = []
         fields: list[Mapping[Any, Any]] = []
@@ -63,7 +63,7 @@ class CellTable:
         return table.having(cell, AS_THEY_ARE)
 
     def having(self, made: Callable[[Any], Any], without: set[type]) -> CellTable:
-        """The same with other cells for all that are of none of these types."""
+        """Replace each cell that is of none of the types `without` by `made(cell)`; return self."""
         for row in self.rows:
             for name, value in row.items():
                 if type(value) not in without:
@@ -71,7 +71,7 @@ class CellTable:
         return self
 
     def as_text(self) -> CellTable:
-        """The same with JSON in the place of lists and records."""
+        """Replace lists, records and bytes by JSON; return self."""
 
         def text(value: Any) -> Any:
             return in_json(value) if isinstance(value, _NESTED) else value
@@ -79,7 +79,7 @@ class CellTable:
         return self.having(text, AS_THEY_ARE)
 
     def each(self, made: Callable[[Any], Any]) -> Iterator[Any]:
-        """Something made of each row."""
+        """Yield `made(row)` for each row."""
         for row in self.rows:
             try:
                 yield made(row)
@@ -89,7 +89,7 @@ class CellTable:
                 raise
 
     def arrow(self) -> pa.Table:
-        """The same as pyarrow has it."""
+        """Return the rows as a pyarrow table."""
         frame = self.frame(self.dtypes)
         made = pa.Table.from_pandas(frame, preserve_index=False)
         for name in frame:
@@ -98,12 +98,12 @@ class CellTable:
         return made
 
     def frame(self, dtypes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """The rows as a frame, whose cells are equal to theirs and None where a row has none.
+        """Return the rows as a frame with equal cells; None where a row has no such field.
 
         Parameters
         ----------
         dtypes
-            By name, the dtype that is taken where it can hold all cells.
+            By name, the dtype to use if it can hold all cells.
         """
         names = dict.fromkeys(name for row in self.rows for name in row) or ["id"]
         return pd.DataFrame(
@@ -115,7 +115,7 @@ class CellTable:
 
 
 def _parts(key: Any, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
-    """What an element has of the file's own columns, and its record's fields."""
+    """Split an element into the file's own columns and the fields of its record."""
     row: dict[str, Any] = {"id": key.id}
     if key.key is not None:
         row["key"] = key.key
@@ -125,7 +125,7 @@ def _parts(key: Any, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
 
 
 def _names(fields: Sequence[Mapping[Any, Any]], own: set[str]) -> dict[Any, str]:
-    """What each field is called in the file."""
+    """Return the column name of each field in the file."""
     given = list(dict.fromkeys(name for more in fields for name in more))
     texts = list(map(str, given))
     if len(set(texts)) < len(texts):
@@ -156,7 +156,7 @@ def _series(name: str, values: list[Any], dtype: Any) -> pd.Series:
     own = [dtype] if dtype is not None and not is_object_dtype(dtype) else []
     if kinds and all(issubclass(kind, cells.SCALARS) for kind in kinds):
         own.append(None)
-    if kinds == {int}:  # beyond int64 there are as many again
+    if kinds == {int}:  # integers of 64 bits that are too large for int64
         own += [] if column(values).dtype != object else ["UInt64" if None in values else "uint64"]
     for one in own:
         try:
@@ -174,7 +174,7 @@ def _has_dates(kind: pa.DataType) -> bool:
 
 
 def _check_dates(name: str, values: Sequence[Any], found: Sequence[Any]) -> None:
-    """Refuse what pyarrow cuts: to the microsecond, a day, or the first one's time zone."""
+    """Raise for dates that pyarrow would change: to microseconds, a day, or another time zone."""
     for one, other in zip(values, found, strict=True):
         if not _is_kept(one, other):
             raise RunError(
@@ -193,7 +193,7 @@ def _is_kept(value: Any, found: Any) -> bool:
 
 
 def _is_equal(made: pd.Series, values: Sequence[Any]) -> bool:
-    """Has a column all values, missing where they are?"""
+    """Return whether a column has all values, and is missing where they are."""
     return all(
         one == other or (pd.isna(one) and (other is None or other != other))
         for one, other in zip(made.astype(object), values, strict=True)

@@ -24,18 +24,18 @@ _LOCAL = threading.local()
 
 
 class CallerSettings:
-    """The settings of one thread at one time; `here` takes those of this thread.
+    """The settings of one thread at one time; `here` copies those of this thread.
 
-    Works in it see later changes of global settings alone, and change nothing outside of it.
+    Code that runs under them sees later changes of global settings only. Its changes are undone.
     """
 
     def __init__(self) -> None:
         self._enter: list[Enter] = [_decimal(), _torch(), _sklearn()]
-        # The last of all: asking a library may set a variable of its own.
+        # Copied last: reading a library's settings may set a context variable of its own.
         self._context = contextvars.copy_context()
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
-        """What `work` returns, under these settings; what it changes in them ends with it."""
+        """Call `work` under these settings, and return its result; undo its changes to them."""
         return self._context.copy().run(self._call, work, args)
 
     def _call(self, work: Callable[..., T], args: tuple[Any, ...]) -> T:
@@ -44,7 +44,7 @@ class CallerSettings:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """Work under these settings, unless this thread does already."""
+        """Apply these settings to this thread, unless they apply already."""
         if getattr(_LOCAL, "under", None) is self:
             yield
             return
@@ -68,7 +68,7 @@ class CallerSettings:
 
 
 def here() -> CallerSettings:
-    """The settings of this thread, as they are now."""
+    """Return the settings of this thread, as they are now."""
     return CallerSettings()
 
 
@@ -77,12 +77,12 @@ def _nothing() -> AbstractContextManager[Any]:
 
 
 def _decimal() -> Enter:
-    """The decimal context: a context variable whose value can be changed in place."""
+    """Copy the decimal context, which is a context variable with a mutable value."""
     decimal = sys.modules.get("decimal")
     if decimal is None:
         return _nothing
     now = decimal.getcontext().copy()
-    return lambda: decimal.localcontext(now)  # a copy of it
+    return lambda: decimal.localcontext(now)  # it enters a copy
 
 
 def _sklearn() -> Enter:
@@ -100,7 +100,7 @@ def _torch() -> Enter:
 
 
 def _of_torch(torch: Any) -> tuple[Any, ...]:
-    """Inference and grad mode, default device, and by device type its autocasting."""
+    """Return torch's inference mode, grad mode, default device, and autocast by device type."""
     casting = tuple(
         (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
         for kind in _kinds(torch)
@@ -115,20 +115,20 @@ def _of_torch(torch: Any) -> tuple[Any, ...]:
 
 
 def _kinds(torch: Any) -> list[str]:
-    """The types of the devices of this machine."""
+    """List the device types of this machine."""
     found = torch.accelerator.current_accelerator() if hasattr(torch, "accelerator") else None
     return ["cpu"] if found is None else ["cpu", found.type]
 
 
 @contextlib.contextmanager
 def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
-    """Only what differs is entered: a device or an autocast that is entered costs every call."""
+    """Enter only what differs: an active device or autocast context slows down every call."""
     inference, grad, device, cached, casting = wanted
     has = _of_torch(torch)
     with ExitStack() as stack:
         if inference != has[0]:
             stack.enter_context(torch.inference_mode(inference))
-        # After the inference mode, which sets it too.
+        # After inference mode, which also sets grad mode.
         if grad != torch.is_grad_enabled():
             stack.enter_context(torch.set_grad_enabled(grad))
         if device != has[2]:

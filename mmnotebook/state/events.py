@@ -23,11 +23,11 @@ class RunStarted:
     Attributes
     ----------
     nodes
-        In graph order.
+        The names of the nodes, in graph order.
     totals
-        Of its sources' elements, where known.
+        By source, the number of its elements, where known.
     follows
-        By node, the one that gives it an element for each of its own, failures aside.
+        By node, the node whose every element it answers with one of its own (failures aside).
     """
 
     nodes: tuple[str, ...]
@@ -83,9 +83,9 @@ class RunFinished:
     state
         "done", "interrupted" or "failed".
     error
-        What it has failed with, in one line.
+        The error that ended it, in one line.
     node
-        Where it has failed, as far as that is known.
+        The node that failed, if known.
     """
 
     state: str
@@ -103,7 +103,7 @@ class ModelLoading:
 
 @dataclass(frozen=True)
 class ModelLoaded:
-    """A model was loaded in `seconds`; its parameters take `bytes`, on any device."""
+    """A model was loaded in `seconds`; its parameters take `bytes`, on all devices together."""
 
     model: str
     seconds: float

@@ -19,16 +19,16 @@ from mmnotebook.results.records import Warned
 from mmnotebook.state.caller import CallerSettings
 
 KEPT = 10_000
-"""The failures of a node that are kept while it is not known whether they end the run."""
+"""The most failures of a node that are kept before it is known whether they end the run."""
 DISTINCT = 1000
-"""The most distinct warnings of a run that are told apart."""
+"""The most distinct warnings of a run that are counted separately."""
 _WARNING = 2000
 """The most characters of a warning's text that are kept."""
 
 
 _FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
 _Warning = tuple[str, str | None, type[Warning], str, str | None, str, int]
-"""What makes a warning distinct: node, model, class, text, module, file and line."""
+"""The key by which equal warnings are counted: node, model, class, text, module, file, line."""
 
 
 class Stopped(Exception):
@@ -37,7 +37,7 @@ class Stopped(Exception):
 
 @dataclass
 class StepFlow:
-    """What a step of a node has taken and given so far: elements, those that failed included."""
+    """Elements that went into and came out of a step so far, including those that failed."""
 
     taken: int = 0
     given: int = 0
@@ -61,18 +61,18 @@ class ModelCost:
 
 @dataclass
 class Tally:
-    """What one node has seen so far in this process.
+    """Counts of one node so far, in this process.
 
     Attributes
     ----------
     parts
-        Of what it reads, the parts that were read to their end.
+        The number of its source's parts that were read to the end.
     arms
-        Elements by the arm that they took.
+        The number of elements by branch.
     flows
-        Of each of its steps, in the order in which elements come through them.
+        The flow of each of its steps, in the order in which elements pass through them.
     stored
-        Elements that are on disk, those that failed included.
+        The elements on disk, including those that failed.
     """
 
     elements_in: int = 0
@@ -86,37 +86,36 @@ class Tally:
 
 @dataclass
 class Live:
-    """One run, seen from inside.
+    """The state of one run, as its steps in this process see it.
 
     Attributes
     ----------
     tallies
-        By node.
+        The counts of each node.
     limits
         By node, the number of failures that already exceeds the share that may fail.
     max_failed
         The share of a node's elements that may fail.
     failures
-        The first ones of each node.
+        The first failures of each node.
     causes
-        Of all failures of each node.
+        The causes of all failures of each node.
     broken
-        The node, and the model, that raised what is no failure of an element.
+        The node and model that raised an error which is not the failure of an element.
     costs
         By node, what its models have cost.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     writers
-        By node, what puts its blocks into shards.
+        By node, the writers that put its blocks into shards.
     unfinished
-        By node, the blocks that a costly model had made when it was stopped.
+        By node, the blocks that a costly model had computed when the run was stopped.
     loans
-        Of the warm models that the run uses; released when it ends.
+        The leases of the loaded models that the run uses; released when it ends.
     caller
-        The settings under which functions and models are called, None for those of the thread.
+        The settings under which functions and models are called; None for those of the thread.
     records
-        By node, what its functions and models really do; of a node that has none, nothing is
-        watched.
+        By node, the record of what its functions and models do; a node without one is not watched.
     """
 
     run_id: str
@@ -143,7 +142,7 @@ class Live:
     records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warned: Counter[_Warning] = field(default_factory=Counter)
-    # Taken again when the garbage collector makes an object warn while it is held.
+    # Reentrant: the garbage collector may cause a warning while the lock is held.
     _warning_lock: threading.RLock = field(default_factory=threading.RLock)
 
     def stop(self, cause: MMError | None = None) -> None:
@@ -153,7 +152,7 @@ class Live:
             self.stopped = True
 
     def is_new(self, node: str, element_id: str) -> bool:
-        """Is this the first element of that id that the node has seen?"""
+        """Return whether this is the first element of the node with that id."""
         ids = self.ids[node]
         before = len(ids)
         ids.add(element_id)
@@ -165,11 +164,11 @@ class Live:
             raise Stopped(self.run_id)
 
     def broke(self, node: str, model: str | None) -> None:
-        """Note that a node raised what is no failure of an element; the first one is kept."""
+        """Note an error of a node that is no element's failure; the first one is kept."""
         self.broken = self.broken or (node, model)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure and keep a node's first ones; stop when there are certainly too many."""
+        """Count a failure, keep a node's first ones, and stop the run when there are too many."""
         with self._lock:
             if self.closed:
                 raise Stopped(self.run_id)
@@ -183,7 +182,7 @@ class Live:
                 self.stopped = True
 
     def judge(self, nodes: Iterable[str]) -> None:
-        """Raise when of the elements of one of these nodes, which are done, too many failed."""
+        """Raise when too many elements of one of these finished nodes have failed."""
         for name in nodes:
             tally = self.tallies[name]
             seen = tally.elements_in or tally.elements_out + tally.failed
@@ -203,7 +202,7 @@ class Live:
         lineno: int = 0,
         module: str | None = None,
     ) -> None:
-        """Count a warning of a node; equal ones are counted together and said once."""
+        """Count a warning of a node; equal ones are counted together and shown once."""
         text = message if len(message) <= _WARNING else message[: _WARNING - 1] + "…"
         key = (node, model, category, text, module, filename, lineno)
         with self._warning_lock:
@@ -212,7 +211,7 @@ class Live:
             self._warned[key] += 1
 
     def warnings(self, node: str | None = None) -> list[tuple[type[Warning], Warned]]:
-        """The distinct warnings of the run, or of one node, in the order of the first of each."""
+        """List the distinct warnings of the run or of one node, in order of first occurrence."""
         with self._warning_lock:
             found = list(self._warned.items())
         return [
@@ -222,21 +221,21 @@ class Live:
         ]
 
     def unwritten(self, node: str) -> list[Any]:
-        """The blocks of a node that are in no shard yet."""
+        """List the blocks of a node that are in no shard yet."""
         return [block for writer in self.writers[node] for block in writer.buffer]
 
     def close(self) -> None:
-        """Count no more failures: what is said of the run and what is shown of it agree."""
+        """Count no more failures, so that the run's error and its tables agree."""
         with self._lock:
             self.closed = True
 
     def counted(self, namespace: str, name: str, count: int) -> None:
-        """Note what was added to a counter."""
+        """Note an increment of a counter."""
         with self._lock:
             self.counters[namespace][name] += count
 
     def measured(self, namespace: str, name: str, value: int) -> None:
-        """Note what was added to a distribution."""
+        """Note a value that was added to a distribution."""
         with self._lock:
             total, count, most = self.values[namespace].get(name, (0, 0, value))
             self.values[namespace][name] = (total + value, count + 1, max(most, value))
@@ -251,12 +250,12 @@ def start(live: Live) -> None:
 
 
 def find(run_id: str) -> Live | None:
-    """The run with this id, None when it is not in this process or is over."""
+    """Return the run with this id; None if it is not in this process or has ended."""
     return _runs.get(run_id)
 
 
 def stop(run_id: str, cause: MMError) -> MMError:
-    """End the run with this id, if it is in this process; gives back what is to be raised."""
+    """Stop the run with this id if it is in this process; return the error to raise."""
     if run := find(run_id):
         run.stop(cause)
     return cause

@@ -12,7 +12,7 @@ from mmnotebook.state.live import Live, Stopped
 
 
 class Place(NamedTuple):
-    """A node of a run that is in this process, and the model that it calls."""
+    """A node of a run in this process, and the model that it calls."""
 
     run: Live
     node: str
@@ -23,7 +23,7 @@ _place: ContextVar[Place | None] = ContextVar("mmnotebook_place", default=None)
 
 
 def current() -> Place | None:
-    """The node that this thread works for, None when it works for none."""
+    """Return the node that this thread works for, or None."""
     return _place.get()
 
 
@@ -31,9 +31,9 @@ def current() -> Place | None:
 def within(
     run: Live | None, node: str, model: str | None = None, *, loads: bool = False
 ) -> Iterator[None]:
-    """Work for a node, or for a model in it, which may be loaded; what it does is observed.
+    """Work for a node, or for a model in it (`loads`: to load it), and observe that.
 
-    It is done under the settings of who runs the graph. What is raised is noted as theirs.
+    The settings of the caller of the run apply. An exception is noted as the node's or model's.
     """
     if run is None:
         yield
@@ -57,13 +57,13 @@ def _noted(run: Live, node: str, model: str | None, loads: bool) -> Iterator[Non
 
 
 class Heard:
-    """The warnings of a call that is no prediction."""
+    """The warnings of a model call that is not a prediction."""
 
     def __init__(self) -> None:
         self.run = Live("", {})
 
     def tell(self, run: Live | None, node: str, model: str) -> None:
-        """Count them after all, as those of a model in a node."""
+        """Count the warnings after all, as those of a model in a node."""
         if run is not None:
             for kind, one in self.run.warnings():
                 run.warn(node, model, kind, one.message, one.filename, one.lineno, one.module)
@@ -71,7 +71,7 @@ class Heard:
 
 @contextlib.contextmanager
 def unheard() -> Iterator[Heard]:
-    """Call a model for what is no prediction: its warnings are not counted, nor shown."""
+    """Call a model, not for predictions: its warnings are neither counted nor shown."""
     heard = Heard()
     token = _place.set(Place(heard.run, "", None))
     try:

@@ -64,12 +64,13 @@ def _why(
         message = f"{names} are children of different flat_map steps: no child comes from both"
         return Never(node.name, message, _united(node, one, other) + "; or one flat_map for both")
     made = graph[whole]
+    maker = " and ".join(made.functions) or repr(whole)
     message = (
         f"{names} have no element in common: {whole!r} creates children, "
         "and a child is not its parent"
     )
     allowed = (
-        f"outputs after {whole!r} only; {made['function']} can pass each child what it needs from "
+        f"outputs after {whole!r} only; {maker} can pass each child what it needs from "
         'its parent: {"part": …, "whole": …}'
     )
     return Never(node.name, message, allowed)
@@ -83,7 +84,7 @@ def _levels(order: Sequence[Node]) -> dict[str, Levels]:
         levels = frozenset[Path]().union(*above) if above else frozenset([()])
         if above and needs_all(node):
             levels = levels.intersection(*above) or levels
-        if node.kind == "flat_map":
+        if node.step.outputs == "any number":
             levels = frozenset((*path, node.name) for path in levels)
         found[node.name] = levels
     return found

@@ -10,7 +10,7 @@ from html import escape
 from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.graph.kinds import KINDS, Family
+from mmnotebook.graph.kinds import Family
 from mmnotebook.steps.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.steps.phrases import select, step
 from mmnotebook.steps.wording import does
@@ -29,7 +29,6 @@ _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN = 44, 12, 10
 _GAP, _BESIDE = 48, 30  # between two boxes, and between a box and a label
 _LONG_NAME, _LONG_DETAIL, _LONG_LABEL, _LONG_STEP = 24, 30, 26, 300  # characters
-_MAPPINGS = 8  # of a keyed step are shown
 _LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _STYLE = (
@@ -180,23 +179,14 @@ def _label(
 
 
 def _tooltip(graph: Graph, node: Node) -> str:
-    lines = [_cut(f"{node.name} = {step(node)}", _LONG_STEP), KINDS[node.kind].summary]
-    if node.kind == "keyed":
-        lines += _mapping(node)
+    lines = [_cut(f"{node.name} = {step(node)}", _LONG_STEP), node.step.summary]
+    if node.step.details is not None:
+        lines += node.step.details(node)
     if node.gather is not None:
         how = "joined by id" if node.gather == "join" else "each element separately"
         lines.append(f"inputs: {', '.join(wire.node for wire in node.inputs)}, {how}")
     lines += [f"in {group.name}" for group in graph.groups if node.name in group.members]
     return "\n".join(lines)
-
-
-def _mapping(node: Node) -> list[str]:
-    """`KEY_1 → m1`, a line for each of the first mappings."""
-    pairs = node["models"] or ()
-    lines = [f"{_cut(', '.join(keys), _LONG_NAME)} → {model}" for keys, model in pairs[:_MAPPINGS]]
-    if len(pairs) > _MAPPINGS:
-        lines.append(f"and {len(pairs) - _MAPPINGS} more")
-    return lines + ([f"all others → {node['default']}"] if node["default"] else [])
 
 
 def _says(graph: Graph, edge: Edge, counts: Counts) -> str:

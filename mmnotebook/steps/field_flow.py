@@ -53,7 +53,7 @@ def of_notebook(
     """
 
     def shape(node: Node) -> Shape:
-        if node.kind != "source":
+        if node.step.reads_files:
             return of_data(node["path"])
         name = node["data"]
         try:

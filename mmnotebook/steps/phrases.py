@@ -9,18 +9,19 @@ from mmnotebook.graph import kinds
 from mmnotebook.graph.graph import Input, Node
 from mmnotebook.graph.selecting import Drop
 
-_IN_PLACE = ("data", "path", "model", "function", "arms", "small", "big", "models")
-_NAMES = ("data", "model", "function", "small", "big", "default", "score", "by_function")
-
 
 def is_bare(node: Node) -> bool:
-    """Is it a source that its name alone says everything of?"""
-    return node.kind == "source" and node.params == (("data", node.name),)
+    """Return whether it is a source of which its name says everything."""
+    return _bare(node, "data") and node.params == (("data", node.name),)
 
 
 def is_bare_model(node: Node) -> bool:
-    """Is it a model of which only the name is said?"""
-    return node.kind == "model" and [name for name, _ in node.params] == ["model"]
+    """Return whether it is a model of which only the name is given."""
+    return _bare(node, "model") and [name for name, _ in node.params] == ["model"]
+
+
+def _bare(node: Node, role: kinds.Role) -> bool:
+    return node.kind in kinds.KINDS and node.step.bare == role
 
 
 def is_default(node: Node) -> bool:
@@ -32,7 +33,7 @@ def step(node: Node) -> str:
     """`mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
     if is_bare_model(node):
         return str(node["model"])
-    return call(node.kind, [_argument(name, value) for name, value in _parameters(node)])
+    return call(node.kind, [_argument(node, name, value) for name, value in _parameters(node)])
 
 
 def call(name: str, arguments: Sequence[str]) -> str:
@@ -42,12 +43,12 @@ def call(name: str, arguments: Sequence[str]) -> str:
 def shorthand(fork: Node, models: Sequence[str]) -> str:
     """`split(a=0.9, b=0.1)` or `switch(route, cheap=a, costly=b)`."""
     given = dict(_parameters(fork))
-    arms = given.pop("arms")
-    if fork.kind == "switch":
+    arms = given.pop(str(fork.step.arms))
+    if not fork.step.weighed:
         written = [f"{arm}={model}" for arm, model in zip(arms, models, strict=True)]
-        return call(fork.kind, [_argument(*pair) for pair in given.items()] + written)
+        return call(fork.kind, [_argument(fork, *pair) for pair in given.items()] + written)
     written = [f"{arm}={_number(weight)}" for arm, weight in arms]
-    return call(fork.kind, written + [_argument(*pair) for pair in given.items()])
+    return call(fork.kind, written + [_argument(fork, *pair) for pair in given.items()])
 
 
 def reference(wire: Input) -> str:
@@ -81,28 +82,29 @@ def _parameters(node: Node) -> tuple[tuple[str, Any], ...]:
     return kinds.canonical(node.kind, {**given, **dict.fromkeys(open_, ...)})
 
 
-def _argument(name: str, value: Any) -> str:
-    written = _value(name, value)
+def _argument(node: Node, name: str, value: Any) -> str:
+    param = kinds.KINDS[node.kind].param(name) if node.kind in kinds.KINDS else None
+    written = "..." if value is ... else _value(param, value)
     keyword = "by" if name == "by_function" else name
-    return written if name in _IN_PLACE else f"{keyword}={written}"
+    in_place = param is not None and param.required and not param.keyword
+    return written if in_place else f"{keyword}={written}"
 
 
-def _value(name: str, value: Any) -> str:
-    if value is ...:
-        return "..."
-    if name in _NAMES:
-        return str(value)
-    if name == "arms":
+def _value(param: kinds.Param | None, value: Any) -> str:
+    if param is None:
+        return repr(value)
+    if param.form == "branches":
         if isinstance(value[0], str):
             return f"[{', '.join(map(_text, value))}]"
         return _dict((_text(arm), _number(weight)) for arm, weight in value)
-    if name == "models":
-        return _dict((_keys(keys), model) for keys, model in value)
-    if name == "pin":
-        return _dict((_keys(keys), _text(arm)) for keys, arm in value)
+    if param.form == "mapping":
+        write = _text if param.names is None else str
+        return _dict((_keys(keys), write(name)) for keys, name in value)
+    if param.names is not None:
+        return str(value)
     if isinstance(value, str):
         return _text(value)
-    return _number(value) if name == "below" else repr(value)
+    return _number(value) if param.form == "number" else repr(value)
 
 
 def _dict(pairs: Any) -> str:

@@ -7,18 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmnotebook.errors import Problem, nearest
+from mmnotebook.errors import Gap, Problem, nearest
 from mmnotebook.graph import checks, kinds
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.selecting import is_select
 from mmnotebook.steps import branch_meetings
-from mmnotebook.steps.makers import makers
 
 FIELDS = '["field"], [["field", "other"]] or .drop("field")'
-
-
-class Gap(Problem):
-    """Something that is not there yet, or not yet as its step needs it: no fault of what is."""
 
 
 def problems(graph: Graph) -> list[Problem]:
@@ -130,7 +125,8 @@ def _wires(graph: Graph, node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
     yield from _arity(node, kind)
     for wire in node.inputs:
         yield from _wire(graph, node, wire)
-    yield from _pairs(graph, node)
+    if kind.problems is not None:
+        yield from kind.problems(graph, node)
     for name in _twice(node):
         yield Problem("the same input twice", node=node.name, found=repr(name))
     named = {(wire.node, wire.key) for wire in node.inputs if node.gather == "join"}
@@ -210,25 +206,6 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
             found=repr(wire.select),
             allowed=FIELDS,
         )
-
-
-def _pairs(graph: Graph, node: Node) -> Iterator[Problem]:
-    """A model per key that is to take its key from pairs, behind a step that gives none."""
-    if node.kind != "keyed" or not {"by", "by_function"}.isdisjoint(dict(node.params)):
-        return
-    for wire in makers(graph, node):
-        above = graph[wire.node]
-        if wire.select is None and (_gives_no_pairs(above) or above.gather == "join"):
-            message = (
-                "without 'by' the elements must be (key, value) pairs; "
-                f"{above.name!r} does not return pairs"
-            )
-            yield Gap(message, node=node.name, allowed='by="field", or by=function')
-            return
-
-
-def _gives_no_pairs(node: Node) -> bool:
-    return node.kind == "read" or node.step.family in ("model", "combining")
 
 
 def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:

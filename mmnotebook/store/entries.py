@@ -20,18 +20,19 @@ from mmnotebook.store.shards import Damaged, ShardInfo
 
 MANIFEST = "manifest.json"
 RETIRED = "retired"
-"""Is there when the entry is not to be found any more, but was still in use."""
+"""This file marks an entry that `find` must skip, and that was in use when it was retired."""
 USED = "used"
-"""A byte for each time the entry was found, its time of change the last of them."""
+"""This file has a byte for each use of the entry; its modification time is the last use."""
 
-# By folder, whose name is never used twice: what was seen to be whole, and what was seen not to be.
+# Keys are entry folders, whose names are never reused. The entries that were checked and found
+# complete, and those that were found damaged.
 _whole: dict[Path, tuple[Any, ...]] = {}
 _damaged: dict[Path, tuple[Path, str]] = {}
 
 
 @dataclass(eq=False)
 class Entry:
-    """What is stored of one node.
+    """The shards and metadata stored for one node.
 
     The entry stays in the store for as long as this object, or another one for it, is held in a
     living process. A copy made by pickling reads the same files, and does not keep them.
@@ -67,7 +68,7 @@ class Entry:
         return sum(info.bytes for info in self.infos)
 
     def shards(self) -> Iterator[Any]:
-        """The value of each shard, in order.
+        """Yield the value of each shard, in order.
 
         Raises
         ------
@@ -77,7 +78,7 @@ class Entry:
         return map(self.shard, self.infos)
 
     def shard(self, info: ShardInfo) -> Any:
-        """The value of one of its shards; raises `Damaged` as `shards` does."""
+        """Return the value of one of its shards; raises `Damaged` as `shards` does."""
         try:
             return shards.read(self.path / info.name, info)
         except Damaged as damaged:
@@ -87,12 +88,12 @@ class Entry:
     def keep(self, release: functools.partial[None]) -> Entry:
         """Call `release` when nothing holds this object any more, or `let_go` is called."""
         self._release = weakref.finalize(self, release)
-        # At the end of the process its whole place in the store goes.
+        # When the process ends, its whole folder in the store is removed.
         self._release.atexit = False
         return self
 
     def let_go(self) -> None:
-        """Do not keep it in the store any longer."""
+        """Let the store remove the entry again."""
         self._release()
 
     def __reduce__(self) -> tuple[type[Entry], tuple[Any, ...]]:
@@ -102,7 +103,7 @@ class Entry:
 def write_manifest(
     path: Path, identity: str, meta: Mapping[str, Any], rows: int | None = None
 ) -> Entry:
-    """Make a draft folder an entry, what was left half-written thrown away.
+    """Turn a draft folder into an entry; half-written files in it are removed.
 
     Raises
     ------
@@ -133,13 +134,13 @@ def write_manifest(
 
 
 def read_manifest(path: Path) -> Entry:
-    """The entry in a folder, its shards not looked at.
+    """Return the entry in a folder, without reading its shards.
 
     Raises
     ------
     Damaged
-        When there is none, or it is another's than the folder's name says: "IDENTITY.STAMP", while
-        a draft's name says nothing.
+        When there is no manifest, or it belongs to another entry than the folder's name says
+        ("IDENTITY.STAMP"). The name of a draft's folder is not compared.
     """
     file = path / MANIFEST
     try:
@@ -161,14 +162,14 @@ def read_manifest(path: Path) -> Entry:
 
 
 def moved(entry: Entry, path: Path) -> Entry:
-    """An entry whose folder has got another name."""
+    """Return an entry whose folder is about to be renamed to `path`."""
     if state := _whole.pop(entry.path, None):
         _whole[path] = state
     return Entry(entry.identity, path, entry.meta, entry.infos, entry.created)
 
 
 def check(entry: Entry) -> None:
-    """Raise `Damaged` unless every shard is there, of its size and, by its checksum, whole.
+    """Raise `Damaged` unless every shard is there with the right size and checksum.
 
     The checksums are looked at once in a process, and again when a file has changed.
     """
@@ -182,14 +183,14 @@ def check(entry: Entry) -> None:
 
 
 def distrust(damaged: Damaged) -> None:
-    """Find the entry of a damaged file no more, and any other only after another look at it."""
+    """Mark the entry of a damaged file as not to be found; check all other entries again."""
     _damaged[damaged.path.parent] = damaged.path, damaged.what
     _whole.clear()
 
 
 def touch(entry: Entry) -> None:
-    """Count a use, and set the time of the last one."""
-    # On a full disk the count stays behind; that must not keep the entry from being read.
+    """Count a use of an entry, and set the time of its last use."""
+    # On a full disk the count is not updated; the entry can still be read.
     with suppress(OSError), storage.open_regular(entry.path / USED, "ab") as file:
         file.write(b"+")
     with suppress(OSError):
@@ -198,7 +199,7 @@ def touch(entry: Entry) -> None:
 
 
 def use(path: Path) -> tuple[int, int]:
-    """How often an entry was found, and when last, in ns since 1970; that it was made counts."""
+    """Return how often an entry was found or stored, and when last, in nanoseconds since 1970."""
     try:
         state = (path / USED).stat()
     except OSError:
@@ -207,9 +208,9 @@ def use(path: Path) -> tuple[int, int]:
 
 
 def pinned(entry: Entry, member: folder.Membership) -> Entry:
-    """The entry, kept in the store as long as this object lives."""
+    """Return the entry, kept in the store as long as this object lives."""
     pin = member.pin(entry.path.name)
-    # The member among the arguments, so that the process's place lasts as long as its pins.
+    # The arguments refer to the member, so that the process's folder lasts as long as its pins.
     return entry.keep(functools.partial(_unpin, member, pin))
 
 
@@ -218,7 +219,7 @@ def _unpin(member: folder.Membership, pin: Path) -> None:
 
 
 def _state(path: Path, infos: Iterable[ShardInfo]) -> tuple[Any, ...]:
-    """Of every shard what changes when the file does; raises `Damaged` for a wrong size."""
+    """Return what changes when a shard's file changes; raises `Damaged` for a wrong size."""
     states = []
     for info in infos:
         file = path / info.name

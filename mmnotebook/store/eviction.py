@@ -16,44 +16,44 @@ from mmnotebook.store.shards import Encoded, ShardInfo
 VARIABLE = "MMNOTEBOOK_CACHE_LIMIT"
 _MOST = 20 << 30
 _LOW_WATER = 0.9
-"""To this share of the limit the store is emptied once it is over it."""
+"""Over its limit, the store is reduced to this share of it."""
 _ROOM = 64 << 20
-"""So much more than is needed at the moment is freed on a full disk."""
+"""On a full disk, so many bytes more than needed are freed."""
 
 T = TypeVar("T")
 
-# The names of entry folders are never used twice, and what is in them does not change.
+# Names of entry folders are never reused, and the contents of the folders do not change.
 _sizes: dict[str, int] = {}
 
 
 def default_limit(inner: Path) -> int:
-    """Bytes: MMNOTEBOOK_CACHE_LIMIT, else 20 GiB or a quarter of the disk, whichever is less."""
+    """Return MMNOTEBOOK_CACHE_LIMIT in bytes, or the default: at most a quarter of the disk."""
     if named := os.environ.get(VARIABLE):
         return sizes.parse(VARIABLE, named)
     return min(_MOST, shutil.disk_usage(inner).total // 4)
 
 
 def all_entries(inner: Path) -> list[Path]:
-    """The folder of every finished entry, and of those that only their process can use."""
+    """List the folders of all finished entries, including those that only one process can use."""
     passing = (path for drafts in listed(inner / "drafts") for path in listed(drafts))
     finished = (path for path in passing if (path / entries.MANIFEST).exists())
     return [*listed(inner / "entries"), *finished]
 
 
 def total(inner: Path) -> int:
-    """Bytes in all entries."""
+    """Return the bytes of all entries."""
     return sum(map(size, all_entries(inner)))
 
 
 def size(path: Path) -> int:
-    """Bytes in an entry's shards."""
+    """Return the bytes of an entry's shards."""
     if path.name not in _sizes:
         _sizes[path.name] = sum(_size(file) for file in listed(path) if file.suffix == ".shard")
     return _sizes[path.name]
 
 
 def evict(inner: Path, limit: int) -> int:
-    """Keep within a limit; for who holds the lock.
+    """Remove the oldest entries until a limit holds; the caller must hold the lock.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def evict(inner: Path, limit: int) -> int:
 
 
 def make_room(inner: Path, needed: int) -> int:
-    """Throw the oldest entries that nobody holds away, `needed` bytes of them and some more."""
+    """Discard the oldest entries that nobody holds: `needed` bytes and some more."""
     with folder.locked(inner):
         folder.sweep(inner)
         freed = remove(inner, oldest_first(inner), needed + _ROOM)
@@ -83,24 +83,24 @@ def make_room(inner: Path, needed: int) -> int:
 
 
 def free(inner: Path) -> list[Path]:
-    """The entries that nobody holds."""
+    """List the entries that nobody holds."""
     held = set(folder.pins(inner))
     return [path for path in listed(inner / "entries") if path.name not in held]
 
 
 def unused(inner: Path) -> list[Path]:
-    """The entries that nobody holds, or can find any more."""
+    """List the entries that nobody holds and nobody can find any more."""
     return [path for path in free(inner) if (path / entries.RETIRED).exists()]
 
 
 def oldest_first(inner: Path) -> list[Path]:
-    """The entries that nobody holds, those first that nobody can find or did so longest ago."""
+    """List the entries that nobody holds: those nobody can find first, then by last use."""
     useless = set(unused(inner))
     return sorted(free(inner), key=lambda path: (path not in useless, entries.use(path)[1]))
 
 
 def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int:
-    """Entries into the trash, all or until so many bytes are there; how many they are."""
+    """Discard entries, all or until `needed` bytes are freed; return the bytes freed."""
     freed = 0
     for path in paths:
         if needed is not None and freed >= needed:
@@ -112,7 +112,7 @@ def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int
 
 
 def with_room(inner: Path, needed: int, write: Callable[[], T]) -> T:
-    """What `write` gives; when the disk is full, once more after the oldest entries have gone.
+    """Call `write` and return its result; if the disk is full, make room and call it once more.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def with_room(inner: Path, needed: int, write: Callable[[], T]) -> T:
 
 
 def write_shard(draft: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
-    """Write a shard of a draft, in whatever process; see `shards.write`.
+    """Write a shard of a draft, in any process; see `shards.write`.
 
     Parameters
     ----------

@@ -10,16 +10,16 @@ from mmnotebook.store import entries, folder
 from mmnotebook.store.shards import Damaged
 
 INPUTS = "inputs"
-"""Under this name an entry's `meta` lists the identities of what it was computed from."""
+"""The key in an entry's `meta` for the identities of the entries it was computed from."""
 
 
 def identity_of(path: Path) -> str:
-    """The identity in the name of an entry's folder."""
+    """Return the identity in the name of an entry's folder."""
     return path.name.split(".")[0]
 
 
 def inputs(inner: Path) -> dict[Path, set[str]]:
-    """By entry folder below `inner`, the identities of the entries that it was computed from."""
+    """Return, by entry folder below `inner`, the identities that the entry was computed from."""
     found = {}
     for path in folder.listed(inner / "entries"):
         with suppress(Damaged):
@@ -28,12 +28,12 @@ def inputs(inner: Path) -> dict[Path, set[str]]:
 
 
 def descended(identities: Iterable[str], of: Mapping[Path, set[str]]) -> list[Path]:
-    """The folders of some entries and of all that was computed from them.
+    """Return the folders of some entries and of all entries computed from them.
 
     Parameters
     ----------
     of
-        What `inputs` gave.
+        The result of `inputs`.
     """
     wrong = set(identities)
     while below := {identity_of(path) for path, above in of.items() if wrong & above} - wrong:

@@ -23,13 +23,13 @@ _MADE = {
     "drafts": re.compile(r"[0-9a-f]{32}"),
     "trash": re.compile(r"[0-9a-f]{32}"),
 }
-"""By part, the names of what those versions made in it."""
+"""The names of the files that those versions wrote, by part."""
 
 
 def remove(place: Path) -> int:
-    """Remove what earlier versions stored in a cache folder; bytes that were in their files."""
+    """Remove what earlier versions stored in a cache folder; return the bytes freed."""
     freed = 0
-    with suppress(OSError):  # what cannot be removed stays, and is nobody's failure
+    with suppress(OSError):  # what cannot be removed is left, without an error
         if found := list(filter(_is_outdated, folder.listed(place))):
             cache_folder.check_owner(place)
         for inner in found:
@@ -38,7 +38,7 @@ def remove(place: Path) -> int:
 
 
 def _is_outdated(inner: Path) -> bool:
-    """Did an earlier version make a folder, and everything in it?"""
+    """Return whether an earlier version made this folder and everything in it."""
     named = _NAMED.fullmatch(inner.name)
     if named is None or int(named[1]) >= folder.FORMAT or not _is_own(inner):
         return False
@@ -56,7 +56,7 @@ def _is_part(part: Path) -> bool:
 
 
 def _is_own(path: Path) -> bool:
-    """Is it a folder of this user's, and no link to one?"""
+    """Return whether the path is a folder of this user, and not a link to one."""
     return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
 
 
@@ -67,7 +67,7 @@ def _remove(inner: Path) -> int:
         freed = cache_folder.size(inner)
         for part in _MADE:
             shutil.rmtree(inner / part, ignore_errors=True)
-        # The lock last: what could not be removed is still known as theirs the next time.
+        # The lock goes last, so that leftovers are still recognized the next time.
         if [path.name for path in folder.listed(inner)] == [folder.LOCK]:
             with suppress(OSError):
                 (inner / folder.LOCK).unlink()

@@ -38,10 +38,11 @@ _SMALL = 1 << 15
 _CHUNK = 1 << 20
 _CODECS = (None, "lz4", "zstd")
 _RAW, _FAST, _SMALLEST = range(3)
-"""Arrays are written and read twice as fast with lz4; a pickle, texts above all, is a fraction of
-its size with zstd."""
+"""lz4 makes arrays twice as fast to write and read; zstd makes pickles, above all of text, several
+times smaller.
+"""
 _PAYS = 0.8
-"""The share of its size to which a part must shrink for compression to be worth the time."""
+"""A part is stored compressed only if that shrinks it to this share of its size."""
 _PIECE = 1 << 14
 _MISSING = "is missing"
 
@@ -87,7 +88,7 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A value as it will stand in a file; may hold the memory of the value's arrays itself."""
+    """A value as it will be written to a file; may share memory with the value's arrays."""
 
     parts: Sequence[_Part]
     rows: int
@@ -100,8 +101,8 @@ class Encoded:
 
 
 def encode(value: Any, rows: int = 0) -> Encoded:
-    """What `save` writes for a value; raises what pickling it raises."""
-    # Here, so that `mm.cache` can be looked at without waiting for torch.
+    """Return what `save` writes for a value; raises what pickling the value raises."""
+    # Imported here, so that `mm.cache` can be shown without waiting for torch.
     from mmnotebook.elements import coders
 
     arrays: list[memoryview] = []
@@ -119,12 +120,12 @@ def encode(value: Any, rows: int = 0) -> Encoded:
 
 
 def new_name(number: int) -> str:
-    """A name for a shard, so that names sort in the order of writing."""
+    """Return a new name for a shard; names sort in the order of writing."""
     return f"{time.time_ns():020d}-{number:06d}-{uuid.uuid4().hex[:8]}.shard"
 
 
 def write(path: Path, value: Any, rows: int = 0) -> ShardInfo:
-    """Write a value into a new private file that is there wholly or not at all.
+    """Write a value into a new private file, which is either complete or missing.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def write(path: Path, value: Any, rows: int = 0) -> ShardInfo:
 
 
 def save(path: Path, encoded: Encoded) -> ShardInfo:
-    """Write what `encode` gave; nothing is left when that fails."""
+    """Write the result of `encode`; a failure leaves no file behind."""
     draft = path.with_suffix(".part")
     checksum = 0
     try:
@@ -155,13 +156,13 @@ def save(path: Path, encoded: Encoded) -> ShardInfo:
 
 
 def read(path: Path, info: ShardInfo) -> Any:
-    """The value in a file; arrays in it can be written to.
+    """Return the value in a file; arrays in it are writable.
 
     Raises
     ------
     Damaged
-        Before anything is unpickled, when a single bit is not as it was written; after that, when
-        what was written cannot be made again here (its class is gone, say).
+        Before anything is unpickled, when a single bit differs from what was written; after that,
+        when the value cannot be restored here (its class no longer exists, say).
     """
     with _opened(path, info) as file:
         _, table, checksum = _read_table(file, path)
@@ -183,7 +184,7 @@ def read(path: Path, info: ShardInfo) -> Any:
 
 
 def verify(path: Path, info: ShardInfo) -> None:
-    """Read a file through, without making anything of it; raises `Damaged`."""
+    """Check a file's size and checksum without unpickling it; raises `Damaged`."""
     checksum, left = 0, info.bytes - _FOOT.size
     with _opened(path, info) as file:
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
@@ -193,7 +194,7 @@ def verify(path: Path, info: ShardInfo) -> None:
 
 
 def info(path: Path) -> ShardInfo:
-    """What a file says of itself; raises `Damaged` when its size or its table is not right."""
+    """Return a shard's own description; raises `Damaged` when its size or its table is wrong."""
     with _opened(path, None) as file:
         rows, _, _ = _read_table(file, path)
         file.seek(-_FOOT.size, os.SEEK_END)
@@ -202,7 +203,7 @@ def info(path: Path) -> ShardInfo:
 
 
 def _part(raw: memoryview, codec: int) -> _Part:
-    """Compressed when a sample of it, and then the whole, shrinks enough."""
+    """Return a part, compressed if a sample of it, and then all of it, shrinks enough."""
     if len(_compressed(_sample(raw), codec)) > _PAYS * min(len(raw), 4 * _PIECE):
         return _Part(len(raw), raw, _RAW)
     packed = _compressed(raw, codec)
@@ -219,7 +220,7 @@ def _sample(raw: memoryview) -> Any:
 
 
 def _compressed(raw: Any, codec: int) -> np.ndarray[Any, Any]:
-    # As an array, since the length of a memoryview of pyarrow's buffer is that before it shrank.
+    # As an array: the len() of a memoryview of pyarrow's buffer is the length before it was shrunk.
     return np.frombuffer(pa.compress(raw, codec=_CODECS[codec], asbytes=False), np.uint8)
 
 
@@ -237,7 +238,7 @@ def _table(encoded: Encoded) -> bytes:
 
 
 def _read_table(file: BinaryIO, path: Path) -> tuple[int, list[_Part], int]:
-    """Rows, the parts with their sizes in the file for their data, and the checksum so far."""
+    """Read the rows, the parts (with their file sizes as data), and the checksum so far."""
     size = os.fstat(file.fileno()).st_size
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
@@ -262,7 +263,7 @@ def _compare(file: BinaryIO, path: Path, checksum: int, info: ShardInfo) -> None
 
 @contextmanager
 def _opened(path: Path, info: ShardInfo | None) -> Iterator[BinaryIO]:
-    """A file open for reading, of the size that it should have."""
+    """Open a file for reading, after checking its size."""
     try:
         with storage.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size

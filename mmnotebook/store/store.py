@@ -66,7 +66,7 @@ class Store:
 
     @property
     def limit(self) -> int:
-        """The most bytes that entries take, but for those in use; a lower one holds at once."""
+        """The most bytes of entries that are not in use; a lower limit applies at once."""
         return self._limit
 
     @limit.setter
@@ -82,7 +82,7 @@ class Store:
         return eviction.total(self.inner)
 
     def draft(self, identity: str) -> Draft:
-        """A new, empty folder for the shards of an entry."""
+        """Return a draft: a new, empty folder for the shards of an entry."""
         if not _IDENTITY.fullmatch(identity):
             raise ValueError(f"identity {identity!r}; allowed: 1 to 100 of A-Z, a-z, 0-9, _ and -")
         self._rejoin()
@@ -90,9 +90,9 @@ class Store:
             return Draft(self, identity, self._member)
 
     def find(self, identities: Iterable[str]) -> dict[str, Entry]:
-        """The entries that are stored and whole, kept in the store while they are held.
+        """Return the entries that are stored and undamaged, kept in the store while they are held.
 
-        What is damaged is removed, and said in `notes`.
+        Damaged entries are removed, with a line in `notes`.
         """
         wanted = list(dict.fromkeys(identities))
         found = self._find(wanted)
@@ -105,9 +105,9 @@ class Store:
         return found
 
     def answers(self, own: str, most: int) -> list[Entry]:
-        """The newest entries of nodes that are `own`, whatever their input; kept while held.
+        """Return the newest entries whose nodes have the identity `own`, whatever their input.
 
-        Whether their shards are whole shows when these are read.
+        They are kept in the store while they are held. A damaged shard is noticed when it is read.
         """
         found = self._answers(own, most)
         if self.beside is not None:
@@ -117,14 +117,14 @@ class Store:
         return found
 
     def forget(self, identity: str) -> None:
-        """Find the entry of an identity no more."""
+        """Retire the entry of an identity, so that it is not found any more."""
         with self._locked():
             for path in _current(self.inner, [identity]).values():
                 self._retire(path)
         folder.empty_trash(self.inner)
 
     def clear(self, node: str | None = None) -> tuple[int, int]:
-        """Remove all entries, or a node's, that nobody holds; bytes removed and bytes kept."""
+        """Remove all entries, or a node's, that nobody holds; return the bytes removed and kept."""
         with self._locked():
             folder.sweep(self.inner)
             paths = eviction.all_entries(self.inner)
@@ -137,14 +137,14 @@ class Store:
         return freed, kept
 
     def discard(self, identities: Iterable[str]) -> None:
-        """Find these entries no more, nor any that was computed from one of them."""
+        """Retire these entries and all that were computed from one of them."""
         chosen = lineage.descended(identities, self._inputs())
         for store in (self, self.beside):
             if store is not None:
                 store._retire_all(chosen)
 
     def _inputs(self) -> dict[Path, set[str]]:
-        """By entry folder, the identities of the entries that it was computed from."""
+        """Return, by entry folder, the identities that the entry was computed from."""
         beside = {} if self.beside is None else self.beside._inputs()
         return {**lineage.inputs(self.inner), **beside}
 
@@ -157,9 +157,9 @@ class Store:
         folder.empty_trash(self.inner)
 
     def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
-        """Give a finished draft its place; what another kernel has stored meanwhile goes first.
+        """Move a finished draft into the store; an entry stored meanwhile takes precedence.
 
-        `own` is what the entry is found by in `answers`, "" for not at all.
+        `answers` finds the entry by `own`; "" means that it does not.
         """
         while True:
             if not replace and (found := self._find([draft.identity])):
@@ -202,7 +202,7 @@ class Store:
                     bad.append((path, damaged, None))
                 else:
                     found[identity] = entries.pinned(entry, self._member)
-        # Kept from here on, so that nobody waits while checksums are computed.
+        # The entries are pinned from here on; checksums are computed without holding the lock.
         for identity, entry in list(found.items()):
             try:
                 entries.check(entry)
@@ -227,7 +227,7 @@ class Store:
         self.notes.append(f"{node}: {text}" if node else text)
 
     def _retire(self, path: Path) -> None:
-        """No more to be found, and gone unless somebody holds it."""
+        """Make an entry impossible to find, and remove it unless a process holds it."""
         if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
@@ -256,17 +256,17 @@ class Store:
 
 
 class Aside(Store):
-    """A private store of this process, for what another cannot take; reads what that one has.
+    """A private store of this process that also reads a shared one that cannot be written.
 
-    Nothing is written in the other one, not even that it is read: where another process removes
-    an entry meanwhile, that is damage.
+    Nothing is written to the shared store, not even which entries are in use. If another process
+    removes such an entry, reading it fails as for a damaged file.
 
     Parameters
     ----------
     base
-        `Store.inner` of the other.
+        `Store.inner` of the shared store.
     why
-        Why it takes nothing: "is read-only", "is full".
+        Why it cannot be written: "is read-only", "is full".
     """
 
     def __init__(self, base: Path, why: str) -> None:
@@ -280,7 +280,7 @@ class Aside(Store):
 
     @property
     def can_write_base(self) -> bool:
-        """Could entries be stored in the other one again?"""
+        """Whether the shared store can be written again."""
         return os.access(self.base.parent, os.W_OK) and os.access(self.base, os.W_OK)
 
     def _inputs(self) -> dict[Path, set[str]]:
@@ -290,7 +290,7 @@ class Aside(Store):
         chosen = list(paths)
         super()._retire_all(chosen)
         for path in chosen:
-            if path.is_relative_to(self.base):  # where nothing can be removed
+            if path.is_relative_to(self.base):  # nothing can be removed from there
                 self._seen.add(path)
                 entries.distrust(
                     Damaged(path / entries.MANIFEST, "differs from its current output")
@@ -319,7 +319,7 @@ class Aside(Store):
 
 
 def opened(place: Path) -> Store:
-    """The store in a folder; one that reads it alone where nothing can be written.
+    """Open the store in a folder; one that only reads it if it cannot be written.
 
     Raises
     ------
@@ -336,7 +336,7 @@ def opened(place: Path) -> Store:
 
 
 def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
-    """By identity the folder of the entry that is to be found, where there is one."""
+    """Return the folders of the current entries, by identity; a missing one has no key."""
     wanted = set(identities)
     newest_last = folder.listed(inner / "entries") if wanted else []
     named = ((lineage.identity_of(path), path) for path in newest_last)
@@ -348,7 +348,7 @@ def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
 
 
 def _of_kind(inner: Path, own: str) -> list[Path]:
-    """The folders of the entries of nodes that are `own`, the newest first."""
+    """List the folders of the entries of nodes with the identity `own`, the newest first."""
     named = (path.name.split(".") for path in folder.listed(inner / "entries"))
     newest = sorted((name for name in named if name[2:] == [own]), key=lambda n: n[1], reverse=True)
     paths = [inner / "entries" / ".".join(name) for name in newest]
@@ -356,11 +356,11 @@ def _of_kind(inner: Path, own: str) -> list[Path]:
 
 
 def _nothing() -> None:
-    """Let go of what was never kept."""
+    """Do nothing: an entry of a store that is only read was not pinned."""
 
 
 class Draft:
-    """An entry that is being written; gone with this object unless it was committed.
+    """An entry that is being written; removed with this object unless it was committed.
 
     Attributes
     ----------
@@ -387,31 +387,31 @@ class Draft:
         own: str = "",
         identity: str | None = None,
     ) -> Entry:
-        """Make what was written an entry.
+        """Turn the files written so far into an entry of the store.
 
         Parameters
         ----------
         meta
-            What is to be known of it: values that JSON can hold; `node` and `kind` are shown.
+            Metadata that JSON can hold; `node` and `kind` are shown to users.
         rows
             How many elements the shards must hold, where that is known.
         lasting
             False for an entry that nobody else may find, since its identity says nothing: it is
-            removed when it is no longer held, with the process at the latest.
+            removed when it is no longer held, at the latest when the process ends.
         replace
-            Take the place of what is stored for the same identity. Otherwise that is given back
-            if it is whole, and this one is removed.
+            Replace an entry of the same identity. By default such an entry is returned if it is
+            not damaged, and this one is removed.
         own
-            What the node is, its input left aside: `Store.answers` finds the entry by it.
+            The identity of the node without its input: `Store.answers` finds the entry by it.
         identity
-            Another one than the draft's, under which nobody looks for a node.
+            An identity to store it under in place of the draft's, when it must not be found.
 
         Raises
         ------
         Damaged
-            When a shard is not whole, or one has been removed.
+            When a shard is damaged, or one has been removed.
         StorageError
-            When the disk is full. The draft is still there then.
+            When the disk is full. The draft still exists then.
         """
         identity = identity or self.identity
         write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)
@@ -425,7 +425,7 @@ class Draft:
         return entry
 
     def discard(self) -> None:
-        """Remove it, and what has been written."""
+        """Remove the draft with everything written to it."""
         self._unused()
 
 

@@ -31,14 +31,16 @@ _SAMPLE = 16
 
 @dataclass(frozen=True)
 class Timed:
-    """What a shard holds when not all of its elements have the time that most pipelines know.
+    """The value of a shard whose elements do not all have the default time.
+
+    The default is the least timestamp, the global window and no known pane.
 
     Attributes
     ----------
     values
         The elements.
     times
-        The time of each; None for one that was written without, bare.
+        The time of each element; None for one that was written without a time.
     """
 
     values: list[Any]
@@ -46,29 +48,29 @@ class Timed:
 
 
 def values(shard: list[Any] | Timed) -> list[Any]:
-    """The elements of a shard without their times."""
+    """Return the elements of a shard without their times."""
     return shard.values if isinstance(shard, Timed) else shard
 
 
 def pairs(shard: list[Any] | Timed) -> Iterator[tuple[Any, Time | None]]:
-    """The elements of a shard, each with its time where that is not the usual one."""
+    """Yield the elements of a shard, each with its time; None stands for the default time."""
     times = shard.times if isinstance(shard, Timed) else itertools.repeat(None)
     return zip(values(shard), times, strict=False)
 
 
 def in_one_window(shard: list[Any] | Timed) -> bool:
-    """Are all elements of a shard in the one window that lasts for ever?"""
+    """Return whether all elements of a shard are in the global window."""
     times = shard.times if isinstance(shard, Timed) else ()
     return all(when is None or when[1] == _USUAL[1] for when in times)
 
 
 def at(value: Any, when: Time | None) -> Any:
-    """A value as Beam's WindowedValue, or as it is when nothing is known of its time."""
+    """Return a value as Beam's WindowedValue, or unchanged if its time is None."""
     return value if when is None else create_windowed(value, *when)
 
 
 def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
-    """The elements of a shard as Beam's WindowedValue, bare ones as they are."""
+    """Yield the elements of a shard as Beam's WindowedValue; those without a time are unchanged."""
     if not isinstance(shard, Timed):
         yield from (create_windowed(value, *_USUAL) for value in shard)
         return
@@ -76,7 +78,7 @@ def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
 
 
 def columns(times: Sequence[Time | None]) -> dict[str, Any]:
-    """Event time, start and end of the window as UTC timestamps, missing where there is none."""
+    """Return event time, window start and window end as UTC timestamps, NaT where unknown."""
     micros = [_USUAL[0] if when is None else when[0] for when in times]
     windows = [GlobalWindow() if when is None else when[1][0] for when in times]
     found = {
@@ -88,7 +90,7 @@ def columns(times: Sequence[Time | None]) -> dict[str, Any]:
 
 
 def _micros(window: Any, end: str) -> int:
-    # A window of the user's own may have an end alone.
+    # A window class of the user's own may have no start.
     known = None if isinstance(window, GlobalWindow) else getattr(window, end, None)
     return _USUAL[0] if known is None else int(known.micros)
 
@@ -100,32 +102,32 @@ def _utc(micros: Sequence[int]) -> Any:
 
 
 def files(folder: Path) -> list[Path]:
-    """The shards in a folder, in the order written."""
+    """List the shards in a folder, in the order in which they were written."""
     return sorted(folder.glob("*.shard"))
 
 
 def read(folder: Path) -> Iterator[list[Any] | Timed]:
-    """What the shards in a folder hold, one at a time."""
+    """Yield the values of the shards in a folder."""
     for file in files(folder):
         yield shards.read(file, shards.info(file))
 
 
 def size(folder: Path) -> int:
-    """Bytes of the shards in a folder."""
+    """Return the bytes of the shards in a folder."""
     return sum(file.stat().st_size for file in files(folder))
 
 
 Write = Callable[[Path, int, object, int], ShardInfo]
-"""Writes a shard: the folder, a number that orders, the value, and how many rows that is."""
+"""A function that writes a shard, from: folder, number (for the order), value, number of rows."""
 
 
 def write_shard(folder: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
-    """Write a shard into a folder that belongs to no store."""
+    """Write a shard into a folder outside of any store."""
     return shards.write(folder / shards.new_name(number), value, rows)
 
 
 class Writer:
-    """Puts elements into shards in a folder that is there.
+    """Collects elements and writes them as shards into an existing folder.
 
     Attributes
     ----------
@@ -136,7 +138,7 @@ class Writer:
     def __init__(self, folder: Path, write: Write = write_shard) -> None:
         self.folder, self._write = folder, write
         self._numbers = itertools.count()
-        # Equal windows are one object: in a pickle all but the first are a reference.
+        # Keep one object per window: a pickle stores it once, and references to it after that.
         self._windows = {_USUAL[1]: _USUAL[1]}
         self._start()
 
@@ -146,7 +148,7 @@ class Writer:
         self._bytes = 0
 
     def add(self, value: Any, when: Time | None) -> None:
-        """Take an element; `full` says when it is time to `flush`."""
+        """Add an element; `flush` when `full` says so."""
         self.buffer.append(value)
         if when is not None:
             stamp, windows, pane = when
@@ -156,11 +158,11 @@ class Writer:
 
     @property
     def full(self) -> bool:
-        """Is there enough for a shard?"""
+        """Whether the elements are enough for a shard."""
         return len(self.buffer) >= ELEMENTS or self._bytes >= BYTES
 
     def flush(self) -> str:
-        """Write what was taken into a shard; gives the file's name."""
+        """Write the added elements into a shard; return the name of its file."""
         usual = all(when == _USUAL for when in self._times)
         shard = self.buffer if usual else Timed(self.buffer, self._times)
         rows = sum(len(value) if isinstance(value, Block) else 1 for value in self.buffer)
@@ -170,7 +172,7 @@ class Writer:
 
 
 def _bytes(value: Any) -> int:
-    """About how many bytes a value takes; what holds many values is asked for a few of them."""
+    """Estimate the bytes of a value; of a collection, from a sample of its items."""
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size

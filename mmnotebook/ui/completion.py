@@ -131,7 +131,7 @@ class Matcher:
         yield from _as("pipeline", names.known("pipeline"))
         yield from _as("data", names.known("data"))
         for kind in kinds.KINDS.values():
-            if kind.name not in ("source", "model"):
+            if kind.listed:
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Found:

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 import mmnotebook as mm
 from mmnotebook.beam.lowering import combine, join
-from mmnotebook.beam.lowering.combine import COMBINE
+from mmnotebook.beam.lowering.combine import BY_MEAN, BY_STACK, BY_VOTE
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import pack
 from mmnotebook.results.values import plain
 from tests.runtime import toys
+
+COMBINE = {"vote": BY_VOTE, "mean": BY_MEAN, "stack": BY_STACK}
 
 
 def prediction(value: Any) -> PredictionResult:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmnotebook.editing import clips
 from mmnotebook.editing.connecting import disconnected
 from mmnotebook.editing.document import Document
-from mmnotebook.editing.templates import TEMPLATES
+from mmnotebook.editing.templates import templates
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.kinds import KINDS
 from tests.unit.strategies import VALID, graphs, mutated, names, params, selects, several, texts
@@ -90,7 +90,7 @@ def _add(draw: st.DrawFn, document: Document) -> dict[str, Any]:
 def _template(draw: st.DrawFn, document: Document) -> dict[str, Any]:
     fill = {"data": draw(names), "models": draw(several), "function": draw(names)}
     kept = draw(st.sets(st.sampled_from(sorted(fill))))
-    name = draw(st.sampled_from(sorted(TEMPLATES)))
+    name = draw(st.sampled_from(sorted(templates())))
     return {"name": name, "at": draw(spots), "fill": {role: fill[role] for role in kept}}
 
 

@@ -61,6 +61,10 @@ def test_the_types_of_the_sources_are_right(frontend: Path) -> None:
     _npm(frontend, "run", "check")
 
 
+def test_the_sources_are_linted_and_formatted(frontend: Path) -> None:
+    _npm(frontend, "run", "lint")
+
+
 def test_the_tests_in_typescript_pass(frontend: Path) -> None:
     _npm(frontend, "test")
     ran = {path.name.removesuffix(".mjs") for path in (frontend / ".tests").iterdir()}

@@ -13,7 +13,7 @@ from mmnotebook.editing import clips, placing, texts
 from mmnotebook.editing.commands import apply
 from mmnotebook.editing.document import SIZE, Document
 from mmnotebook.editing.history import LIMIT, History
-from mmnotebook.editing.templates import TEMPLATES
+from mmnotebook.editing.templates import templates
 from mmnotebook.errors import GraphError
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.names import Names
@@ -183,7 +183,7 @@ def test_a_template_is_added_with_what_is_given(
     assert problems(bare.graph) and not faults(bare.graph)
     assert left_open in (None, texts.written(bare.graph))
     edit = apply(made("rows | mlp"), {"op": "template", "name": name, "fill": fill, "at": [0, 0]})
-    assert edit.label == f"add {TEMPLATES[name].title}"
+    assert edit.label == f"add {templates()[name].title}"
     assert edit.selection and "rows" not in edit.selection
     assert sum(node.kind == "source" for node in edit.document.graph) == 1
 
@@ -197,7 +197,7 @@ def test_a_template_stands_right_of_the_data_that_is_there() -> None:
 
 def test_templates_that_are_filled_are_complete() -> None:
     fill = {"data": "rows", "models": ["a", "b", "c"], "function": "f"}
-    for name in TEMPLATES:
+    for name in templates():
         assert not problems(after("", "template", name=name, fill=fill).graph), name
     three = after("", "template", name="ab_split", fill=fill).graph["split"]
     assert dict(three["arms"]) == {"a": 0.34, "b": 0.33, "c": 0.33}

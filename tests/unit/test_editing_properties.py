@@ -16,12 +16,12 @@ from mmnotebook.editing.commands import apply
 from mmnotebook.editing.connecting import refusal
 from mmnotebook.editing.document import SIZE, Document, Place
 from mmnotebook.editing.history import History
-from mmnotebook.errors import GraphError
+from mmnotebook.errors import Gap, GraphError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.notation.text import parse
 from mmnotebook.steps.drawing import html, svg
-from mmnotebook.steps.validation import Gap, faults, problems
+from mmnotebook.steps.validation import faults, problems
 from tests.unit.editing_strategies import commands, gapped, incomplete
 from tests.unit.strategies import bound_names, mutated, resolves, soup
 

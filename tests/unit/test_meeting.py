@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mmnotebook.editing import texts
-from mmnotebook.errors import GraphError
+from mmnotebook.errors import Gap, GraphError
 from mmnotebook.notation.text import parse
-from mmnotebook.steps.validation import Gap
 
 FORK = "c = xs | switch(way, ['big', 'small'])\nm = c.big | double\na = c.small | half\n"
 CHILDREN = "parts = xs | flat_map(cut)\nothers = xs | flat_map(cut)\n"

@@ -52,7 +52,7 @@ def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str,
         if not node.inputs:
             found[node.name] = sources.get(node.name)
         else:
-            found[node.name] = None if node.kind == "write" else above[0]
+            found[node.name] = None if node.step.ends else above[0]
     return found
 
 
@@ -74,7 +74,7 @@ def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
             node=node.name,
         )
     _check_ends(node, inputs)
-    if node.kind == "write":
+    if node.step.ends:
         return [_whole(node, place, pcoll) for place, pcoll in enumerate(inputs)]
     if node.gather == "join":
         return [_once(node, place, pcoll) for place, pcoll in enumerate(inputs)]
@@ -84,7 +84,7 @@ def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
 def _check_ends(node: Node, inputs: Sequence[Any]) -> None:
     if all(pcoll.is_bounded for pcoll in inputs):
         return
-    if node.kind == "write":
+    if node.step.ends:
         raise RunError(
             f"node {node.name!r} writes all elements to one file, but its source is unbounded",
             remedy="remove the step, and write the node's PCollection with a Beam sink",

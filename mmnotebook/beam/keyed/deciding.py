@@ -10,6 +10,7 @@ from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.inference import batching
 from mmnotebook.beam.keyed.keys import ElementKeys
 from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.beam.lowering.step import BoundStep, Objects
 from mmnotebook.compat.beam import environment_variables
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import pick
@@ -57,20 +58,11 @@ class Known:
         return f"{'' if self.whole else 'the first '}{counted(len(self.keys), 'element')}"
 
 
-def decisions(
-    graph: Graph,
-    objects: Mapping[str, list[Block]],
-    models: Mapping[str, ModelSpec],
-    functions: Mapping[str, Callable[[Any], Any]],
-) -> dict[str, Decision]:
-    """By keyed node, how it is run; raises ModelError where the models do not fit together."""
-    found = {}
-    for node in graph:
-        if node.kind == "keyed":
-            specs = {name: models[name] for name in node.models}
-            function = functions[node["by_function"]] if node["by_function"] else None
-            found[node.name] = decide(node, specs, known(graph, node, objects, function))
-    return found
+def decision(graph: Graph, step: BoundStep, objects: Objects) -> Decision:
+    """Decide how a keyed node is run; raise ModelError where its models do not fit together."""
+    specs = {name: step.models[name] for name in step.node.models}
+    function = step.function_or_none("by_function")
+    return decide(step.node, specs, known(graph, step.node, objects, function))
 
 
 def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> Decision:
@@ -175,7 +167,7 @@ def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) 
 def known(
     graph: Graph,
     node: Node,
-    objects: Mapping[str, list[Block]],
+    objects: Objects,
     function: Callable[[Any], Any] | None,
 ) -> Known | None:
     """The keys of the source's first elements, where they are in the notebook already.

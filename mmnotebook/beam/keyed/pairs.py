@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from mmnotebook.beam.keyed.keys import is_pair
+from mmnotebook.beam.lowering.step import Objects
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Records, Tuples
 from mmnotebook.elements.elements import pick_column
-from mmnotebook.errors import GraphError, Problem, shown
+from mmnotebook.errors import Problem, shown
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.steps.makers import makers
 
 _LISTED = 12
 
 
-def check(graph: Graph, objects: Mapping[str, Iterable[Block]], files: Collection[str]) -> None:
-    """Raises GraphError for data without pairs before a step that takes its key from them.
+def problems(
+    graph: Graph, node: Node, objects: Objects, files: Collection[str]
+) -> Iterator[Problem]:
+    """Yield a problem for data without pairs before a step that takes its key from them.
 
     Parameters
     ----------
@@ -27,16 +30,13 @@ def check(graph: Graph, objects: Mapping[str, Iterable[Block]], files: Collectio
     files
         The source nodes that read files.
     """
-    problems = []
-    for node in graph:
-        if node.kind == "keyed" and node["by"] is None and node["by_function"] is None:
-            problems += [
-                problem
-                for wire in makers(graph, node)
-                for problem in _of_source(node, wire, objects.get(wire.node, ()), files)
-            ][:1]
-    if problems:
-        raise GraphError(problems)
+    if node["by"] is None and node["by_function"] is None:
+        found = (
+            problem
+            for wire in makers(graph, node)
+            for problem in _of_source(node, wire, objects.get(wire.node, ()), files)
+        )
+        yield from itertools.islice(found, 1)
 
 
 def _of_source(

@@ -10,14 +10,12 @@ from typing import Any
 
 import apache_beam as beam
 
-from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.beam.lowering.step import Lowering, tag
 from mmnotebook.elements import routing
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Key, Select, by_value, own
 from mmnotebook.graph.graph import Node
-
-Arms = dict[str | None, Any]
-"""A node's outputs: its blocks under None, those of one arm under its name."""
 
 
 class _Branch(NodeFn):
@@ -30,7 +28,7 @@ class _Branch(NodeFn):
         yield made
         for name, part in in_arms(made):
             self.track.tally.arms[name] += len(part)
-            yield beam.pvalue.TaggedOutput(f"arm_{name}", part)
+            yield beam.pvalue.TaggedOutput(tag(name), part)
 
     def elements(self, block: Block) -> Iterable[Any]:
         """What `arm` is given of each element."""
@@ -93,21 +91,9 @@ def in_arms(block: Block) -> Iterator[tuple[str, Block]]:
         yield name, block.take(chosen)
 
 
-def split(
-    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any] | None, run_id: str
-) -> Arms:
-    """Each element to one arm, by the hash of its id, of a field or of what a function gives."""
-    return _outputs(node, pcoll, _Split(node, run_id, select, function))
-
-
-def switch(
-    node: Node, pcoll: Any, select: Select, function: Callable[[Any], Any], run_id: str
-) -> Arms:
-    """Each element to the arm that a function of its value names."""
-    return _outputs(node, pcoll, _Switch(node, run_id, select, function))
-
-
-def _outputs(node: Node, pcoll: Any, step: _Branch) -> Arms:
-    tags = {arm: f"arm_{arm}" for arm in node.arms}
-    outputs = apply(node.name, pcoll, step, *tags.values())
-    return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
+SPLIT = Lowering(
+    dofn=lambda step: _Split(
+        step.node, step.run_id, step.select, step.function_or_none("by_function")
+    )
+)
+SWITCH = Lowering(dofn=lambda step: _Switch(step.node, step.run_id, step.select, step.function()))

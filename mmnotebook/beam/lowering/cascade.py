@@ -17,6 +17,8 @@ from mmnotebook.beam.inference.handlers import base_handler
 from mmnotebook.beam.inference.inference import BlockHandler
 from mmnotebook.beam.lowering import confidence
 from mmnotebook.beam.lowering.combine import Array
+from mmnotebook.beam.lowering.model import batches
+from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.columns import Column, Tuples
 from mmnotebook.elements.elements import Select
@@ -193,19 +195,24 @@ def _size(block: Block, size_of: Callable[[Block], int]) -> int:
     return max(1, block.nbytes * ROWS // BYTES) if passes else size_of(block)
 
 
-def cascade(
-    node: Node,
-    pcoll: Any,
-    select: Select,
-    models: Mapping[str, ModelSpec],
-    score: Callable[[Any], Any] | None,
-    run_id: str,
-    keys: Mapping[str, str | None],
-) -> Any:
-    """Predictions of both models, each element's by the one that answered."""
-    small, big = models[node["small"]], models[node["big"]]
-    first = SmallHandler(node, small, base_handler(small), select, run_id, keys, score)
-    second = BigHandler(node.name, big, base_handler(big), None, run_id, keys.get(big.name))
+def _transforms(step: BoundStep, pcoll: Any) -> Arms:
+    """Predict with both models, each element by the model that is confident enough."""
+    node, small, big = step.node, step.model("small"), step.model("big")
+    score = step.function_or_none("score")
+    first = SmallHandler(
+        node, small, base_handler(small), step.select, step.run_id, step.keys, score
+    )
+    key = step.keys.get(big.name)
+    second = BigHandler(node.name, big, base_handler(big), None, step.run_id, key)
     divided = RunInference(first).with_output_types(Block)
     whole = RunInference(second).with_output_types(Block)
-    return pcoll | f"{node.name}: {SMALL}" >> divided | node.name >> whole
+    return {None: pcoll | f"{node.name}: {SMALL}" >> divided | node.name >> whole}
+
+
+def _explain(step: BoundStep) -> str:
+    small, big = step.model("small"), step.model("big")
+    below = f"{big.name} where its confidence is below {step.node['below']}"
+    return f"{small.name} for every element, {below}; {batches(small)}; {batches(big)}"
+
+
+LOWERING = Lowering(transforms=_transforms, entered=lambda node, decision: STEPS, explain=_explain)

@@ -45,7 +45,7 @@ def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
 
 def _families(graph: Graph) -> Iterator[tuple[str, set[str], set[str]]]:
     """Each flat_map with the sources that it makes children of, and those that these can meet."""
-    makers = [node.name for node in graph if node.kind == "flat_map"]
+    makers = [node.name for node in graph if node.step.outputs == "any number"]
     network = graph.network() if makers else networkx.DiGraph()
     sources = {node.name for node in graph if not node.inputs}
     for step in makers:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mmnotebook.beam.dofns.call_fn import CallFn
 from mmnotebook.beam.dofns.inferences import inferences
+from mmnotebook.beam.lowering.step import Lowering
+from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.columns import Arrays, Column, Numbers, Records, Tensors
 from mmnotebook.elements.elements import array_of
 from mmnotebook.errors import shown
@@ -157,13 +160,6 @@ class Combine:
         return self.whole(known) if len(known) == len(arrays) else None
 
 
-COMBINE = {
-    "vote": Combine(vote, _votes),
-    "mean": Combine(mean, _means),
-    "stack": Combine(stack, _stacks),
-}
-
-
 def numbers(values: Column) -> Array | None:
     """A column's values as an array, scalars of the types that Python has; None where it is none.
 
@@ -179,3 +175,30 @@ def numbers(values: Column) -> Array | None:
     own = {"b": np.dtype(bool), "i": np.dtype(np.int64), "f": np.dtype(np.float64)}
     dtype = own.get(numbers.dtype.kind, np.dtype(np.int64))
     return numbers.astype(dtype) if np.can_cast(numbers.dtype, dtype) else None
+
+
+class Combining(CallFn):
+    """Several outputs for an element as one; of all elements at once where they are numbers."""
+
+    def __init__(self, node: str, run_id: str, how: Combine) -> None:
+        super().__init__(node, run_id, None, how.one)
+        self.how = how
+
+    def blocks(self, block: Block) -> Iterable[Block]:
+        made = self.how.column(block.values)
+        if made is None:
+            return super().blocks(block)
+        self.track.check()
+        self.track.came(len(block))
+        return in_parts(block.giving(made, block.failed))
+
+
+def combining(how: Combine) -> Lowering:
+    """Return the lowering of a step that combines the outputs for an element in this way."""
+    return Lowering(dofn=lambda step: Combining(step.node.name, step.run_id, how))
+
+
+BY_VOTE = Combine(vote, _votes)
+BY_MEAN = Combine(mean, _means)
+BY_STACK = Combine(stack, _stacks)
+VOTE, MEAN, STACK = map(combining, (BY_VOTE, BY_MEAN, BY_STACK))

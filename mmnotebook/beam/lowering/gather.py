@@ -15,7 +15,6 @@ from mmnotebook.beam.dofns.inferences import inferences
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.lowering import join
-from mmnotebook.beam.lowering.combine import COMBINE
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Select
@@ -46,7 +45,7 @@ class _Member(NodeFn):
     def __init__(self, node: Node, run_id: str, place: int, buckets: int) -> None:
         super().__init__(node.name, run_id, node.inputs[place].select)
         self.place, self.buckets = place, buckets
-        self.combines = node.kind in COMBINE
+        self.combines = node.step.family == "combining"
 
     def blocks(self, block: Block) -> Iterator[Any]:
         if self.combines:  # these need no examples

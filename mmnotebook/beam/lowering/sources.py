@@ -12,7 +12,8 @@ from apache_beam.transforms.core import Windowing
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, PlainFn, apply
 from mmnotebook.beam.dofns.windows import InWindows
-from mmnotebook.beam.lowering.branches import Arms, in_arms
+from mmnotebook.beam.lowering.branches import in_arms
+from mmnotebook.beam.lowering.step import Arms
 from mmnotebook.elements import routing
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element

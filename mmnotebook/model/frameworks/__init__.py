@@ -1,11 +1,13 @@
-"""The supported frameworks, in the order in which they are tried."""
+"""The supported frameworks, and those that other installed packages bring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mmnotebook import extensions
 from mmnotebook.errors import ModelError, nearest, shown
 from mmnotebook.graph.names import Role, is_a, role_of
 from mmnotebook.model.framework import Framework, Options
@@ -40,11 +42,45 @@ ALL: tuple[Framework, ...] = (
     remote.FRAMEWORK,
     python.FRAMEWORK,
 )
-"""The first that claims a target has it.
+"""Ours, in the order in which they are tried: the first that claims a target has it.
 
 An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, a .keras
 file an archive, as torch's are, and the folder of a sentence encoder one of Hugging Face too.
 """
+
+
+GROUP = "mmnotebook.frameworks"
+"""The entry points of a package that brings frameworks: `name = "module:FRAMEWORK"`."""
+
+
+@cache
+def installed() -> tuple[Framework, ...]:
+    """Return the frameworks of other installed packages; one that cannot be used is warned of."""
+    taken = {framework.name for framework in ALL}
+
+    def problem(one: Any) -> str | None:
+        if not isinstance(one, Framework):
+            return f"it is a {type(one).__name__}, not a Framework"
+        if one.name in taken:
+            return f"there is a framework {one.name!r} already"
+        taken.add(one.name)
+        return None
+
+    return tuple(extensions.load(GROUP, "the framework", problem))
+
+
+def every() -> Iterator[Framework]:
+    """Yield the frameworks in the order in which they are tried: any Python object last."""
+    yield from ALL[:-1]
+    yield from installed()
+    yield ALL[-1]
+
+
+def code_of(name: str) -> Any:
+    """Return the function that runs the models of another package's framework, None for ours."""
+    if any(framework.name == name for framework in ALL):
+        return None
+    return by_name(name).handler
 
 
 def by_name(name: str) -> Framework:
@@ -55,14 +91,15 @@ def by_name(name: str) -> Framework:
     ModelError
         When there is none, with the nearest name.
     """
-    known = {framework.name: framework for framework in ALL}
-    if name not in known:
-        close = nearest(str(name), known)
-        raise ModelError(
-            f"framework={name!r}; allowed: {', '.join(known)}"
-            + (f"; did you mean {close!r}?" if close else "")
-        )
-    return known[name]
+    for framework in every():
+        if framework.name == name:
+            return framework
+    known = [framework.name for framework in every()]
+    close = nearest(str(name), known)
+    raise ModelError(
+        f"framework={name!r}; allowed: {', '.join(known)}"
+        + (f"; did you mean {close!r}?" if close else "")
+    )
 
 
 def of(name: str, target: Any, options: Options) -> Framework:
@@ -74,7 +111,7 @@ def of(name: str, target: Any, options: Options) -> Framework:
         When none claims it.
     """
     weights = isinstance(target, Path) and options.model_class is not None
-    for framework in ALL:
+    for framework in every():
         if framework.claims(target) and (not weights or "model_class" in framework.uses):
             return framework
     if weights and target.is_file():
@@ -110,7 +147,7 @@ _MODELS = (
 
 
 def _allowed() -> str:
-    return "; ".join(framework.words for framework in ALL)
+    return "; ".join(framework.words for framework in every())
 
 
 def _remedy(target: Any) -> str:

@@ -51,7 +51,7 @@ def models(
     found: dict[str, ModelSpec] = {}
     said: dict[str, str] = {}
     for node in graph:
-        pattern = node["watch"] if node.kind == "model" else None
+        pattern = node["watch"] if node.step.param("watch") else None
         if pattern is None:
             continue
         files = matches(pattern)

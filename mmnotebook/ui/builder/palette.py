@@ -10,14 +10,13 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from mmnotebook.editing.templates import TEMPLATES
-from mmnotebook.graph.kinds import KINDS
+from mmnotebook.editing.templates import templates
+from mmnotebook.graph.kinds import KINDS, bare_step
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
 from mmnotebook.ui.builder.controls.fields import existing
 
 Json = dict[str, Any]
-_MODELS = {"ensemble": 3, "keyed": 8}
 _MOST = 200
 _WIDE, _LONG = 40, 200  # characters
 _LONGEST_PATH = 4096
@@ -40,13 +39,13 @@ def _section(title: str, items: Iterator[Json], empty: str) -> Json:
 
 
 def _templates() -> Iterator[Json]:
-    for template in TEMPLATES.values():
+    for template in templates().values():
         yield {"template": template.name, "title": template.title, "detail": template.summary}
 
 
 def _models(names: Names) -> Iterator[Json]:
     for name, spec in names.models.items():
-        yield _item("model", {"model": name}, name, origin_of(spec))
+        yield _item(*bare_step("model", name), name, origin_of(spec))
 
 
 def origin_of(spec: ModelSpec) -> str:
@@ -57,7 +56,7 @@ def origin_of(spec: ModelSpec) -> str:
 
 def _data(names: Names) -> Iterator[Json]:
     for name in data_names(names):
-        yield _item("source", {"data": name}, name, size_of(names.object(name)))
+        yield _item(*bare_step("data", name), name, size_of(names.object(name)))
 
 
 def data_names(names: Names) -> Iterator[str]:
@@ -93,7 +92,7 @@ def filling(names: Names, template: str) -> Json:
     """
     data = list(data_names(names))
     frames = [name for name in data if type(names.object(name)).__name__ == "DataFrame"]
-    found: Json = {"models": list(names.models)[: _MODELS.get(template, 2)]}
+    found: Json = {"models": list(names.models)[: templates()[template].models]}
     plain = next((several for several in (data, frames) if len(several) == 1), None)
     return {**found, "data": plain[0]} if plain else found
 
@@ -119,7 +118,8 @@ def _functions(names: Names) -> Iterator[Json]:
     for name in names.known("function"):
         value = names.object(name)
         if is_users_own(value):
-            yield _item("map", {"function": name}, name, _first_line(value.__doc__) or "map")
+            kind, params = bare_step("function", name)
+            yield _item(kind, params, name, _first_line(value.__doc__) or kind)
 
 
 def _first_line(doc: Any) -> str:
@@ -146,7 +146,7 @@ def _is_in_a_library(file: str) -> bool:
 
 def _steps() -> Iterator[Json]:
     """Yield all step kinds but those that stand for a name, functions first."""
-    steps = [kind for kind in KINDS.values() if kind.name not in ("source", "model")]
+    steps = [kind for kind in KINDS.values() if kind.listed]
     for kind in sorted(steps, key=lambda kind: kind.family != "function"):
         yield _item(kind.name, {}, kind.name, kind.summary)
 

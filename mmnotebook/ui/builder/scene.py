@@ -51,12 +51,13 @@ def _detail(node: Node, names: Names) -> str:
 
 def _about(node: Node, names: Names) -> str | None:
     """Return what a node's name refers to, if it is the name of its data, model or step kind."""
-    if node.kind == "model":
+    kind = KINDS.get(node.kind)
+    bare = None if kind is None else kind.bare
+    if bare == "model":
         spec = names.models.get(node.name)
         return None if spec is None else origin_of(spec)
-    if node.kind == "source" and names.is_data(node.name):
+    if bare == "data" and names.is_data(node.name):
         return size_of(names.object(node.name))
-    kind = KINDS.get(node.kind)
     return kind.summary if kind is not None and node.kind == node.name else None
 
 

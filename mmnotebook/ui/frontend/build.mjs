@@ -1,9 +1,10 @@
 // The bundles under ../static, built from the sources here: `npm ci --ignore-scripts && npm run build`.
 // With --tests: the tests, bundled to .tests/ for Node's own test runner.
-import { build } from "esbuild";
+
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(ROOT, "../static");
@@ -26,7 +27,10 @@ function licenseOf(folder) {
     .sort();
   if (files.length === 0) throw new Error(`${about.name} ships no licence: it may not be bundled`);
   const texts = files.map((file) => readFileSync(join(ROOT, folder, file), "utf8"));
-  const lines = texts.join("\n\n").split(/\r?\n/).map((line) => line.trimEnd());
+  const lines = texts
+    .join("\n\n")
+    .split(/\r?\n/)
+    .map((line) => line.trimEnd());
   return `${about.name} ${about.version} (${about.license})\n\n${lines.join("\n").trim()}\n`;
 }
 
@@ -49,7 +53,8 @@ async function bundles() {
     logLevel: "warning",
   });
   const licenses = packagesOf(metafile).map(licenseOf);
-  const opening = "The bundles in this folder hold parts of these packages, under these licences.\n";
+  const opening =
+    "The bundles in this folder hold parts of these packages, under these licences.\n";
   writeFileSync(join(STATIC, LICENSES), [opening, ...licenses].join(`\n${"=".repeat(80)}\n\n`));
 }
 

@@ -72,7 +72,7 @@ class Context:
         if name not in self.graph or name in seen:
             return []
         node = self.graph[name]
-        if node.kind == "source":
+        if node.data:
             return [f for data in node.data for f in fields_of(self.names, data)]
         wires = node.inputs if node.step.passes_on and node.gather != "join" else ()
         whole = [wire.node for wire in wires if wire.select is None]

@@ -279,7 +279,7 @@ _FIELDS = tuple(ModelFields._checks)
 
 
 def _frameworks() -> list[str]:
-    return [AUTO, *(framework.name for framework in frameworks.ALL)]
+    return [AUTO, *(framework.name for framework in frameworks.every())]
 
 
 def _functions(variables: Variables) -> list[str]:

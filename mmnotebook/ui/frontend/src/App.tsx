@@ -1,23 +1,24 @@
 // The builder: tools above, the palette and the canvas, below them the text and the problems.
-import { useEffect, useRef, useState } from "react";
+
 import type { ClipboardEvent, KeyboardEvent, PointerEvent } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { perform } from "./actions";
-import { clip, paste, remove } from "./deeds";
-import { BridgeContext, useBridge } from "./bridge";
 import type { Builder, Model } from "./bridge";
+import { BridgeContext, useBridge } from "./bridge";
 import { Canvas } from "./canvas/Canvas";
+import { clip, paste, remove } from "./deeds";
+import type { Where } from "./keyboard";
+import { actionOf, FIELD, passes } from "./keyboard";
 import { Help } from "./panes/Help";
 import { insertCell } from "./panes/insertCell";
-import { actionOf, FIELD, passes } from "./keyboard";
-import type { Where } from "./keyboard";
 import { Palette } from "./panes/Palette";
 import { Problems } from "./panes/Problems";
 import { StatusLine } from "./panes/StatusLine";
-import { useStudio } from "./studio";
 import { TextPane } from "./panes/TextPane";
 import { Toasts } from "./panes/Toasts";
 import { Toolbar } from "./panes/Toolbar";
+import { useStudio } from "./studio";
 
 const LEAST = 220;
 const MOST = 1600;
@@ -32,23 +33,24 @@ const INSERTED = {
 
 export function App({ model }: { model: Model }) {
   const builder = useBridge(model);
-  const { view, height, root } = builder;
+  const { view, height, root, onMessage, say } = builder;
   useStudio(builder);
 
   useEffect(
     () =>
-      builder.onMessage((message) => {
+      onMessage((message) => {
         if (message.type !== "cell" || root.current === null) return;
         void insertCell(root.current, message.text).then((how) => {
           const said = INSERTED[how];
-          if (said !== null) builder.say(said);
+          if (said !== null) say(said);
         });
       }),
-    [builder.onMessage],
+    [root, onMessage, say],
   );
 
   return (
     <BridgeContext value={builder}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come by. */}
       <div
         className="mm-builder"
         ref={(element) => {

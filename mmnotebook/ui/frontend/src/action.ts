@@ -72,7 +72,12 @@ export function ways(
   }));
 }
 
-const BY: Record<Way, [number, number]> = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
+const BY: Record<Way, [number, number]> = {
+  left: [-1, 0],
+  right: [1, 0],
+  up: [0, -1],
+  down: [0, 1],
+};
 
 export const nudge = (builder: Builder, way: Way, step: number) =>
   builder.canvas.current?.nudge(BY[way][0] * step, BY[way][1] * step);

@@ -1,6 +1,7 @@
 // What can be done by key, button and menu: one table for the toolbar, the keyboard and the help.
-import { always, connecting, filled, nudge, NUDGE, PUSH, some, ways, ZOOM } from "./action";
+
 import type { Action, ActionId } from "./action";
+import { always, connecting, filled, NUDGE, nudge, PUSH, some, ways, ZOOM } from "./action";
 import type { Builder } from "./bridge";
 import {
   copy,
@@ -133,7 +134,9 @@ export const ACTIONS: readonly Action[] = [
     enabled: some,
     run: open,
   },
-  ...ways("walk", "Go to the next node {}", "", (builder, way) => builder.canvas.current?.walk(way, false)),
+  ...ways("walk", "Go to the next node {}", "", (builder, way) =>
+    builder.canvas.current?.walk(way, false),
+  ),
   ...ways("extend", "Extend the selection {}", "Shift+", (builder, way) =>
     builder.canvas.current?.walk(way, true),
   ),

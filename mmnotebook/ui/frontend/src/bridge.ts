@@ -3,24 +3,28 @@ import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } f
 
 import { applied } from "./graph/operations";
 import { Patience } from "./patience";
-import type {
-  Command,
-  Kind,
-  PaletteSection,
-  Scene,
-  Seen,
-  Status,
-  WireId,
-} from "./scene";
+import type { Command, Kind, PaletteSection, Scene, Seen, Status, WireId } from "./scene";
 import { EMPTY, goesOn, IDLE, same, steadyScene, steadyStatus } from "./steady";
+
+/** What the widget has in Python; a trait that it does not know is undefined. */
+export interface Traits {
+  scene?: Partial<Scene>;
+  kinds?: Kind[];
+  palette?: PaletteSection[];
+  status?: Partial<Status>;
+  selection?: string[];
+  seen?: Seen;
+  height?: number;
+  busy?: boolean;
+}
 
 /** The widget's model, as anywidget gives it. */
 export interface Model {
-  get(name: string): any;
-  set(name: string, value: unknown): void;
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
   save_changes(): void;
-  on(event: string, handler: (...given: any[]) => void): void;
-  off(event: string, handler: (...given: any[]) => void): void;
+  on(event: string, handler: (message: unknown) => void): void;
+  off(event: string, handler: (message: unknown) => void): void;
   send(content: unknown): void;
 }
 
@@ -30,7 +34,9 @@ export type FromPython =
   | { type: "cell"; text: string }
   /** The form for a model was opened. */
   | { type: "form" };
-export type ToPython = { type: "insert"; name: string | null } | { type: "focus_panel"; nodes: string[] };
+export type ToPython =
+  | { type: "insert"; name: string | null }
+  | { type: "focus_panel"; nodes: string[] };
 
 /** How this view stands; nothing of it is Python's. */
 export interface View {
@@ -121,7 +127,7 @@ const selectedAfter = (before: string[], { command }: { command: Command }): str
   command.op === "select" ? command.nodes : before;
 
 const DOCUMENT = ["scene", "selection", "seen"] as const;
-const OTHERS = ["kinds", "palette", "status", "height", "busy"] as const;
+const OTHERS = ["kinds", "palette", "height", "busy"] as const;
 
 /** The state of one view of the widget, and what can be done with it. */
 export class Bridge {
@@ -188,6 +194,7 @@ export class Bridge {
     const handlers = [
       ...DOCUMENT.map((name) => [`change:${name}`, () => this.receive()] as const),
       ...OTHERS.map((name) => [`change:${name}`, () => this.read(name)] as const),
+      ["change:status", () => this.readStatus()] as const,
     ];
     for (const [event, handler] of handlers) this.model.on(event, handler);
     const end = this.onMessage((message) => {
@@ -208,11 +215,11 @@ export class Bridge {
 
   private read(name: (typeof OTHERS)[number]): void {
     const value = this.model.get(name);
-    if (name === "status") this.readStatus(steadyStatus(this.builder.status, value));
-    else if (!same(this.builder[name], value)) this.change({ [name]: value });
+    if (!same(this.builder[name], value)) this.change({ [name]: value });
   }
 
-  private readStatus(status: Status): void {
+  private readStatus(): void {
+    const status = steadyStatus(this.builder.status, this.model.get("status") ?? {});
     const begins = goesOn(status) && !goesOn(this.builder.status);
     this.change(begins ? { status, outdated: this.words } : { status });
   }
@@ -243,7 +250,8 @@ export class Bridge {
     this.pending.push({ number: this.sent, command, at: Date.now() });
     this.await();
     const scene = applied(this.builder.scene, command);
-    if (scene !== this.builder.scene) this.change({ scene: steadyScene(this.builder.scene, scene) });
+    if (scene !== this.builder.scene)
+      this.change({ scene: steadyScene(this.builder.scene, scene) });
     this.model.send({ type: "command", view: this.id, number: this.sent, command });
   };
 

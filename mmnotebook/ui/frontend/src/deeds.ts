@@ -2,8 +2,8 @@
 import type { Builder } from "./bridge";
 import { onGrid } from "./canvas/flow";
 import { clipOf } from "./graph/clipboard";
-import { SIZE } from "./scene";
 import type { Scene } from "./scene";
+import { SIZE } from "./scene";
 import { goesOn } from "./steady";
 
 const COPIED_BY = 32;
@@ -44,7 +44,10 @@ export function paste(builder: Builder, text: string): void {
 }
 
 /** The place, or beside it while a node stands on that: what is pasted twice is seen twice. */
-export function beside({ nodes }: Pick<Scene, "nodes">, [x, y]: [number, number]): [number, number] {
+export function beside(
+  { nodes }: Pick<Scene, "nodes">,
+  [x, y]: [number, number],
+): [number, number] {
   const isTaken = nodes.some(
     (node) => Math.abs(node.x - x) < COPIED_BY / 2 && Math.abs(node.y - y) < COPIED_BY / 2,
   );
@@ -90,7 +93,8 @@ export function remove(builder: Builder): void {
   if (nodes.length === 0) builder.send({ op: "disconnect", wires });
   else builder.send({ op: "remove", nodes, wires });
   builder.select([]);
-  const what = nodes.length > 0 ? named(nodes) : wires.length === 1 ? "wire" : `${wires.length} wires`;
+  const what =
+    nodes.length > 0 ? named(nodes) : wires.length === 1 ? "wire" : `${wires.length} wires`;
   builder.tell(`${what} deleted`);
 }
 

@@ -10,7 +10,7 @@ interface Bundle {
   [LOADED]?: Promise<Code>;
 }
 interface Code {
-  render(props: RenderProps<any>): unknown;
+  render(props: RenderProps): unknown;
 }
 
 const REFERENCE = "IPY_MODEL_";
@@ -20,7 +20,8 @@ const LOADED = Symbol.for("mmnotebook.loaded");
 async function codeOf(model: AnyModel<Traits>): Promise<Code> {
   const id = model.get("_bundle").slice(REFERENCE.length);
   const bundle = (await model.widget_manager.get_model(id)) as unknown as Bundle;
-  return (bundle[LOADED] ??= load(bundle));
+  bundle[LOADED] ??= load(bundle);
+  return bundle[LOADED];
 }
 
 async function load(bundle: Bundle): Promise<Code> {

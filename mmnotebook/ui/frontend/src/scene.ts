@@ -119,7 +119,13 @@ export type End = [source: string, port: string | null];
 export type WireId = [source: string, port: string | null, target: string];
 
 export type Command =
-  | { op: "add"; kind: string; params?: { [name: string]: Json }; at?: [number, number] | null; after?: End | null }
+  | {
+      op: "add";
+      kind: string;
+      params?: { [name: string]: Json };
+      at?: [number, number] | null;
+      after?: End | null;
+    }
   | { op: "template"; name: string; at?: [number, number] | null; fill?: { [role: string]: Json } }
   | { op: "connect"; source: string; port: string | null; target: string; old?: WireId }
   | { op: "disconnect"; wires: WireId[] }

@@ -17,7 +17,11 @@ export const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 export const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 
 /** The new values, and the old object wherever nothing has changed: what is drawn of it stays. */
-export function steady<T>(before: readonly T[], after: readonly T[], key: (value: T) => string): T[] {
+export function steady<T>(
+  before: readonly T[],
+  after: readonly T[],
+  key: (value: T) => string,
+): T[] {
   const old = new Map(before.map((value) => [key(value), value]));
   return after.map((value) => {
     const was = old.get(key(value));

@@ -3,43 +3,43 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Bridge, type Model } from "../src/bridge";
+import { Bridge, type Model, type Traits } from "../src/bridge";
 import { LATE_MS } from "../src/patience";
-import type { Command } from "../src/scene";
+import type { Command, RunState } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 
 class FakeModel implements Model {
   readonly sent: { type: string; view: string; number: number; command: Command }[] = [];
-  readonly handlers = new Map<string, Set<(...given: unknown[]) => void>>();
+  readonly handlers = new Map<string, Set<(message: unknown) => void>>();
   saved = 0;
-  constructor(readonly values: { [name: string]: unknown }) {}
+  constructor(readonly values: Traits) {}
 
-  get(name: string): unknown {
+  get<Name extends keyof Traits>(name: Name): Traits[Name] {
     return this.values[name];
   }
-  set(name: string, value: unknown): void {
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void {
     this.values[name] = value;
     this.tell(`change:${name}`);
   }
   save_changes(): void {
     this.saved += 1;
   }
-  on(event: string, handler: (...given: unknown[]) => void): void {
+  on(event: string, handler: (message: unknown) => void): void {
     this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
   }
-  off(event: string, handler: (...given: unknown[]) => void): void {
+  off(event: string, handler: (message: unknown) => void): void {
     this.handlers.get(event)?.delete(handler);
   }
   send(content: unknown): void {
     this.sent.push(content as (typeof this.sent)[number]);
   }
   /** As a message from Python does: all of it is there when the first handler is called. */
-  update(values: { [name: string]: unknown }): void {
+  update(values: Traits): void {
     Object.assign(this.values, values);
     for (const name of Object.keys(values)) this.tell(`change:${name}`);
   }
-  tell(event: string, ...given: unknown[]): void {
-    for (const handler of this.handlers.get(event) ?? []) handler(...given);
+  tell(event: string, message?: unknown): void {
+    for (const handler of this.handlers.get(event) ?? []) handler(message);
   }
 }
 
@@ -65,7 +65,10 @@ test("a command shows at once, and stays until Python has it", () => {
   assert.equal(placeOf(bridge), 320);
   model.set("seen", { [bridge.id]: 2 });
   assert.equal(placeOf(bridge), 300);
-  assert.deepEqual(model.sent.map(({ number }) => number), [1, 2]);
+  assert.deepEqual(
+    model.sent.map(({ number }) => number),
+    [1, 2],
+  );
 });
 
 test("what was refused goes back, and another view's answers are not this one's", () => {
@@ -91,7 +94,10 @@ test("a selection is told once, and what Python selects takes the wires away", (
   const { model, bridge } = opened();
   bridge.snapshot().select(["mlp"]);
   bridge.snapshot().select(["mlp"]);
-  assert.deepEqual(model.sent.map(({ command }) => command), [{ op: "select", nodes: ["mlp"] }]);
+  assert.deepEqual(
+    model.sent.map(({ command }) => command),
+    [{ op: "select", nodes: ["mlp"] }],
+  );
   model.update({ selection: ["mlp"], seen: { [bridge.id]: 1 } });
   bridge.snapshot().select(["mlp"], [["rows", null, "mlp"]]);
   assert.equal(bridge.snapshot().wires.length, 1);
@@ -135,7 +141,10 @@ test("every subscription has its end", () => {
   const stop = bridge.snapshot().onMessage(() => undefined);
   stop();
   end();
-  assert.equal([...model.handlers.values()].reduce((n, handlers) => n + handlers.size, 0), 0);
+  assert.equal(
+    [...model.handlers.values()].reduce((n, handlers) => n + handlers.size, 0),
+    0,
+  );
 });
 
 test("what Python has not answered for long is counted, until it answers", () => {
@@ -164,12 +173,13 @@ test("what Python has not answered for long is counted, until it answers", () =>
 
 test("what was told before a run is outdated as soon as the next one begins", () => {
   const { model, bridge } = opened();
-  const status = (state: string) => model.set("status", { state, line: "", nodes: {}, wires: [] });
+  const status = (state: RunState) =>
+    model.set("status", { state, line: "", nodes: {}, wires: [] });
   const isShown = () => bridge.snapshot().said!.number > bridge.snapshot().outdated;
   status("preparing");
   model.tell("msg:custom", { type: "said", text: "first\n  second", level: "error" });
   assert.equal(bridge.snapshot().said?.text, "first\n  second");
-  for (const state of ["running", "failed", "failed"]) {
+  for (const state of ["running", "failed", "failed"] as const) {
     status(state);
     assert.equal(isShown(), true);
   }

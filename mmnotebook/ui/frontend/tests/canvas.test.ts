@@ -2,19 +2,32 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
-import { beside } from "../src/deeds";
 import { following } from "../src/canvas/AddMenu";
-import { Flow, handleOf, heightOf, nodeAt, onGrid, outputsOf, portOf, wireOf } from "../src/canvas/flow";
-import { drawn, straight } from "../src/canvas/wirePath";
-import { summary } from "../src/canvas/words";
+import {
+  Flow,
+  handleOf,
+  heightOf,
+  nodeAt,
+  onGrid,
+  outputsOf,
+  portOf,
+  wireOf,
+} from "../src/canvas/flow";
 import { optionsOf } from "../src/canvas/keyPlug";
 import { allows, commandsFor, plug, wireTo } from "../src/canvas/plugging";
-import { SIZE, type NodeStatus, type Scene, type Status } from "../src/scene";
 import { closest, first, neighbour } from "../src/canvas/walking";
+import { drawn, straight } from "../src/canvas/wirePath";
+import { summary } from "../src/canvas/words";
+import { beside } from "../src/deeds";
+import { type NodeStatus, type Scene, SIZE, type Status } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 
-const ARMS = { arms: [["a", 0.5], ["b", 0.5]] };
+const ARMS = {
+  arms: [
+    ["a", 0.5],
+    ["b", 0.5],
+  ],
+};
 const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 const PLACES: { [name: string]: [number, number] } = {
   rows: [0, 100],
@@ -79,7 +92,10 @@ test("a card is not drawn anew for being dragged or selected by another", () => 
 test("one node is what Tab comes to", () => {
   const nodes = new Flow().nodesOf(scene(), IDLE, marks([], "mlp"));
   const tabs = nodes.filter((each) => each.domAttributes?.tabIndex === 0);
-  assert.deepEqual(tabs.map((each) => each.id), ["mlp"]);
+  assert.deepEqual(
+    tabs.map((each) => each.id),
+    ["mlp"],
+  );
 });
 
 test("wires carry their counts, and flow while a node at one of their ends runs", () => {
@@ -106,7 +122,10 @@ test("several fields of one output are one wire, which says what is taken", () =
   ];
   const both = { ...node("both", "map", [], { function: "f" }), inputs };
   const wires = new Flow().edgesOf({ nodes: [node("digits", "source"), both] }, IDLE, new Set());
-  assert.deepEqual(wires.map((wire) => wire.data?.select), ['"a" · without "b"']);
+  assert.deepEqual(
+    wires.map((wire) => wire.data?.select),
+    ['"a" · without "b"'],
+  );
 });
 
 test("a wire from an output that is no more keeps a port to hang on", () => {
@@ -114,7 +133,11 @@ test("a wire from an output that is no more keeps a port to hang on", () => {
   const outputs = outputsOf(split, new Set(["a", "gone"]));
   assert.deepEqual(
     outputs.map(({ port, lost }) => [port, lost]),
-    [["a", false], ["b", false], ["gone", true]],
+    [
+      ["a", false],
+      ["b", false],
+      ["gone", true],
+    ],
   );
 });
 
@@ -125,7 +148,10 @@ test("cards grow with more than two outputs, which stay on them in order", () =>
   const outputs = outputsOf(node("route", "switch", [], { arms }), new Set());
   const height = heightOf(arms.length);
   assert.ok(height > SIZE.height);
-  assert.deepEqual(outputs.map(({ y }) => y), [...outputs.map(({ y }) => y)].sort((p, q) => p - q));
+  assert.deepEqual(
+    outputs.map(({ y }) => y),
+    [...outputs.map(({ y }) => y)].sort((p, q) => p - q),
+  );
   assert.ok(outputs.every(({ y }) => y > 8 && y < height - 8));
 });
 
@@ -136,7 +162,10 @@ test("ports and handles name each other", () => {
 });
 
 test("a run's result in one line", () => {
-  assert.equal(summary(status({ elementsOut: 1200, seconds: 0.42, state: "cached" })), "1,200 · 0.4 s · cached");
+  assert.equal(
+    summary(status({ elementsOut: 1200, seconds: 0.42, state: "cached" })),
+    "1,200 · 0.4 s · cached",
+  );
   assert.equal(summary(status({ seconds: 0.0123 })), "12 ms");
   assert.equal(summary(status({ seconds: 125 })), "2 min 5 s");
   assert.equal(summary(status({ state: "waiting", elementsIn: 7 })), "waiting");
@@ -148,7 +177,8 @@ test("a run's result in one line", () => {
 
 test("arrow keys walk along the wires and to neighbours", () => {
   const { nodes } = scene();
-  const go = (name: string, way: "left" | "right" | "up" | "down") => neighbour({ nodes }, name, way);
+  const go = (name: string, way: "left" | "right" | "up" | "down") =>
+    neighbour({ nodes }, name, way);
   assert.equal(go("rows", "right"), "split");
   assert.ok(["mlp", "tree"].includes(go("split", "right") ?? ""));
   assert.equal(go("mlp", "left"), "split");
@@ -215,13 +245,20 @@ test("what may follow a step: no data, no templates", () => {
     { name: "source", summary: "", inputs: "none" as const, ends: false },
     { name: "model", summary: "", inputs: "any" as const, ends: false },
   ];
-  const item = (title: string, about: { kind?: string; template?: string }) => ({ title, detail: "", ...about });
+  const item = (title: string, about: { kind?: string; template?: string }) => ({
+    title,
+    detail: "",
+    ...about,
+  });
   const sections = [
     { title: "Templates", items: [item("A/B", { template: "mirror" })], empty: "" },
     { title: "Data", items: [item("rows", { kind: "source" })], empty: "" },
     { title: "Models", items: [item("mlp", { kind: "model" })], empty: "" },
   ];
-  assert.deepEqual(following(sections, kinds).map(({ title }) => title), ["Models"]);
+  assert.deepEqual(
+    following(sections, kinds).map(({ title }) => title),
+    ["Models"],
+  );
 });
 
 test("places are on the grid, and what is pasted does not hide what it was copied from", () => {

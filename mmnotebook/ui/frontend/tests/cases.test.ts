@@ -79,8 +79,5 @@ for (const each of operations as unknown as Operation[]) {
 test("the cases are many, and of every operation that is done at once", () => {
   assert.ok(connections.length >= 25);
   const ops = new Set(operations.map((each) => each.command.op));
-  assert.deepEqual(
-    [...ops].sort(),
-    ["connect", "copy", "disconnect", "move", "remove", "rename"],
-  );
+  assert.deepEqual([...ops].sort(), ["connect", "copy", "disconnect", "move", "remove", "rename"]);
 });

@@ -30,7 +30,10 @@ test("a query finds in titles, details, kinds and section titles, in any case an
   assert.deepEqual(found("torch mlp"), ["mlp"]);
   assert.deepEqual(found("torch tree"), []);
   assert.deepEqual(found("models"), ["mlp", "tree"]);
-  assert.deepEqual(filtered(SECTIONS, "vote").map((section) => section.title), ["Steps"]);
+  assert.deepEqual(
+    filtered(SECTIONS, "vote").map((section) => section.title),
+    ["Steps"],
+  );
 });
 
 const SCENE = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ACTIONS, action } from "../src/actions";
-import { actionOf, passes, type Pressed, type Where } from "../src/keyboard";
+import { actionOf, type Pressed, passes, type Where } from "../src/keyboard";
 import { shownTogether } from "../src/panes/Help";
 
 const CANVAS: Where = { at: "canvas", connecting: false };
@@ -55,7 +55,8 @@ test("keys on the canvas", () => {
     "Ctrl+a": "select_all",
   };
   for (const [keys, id] of Object.entries(expected)) assert.equal(does(keys), id, keys);
-  for (const keys of ["q", "Ctrl+q", "Alt+r", "Ctrl+Alt+c", "Tab", " "]) assert.equal(does(keys), null);
+  for (const keys of ["q", "Ctrl+q", "Alt+r", "Ctrl+Alt+c", "Tab", " "])
+    assert.equal(does(keys), null);
 });
 
 test("a Mac's Command key is its Ctrl", () => {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
-import { wordsOf } from "../src/panes/Problems";
 import { offsetAt, pieces, placeOf } from "../src/panes/marks";
+import { wordsOf } from "../src/panes/Problems";
 import type { Problem } from "../src/scene";
 
 const at = (line: number | null, column: number | null): Problem => ({
@@ -32,7 +31,10 @@ test("the word at a problem is marked and the pieces are the text", () => {
 
 test("a problem at the end of a line marks its last character, in an empty text nothing", () => {
   const marked = pieces("a | (\nb", [at(1, 6)]).filter((piece) => piece.wrong);
-  assert.deepEqual(marked.map((piece) => piece.text), ["("]);
+  assert.deepEqual(
+    marked.map((piece) => piece.text),
+    ["("],
+  );
   assert.deepEqual(pieces("", [at(1, 1)]), []);
 });
 

@@ -12,7 +12,16 @@ const SCENE = sceneOf(
       node("digits", "source"),
       node("mlp", "model", [["digits", null]]),
       node("tree", "model", [["digits", null]]),
-      node("vote", "vote", [["mlp", null], ["tree", null]], {}, "join"),
+      node(
+        "vote",
+        "vote",
+        [
+          ["mlp", null],
+          ["tree", null],
+        ],
+        {},
+        "join",
+      ),
     ],
     groups: [{ name: "both", members: ["mlp", "tree"], gather: "join" }],
   },
@@ -46,7 +55,8 @@ test("what Python refuses leaves the scene as it is", () => {
     { op: "rename", old: "digits", new: "lambda" },
     { op: "rename", old: "digits", new: "ﬁrst" },
   ];
-  for (const command of commands) assert.equal(applied(SCENE, command), SCENE, JSON.stringify(command));
+  for (const command of commands)
+    assert.equal(applied(SCENE, command), SCENE, JSON.stringify(command));
 });
 
 test("a name that a join has a key of is refused", () => {

@@ -10,7 +10,9 @@ export interface GraphJson {
 /** A node on the canvas, with the ports that its kind and parameters give it. */
 export function sceneNode(about: GraphNode, place: [number, number] = [0, 0]): SceneNode {
   const { name, kind, params } = about;
-  const arms = (params.arms as Json[] | undefined)?.map((arm) => (Array.isArray(arm) ? arm[0] : arm));
+  const arms = (params.arms as Json[] | undefined)?.map((arm) =>
+    Array.isArray(arm) ? arm[0] : arm,
+  );
   const single = kind === "write" ? [] : [null];
   return {
     ...about,

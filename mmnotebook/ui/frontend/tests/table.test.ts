@@ -7,7 +7,12 @@ import { nextSort, type Sort } from "../src/table/table";
 test("a header sorts upwards, downwards, and not at all", () => {
   const clicks: Sort[] = [{}];
   for (let n = 0; n < 3; n += 1) clicks.push(nextSort(clicks.at(-1)!, 2));
-  assert.deepEqual(clicks, [{}, { column: 2, ascending: true }, { column: 2, ascending: false }, {}]);
+  assert.deepEqual(clicks, [
+    {},
+    { column: 2, ascending: true },
+    { column: 2, ascending: false },
+    {},
+  ]);
 });
 
 test("another header begins anew", () => {
@@ -16,9 +21,6 @@ test("another header begins anew", () => {
 });
 
 test("bars stand on the line of zero", () => {
-  assert.equal(
-    barsPath([100, 0], 50),
-    "M0.00 50V0H40.00V50ZM50.00 50V100H90.00V50Z",
-  );
+  assert.equal(barsPath([100, 0], 50), "M0.00 50V0H40.00V50ZM50.00 50V100H90.00V50Z");
   assert.equal(barsPath([], 0), "");
 });

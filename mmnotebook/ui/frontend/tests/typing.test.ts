@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-
-import type { Command } from "../src/scene";
 import { Typing } from "../src/panes/typing";
+import type { Command } from "../src/scene";
 
 let sent: (Command & { op: "text" })[];
 let shown: (string | null)[];

@@ -1,14 +1,15 @@
 // "What comes next?": the steps that a wire let go over the empty canvas can go into.
-import { useMemo, useState } from "react";
+
 import type { KeyboardEvent } from "react";
+import { useMemo, useState } from "react";
 
 import { useBuilder } from "../bridge";
-import { onGrid } from "./flow";
-import type { Point } from "./flow";
 import { filtered } from "../panes/items";
-import { KindIcon, kindClass } from "./kinds";
-import { SIZE } from "../scene";
 import type { End, Kind, PaletteItem, PaletteSection } from "../scene";
+import { SIZE } from "../scene";
+import type { Point } from "./flow";
+import { onGrid } from "./flow";
+import { KindIcon, kindClass } from "./kinds";
 
 export interface Next {
   after: End;
@@ -20,7 +21,10 @@ export interface Next {
 }
 
 /** What can follow a step: no data, no templates. */
-export function following(sections: readonly PaletteSection[], kinds: readonly Kind[]): PaletteSection[] {
+export function following(
+  sections: readonly PaletteSection[],
+  kinds: readonly Kind[],
+): PaletteSection[] {
   const starts = new Set(kinds.filter((kind) => kind.inputs === "none").map((kind) => kind.name));
   return sections
     .map((section) => ({
@@ -76,6 +80,7 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
       }}
     >
       <input
+        // biome-ignore lint/a11y/noAutofocus: the menu opens where the user lets a wire go, and is typed into.
         autoFocus
         placeholder="What comes next?"
         aria-label="Search what comes next"
@@ -99,6 +104,8 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
               place += 1;
               const mine = place;
               return (
+                // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names it.
+                // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the keys.
                 <div
                   key={`${item.kind} ${item.title}`}
                   id={`mm-next-${mine}`}
@@ -106,7 +113,11 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
                   role="option"
                   aria-selected={mine === active}
                   title={item.detail}
-                  ref={mine === active ? (element) => element?.scrollIntoView({ block: "nearest" }) : null}
+                  ref={
+                    mine === active
+                      ? (element) => element?.scrollIntoView({ block: "nearest" })
+                      : null
+                  }
                   onPointerEnter={() => setActive(mine)}
                   onPointerDown={(event) => event.preventDefault()}
                   onClick={() => add(item)}

@@ -1,4 +1,6 @@
 // The canvas: nodes and wires by React Flow, from the scene and back as commands.
+
+import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import {
   Background,
   BackgroundVariant,
@@ -8,22 +10,20 @@ import {
   SelectionMode,
   useStore,
 } from "@xyflow/react";
-import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
-
-import { AddMenu } from "./AddMenu";
-import { showsMinimap } from "../deeds";
 import { useBuilder } from "../bridge";
+import { showsMinimap } from "../deeds";
+import { AddMenu } from "./AddMenu";
 import { useHandle } from "./canvasHandle";
-import { edge, Flow, wireKey } from "./flow";
 import type { StepNodeType, WireType } from "./flow";
+import { edge, Flow, wireKey } from "./flow";
 import { useBoxing, useChanges, useDropping } from "./gestures";
 import { KeeperContext } from "./keeper";
 import { useKeyPlug } from "./keyPlug";
 import { kindClass } from "./kinds";
+import { PlugLine, Reason } from "./PlugLine";
 import { PlugContext } from "./plugContext";
 import { usePlugging } from "./plugGesture";
-import { PlugLine, Reason } from "./PlugLine";
 import { Start } from "./Start";
 import { StepNode } from "./StepNode";
 import { Wire } from "./Wire";

@@ -1,13 +1,14 @@
 // What is seen while a wire is dragged: the line to the pointer, and why it cannot end there.
-import { getBezierPath, useStore, ViewportPortal } from "@xyflow/react";
+
 import type { ConnectionLineComponentProps } from "@xyflow/react";
+import { getBezierPath, useStore, ViewportPortal } from "@xyflow/react";
 import { useContext } from "react";
 
 import { useBuilder } from "../bridge";
-import { heightOf, nodeAt } from "./flow";
-import type { Point, StepNodeType } from "./flow";
-import { PlugContext } from "./plugContext";
 import type { SceneNode } from "../scene";
+import type { Point, StepNodeType } from "./flow";
+import { heightOf, nodeAt } from "./flow";
+import { PlugContext } from "./plugContext";
 
 export function PlugLine(props: ConnectionLineComponentProps<StepNodeType>) {
   const { fromX, fromY, fromPosition, toPosition, connectionStatus } = props;

@@ -14,7 +14,8 @@ export function Start() {
       <div className="mm-start-card">
         <p className="mm-start-title">Nothing here yet</p>
         <p>
-          Drag data, models and steps here{templates.length > 0 ? ", or start with a pattern:" : "."}
+          Drag data, models and steps here
+          {templates.length > 0 ? ", or start with a pattern:" : "."}
         </p>
         <div className="mm-start-templates">
           {templates.map((item) => (

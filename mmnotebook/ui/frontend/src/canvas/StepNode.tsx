@@ -1,16 +1,16 @@
 // A step on the canvas: its card, its ports, how its run went.
-import { Handle, Position } from "@xyflow/react";
-import type { NodeProps } from "@xyflow/react";
-import { memo, useContext, useRef } from "react";
 
-import { handleOf } from "./flow";
-import { grouped, summary } from "./words";
+import type { NodeProps } from "@xyflow/react";
+import { Handle, Position } from "@xyflow/react";
+import { memo, useContext, useRef } from "react";
+import type { NodeStatus } from "../scene";
 import type { Output, StepNodeType } from "./flow";
+import { handleOf } from "./flow";
 import { useKept } from "./keeper";
 import { KindIcon, kindClass } from "./kinds";
 import { PlugContext } from "./plugContext";
 import type { Plug } from "./plugging";
-import type { NodeStatus } from "../scene";
+import { grouped, summary } from "./words";
 
 /** The card's, in px: what is placed in it is placed within that. */
 const BORDER = 1;
@@ -67,7 +67,11 @@ function Out({ output, labelled }: { output: Output; labelled: boolean }) {
         isConnectableStart={!lost}
       />
       {labelled && (
-        <span className="mm-arm" style={{ top: y - BORDER }} title={lost ? `no output ${port}` : undefined}>
+        <span
+          className="mm-arm"
+          style={{ top: y - BORDER }}
+          title={lost ? `no output ${port}` : undefined}
+        >
           {port ?? "output"}
         </span>
       )}

@@ -1,6 +1,7 @@
 // A wire between two steps, with what flows in it.
-import { BaseEdge } from "@xyflow/react";
+
 import type { EdgeProps } from "@xyflow/react";
+import { BaseEdge } from "@xyflow/react";
 import { memo } from "react";
 
 import { portOf, type WireType } from "./flow";
@@ -16,8 +17,17 @@ export const Wire = memo(function Wire(props: EdgeProps<WireType>) {
   const { path, middle } = drawn(props, port);
   const above = { ...middle, textAnchor: "middle" as const };
   // On the side from which the wire does not come.
-  const end = { x: targetX - 10, y: targetY + (sourceY > targetY ? -7 : 14), textAnchor: "end" as const };
-  const classes = ["mm-wire", flowing && "mm-flowing", offered && "mm-offered", selected && "mm-selected"];
+  const end = {
+    x: targetX - 10,
+    y: targetY + (sourceY > targetY ? -7 : 14),
+    textAnchor: "end" as const,
+  };
+  const classes = [
+    "mm-wire",
+    flowing && "mm-flowing",
+    offered && "mm-offered",
+    selected && "mm-selected",
+  ];
   return (
     <g className={classes.filter(Boolean).join(" ")}>
       <BaseEdge path={path} interactionWidth={16} />

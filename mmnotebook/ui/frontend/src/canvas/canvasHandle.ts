@@ -1,13 +1,13 @@
 // What actions can ask of the canvas, and what the keyboard does on it.
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
-import type { FocusEvent, RefObject } from "react";
 
-import { named, targets } from "../deeds";
+import type { FocusEvent, RefObject } from "react";
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Way } from "../action";
 import { useBuilder } from "../bridge";
+import { named, targets } from "../deeds";
+import type { SceneNode } from "../scene";
 import { useKeeper } from "./keeper";
 import type { KeyPlug } from "./keyPlug";
-import type { SceneNode } from "../scene";
 import { useFollowing, useSight } from "./sight";
 import { closest, first, neighbour } from "./walking";
 
@@ -40,7 +40,10 @@ export function useHandle(
   function walk(way: Way, extend: boolean): void {
     const from = focused();
     const to = from === null ? tab : neighbour(scene, from, way);
-    if (to === null) return builder.tell(`no node ${SAID[way]} ${from ?? ""}`);
+    if (to === null) {
+      builder.tell(`no node ${SAID[way]} ${from ?? ""}`);
+      return;
+    }
     const kept = extend ? selection.filter((name) => name !== to) : [];
     builder.select(extend ? [...kept, to] : [to]);
     go(to);
@@ -74,25 +77,28 @@ export function useHandle(
 
   // The focus stays on the canvas when the node that had it is gone: it goes to the nearest.
   const last = useRef<SceneNode | null>(null);
-  useEffect(() => {
-    const held = scene.nodes.find((node) => node.name === roving);
+  const stay = useEffectEvent((nodes: readonly SceneNode[], name: string | null, isIn: boolean) => {
+    const held = nodes.find((node) => node.name === name);
     if (held !== undefined) last.current = held;
-    else if (within && last.current !== null) {
+    else if (isIn && last.current !== null) {
       const from = last.current;
       last.current = null;
       go(selection.find(isThere) ?? closest(scene, from));
     }
-  }, [scene.nodes, roving, within]);
+  });
+  useEffect(() => stay(scene.nodes, roving, within), [scene.nodes, roving, within]);
 
   // It follows a selection that was made elsewhere: what was pasted or added is what keys act on.
   const followed = useRef<readonly string[] | null>(null);
-  useEffect(() => {
-    const [only, ...more] = selection;
+  const follow = useEffectEvent((nodes: readonly SceneNode[], selected: readonly string[]) => {
+    const [only, ...more] = selected;
     const isHere = focused() !== null || area.current?.matches(":focus");
-    if (followed.current === selection || more.length > 0 || !isThere(only)) return;
-    followed.current = selection;
+    const isOne = more.length === 0 && nodes.some((node) => node.name === only);
+    if (followed.current === selected || only === undefined || !isOne) return;
+    followed.current = selected;
     if (isHere && focused() !== only) go(only);
-  }, [scene.nodes, selection]);
+  });
+  useEffect(() => follow(scene.nodes, selection), [scene.nodes, selection]);
 
   useFollowing(area, sight, focused);
 
@@ -111,7 +117,7 @@ export function useHandle(
         }
         keeper.forget();
         const name = (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node");
-        if (name?.dataset["id"]) setRoving(name.dataset["id"]);
+        if (name?.dataset.id) setRoving(name.dataset.id);
       },
       onBlur(event: FocusEvent<HTMLDivElement>) {
         const isGone = event.relatedTarget === null && !event.target.isConnected;

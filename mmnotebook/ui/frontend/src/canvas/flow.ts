@@ -1,10 +1,9 @@
 // The scene as React Flow takes it. What has not changed stays the same object, so that only what
 // has changed is drawn anew. Pure.
 import type { Edge, Node, NodeHandle } from "@xyflow/react";
-
+import type { Input, NodeStatus, Scene, SceneNode, Select, Status, WireId } from "../scene";
 import { SIZE } from "../scene";
 import { spoken } from "./words";
-import type { Input, NodeStatus, Scene, SceneNode, Select, Status, WireId } from "../scene";
 
 export interface Output {
   port: string | null;
@@ -135,7 +134,9 @@ export class Flow {
   }
 
   edgesOf(scene: Pick<Scene, "nodes">, status: Status, selected: ReadonlySet<string>): WireType[] {
-    const counts = new Map(status.wires.map((wire) => [wireKey([wire.source, wire.port, wire.target]), wire.count]));
+    const counts = new Map(
+      status.wires.map((wire) => [wireKey([wire.source, wire.port, wire.target]), wire.count]),
+    );
     const there = new Set(scene.nodes.map((node) => node.name));
     const made = scene.nodes.flatMap((target) =>
       byOutput(target.inputs.filter((input) => there.has(input.node))).map((inputs) => {
@@ -182,7 +183,16 @@ function handles(step: SceneNode, outputs: Output[], height: number): NodeHandle
   const half = HANDLE / 2;
   const size = { width: HANDLE, height: HANDLE };
   const input: NodeHandle[] = step.takes
-    ? [{ id: "in", type: "target", position: "left" as never, x: -half, y: height / 2 - half, ...size }]
+    ? [
+        {
+          id: "in",
+          type: "target",
+          position: "left" as never,
+          x: -half,
+          y: height / 2 - half,
+          ...size,
+        },
+      ]
     : [];
   const out = outputs.map(
     ({ port, y }): NodeHandle => ({
@@ -276,4 +286,3 @@ export const onGrid = ({ x, y }: Point): [number, number] => [
   Math.round(x / GRID) * GRID,
   Math.round(y / GRID) * GRID,
 ];
-

@@ -1,16 +1,17 @@
 // What the pointer does on the canvas: moving, selecting, dropping. Each gesture ends as one command.
-import { useReactFlow, useStoreApi } from "@xyflow/react";
+
 import type { EdgeChange, NodeChange } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { DragEvent, MouseEvent, RefObject } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { flushSync } from "react-dom";
 
 import { useBuilder } from "../bridge";
-import { nodeAt, onGrid, wireKey, wireOf } from "./flow";
-import type { Point, StepNodeType, WireType } from "./flow";
 import { adding, DRAGGED } from "../panes/items";
-import { SIZE } from "../scene";
 import type { PaletteItem } from "../scene";
+import { SIZE } from "../scene";
+import type { Point, StepNodeType, WireType } from "./flow";
+import { nodeAt, onGrid, wireKey, wireOf } from "./flow";
 
 const NOTHING: ReadonlyMap<string, Point> = new Map();
 
@@ -44,7 +45,9 @@ export function useChanges() {
         const builder = now();
         // A box is for nodes: of the wires it only takes away what was selected before.
         const isBox = store.getState().userSelectionRect !== null;
-        const those = changes.filter((change) => change.type === "select" && !(isBox && change.selected));
+        const those = changes.filter(
+          (change) => change.type === "select" && !(isBox && change.selected),
+        );
         const selected = selectedAfter(builder.wires.map(wireKey), those);
         if (selected !== null) builder.select(builder.selection, selected.map(wireOf));
       },

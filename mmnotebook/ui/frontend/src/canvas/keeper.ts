@@ -1,7 +1,8 @@
 // Where the keyboard's focus is on the canvas. A node out of sight is not drawn: the canvas keeps the
 // focus for it, and gives it on once it is drawn.
-import { createContext, useContext, useLayoutEffect, useMemo } from "react";
+
 import type { RefObject } from "react";
+import { createContext, useContext, useLayoutEffect, useMemo } from "react";
 
 interface Keeper {
   /** The node that has the focus, or that the canvas keeps it for. */
@@ -36,7 +37,7 @@ export function useKeeper(area: RefObject<HTMLElement | null>): Keeper {
     }
 
     return {
-      focused: () => nodeOf(active())?.dataset["id"] ?? kept,
+      focused: () => nodeOf(active())?.dataset.id ?? kept,
       focus(name) {
         const selector = `.react-flow__node[data-id="${CSS.escape(name ?? "")}"]`;
         const found = area.current?.querySelector<HTMLElement>(selector);
@@ -48,7 +49,8 @@ export function useKeeper(area: RefObject<HTMLElement | null>): Keeper {
         kept = null;
       },
       drawn(name, card) {
-        if (name === kept && active() === area.current) nodeOf(card)?.focus({ preventScroll: true });
+        if (name === kept && active() === area.current)
+          nodeOf(card)?.focus({ preventScroll: true });
       },
       undrawn(name, card) {
         if (nodeOf(card)?.contains(active())) keep(name);

@@ -1,14 +1,13 @@
 // Wires by keyboard: first the output, where there are several, then the node that it goes to.
 import { useMemo, useState } from "react";
-
-import { targets } from "../deeds";
-import { useBuilder } from "../bridge";
 import type { Builder } from "../bridge";
+import { useBuilder } from "../bridge";
+import { targets } from "../deeds";
+import type { Scene, SceneNode, WireId } from "../scene";
 import { wireKey, wiresOf } from "./flow";
 import { kindTitle } from "./kinds";
-import { plug as plugOf } from "./plugging";
 import type { Plug } from "./plugging";
-import type { Scene, SceneNode, WireId } from "../scene";
+import { plug as plugOf } from "./plugging";
 
 interface Choice {
   source: string;
@@ -91,7 +90,9 @@ export function useKeyPlug(): KeyPlug {
     else if (node.outputs.length === 1) chosen(node.name, node.outputs[0] ?? null);
     else {
       setChoice({ source: node.name, port: undefined, place: 0 });
-      builder.tell(`connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`);
+      builder.tell(
+        `connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`,
+      );
     }
   }
 
@@ -108,7 +109,10 @@ export function useKeyPlug(): KeyPlug {
   function accept(): void {
     if (choice === null) return;
     const { source, port } = choice;
-    if (port === undefined) return chosen(source, arms?.[choice.place] ?? null);
+    if (port === undefined) {
+      chosen(source, arms?.[choice.place] ?? null);
+      return;
+    }
     setChoice(null);
     if (option === null || option.connected) return;
     builder.send({ op: "connect", source, port, target: option.node.name });
@@ -127,7 +131,8 @@ export function useKeyPlug(): KeyPlug {
     builder.tell("connecting canceled");
   }
 
-  const isNew = choice !== null && choice.port !== undefined && option !== null && !option.connected;
+  const isNew =
+    choice !== null && choice.port !== undefined && option !== null && !option.connected;
   return {
     plug,
     offered: isNew ? [choice.source, choice.port ?? null, option.node.name] : null,

@@ -1,16 +1,16 @@
 // Wires by pointer: from a port to a port or a card, re-plugged by an end, or let go over nothing.
-import { useReactFlow, useStoreApi } from "@xyflow/react";
-import type { Connection, Edge, FinalConnectionState, OnConnectStartParams } from "@xyflow/react";
-import { useMemo, useRef, useState } from "react";
-import type { RefObject } from "react";
 
-import type { Next } from "./AddMenu";
+import type { Connection, Edge, FinalConnectionState, OnConnectStartParams } from "@xyflow/react";
+import { useReactFlow, useStoreApi } from "@xyflow/react";
+import type { RefObject } from "react";
+import { useMemo, useRef, useState } from "react";
 import { useBuilder } from "../bridge";
-import { nodeAt, portOf, wireOf } from "./flow";
-import type { Point, WireType } from "./flow";
-import { allows, commandsFor, plug as plugOf, wireTo } from "./plugging";
-import type { Plug } from "./plugging";
 import type { WireId } from "../scene";
+import type { Next } from "./AddMenu";
+import type { Point, WireType } from "./flow";
+import { nodeAt, portOf, wireOf } from "./flow";
+import type { Plug } from "./plugging";
+import { allows, commandsFor, plug as plugOf, wireTo } from "./plugging";
 
 const MENU = { width: 264, height: 300 };
 

@@ -1,8 +1,8 @@
 // A wire that is being made: where it begins, where it may end and why not. Pure.
 import { refusal } from "../graph/connecting";
-import { wireKey } from "./flow";
 import { applied } from "../graph/operations";
 import type { Command, Scene, SceneNode, WireId } from "../scene";
+import { wireKey } from "./flow";
 
 /** The end of a wire that stays where it is. */
 export interface Fixed {

@@ -1,12 +1,12 @@
 // The view on the graph: what of it is in sight, and how the view follows what comes and what moves.
 import { useReactFlow, useStoreApi } from "@xyflow/react";
-import { useEffect, useMemo, useRef } from "react";
 import type { RefObject } from "react";
+import { useEffect, useEffectEvent, useMemo, useRef } from "react";
 
 import { useBuilder } from "../bridge";
-import { heightOf } from "./flow";
-import { SIZE } from "../scene";
 import type { SceneNode } from "../scene";
+import { SIZE } from "../scene";
+import { heightOf } from "./flow";
 
 const FIT = { padding: 0.12, maxZoom: 1 };
 const MARGIN = 16;
@@ -149,8 +149,9 @@ export function useFollowing(
   }, [area, sight]);
 
   const last = useRef<readonly SceneNode[]>([]);
-  useEffect(() => {
+  const follow = useEffectEvent((nodes: readonly SceneNode[]) => {
     sight.placed(last.current, focused());
-    last.current = scene.nodes;
-  }, [scene.nodes]);
+    last.current = nodes;
+  });
+  useEffect(() => follow(scene.nodes), [scene.nodes]);
 }

@@ -1,5 +1,5 @@
 // The line of a wire: from an arm it goes straight under the arm's name, then it bends. Pure.
-import { getBezierPath, type EdgeProps } from "@xyflow/react";
+import { type EdgeProps, getBezierPath } from "@xyflow/react";
 
 import type { Point } from "./flow";
 

@@ -1,13 +1,15 @@
 // What a card says of its step and its run, and what a screen reader tells of it. Pure.
-import { kindTitle } from "./kinds";
+
 import type { NodeStatus, SceneNode } from "../scene";
+import { kindTitle } from "./kinds";
 
 /** All that a screen reader tells of a node. */
 export function spoken(step: SceneNode, status: NodeStatus | null): string {
   const counted = status === null ? "" : summary(status);
   const failed = status !== null && status.failed > 0 ? `${grouped(status.failed)} failed` : "";
   const many = step.problems.length;
-  const wrong = many === 0 ? "" : `${many} problem${many > 1 ? "s" : ""}: ${step.problems.join("; ")}`;
+  const wrong =
+    many === 0 ? "" : `${many} problem${many > 1 ? "s" : ""}: ${step.problems.join("; ")}`;
   const kind = step.detail.startsWith(kindTitle(step.kind)) ? "" : kindTitle(step.kind);
   return [step.title, kind, step.detail, counted, failed, wrong].filter((s) => s !== "").join(", ");
 }

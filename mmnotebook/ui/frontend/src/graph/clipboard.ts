@@ -5,10 +5,7 @@ import type { Scene } from "../scene";
 const FORMAT = 1;
 
 /** Nodes as the file format has them, with their places; groups when all their members are there. */
-export function clipOf(
-  scene: Pick<Scene, "nodes" | "groups">,
-  names: readonly string[],
-): string {
+export function clipOf(scene: Pick<Scene, "nodes" | "groups">, names: readonly string[]): string {
   const wanted = new Set(names);
   const nodes = scene.nodes.filter((node) => wanted.has(node.name));
   const clip = {

@@ -50,7 +50,8 @@ function refused(
 
 function noOutput(node: SceneNode, port: string | null): string | null {
   const arms = node.outputs.filter((arm) => arm !== null);
-  if (arms.length > 0 && port === null) return `${node.name} has several outputs: ${arms.join(", ")}`;
+  if (arms.length > 0 && port === null)
+    return `${node.name} has several outputs: ${arms.join(", ")}`;
   if (port !== null && !arms.includes(port)) return `${node.name} has no output ${port}`;
   return null;
 }

@@ -1,8 +1,8 @@
 // What a command makes of the scene, shown until Python has answered: the counterpart of the commands in
 // graph/editing/. Both are held to the cases in tests/cases/operations.json.
 
-import { gatherLeft, gatherOf, refusal } from "./connecting";
 import type { Command, Gather, Input, Scene, SceneNode, WireId } from "../scene";
+import { gatherLeft, gatherOf, refusal } from "./connecting";
 
 /** The scene after a command; the same scene where Python alone knows what comes of it. */
 export function applied(scene: Scene, command: Command): Scene {
@@ -60,7 +60,9 @@ const inputOf = (scene: Scene, [source, port, target]: WireId): Input | undefine
 function removed(scene: Scene, names: readonly string[], wires: readonly WireId[]): Scene {
   const there = new Set(scene.nodes.map((node) => node.name));
   const wired = new Set(
-    scene.nodes.flatMap((node) => node.inputs.map((wire) => idOf([wire.node, wire.port, node.name]))),
+    scene.nodes.flatMap((node) =>
+      node.inputs.map((wire) => idOf([wire.node, wire.port, node.name])),
+    ),
   );
   if (!names.every((name) => there.has(name)) || !wires.every((wire) => wired.has(idOf(wire)))) {
     return scene;

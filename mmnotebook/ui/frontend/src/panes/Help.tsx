@@ -1,9 +1,8 @@
 // The keys, from the table that the keyboard goes by.
 
 import { memo, useEffect, useId, useRef } from "react";
-
-import { ACTIONS } from "../actions";
 import type { Action } from "../action";
+import { ACTIONS } from "../actions";
 import { useBuilder } from "../bridge";
 import { Icon } from "./icons";
 
@@ -59,9 +58,14 @@ function HelpDialog({ onClose }: { onClose: () => void }) {
           <Icon name="close" />
         </button>
       </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard. */}
       <div className="mm-help-groups" tabIndex={0} role="group" aria-label="Keys by group">
         {GROUPS.map(([group, title]) => (
-          <Group key={group} title={title} actions={ACTIONS.filter((each) => each.group === group)} />
+          <Group
+            key={group}
+            title={title}
+            actions={ACTIONS.filter((each) => each.group === group)}
+          />
         ))}
         <section>
           <h3>Mouse</h3>

@@ -1,13 +1,13 @@
 // What can be added: models, data, functions, steps and templates.
 
-import { memo, useState, type DragEvent, type KeyboardEvent } from "react";
+import { type DragEvent, type KeyboardEvent, memo, useState } from "react";
 
 import { action, perform } from "../actions";
 import { type Builder, useBuilder } from "../bridge";
-import { Icon } from "./icons";
-import { adding, DRAGGED, filtered } from "./items";
 import { KindIcon, kindClass } from "../canvas/kinds";
 import type { PaletteItem, PaletteSection } from "../scene";
+import { Icon } from "./icons";
+import { adding, DRAGGED, filtered } from "./items";
 
 const ROWS = "[data-row]";
 
@@ -19,7 +19,10 @@ export const Palette = memo(function Palette() {
   const found = filtered(builder.palette, query);
   const toggle = (title: string) =>
     setFolded((old) => (old.includes(title) ? old.filter((t) => t !== title) : [...old, title]));
-  const rows = found.flatMap((each) => [each.title, ...each.items.map((item) => keyOf(each, item))]);
+  const rows = found.flatMap((each) => [
+    each.title,
+    ...each.items.map((item) => keyOf(each, item)),
+  ]);
   const { title: again } = action("refresh");
   return (
     <nav
@@ -149,7 +152,9 @@ const Item = memo(function Item({ item, row, isStop, now }: ItemProps) {
     const command = adding(item, scene, selection);
     send(command);
     const from = command.op === "add" ? command.after : null;
-    tell(`${item.title} added${from ? `, after ${from.filter((end) => end !== null).join(" ")}` : ""}`);
+    tell(
+      `${item.title} added${from ? `, after ${from.filter((end) => end !== null).join(" ")}` : ""}`,
+    );
   };
   const drag = (event: DragEvent) => {
     event.dataTransfer.setData(DRAGGED, JSON.stringify(item));

@@ -3,9 +3,9 @@
 import { memo } from "react";
 
 import { type Builder, useBuilder } from "../bridge";
+import type { Problem } from "../scene";
 import { Icon } from "./icons";
 import { offsetAt } from "./marks";
-import type { Problem } from "../scene";
 
 export const Problems = memo(function Problems() {
   const builder = useBuilder();
@@ -25,8 +25,13 @@ export const Problems = memo(function Problems() {
       )}
       <ul>
         {all.map((problem, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may be there twice.
           <li key={index}>
-            <button type="button" className="mm-problem" onClick={() => show(builder.now(), problem)}>
+            <button
+              type="button"
+              className="mm-problem"
+              onClick={() => show(builder.now(), problem)}
+            >
               <Icon name="problem" />
               <span>
                 <strong>{whereOf(problem)}</strong> {wordsOf(problem)}

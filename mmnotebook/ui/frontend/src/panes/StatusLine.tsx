@@ -1,9 +1,8 @@
 // How the run stands, and whether Python answers.
 
 import { memo } from "react";
-
-import { isRunning } from "../deeds";
 import { type Builder, useBuilder } from "../bridge";
+import { isRunning } from "../deeds";
 
 const STATES: Record<Builder["status"]["state"], string> = {
   idle: "not run yet",

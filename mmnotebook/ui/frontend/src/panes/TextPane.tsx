@@ -3,10 +3,10 @@
 import { memo, useEffect, useId, useMemo, useState } from "react";
 
 import { useBuilder } from "../bridge";
+import type { Problem } from "../scene";
 import { Icon } from "./icons";
 import { copied } from "./insertCell";
 import { pieces } from "./marks";
-import type { Problem } from "../scene";
 import { Typing } from "./typing";
 
 const ROWS = { least: 4, most: 12 };
@@ -57,6 +57,7 @@ const Editor = memo(function Editor({ text, problems, onFocus, onType, onBlur }:
         <div className="mm-lines" aria-hidden="true">
           <div style={{ transform: `translateY(${-scroll.top}px)` }}>
             {lines.map((_, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a line is known by its number.
               <div key={index} className={wrong.has(index + 1) ? "mm-line-wrong" : undefined}>
                 {index + 1}
               </div>
@@ -90,6 +91,7 @@ const Editor = memo(function Editor({ text, problems, onFocus, onType, onBlur }:
       {isWrong && (
         <ul id={id} className="mm-text-problems">
           {problems.map((problem, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may be there twice.
             <li key={index}>
               {problem.line !== null && <span>line {problem.line}: </span>}
               {problem.message}
@@ -109,6 +111,7 @@ function Marks(props: { text: string; problems: readonly Problem[]; top: number;
     <div className="mm-marks" aria-hidden="true">
       <pre style={{ transform: `translate(${-left}px, ${-top}px)` }}>
         {pieces(text, problems).map((piece, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a piece is known by its place.
           <span key={index} className={piece.wrong ? "mm-mark" : undefined}>
             {piece.text}
           </span>
@@ -123,7 +126,11 @@ function CopyText({ text }: { text: string }) {
   const copy = async () => {
     const done = await copied(text);
     if (done) now().say("The text is copied");
-    else now().say("The browser does not allow copying here: select the text and press Ctrl+C", "error");
+    else
+      now().say(
+        "The browser does not allow copying here: select the text and press Ctrl+C",
+        "error",
+      );
   };
   return (
     <button

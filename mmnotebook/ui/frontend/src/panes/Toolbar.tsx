@@ -1,11 +1,10 @@
 // What can be done, as buttons: one stop for Tab, the arrow keys walk along it.
 
-import { memo, useState, type FocusEvent, type KeyboardEvent, type ReactNode } from "react";
-
-import { action, perform } from "../actions";
+import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useState } from "react";
 import type { ActionId } from "../action";
-import { isRunning, showsMinimap } from "../deeds";
+import { action, perform } from "../actions";
 import { useBuilder } from "../bridge";
+import { isRunning, showsMinimap } from "../deeds";
 import { Icon, type IconName } from "./icons";
 
 const TOOLS = "[data-tool]";

@@ -36,22 +36,22 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-function picture(cell: Cell): HTMLImageElement {
+function picture(source: string, { text, size }: Cell): HTMLImageElement {
   const image = element("img", "mm-table-image");
-  image.src = cell.image!;
-  image.alt = cell.text;
-  [image.width, image.height] = cell.size ?? [0, 0];
+  image.src = source;
+  image.alt = text;
+  [image.width, image.height] = size ?? [0, 0];
   return image;
 }
 
-function drawnBars(cell: Cell): SVGSVGElement {
+function drawnBars(bars: readonly number[], zero: number): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 100 100");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("class", "mm-table-bars");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", barsPath(cell.bars!, cell.zero ?? 0));
+  path.setAttribute("d", barsPath(bars, zero));
   svg.append(path);
   return svg;
 }
@@ -68,9 +68,10 @@ export function drawnCell(cell: Cell, numeric: boolean): HTMLTableCellElement {
   const place = element("td", `mm-cell-${cell.kind ?? "text"}${cell.more ? " mm-cell-long" : ""}`);
   if (numeric) place.classList.add("mm-table-right");
   if (cell.title) place.title = cell.title;
-  const isPicture = cell.image !== undefined && PNG.test(cell.image);
-  if (isPicture) place.append(picture(cell));
-  if (cell.bars) place.append(drawnBars(cell));
+  const { image, bars } = cell;
+  const isPicture = image !== undefined && PNG.test(image);
+  if (isPicture) place.append(picture(image, cell));
+  if (bars) place.append(drawnBars(bars, cell.zero ?? 0));
   if (!isPicture || cell.kind !== "image") place.append(words(cell));
   return place;
 }

@@ -1,7 +1,7 @@
 // A page of cells: sorted by its headers, walked with the arrow keys, each row opened by a click.
 import type { AnyModel, RenderProps } from "@anywidget/types";
-import { drawnCell, element } from "./cells";
 import type { Cell } from "./cells";
+import { drawnCell, element } from "./cells";
 import "./table.css";
 
 export interface Column {
@@ -87,8 +87,8 @@ class View {
       });
       this.buttons.set(to, button);
     }
-    const button = (to: string): HTMLButtonElement => this.buttons.get(to)!;
-    this.pager.append(button("first"), button("previous"), this.where, button("next"), button("last"));
+    this.pager.append(...this.buttons.values());
+    this.buttons.get("next")?.before(this.where);
   }
 
   drawHead(): void {
@@ -156,7 +156,9 @@ class View {
 
   /** One row alone is met by Tab; the arrow keys go on from it. */
   private rove(): void {
-    this.rows().forEach((row, place) => (row.tabIndex = place === this.current ? 0 : -1));
+    this.rows().forEach((row, place) => {
+      row.tabIndex = place === this.current ? 0 : -1;
+    });
   }
 
   drawSelected(): void {
@@ -183,17 +185,17 @@ class View {
   private onKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const rows = this.rows();
-    const at = rows.findIndex((row) => row === event.target);
+    const at = rows.indexOf(event.target as HTMLTableRowElement);
     if (at < 0) return; // in a folded text
     const last = rows.length - 1;
-    const to: { [key: string]: number } = {
+    const to = {
       ArrowDown: Math.min(at + 1, last),
       ArrowUp: Math.max(at - 1, 0),
       Home: 0,
       End: last,
-    };
+    }[event.key];
     if (event.key === "Enter" || event.key === " ") this.open(at);
-    else if (event.key in to) this.focus(to[event.key]!);
+    else if (to !== undefined) this.focus(to);
     else return;
     event.preventDefault();
   }

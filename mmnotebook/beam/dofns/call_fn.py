@@ -1,0 +1,29 @@
+"""The DoFn of a step that calls a function of each value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.elements.block import Block, in_parts
+from mmnotebook.elements.elements import Select, own
+
+
+class CallFn(NodeFn):
+    """Calls a function of each value alone, and keeps what it returns."""
+
+    def __init__(
+        self, node: str, run_id: str, select: Select, function: Callable[[Any], Any]
+    ) -> None:
+        super().__init__(node, run_id, select)
+        self.function = function
+
+    def blocks(self, block: Block) -> Iterable[Block]:
+        """Yield a block of what the function returns for each value."""
+        outcome = self.track.each(block.ids, block.values, self.called, gives=True)
+        return in_parts(self.track.stored(block, outcome))
+
+    def called(self, value: Any) -> Any:
+        """Call the function of one value."""
+        return self.function(own(value))

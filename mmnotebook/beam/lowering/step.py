@@ -1,0 +1,163 @@
+"""What a lowering is: how a step of one kind becomes Beam transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from mmnotebook.beam.dofns.call_fn import CallFn
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.reuse import Reuse
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Select
+from mmnotebook.errors import Problem
+from mmnotebook.graph.graph import Graph, Node
+from mmnotebook.graph.kinds import StepKind
+from mmnotebook.graph.models import ModelSpec
+
+Arms = dict[str | None, Any]
+"""A node's outputs: its blocks under None, those of one branch under its name."""
+Objects = Mapping[str, Sequence[Block]]
+"""By source node, its elements where they are known before the run."""
+
+
+@dataclass(frozen=True)
+class BoundStep:
+    """One step to be lowered, with all that its parameters name.
+
+    Attributes
+    ----------
+    node
+        The node.
+    functions, models
+        By the names in its parameters: the functions, and the registered models.
+    select
+        The fields that the step takes of each value, None for the whole value.
+    run_id
+        The run that counts its elements; "" outside a run.
+    keys
+        By model name, the identity under which a loaded model stays loaded.
+    reuse
+        The outputs that are known already.
+    decision
+        The return value of the lowering's `decide`.
+    above
+        The nodes that its elements come from.
+    watch_every
+        Seconds between two checks for newer model files in a stream.
+    """
+
+    node: Node
+    functions: Mapping[str, Callable[[Any], Any]]
+    models: Mapping[str, ModelSpec]
+    select: Select = None
+    run_id: str = ""
+    keys: Mapping[str, str | None] = field(default_factory=dict)
+    reuse: Reuse | None = None
+    decision: Any = None
+    above: Sequence[str] = ()
+    watch_every: float = 0.0
+
+    def function(self, param: str = "function") -> Callable[[Any], Any]:
+        """Return the function that a parameter names."""
+        return self.functions[self.node[param]]
+
+    def function_or_none(self, param: str) -> Callable[[Any], Any] | None:
+        """Return the function that an optional parameter names."""
+        return None if self.node[param] is None else self.function(param)
+
+    def model(self, param: str = "model") -> ModelSpec:
+        """Return the registered model that a parameter names."""
+        return self.models[self.node[param]]
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How a step of one kind becomes Beam transforms; one of the first three is given.
+
+    Attributes
+    ----------
+    each
+        Returns the function of a value, for a step that calls one and returns its results.
+    dofn
+        Returns the DoFn of a step that treats each block alone. Elements of such a step can be
+        computed outside a pipeline too.
+    transforms
+        Applies the transforms of any other step to a PCollection of blocks.
+    entered
+        Returns the names of the steps through which elements pass, given the node and the
+        decision; a node is finished when all of them have passed as many elements as came.
+    decide
+        Returns what is decided before the run from the elements that are known, given the graph,
+        the step and these elements. Raises MMError when the step cannot run.
+    problems
+        Yields what is wrong with a step, given the graph, the node, the known elements and the
+        names of the sources that are files.
+    explain
+        Returns how the step runs and why; None says what the kind says.
+    """
+
+    each: Callable[[BoundStep], Callable[[Any], Any]] | None = None
+    dofn: Callable[[BoundStep], NodeFn] | None = None
+    transforms: Callable[[BoundStep, Any], Arms] | None = None
+    entered: Callable[[Node, Any], tuple[str, ...]] = lambda node, decision: (NodeFn.step,)
+    decide: Callable[[Graph, BoundStep, Objects], Any] | None = None
+    problems: Callable[[Graph, Node, Objects, Sequence[str]], Iterator[Problem]] | None = None
+    explain: Callable[[BoundStep], str] | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the elements of such a step can be computed outside a pipeline."""
+        return self.transforms is None
+
+    @property
+    def code(self) -> Callable[..., Any]:
+        """The function that makes such a step, whose code says what it computes."""
+        made = self.each or self.dofn or self.transforms
+        assert made is not None
+        return made
+
+    def function(self, step: BoundStep) -> NodeFn:
+        """Return the DoFn of a step that treats each block alone."""
+        if self.each is not None:
+            return CallFn(step.node.name, step.run_id, step.select, self.each(step))
+        assert self.dofn is not None
+        return self.dofn(step)
+
+    def apply(self, step: BoundStep, pcoll: Any) -> Arms:
+        """Apply a step to a PCollection of blocks."""
+        if self.transforms is not None:
+            return self.transforms(step, pcoll)
+        function = self.function(step)
+        function.reuse = step.reuse
+        tags = {arm: tag(arm) for arm in step.node.arms}
+        outputs = apply(step.node.name, pcoll, function, *tags.values())
+        if not tags:
+            return {None: outputs}
+        return {None: outputs["main"], **{arm: outputs[one] for arm, one in tags.items()}}
+
+
+def tag(arm: str) -> str:
+    """Return the tag of a branch among the outputs of a DoFn."""
+    return f"arm_{arm}"
+
+
+def of_kind(kind: StepKind, lean: bool = False) -> Lowering:
+    """Return the lowering of a step kind.
+
+    Parameters
+    ----------
+    lean
+        True for a run in this process, which may take the kind's second lowering.
+    """
+    return _named(kind.lean if lean and kind.lean is not None else kind.lowering)
+
+
+@cache
+def _named(place: str) -> Lowering:
+    module, _, name = place.partition(":")
+    found: Lowering = getattr(import_module(module), name)
+    return found

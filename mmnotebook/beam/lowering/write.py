@@ -1,0 +1,83 @@
+"""The lowering of a step that writes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.typehints import KV
+
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.coders import Element
+from mmnotebook.errors import RunError
+from mmnotebook.sources import writers
+from mmnotebook.state import live
+
+
+class _Rows(NodeFn):
+    """Blocks, all under one key."""
+
+    leaves = False
+    step = "rows"
+
+    def blocks(self, block: Block) -> Iterable[Any]:
+        self.track.came(len(block))
+        self.track.flow.given += weight(block)
+        return [(0, block)]
+
+
+class _Write(NodeFn):
+    """All elements into one file, at once or not at all.
+
+    Parameters
+    ----------
+    above
+        The nodes that the elements come from; they are done when there is something to write.
+    """
+
+    enters = False
+
+    def __init__(self, node: str, run_id: str, path: str, above: Sequence[str]) -> None:
+        super().__init__(node, run_id)
+        self.path, self.above = path, above
+
+    def blocks(self, element: tuple[int, Iterable[Any]]) -> Iterable[Block]:
+        if self.track.run is not None:
+            self.track.run.judge(self.above)
+        blocks = [block for block in element[1] if block is not None]
+        try:
+            writers.write(self.path, blocks)
+        except Exception as error:
+            # No element's failure: without its file the run has not done what it was for.
+            what, remedy = writers.told(error)
+            cause = RunError(
+                f"node {self.node!r} cannot write {self.path!r}: {what}",
+                remedy=remedy,
+                node=self.node,
+            )
+            raise live.stop(self.run_id, cause) from error
+        return blocks
+
+    def weight(self, element: tuple[int, Iterable[Any]]) -> int:
+        return sum(weight(block) for block in element[1] if block is not None)
+
+
+def _transforms(step: BoundStep, pcoll: Any) -> Arms:
+    node = step.node
+    rows = pcoll | f"{node.name}: rows" >> beam.ParDo(_Rows(node.name, step.run_id, step.select))
+    # One that is always there, so that a file is also written when no element comes.
+    none = pcoll.pipeline | f"{node.name}: always" >> beam.Create([(0, None)])
+    rows.element_type = none.element_type = KV[int, Element]
+    whole = (rows, none) | f"{node.name}: all" >> beam.Flatten()
+    whole = whole | f"{node.name}: together" >> beam.GroupByKey()
+    last = _Write(node.name, step.run_id, node["path"], step.above)
+    return {None: apply(node.name, whole, last)}
+
+
+LOWERING = Lowering(
+    transforms=_transforms, entered=lambda node, decision: (_Rows.step, _Write.step)
+)

@@ -1,0 +1,47 @@
+"""Find the step kinds: the modules of `steps.kinds`, and those that other packages bring."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+from mmnotebook import extensions
+from mmnotebook.graph.kinds import StepKind
+from mmnotebook.steps import kinds
+
+GROUP = "mmnotebook.steps"
+"""The entry points of a package that brings step kinds: `name = "module:KIND"`."""
+
+
+def own_kinds() -> list[StepKind]:
+    """Return the kinds of this package: `KIND` of each module that has one."""
+    found = (one.name for one in pkgutil.iter_modules(kinds.__path__))
+    modules = [import_module(f"{kinds.__name__}.{name}") for name in found]
+    return [module.KIND for module in modules if hasattr(module, "KIND")]
+
+
+def installed_kinds() -> list[StepKind]:
+    """Return the kinds of other installed packages; one that cannot be used is warned of."""
+    taken = {kind.name for kind in own_kinds()}
+
+    def problem(kind: Any) -> str | None:
+        wrong = _problem(kind, taken)
+        if wrong is None:
+            taken.add(kind.name)
+        return wrong
+
+    return extensions.load(GROUP, "the step kind", problem)
+
+
+def _problem(kind: Any, taken: set[str]) -> str | None:
+    """Return why an object cannot be a further step kind."""
+    if not isinstance(kind, StepKind):
+        return f"it is a {type(kind).__name__}, not a StepKind"
+    if not kind.name.isidentifier():
+        return f"its name {kind.name!r} cannot be written in a pipeline"
+    if kind.name in taken:
+        return f"there is a step kind {kind.name!r} already"
+    if kind.family in ("source", "write"):
+        return f"the family {kind.family!r} cannot be extended: use a Beam transform"
+    return None if kind.lowering else "it has no lowering"
