@@ -56,7 +56,8 @@ class Running:
         self._execution = execution
         self._progress = Progress()
         execution.subscribers.insert(0, self._progress)
-        # Whoever is told of the run is told of its warnings; else they are issued again, once each.
+        # A subscriber gets the warnings as events; without one, they are issued at the end, once
+        # each.
         self._warns = len(execution.subscribers) == 1
         self._watched = threading.Event()
 
@@ -165,7 +166,7 @@ class Running:
             self._watch()
         except KeyboardInterrupt:
             self.cancel()
-            # A model in the middle of a long call cannot be stopped; its thread ends after it.
+            # A model cannot be stopped during a long call; its thread ends after the call.
             self._execution.over.wait(PATIENCE)
             self._execution.end("interrupted")
             raise self._interrupted() from None
@@ -182,7 +183,7 @@ class Running:
         try:
             return self._execution.watch(TICK)
         except MMError as error:
-            # What is met in storing a finished node ends the run as what a step meets does.
+            # An error of storing a finished node ends the run as an error of a step does.
             self._execution.live.stop(error)
             return False
 

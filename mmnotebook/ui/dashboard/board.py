@@ -24,7 +24,7 @@ _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
 }
 _HINT = "(runs side by side; execute this cell to choose among them)"
 _DRAWN = 20
-"""How many pages are kept drawn."""
+"""Maximum number of pages that are kept."""
 
 _STYLE = """<style>
 .mm-dashboard { --mm-text: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); }

@@ -14,7 +14,7 @@ from mmnotebook.results.results import Result
 from mmnotebook.results.tables import short
 
 ALIVE = 32
-"""Inspectors that stay alive, the latest: which of them a page still shows, Python cannot know."""
+"""Number of inspectors that stay open: Python cannot know which of them a page still shows."""
 _alive: deque[Any] = deque()
 
 
