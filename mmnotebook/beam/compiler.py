@@ -75,11 +75,11 @@ def compile_graph(
     limit: int | None = None,
     watch_every: float = refreshing.INTERVAL,
 ) -> Compiled:
-    """Put a graph into a Beam pipeline, for any runner, batch or streaming.
+    """Add a graph to a Beam pipeline, for any runner, batch or streaming.
 
-    A source may be a Beam transform that reads, with or without an end. Every element keeps its
-    window; its timestamp too, but for what RunInference batches and what is joined: these come
-    out at the end of their window.
+    A source may be a Beam transform that reads, bounded or unbounded. Every element keeps its
+    window. It keeps its timestamp too, except after RunInference and joins: their outputs have the
+    end of their window as their timestamp.
 
     Parameters
     ----------
@@ -98,12 +98,31 @@ def compile_graph(
     Returns
     -------
     Compiled
-        A mapping by node name of PCollections of (key, value).
+        A mapping by node name of PCollections of (key, value). Its `failed` is a PCollection with a
+        `Failure` for each element that failed in any node.
 
     Raises
     ------
     GraphError, ModelError, RunError
         If the graph is not valid, a name is unknown, or a source cannot be read.
+
+    See Also
+    --------
+    run : Run a graph in the notebook, with a cache and a result.
+
+    Examples
+    --------
+    >>> import apache_beam as beam
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> with beam.Pipeline() as pipeline:
+    ...     nodes = mm.compile_graph(graph, pipeline)
+    ...     printed = nodes["double"] | beam.Values() | beam.Map(print)
+    2
+    4
+    6
     """
     if not isinstance(pipeline, beam.Pipeline):
         raise RunError(

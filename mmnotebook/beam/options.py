@@ -12,7 +12,7 @@ from mmnotebook.errors import RunError
 
 
 def check(runner: Any, options: Any) -> None:
-    """Refuse what no pipeline can be run with."""
+    """Raise RunError for a runner or options with which no pipeline can be run."""
     if options is not None and not isinstance(options, (Mapping, PipelineOptions)):
         raise RunError(f"options={options!r}; allowed: Beam's PipelineOptions or a dict of them")
     if runner is not None and not isinstance(runner, PipelineRunner):
@@ -23,7 +23,7 @@ def check(runner: Any, options: Any) -> None:
 
 
 def as_options(options: Any) -> Any:
-    """Options as Beam's own."""
+    """Return the options as Beam's PipelineOptions."""
     if isinstance(options, Mapping):
         return PipelineOptions.from_dictionary(dict(options))
     return options

@@ -28,7 +28,7 @@ from mmnotebook.steps.shapes import Shape
 _OURS = "mmnotebook."
 
 Record = Callable[[str, Any, int | None], tuple[Recording, str]]
-"""Gives the recording of a Beam transform, and what is to be said of it: name, transform, limit."""
+"""Returns the recording of a Beam transform, and a note about it, for its name and a limit."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ create_windowed: Callable[..., windowed_value.WindowedValue] = windowed_value.cr
 Leans on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
 """
 WindowedValue = windowed_value.WindowedValue
-"""An element as it is in a PCollection, which has a `value`, and makes another `with_value`.
+"""An element as it is in a PCollection: its `value`, and `with_value`, which copies it.
 
 Leans on `utils/windowed_value.py`.
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def serialized(model: Any) -> bytes:
-    """Return a model as it is in its file, to which CatBoost's public way leads alone.
+    """Return a model's bytes as in its file; CatBoost's public functions only write files.
 
     Leans on `catboost/core.py`.
     """

@@ -1,6 +1,6 @@
-"""The internals of cloudpickle, and of the copy of it that Beam brings along.
+"""The internals of cloudpickle, and of the copy of it that Beam contains.
 
-Both know a class of the notebook again by an id, its tracker.
+Both recognize a class of the notebook by an id, its tracker.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from apache_beam.internal.cloudpickle import cloudpickle as beams
 from cloudpickle import cloudpickle as theirs
 
 MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
-"""The functions that make a class, and an enum, when they are loaded.
+"""The functions that create a class, and an enum, when they are loaded.
 
-Their last two arguments are the tracker and something for the future. Leans on
+Their last two arguments are the tracker and a reserved one. Leans on
 `cloudpickle/cloudpickle.py`.
 """
 tracked_class = theirs._DYNAMIC_CLASS_TRACKER_BY_ID.get
-"""Return the class of this process that has a tracker, None for none.
+"""Return the class of this process with this tracker, None if there is none.
 
 Leans on `cloudpickle/cloudpickle.py`.
 """
 BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
-"""As `MAKERS`, of Beam's copy. Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
+"""As `MAKERS`, in Beam's copy. Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
 beams_tracked_class = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get
-"""As `tracked_class`, of Beam's copy.
+"""As `tracked_class`, in Beam's copy.
 
 Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
@@ -37,11 +37,11 @@ BeamsPickler = beams.CloudPickler
 Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
 BEAMS_CONFIG = cloudpickle_pickler.DEFAULT_CONFIG
-"""How Beam sets `BeamsPickler` up. Leans on `apache_beam/internal/cloudpickle_pickler.py`."""
+"""Beam's settings of `BeamsPickler`. Leans on `apache_beam/internal/cloudpickle_pickler.py`."""
 
 
 def take_as_set(kind: type) -> None:
-    """Have Beam's copy take a class as it is, where a pickle would set on it what it was.
+    """Make Beam's copy leave a class as it is, where a pickle would reset its attributes.
 
     Leans on `_class_setstate` in `apache_beam/internal/cloudpickle/cloudpickle.py`.
     """

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 FILES = "IPCompleter.file_matcher"
-"""What the completion of files is called. Leans on `completer.py`."""
+"""The name of the completer of files. Leans on `completer.py`."""
 
 
 def remove_magics(shell: Any, magics: Any) -> None:
-    """Take a class of magics out of a shell, if it is there.
+    """Remove a class of magics from a shell, if it is there.
 
     Leans on `MagicsManager` in `magic.py`.
     """
@@ -33,7 +33,7 @@ def line_magics(shell: Any) -> dict[str, Any]:
 
 
 def declared(magic: Any) -> list[Any]:
-    """Return what a magic that has `magic_arguments` was decorated with.
+    """Return the decorators of a magic that has `magic_arguments`.
 
     Leans on `ArgDecorator` in `magic_arguments.py`.
     """
@@ -50,7 +50,7 @@ def parser(magic: Any) -> Any:
 
 
 def add_matcher(shell: Any, matcher: Callable[[Any], Any]) -> None:
-    """Have a shell ask a matcher for completions.
+    """Register a matcher for completions with a shell.
 
     Leans on `completer.py`.
     """
@@ -58,7 +58,7 @@ def add_matcher(shell: Any, matcher: Callable[[Any], Any]) -> None:
 
 
 def remove_matchers(shell: Any, identifier: str) -> None:
-    """Have a shell ask no matcher of this identifier any more.
+    """Remove the matchers with this identifier from a shell.
 
     Leans on `completer.py`.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def changed_options() -> Iterator[tuple[str, Any]]:
-    """Yield the options that are not as they are at the start, by name; none without pandas.
+    """Yield the options that differ from their initial values, by name; none without pandas.
 
     Leans on `pandas/_config/config.py`.
     """
@@ -22,7 +22,7 @@ def changed_options() -> Iterator[tuple[str, Any]]:
 
 
 def memory(array: Any) -> Any:
-    """Return the NumPy array in which an array of pandas has its values; any other as it is.
+    """Return the NumPy array with the values of an array of pandas; any other object unchanged.
 
     Leans on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
     """

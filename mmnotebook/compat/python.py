@@ -15,23 +15,23 @@ from collections.abc import Callable
 from typing import Any
 
 get_frame = sys._getframe
-"""Return the frame that called, or one so many calls further out. Leans on `Python/sysmodule.c`."""
+"""Return the caller's frame, or one so many calls further out. Leans on `Python/sysmodule.c`."""
 FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
-"""The code that looks for a module, whose argument is `name`; `importlib.util` calls it too.
+"""The code that finds a module, whose argument is `name`; `importlib.util` calls it too.
 
 Leans on `importlib/_bootstrap.py`.
 """
 VARIABLE = type(os.environ).__getitem__.__code__
-"""The code that looks an environment variable up, whose argument is `key`.
+"""The code that reads an environment variable, whose argument is `key`.
 
 Leans on `_Environ` in `os.py`.
 """
 ALL_VARIABLES = type(os.environ).__iter__.__code__
-"""The code that goes through the environment variables. Leans on `_Environ` in `os.py`."""
+"""The code that iterates over the environment variables. Leans on `_Environ` in `os.py`."""
 ABSTRACT = "_abc_impl"
-"""What an abstract class has in its own namespace. Leans on `Modules/_abc.c`."""
+"""The attribute that every abstract class has. Leans on `Modules/_abc.c`."""
 WARNINGS = ("warnings", "_py_warnings")
-"""The modules in which the functions are that show a warning; the second since Python 3.14."""
+"""The modules with the functions that show a warning; the second since Python 3.14."""
 _HOOK = "_showwarnmsg"
 
 
@@ -45,7 +45,7 @@ def registered(abstract: type) -> list[type]:
 
 
 def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
-    """Return the function that is given each warning that no filter ignores.
+    """Return the function that receives each warning that no filter ignores.
 
     Leans on `warnings.py`.
     """
@@ -54,7 +54,7 @@ def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
 
 
 def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
-    """Set the function that is given each warning that no filter ignores.
+    """Set the function that receives each warning that no filter ignores.
 
     Leans on `warnings.py`.
     """
@@ -62,7 +62,7 @@ def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
 
 
 def shows_warnings() -> tuple[Any, ...]:
-    """Return the functions that show a warning; a user may set the first, `catch_warnings` both.
+    """Return the functions that show a warning; users may set the first, `catch_warnings` both.
 
     Leans on `warnings.py`.
     """
@@ -70,9 +70,9 @@ def shows_warnings() -> tuple[Any, ...]:
 
 
 def forget_shown_warnings() -> None:
-    """Have Python take all warnings for ones that were not shown yet.
+    """Make Python treat all warnings as not shown yet.
 
-    Leans on `warnings.py`, where the registries of all modules are outdated in this way.
+    Leans on `warnings.py`, where this outdates the registries of all modules.
     """
     getattr(warnings, "_filters_mutated", lambda: None)()
 
@@ -86,7 +86,7 @@ def options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def uuid_source() -> Any:
-    """Return the builtin that makes a `uuid.uuid1`, None while `uuid` is not loaded.
+    """Return the builtin behind `uuid.uuid1`, None while `uuid` is not imported.
 
     Leans on `Modules/_uuidmodule.c`.
     """

@@ -9,17 +9,17 @@ from typing import Any
 _HEAD = object.__basicsize__
 
 OWN_METHODS = frozenset(vars(_random.Random))
-"""The methods that make numbers, which `random.SystemRandom` replaces.
+"""The methods that draw numbers, which `random.SystemRandom` replaces.
 
 Leans on `Modules/_randommodule.c`.
 """
 
 
 def state(random: Any) -> Any:
-    """Return the state of the global generator; equal as long as nothing was drawn.
+    """Return the state of the global generator, which is equal as long as nothing was drawn.
 
-    Leans on `Modules/_randommodule.c`: behind an object's head lie the place among the words, and
-    the words. `getstate()` takes ten times as long.
+    Leans on `Modules/_randommodule.c`: after an object's head come the position among the words,
+    and the words. `getstate()` takes ten times as long.
 
     Parameters
     ----------

@@ -7,19 +7,19 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 OF_MODULES = frozenset({"_parameters", "_buffers", "_modules"})
-"""The attributes in which a module has its tensors and its parts.
+"""The attributes in which a module keeps its tensors and its submodules.
 
 Leans on `torch/nn/modules/module.py`.
 """
 HOOKS = "_hooks"
-"""What is in the name of each attribute in which a module has hooks, by number.
+"""Part of the name of each attribute in which a module keeps hooks, by number.
 
 Leans on `torch/nn/modules/module.py`.
 """
 
 
 def without_subclasses() -> AbstractContextManager[Any]:
-    """Return what has a tensor of a subclass answer as a plain one, while it is entered.
+    """Return a context manager in which tensors of subclasses behave as plain tensors.
 
     Leans on `torch/csrc/autograd/python_torch_functions_manual.cpp`.
     """
@@ -28,7 +28,7 @@ def without_subclasses() -> AbstractContextManager[Any]:
 
 
 def changed_printing() -> Any:
-    """Return what `torch.set_printoptions` has set; None when it is as at the start.
+    """Return the options set by `torch.set_printoptions`; None if they have their initial values.
 
     Leans on `torch/_tensor_str.py`.
     """
@@ -37,7 +37,7 @@ def changed_printing() -> Any:
 
 
 def writes(tensor: Any) -> int:
-    """Return how often a tensor was written to in place.
+    """Return how many times a tensor was written to in place.
 
     Leans on `torch/csrc/autograd/python_variable.cpp`.
     """
@@ -45,7 +45,7 @@ def writes(tensor: Any) -> int:
 
 
 def sparse_parts(tensor: Any) -> list[Any]:
-    """Return the tensors that hold one of the layout `torch.sparse_coo`, coalesced or not.
+    """Return the tensors inside one of the layout `torch.sparse_coo`, coalesced or not.
 
     Leans on `aten/src/ATen/native/native_functions.yaml`.
     """

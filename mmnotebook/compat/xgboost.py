@@ -7,7 +7,7 @@ from typing import Any
 
 
 def estimator(booster: Any) -> str | None:
-    """Return what kind of estimator saved a file, "classifier" say; None for a Booster.
+    """Return the kind of estimator that saved a file, such as "classifier"; None for a Booster.
 
     Leans on `XGBModel.save_model` in `xgboost/sklearn.py`.
     """

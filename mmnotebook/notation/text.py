@@ -27,10 +27,27 @@ def parse(text: str, names: Names | None = None) -> Graph:
         Lookup of bare names. None looks nothing up: a new name at the start of a line is data, one
         after a `|` is a model.
 
+    Returns
+    -------
+    Graph
+        A graph of names; `Graph.bind` gives them objects.
+
     Raises
     ------
     GraphError
         With all problems that were found, each with its line and column.
+
+    See Also
+    --------
+    pipeline : Parse a text and look up its names.
+    to_text : The reverse: the text of a graph.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.parse("digits | [mlp, tree] | vote()")
+    >>> graph.names
+    ('digits', 'mlp', 'tree', 'vote')
     """
     log = Log(text)
     graph = _read(log, names)
@@ -59,10 +76,29 @@ def pipeline(text: str, /, **names: object) -> Graph:
         models, and then in the notebook. Variables of a function, a module or a script are not
         looked up: pass them here.
 
+    Returns
+    -------
+    Graph
+        The graph; `run` runs it.
+
     Raises
     ------
     GraphError
         If the text is not valid, or does not use a name that was passed.
+
+    See Also
+    --------
+    register : Register a model under the name that the text uses.
+    parse : Parse a text without looking up its names.
+    to_text : The reverse: the text of a graph.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    numbers | map(double)
     """
     return bound(text, names, "mm.pipeline(..., {})".format)
 

@@ -21,10 +21,27 @@ from mmnotebook.steps.phrases import (
 def to_text(graph: Graph) -> str:
     """Return the canonical text, which parses back to an equal graph; "" for an empty one.
 
-    What is not there yet is written `...`; `editing.texts.read` takes that.
+    Parameters
+    ----------
+    graph
+        The graph. A missing input is written `...`, which `mm.Builder` reads and `parse` does not.
 
-    Lines stand in the order of the graph's nodes; a group's own line stands right after the last
-    of its members.
+    Returns
+    -------
+    str
+        Lines in the order of the graph's nodes; a group's own line comes right after the last of
+        its members.
+
+    See Also
+    --------
+    parse : The reverse: the graph of a text.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.parse("a = rows | split(mlp=0.9, tree=0.1)  # an A/B test")
+    >>> mm.to_text(graph)
+    'a = rows | split(mlp=0.9, tree=0.1)'
     """
     layout = Layout(graph)
     lines: list[str] = []

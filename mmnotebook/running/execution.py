@@ -35,7 +35,7 @@ from mmnotebook.store.shards import Damaged
 from mmnotebook.store.store import Aside, Store
 
 ATTEMPTS = 3
-"""How often a run starts at most, when what is stored is damaged or nothing can be stored."""
+"""Maximum number of attempts of a run whose entries are damaged or cannot be stored."""
 
 
 class Execution:

@@ -23,6 +23,10 @@ class Explanation:
     table
         A row per node, in graph order. Columns: node, kind; lowering ("blocks" or "beam"), group
         and max_models of a model per key, missing for other steps; reason, how it runs and why.
+
+    See Also
+    --------
+    explain : Explain a graph.
     """
 
     table: pd.DataFrame
@@ -56,13 +60,28 @@ def explain(graph: Graph) -> Explanation:
     Returns
     -------
     Explanation
-        For a model per key the lowering and the grouping, with the numbers that they were chosen
-        by: the loads and calls of models that the keys of the source's first elements would take.
+        For a model per key the lowering and the grouping, with the numbers behind the choice: how
+        many loads and calls of models the keys of the source's first elements would take.
 
     Raises
     ------
     GraphError, ModelError, RunError
         As for a run: if the graph is not valid, or a name is unknown.
+
+    See Also
+    --------
+    run : Run the graph.
+    forecast : The memory and time that a run of other models would take.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> mm.explain(graph)
+    numbers (source): data of the notebook, 3 elements
+    double (map): a function of each value
     """
     import pandas as pd
 

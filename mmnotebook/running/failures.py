@@ -92,7 +92,7 @@ def _too_many(
 
 
 Stores = Callable[[str], str | None]
-"""The node that a step of the pipeline, by its label, only stores."""
+"""Returns the node that a step of the pipeline, by its label, only stores."""
 
 
 def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) -> RunError:

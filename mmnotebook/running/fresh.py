@@ -9,23 +9,23 @@ from mmnotebook.errors import RunError, nearest, shown
 from mmnotebook.graph.graph import Graph, Node
 
 Fresh = bool | str | Node | Iterable[str | Node]
-"""All nodes or none, or those that are named, with what is below them."""
+"""All nodes or none, or these nodes and all that depend on them."""
 
 
 def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
-    """By node that is computed in any case, why.
+    """Return why nodes are recomputed although they are cached, by name.
 
     Parameters
     ----------
     graph
-        What is to run.
+        The graph that is to run.
     fresh
-        As it was given to `mm.run`.
+        The argument of `mm.run`.
 
     Raises
     ------
     RunError
-        When it is neither a truth value nor nodes of the graph.
+        If it is neither a truth value nor nodes of the graph.
     """
     if isinstance(fresh, bool):
         return {node.name: "fresh=True" for node in graph} if fresh else {}

@@ -23,47 +23,68 @@ class InterruptedRunError(RunError, KeyboardInterrupt):
 
 
 class InterruptedWaitError(RunError, KeyboardInterrupt):
-    """The user stopped waiting for a run, which goes on; also a KeyboardInterrupt."""
+    """The user stopped waiting for a run, which continues; also a KeyboardInterrupt."""
 
 
 class StillRunningError(RunError, TimeoutError):
-    """A run was not over in time, and goes on; also a TimeoutError."""
+    """A run did not finish in time, and continues; also a TimeoutError."""
 
 
 class Running:
     """A handle of a run in progress.
 
     `mm.run(graph, wait=False)` returns one. The run ends with the process, or when it is canceled.
+
+    See Also
+    --------
+    run : Start a run.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> running = mm.run(graph, wait=False, progress=False)
+    >>> running.result(timeout=60)["double"]["value"].tolist()
+    [2, 4, 6]
+    >>> running.done
+    True
     """
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self._progress = Progress()
         execution.subscribers.insert(0, self._progress)
-        # Whoever is told of the run is told of its warnings; else they are issued again, once each.
+        # A subscriber gets the warnings as events; without one, they are issued at the end, once
+        # each.
         self._warns = len(execution.subscribers) == 1
         self._watched = threading.Event()
 
     @property
     def done(self) -> bool:
-        """Return whether the run has ended, with a result or an error"""
+        """Whether the run has ended, with a result or an error."""
         return self._watched.is_set()
 
     @property
     def progress(self) -> pd.DataFrame:
-        """The progress of each node that is computed.
+        """The number of elements so far, for each node that is computed.
 
         Returns
         -------
         DataFrame
-            Index "node"; columns elements_in, elements_out, failed.
+            Index "node"; columns elements_in, elements_out, failed. Nodes that are read from the
+            cache have no row.
         """
         counts = self._execution.counts()
         frame = pd.DataFrame(counts, columns=["node", "elements_in", "elements_out", "failed"])
         return frame.set_index("node")
 
     def cancel(self) -> None:
-        """Cancel the run: each step stops at its next element. Finished nodes are kept."""
+        """Cancel the run: each step stops at its next element. Finished nodes are kept.
+
+        `result` then raises InterruptedRunError. Canceling a run that has ended does nothing.
+        """
         if not self._execution.over.is_set():
             self._execution.live.stop()
 
@@ -73,18 +94,27 @@ class Running:
         Parameters
         ----------
         timeout
-            Seconds to wait at most, None for as long as it takes.
+            The maximum number of seconds to wait; None (the default) waits until the run ends.
+
+        Returns
+        -------
+        Result
+            The outputs, failures and measures of every node.
 
         Raises
         ------
         StillRunningError
-            When it is not over by then; it goes on.
+            If the run has not finished by then; it continues.
         InterruptedWaitError
-            After a Ctrl-C, which ends the waiting; the run goes on.
+            After a Ctrl-C, which ends the wait; the run continues.
         InterruptedRunError
-            When it was cancelled.
+            If the run was canceled.
         MMError
-            What the run has failed with.
+            The error of a run that failed.
+
+        See Also
+        --------
+        cancel : Cancel the run.
         """
         try:
             over = self._watched.wait(timeout)
@@ -111,32 +141,32 @@ class Running:
         return progress_display.during(self._progress)["text/html"]
 
     def show(self, *, background: bool) -> None:
-        """Show the progress in this frontend; call it before `start`."""
+        """Show the progress in this frontend; `run` calls this before `start`."""
         display = progress_display.subscriber(self._progress, background=background)
         self._execution.subscribers.append(display)
         self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
-        """Start the run in a thread."""
+        """Start the run in a thread; `run` calls this."""
         args = self._execution.run, runner, options
         self._start("mmnotebook-run", *args)
 
     def watch(self) -> None:
-        """Watch the run from a thread."""
+        """Watch the run from a thread; `run` calls this."""
         self._start("mmnotebook-watch", self._watch)
 
     def _start(self, name: str, *work: Any) -> None:
-        """Let something run in a thread of its own, under the settings of who called."""
+        """Call a function in a thread of its own, under the caller's settings."""
         run = self._execution.caller.run
         threading.Thread(target=run, args=work, name=name, daemon=True).start()
 
     def wait_here(self) -> Result:
-        """Watch the run until it ends; Ctrl-C cancels it within two seconds."""
+        """Watch the run until it ends; Ctrl-C cancels it within two seconds. `run` calls this."""
         try:
             self._watch()
         except KeyboardInterrupt:
             self.cancel()
-            # A model in the middle of a long call cannot be stopped; its thread ends after it.
+            # A model cannot be stopped during a long call; its thread ends after the call.
             self._execution.over.wait(PATIENCE)
             self._execution.end("interrupted")
             raise self._interrupted() from None
@@ -153,7 +183,7 @@ class Running:
         try:
             return self._execution.watch(TICK)
         except MMError as error:
-            # What is met in storing a finished node ends the run as what a step meets does.
+            # An error of storing a finished node ends the run as an error of a step does.
             self._execution.live.stop(error)
             return False
 

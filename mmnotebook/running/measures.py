@@ -14,9 +14,9 @@ from mmnotebook.results.metrics import ModelMeasure, NodeMeasure, merge
 from mmnotebook.results.records import Warned
 
 Counters = Mapping[str, Mapping[str, int]]
-"""By namespace and name."""
+"""Counts, by namespace and name."""
 Values = Mapping[str, Mapping[str, tuple[int, int, int]]]
-"""By namespace and name: sum, count and greatest of the values."""
+"""Sum, count and maximum of the values, by namespace and name."""
 
 
 @dataclass(frozen=True)

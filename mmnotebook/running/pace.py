@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 
 class Paced:
-    """Has something shown at most once in so many seconds, and once more after the last change.
+    """Shows a changing state at most once in so many seconds, and once more after the last change.
 
     Parameters
     ----------
     show
-        Shows how things stand. It may be called from a thread of its own, never by two at a time.
+        Shows the current state. Threads of this class call it, one at a time.
     seconds
-        From one showing to the next.
+        Seconds between two calls of `show`.
     first
-        Until the first one.
+        Seconds before the first.
     """
 
     def __init__(self, show: Callable[[], None], seconds: float, first: float = 0.0) -> None:
@@ -28,7 +28,7 @@ class Paced:
         self._over = False
 
     def changed(self) -> None:
-        """There is something new: show it now, or as soon as it is time."""
+        """Show the new state now, or as soon as enough time has passed."""
         with self._lock:
             if self._over or self._timer is not None:
                 return
@@ -41,7 +41,7 @@ class Paced:
             self._timer.start()
 
     def end(self) -> None:
-        """Show nothing any more; what is just being shown is over when this returns."""
+        """Stop showing; a call of `show` in progress ends before this returns."""
         with self._lock:
             self._over = True
             if self._timer is not None:

@@ -16,11 +16,11 @@ from mmnotebook.running.progress import Progress
 from mmnotebook.state import events
 
 PATIENCE = 0.2
-"""Seconds. A run that is over by then shows its last line alone."""
+"""Seconds. A run that ends sooner shows only its last line."""
 PACE = 0.2
-"""Seconds from one rewriting to the next."""
+"""Seconds between updates."""
 ROWS = 20
-"""Nodes that are shown; of more, those that something happens in."""
+"""Maximum number of nodes to show; of more, the active ones."""
 
 _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
 

@@ -23,14 +23,14 @@ from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Store
 
 How = Literal["block", "element", "remote"]
-"""Why an element's answer stands for itself: a block's does, as one has found out; the user says
-so; or a remote model gives it."""
+"""Why an output can be reused by element: tests of the model have shown it, the user says so, or
+the model is remote."""
 
 MOST, ROWS = 32, 1 << 24
-"""In how many entries of a node answers are looked for, the newest first, and how many elements
-these may have together."""
+"""Maximum number of a node's entries that are searched for outputs, newest first, and of the
+elements in them."""
 META = "answers"
-"""Where an entry's meta says how its answers stand for themselves."""
+"""The key of `How` in an entry's meta."""
 
 
 @dataclass

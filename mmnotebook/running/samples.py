@@ -16,7 +16,7 @@ from mmnotebook.store.entries import Entry
 from mmnotebook.store.shards import ShardInfo
 
 ELEMENTS = 3
-"""How many elements are computed again."""
+"""The number of elements that are recomputed."""
 
 
 @dataclass

@@ -125,6 +125,7 @@ def run(
     Returns
     -------
     Result or Running
+        The outputs, failures and measures of every node; with `wait=False`, a handle of the run.
 
     Raises
     ------
@@ -139,6 +140,32 @@ def run(
         are kept in a private temporary folder until the process ends.
     KeyboardInterrupt
         If the run was interrupted; it stops within two seconds. Also a RunError.
+
+    See Also
+    --------
+    pipeline : Create a graph from its text.
+    explain : How each step will run, and why.
+    inspect : Search the outputs of a node.
+    compile_graph : Add a graph to a Beam pipeline of your own.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> result = mm.run(graph, progress=False)
+    >>> result["double"]
+      id  value   key
+    0  0      2  None
+    1  1      4  None
+    2  2      6  None
+
+    In the background, with only the first two elements:
+
+    >>> running = mm.run(graph, limit=2, wait=False, progress=False)
+    >>> running.result()["double"]["value"].tolist()
+    [2, 4]
     """
     _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)

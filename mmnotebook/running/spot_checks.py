@@ -34,14 +34,14 @@ from mmnotebook.running.samples import ELEMENTS, SampleOutcome
 from mmnotebook.state.live import Live
 
 SHARE = 0.03
-"""The most that checks may cost on average, of the seconds that reading an entry saves."""
+"""The average cost of checks, as a share of the seconds that reading an entry saves, at most."""
 AGAIN = "computed again: the stored output differed from the current output"
 _FIXED = 0.01
-"""Seconds that a check takes whatever is compared."""
+"""Seconds that a check takes, whatever it compares."""
 _RATE = 20e6
-"""Bytes per second in which stored elements are read; those of big arrays are read faster."""
+"""Bytes per second at which stored elements are read; big arrays are read faster."""
 _PAUSE = 60.0
-"""Seconds after which another check of an entry is as probable as the first one."""
+"""Seconds after which another check of an entry is as likely as the first one."""
 
 
 @dataclass

@@ -18,7 +18,7 @@ from mmnotebook.store import timed
 from mmnotebook.store.entries import Entry
 
 _ROWS = 256
-"""How many of the elements are looked at."""
+"""The number of elements that are examined."""
 
 
 def warnings(

@@ -25,7 +25,7 @@ from mmnotebook.results.records import Warned
 from mmnotebook.state import places
 
 _SAID = 5
-"""The most distinct warnings that are shown at the end of a run."""
+"""Maximum number of distinct warnings that are shown at the end of a run."""
 
 _lock = threading.Lock()
 _inside = 0

@@ -85,6 +85,10 @@ class DoctorReport:
     ----------
     checks
         The findings, one for each check.
+
+    See Also
+    --------
+    doctor : Check this machine.
     """
 
     checks: tuple[Check, ...]
@@ -95,7 +99,19 @@ class DoctorReport:
         return not any(check.required and check.state == "missing" for check in self.checks)
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the rows of the table: what, state, found, what for, how to get it."""
+        """Return the rows of the table.
+
+        Returns
+        -------
+        list of dict
+            For each check: what, state ("ok", "missing" or "note"), found, what for, how to get it.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> [row["what"] for row in mm.doctor().rows()][:2]
+        ['Python', 'apache-beam']
+        """
         titles = {"purpose": "what for", "remedy": "how to get it"}
         names = [field.name for field in fields(Check) if field.name != "required"]
         return [
@@ -128,8 +144,17 @@ def doctor() -> DoctorReport:
     Returns
     -------
     DoctorReport
-        Python, the packages, the GPU, free memory, the folders for temporary files and for what
-        runs store, and where this runs, each with its state and the remedy.
+        Python, the packages, the GPU, free memory, the folders for temporary files and for the
+        cache, and the kind of notebook or terminal, each with its state and the remedy.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> report = mm.doctor()
+    >>> report.ok
+    True
+    >>> report.checks[0].what, report.checks[0].state
+    ('Python', 'ok')
     """
     packages = (_package(*package) for package in _PACKAGES)
     disk = (*_temporary(), _cache())

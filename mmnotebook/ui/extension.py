@@ -12,14 +12,14 @@ from mmnotebook.ui.looking import LookingMagics
 from mmnotebook.ui.magics import MakingMagics
 
 NAME = "mm"
-"""What the package is called in what is shown."""
+"""The name of the package in remedies and other texts for the user."""
 _MAGICS = (MakingMagics, LookingMagics)
 
 
 def load(ip: InteractiveShell, package: ModuleType) -> None:
-    """Register the magics and the completion, each once however often it is called.
+    """Register the magics and the completion; calling this again changes nothing.
 
-    What magics show goes on with `mm.…`, so that this is a name here, unless it is one already.
+    Texts of magics mention `mm.…`, so `mm` is assigned unless the user has such a variable.
     """
     unload(ip, package)
     ip.register_magics(*_MAGICS)
@@ -29,7 +29,7 @@ def load(ip: InteractiveShell, package: ModuleType) -> None:
 
 
 def unload(ip: InteractiveShell, package: ModuleType) -> None:
-    """Take the magics and the completion out again."""
+    """Remove the magics and the completion."""
     for magics in _MAGICS:
         ipython.remove_magics(ip, magics)
     ipython.remove_matchers(ip, IDENTIFIER)

@@ -29,7 +29,7 @@ class LookingMagics(NotebookMagics):
     @_RESULT
     @line_magic
     def mm_inspect(self, line: str) -> None:
-        """Show what came out of a node, one row per element.
+        """Show the outputs of a node, one row per element.
 
         In Python: mm.inspect(result, node, n=20, where="...").
 
@@ -52,7 +52,7 @@ class LookingMagics(NotebookMagics):
     @_RESULT
     @line_magic
     def mm_trace(self, line: str) -> None:
-        """Follow one element through every node that it met.
+        """Follow one element through every node that it reached.
 
         In Python: mm.trace(result, id).
 
@@ -77,7 +77,7 @@ class LookingMagics(NotebookMagics):
     @_RESULT
     @line_magic
     def mm_plot(self, line: str) -> None:
-        """Plot the models of a result: how long each took per batch, how much memory it holds.
+        """Plot the models of a result: the latency of their batches, the memory that they hold.
 
         In Python: mm.plot.latency(result), mm.plot.memory(result).
 
@@ -98,7 +98,7 @@ class LookingMagics(NotebookMagics):
     @magic_arguments()
     @line_magic
     def mm_doctor(self, line: str) -> None:
-        """Show what works here, what is missing, and how to get it.
+        """Show what works on this machine, what is missing, and how to get it.
 
         In Python: mm.doctor().
 

@@ -42,7 +42,7 @@ class MakingMagics(NotebookMagics):
     @model_arguments
     @line_magic
     def mm_model(self, line: str) -> None:
-        """Register a model under a name; without arguments, show those that are registered.
+        """Register a model under a name; without arguments, show the registered models.
 
         Registering a name again replaces its model. In Python: mm.register(name, target, ...).
 
@@ -115,34 +115,36 @@ class MakingMagics(NotebookMagics):
     @_BACKGROUND
     @line_cell_magic
     def mm_pipeline(self, line: str, cell: str | None = None) -> None:
-        """Make a pipeline's graph from its text, show it, and with --run run it.
+        """Create a pipeline's graph from its text, show it and, with --run, run it.
 
-        As a cell, the text is the cell's body. As a line, the text stands after NAME and may have
-        options before or behind it; with NAME alone, the graph of that name is shown or run again.
-        A line whose text begins with a bracket takes no NAME: use the cell.
+        In a cell, the text is the cell's body. In a line, the text follows NAME, with options
+        before or after it; NAME alone shows or runs the graph with that name again. A line whose
+        text begins with a bracket takes no NAME: use the cell.
 
         The text is a sequence of lines `name = data | step | step`; a line that begins with `|`
-        goes on with the line before. A step is a registered model, a function, the name of another
-        pipeline, a list of them to send each element to all, or one of split(a=0.9, b=0.1),
+        continues the line before. A step is a registered model, a function, the name of another
+        pipeline, a list of steps that each get every element, or one of split(a=0.9, b=0.1),
         switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
         flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
 
-        read("photos/*") gives images as they are in their files, upright as their EXIF orientation
-        says; read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes, rotate=False
-        leaves them as they lie in the file. read("rows/*.csv.gz") unpacks csv and jsonl. A file of
-        a glob or a folder that cannot be read fails alone, with its path as its id.
+        read("photos/*") reads images with the values that are in their files, rotated as their EXIF
+        orientation says. read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes,
+        rotate=False does not rotate them. read("rows/*.csv.gz") decompresses csv and jsonl. If a
+        file of a glob or a folder cannot be read, only that file fails; its path is the id of the
+        failure.
 
-        write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id, and every
-        value as it was: whole numbers stay whole where one is missing, arrays and Series become
-        lists, frames records, in csv as JSON. What would be no more than a picture of itself (an
-        object, a sparse matrix; bytes in csv and jsonl) is an error that names the field. In jsonl
-        what is missing and NaN are null, infinity is an error, dates are texts. A field named as
-        one of the file's own columns becomes `<name>_field`. A new file is for its user alone
-        (0600); one that is there keeps its permissions, a link stays a link.
+        write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id. Values keep
+        their types: integers stay integers where one is missing, arrays and Series become lists,
+        frames become records, in csv as JSON. A value that could only be written as its printed
+        text (an object, a sparse matrix; bytes in csv and jsonl) is an error that names the field.
+        In jsonl, missing values and NaN are null, infinity is an error, dates are strings. A field
+        with the name of one of the file's own columns becomes `<name>_field`. A new file is
+        readable by its user only (0600); an existing file keeps its permissions, and a link stays a
+        link.
 
-        With --run, what an earlier run has stored is not computed again; --fresh computes it all
-        the same. With --background the cell is over at once: `-o r` assigns the run as it goes on,
-        r.result() waits for its result and r.cancel() stops it; see %mm_run?.
+        With --run, nodes that an earlier run has stored are read from the cache; --fresh recomputes
+        them. With --background the cell ends at once: `-o r` assigns the run in progress,
+        r.result() waits for its result and r.cancel() cancels it; see %mm_run?.
 
         In Python: mm.pipeline(text), mm.run(graph).
 
@@ -192,14 +194,14 @@ class MakingMagics(NotebookMagics):
     def mm_run(self, line: str) -> None:
         """Run a graph and show the result, which is also mm.last.
 
-        Nodes whose step, functions, models, data and inputs are what they were in an earlier run,
-        in this kernel or another, are taken from the cache; r.why says of each node why it was
-        computed. --fresh computes every node.
+        Nodes are read from the cache if an earlier run, in this kernel or another, has computed
+        them with the same step, functions, models, data and inputs; r.why says why each node was
+        computed. --fresh recomputes every node.
 
-        With --background the cell is over at once and shows how far the run is, while other cells
-        can be executed. `-o going` assigns the run: going.result() waits for the result and gives
-        it, or raises what the run failed with; going.done, going.progress; going.cancel() stops
-        it. Without -o, mm.last is the result once there is one.
+        With --background the cell ends at once and shows the progress of the run, while other cells
+        can be executed. `-o going` assigns the run in progress: going.result() waits for the result
+        and returns it, or raises the run's error; going.done and going.progress show how far it is;
+        going.cancel() cancels it. Without -o, mm.last is the result once there is one.
 
         In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
 
@@ -226,12 +228,12 @@ class MakingMagics(NotebookMagics):
     )
     @line_magic
     def mm_builder(self, line: str) -> None:
-        """Open the visual builder on a graph; the variable follows what is built.
+        """Open the visual builder on a graph; edits update the variable.
 
-        A NAME that is no variable yet begins with an empty canvas. The variable is assigned after
-        every change that leaves nothing wrong with the graph. Executed again, it shows the same
-        builder, with its places and what can be undone; a graph that was assigned to NAME in the
-        meantime is taken, and undo brings back the one before it.
+        A NAME that is not a variable yet opens an empty canvas. The variable is assigned after
+        every edit that leaves the graph valid. Executed again, the magic shows the same builder,
+        with its layout and its undo history. If another graph was assigned to NAME in the meantime,
+        the builder shows that one, and undo brings back the one before.
 
         In Python: mm.Builder(graph).
 

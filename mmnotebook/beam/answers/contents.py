@@ -28,9 +28,9 @@ from mmnotebook.fingerprint.tokens import packed
 from mmnotebook.sources import identity
 
 KEY = 16
-"""The bytes of a key."""
+"""Size of a key in bytes."""
 NONE = bytes(KEY)
-"""Stands for the key of an element that cannot be known."""
+"""In place of the key of an element that has none."""
 _FLAT = {str, bytes, int, float, bool, type(None)}
 _INT64 = range(-(1 << 63), 1 << 63)
 _RAW = frozenset("biufcmMSU")

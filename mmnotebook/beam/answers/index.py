@@ -21,7 +21,7 @@ from mmnotebook.store import entries, shards, timed
 from mmnotebook.store.shards import ShardInfo
 
 _OPEN = 256 << 20
-"""The most bytes of shards, as they are stored, whose elements are kept in memory."""
+"""Maximum size of the shards, in bytes as stored, whose elements are kept in memory."""
 _KEY = np.dtype([("first", "<u8"), ("second", "<u8")])
 
 

@@ -11,7 +11,7 @@ from mmnotebook.elements.elements import Select, own
 
 
 class CallFn(NodeFn):
-    """Calls a function of each value alone, and keeps what it returns."""
+    """Calls a function with each single value, and keeps what it returns."""
 
     def __init__(
         self, node: str, run_id: str, select: Select, function: Callable[[Any], Any]
@@ -25,5 +25,5 @@ class CallFn(NodeFn):
         return in_parts(self.track.stored(block, outcome))
 
     def called(self, value: Any) -> Any:
-        """Call the function of one value."""
+        """Call the function with one value."""
         return self.function(own(value))

@@ -16,14 +16,14 @@ from contextlib import suppress
 from typing import Any
 
 _DEPTH = 50
-"""The most errors of a chain that are looked at."""
+"""Maximum number of errors of a chain that are examined."""
 
 _HTTP = frozenset({401, 402, 403, 407, 408, 409, 421, 423, 424, 425, 429})
-"""Statuses below 500 that tell of the account, the rate or the moment, not of what was asked."""
+"""Statuses below 500 that concern the account, the rate or the moment, not the request itself."""
 _NEVER = frozenset({501, 505})
-"""Statuses from 500 that the same request always meets."""
+"""Statuses from 500 that the same request always has."""
 _GRPC = frozenset({1, 2, 4, 7, 8, 10, 13, 14, 15, 16})
-"""Numbers of gRPC's status codes; not: invalid, not found, exists, precondition, range, no such."""
+"""gRPC status codes; without: invalid, not found, exists, precondition, range, unimplemented."""
 
 _ERRNO = frozenset(
     getattr(errno, name)
@@ -63,12 +63,12 @@ _WORDS = re.compile(
     r"|broken.?process|out.?of.?memory",
     re.IGNORECASE,
 )
-"""In codes and in names of classes."""
+"""Words in codes and in names of classes."""
 _MEMORY = re.compile(
     r"out of memory|(can't|cannot|could not|failed to|unable to) allocate|not enough memory",
     re.IGNORECASE,
 )
-"""In what frameworks say that have no class for it."""
+"""Messages of frameworks that have no class for this error."""
 
 
 def may_pass(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ from mmnotebook.elements.packing import concat
 from mmnotebook.fingerprint.tokens import hashed
 
 _SHARE = 0.03
-"""The share of a node's time that it may take to find out what its input is."""
+"""The share of a node's time that computing content keys may take."""
 _SAMPLE = 16
 
 

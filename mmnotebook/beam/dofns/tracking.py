@@ -23,9 +23,9 @@ from mmnotebook.state import live, places
 
 NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
-"""The counter of failures that another try may not meet."""
+"""The counter of failures that may not recur."""
 REUSED = "reused"
-"""The counter of elements whose answers were there already."""
+"""The counter of elements whose outcomes were known already."""
 _END = object()
 
 

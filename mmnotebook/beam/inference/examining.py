@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from mmnotebook.beam.inference.calls import Calls
 
 _PROOFS = (2, 3)
-"""The sizes of the batches that are tried where those of the run prove nothing."""
+"""Sizes of the batches that are tried if those of the run show no layout."""
 _TRIES = 3
-"""How often a comparison is begun that the model's errors or its slowness end."""
+"""Maximum number of comparisons that errors or slowness of the model may end."""
 
 
 class Examination:

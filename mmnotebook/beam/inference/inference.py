@@ -30,7 +30,7 @@ from mmnotebook.model.registered import refreshing
 from mmnotebook.state import live, places
 
 BATCHES = 16
-"""Of how many batches the rows of small blocks are put together before the model is called."""
+"""Rows of small blocks are collected until they fill so many batches."""
 DEFAULT_BATCH = 64
 
 

@@ -18,7 +18,7 @@ LATENCY = "latency_"
 
 
 class Meter:
-    """What is counted of one model, until it is published as Beam's metrics."""
+    """Counts of one model's calls, until they are published as Beam's metrics."""
 
     def __init__(self, name: str) -> None:
         self.namespace = NAMESPACE + name
@@ -27,15 +27,16 @@ class Meter:
         self.seconds = 0.0
 
     def load(self, load: Callable[[], Any]) -> Any:
-        """Load a model; its time and weight are counted."""
+        """Load a model, and count the load's time and the model's weight."""
         started = time.perf_counter()
         model = load()
         self.loaded(time.perf_counter() - started, weigh(model))
         return model
 
     def loaded(self, seconds: float | None, weight: Weight) -> None:
-        """Count a load, None seconds for a model that was there already, and note its weight."""
-        # Models load outside of bundles, where Beam drops metrics: these wait for the first batch.
+        """Count a load, of None seconds if the model was loaded already, and note its weight."""
+        # Models load outside of bundles, where Beam drops metrics: the counts wait for the first
+        # batch.
         if seconds is not None:
             self._values["load_us"] = max(1, round(seconds * 1e6))
         for metric in ("parameter_bytes", "device_bytes"):
@@ -44,7 +45,7 @@ class Meter:
                 self._values[metric] = size
 
     def call(self, work: Callable[[], Any]) -> Any:
-        """One call of the model; one that raises is no call."""
+        """Count and time a call of the model; a call that raises is not counted."""
         started = time.perf_counter()
         results = work()
         self.called(time.perf_counter() - started)
@@ -62,16 +63,16 @@ class Meter:
         self._counts["not_finite"] += count
 
     def judged(self, **verdicts: bool | None) -> None:
-        """Note what is known of the model by comparing it with itself, None for not known."""
+        """Record the findings of comparing the model's outputs, None for what is not known."""
         self._values.update({k: int(v) for k, v in verdicts.items() if v is not None})
 
     def count(self, predictions: int, failed: int) -> None:
-        """Count elements that got a prediction and those that did not."""
+        """Count elements with a prediction and elements without."""
         self._counts["predictions"] += predictions
         self._counts["failed"] += failed
 
     def publish(self, run: live.Live | None = None) -> None:
-        """Into Beam's metrics, and to the run; only inside of a bundle."""
+        """Publish the counts as Beam's metrics, and to the run; call this inside a bundle only."""
         add_counts(run, self.namespace, self._counts)
         add_values(run, self.namespace, self._values)
         self._counts.clear()
@@ -80,14 +81,14 @@ class Meter:
 
 
 class MeteredHandler(Delegate):
-    """Wraps a model's handler: the same examples in, the same results out, the same errors.
+    """Wraps a model's handler: same examples, same results, same errors.
 
     Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
     sketch, so that percentiles add up over workers.
 
     Parameters
     ----------
-    name
+    The last part of the metrics' namespace.
         The end of the metrics' namespace.
     base
         The handler that does the work.

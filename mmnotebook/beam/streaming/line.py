@@ -1,4 +1,4 @@
-"""A status line that is rewritten in place and cleared at the end."""
+"""A status line that is updated in place and cleared at the end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from mmnotebook.here import has_kernel
 
 PACE = 0.2
-"""Seconds from one rewriting to the next."""
+"""Seconds between updates."""
 _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
 
 
 class Line:
-    """Where we are: in a cell's output, or on a terminal.
+    """A status line in a cell's output, or on a terminal.
 
     Parameters
     ----------
     visible
-        Is it to be seen at all?
+        Whether it is shown at all.
     """
 
     def __init__(self, visible: bool) -> None:
@@ -34,13 +34,13 @@ class Line:
         self._width, self._due = 0, 0.0
 
     def show(self, text: str) -> None:
-        """Put a text in place of the one before, unless that is too fresh."""
+        """Replace the text, unless it was replaced a moment ago."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + PACE
             self._write(text)
 
     def clear(self) -> None:
-        """Put nothing in its place."""
+        """Clear the line."""
         self._write("")
 
     def _write(self, text: str) -> None:

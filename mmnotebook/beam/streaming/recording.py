@@ -26,7 +26,7 @@ from mmnotebook.state.live import Stopped
 
 TICK = 0.1
 PATIENCE = 1.5
-"""Seconds that a recording that was stopped is given to end."""
+"""Seconds that a stopped recording has to end."""
 _STREAMS = {("apache_beam", "TestStream"), ("apache_beam", "ReadFromPubSub")}
 
 

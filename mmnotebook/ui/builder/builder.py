@@ -38,6 +38,11 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     GraphError
         If `graph` is neither, or its text is not valid.
 
+    See Also
+    --------
+    pipeline : Create a graph from its text.
+    run : Run a graph.
+
     Examples
     --------
     >>> import mmnotebook as mm
@@ -45,6 +50,9 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     >>> builder.edit("add", kind="vote")
     >>> builder.text
     '... | vote()'
+    >>> builder.undo()
+    >>> builder.graph.names
+    ()
     """
 
     def __init__(
@@ -91,23 +99,23 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._studio.editor.selection
 
     def undo(self) -> None:
-        """Undo the latest change."""
+        """Undo the latest change; do nothing if there is none."""
         self._studio.do({"op": "undo"})
 
     def redo(self) -> None:
-        """Redo the change that was undone last."""
+        """Redo the change that was undone last; do nothing if there is none."""
         self._studio.do({"op": "redo"})
 
     def edit(self, op: str, **fields: Any) -> None:
-        """Run a canvas command, such as `edit("connect", source="a", port=None, target="b")`.
+        """Apply a canvas command, such as `edit("connect", source="a", port=None, target="b")`.
 
-        Places are (x, y), the top-left corner of a node; wires are (source, port, target), the
-        port None for an only output.
+        Places are (x, y), the top-left corner of a node, in pixels. Wires are (source, port,
+        target); the port is None if the source has a single output.
 
         ==========  ==============================================================================
-        op          fields; those in brackets can be left out
+        op          fields; those in brackets are optional
         ==========  ==============================================================================
-        add         kind [params, after=(source, port), at]: a step, beside what it comes after
+        add         kind [params, after=(source, port), at]: a step, next to its input
         template    name, fill={data, models, function} [at]: one of the patterns of the palette
         connect     source, port, target [old=a wire that is replaced]
         disconnect  wires
@@ -115,8 +123,8 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         move        places={node: place}
         arrange     [nodes]
         rename      old, new: a node or a group
-        configure   node, params={name: value}; None is one that is not given
-        wire        source, port, target [key, select, label]: what flows through a wire
+        configure   node, params={name: value}; None removes a parameter
+        wire        source, port, target [key, select, label]: the fields and the key of a wire
         gather      node, gather: "join" or "union"
         group       name, nodes, gather
         ungroup     name
@@ -125,10 +133,26 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         undo, redo
         ==========  ==============================================================================
 
+        Parameters
+        ----------
+        op
+            The name of the command.
+        **fields
+            The fields of the command.
+
         Raises
         ------
         GraphError
-            When it cannot be done; nothing is changed then.
+            If the command cannot be applied; then nothing is changed.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder('read("rows.csv") | write("out.csv")')
+        >>> builder.edit("rename", old="read", new="rows")
+        >>> print(builder.text)
+        rows = read("rows.csv")
+        rows | write("out.csv")
         """
         refused = self._studio.do({"op": op, **fields})
         if refused is not None:
@@ -147,21 +171,37 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Parameters
         ----------
         until
-            Run only what this node needs, the node included.
+            Run only this node and the nodes that it needs. Default: all nodes.
         limit
-            Take only the first `limit` elements of each source.
+            Use only the first `limit` elements of each source. Default: all.
         fresh
-            Compute every node, whatever is in the cache.
+            Recompute every node, whatever is in the cache.
         max_failed
-            The share of a node's elements, from 0 to 1, that may fail before the run counts as
-            failed; None for what the panel says, 0.1 at first.
+            The share of a node's elements, from 0 to 1, that may fail before the run fails. None
+            (the default) uses the panel's value, which is 0.1 at first.
 
         Raises
         ------
         GraphError
-            When something is wrong with what is to run.
+            If the part of the graph that is to run has problems.
         RunError
-            When a run of this builder goes on.
+            If a run of this builder is in progress.
+
+        See Also
+        --------
+        wait : Wait for the run and return its result.
+        stop : Cancel the run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> def double(x):
+        ...     return 2 * x
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+        >>> builder = mm.Builder(graph)
+        >>> builder.run(limit=2)
+        >>> builder.wait(timeout=60)["double"]["value"].tolist()
+        [2, 4]
         """
         most = {} if max_failed is None else {"max_failed": max_failed}
         self._studio.run(until, limit=limit, fresh=fresh, **most)
@@ -171,30 +211,63 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.runner.stop()
 
     def wait(self, timeout: float | None = None) -> Result | None:
-        """Wait up to `timeout` seconds until no run is active; return the latest result."""
+        """Wait until no run is in progress.
+
+        Parameters
+        ----------
+        timeout
+            The maximum number of seconds to wait; None (the default) waits until the run ends.
+
+        Returns
+        -------
+        Result or None
+            The latest result, None before the first.
+        """
         self._studio.runner.wait(timeout)
         return self.result
 
     def cell(self, name: str | None = None) -> str:
         """Return the `%%mm_pipeline` cell that creates this graph.
 
+        Parameters
+        ----------
+        name
+            The variable that the cell assigns; None (the default) for the builder's `name`.
+
+        Returns
+        -------
+        str
+            The text of the cell.
+
         Raises
         ------
         GraphError
-            When something is wrong with the graph, or it uses objects that were given and are no
-            variables of the notebook.
+            If the graph has problems, or uses objects that are not variables of the notebook.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder('read("rows.csv") | write("out.csv")')
+        >>> print(builder.cell("copied"))
+        %%mm_pipeline copied
+        read("rows.csv") | write("out.csv")
         """
         return self._studio.cell(name)
 
     def take(self, graph: Graph) -> None:
         """Replace the edited graph by this one; `undo` restores the previous graph.
 
-        What is being built stays when the graph is the latest that had nothing wrong, `last_good`.
+        If it equals `last_good`, the latest valid graph, edits since then remain.
+
+        Parameters
+        ----------
+        graph
+            The graph to edit, or a pipeline's text.
 
         Raises
         ------
         GraphError
-            When it is no graph, or one with faults.
+            If `graph` is neither, or has problems.
         """
         self._studio.take(_graph(graph))
 
@@ -206,7 +279,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         super().close()
 
     def __del__(self) -> None:
-        """Close nothing: until they are closed widgets are kept, so that this is Python's end."""
+        """Do nothing: ipywidgets keeps widgets until they are closed, so Python is exiting."""
 
     def _ipython_display_(self) -> None:
         self._studio.static.show(self, _HINT)

@@ -1,4 +1,4 @@
-"""The canvas widget: typed traits, no algorithm."""
+"""The canvas widget: typed traits, without algorithms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmnotebook.ui.common.bundle import BundledWidget
 
 
 class Canvas(BundledWidget):
-    """What the browser shows of an `Editor`; `frontend/src/scene.ts` has the forms of its values.
+    """The browser's view of an `Editor`; `frontend/src/scene.ts` has the types of its values.
 
     Attributes
     ----------
@@ -19,17 +19,17 @@ class Canvas(BundledWidget):
     kinds
         The step kinds.
     palette
-        What can be added.
+        What can be added to the graph.
     status
-        The state of the run, its counts by node and by wire.
+        The state of the run, with its counts by node and by wire.
     selection
         The names of the selected nodes.
     seen
-        By view, the number of its last command that was handled.
+        The number of the last command that was handled, by view.
     height
-        Of the canvas, in px; both ways.
+        The height of the canvas, in px; set by either side.
     busy
-        Is Python at work on something that was asked for?
+        Whether Python is working on a command.
     """
 
     bundle = "builder"
@@ -44,9 +44,9 @@ class Canvas(BundledWidget):
     busy = traitlets.Bool(False).tag(sync=True)
 
     def say(self, text: str, level: str = "info") -> None:
-        """Show a line for a while, and tell it to screen readers."""
+        """Show a line for a moment, and announce it to screen readers."""
         self.send({"type": "said", "text": text, "level": level})
 
     def insert_cell(self, text: str) -> None:
-        """Put a cell of this text below the one that shows the canvas."""
+        """Insert a cell with this text below the one that shows the canvas."""
         self.send({"type": "cell", "text": text})

@@ -21,8 +21,8 @@ from mmnotebook.ui.builder import scene
 Command = Mapping[str, Any]
 _TYPING = "what was typed"
 VIEWS, _NAMED = 32, 64
-"""Views whose commands are counted, the latest; each page that is loaded has one. And how long the
-name of a view may be."""
+"""Maximum number of views whose commands are counted (each loaded page has one), and maximum length
+of a view's name."""
 
 
 class Editor:

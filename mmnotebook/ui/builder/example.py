@@ -18,12 +18,12 @@ _MODELS = ("logistic", "tree")
 
 @dataclass(frozen=True)
 class Example:
-    """What was put into the notebook.
+    """What was added to the notebook.
 
     Attributes
     ----------
     fill
-        The names by the roles that templates have.
+        The names that fill the roles of templates.
     said
         What was done, in words.
     """
@@ -33,15 +33,15 @@ class Example:
 
 
 def load() -> Example:
-    """Put the variable `digits` into the notebook and register the models `logistic` and `tree`.
+    """Assign the variable `digits` in the notebook, and register the models `logistic` and `tree`.
 
-    What the user has under one of these names stays: the new ones are then called `digits_example`
+    Existing variables and models keep their names: the new ones are then called `digits_example`
     and so on.
 
     Raises
     ------
     MMError
-        When scikit-learn is not installed.
+        If scikit-learn is not installed.
     """
     if find_spec("sklearn") is None:
         remedy = 'python -m pip install "mmnotebook[sklearn]"'
@@ -83,7 +83,7 @@ def _assign(frame: Any) -> str:
 
 
 def _names(wanted: str) -> Iterator[str]:
-    """`digits`, `digits_example`, `digits_example_2`, …"""
+    """Yield `digits`, `digits_example`, `digits_example_2`, …"""
     yield wanted
     yield f"{wanted}_example"
     yield from (f"{wanted}_example_{count}" for count in itertools.count(2))

@@ -34,7 +34,7 @@ from mmnotebook.ui.builder.controls.rows import ArmsEditor, MappingEditor, Weigh
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 _PAUSE = 1.5
-"""Seconds without typing after which an edit is one of its own for undo."""
+"""Seconds without typing after which the next edit is a separate step for undo."""
 _numbers = itertools.count(1)
 _BY_CHECK: dict[Any, type[ParameterEditor]] = {
     checks.is_fraction: NumberEditor,

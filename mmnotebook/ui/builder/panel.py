@@ -23,7 +23,7 @@ from mmnotebook.ui.common.closing import discard
 
 _LISTED = 8
 _KEPT = 4
-"""Views of nodes. The last that was typed into one may still be on its way when it is hidden."""
+"""Number of views of nodes that are kept: input may still arrive for one that was just hidden."""
 _GATHERS = [("join: one dict by name", "join"), ("union: each element separately", "union")]
 
 

@@ -13,7 +13,7 @@ from mmnotebook.state import caller
 from mmnotebook.ui.builder import status
 
 PACE = 0.15
-"""Seconds from one telling to the next."""
+"""Seconds between updates."""
 
 
 class Runner:

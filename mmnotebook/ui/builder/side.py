@@ -11,14 +11,14 @@ from mmnotebook.ui.builder.panel import Panel
 
 
 class Side(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The panel, and the form once it was asked for: its hundred widgets are made then.
+    """The panel and, once it was opened, the form, whose hundred widgets are created then.
 
     Parameters
     ----------
     panel
-        What is always shown.
+        The panel, which is always shown.
     make
-        Makes the form.
+        Creates the form.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Side(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("mm-beside")
 
     def open_form(self) -> None:
-        """Show the form, with what the notebook holds now."""
+        """Show the form, with the current variables of the notebook."""
         if self.form is None:
             self.form = self._make()
             self.children = (self.form, self._panel)

@@ -15,17 +15,17 @@ from mmnotebook.ui.inspector import Inspector
 
 
 class Tables:
-    """The tabs "Elements" and "Metrics", made when there is something to look at.
+    """The tabs "Elements" and "Metrics", created when there is something to show.
 
     Parameters
     ----------
     go
-        Is told the node of a trace's row that is chosen.
+        Called with the node of a clicked row of a trace.
 
     Attributes
     ----------
     result
-        What the builder's latest run gave, None before the first.
+        The result of the builder's latest run, None before the first.
     tab
         The widget.
     """
@@ -39,29 +39,29 @@ class Tables:
         self.tab = Tab(layout=Layout(display="none"))
 
     def visit(self, node: str) -> None:
-        """Show the elements of a node that was selected, where there are any."""
+        """Show the elements of a selected node, if there are any."""
         if self._shown is not None:
             self.inspector.visit(self.result, node)
 
     def show(self, node: str) -> None:
-        """Show the elements of a node, also when it is in the graph no more."""
+        """Show the elements of a node, even if it was deleted from the graph."""
         if self.result is not None:
             self.inspector.show(self.result, node)
 
     def ended(self, result: Result, selected: tuple[str, ...]) -> None:
-        """Show a run of the builder: the elements of the selected node, else of the last one."""
+        """Show a run of the builder: the elements of the selected node, or else of the last one."""
         self.result = self._known = result
         self.dashboard.add(result)
         for name in [*result.keys(), *(name for name in selected if name in result)][-1:]:
             self.inspector.show(result, name)
 
     def failed(self, error: MMError) -> None:
-        """Show the elements that a run was given up for."""
+        """Show the failures that ended a run."""
         if isinstance(error, RunError) and error.failed is not None:
             self.inspector.show_failed(str(error.node), error.failed, error.result)
 
     def take_latest(self) -> None:
-        """Put the metrics of a cell's own run beside those of the builder's."""
+        """Add the metrics of a run in a cell to those of the builder's runs."""
         result = latest.last()
         if result is not None and result is not self._known:
             self._known = result
@@ -69,12 +69,12 @@ class Tables:
 
     @property
     def inspector(self) -> Inspector:
-        """Shows the elements."""
+        """The widget that shows the elements."""
         return self._made()[0]
 
     @property
     def dashboard(self) -> Dashboard:
-        """Shows the metrics."""
+        """The widget that shows the metrics."""
         return self._made()[1]
 
     def _made(self) -> tuple[Inspector, Dashboard]:

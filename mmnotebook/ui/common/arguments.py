@@ -17,7 +17,7 @@ from mmnotebook.errors import nearest
 from mmnotebook.graph.checks import is_name
 
 FLAGS = ("--run", "--fresh", "--background")
-"""The options that take no value."""
+"""The options without a value."""
 _OPTION = rf"(?:{'|'.join(FLAGS)}|(?:-o|--result|--limit|--until)(?:=|\s+)-?[\w.]+)"
 _FRONT = re.compile(rf"(?:\s*{_OPTION}(?!\S))*\s*")
 _BACK = re.compile(rf"(?:(?:^|(?<=\s)){_OPTION}\s*)+$")

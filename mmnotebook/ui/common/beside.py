@@ -15,7 +15,7 @@ from mmnotebook.here import has_kernel
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = 0.6
-"""Seconds without a change before the output is rewritten."""
+"""Seconds without a change before the output is updated."""
 
 
 def style(live: str, static: str) -> str:

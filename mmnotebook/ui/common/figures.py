@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PIXELS_PER_INCH = 144
 _SHOWN = 100
-"""Pixels of the page for an inch."""
+"""Pixels of the page per inch."""
 _UNUSED = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|(?<=>)\s+(?=<)", re.DOTALL)
 _NAMED = re.compile(r'( id="|href="#|url\(#)')
 _ROOT = re.compile(r"^.*?<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)

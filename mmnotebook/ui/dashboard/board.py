@@ -24,7 +24,7 @@ _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
 }
 _HINT = "(runs side by side; execute this cell to choose among them)"
 _DRAWN = 20
-"""How many pages are kept drawn."""
+"""Maximum number of pages that are kept."""
 
 _STYLE = """<style>
 .mm-dashboard { --mm-text: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); }
@@ -235,12 +235,26 @@ def dashboard(*results: Result) -> Dashboard:
     Returns
     -------
     Dashboard
-        Takes further runs with `.add(result)`.
+        A widget; `.add(result)` adds further runs.
 
     Raises
     ------
     ResultError
         If one of them is not a Result, or none is passed and nothing has been run yet.
+
+    See Also
+    --------
+    inspect : Search the outputs of a node.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> board = mm.dashboard(mm.run(graph, progress=False))
+    >>> [run.elements for run in board.runs]
+    [3]
     """
     if not results and latest.last() is None:
         raise ResultError("nothing has been run yet", remedy="mm.run(graph) runs one")

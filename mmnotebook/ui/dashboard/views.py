@@ -14,16 +14,16 @@ from mmnotebook.results.tables import MISSING, text_table
 from mmnotebook.ui.common.figures import plot_html
 
 Table = tuple[list[str], list[list[str]], list[bool]]
-"""The columns' names, the rows, and of each column whether it stands at the right."""
+"""The names of the columns, the rows, and for each column, whether it is aligned right."""
 
 _MOST_MODELS = 50
 _WIDE = 4
-"""Up to so many models are columns."""
+"""Maximum number of models that are columns."""
 
 _SPACE = "\N{NO-BREAK SPACE}"
 _NONE = "no run is selected"
 _FEW = re.compile(rf"{MISSING} \(([\d,]+) of ([\d,]+)\)")
-"""A percentile that there are too few calls for, as `comparing.said` has it."""
+"""A percentile with too few calls, as `comparing.said` writes it."""
 _CACHED = (
     "From the cache: the model was not called in this run; its figures were measured in the run "
     "that computed what the cache holds."

@@ -15,7 +15,7 @@ from mmnotebook.ui.inspector import pictures
 from mmnotebook.ui.inspector.pictures import Array
 
 SIDE = 96
-"""Pixels of a picture, at most, in height and width."""
+"""Maximum width and height of an image in pixels."""
 _ENLARGED = 56  # pixels on the screen to which a smaller image is enlarged, about
 WHOLE = 20_000  # characters
 _FIRST = 4

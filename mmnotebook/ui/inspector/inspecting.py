@@ -14,7 +14,7 @@ from mmnotebook.results.results import Result
 from mmnotebook.results.tables import short
 
 ALIVE = 32
-"""Inspectors that stay alive, the latest: which of them a page still shows, Python cannot know."""
+"""Number of inspectors that stay open: Python cannot know which of them a page still shows."""
 _alive: deque[Any] = deque()
 
 
@@ -115,22 +115,22 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     n
         The maximum number of rows, 1 or more; in the table, the number of rows per page.
     where
-        Which rows: an expression over the columns, written as for pandas' `query`, such as
-        "prediction != label", "`petal width` > 2 and key == 'de'", "label in [3, 5]",
-        "prediction['score'] < 0.5" or "text.str.contains('free')". Nothing in it is executed: it
-        sees the columns, and calls isna, notna, isin, between, abs, len and, of texts (`.str`),
-        contains, startswith, endswith, match, fullmatch, lower, upper, strip, len. Patterns are
-        literal; `regex=True`, match and fullmatch take RE2's regular expressions.
-        Only plain values are compared: numbers, texts, truths, dates and times. A row whose values
-        cannot be compared (a text with a number, an object of another class) or for which the
-        answer is missing is left out; where no values can be compared, it is an error.
+        A condition for rows: an expression over the columns, written as for pandas' `query`, such
+        as "prediction != label", "`petal width` > 2 and key == 'de'", "label in [3, 5]",
+        "prediction['score'] < 0.5" or "text.str.contains('free')". It is not executed as Python: it
+        can use the columns, and calls of isna, notna, isin, between, abs, len and, for strings
+        (`.str`), contains, startswith, endswith, match, fullmatch, lower, upper, strip, len.
+        Patterns are literal; `regex=True`, match and fullmatch take RE2's regular expressions. Only
+        plain values are compared: numbers, strings, truth values, dates and times. A row whose
+        values cannot be compared (a string with a number, an object of another class), or for which
+        the condition is missing, is left out; if no row's values can be compared, it is an error.
 
     Returns
     -------
     DataFrame
         See `Result.__getitem__` for its columns. As the last expression of a cell it is shown as
-        the inspector: all of the node's elements with search, sorting and pages, those that
-        failed, and the way of each through the graph.
+        the inspector: all of the node's elements with search, sorting and pages, its failures, and
+        the path of each element through the graph.
 
     Raises
     ------
@@ -138,6 +138,23 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
         If `n` is not a positive integer, or `where` cannot be evaluated.
     GraphError, RunError
         If the graph has no such node, or the node did not run.
+
+    See Also
+    --------
+    trace : Follow one element through every node.
+    dashboard : Compare the models and steps of runs.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> result = mm.run(graph, progress=False)
+    >>> mm.inspect(result, "double", where="value > 2")
+      id  value   key
+    0  1      4  None
+    1  2      6  None
     """
     answer = inspection.inspect(result, node, n, where)
     shown = InspectedFrame(answer.copy())

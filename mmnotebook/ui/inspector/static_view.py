@@ -11,7 +11,7 @@ from mmnotebook.ui.inspector.cells import Cell
 from mmnotebook.ui.inspector.pages import NodeRows, Places, Query, ShownColumn
 
 MOST = 100
-"""Rows of a page, at most."""
+"""Maximum number of rows per page."""
 STYLE = style("mm-inspector", "mm-inspect")
 _FAILURES = 3
 _LINE = "1px solid rgba(128,128,128,.35)"

@@ -1,4 +1,4 @@
-"""The table widget: typed traits, no algorithm."""
+"""The table widget: typed traits, without algorithms."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from mmnotebook.ui.common.bundle import BundledWidget
 
 
 class Table(BundledWidget):
-    """One page of cells; `frontend/src/table.ts` draws it and has the forms of its values.
+    """One page of cells; `frontend/src/table.ts` draws it and has the types of its values.
 
-    A row that is clicked sends `{"type": "open", "row": place}`, a button of the pager
+    A click on a row sends `{"type": "open", "row": place}`, a button of the pager
     `{"type": "page", "to": "first" | "previous" | "next" | "last"}`.
 
     Attributes
     ----------
     label
-        What the table is, for screen readers.
+        The name of the table, for screen readers.
     columns
-        {"name", "numeric"} of each.
+        {"name", "numeric"} of each column.
     rows
-        The cells of each row, as `Cell.as_json` gives them.
+        The cells of each row, from `Cell.as_json`.
     sort
-        {"column": place, "ascending": bool}, {} for none; both ways.
+        {"column": place, "ascending": bool}, {} for none; set by either side.
     sortable
-        Do the headers sort?
+        Whether clicks on headers sort.
     selected
-        The places of the rows that are marked.
+        The places of the marked rows.
     pager
         {"text", "back": bool, "forward": bool}; {} for no pager.
     opens
-        What a click on a row does, in words; "" when it does nothing.
+        What a click on a row does, in words; "" if nothing.
     empty
-        What to say when there are no rows.
+        The text that is shown if there are no rows.
     """
 
     bundle = "table"

@@ -15,12 +15,11 @@ from mmnotebook.graph.kinds import names_of
 from mmnotebook.graph.names import Names, is_a, role_of
 from mmnotebook.graph.selecting import Drop, Select
 
-"""The steps that give what they take."""
 ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".ubj", ".cbm", ".keras")
-"""Of the files in the working folder that are offered."""
+"""Suffixes of the files that are suggested."""
 _MOST_FILES = 100
 MOST_FIELDS = 500
-"""That are offered: of the columns of a frame, and of the keys of a record."""
+"""Maximum number of fields that are suggested, of a frame or a record."""
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
 

@@ -20,7 +20,7 @@ from mmnotebook.ui.common.closing import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 End = tuple[str, str | None] | tuple[str, str | None, str]
-"""An output; with the key of a further field of it."""
+"""An output, and for further wires from it, their key."""
 _GATHERS = [
     ("join: the outputs for one element together", "join"),
     ("union: each element separately", "union"),

@@ -15,7 +15,7 @@ from mmnotebook.ui.builder.controls.quiet import Quiet
 
 Values = dict[str, Any]
 Send = Callable[["ParameterEditor", Values], "str | None"]
-"""Gives the values of an editor on; what stands against them, in words."""
+"""Applies an editor's values; returns why they cannot be applied, or None."""
 
 WORDS = {True: "yes", False: "no"}
 

@@ -10,7 +10,7 @@ from ipywidgets import HTML, Box, Button, Layout
 
 CLASS = "mm-panel"
 WIDE = {"width": "auto"}
-"""The layout of a control that is as wide as the panel."""
+"""The layout of a control as wide as the panel."""
 
 _CSS = """
 .mm-panel{box-sizing:border-box;width:100%;padding:2px 6px 8px;overflow-x:hidden}
