@@ -310,5 +310,5 @@ def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
     return max(grown, stored, 0), stored > grown
 
 
-warm = WarmModels()
+warm = models = WarmModels()
 unload = warm.unload
