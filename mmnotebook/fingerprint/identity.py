@@ -40,7 +40,7 @@ __all__ = [
     "one_look",
 ]
 
-FORMAT = "mmnotebook 7"
+FORMAT = "mmnotebook 8"
 """Goes into the identity of every node: another one is another meaning of the same steps."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

@@ -13,12 +13,12 @@ from mmnotebook.results.records import Elements
 
 
 def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
-    """How many elements took each arm.
+    """How many elements took each branch, or were answered by each model.
 
     Parameters
     ----------
     nodes
-        Of the graph, in its order; those without arms are left out.
+        Of the graph, in its order; those that choose nothing are left out.
     elements
         Gives the stored elements of a node.
 
@@ -42,17 +42,17 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
     if not by_branch and not kind.chooses_models:
         return []
     found = elements(node.name)
-    taken = Counter(found.keys if by_branch else found.models())
+    taken = Counter(found.branches() if by_branch else found.models())
     whole = sum(taken.values())
     expected = dict(node["arms"]) if node.kind == "split" else {}
-    arms = node.arms if by_branch else node.models
+    names = node.arms if by_branch else node.models
     return [
         (
             node.name,
-            arm,
-            taken[arm],
-            taken[arm] / whole if whole else float("nan"),
-            expected.get(arm, float("nan")),
+            name,
+            taken[name],
+            taken[name] / whole if whole else float("nan"),
+            expected.get(name, float("nan")),
         )
-        for arm in arms
+        for name in names
     ]

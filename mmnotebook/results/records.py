@@ -19,7 +19,8 @@ class Elements(Protocol):
     origins
         The id of the source's element that each comes from: "p" for the child "p/0".
     keys
-        The key of each, None where it has none.
+        What the latest step that chose something chose for each: the key of its model, its branch,
+        or the model of a cascade that answered. None where no step did.
     """
 
     ids: list[str]
@@ -31,6 +32,9 @@ class Elements(Protocol):
 
     def plain(self) -> list[Any]:
         """The same without its wrapping; see `values.plain`."""
+
+    def branches(self) -> list[str | None]:
+        """The branch that a split or switch sent each to, None where none did."""
 
     def models(self) -> list[str | None]:
         """The model that made each, None for what is no prediction."""

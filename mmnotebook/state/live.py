@@ -67,8 +67,8 @@ class Tally:
     ----------
     parts
         Of what it reads, the parts that were read to their end.
-    arms
-        Elements by the arm that they took.
+    branches
+        Elements by the branch that they took.
     flows
         Of each of its steps, in the order in which elements come through them.
     stored
@@ -79,7 +79,7 @@ class Tally:
     elements_out: int = 0
     failed: int = 0
     parts: int = 0
-    arms: Counter[str] = field(default_factory=Counter)
+    branches: Counter[str] = field(default_factory=Counter)
     flows: dict[str, StepFlow] = field(default_factory=lambda: defaultdict(StepFlow))
     stored: int = 0
 

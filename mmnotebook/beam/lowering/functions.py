@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -72,7 +73,7 @@ class _FlatMap(_Map):
         numbers = (number for some in outcome.results for number in range(len(some)))
         ids = [f"{parent}/{number}" for parent, number in zip(made.ids, numbers, strict=True)]
         failed = [*block.failed, *outcome.failed]
-        return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
+        return in_parts(replace(made, ids=ids, values=values, origins=origins, failed=failed))
 
 
 def _children(outcome: CallOutcome) -> tuple[list[int], Column]:
