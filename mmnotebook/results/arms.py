@@ -13,12 +13,12 @@ from mmnotebook.results.records import Elements
 
 
 def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
-    """Count the elements of each branch.
+    """Count the elements that took each branch, or that each model answered.
 
     Parameters
     ----------
     nodes
-        The nodes of the graph, in order; those without branches are left out.
+        The nodes of the graph, in order; those that choose nothing are left out.
     elements
         Returns the stored elements of a node.
 
@@ -42,17 +42,17 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
     if not by_branch and not kind.chooses_models:
         return []
     found = elements(node.name)
-    taken = Counter(found.keys if by_branch else found.models())
+    taken = Counter(found.branches() if by_branch else found.models())
     whole = sum(taken.values())
     expected = dict(node[str(node.step.arms)]) if node.step.weighed else {}
-    arms = node.arms if by_branch else node.models
+    names = node.arms if by_branch else node.models
     return [
         (
             node.name,
-            arm,
-            taken[arm],
-            taken[arm] / whole if whole else float("nan"),
-            expected.get(arm, float("nan")),
+            name,
+            taken[name],
+            taken[name] / whole if whole else float("nan"),
+            expected.get(name, float("nan")),
         )
-        for arm in arms
+        for name in names
     ]

@@ -19,7 +19,8 @@ class Elements(Protocol):
     origins
         The id of the source element that each comes from: "p" for the child "p/0".
     keys
-        The key of each element; None if it has none.
+        What the latest choosing step chose for each element: the key of its model, its branch, or
+        the model of a cascade that answered. None where no step did.
     """
 
     ids: list[str]
@@ -31,6 +32,9 @@ class Elements(Protocol):
 
     def plain(self) -> list[Any]:
         """Return the outputs as plain values; see `values.plain`."""
+
+    def branches(self) -> list[str | None]:
+        """The branch that a split or switch sent each to, None where none did."""
 
     def models(self) -> list[str | None]:
         """Return the model of each prediction; None for any other output."""
