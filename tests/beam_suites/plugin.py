@@ -40,19 +40,26 @@ def _put_manager() -> None:
 
 
 def _put_handler() -> None:
-    from apache_beam.ml.inference.base import RunInference
+    from apache_beam.ml.inference.base import (
+        KeyedModelHandler,
+        MaybeKeyedModelHandler,
+        RunInference,
+    )
 
-    from mmnotebook.beam.inference.metering import MeteredHandler
+    from tests.beam_suites.by_blocks import ByBlocks
 
+    keyed = KeyedModelHandler, MaybeKeyedModelHandler
     init = RunInference.__init__
 
     @functools.wraps(init)
-    def metered(self: Any, model_handler: Any, *args: Any, **kwargs: Any) -> None:
+    def by_blocks(self: Any, model_handler: Any, *args: Any, **kwargs: Any) -> None:
         global _used
-        _used += 1
-        init(self, MeteredHandler("beam", model_handler), *args, **kwargs)
+        if not isinstance(model_handler, keyed):  # in a run, Beam's keyed handler is around blocks
+            _used += 1
+            model_handler = ByBlocks(model_handler)
+        init(self, model_handler, *args, **kwargs)
 
-    setattr(RunInference, "__init__", metered)  # noqa: B010 - another's method
+    setattr(RunInference, "__init__", by_blocks)  # noqa: B010 - another's method
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

@@ -46,7 +46,7 @@ class Calls:
     ) -> None:
         self.handler, self.track, self.examples = handler, track, examples
         self.box, self.args = box, args
-        self.base, self.spec = handler.metered.base, handler.spec
+        self.base, self.spec = handler.base, handler.spec
         self.after = _after(self.spec.output, list(self.base.get_postprocess_fns()))
         self.columns = getattr(self.base, "takes_columns", False)
         self.places: list[int] = []
@@ -182,7 +182,7 @@ class Calls:
     @property
     def meter(self) -> Any:
         """The counter of the calls."""
-        return self.handler.metered.meter
+        return self.handler.meter
 
     def raw(self, batch: Places) -> Any:
         """Return the model's output for some rows; the call is not counted."""

@@ -14,7 +14,7 @@ from mmnotebook.beam.dofns.reuse import Look, Reuse
 from mmnotebook.beam.dofns.tracking import Tracker, weight
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.calls import Calls
-from mmnotebook.beam.inference.metering import MeteredHandler
+from mmnotebook.beam.inference.metering import Meter
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.elements import Select
@@ -85,7 +85,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self.keeps_keys, self.reuse = keeps_keys, reuse
         # The spec itself: a private model file exists as long as its spec is referenced.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
-        self.metered = MeteredHandler(f"{node}.{spec.name}", base)
+        self.base, self.meter = base, Meter(f"{node}.{spec.name}")
         self.key = key
         self.said = False
         self._newer: str | None = None
@@ -97,7 +97,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             # Beam passes a shared model to the handler as a proxy, which has only its methods: a
             # box around it could not be opened.
             with self.loading():
-                return self.metered.load_model()
+                return self.meter.load(self.base.load_model)
         # Beam keeps the last box that it was given, which must not keep the model.
         loan = self.borrow(self.key)
         if isinstance(loan, Loan) and (run := live.find(self.run_id)) is not None:
@@ -106,15 +106,15 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def borrow(self, key: str | None) -> Loan | Loaded:
         """Return the loaded model, shared under `key` if the run is in this process."""
-        known = knowledge.of(self.metered.base.identity)
+        known = knowledge.of(self.base.identity)
         if self.spec.reset is not None and key is not None:
             key = f"{key} {self.node}"  # its state belongs to one node
         with self.loading():
             if key is None or live.find(self.run_id) is None or self._starts_anew(known):
-                loan: Loan | Loaded = Loaded(self.metered.load_model())
+                loan: Loan | Loaded = Loaded(self.meter.load(self.base.load_model))
             else:
-                loan = warm.get(key, self.spec.name, self.metered.base.load_model)
-                self.metered.meter.loaded(loan.seconds, loan.weight)
+                loan = warm.get(key, self.spec.name, self.base.load_model)
+                self.meter.loaded(loan.seconds, loan.weight)
             if live.find(self.run_id) is not None:
                 standing.check_learnt(self.spec)
         stateful.reset(self.spec, loan.model)
@@ -129,7 +129,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if self.key is not None:
             warm.forget(self.key)
         with self.loading():
-            box.model = self.metered.base.load_model()
+            box.model = self.base.load_model()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -186,7 +186,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     @property
     def _is_remote(self) -> bool:
-        return knowledge.of(self.metered.base.identity).remote
+        return knowledge.of(self.base.identity).remote
 
     def _called(
         self,
@@ -207,7 +207,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                     self._keep(track, looks, calls.so_far(given))
                 raise
             made = list(calls.blocks(given))
-        meter = self.metered.meter
+        meter = self.meter
         meter.count(len(calls.places), len(calls.errors))
         known = calls.examination.known
         meter.judged(batch_invariant=known.invariant, repeatable=known.repeatable)
@@ -234,7 +234,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             return
         self._newer = model_path or None
         spec = self.spec if not model_path else refreshing.refreshed(self.spec, Path(model_path))
-        self.metered = MeteredHandler(f"{self.node}.{spec.name}", handlers.base_handler(spec))
+        self.base, self.meter = handlers.base_handler(spec), Meter(f"{self.node}.{spec.name}")
 
     def get_num_bytes(self, batch: Sequence[Block]) -> int:
         return sum(block.nbytes for block in batch)
@@ -247,20 +247,20 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return {"min_batch_size": rows, "max_batch_size": rows, "element_size_fn": _size}
 
     def get_resource_hints(self) -> dict[str, Any]:
-        return self.metered.get_resource_hints()
+        return dict(self.base.get_resource_hints())
 
     def set_environment_vars(self) -> None:
-        self.metered.set_environment_vars()
+        self.base.set_environment_vars()
 
     def share_model_across_processes(self) -> bool:
         # A run in this process needs no sharing between processes; Beam would open a socket for it.
-        return live.find(self.run_id) is None and self.metered.share_model_across_processes()
+        return live.find(self.run_id) is None and self.base.share_model_across_processes()
 
     def model_copies(self) -> int:
-        return 1 if live.find(self.run_id) is not None else self.metered.model_copies()
+        return 1 if live.find(self.run_id) is not None else self.base.model_copies()
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
-        self.metered.validate_inference_args(inference_args)
+        self.base.validate_inference_args(inference_args)
 
 
 def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None) -> Any:

@@ -1,14 +1,13 @@
-"""A wrapper of any ModelHandler that counts, times and weighs its calls."""
+"""The meter of a model: it counts, times and weighs the calls, for Beam's metrics."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mmnotebook.beam.dofns.tracking import add_counts, add_values
-from mmnotebook.model.delegate import Delegate
 from mmnotebook.model.loaded.weighing import Weight, weigh
 from mmnotebook.results import metrics
 from mmnotebook.state import live
@@ -78,42 +77,3 @@ class Meter:
         self._counts.clear()
         self._values.clear()
         self.seconds = 0.0
-
-
-class MeteredHandler(Delegate):
-    """Wraps a model's handler: same examples, same results, same errors.
-
-    Every call of the model is counted and timed in Beam counters, one per bucket of a logarithmic
-    sketch, so that percentiles add up over workers.
-
-    Parameters
-    ----------
-    The last part of the metrics' namespace.
-        The end of the metrics' namespace.
-    base
-        The handler that does the work.
-    """
-
-    def __init__(self, name: str, base: Any) -> None:
-        super().__init__(base)
-        self.meter = Meter(name)
-
-    def load_model(self) -> Any:
-        return self.meter.load(self.base.load_model)
-
-    def run_inference(
-        self,
-        batch: Sequence[Any],
-        model: Any,
-        inference_args: dict[str, Any] | None = None,
-    ) -> Iterable[Any]:
-        failed = len(batch)
-        try:
-            results: Sequence[Any] = self.meter.call(
-                lambda: list(self.base.run_inference(batch, model, inference_args))
-            )
-            failed = 0
-        finally:
-            self.meter.count(len(batch) - failed, failed)
-            self.meter.publish()
-        return results

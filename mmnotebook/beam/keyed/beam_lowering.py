@@ -92,13 +92,13 @@ class _Mapped(ModelHandler[Any, Any, Any]):
 
     def load_model(self) -> Any:
         with self.member.loading():
-            return self.member.metered.base.load_model()
+            return self.member.base.load_model()
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Iterable[tuple[Key, Any]]:
         track = Tracker(self.member.node, self.member.run_id)
-        meter = self.member.metered.meter
+        meter = self.member.meter
         name, seconds, weight = model.loaded()
         if name not in self._seen:
             self._seen.add(name)

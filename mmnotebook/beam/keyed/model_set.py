@@ -17,7 +17,7 @@ class _Shared:
     """A model that the processes of a worker share, as Beam shares one."""
 
     def __init__(self, member: BlockHandler, tag: str) -> None:
-        self._handle = shared_model(member.metered.load_model, tag)
+        self._handle = shared_model(lambda: member.meter.load(member.base.load_model), tag)
         self.model: Any = self._handle.acquire()
 
     def release(self) -> None:

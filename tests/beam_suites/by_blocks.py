@@ -1,0 +1,57 @@
+"""Any handler of Beam's tests, run by the handler of blocks that every run uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from apache_beam.ml.inference.base import PredictionResult
+
+from mmnotebook.beam.inference.handlers import SpecHandler
+from mmnotebook.beam.inference.inference import BlockHandler
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.elements import Key
+from mmnotebook.graph.models import ModelSpec
+from mmnotebook.model.delegate import Delegate
+
+
+class _Noting(Delegate):
+    """Notes whether a handler returns `PredictionResult` objects, which blocks always hold."""
+
+    wraps = False
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[Any]:
+        results = list(self.base.run_inference(batch, model, inference_args))
+        self.wraps = self.wraps or any(isinstance(one, PredictionResult) for one in results)
+        return results
+
+
+class ByBlocks(Delegate):
+    """Gives a handler its examples through `BlockHandler`, and returns what it returns."""
+
+    def __init__(self, base: Any) -> None:
+        super().__init__(base)
+        spec = ModelSpec("model", "beam", "handler", "a test of Beam's", None, "", target=base)
+        self.noting = _Noting(base)
+        self.blocks = BlockHandler("node", spec, SpecHandler(spec, self.noting), None, "", None)
+
+    def load_model(self) -> Any:
+        return self.blocks.load_model()
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[Any]:
+        block = Block.of([(Key(str(n), str(n)), example) for n, example in enumerate(batch)])
+        (made,) = self.blocks.run_inference([block], model, inference_args)
+        if made.failed:
+            raise RuntimeError(made.failed[0].error)
+        results = made.values.rows()
+        return results if self.noting.wraps else [one.inference for one in results]
+
+    def get_preprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
+        return []  # the handler of blocks has called them
+
+    def get_postprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
+        return []
