@@ -1,9 +1,9 @@
 """Digests of files and folders, cached by their stat data where that is reliable.
 
-A file that is written through a memory map has the stamps that it had for as long as its pages are
-dirty. File systems on disks protect a page again once it is written back, and the next write to it
-gives the file another time: there, what was read after all of it was written back is known by its
-stamps. Elsewhere (in memory, over a network) and of small files the content is read every time.
+A file that is written through a memory map keeps its old stamps while its pages are dirty. On disk
+file systems, the first write after a page was written back changes the file's time. On those, a
+digest that was computed after a full writeback is valid as long as the stamps are equal. On other
+file systems (in memory, over a network), and for small files, the content is read every time.
 """
 
 from __future__ import annotations

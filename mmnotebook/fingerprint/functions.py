@@ -1,8 +1,7 @@
 """Fingerprints of functions: the user's by code and what it reads, a library's by version.
 
-What a function says of itself, its name, docstring and annotations, counts where code does more
-with it than call it. Where it is only called, that counts if any code asks functions about
-themselves.
+A function's metadata (name, docstring and annotations) counts if code does more with the function
+than call it. If it is only called, its metadata counts if any code reads metadata of functions.
 """
 
 from __future__ import annotations

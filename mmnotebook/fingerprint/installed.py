@@ -1,7 +1,7 @@
 """Fingerprints of installed packages, by their records and file stamps.
 
-What a package needs counts with it. It is read once in a process, as code that is loaded stays as
-it is, and again where a module was loaded anew.
+A package's requirements count with it. It is read once per process, since loaded code does not
+change, and again when a module is reloaded.
 """
 
 from __future__ import annotations

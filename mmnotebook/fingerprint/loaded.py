@@ -1,7 +1,7 @@
 """The check whether the code of an imported module still matches its file.
 
-A package that is installed anew in a living process has other files than the code that runs. Only
-where a file has changed since the process began is it compared with the functions in memory.
+If a package is installed again while a process runs, its files differ from the running code. Only
+files that changed since the process started are compared with the functions in memory.
 """
 
 from __future__ import annotations

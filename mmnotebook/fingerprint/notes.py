@@ -1,7 +1,7 @@
 """Notes on impure code, collected during fingerprinting, and their evaluation.
 
-Whether a method matters that opens a file shows only when all code has been read: it does where
-some code names it. So every part of a value keeps notes of its own, and those of its parts in them.
+A method that opens a file matters only if some code names it, which is known after all code was
+read. So every part of a value has its own notes, which contain those of its parts.
 """
 
 from __future__ import annotations

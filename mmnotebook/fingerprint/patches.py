@@ -1,8 +1,9 @@
 """User patches of libraries: replaced functions and methods, converters, hooks.
 
-A library is known by its files. What was put into it from outside shows only in its modules, their
-classes, and what both hold: containers, abstract classes with others registered, objects such as
-an accessor. All these places are looked at once; later only those where a value is another object.
+A library is identified by its files. Objects that were put into it from outside are found only in
+its modules, their classes, and what both contain: containers, abstract classes with registered
+classes, objects such as an accessor. All these places are searched once; later, only those whose
+values have changed.
 """
 
 from __future__ import annotations

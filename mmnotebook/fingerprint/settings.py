@@ -1,8 +1,8 @@
 """Settings that code reads implicitly, where they differ from those of a new process.
 
-What is as it is at the start counts for nothing, so that a library that is not loaded yet is one
-with its settings untouched. Settings that a function names, as `matplotlib.rcParams` or a context
-variable of the user's, are known by their content, as anything else that it reads.
+A setting with its initial value does not count, so that a library which is not loaded is equal to
+one with unchanged settings. Settings that a function names, such as `matplotlib.rcParams` or a
+context variable of the user's, count by content, like everything that it reads.
 """
 
 from __future__ import annotations

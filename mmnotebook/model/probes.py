@@ -1,10 +1,10 @@
 """Checks whether a model's output depends on the batch or differs between calls.
 
-A few elements are given to the model one by one and together, twice, the second time in another
-order. What it gives for them alone is compared with the first batches of the run too. Outputs are
-equal when they differ by no more than `TOLERANCE` times the largest number in the element's output:
-results of batches of other sizes are summed in another order. Anything but floating-point numbers
-must be equal exactly.
+The model is called with a few elements one by one and together, twice, the second time in another
+order. Its outputs for single elements are also compared with the first batches of the run. Outputs
+are equal if they differ by at most `TOLERANCE` times the largest number in the element's output:
+batches of different sizes are summed in different orders. Values other than floating-point numbers
+must be exactly equal.
 """
 
 from __future__ import annotations

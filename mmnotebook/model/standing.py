@@ -1,8 +1,8 @@
 """The source of a registered model, and the check whether it has changed.
 
-A model runs from what is on the disk: a file of the user's, or the private file in which a live
-object was stored. Before a graph is planned, what a model was registered from is looked at again;
-what it is loaded from before and after it is loaded, and when what it computed is stored.
+A model is loaded from disk: from a user's file, or the private file in which a live object was
+stored. The registered target is checked before a graph is planned. The files that the model is
+loaded from are checked before and after it is loaded, and when its outputs are stored.
 """
 
 from __future__ import annotations

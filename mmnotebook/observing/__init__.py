@@ -1,8 +1,8 @@
 """What functions and models do while a node is computed: files, clock, network, randomness.
 
-A `Record` is filled while a node's step works `within` it. Four things fill it: an audit hook, the
-states of the global generators, a profiler on the first elements, and the kernel's word on files
-that compiled code opens. What came of it is `Observed`.
+A `Record` is filled while a node's step works inside `within`. It has four sources: an audit hook,
+the states of the global generators, a profiler on the first elements, and inotify for files that
+compiled code opens. The result is `Observed`.
 """
 
 from mmnotebook import quiet_beam as quiet_beam

@@ -1,7 +1,8 @@
 """The first argument of a call of a builtin, from the caller's frame.
 
-A profiler is told which builtin is called, not with what. The instructions before the call say
-where each argument comes from; where all are plain names or constants, the first can be had.
+A profiler receives the builtin that is called, but not its arguments. The instructions before the
+call say where each argument comes from; if all are plain names or constants, the value of the first
+one is known.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NAMED = ("CALL_KW", "CALL_FUNCTION_KW")
 
 
 class Call(NamedTuple):
-    """How a call is written: its number of arguments, and the instruction of the first one."""
+    """The number of arguments of a call, and the instruction that loads the first one."""
 
     number: int
     loads: str

@@ -1,7 +1,7 @@
 """Detection of random numbers by the states of the global generators.
 
-Only generators of libraries that are loaded are looked at; nothing is imported, no state changes.
-The states are compared as bytes where they lie in memory: asking for them takes ten times as long.
+Only generators of loaded libraries are compared; nothing is imported, and no state is changed. The
+states are read as bytes in memory, which is ten times as fast as the libraries' own functions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Detection of functions that modify state between calls, such as a global list.
 
-A run calls a copy of a function of the notebook, so that nothing of it shows in the notebook.
+A run calls a copy of a notebook's function, so that its changes do not appear in the notebook.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files that any process opens in watched folders, reported by inotify.
 
-Linux alone has it, as inotify. A file that is mapped into memory before a run begins is read
-without a word of it, as is one on a network drive that another machine changes.
+Only Linux has inotify. It does not report reads of a file that was mapped into memory before the
+run, nor changes of a file on a network drive by another machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A profiler that detects calls of builtins: the clock, entropy, files and variables.
 
-On the first elements of a node a profiler is told of every call, until the node has used up what
-it may cost. It is put into a thread that has none, and taken out again.
+For the first elements of a node, a profiler is called for every function call, until the node has
+used up its budget. It is installed in threads that have no profiler, and removed afterwards.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Record:
             self._due = now + _SELDOM
         return due
 
-    # What was seen
+    # Observations
 
     def reads(self, path: str) -> None:
         """Record that the node opened a file, or is about to."""
@@ -211,7 +211,7 @@ class Record:
         for path in happened.listed:
             self.lists(path)
 
-    # What came of it
+    # Results
 
     def observed(self) -> Observed:
         """Return the observations so far; a dependency that changed meanwhile rules out reuse."""
@@ -240,7 +240,7 @@ class Record:
         """Stop watching."""
         self._native.close()
 
-    # Inside
+    # Helpers
 
     def _adds(self, path: str, facet: str) -> None:
         path = origins.source(self._absolute(path))

@@ -1,7 +1,7 @@
 """The current state of a file, folder or environment variable, as a comparable string.
 
-Of a file several things may matter: that it is there, what it holds, its stamps. The text says all
-that do: "there file", "content 1f0e...", "stamp 12 1700000000000000000 33188", joined by commas.
+A state has facets: that a file exists, its content, its stamps (size, time, mode). They are joined
+by commas: "content 1f0e..., stamp 12 1700000000000000000 33188, there file".
 """
 
 from __future__ import annotations

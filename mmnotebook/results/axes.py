@@ -1,7 +1,7 @@
 """Shared parts of the plots: colors, labels, latency bands, legends.
 
-The colours are of Okabe and Ito's palette, told apart by the colour-blind, dark enough for white
-and bright enough for black.
+The colors are from Okabe and Ito's palette: color-blind people can distinguish them, and they are
+dark enough on white and bright enough on black.
 """
 
 from __future__ import annotations

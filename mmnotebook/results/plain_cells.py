@@ -1,9 +1,9 @@
 """Comparison and arithmetic on columns, for plain values only.
 
-A plain value is a number, a text, a truth, a date or time, or missing, by its very type: what
-comparing or adding two of them does is known. Of anything else no method is ever called; a row
-that has such a value, or two values that cannot be compared, has no answer (`<NA>`). Where no row
-has one, that is an error.
+A plain value is exactly of the type of a number, text, boolean, date or time, or it is missing:
+then the result of comparing or adding it is known. No method of any other value is ever called. A
+row with such a value, or with two values that cannot be compared, has no answer (`<NA>`). It is an
+error if no row has an answer.
 """
 
 from __future__ import annotations

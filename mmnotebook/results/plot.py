@@ -1,7 +1,7 @@
 """Plots of a result: each takes `ax=None` and returns the Axes; also plots of several runs.
 
-A new figure keeps matplotlib's own background, so that its text reads on a dark page too. Nothing
-here changes matplotlib's settings.
+A new figure keeps matplotlib's own background, so that its text can be read on a dark page too.
+Matplotlib's settings are not changed.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Elements(Protocol):
 
 
 class Failure(NamedTuple):
-    """One element that failed in a node."""
+    """One element that failed in a node, and its error."""
 
     node: str
     id: str
@@ -94,7 +94,7 @@ class ElementStore(Protocol):
 
 @dataclass(frozen=True)
 class Machine:
-    """Memory of the machine when the run began, in bytes; None where not known."""
+    """Memory of the machine when the run began, in bytes; None if unknown."""
 
     free_bytes: int | None
     total_bytes: int | None

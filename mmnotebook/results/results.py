@@ -175,6 +175,15 @@ class Result:
         See Also
         --------
         Result.elements : The stored elements, as lists.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> mm.run(graph, progress=False).rows("double")
+          id  value   key
+        0  0      2  None
+        1  1      4  None
         """
         if node not in self._rows:
             self._check_ran(node)
@@ -358,6 +367,20 @@ class Result:
             Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
             Columns: elements, their share of all that left the node (0 to 1, NaN if none did), and
             expected, the weight of the branch in a split (NaN for other kinds of step).
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> text = "numbers | switch(size, small=double, large=half)"
+        >>> graph = mm.pipeline(
+        ...     text,
+        ...     numbers=[1, 2, 30],
+        ...     size=lambda x: "large" if x > 9 else "small",
+        ...     double=lambda x: x * 2,
+        ...     half=lambda x: x / 2,
+        ... )
+        >>> mm.run(graph, progress=False).arms["elements"].to_dict()
+        {('switch', 'small'): 2, ('switch', 'large'): 1}
         """
         ran = [node for node in self.graph.order() if node.name in self.measures]
         return arms.table(ran, self._store.elements)

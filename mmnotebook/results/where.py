@@ -1,12 +1,12 @@
 """`where=`: rows of a frame for which an expression is true, without executing code.
 
-The text is parsed with `ast`, and only the kinds of expression that `_Expression.value` knows are
+The text is parsed with `ast`, and only the expressions that `_Expression.value` supports are
 evaluated: columns, constants, comparisons, `and`, `or`, `not`, arithmetic, `in`, items of a value
-and the calls of `where_calls`. No attribute is looked up, and of a cell no method is called; see
+and the calls of `where_calls`. No attribute is read, and no method of a cell is called; see
 `plain_cells`.
 
-Time and memory grow with the length of the text times the number of rows: whole numbers keep to 64
-bits or become floats, patterns are literal, and regular expressions are RE2's.
+Time and memory are at most proportional to the length of the text times the number of rows:
+integers beyond 64 bits become floats, patterns are literal, and regular expressions use RE2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Notebook data as blocks: frames, lists, arrays, tensors, tables and iterators.
 
-What a block holds is a copy: the notebook may go on changing what it was made of.
+Blocks contain copies, so that the notebook can change its data later.
 """
 
 from __future__ import annotations

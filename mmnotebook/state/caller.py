@@ -1,8 +1,8 @@
 """Per-thread settings of the caller, applied in other threads.
 
-A new thread has none of them: no context variables, and of what libraries keep by thread the
-defaults. What is global (pandas' options, matplotlib's rcParams, torch's default dtype, the
-locale) needs nothing.
+A new thread has none of them: no context variables, and only the defaults of settings that
+libraries keep per thread. Global settings (pandas' options, matplotlib's rcParams, torch's default
+dtype, the locale) need no copy.
 """
 
 from __future__ import annotations

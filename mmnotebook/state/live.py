@@ -1,7 +1,7 @@
 """The channel between a run and its steps in one process: counts and cancellation.
 
-Steps are pickled on their way to a worker; what they carry is the run's id. In this process the id
-finds the run here. In another it finds nothing: counts then come back with Beam's metrics alone.
+Steps are pickled on their way to a worker, with the id of the run. In this process, the run is
+found by that id. In another process it is not found; counts then come from Beam's metrics only.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class StepFlow:
 
 @dataclass
 class ModelCost:
-    """What the models of a node have cost so far, in seconds.
+    """The time that a node's models have taken so far, in seconds.
 
     Attributes
     ----------
     working
-        Their calls for predictions.
+        Calls for predictions.
     probing
-        Calls that compare them with themselves.
+        Calls that compare a model with itself.
     """
 
     working: float = 0.0

@@ -1,8 +1,8 @@
 """What runs store for later runs: entries of checked shards, in one folder per user.
 
-`shards` is one file, `entries` a folder of them with its manifest, `store` finds entries, takes new
-ones in and pins those in use, `eviction` keeps within the limit, `folder` knows which processes
-live, and `cache` is what users see of it all.
+`shards` has one file, and `entries` a folder of them with its manifest. `store` finds entries, adds
+new ones and pins those in use. `eviction` keeps the store within its limit, `folder` knows which
+processes are alive, and `cache` is what users see.
 """
 
 from mmnotebook import quiet_beam as quiet_beam

@@ -44,9 +44,9 @@ class Entry:
     path
         The folder with its files.
     meta
-        What was said of it when it was committed, as JSON gives it back.
+        The metadata of its commit, as restored from JSON.
     infos
-        Its shards, in the order in which they were written.
+        The shards, in the order in which they were written.
     created
         When it was committed, in seconds since 1970.
     """

@@ -58,13 +58,13 @@ def evict(inner: Path, limit: int) -> int:
     Parameters
     ----------
     limit
-        Bytes. When there are more, entries that nobody holds go until nine tenths of it are left,
-        those first that were found or made longest ago.
+        The limit in bytes. If the store is larger, entries that nobody holds are removed, the least
+        recently used first, until it is at nine tenths of the limit.
 
     Returns
     -------
     int
-        Bytes that went into the trash.
+        The bytes that were moved into the trash.
     """
     stored = total(inner)
     if stored <= limit:
@@ -117,7 +117,7 @@ def with_room(inner: Path, needed: int, write: Callable[[], T]) -> T:
     Raises
     ------
     StorageError
-        When there is no room then either, or the system refuses for another reason.
+        When there is still no room, or another error occurs.
     """
     with folder.reported(inner.parent):
         try:
@@ -144,12 +144,12 @@ def write_shard(draft: Path, number: int, value: object, rows: int = 0) -> Shard
     number
         Orders shards that are written within the same nanosecond.
     value, rows
-        What is to be stored, and how many elements that is.
+        The value to store, and the number of elements in it.
 
     Raises
     ------
     StorageError
-        When the disk is full and nothing can be thrown away; the store stays as it is.
+        When the disk is full and no entry can be removed; the store is unchanged.
     """
     encoded: Encoded = shards.encode(value, rows)
     path = draft / shards.new_name(number)

@@ -56,7 +56,7 @@ def prepared(folder: Path) -> Path:
     Raises
     ------
     StorageError
-        When the folder is no folder, cannot be written, or is open to others.
+        When it is not a folder, cannot be written, or is writable by others.
     """
     inner = inner_of(folder)
     with reported(folder):
@@ -204,7 +204,7 @@ def empty_trash(inner: Path) -> None:
 
 
 def remove_own(pid: int, path: Path) -> None:
-    """Remove a file or folder unless this is a fork of the process that it belongs to."""
+    """Remove a file or folder, unless this process is a fork of its owner."""
     if os.getpid() == pid:
         _remove(path)
 

@@ -1,8 +1,8 @@
 """Removal of files that earlier versions of mmnotebook stored in a cache folder.
 
-Their entries are never read. They lie in folders of their own, `v1` and so on, beside the one of
-this format. Such a folder is removed, with its parts, when it holds nothing else than these
-versions made, and no process of theirs is alive.
+Their entries are never read. They are in folders of their own, such as `v1`, next to the folder of
+the current format. Such a folder is removed if it contains only files of those versions, and no
+process that uses them is alive.
 """
 
 from __future__ import annotations

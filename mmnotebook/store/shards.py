@@ -1,11 +1,11 @@
 """Shards: files of pickled values with raw arrays, compression and checksums.
 
-A file is a head (magic with the version, rows, number of parts), a table (for every part its size,
-its size in the file and whether it is compressed), the parts and the CRC-32 of all before. The
-first part is the pickle, the others are the bytes of its big arrays and tensors.
+A file has a head (magic with the version, rows, number of parts), a table (the size of each part,
+its size in the file, and whether it is compressed), the parts, and the CRC-32 of all that. The
+first part is the pickle, the others are the bytes of its large arrays and tensors.
 
-CRC-32 finds every damage of up to 32 bits in a row and all but one in 4e9 of the others, at three
-times the speed of blake2b. Nobody but the user can write here, so it need not resist forgery.
+CRC-32 detects every damage of up to 32 consecutive bits and all but one in 4e9 others, at three
+times the speed of blake2b. Only the user can write here, so it need not resist forgery.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _MISSING = "is missing"
 
 
 class Damaged(StorageError):
-    """A stored file is not what was written.
+    """A stored file is missing or damaged.
 
     Attributes
     ----------
     path
         The file.
     what
-        What is the matter with it: "is missing", "was truncated", "was altered".
+        What is wrong with it: "is missing", "was truncated", "was altered".
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -72,7 +72,7 @@ class Damaged(StorageError):
 
 @dataclass(frozen=True)
 class ShardInfo:
-    """What is known of a shard without reading it; `checksum` is eight hex digits."""
+    """The name, size, checksum (eight hex digits) and number of elements of a shard."""
 
     name: str
     bytes: int
@@ -130,11 +130,11 @@ def write(path: Path, value: Any, rows: int = 0) -> ShardInfo:
     Parameters
     ----------
     path
-        Of the file; until it is whole its suffix is `.part`.
+        The path of the file; its suffix is `.part` until it is complete.
     value
         Anything that can be pickled; big arrays and tensors in it are not copied.
     rows
-        How many elements the value holds, to be told by the manifest.
+        The number of elements in the value, for the manifest.
     """
     return save(path, encode(value, rows))
 

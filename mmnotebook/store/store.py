@@ -28,21 +28,21 @@ class Store:
     Parameters
     ----------
     folder
-        The user's; its part for this format is made when need be.
+        The user's cache folder; its subfolder for this format is created if necessary.
     limit
-        Bytes; by default 20 GiB or a quarter of the disk, or what MMNOTEBOOK_CACHE_LIMIT says.
+        In bytes; default: MMNOTEBOOK_CACHE_LIMIT, or 20 GiB, or a quarter of the disk if less.
 
     Attributes
     ----------
     notes
-        What went wrong and was put right, a line each; whoever shows them takes them out.
+        Messages about repaired damage, a line each; whoever shows them removes them.
     hits, misses
-        How many identities were found, and not found, by this object.
+        The numbers of identities that this object found, and did not find.
     checked, differed
-        How many entries were compared with what their nodes give now, and how many of them were
-        removed since they differ from it.
+        The number of entries that were compared with new outputs of their nodes, and the number of
+        those that were removed because they differed.
     beside
-        The store that takes what this one cannot, once there is one; its entries are found too.
+        A second store, used once this one cannot be written; its entries are found too.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Store:
 
     @property
     def inner(self) -> Path:
-        """The part of the folder that this format uses."""
+        """The subfolder for this format."""
         return self._member.inner
 
     @property
@@ -149,7 +149,7 @@ class Store:
         return {**lineage.inputs(self.inner), **beside}
 
     def _retire_all(self, paths: Iterable[Path]) -> None:
-        """Retire those of some entries that are in this store."""
+        """Retire those of the given entries that are in this store."""
         with self._locked():
             for path in paths:
                 if path.is_relative_to(self.inner) and path.is_dir():

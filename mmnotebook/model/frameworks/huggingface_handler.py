@@ -1,7 +1,7 @@
 """Hugging Face pipelines and models behind Beam's ModelHandler.
 
-Beam's own handlers for them cannot be imported: they ask transformers for TensorFlow models, which
-it has none of since version 5.
+Beam's own handlers for them cannot be imported: they use TensorFlow classes that transformers
+removed in version 5.
 """
 
 from __future__ import annotations

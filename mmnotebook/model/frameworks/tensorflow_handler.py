@@ -1,7 +1,7 @@
 """TensorFlow behind Beam's ModelHandler.
 
 Beam's own TensorFlow handlers cannot be imported without `tensorflow_hub`, which installs a second
-TensorFlow and a second Keras; and Keras 3 does not load the SavedModels that they were made for.
+TensorFlow and a second Keras; and Keras 3 cannot load the SavedModels that they are for.
 """
 
 from __future__ import annotations

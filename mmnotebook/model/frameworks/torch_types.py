@@ -1,7 +1,7 @@
 """Whole numbers as inputs of a torch module: unchanged, or in its floating-point type.
 
-What a module does with a type cannot be read from its layers: it may look ids up, ask for
-`x.dtype`, or multiply by weights. It is called with whole numbers and truths as they are; only
+The types that a module accepts cannot be read from its layers: it may look up ids, ask for
+`x.dtype`, or multiply by weights. It is first called with integers and booleans unchanged. Only
 when that call raises an error about types is it called with them in its floating type.
 """
 

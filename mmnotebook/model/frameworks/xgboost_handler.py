@@ -1,7 +1,7 @@
 """XGBoost behind Beam's ModelHandler.
 
-Beam's own XGBoost handlers cannot be imported without `datatable`, of which there is none for
-Python from 3.12 on; and they call the model once per element.
+Beam's own XGBoost handlers cannot be imported without `datatable`, which does not support Python
+3.12 and later; and they call the model once per element.
 """
 
 from __future__ import annotations
