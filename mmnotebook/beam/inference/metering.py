@@ -88,8 +88,8 @@ class MeteredHandler(Delegate):
 
     Parameters
     ----------
-    The last part of the metrics' namespace.
-        The end of the metrics' namespace.
+    name
+        The last part of the metrics' namespace.
     base
         The handler that does the work.
     """
