@@ -50,7 +50,7 @@ class _Split(_Branch):
         self.pinned: dict[str, str] = {key: arm for keys, arm in pin for key in keys}
 
     def elements(self, block: Block) -> Iterable[Any]:
-        if self.by is None and self.function is None:  # the values are not looked at
+        if self.by is None and self.function is None:  # the values are not needed
             return zip(block.keys(), itertools.repeat(None))
         return block.elements()
 

@@ -21,12 +21,12 @@ from mmnotebook.graph.models import ModelSpec
 Arms = dict[str | None, Any]
 """A node's outputs: its blocks under None, those of one branch under its name."""
 Objects = Mapping[str, Sequence[Block]]
-"""By source node, its elements where they are known before the run."""
+"""The elements of each source node where they are known before the run."""
 
 
 @dataclass(frozen=True)
 class BoundStep:
-    """One step to be lowered, with all that its parameters name.
+    """One step to lower, with all objects that its parameters name.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class BoundStep:
     run_id
         The run that counts its elements; "" outside a run.
     keys
-        By model name, the identity under which a loaded model stays loaded.
+        The identity under which a loaded model stays loaded, by its name.
     reuse
         The outputs that are known already.
     decision
