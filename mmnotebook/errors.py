@@ -79,6 +79,20 @@ class MMError(Exception):
         What was found, with the offending value.
     remedy
         How the user can fix it; shown on a separate line.
+
+    Attributes
+    ----------
+    message, remedy
+        The parameters.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> try:
+    ...     mm.register("three", 3)
+    ... except mm.MMError as error:
+    ...     print(error.message)
+    cannot register 3 (int) as 'three': it is not a model
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
@@ -107,7 +121,7 @@ class Problem:
     line, column
         Where in the text, both from 1; None for a graph that was not read from text.
     found, allowed, nearest
-        What stands there, what may stand there, and the allowed name most like it.
+        What was found, what is allowed, and the most similar allowed name.
     """
 
     message: str
@@ -139,7 +153,23 @@ class Gap(Problem):
 
 
 class GraphError(MMError):
-    """A graph or its text is not valid. `problems` lists all problems that were found."""
+    """A graph or its text is not valid.
+
+    Attributes
+    ----------
+    problems
+        All problems that were found. Each has the attributes message, node, line, column (from 1),
+        found, allowed and nearest.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> try:
+    ...     mm.parse("rows | vote(wieghts=2)")
+    ... except mm.GraphError as error:
+    ...     print(error.problems[0])
+    line 1, column 21: vote has no parameter 'wieghts'; found 2; allowed: missing
+    """
 
     def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
         self.problems = tuple(problems)
@@ -150,11 +180,19 @@ class GraphError(MMError):
 
 
 class ModelWarning(UserWarning):
-    """A warning about the predictions of a model."""
+    """A warning about the predictions of a model.
+
+    Issued, for example, when an element's output depends on the other elements of its batch.
+    """
 
 
 class CacheWarning(UserWarning):
-    """A cached output differed from the recomputed output."""
+    """A cached output differed from the recomputed output.
+
+    See Also
+    --------
+    mmnotebook.cache : `mm.cache.verify` sets which nodes are checked.
+    """
 
 
 class ModelError(MMError):
@@ -176,6 +214,16 @@ class RunError(MMError):
         The `Result` of what was computed, or None.
     failed
         A DataFrame of the failures seen: node, id, error, message, traceback; or None.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.pipeline("numbers | inverse", numbers=[0, 1], inverse=lambda x: 1 / x)
+    >>> try:
+    ...     result = mm.run(graph, progress=False)
+    ... except mm.RunError as error:
+    ...     print(error.node, list(error.failed["error"]))
+    inverse ['ZeroDivisionError']
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Count what the architecture forbids: `python -m tests.house`; `--plan` prints the layers.
 
 Circles of modules, imports that run upwards through the layers of `setup.cfg`, names that several
-public classes share, and underscored names of other packages outside the package `compat`.
+public classes share, underscored names of other packages outside the package `compat`, and step
+kinds that are told by their names.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import networkx
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "mmnotebook"
+KINDS = "mmnotebook/steps/kinds/"
+"""The folder with a module per step kind."""
 COMPAT = "compat"
 """The package whose modules may use what others keep to themselves."""
 
@@ -148,6 +151,22 @@ def _used(node: ast.AST, own: set[str]) -> Iterator[str]:
             yield from (one for one in names if one not in {*own, *_NAMEDTUPLES})
 
 
+def named_kinds(trees: Iterable[tuple[str, ast.Module]] | None = None) -> list[str]:
+    """Where a step kind is told by its name, outside its own module: path, line and name."""
+    names = {path.stem for path in (ROOT / KINDS).glob("*.py") if path.stem != "__init__"}
+    found = []
+    for path, tree in modules() if trees is None else trees:
+        if path.startswith(KINDS):
+            continue
+        for node in ast.walk(tree):
+            sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+            if any(isinstance(side, ast.Attribute) and side.attr == "kind" for side in sides):
+                texts = [one for side in sides for one in ast.walk(side)]
+                values = [one.value for one in texts if isinstance(one, ast.Constant)]
+                found += [f"{path}:{node.lineno} {one}" for one in values if one in names]
+    return found
+
+
 def plan() -> str:
     """The layers of the package as a Markdown table, from the contract and the docstrings."""
     lines = ["| layer | what it holds |", "|---|---|"]
@@ -175,6 +194,7 @@ def main() -> int:
         "underscored names of other packages": [
             f"{p}:{line} {name}" for p, line, name in foreign()
         ],
+        "step kinds named elsewhere": named_kinds(),
     }
     for what, ones in found.items():
         print(f"{what}: {len(ones)}", *(f"  {one}" for one in ones), sep="\n")  # noqa: T201

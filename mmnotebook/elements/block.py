@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from mmnotebook.elements.columns import Column
 from mmnotebook.elements.elements import Key
-from mmnotebook.elements.packing import loose, pack
+from mmnotebook.elements.packing import pack
 from mmnotebook.results.records import Failure
 
 ROWS = 4096
@@ -18,36 +19,57 @@ ROWS = 4096
 BYTES = 32 << 20
 """About the most bytes of a block of more than one element."""
 
+_key = functools.partial(tuple.__new__, Key)
+"""Makes a `Key` of its six items in less time than `Key._make`."""
+
 
 @dataclass(eq=False)
 class Block:
     """Elements of one node.
+
+    Of `branches`, `model_keys` and `models` at most one is set: that of the latest step that
+    chose something for each element.
 
     Attributes
     ----------
     ids
         The id of each element.
     values
-        What the node gave for each.
+        The output of the node for each.
     origins
         The id of the source's element that each comes from; None when that is its own id.
-    arms
-        The arm that each took, or the key that chose its model; None for none.
+    branches
+        The branch that a split or switch sent each to.
+    model_keys
+        The key that chose the model of each, in a keyed step.
+    models
+        The model that answered for each, in a cascade.
+    rows
+        The place of each among the rows that a model was given, while its handler works on them.
     fields
         The source's fields that a later `by=` names; None for none.
     failed
-        What failed in the node on the way to these elements.
+        The failures in the node on the way to these elements.
     made_of
-        What they were made of, to find them by it later; None for elements that are not found.
+        Marks the input of these elements, to find them by it later; None for no marks.
     """
 
     ids: list[str]
     values: Column
     origins: list[str] | None = None
-    arms: list[str | None] | None = None
+    branches: list[str | None] | None = None
+    model_keys: list[str | None] | None = None
+    models: list[str | None] | None = None
+    rows: Sequence[int] | None = None
     fields: list[tuple[tuple[str, Any], ...]] | None = None
     failed: list[Failure] = field(default_factory=list)
     made_of: Any = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Earlier versions had one field for branches, keys and models, and did not say which.
+        if "arms" in state:
+            state["branches"] = state.pop("arms")
+        self.__dict__.update(state)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,39 +79,47 @@ class Block:
         """About how many bytes it takes."""
         return self.values.nbytes + 64 * len(self.ids)
 
+    @property
+    def choices(self) -> list[str | None] | None:
+        """The latest choice for each: its branch, key or model. Tables show it as `key`."""
+        if self.branches is not None:
+            return self.branches
+        return self.models if self.model_keys is None else self.model_keys
+
     def keys(self) -> Iterator[Key]:
-        """The key of each element."""
+        """Return the key of each element."""
         none: list[Any] = [None] * len(self.ids)
         whole = zip(
             self.ids,
             self.ids if self.origins is None else self.origins,
-            none if self.arms is None else self.arms,
+            none if self.model_keys is None else self.model_keys,
             [()] * len(self.ids) if self.fields is None else self.fields,
+            none if self.branches is None else self.branches,
+            none if self.models is None else self.models,
             strict=True,
         )
-        return map(Key._make, whole)
+        return map(_key, whole)
 
     def elements(self) -> Iterator[tuple[Key, Any]]:
         """(key, value) of each element."""
         return zip(self.keys(), self.values.rows(), strict=True)
-
-    def loose(self) -> Iterator[tuple[Key, Any]]:
-        """The same, with several selected fields by name: `of` makes an equal block of them."""
-        return zip(self.keys(), loose(self.values), strict=True)
 
     def take(self, places: Sequence[int]) -> Block:
         """The elements at these places, failures left out."""
         if len(places) == len(self.ids) and all(map(operator.eq, places, itertools.count())):
             return replace(self, failed=[], made_of=None)
 
-        def taken(items: list[Any] | None) -> Any:
+        def taken(items: Sequence[Any] | None) -> Any:
             return None if items is None else [items[place] for place in places]
 
         return Block(
             taken(self.ids),
             self.values.take(places),
             taken(self.origins),
-            taken(self.arms),
+            taken(self.branches),
+            taken(self.model_keys),
+            taken(self.models),
+            taken(self.rows),
             taken(self.fields),
         )
 
@@ -97,21 +127,36 @@ class Block:
         """The same elements with other values, one each."""
         return replace(self, values=pack(values), failed=list(failed), made_of=None)
 
+    def choosing(
+        self,
+        *,
+        branches: list[str | None] | None = None,
+        model_keys: list[str | None] | None = None,
+        models: list[str | None] | None = None,
+    ) -> Block:
+        """Return the same elements with another choice; without one, with none."""
+        return replace(self, branches=branches, model_keys=model_keys, models=models)
+
     @classmethod
     def of(cls, elements: Sequence[tuple[Key, Any]], failed: Iterable[Failure] = ()) -> Block:
         """The block of (key, value) pairs."""
-        keys = [key for key, _ in elements]
-        ids = [key.id for key in keys]
-        origins: list[str] | None = [key.origin for key in keys]
-        arms: list[str | None] | None = [key.key for key in keys]
-        fields: list[tuple[tuple[str, Any], ...]] | None = [key.fields for key in keys]
+        columns: Any = map(list, zip(*(key for key, _ in elements), strict=True))
+        ids, origins, keys, fields, branches, models = (
+            columns if elements else ([] for _ in range(6))
+        )
+
+        def known(items: list[Any]) -> Any:
+            return None if items.count(None) == len(items) else items
+
         return cls(
             ids,
             pack([value for _, value in elements]),
             None if origins == ids else origins,
-            arms if any(arm is not None for arm in arms or ()) else None,
-            fields if any(fields or ()) else None,
-            list(failed),
+            known(branches),
+            known(keys),
+            known(models),
+            fields=fields if any(fields) else None,
+            failed=list(failed),
         )
 
 

@@ -40,15 +40,21 @@ class Key(NamedTuple):
     origin
         The id of the source's element that it comes from.
     key
-        The arm that it took, or the key that chose its model.
+        The key that chose its model; None if no key did.
     fields
         The source's fields that a later `by=` names.
+    branch
+        The branch that a split or switch sent it to; None if none did.
+    model
+        The model of a cascade that answered; None if none did.
     """
 
     id: str
     origin: str
     key: str | None = None
     fields: tuple[tuple[str, Any], ...] = ()
+    branch: str | None = None
+    model: str | None = None
 
     def child(self, position: int) -> Key:
         return self._replace(id=f"{self.id}/{position}")

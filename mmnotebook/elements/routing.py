@@ -39,18 +39,18 @@ def token(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def arm(part: float, arms: Sequence[tuple[str, float]]) -> str:
-    """The arm whose share of 0 to 1 holds `part`."""
+def branch(part: float, branches: Sequence[tuple[str, float]]) -> str:
+    """The branch whose share of 0 to 1 holds `part`."""
     end = 0.0
-    for name, share in arms:
+    for name, share in branches:
         end += share
         if part < end:
             return name
-    return arms[-1][0]
+    return branches[-1][0]
 
 
-def named(value: Any, arms: Sequence[str]) -> str:
-    """The arm that a switch's function names.
+def named(value: Any, branches: Sequence[str]) -> str:
+    """The branch that a switch's function names.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def named(value: Any, arms: Sequence[str]) -> str:
         When it names none.
     """
     name = plain(value)
-    if isinstance(name, str) and name in arms:
+    if isinstance(name, str) and name in branches:
         return str(name)
-    close = nearest(name, arms) if isinstance(name, str) else None
+    close = nearest(name, branches) if isinstance(name, str) else None
     raise ValueError(
         f"the function returned {shown(value)}, which is not a branch of this step; allowed: "
-        f"{', '.join(map(repr, arms))}" + (f"; did you mean {close!r}?" if close else "")
+        f"{', '.join(map(repr, branches))}" + (f"; did you mean {close!r}?" if close else "")
     )

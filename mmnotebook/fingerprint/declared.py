@@ -42,9 +42,9 @@ class Dependencies:
 def pure(function: F) -> F:
     """Declare that a function returns the same value for the same argument.
 
-    Its answers are then taken from the cache even where its code reads the clock, draws random
-    numbers, or does something else that is otherwise a reason to compute it in every run. Its code
-    and what it reads count as for any other function.
+    Its results are then read from the cache even if its code reads the clock, draws random numbers,
+    or has another effect for which it would otherwise be computed in every run. Its code and what
+    it reads count as for any other function.
 
     Parameters
     ----------
@@ -53,12 +53,17 @@ def pure(function: F) -> F:
 
     Returns
     -------
-    The function itself, marked.
+    Callable
+        The function itself, marked.
 
     Raises
     ------
     MMError
         If it is not a function that can have attributes.
+
+    See Also
+    --------
+    mmnotebook.depends : Declare files or values that the results depend on.
 
     Examples
     --------
@@ -79,27 +84,33 @@ def depends(
 ) -> Callable[[F], F]:
     """Declare what a function depends on, in addition to its code and its argument.
 
-    Where nothing of this has changed, its answers are taken from the cache, whatever else its code
-    does: it is `pure` apart from what is given here.
+    As long as none of these change, its results are read from the cache, whatever else its code
+    does: it is `pure` except for these dependencies.
 
     Parameters
     ----------
     path
-        A file or folder, or several, by their content when the graph runs. One that does not exist
-        counts as missing.
+        A file or folder, or several; their content at the start of a run counts. A path that does
+        not exist counts as missing.
     value
-        Any object, by its content when the graph runs; a function without parameters is called for
-        its value.
+        Any object; its content at the start of a run counts. A function without parameters is
+        called, and its return value counts.
 
     Returns
     -------
-    A decorator that returns the function itself, marked.
+    Callable
+        A decorator that returns the function itself, marked.
 
     Raises
     ------
     MMError
         If nothing or a remote path is passed, or the decorated object is not a function that can
         have attributes.
+
+    See Also
+    --------
+    mmnotebook.pure : Declare that nothing else counts.
+    mmnotebook.cache : `mm.cache.dependencies` lists the observed dependencies of a node.
 
     Examples
     --------

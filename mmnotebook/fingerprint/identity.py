@@ -40,7 +40,7 @@ __all__ = [
     "one_look",
 ]
 
-FORMAT = "mmnotebook 7"
+FORMAT = "mmnotebook 8"
 """Part of every node's identity; it changes when the meaning of a step changes."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")

@@ -9,7 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 
 class Delegate(ModelHandler[Any, Any, Any]):
-    """Does what `base` does; a subclass changes what it must."""
+    """Delegates every method to `base`; a subclass overrides what it changes."""
 
     def __init__(self, base: Any) -> None:
         super().__init__()

@@ -16,14 +16,14 @@ from mmnotebook.graph.models import ModelSpec
 
 @dataclass(frozen=True)
 class Options:
-    """What `register` was given beside the name and the target.
+    """Options of `register` that a framework needs to store a target.
 
     Attributes
     ----------
     model_class, model_params
-        What makes the model, for a file that holds weights alone, and its arguments.
+        The class or function that creates the model for a file of weights, and its arguments.
     method
-        Which method of the model is called, None for the framework's usual one.
+        The method of the model to call; None for the framework's default.
     extra
         The framework's own keywords, those of `Framework.extra`.
     """
@@ -41,34 +41,34 @@ class Framework:
     Attributes
     ----------
     name
-        What `ModelSpec.framework` says: "onnx".
+        The value of `ModelSpec.framework`: "onnx".
     words
-        What of it can be registered, for messages: "an ONNX model or .onnx file".
+        What can be registered with it, for messages: "an ONNX model or .onnx file".
     modules, install
-        What must be importable, and the command that makes it so.
+        The modules that it needs, and the command that installs them.
     claims
-        Whether a target (an object or a `Path`) is of this framework, told by class names and
-        file endings.
+        Whether a target (an object or a `Path`) belongs to this framework, by class names and file
+        extensions.
     store
-        (name, target, options) -> spec: looks at the target, tries it, and stores a live object
-        in a private file. Raises ModelError with a remedy. `register` fills in the options that
-        every framework has; `method` and `extra` too.
+        (name, target, options) -> spec: checks the target, tries it, and stores a live object in
+        a private file. Raises ModelError with a remedy. `register` fills in the options that all
+        frameworks share, and `method` and `extra`.
     handler
-        The Beam ModelHandler that loads and runs the model of a spec, made anew at each call.
+        Returns a new Beam ModelHandler that loads and runs the model of a spec.
     content
-        The digest of a live object of it. Raises `Unknowable` where there is none.
+        Returns the digest of a live object; raises `Unknowable` if there is none.
     extra
-        The keywords of `register` that are its own; they lie in `ModelSpec.extra`.
+        Keywords of `register` for this framework only; stored in `ModelSpec.extra`.
     devices
-        Those that a model of it can run on.
+        The devices that its models can run on.
     uses
-        Which of "model_class", "model_params" and "method" it knows; others are refused.
+        Those of "model_class", "model_params" and "method" that it supports; others are refused.
     own_batches
         The forms (`ModelSpec.form`) in which a model creates its own batches, of a list of
         elements: `batched`, `batch_axis` and `collate` are refused for those.
     named
-        Whether a string that is no path can be a target, as a model's name on a hub is, when
-        `framework=` says so. `store` is then given that string, otherwise a `Path`.
+        Whether a string that is not a path can be a target, such as a model's name on a hub, if
+        `framework=` says so. `store` then receives that string, otherwise a `Path`.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Framework:
     named: bool = False
 
     def need(self, name: str) -> None:
-        """Refuse to register `name` when the framework is not installed."""
+        """Raise ModelError for the model `name` if the framework is not installed."""
         missing = [module for module in self.modules if not _there(module)]
         if missing:
             raise ModelError(
@@ -111,9 +111,9 @@ def of_file(
     origin: str | None = None,
     beside: Iterable[str] = (),
 ) -> ModelSpec:
-    """The spec of a model in a file or a folder, with the fingerprint of its content.
+    """Return the spec of a model in a file or folder, with the fingerprint of its content.
 
-    `beside` are the paths of what it is loaded from besides.
+    `beside` has the paths of further files that the model is loaded from.
     """
     held = [(one, contents.of(one)) for one in beside]
     path = path.resolve()
@@ -124,7 +124,7 @@ def of_file(
 
 
 def unpicklable(name: str, target: Any, error: Exception) -> ModelError:
-    """The refusal of a live object that cannot be stored."""
+    """Return the error for a live object that cannot be pickled."""
     return ModelError(
         f"cannot store this {type(target).__name__} for {name!r}: "
         f"it cannot be pickled ({one_line(error)})",
@@ -133,7 +133,7 @@ def unpicklable(name: str, target: Any, error: Exception) -> ModelError:
 
 
 def unloadable(name: str, path: Path, error: Exception, remedy: str) -> ModelError:
-    """The refusal of a file that does not load."""
+    """Return the error for a file that cannot be loaded."""
     return ModelError(
         f"cannot register {str(path)!r} as {name!r}: it cannot be loaded ({one_line(error)})",
         remedy=remedy,
@@ -141,7 +141,7 @@ def unloadable(name: str, path: Path, error: Exception, remedy: str) -> ModelErr
 
 
 def not_fitted(name: str, target: Any) -> ModelError:
-    """The refusal of a live model that has learned nothing yet."""
+    """Return the error for a live model that is not fitted."""
     return ModelError(
         f"cannot register this {type(target).__name__} as {name!r}: it is not fitted",
         remedy="fit it first: model.fit(X, y)",
@@ -149,7 +149,7 @@ def not_fitted(name: str, target: Any) -> ModelError:
 
 
 def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
-    """The refusal of a target that the named framework cannot take."""
+    """Return the error for a target that does not belong to the named framework."""
     what = repr(str(target)) if isinstance(target, Path) else shown(target)
     return ModelError(
         f"cannot register {what} as {name!r} with framework={framework.name!r}; "
@@ -164,7 +164,7 @@ def check_method(
     method: str | None,
     remedy: str = "method= names the method that takes a batch",
 ) -> None:
-    """Refuse a method that the model does not have."""
+    """Raise ModelError if the model has no such method."""
     if method is None or callable(getattr(model, method, None)):
         return
     known = [word for word in dir(model) if not word.startswith("_")]
@@ -177,7 +177,7 @@ def check_method(
 
 
 def no_method(name: str, options: Options, why: str) -> None:
-    """Refuse `method=` where there is no choice of methods."""
+    """Raise ModelError if `method=` is given where there is no choice of methods."""
     if options.method is not None:
         raise ModelError(
             f"cannot register {name!r} with method={options.method!r}: {why}",
@@ -192,7 +192,7 @@ def at_commit(spec: ModelSpec, commit: str | None) -> ModelSpec:
 
 
 def no_revision(name: str, path: Path) -> ModelError:
-    """The refusal of a hub's revision for what is on this machine."""
+    """Return the error for a hub's revision of a local folder."""
     return ModelError(
         f"cannot register {str(path)!r} as {name!r} with revision=: a folder has no revisions",
         remedy="leave revision= out; it applies to a name on the hub",
@@ -200,7 +200,7 @@ def no_revision(name: str, path: Path) -> ModelError:
 
 
 def only_files(name: str, target: Any, *options: str) -> ModelError:
-    """The refusal of what goes with a file, beside a live object."""
+    """Return the error for options that apply to files, passed with a live object."""
     given = options or ("model_class", "model_params")
     return ModelError(
         f"cannot register {name!r}: {' and '.join(given)} apply to a file, not to {shown(target)}",
@@ -209,7 +209,7 @@ def only_files(name: str, target: Any, *options: str) -> ModelError:
 
 
 def starts_with(path: Path, content: bytes) -> bool:
-    """Does a file begin with these bytes? False for a folder, and for what cannot be read."""
+    """Return whether a file begins with these bytes; False for a folder or an unreadable file."""
     try:
         with path.open("rb") as file:
             return file.read(len(content)) == content

@@ -26,19 +26,19 @@ Files = tuple[tuple[str, str], ...]
 _LEAST, _MOST = 2, 4096
 _PLAIN = {int, float, complex, bool, bytes, type(None), np.dtype, torch.dtype, torch.device}
 _MOST_FILES, _MOST_BYTES = 2_000, 4 << 30
-"""The biggest folder that is read because an object names it."""
+"""The limits of a folder that is read because an object names it."""
 _REMOTE = re.compile(r"(?!https?:|file:)[A-Za-z][\w+.-]*://\S+")
 
 
 def files(paths: Iterable[str], own: Path | None = None) -> Files:
-    """Files and folders with the digests of their content, the model's own whatever its size.
+    """Return files and folders with the digests of their content; the model's own of any size.
 
     Raises
     ------
     Unknowable
-        When one cannot be read, or is a folder too big to be read for that.
+        When one cannot be read, or is a folder that is too large to scan.
     """
-    whole = [] if own is None else [os.path.abspath(own)]  # noqa: PTH100 - a link stays one
+    whole = [] if own is None else [os.path.abspath(own)]  # noqa: PTH100 - keep links
     theirs = [one for one in paths if one not in whole and not storage.is_ours(Path(one))]
     for path in theirs:
         if contents.is_bigger(path, _MOST_FILES, _MOST_BYTES):
@@ -54,10 +54,10 @@ def _content(path: str) -> str:
 
 
 def paths(*values: Any) -> tuple[str, ...]:
-    """The files and folders that exist, and the remote ones, which objects name anywhere in them.
+    """List the existing files and folders, and the URLs, that objects name anywhere in them.
 
-    Objects are taken apart as for a pickle, functions and classes of the user's down to the texts
-    in their code. Names of attributes and keys are no paths, unless they hold a separator.
+    Objects are examined as pickle would do, functions and classes of the user's down to the strings
+    in their code. Names of attributes and keys are not paths unless they contain a separator.
     """
     here = _Here()
     return tuple(dict.fromkeys(path for text in _texts(values) if (path := here.path(text))))
@@ -72,7 +72,7 @@ class _Here:
             self.names.update(path.name for path in Path().iterdir())
 
     def path(self, text: str) -> str | None:
-        """What a text names; None for nothing."""
+        """Return the path that a text names, or None."""
         if not _LEAST <= len(text) <= _MOST or "\n" in text or "\0" in text:
             return None
         if "://" in text:
@@ -95,7 +95,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
         if kind is str:
             yield value
         elif kind not in _PLAIN and id(value) not in seen:
-            seen[id(value)] = value  # held: an id is used again as soon as its object is gone
+            seen[id(value)] = value  # kept alive, since ids of dead objects are reused
             if isinstance(value, os.PathLike):
                 yield os.fsdecode(value)
             else:
@@ -103,7 +103,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """What an object is made of, without the names of its parts."""
+    """Return the parts of an object, without their names."""
     if isinstance(value, dict):
         named = (key for key in value if isinstance(key, str) and os.sep in key)
         return [*value.values(), *named]
@@ -148,7 +148,7 @@ def _of_class(kind: type) -> Iterable[Any]:
 
 
 def _of_object(value: Any) -> list[Any]:
-    """The parts of which a pickle would make it, or its attributes where there can be none."""
+    """Return the parts that pickle would store; if it cannot, the attributes."""
     kind = type(value)
     try:
         reduce = copyreg.dispatch_table.get(kind)
@@ -159,7 +159,7 @@ def _of_object(value: Any) -> list[Any]:
         return [kind, function, args, *_stated(state), list(items or ()), dict(pairs or ())]
     except RecursionError:
         raise
-    except Exception:  # noqa: BLE001 - it is code of the class that is taken apart
+    except Exception:  # noqa: BLE001 - it is code of the object's class
         return [kind, getattr(value, "__dict__", None)]
 
 

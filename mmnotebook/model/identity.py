@@ -14,7 +14,7 @@ from mmnotebook.observing import referring
 
 
 def of(spec: ModelSpec) -> Identity:
-    """Of the model as it is registered: what it predicts, and in which batches."""
+    """Return the identity of a registered model: what it predicts, and in which batches."""
     batches = (spec.batch_size, spec.default_batch, spec.batched, spec.batch_axis)
     outputs = (spec.output_batch_axis, spec.output, spec.collate, spec.reset, spec.method)
     given = (spec.input, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
@@ -22,18 +22,18 @@ def of(spec: ModelSpec) -> Identity:
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
-    """Of the loaded model: two specs with one identity can share it."""
+    """Return the identity of the loaded model; specs with equal ones can share it."""
     return _identity(spec, ())
 
 
 def now(spec: ModelSpec) -> Identity:
-    """Of the model as it is registered, unless its files are not any more what they were."""
+    """Return the identity of a registered model, without a digest if its files have changed."""
     path = standing.changed(spec)
     return of(spec) if path is None else Identity(None, f"{path} changed")
 
 
 def _identity(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
-    """Of a model, by its content; where that cannot be known, by the version that the user says."""
+    """Return a model's identity by content; if that is unknown, by the user's `version`."""
     found = Identity(None, spec.unknown) if spec.unknown else _known(spec, called)
     if spec.version is None:
         return found

@@ -32,7 +32,7 @@ from mmnotebook.results.values import plain
 
 @dataclass(frozen=True)
 class Collated:
-    """What `collate=` made of a batch, in place of the batch."""
+    """The return value of `collate=` for a batch."""
 
     value: Any
     count: int
@@ -42,23 +42,23 @@ class Collated:
 
 
 def is_collated(batch: Any) -> bool:
-    """Was the batch made by `collate=`?"""
+    """Return whether the batch is a result of `collate=`."""
     return isinstance(batch, Collated)
 
 
 def arranged(
     batch: Sequence[Any] | Collated, spec: ModelSpec, convert: Callable[[Sequence[Any]], Any]
 ) -> Any:
-    """A batch as a framework takes it, with the batch where the model wants it.
+    """Convert a batch to a framework's type, with the batch axis where the model has it.
 
     Parameters
     ----------
     batch
         The elements.
     spec
-        Says whether the model takes a batch, and along which axis.
+        Says whether the model takes batches, and their axis.
     convert
-        Makes of some elements what the framework takes, the batch along the first axis.
+        Converts elements to the framework's type, with the batch along the first axis.
     """
     if isinstance(batch, Collated):
         return batch.value
@@ -70,7 +70,7 @@ def arranged(
 
 
 def _each(given: Any, change: Callable[[Any], Any]) -> Any:
-    """Every array in what a model is given, changed."""
+    """Apply a function to each array of a model's input."""
     if isinstance(given, dict):
         return {name: _each(part, change) for name, part in given.items()}
     return change(given)
@@ -81,7 +81,7 @@ def _first(batch: Any) -> Any:
 
 
 def _moved(array: Any, axis: int) -> Any:
-    """An array with its first axis at another place."""
+    """Return an array with its first axis moved to another position."""
     if not hasattr(array, "ndim") or hasattr(array, "iloc"):
         raise TypeError(f"batch_axis={axis} is for arrays; the batch is a {type(array).__name__}")
     if not -array.ndim <= axis < array.ndim:
@@ -92,19 +92,19 @@ def _moved(array: Any, axis: int) -> Any:
 
 
 class NoNumbersError(TypeError):
-    """Examples that cannot be tensors."""
+    """Examples that cannot be converted to tensors."""
 
 
 def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
-    """A batch as a model with these inputs is given it.
+    """Return a batch as the input of a model with these input names.
 
-    Of records the model is given the fields that are its inputs, in its own order; without names
-    it is given whole records, and several selected fields as one numpy row.
+    Of records, the fields that are inputs of the model are used, in its order. Without names, whole
+    records are used, and several selected fields become one numpy row.
 
     Raises
     ------
     ValueError
-        When an input has no field, with the nearest one.
+        When an input has no field; the error suggests the nearest one.
     """
     column = pack(batch)
     if isinstance(column, Selected):
@@ -129,7 +129,7 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
 
 
 def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:
-    """A batch for a model of the columns of a table, of one column too: its only one has a name."""
+    """Return a batch for a model of table columns; values without a name go to its only column."""
     column = pack(batch)
     if names is None or len(names.known) > 1 or isinstance(column, Selected):
         return by_name(column, names)
@@ -141,7 +141,7 @@ def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:
 
 
 def _are_cells(column: Column) -> bool:
-    """Can each value be a cell of a table, and not a row of it?"""
+    """Return whether each value can be a cell of a table, not a row."""
     if isinstance(column, Arrays):
         return column.array.ndim == 1 and not column.array.dtype.names
     if isinstance(column, Tensors):
@@ -156,7 +156,7 @@ def _are_cells(column: Column) -> bool:
 
 
 def unnamed(batch: Sequence[Any]) -> Column:
-    """A batch packed; several selected fields as one numpy row."""
+    """Return a batch as a column; several selected fields become one numpy row."""
     column = pack(batch)
     if isinstance(column, Cells):
         return column.cells
@@ -164,7 +164,7 @@ def unnamed(batch: Sequence[Any]) -> Column:
 
 
 def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
-    """Says that an input has no field."""
+    """Return the message for an input without a field."""
     close = nearest(name, names.extra(fields) or fields)
     hint = f"; did you mean {close!r}?" if close else ""
     if names.known == (name,) and not names.always:
@@ -173,7 +173,7 @@ def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
 
 
 def _fields_of(column: Column) -> list[str]:
-    """The fields that all values have, and those that only some have: these cost their batch."""
+    """List the fields that any of the values has; if some values lack one, the batch fails."""
     if isinstance(column, Records):
         return list(column.columns)
     names: dict[str, None] = {}
@@ -183,7 +183,7 @@ def _fields_of(column: Column) -> list[str]:
 
 
 def _part(column: Column, name: str) -> Column:
-    """One field of all values."""
+    """Return one field of all values."""
     part = column.field(name)
     if part is None:
         lacking = next((value for value in column if name not in value), None)
@@ -196,11 +196,11 @@ def _part(column: Column, name: str) -> Column:
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
-    """A batch of examples as the tensor that a torch module takes.
+    """Return a batch of examples as the tensor that a torch module takes.
 
-    Examples are tensors, numpy rows, lists or numbers, all of one shape; records become a dict of
-    tensors. Floating-point numbers are given in the module's own type; whole numbers and truths
-    stay as they are, see `torch_types`. The tensor is a copy: the module may change it.
+    Examples are tensors, numpy rows, lists or numbers of equal shape; records become a dict of
+    tensors. Floating-point numbers get the module's own type; integers and booleans keep theirs,
+    see `torch_types`. The tensor is a copy that the module may change.
     """
     column = unnamed(batch)
     if isinstance(column, Records):
@@ -222,7 +222,7 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
 
 
 def on_device(given: Any, model: Any, device: Any) -> Any:
-    """What `collate=` made, on the module's device: arrays as tensors, in its floating type."""
+    """Move a result of `collate=` to the module's device; arrays become tensors of its type."""
     import torch
 
     if isinstance(given, Mapping):
@@ -262,7 +262,7 @@ def _float_type(model: Any) -> Any:
 
 
 def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
-    """A batch as a DataFrame where names are known, texts as a list, else an array of rows."""
+    """Return a batch as a DataFrame if names are known, texts as a list, else an array of rows."""
     names = naming.of_estimator(model)
     column = of_table(batch, names)
     if isinstance(column[0], Mapping):
@@ -279,7 +279,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def labelled(array: Any, names: InputNames | None) -> Any:
-    """Rows of numbers under the names of a model's columns, where they are as many."""
+    """Return rows of numbers as a frame with a model's column names, if the numbers match."""
     if names is None or array.ndim != 2 or array.shape[1] != len(names.needed):
         return array
     import pandas as pd
@@ -288,11 +288,12 @@ def labelled(array: Any, names: InputNames | None) -> Any:
 
 
 def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
-    """What a Python model is given, by what the examples are and not by what they are with.
+    """Return the input of a Python model for a batch.
 
-    Numbers, arrays, tensors and lists of numbers are numpy rows: one array of those of one shape,
-    a list of them otherwise. Anything else, a PIL image too, is in a list as it is. Fields that
-    were selected for an object that knows the names of its inputs are in its order.
+    Numbers, arrays, tensors and lists of numbers become one numpy array with a row per example, or
+    a list of arrays if their shapes differ. Anything else, a PIL image too, is in a list,
+    unchanged. If the model knows its input names, selected fields are in its order. The type does
+    not depend on other elements of the batch.
     """
     column = pack(batch)
     column = column.cells if isinstance(column, Cells) else column
@@ -314,12 +315,12 @@ def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
 
 
 def _numbers(example: Any) -> np.ndarray[Any, Any] | None:
-    """An example as an array, None for what holds no numbers."""
+    """Return an example as an array; None if it is not numeric."""
     example = plain(example)
     if not isinstance(example, (np.ndarray, np.generic, Number, list, tuple)):
         return None
     try:
         array = np.asarray(example)
-    except ValueError:  # lists of unequal lengths
+    except ValueError:  # nested lists of unequal lengths
         return None
     return array if array.dtype.kind in "biufcmM" else None

@@ -15,34 +15,34 @@ from mmnotebook.model.layout import Axes, Layout, NamedOutputs, OutputRows, Wron
 from mmnotebook.model.probes import Verdict
 
 _MOST = 1000
-"""Of how many models it is kept, those used last."""
+"""The most models that are remembered, those used last."""
 
 
 @dataclass
 class Knowledge:
-    """What is known of one model, whichever names and nodes it has.
+    """What is known of one model, under any name and in any node.
 
     Attributes
     ----------
     layout
-        Where each element is in the outputs; None until batches of two sizes have proven it.
+        The position of each element in the outputs; None until batches of two sizes prove it.
     started
-        Was it called?
+        Whether it was called.
     remote
-        Does it answer from afar?
+        Whether it runs in another process or machine.
     invariant, repeatable
-        Does an element's output stay the same whatever else is in its batch, and from call to
-        call? None: not probed.
+        Whether an element's output is independent of the rest of its batch, and equal in each
+        call; None if not probed.
     needed
-        About the seconds that it would take to compare it with itself.
+        The estimated seconds of a comparison with itself.
     tries
-        How often it was begun to compare it with itself.
+        How often such a comparison was started.
     changes
-        Do calls change it? It is then loaded anew in every run.
+        Whether calls change it; it is then loaded again in every run.
     difference
-        In what its outputs differ, in words.
+        What differs between its outputs, in words.
     seen_in
-        The run in which that was seen.
+        The run in which this was seen.
     """
 
     layout: Layout | None = None
@@ -60,38 +60,38 @@ class Knowledge:
 
     @property
     def probed(self) -> bool:
-        """Was it compared with itself?"""
+        """Whether it was compared with itself."""
         return self.repeatable is not None and self.invariant is not None
 
     @property
     def keeps_state(self) -> bool:
-        """Is it known that calls change it, or that the same call can give other outputs?"""
+        """Whether calls are known to change it, or equal calls to return different outputs."""
         return self.changes or self.repeatable is False
 
     @property
     def sizes(self) -> frozenset[int]:
-        """The sizes of the batches whose outputs could be those of their elements."""
+        """The sizes of batches whose outputs could be one per element."""
         return frozenset(self._seen)
 
     def learn(self, made: Any, count: int, axes: Axes) -> None:
-        """Look at the outputs of one more batch.
+        """Learn from the outputs of one more batch.
 
         Raises
         ------
         WrongOutputsError
-            When they are not one per element, or it is proven that another axis is.
+            When they are not one per element, or another axis is proven to be the batch.
         """
         found = layouts.fits(made, count, axes)
         if not found:
             if count == 1:
-                return  # a model that squeezes its outputs: larger batches tell
+                return  # a model that squeezes its outputs: larger batches will tell
             raise wrong(made, count, axes)
         before = self._seen.get(count)
         self._seen[count] = found if before is None else layouts.meet(before, found)
         self.layout = self._proven(made, count, axes)
 
     def judge(self, verdict: Verdict) -> None:
-        """Keep what a comparison came to."""
+        """Keep the result of a comparison."""
         if verdict.repeatable is not None:
             self.repeatable = verdict.repeatable
         if verdict.invariant is not None:
@@ -99,7 +99,7 @@ class Knowledge:
         self.difference = verdict.difference or self.difference
 
     def settle(self, made: Any, count: int, axes: Axes) -> None:
-        """Take the layout that is left when no batch of another size can be had.
+        """Accept the only layout left if no batch of another size is available.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Knowledge:
         known = several if len(several) > 1 else list(self._seen.values())
         left = reduce(layouts.meet, known)
         if not left:
-            # What a batch of one is like is no proof against larger ones: axes may be squeezed.
+            # A batch of one proves nothing about larger ones: its axes may be squeezed.
             if len(several) <= 1 < len(known):
                 return None
             raise wrong(made, count, axes)
@@ -133,9 +133,9 @@ class Knowledge:
 
 
 def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> WrongOutputsError:
-    """The error for outputs that are not one per element, with the remedy that fits.
+    """Return the error for outputs that are not one per element, with the right remedy.
 
-    `ways` are the layouts that are known to be possible; without any, this batch tells.
+    `ways` are the layouts that are known to be possible; without any, this batch decides.
     """
     said = f"returned {layouts.words(made)} for a batch of {count}: not one output per element"
     found = _elsewhere(ways or layouts.fits(made, count)) if axes is None else None
@@ -155,12 +155,12 @@ def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> W
 
 
 def _in_magic(option: str) -> str:
-    """How the magic writes an option, where there are magics."""
+    """Return how the magic writes an option, if this is IPython."""
     return f" ({option} in %mm_model)" if shell() is not None else ""
 
 
 def ambiguous(made: Any, count: int) -> WrongOutputsError:
-    """The error for outputs of which batches of other sizes do not tell where an element is."""
+    """Return the error for outputs whose batch axis cannot be determined by other batches."""
     return WrongOutputsError(
         f"returned {layouts.words(made)} for a batch of {count}: more than one axis could "
         "be the batch axis",
@@ -170,7 +170,7 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
 
 
 def _elsewhere(ways: Sequence[Layout]) -> Any:
-    """The axis of the batch in each output, where that is one and not the first."""
+    """Return the batch axis in each output, if it is unique and not the first."""
     ways = [way for way in ways if _first_axis(way) is None]
     if len(ways) != 1 or any(len(along) > 1 for along in layouts.axes_of(ways[0])):
         return None
@@ -189,7 +189,7 @@ def _named_axes(layout: Layout) -> Any:
 
 
 def _first_axis(layout: Layout) -> Layout | None:
-    """The layout, if the batch is the first axis of all outputs."""
+    """Return the layout if the batch is the first axis of all outputs, else None."""
     return layout if all(0 in along for along in layouts.axes_of(layout)) else None
 
 
@@ -198,7 +198,7 @@ _lock = threading.Lock()
 
 
 def of(identity: str) -> Knowledge:
-    """What is known of the model of that identity."""
+    """Return what is known of the model with an identity."""
     with _lock:
         found = _known.setdefault(identity, Knowledge())
         _known.move_to_end(identity)

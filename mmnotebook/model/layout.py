@@ -15,12 +15,12 @@ from mmnotebook.graph.names import is_a
 
 
 class WrongOutputsError(ValueError):
-    """What a model returned for a batch is not one output per element.
+    """A model's return value for a batch is not one output per element.
 
     Attributes
     ----------
     remedy
-        What can be done about it.
+        How the user can fix it.
     """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
@@ -29,7 +29,7 @@ class WrongOutputsError(ValueError):
 
 
 class Each(list[Any]):
-    """Outputs of which it is certain that there is one per element, in their order."""
+    """A list with exactly one output per element, in order."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class OutputRows:
 
 @dataclass(frozen=True)
 class Left:
-    """None, or a single number for a whole batch: it belongs to no element and is left out."""
+    """None, or a single number for a whole batch, which is left out of the outputs."""
 
     number: bool = False
 
 
 @dataclass(frozen=True)
 class NamedOutputs:
-    """Several outputs by name, or by position where `kind` is a tuple or list."""
+    """Several outputs by name, or by position if `kind` is a tuple or list."""
 
     kind: type
     names: tuple[Hashable, ...]
@@ -57,11 +57,11 @@ class NamedOutputs:
 
 Layout = OutputRows | Left | NamedOutputs
 Axes = int | Mapping[str, int] | Sequence[int] | None
-"""The axis of the batch in the outputs, one for each output, or None: the first, if proven."""
+"""The batch axis of the outputs, or one for each output; None is the first axis, if proven."""
 
 
 def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
-    """The layouts by which some outputs can be those of `count` elements."""
+    """Return the layouts by which outputs can be those of `count` elements."""
     if isinstance(made, Each):
         return (OutputRows(frozenset({0})),) if len(made) == count else ()
     found = _fits(made, count, axes)
@@ -69,14 +69,14 @@ def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
 
 
 def meet(first: Iterable[Layout], second: Iterable[Layout]) -> tuple[Layout, ...]:
-    """The layouts that explain both of two batches."""
+    """Return the layouts that fit both of two batches."""
     pairs = itertools.product(first, second)
     both = [found for one, other in pairs if (found := _both(one, other)) is not None]
     return tuple(dict.fromkeys(both))
 
 
 def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
-    """The outputs that a model returns together, by name; None where there is one.
+    """Return the outputs that a model returns together, by name; None if there is only one.
 
     Raises
     ------
@@ -105,21 +105,21 @@ def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
 
 
 def is_number(made: Any) -> bool:
-    """Is it one number, or an array or tensor that holds one without an axis?"""
+    """Return whether a value is one number, or an array or tensor without axes."""
     if isinstance(made, (numbers.Number, np.generic)):
         return True
     return is_array(made) and shape_of(made) == ()
 
 
 def is_array(made: Any) -> bool:
-    """Has it a shape and a dtype, by its class? An object's own attributes are not asked for."""
+    """Return whether its class has a shape and a dtype; the object itself is not asked."""
     return hasattr(type(made), "shape") and hasattr(type(made), "dtype")
 
 
 def shape_of(made: Any) -> tuple[int, ...] | None:
-    """The shape of an array, or of a list with one more axis than its items; None of others."""
+    """Return the shape of an array, or of a list of equal arrays or items; None for others."""
     if getattr(type(made), "is_nested", None) is not None and made.is_nested:
-        return (int(made.size(0)),)  # of torch, with rows of several shapes
+        return (int(made.size(0)),)  # a nested tensor of torch, with rows of different shapes
     if is_array(made):
         return tuple(int(size) for size in made.shape)
     if isinstance(made, (list, tuple)) and not hasattr(made, "_fields"):
@@ -128,7 +128,7 @@ def shape_of(made: Any) -> tuple[int, ...] | None:
 
 
 def words(made: Any) -> str:
-    """What some outputs are, in words: their shapes, or their type."""
+    """Describe outputs by their shapes or types."""
     shape = shape_of(made)
     if shape is not None and is_array(made):
         return f"an array of shape {shape}" if shape else "a single number"
@@ -172,13 +172,13 @@ def _fits(made: Any, count: int, axes: Axes, depth: int = 0) -> list[Layout]:
 
 
 _DEPTH = 8
-"""How deep outputs are looked for in others."""
+"""The most levels of nested outputs that are searched."""
 _MOST_DOUBTS = 6
-"""Of how many outputs that can be read in several ways all combinations are looked at."""
+"""The most ambiguous outputs of which all combinations are tried."""
 
 
 def _is_one_output(made: Any) -> bool:
-    """Is it a list of plain values, which cannot be outputs of a batch each?"""
+    """Return whether it is a list of plain values, which cannot each be a batch of outputs."""
     if not isinstance(made, (list, tuple)) or hasattr(made, "_fields") or not made:
         return False
     first = made[0]
@@ -205,12 +205,12 @@ def _rows(made: Any, count: int, axis: int | None) -> list[Layout]:
         axis = axis + len(shape) if axis < 0 else axis
     along = [place for place, size in enumerate(shape) if size == count and axis in (None, place)]
     if not is_array(made) and 0 not in along:
-        return []  # a list's second axis is that of its items: see its parts
+        return []  # the second axis of a list is an axis of its items: see its parts
     return [OutputRows(frozenset(along))] if along else []
 
 
 def _common(items: Sequence[Any]) -> tuple[int, ...]:
-    """The shape that all items of a list have."""
+    """Return the common shape of all items of a list; () if there is none."""
     if not all(map(is_array, items)):
         return ()
     shapes = {tuple(map(int, item.shape)) for item in items}
@@ -239,19 +239,19 @@ def _both(first: Layout, second: Layout) -> Layout | None:
 
 
 def replace(fields: NamedOutputs, parts: tuple[Layout, ...]) -> NamedOutputs:
-    """The same outputs with other layouts."""
+    """Return outputs of the same names with other layouts."""
     return dataclasses.replace(fields, parts=parts)
 
 
 def axes_of(layout: Layout) -> list[frozenset[int]]:
-    """Of each output with an entry per element, the axes along which that can be."""
+    """Return the possible batch axes of each output with an entry per element."""
     if isinstance(layout, NamedOutputs):
         return [axes for part in layout.parts for axes in axes_of(part)]
     return [layout.axes] if isinstance(layout, OutputRows) else []
 
 
 def left_out(layout: Layout, name: Hashable = "") -> list[Hashable]:
-    """The names of the outputs that are a single number for a whole batch."""
+    """List the names of outputs that are a single number for a whole batch."""
     if isinstance(layout, NamedOutputs):
         pairs = zip(layout.names, layout.parts, strict=True)
         return [found for inner, part in pairs for found in left_out(part, inner)]

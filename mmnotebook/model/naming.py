@@ -14,29 +14,29 @@ _TRUTH = ("label", "labels", "target", "targets")
 
 
 def of_columns(names: Any) -> InputNames | None:
-    """Of a model that was fitted on a table with these columns; None where it knows no names."""
+    """Return the inputs of a model fitted on a table with these columns; None if not named."""
     if names is None or not len(names) or not all(isinstance(name, str) for name in names):
         return None
     return InputNames(tuple(map(str, names)), always=True)
 
 
 def of_estimator(model: Any) -> InputNames | None:
-    """Of an estimator with scikit-learn's `feature_names_in_`."""
+    """Return the inputs of an estimator with scikit-learn's `feature_names_in_`."""
     return of_columns(getattr(model, "feature_names_in_", None))
 
 
 def of_call(call: Callable[..., Any]) -> InputNames | None:
-    """Of a function, a method or a torch module that is called with its inputs by name.
+    """Return the inputs of a function, method or torch module that is called by keyword.
 
-    An input that may be left out and is called what the truth is usually called is one of the
-    training; one that must be there is an input whatever its name.
+    An optional parameter with a usual name of the truth (such as "labels") is for training; a
+    required one is an input, whatever its name.
     """
     scripted = getattr(getattr(call, "forward", call), "schema", None)
     if scripted is not None:
         return _of_schema(scripted)
     try:
         given = inspect.signature(getattr(call, "forward", call)).parameters.values()
-    except (TypeError, ValueError):  # of some compiled modules it is not known
+    except (TypeError, ValueError):  # some compiled modules have no signature
         return None
     named = [one for one in given if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     kinds = {one.kind for one in given}
@@ -48,13 +48,13 @@ def of_call(call: Callable[..., Any]) -> InputNames | None:
 
 
 def _of_schema(schema: Any) -> InputNames | None:
-    """Of a TorchScript method."""
+    """Return the inputs of a TorchScript method."""
     arguments = [one for one in schema.arguments if one.name != "self"]
     return _named([(one.name, not one.has_default_value()) for one in arguments])
 
 
 def _named(pairs: Sequence[tuple[str, bool]]) -> InputNames:
-    """Of inputs and whether each must be there."""
+    """Return the inputs from (name, is required) pairs."""
     needed = tuple(name for name, must in pairs if must)
     optional = [name for name, must in pairs if not must]
     truth = tuple(name for name in optional if name in _TRUTH)

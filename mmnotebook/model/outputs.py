@@ -27,17 +27,17 @@ from mmnotebook.results.values import plain
 
 
 def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
-    """A batch's outputs, one per element, on the CPU.
+    """Return a batch's outputs, one per element, on the CPU.
 
     Parameters
     ----------
     made
-        What the model returned: an array, tensor, list or frame, or several of them in a dict,
+        The model's return value: an array, tensor, list or frame, or several of them in a dict,
         tuple, list or dataclass.
     count
         The number of elements in the batch.
     layout
-        Where each element is in `made`; None finds it from this batch alone, which is no proof.
+        The position of each element in `made`; None finds it from this batch, without proof.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
 
 
 def whole(made: Any) -> Column:
-    """What a model returned for a single element, as that element's output."""
+    """Return a model's return value for a single element as that element's output."""
     return pack([_taken(_plain(made))])
 
 
@@ -91,7 +91,7 @@ def _fields(made: Any, count: int, layout: NamedOutputs) -> Column:
 
 
 def _records(kept: dict[Any, Column]) -> Column:
-    """A dict for each element, under the keys that the model has given."""
+    """Return a dict for each element, with the keys that the model returned."""
     if all(type(name) is str for name in kept):
         return Records(kept)
     whole = zip(*(column.rows() for column in kept.values()), strict=True)
@@ -109,8 +109,8 @@ def _misfit(made: Any, count: int) -> WrongOutputsError:
 
 
 def _plain(made: Any) -> Any:
-    """Outputs as they can be taken apart: dense, without a mask, in the order of the batch."""
-    if hasattr(type(made), "toarray"):  # a sparse matrix of SciPy, as vectorizers return it
+    """Return outputs that can be split: dense, without a mask, in the order of the batch."""
+    if hasattr(type(made), "toarray"):  # a sparse matrix of SciPy, as returned by vectorizers
         return made.toarray()
     if np.ma.isMaskedArray(made):
         return made.filled(np.nan) if made.dtype.kind in "fc" else made.tolist()
@@ -120,7 +120,7 @@ def _plain(made: Any) -> Any:
 
 
 def _in_order(table: Any) -> Any:
-    """A table whose index says that its rows are those of the batch in another order."""
+    """Sort a table whose index is a permutation of the batch's rows."""
     index = table.index
     if index.dtype.kind not in "iu" or index.is_monotonic_increasing or not index.is_unique:
         return table
@@ -134,7 +134,7 @@ def _moved(made: Any, axis: int) -> Any:
 
 
 def _column(made: Any) -> Column:
-    """Outputs as a column of their own: the model may use their memory again in its next call."""
+    """Return outputs as a column of its own: the model may reuse their memory in its next call."""
     if isinstance(made, torch.Tensor):
         return _tensors(made.detach())
     if is_a(made, {("pandas", "Series")}) and isinstance(made.dtype, np.dtype):
@@ -157,17 +157,17 @@ def _tensors(tensor: torch.Tensor) -> Column:
 
 
 def _taken(output: Any) -> Any:
-    """A copy of one output, off the GPU; the error of one that cannot be copied."""
+    """Copy one output, to the CPU; return the error if it cannot be copied."""
     try:
         return _kept(output)
     except ENDS_RUN:
         raise
-    except BaseException as error:  # noqa: BLE001 - an object of the user's
+    except BaseException as error:  # noqa: BLE001 - an object of the user's class
         return error
 
 
 def _kept(output: Any) -> Any:
-    """A copy of what a model could change later: arrays, tensors, lists and records."""
+    """Copy everything that a model could change later: arrays, tensors, lists and records."""
     if isinstance(output, torch.Tensor):
         return output.detach().cpu().clone()
     kind = type(output)
@@ -185,7 +185,7 @@ def _kept(output: Any) -> Any:
 
 
 def listed(results: Any, of: Any) -> Any:
-    """The results of a Beam handler, its generator read and each `PredictionResult` opened."""
+    """Return a Beam handler's results: a generator as a list, each result unpacked by `of`."""
     one = is_array(results) or isinstance(results, (Mapping, str, bytes, Column))
     one = one or is_a(results, {("pandas", "DataFrame")})
     if one or not isinstance(results, Iterable):
@@ -194,13 +194,13 @@ def listed(results: Any, of: Any) -> Any:
 
 
 def not_finite(column: Sequence[Any]) -> int:
-    """How many of some outputs hold NaN or infinity."""
+    """Return how many outputs contain NaN or infinity."""
     bad = _not_finite(column)
     return 0 if bad is None else int(np.count_nonzero(bad))
 
 
 def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
-    """Of each output, whether it holds NaN or infinity; None where none can."""
+    """Return for each output whether it contains NaN or infinity; None if none can."""
     if isinstance(column, Arrays):
         array = column.array
         if array.dtype.kind not in "fc":
@@ -211,7 +211,7 @@ def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
         if not (tensor.is_floating_point() or tensor.is_complex()) or not len(tensor):
             return None
         flat = tensor.reshape(len(tensor), -1)
-        flat = flat.float() if tensor.itemsize == 1 else flat  # of 8 bits it cannot be asked
+        flat = flat.float() if tensor.itemsize == 1 else flat  # for isfinite()
         return np.asarray(~flat.isfinite().all(dim=1))
     if isinstance(column, (Records, Tuples)):
         parts = column.columns.values() if isinstance(column, Records) else column.columns
@@ -223,7 +223,7 @@ def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
 
 
 def _is_not_finite(value: Any, depth: int = 0) -> bool:
-    """Does a value hold NaN or infinity, as far as can be seen? Nothing of a user's is called."""
+    """Return whether a value contains NaN or infinity, without calling any user code."""
     if isinstance(value, (float, complex, np.inexact)):
         return not np.isfinite(value)
     if depth > _DEPTH:
@@ -244,11 +244,11 @@ def _is_not_finite(value: Any, depth: int = 0) -> bool:
 
 
 _DEPTH = 20
-"""How deep values are looked into."""
+"""The most levels of nested values that are searched."""
 
 
 def argmax(output: Any) -> int:
-    """The position of the highest of one element's scores."""
+    """Return the position of the highest of one element's scores."""
     scores = np.asarray(plain(output))
     if scores.ndim != 1:
         raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")

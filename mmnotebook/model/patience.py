@@ -15,14 +15,14 @@ _LOCAL = threading.local()
 
 
 class CallTimeoutError(TimeoutError):
-    """A call took too long; which element of its batch is to blame cannot be said."""
+    """A call took too long; it is unknown which element of its batch is the cause."""
 
 
 def within(seconds: float, work: Callable[[], Any]) -> Any:
-    """What `work` returns or raises, if it does so in time.
+    """Call `work` and return its result, if it takes at most so many seconds.
 
-    It runs in a thread of its own, which serves this thread's later calls too. A call that takes
-    too long cannot be ended: it goes on beside what comes after it, until it returns.
+    The call runs in another thread, which is reused for this thread's later calls. A call that
+    takes too long cannot be ended: it continues in parallel with later calls until it returns.
 
     Raises
     ------
@@ -30,11 +30,11 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
         When it takes longer.
     """
     worker: _Worker | None = getattr(_LOCAL, "worker", None)
-    if worker is None or not worker.thread.is_alive():  # a forked child has none of its threads
+    if worker is None or not worker.thread.is_alive():  # as in a forked child
         worker = _Worker()
     _LOCAL.worker = None
     answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-    # What is known of this thread holds for that one: which node it works for, say.
+    # The settings of this thread, such as the node it works for, apply in that one.
     worker.calls.put((functools.partial(caller.here().run, work), answer))
     try:
         good, value = answer.get(timeout=seconds)
@@ -47,7 +47,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
 
 
 class _Worker:
-    """A thread that makes calls, until nobody can ask for more."""
+    """A thread that makes calls until its owner is gone."""
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -61,6 +61,6 @@ def _serve(calls: queue.SimpleQueue[Any]) -> None:
         work, answer = call
         try:
             answer.put((True, work()))
-        except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
             answer.put((False, error))
         del call, work, answer

@@ -24,32 +24,32 @@ from mmnotebook.model.layout import WrongOutputsError
 from mmnotebook.results.values import array
 
 TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-5}
-"""By the bytes of a floating-point number, relative to the largest number of an output.
+"""The tolerance by the bytes of a floating-point number, relative to an output's largest number.
 
-Numbers of 8 bytes are often made of ones of 4.
+Numbers of 8 bytes are often computed from numbers of 4.
 """
 ELEMENTS = 3
-"""How many elements are compared."""
+"""The most elements that are compared."""
 NEAR = 64
-"""Among how many elements these are chosen."""
+"""The number of elements of which these are chosen."""
 SECONDS, SHARE = 1.0, 0.02
-"""The most that it may take: seconds, or the share of what the model's calls take, if more."""
+"""The time limit: seconds, or this share of the time of the model's calls if that is more."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison came to.
+    """The result of a comparison.
 
     Attributes
     ----------
     repeatable
-        Were the outputs of the same call the same? None: the elements could not be compared.
+        Whether equal calls returned equal outputs; None if the elements could not be compared.
     invariant
-        Were the outputs alone and among others the same? None: there was one element only.
+        Whether outputs were equal alone and in a batch; None if there was one element only.
     difference
-        In what they differ, in words.
+        What differs, in words.
     alone
-        By place, the output of each element alone.
+        By position, the output of each element alone.
     """
 
     repeatable: bool | None
@@ -59,7 +59,7 @@ class Verdict:
 
 
 class TooSlow(Exception):
-    """There is no time for it.
+    """The comparison would take too long.
 
     Attributes
     ----------
@@ -73,12 +73,12 @@ class TooSlow(Exception):
 
 
 def allowance(seconds: float) -> float:
-    """The seconds that a comparison may take for a model whose calls have taken so many."""
+    """Return the time limit of a comparison, from the seconds that a model's calls took so far."""
     return max(SECONDS, SHARE * seconds)
 
 
 def chosen(examples: Column) -> list[int]:
-    """The places of the elements that are compared: the smallest, the largest, the first."""
+    """Return the positions of the elements to compare: the smallest, the largest, the first."""
     sizes = [size_of(value) for value in examples]
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     wanted = dict.fromkeys([order[0], order[-1], *range(len(sizes))])
@@ -96,9 +96,9 @@ def compare(
     Parameters
     ----------
     call
-        Gives the outputs of the elements at some places.
+        Returns the outputs of the elements at some positions.
     places
-        The elements.
+        The positions of the elements to compare.
     limit
         The most seconds that all calls may take.
     batched
@@ -107,7 +107,7 @@ def compare(
     Raises
     ------
     TooSlow
-        When it would take longer than `limit`; nothing is known then.
+        When it would take longer than `limit`; then nothing is known.
     """
     alone = [[place] for place in places]
     together = list(places) if batched else []
@@ -134,14 +134,14 @@ _FAILED = "a batch failed"
 
 
 def _beside(alone: Sequence[Any], together: Any) -> list[str]:
-    """In what the outputs of elements alone and of the same together differ."""
+    """Return how the outputs of elements alone differ from those of the same elements together."""
     if isinstance(together, BaseException):
         return [_FAILED]
     return [difference(one, [made]) for one, made in zip(alone, together, strict=True)]
 
 
 class _Timed:
-    """Calls, as long as there is time for as many as are to come."""
+    """Makes calls, as long as there is time for those still to come."""
 
     def __init__(self, call: Callable[[Sequence[int]], Column], limit: float, calls: int) -> None:
         self._call, self._calls, self._left = call, calls, calls
@@ -149,13 +149,13 @@ class _Timed:
         self._limit = limit
 
     def outputs(self, places: Sequence[int]) -> Any:
-        """The outputs of some elements, or what was raised in place of them."""
+        """Return the outputs of some elements, or the exception that was raised."""
         started = time.perf_counter()
         try:
             made: Any = list(self._call(places))
         except (*ENDS_RUN, MMError, WrongOutputsError, TooSlow):
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
+        except BaseException as error:  # noqa: BLE001 - the user's model may raise anything
             made = error
         now = time.perf_counter()
         self._left -= 1
@@ -165,7 +165,7 @@ class _Timed:
 
 
 def difference(first: Any, second: Any) -> str:
-    """In what two lists of outputs, or two errors, differ; "" where they do not."""
+    """Return how two lists of outputs, or two errors, differ; "" if they do not."""
     failed = [made for made in (first, second) if isinstance(made, BaseException)]
     if failed:
         same = len(failed) == 2 and type(first) is type(second)
@@ -193,11 +193,11 @@ def _first(found: Iterable[str]) -> str:
 
 
 Numbers = tuple[np.ndarray[Any, Any], int]
-"""Some numbers, and how many bytes each had."""
+"""Some numbers, and the bytes of each."""
 
 
 def _numbers(value: Any) -> Numbers | None:
-    """An array, tensor, number, or a list of numbers or of such lists; None for anything else."""
+    """Return an array, tensor, number or nested list of numbers as an array; None for others."""
     if hasattr(type(value), "untyped_storage"):
         return array(value), int(value.element_size())
     if isinstance(value, (str, bytes)) or not isinstance(
@@ -232,7 +232,7 @@ def _both(one: Any, other: Any) -> str:
 
 
 def _unequal(one: Any, other: Any) -> str:
-    """Texts, truths and None are compared; objects of other types cannot be told apart."""
+    """Compare texts, booleans and None; objects of other types cannot be compared."""
     kinds = (str, bytes, type(None))
     if not (isinstance(one, kinds) or isinstance(other, kinds)):
         return "" if type(one) is type(other) else _both(one, other)

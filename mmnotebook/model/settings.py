@@ -17,7 +17,7 @@ from mmnotebook.model.framework import Framework, Options, check_method
 
 
 def check_name(name: Any) -> None:
-    """Refuse what cannot name a model in a pipeline."""
+    """Raise ModelError for an invalid model name."""
     if not is_name(name):
         raise ModelError(
             f"{name!r} is not a valid model name; allowed: a Python identifier",
@@ -28,7 +28,7 @@ def check_name(name: Any) -> None:
 
 
 def check_options(name: str, framework: Framework, options: Options, device: str) -> None:
-    """Refuse options that the framework does not know, and a device it cannot use."""
+    """Raise ModelError for options that the framework does not have, or a device it cannot use."""
     given = {
         "model_class": options.model_class,
         "model_params": options.model_params or None,
@@ -88,7 +88,7 @@ def _value(option: str, options: Options, given: Mapping[str, Any]) -> Any:
 
 
 def fields(selected: Any) -> str | tuple[str, ...] | None:
-    """The field, or fields, that a model is given."""
+    """Check `input=`: the name of a field, or several names as a tuple."""
     if selected is None or (isinstance(selected, str) and selected):
         return selected
     if isinstance(selected, Sequence) and selected and all(isinstance(f, str) for f in selected):
@@ -97,7 +97,7 @@ def fields(selected: Any) -> str | tuple[str, ...] | None:
 
 
 def function(option: str, value: Any, allowed: str = "a function, or None") -> Any:
-    """A function that can be sent to a worker, or None."""
+    """Check an option that is a function which can be pickled, or None."""
     if value is None:
         return None
     if not callable(value):
@@ -110,7 +110,7 @@ def function(option: str, value: Any, allowed: str = "a function, or None") -> A
 
 
 def output(first: Any, second: Any) -> Any:
-    """What becomes of an output, under whichever of its two names it was given."""
+    """Check `output=`, or `postprocess=`, which is the same option."""
     if first is not None and second is not None:
         raise ModelError("output and postprocess are the same option: pass one of them")
     option, value = ("output", first) if second is None else ("postprocess", second)
@@ -120,7 +120,7 @@ def output(first: Any, second: Any) -> Any:
 
 
 def named(option: str, value: Any) -> dict[str, Any]:
-    """Values by name, which can be sent to a worker."""
+    """Check an option that is a dict of values by name which can be pickled."""
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -133,7 +133,7 @@ def named(option: str, value: Any) -> dict[str, Any]:
 
 
 def environment(value: Any) -> dict[str, str]:
-    """Environment variables; os.environ takes nothing but text."""
+    """Check `env_vars=`: strings by name."""
     variables = named("env_vars", value)
     for name, text in variables.items():
         if not name or "=" in name or not isinstance(text, str):
@@ -142,7 +142,7 @@ def environment(value: Any) -> dict[str, str]:
 
 
 def seconds(value: Any) -> float | None:
-    """A limit of time."""
+    """Check `timeout=`: seconds above 0, or None."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if value is not None and not (number and math.isfinite(value) and value > 0):
         raise ModelError(f"timeout={value!r}; allowed: seconds, a number above 0")
@@ -150,26 +150,26 @@ def seconds(value: Any) -> float | None:
 
 
 def device(value: Any) -> str:
-    """Return the device, "CPU" or "GPU", whatever its case."""
+    """Return the device, "CPU" or "GPU", from text in any case."""
     if not isinstance(value, str) or value.upper() not in ("CPU", "GPU"):
         raise ModelError(f"device={value!r}; allowed: 'CPU' or 'GPU'")
     return value.upper()
 
 
 def truth(option: str, value: Any) -> bool:
-    """True or False."""
+    """Check an option that is True or False."""
     if not isinstance(value, bool):
         raise ModelError(f"{option}={value!r}; allowed: True or False")
     return value
 
 
 def maybe(option: str, value: Any) -> bool | None:
-    """True, False, or None where that is to be found out."""
+    """Check an option that is True, False, or None to detect it."""
     return None if value is None else truth(option, value)
 
 
 def version(value: Any) -> str | int | None:
-    """What the user says that a model's answers depend on: a text, a whole number, or None."""
+    """Check `version=`: a string, an integer, or None."""
     if value is None or (isinstance(value, str) and value):
         return value
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):
@@ -178,7 +178,7 @@ def version(value: Any) -> str | int | None:
 
 
 def cache(value: Any, reset: Any) -> str | None:
-    """By what predictions are found again."""
+    """Check `cache=`: "element", or None."""
     if value is None:
         return None
     if not (isinstance(value, str) and value == "element"):
@@ -196,14 +196,14 @@ def cache(value: Any, reset: Any) -> str | None:
 
 
 def axis(option: str, value: Any) -> int:
-    """An axis of an array."""
+    """Check an option that is the number of an axis."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ModelError(f"{option}={value!r}; allowed: an axis number, 0 or more")
     return int(value)
 
 
 def axes(option: str, value: Any) -> Any:
-    """An axis for all outputs, or one for each by position or name."""
+    """Check an option that is an axis for all outputs, or one for each by position or name."""
     if value is None:
         return None
     if isinstance(value, numbers.Integral):
@@ -219,7 +219,7 @@ def axes(option: str, value: Any) -> Any:
 
 
 def reset(name: str, target: Any, value: Any) -> Any:
-    """What brings a model's state back: the name of one of its methods, or a function of it."""
+    """Check `reset=`: the name of a method of the model, a function of it, or None."""
     if isinstance(value, str):
         if not isinstance(target, (str, Path)):
             check_method(name, target, value, "reset= names the method that resets its state")
@@ -228,7 +228,7 @@ def reset(name: str, target: Any, value: Any) -> Any:
 
 
 def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
-    """The batch size of a model that takes one element at a time, which excludes other options."""
+    """Return the batch size of a model without batches; raise for options that need batches."""
     if batch not in (None, 1):
         raise ModelError(
             f"batched=False passes the model one element per call; "
@@ -245,7 +245,7 @@ def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
 
 
 def check_batching(spec: ModelSpec, framework: Framework) -> None:
-    """Refuse options about a batch that something else makes."""
+    """Raise for batching options if the model creates its own batches."""
     given = {"batched": not spec.batched, "batch_axis": spec.batch_axis, "collate": spec.collate}
     for option, value in given.items():
         if value and spec.form in framework.own_batches:
@@ -259,7 +259,7 @@ def check_batching(spec: ModelSpec, framework: Framework) -> None:
 
 
 def count(option: str, value: Any) -> int | None:
-    """A whole number from 1, or None."""
+    """Check an option that is an integer from 1, or None."""
     if value is None:
         return None
     if not is_count(value):
@@ -268,7 +268,7 @@ def count(option: str, value: Any) -> int | None:
 
 
 def batch(size: Any, least: Any, most: Any, default: int) -> int | None:
-    """How many elements a call is given, as `batch_size` or as Beam's bounds say."""
+    """Return the elements per call from `batch_size` or Beam's bounds; None by default."""
     exact, low = count("batch_size", size), count("min_batch_size", least)
     high = count("max_batch_size", most)
     if exact is not None and (low is not None or high is not None):

@@ -18,15 +18,15 @@ _PYTHONS = frozenset(("bool", "int", "float"))
 
 
 def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
-    """The places of the values, those of one shape together, in order of their first one.
+    """Group positions of values by shape, in the order of each shape's first value.
 
-    Texts, pictures and other objects without a shape of numbers are all of one kind.
+    Texts, pictures and other objects without a numeric shape are one group.
 
     Parameters
     ----------
     types
-        Are Python's whole numbers kept apart from its other numbers? In one array with these they
-        would become such.
+        Whether Python integers are separated from other numbers. In one array with them they
+        would be converted.
     """
     if not len(values):
         return []
@@ -43,7 +43,7 @@ def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
 
 
 def _is_stacked(values: Column) -> bool:
-    """Is it known to be of one shape without looking at each value?"""
+    """Return whether all values are known to have one shape."""
     if isinstance(values, Objects):
         return False
     if isinstance(values, Records):
@@ -52,12 +52,12 @@ def _is_stacked(values: Column) -> bool:
 
 
 def _kind(value: Any, types: bool) -> Hashable:
-    """The shape of an element; numbers of one type are alike, so that each keeps its own."""
+    """Return the shape of an element, or the type of a number, so that it keeps its type."""
     if isinstance(value, (numbers.Number, np.generic)):
         return type(value).__name__
     try:
         return (_shape(value), _type(value)) if types else _shape(value)
-    except Exception:  # noqa: BLE001 - an object of the user's, which cannot be looked into
+    except Exception:  # noqa: BLE001 - an object of the user's class may raise anything
         return _OTHER
 
 
@@ -74,7 +74,7 @@ def _shape(value: Any) -> Hashable:
 
 
 def _shape_of_list(values: Sequence[Any]) -> Hashable:
-    """The shape of nested lists of numbers."""
+    """Return the shape of nested lists of numbers."""
     if not values:
         return ("list", 0)
     first = values[0]
@@ -88,7 +88,7 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
 
 
 def _type(value: Any) -> Hashable:
-    """Of which type an array of the numbers in a value is."""
+    """Return the type that an array of the numbers in a value would have."""
     if isinstance(value, Mapping):
         return tuple(map(_type, value.values()))
     if is_prediction(value):

@@ -25,24 +25,24 @@ from mmnotebook.model.held_files import Files
 from mmnotebook.observing import referring
 
 ATTEMPTS = 3
-"""How often something is stored that changes meanwhile."""
+"""The most attempts to store something that changes meanwhile."""
 
 _learnt: dict[tuple[str, Files], frozenset[referring.Reference]] = {}
-# By what a model is, what its pickles were seen to take from modules when it was loaded.
+# What the pickles of a model refer to in modules, as seen when it was loaded.
 
 
 class ModelChanged(ModelError):
-    """A model is not any more what the run was planned with: the run is to start anew."""
+    """A model has changed since the run was planned: the run must be planned again."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What something that was registered is at a moment: its content, and that of its files.
+    """The state of a registered target at one moment: its content, and that of its files.
 
     Attributes
     ----------
     left
-        What its code may do, which shows when it runs.
+        What its code may do, to be observed when it runs.
     """
 
     content: str
@@ -50,7 +50,7 @@ class State:
     left: Deferred = field(default_factory=Deferred, compare=False)
 
     def within(self, other: State) -> bool:
-        """Is it part of what is known later?"""
+        """Return whether the state is a part of one that is known later."""
         return self.content == other.content and set(self.files) <= set(other.files)
 
 
@@ -61,13 +61,13 @@ class Given:
     Attributes
     ----------
     target
-        Gives the live object or the path; None when the object is gone, which changes no more.
+        Returns the live object or the path; None if the object is gone and can no longer change.
     framework, options
-        Its framework, and what that was told of it.
+        Its framework, and the options for it.
     state
-        What it was then; None where that cannot be known.
+        Its state at that time; None if it cannot be known.
     whole
-        Everything that `register` was given beside the name and the target.
+        All options that were passed to `register`.
     """
 
     target: Callable[[], Any]
@@ -78,7 +78,7 @@ class Given:
 
 
 def holder(target: Any) -> Callable[[], Any]:
-    """What gives a target for as long as anybody else holds it."""
+    """Return a function that returns the target as long as somebody else holds it."""
     if isinstance(target, (str, Path)):
         return lambda: target
     try:
@@ -89,12 +89,12 @@ def holder(target: Any) -> Callable[[], Any]:
 
 
 def state(framework: Framework, target: Any, options: Options, paths: Iterable[str] = ()) -> State:
-    """What a target is now; a file with those at `paths`, a live object with those that it names.
+    """Return the state of a target now: a file and `paths`, or an object and the files it names.
 
     Raises
     ------
     Unknowable
-        When that cannot be known.
+        When it cannot be known.
     """
     with deferring() as left:
         return replace(_state_now(framework, target, options, paths), left=left)
@@ -117,12 +117,12 @@ def _state_now(framework: Framework, target: Any, options: Options, paths: Itera
 
 
 def stored(name: str, target: Any, framework: Framework, options: Options) -> ModelSpec:
-    """The spec of a target, stored as it is now.
+    """Store a target in its current state, and return its spec.
 
     Raises
     ------
     ModelError
-        When it cannot be stored, or changes all the time.
+        When it cannot be stored, or keeps changing.
     """
     for _ in range(ATTEMPTS):
         before = _state(framework, target, options)
@@ -146,7 +146,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
 
 
 def _libraries(framework: Framework, spec: ModelSpec) -> set[referring.Reference]:
-    """What a model is run by; of a handler, what the module of its class uses too."""
+    """Return the libraries that run a model; for a handler, also those that its module uses."""
     own = {referring.package(module) for module in ("sys", *framework.modules)}
     return own | set(referring.imported(type(spec.target)) if spec.form == "handler" else ())
 
@@ -159,7 +159,7 @@ def _state(*arguments: Any) -> State | Unknowable:
 
 
 def changed(spec: ModelSpec) -> str | None:
-    """The first file that is not what the model was planned with; one that is gone is none."""
+    """Return the first file that changed since the run was planned; missing ones do not count."""
     for path, before in spec.files:
         try:
             if contents.of(path) != before:
@@ -171,12 +171,12 @@ def changed(spec: ModelSpec) -> str | None:
 
 @contextmanager
 def checked(spec: ModelSpec) -> Iterator[None]:
-    """What is loaded inside is what the model was planned with.
+    """Check that a model's files do not change while it is loaded inside this block.
 
     Raises
     ------
     ModelChanged
-        When it is not.
+        When they do.
     """
     _check(spec)
     with referring.noting() as noted:
@@ -196,12 +196,12 @@ def _check(spec: ModelSpec) -> None:
 
 
 def check_learnt(spec: ModelSpec) -> None:
-    """Raise when loading it has shown code that was not known when it was planned.
+    """Raise if loading a model showed code that was not known when it was planned.
 
     Raises
     ------
     ModelChanged
-        When that is so.
+        If it did.
     """
     if with_learnt(spec) is not spec:
         raise ModelChanged(
@@ -211,13 +211,13 @@ def check_learnt(spec: ModelSpec) -> None:
 
 
 def with_learnt(spec: ModelSpec) -> ModelSpec:
-    """The model with all that loading it has shown."""
+    """Return the model with all references that loading it has shown."""
     more = _learnt.get((spec.fingerprint, spec.files), frozenset()) - spec.references
     return replace(spec, references=spec.references | more) if more else spec
 
 
 def with_files_now(spec: ModelSpec) -> ModelSpec:
-    """A model whose object is gone, with the files that it names as they are now.
+    """Return a model whose object is gone, with its files in their current state.
 
     Raises
     ------

@@ -14,18 +14,18 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model.loaded.weighing import weigh
 
 _OF_USERS = ("torch", "python", "beam")
-"""The frameworks whose models run code of the user's; the others look after their own state."""
+"""Frameworks whose models run code of the user's; the others manage their own state."""
 _MOST = 64 << 20
-"""The bytes of the largest model whose content is compared."""
+"""The largest model, in bytes, whose content is compared."""
 
 
 def reset(spec: ModelSpec, model: Any) -> None:
-    """Bring a model back to the state in which it was loaded, in the way it was registered with.
+    """Reset a model to the state in which it was loaded, by the `reset=` of its registration.
 
     Raises
     ------
     ModelError
-        When the model has no such method, or that fails.
+        When the model has no such method, or it fails.
     """
     if spec.reset is None:
         return
@@ -39,10 +39,10 @@ def reset(spec: ModelSpec, model: Any) -> None:
 
 
 def mark(spec: ModelSpec, model: Any) -> Any:
-    """What changes when a call changes the model; None where that cannot be known.
+    """Return a value that changes when a call changes the model; None if it cannot be known.
 
-    Of a torch module, which tensors it holds and how often each was written to, and its plain
-    attributes; of any other object, its content.
+    For a torch module, its tensors, how often each was written to, and its plain attributes; for
+    any other object, its content.
     """
     if spec.framework not in _OF_USERS or spec.reset is not None:
         return None
@@ -55,11 +55,11 @@ def mark(spec: ModelSpec, model: Any) -> Any:
         return tensors, None if scripted else digest(list(map(_plain, model.modules())))
     except ENDS_RUN:
         raise
-    except BaseException:  # noqa: BLE001 - an object of the user's, or one that has no digest
+    except BaseException:  # noqa: BLE001 - an object of the user's class, or one without a digest
         return None
 
 
 def _plain(module: torch.nn.Module) -> dict[str, Any]:
-    """The attributes of a module that are neither tensors nor modules, nor torch's own."""
+    """Return the attributes of a module that are not tensors, modules or torch's own."""
     own = {*vars(torch.nn.Module()), "training"}
     return {name: value for name, value in vars(module).items() if name not in own}

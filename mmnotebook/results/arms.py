@@ -13,21 +13,21 @@ from mmnotebook.results.records import Elements
 
 
 def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
-    """How many elements took each arm.
+    """Count the elements that took each branch, or that each model answered.
 
     Parameters
     ----------
     nodes
-        Of the graph, in its order; those without arms are left out.
+        The nodes of the graph, in order; those that choose nothing are left out.
     elements
-        Gives the stored elements of a node.
+        Returns the stored elements of a node.
 
     Returns
     -------
     DataFrame
         Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
-        Columns: elements, their share of all that left the node (0 to 1, NaN when none did), and
-        expected, the share that the split names (NaN for other kinds of step).
+        Columns: elements, their share of all that left the node (0 to 1, NaN if none did), and
+        expected, the weight of the branch in a split (NaN for other kinds of step).
     """
     rows = [row for node in nodes for row in _rows(node, elements)]
     index = pd.MultiIndex.from_tuples([row[:2] for row in rows], names=["node", "arm"])
@@ -42,17 +42,17 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
     if not by_branch and not kind.chooses_models:
         return []
     found = elements(node.name)
-    taken = Counter(found.keys if by_branch else found.models())
+    taken = Counter(found.branches() if by_branch else found.models())
     whole = sum(taken.values())
     expected = dict(node[str(node.step.arms)]) if node.step.weighed else {}
-    arms = node.arms if by_branch else node.models
+    names = node.arms if by_branch else node.models
     return [
         (
             node.name,
-            arm,
-            taken[arm],
-            taken[arm] / whole if whole else float("nan"),
-            expected.get(arm, float("nan")),
+            name,
+            taken[name],
+            taken[name] / whole if whole else float("nan"),
+            expected.get(name, float("nan")),
         )
-        for arm in arms
+        for name in names
     ]

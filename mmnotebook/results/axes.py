@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-"""Of runs that are compared, in their order."""
+"""The colors of compared runs, in their order."""
 
 MARKS: dict[str, tuple[float, Literal["-", "--", ":"]]] = {
     "p50": (0.5, "-"),
@@ -28,10 +28,10 @@ MARKS: dict[str, tuple[float, Literal["-", "--", ":"]]] = {
     "p99": (0.99, ":"),
 }
 BAND = 0.55
-"""Height of the highest bar of a model's band; the rest of its row is for text."""
+"""The height of the highest bar of a model's band; the rest of its row is for text."""
 
 WIDTH = 7.5
-"""Of a figure, in inches."""
+"""The width of a figure, in inches."""
 
 _BINS = 40
 _NAME = 20
@@ -47,7 +47,7 @@ def band(
     mark: ColorType = ORANGE,
     said: str = "",
 ) -> None:
-    """The histogram of one model's latencies, its percentiles and a line of text."""
+    """Draw the histogram of one model's latencies, its percentiles and a line of text."""
     if not measure.buckets:
         note(ax, row + BAND * 0.75, f"{said}no calls")
         return
@@ -63,7 +63,7 @@ def band(
 
 
 def percentiles(buckets: Mapping[int, int]) -> str:
-    """Each percentile's value, or how many samples it lacks: in full words the first time."""
+    """Format each percentile's value, or how many samples it lacks (in full words once)."""
     parts, lack = [], "too few samples"
     for label, (q, _) in MARKS.items():
         at = quantile(buckets, q)
@@ -77,21 +77,21 @@ def percentiles(buckets: Mapping[int, int]) -> str:
 
 
 def histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Edges in ms and counts of equal steps on a logarithmic axis, fewer for fewer samples."""
+    """Return edges in ms and counts of a logarithmic histogram; fewer samples, fewer steps."""
     low, high = min(buckets), max(buckets)
     bins = min(_BINS, 8 + math.isqrt(sum(buckets.values())))
     width = math.ceil((high - low + 1) / bins)
     counts = np.zeros((high - low) // width + 1)
     for key, count in buckets.items():
         counts[(key - low) // width] += count
-    # A key stands for the middle of its bucket; half a step back is where the bucket begins.
+    # A key stands for the middle of its bucket; the bucket begins half a step before.
     steps = low + width * np.arange(len(counts) + 1)
     middles = np.array([bucket_ms(int(key)) for key in steps])
     return middles * np.sqrt(bucket_ms(0) / bucket_ms(1)), counts
 
 
 def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> None:
-    """A logarithmic axis in ms for these keys of a sketch, and the legend of the percentiles."""
+    """Make the x axis logarithmic, in ms, with room for these keys; add a legend of percentiles."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -99,7 +99,7 @@ def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> Non
         ax.set_xticks([])
         return
     low, high = bucket_ms(min(keys)), bucket_ms(max(keys))
-    room = max(2 / (high / low) ** 0.5, 1.15)  # a factor on both sides; four in all at least
+    room = max(2 / (high / low) ** 0.5, 1.15)  # a factor on both sides; at least four in all
     ax.set_xscale("log")
     ax.set_xlim(low / room, high * room)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -111,7 +111,7 @@ def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> Non
 
 
 def unit_of(longest: float) -> tuple[float, str]:
-    """What the axis counts in: (bytes, name)."""
+    """Return the unit for a length of an axis, as (bytes, name)."""
     fitting = [(10.0**power, name) for power, name in _UNITS if longest >= 10**power]
     return fitting[-1] if fitting else (1.0, "bytes")
 
@@ -122,22 +122,22 @@ def in_bytes(size: float) -> str:
 
 
 def in_digits(value: float) -> str:
-    """Three digits, without a power of ten."""
+    """Format a number with three digits, without a power of ten."""
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def in_seconds(seconds: float) -> str:
-    """`2.1 s`; below a second in ms."""
+    """Format a time: `2.1 s`, or in ms below a second."""
     return f"{in_digits(seconds)} s" if seconds >= 1 else f"{in_digits(seconds * 1000)} ms"
 
 
 def height(rows: float, captions: int) -> float:
-    """How high a figure is, in inches, for so many rows and lines of captions."""
+    """Return the height of a figure, in inches, for a number of rows and lines of captions."""
     return 0.9 + 0.8 * max(rows, 1) + 0.2 * captions
 
 
 def new_axes(ax: Axes | None, rows: float, captions: int) -> Axes:
-    """The Axes given, or those of a new figure high enough for the rows and the captions."""
+    """Return the given Axes, or new ones of a figure that is high enough for rows and captions."""
     if ax is None:
         from matplotlib import pyplot
 
@@ -149,7 +149,7 @@ def new_axes(ax: Axes | None, rows: float, captions: int) -> Axes:
 def named_rows(
     ax: Axes, labels: Collection[str], none: str = "no models in this run"
 ) -> dict[str, float]:
-    """Where each label's row begins, the first on top; writes them, or `none`, on the axis."""
+    """Write row labels, or `none`, on the y axis, from the top; return where each row begins."""
     rows = {label: float(len(labels) - 1 - place) for place, label in enumerate(labels)}
     names = ["\n".join(map(_cut, label.split("\n"))) for label in rows]
     ax.set_yticks([row + BAND / 2 for row in rows.values()], names)
@@ -164,19 +164,19 @@ def named_rows(
 
 
 def _cut(name: str) -> str:
-    """A name that is not too long; of names that are, the ends tell more than the middle."""
+    """Cut a long name in the middle: its ends tell more."""
     half = _NAME // 2
     return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def note(ax: Axes, row: float, text: str) -> None:
-    """A line of text under a model's band, wherever the band is on the x axis."""
+    """Write a line of text below a model's band, at the left of the axes."""
     where = ax.get_yaxis_transform()
     ax.text(0.005, row - 0.05, text, transform=where, va="top", fontsize="small")
 
 
 def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """A legend above the axes, at the right, where no data can be."""
+    """Draw a legend above the axes, at the right, where it hides no data."""
     ax.legend(
         handles,
         labels,

@@ -29,10 +29,10 @@ _SIZES = {
     "device_bytes": ("device", GREEN),
 }
 _BARS = 0.75
-"""Height of a row's bars together."""
+"""The height of all bars of a row together."""
 
 _FAR = 4
-"""Free memory further than this many times the longest bar is said, not drawn to scale."""
+"""If free memory is more than this many times the longest bar, it is written, not drawn."""
 
 
 def memory_bars(
@@ -41,7 +41,7 @@ def memory_bars(
     free: int | None,
     none: str = "no models in this run",
 ) -> None:
-    """A row for each label with a bar for each size, and what the machine has free in bytes."""
+    """Draw a row per label with a bar per size, and the free bytes of the machine."""
     rows = named_rows(ax, models, none=none)
     kinds = _measured_kinds(models)
     sizes = [size for m in models.values() for kind in kinds if (size := getattr(m, kind))]
@@ -61,7 +61,7 @@ def memory_bars(
 
 
 def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
-    """The parameters, and of the other sizes those that are known of a model."""
+    """List the kinds of size to draw: the parameters, and others that are known of a model."""
     return [
         kind
         for kind in _SIZES
@@ -70,7 +70,7 @@ def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
 
 
 def _bars(ax: Axes, row: float, sizes: Sequence[tuple[str, int | None]], unit: float) -> None:
-    """The bars of one model from the top down, each with its size or "not measured"."""
+    """Draw the bars of one model from the top down, each with its size or "not measured"."""
     height = _BARS / len(sizes)
     top = row + BAND / 2 + _BARS / 2
     for place, (kind, size) in enumerate(sizes):
@@ -96,7 +96,7 @@ def _memory_legend(ax: Axes, kinds: Sequence[str], free: bool) -> None:
 
 
 def _said(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
-    """The free memory and what was not measured, in words."""
+    """Describe the free memory, and what was not measured."""
     text = "free on this machine: " + ("not measured" if free is None else in_bytes(free))
     if free is not None and 0 < longest * _FAR < free:
         text += f", {free / longest:,.0f} × the longest bar"
@@ -108,7 +108,7 @@ def _said(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
 
 
 def time_bars(ax: Axes, runs: Sequence[Run], steps: Sequence[str]) -> None:
-    """A row for each step with a bar for each run, in seconds, or in ms where all are short."""
+    """Draw a row per step with a bar per run, in seconds, or in ms if all are short."""
     rows = named_rows(ax, steps, none="no steps in these runs")
     seconds = [run.nodes[s].seconds or 0 for run in runs for s in steps if s in run.nodes]
     longest = max(seconds, default=0)
@@ -150,7 +150,7 @@ def _time_legend(ax: Axes, runs: Sequence[Run]) -> None:
 
 
 def _at_end(ax: Axes, x: float, y: float, text: str) -> None:
-    """Words right of where a bar ends."""
+    """Write a text to the right of a bar's end."""
     ax.annotate(
         text,
         (x, y),

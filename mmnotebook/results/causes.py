@@ -9,24 +9,24 @@ from dataclasses import dataclass
 
 _VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
 _FEW = 3
-"""Up to so many messages of one class of error are told apart, whatever their counts."""
+"""Up to this number of different messages, each is a cause of its own."""
 
 _MOST = 10_000
-"""After so many different messages a new one is counted by its class alone."""
+"""Once there are this many different messages, a new one is counted by its class only."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """What several failures have in common.
+    """A common cause of several failures.
 
     Attributes
     ----------
     error
         The class of the error.
     message, id
-        Those of the first of the failures.
+        The message and the element's id of the first failure.
     alike
-        Is the message that of all of them, but for numbers?
+        Whether all have this message, except for numbers in it.
     """
 
     error: str
@@ -37,7 +37,7 @@ class Cause:
 
 
 class Causes:
-    """Counts failures by cause: those whose class and message, numbers aside, are the same."""
+    """Counts failures by cause: by class and message, with numbers ignored."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -53,9 +53,9 @@ class Causes:
         self._counts[key] += 1
 
     def ranked(self) -> list[Cause]:
-        """The causes, the most frequent first.
+        """List the causes, the most frequent first.
 
-        Messages of one class that differ from element to element are one cause: they say more
+        Messages of one class that differ from element to element count as one cause: they say more
         about the elements than about what is wrong.
         """
         found: list[Cause] = []
@@ -71,7 +71,7 @@ class Causes:
 
 
 def of(failures: Iterable[tuple[str, str, str]]) -> list[Cause]:
-    """The causes of failures, each given as (id, error, message)."""
+    """List the causes of failures, each of which is given as (id, error, message)."""
     causes = Causes()
     for failure in failures:
         causes.add(*failure)
@@ -79,7 +79,7 @@ def of(failures: Iterable[tuple[str, str, str]]) -> list[Cause]:
 
 
 def said(causes: list[Cause], most: int = 3) -> str:
-    """The first causes with their counts, on one line."""
+    """Format the first causes with their counts, on one line."""
     parts = [_said(cause) for cause in causes[:most]]
     rest = causes[most:]
     if rest:

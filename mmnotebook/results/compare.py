@@ -16,7 +16,7 @@ from mmnotebook.results.runs import Run, runs_of
 from mmnotebook.results.tables import MISSING
 
 MOST_ROWS = 24
-"""How many rows a plot has at most, one per model and run."""
+"""The most rows of a plot, one per model and run."""
 
 RATE = "predictions_per_s"
 TITLES = {
@@ -35,7 +35,7 @@ TITLES = {
     "parameter_bytes": "parameters",
     "device_bytes": "device memory",
 }
-"""By measure of a model, its title."""
+"""The title of each measure of a model."""
 
 FROM_CACHE = "from the cache"
 _CALLS = {False: "in this run", True: FROM_CACHE, None: f"some {FROM_CACHE}"}
@@ -43,7 +43,7 @@ _WHOLE = ("predictions", "batches", "failed", "loads")
 
 
 def figures(known: ModelMeasure) -> dict[str, Any]:
-    """What was measured of a model, by the names in `TITLES`; None for what is not known."""
+    """Return the measures of a model by the names in `TITLES`; None if unknown."""
     row = dict(zip(metrics.MODEL_COLUMNS, metrics.model_row(known), strict=True))
     ms = _call_ms(known)
     row[RATE] = known.predictions / ms * 1000 if ms else None
@@ -51,19 +51,19 @@ def figures(known: ModelMeasure) -> dict[str, Any]:
 
 
 def _call_ms(known: ModelMeasure) -> float:
-    """The time of all calls of a model in ms, within 1 %."""
+    """Return the total time of a model's calls in ms, within 1 %."""
     return sum(metrics.bucket_ms(key) * count for key, count in known.buckets.items())
 
 
 def table(run: Run) -> pd.DataFrame:
-    """The models of a run: `Result.models`, with predictions per second and where these are from.
+    """Return the models of a run: `Result.models`, predictions per second, and where they ran.
 
     Returns
     -------
     DataFrame
-        Index "model"; the columns of `TITLES`, and calls: "in this run", "from the cache" where
+        Index "model"; the columns of `TITLES`, and calls: "in this run", "from the cache" if
         they were measured in the run that computed the nodes, or "some from the cache".
-        predictions_per_s is predictions by the time in calls, which the sketch knows within 1 %.
+        predictions_per_s is predictions by the time in calls, which is known within 1 %.
     """
     frame = metrics.model_table(run.models)
     rates = [figures(known)[RATE] for known in run.models.values()]
@@ -76,32 +76,32 @@ def table(run: Run) -> pd.DataFrame:
 
 
 def where_from(run: Run, model: str) -> str:
-    """Was a model called "in this run", or is what it gave "from the cache"?"""
+    """Return whether a model was called "in this run", or its output came "from the cache"."""
     return _CALLS[run.is_cached(model)]
 
 
 def cached_note(run: Run, model: str) -> str:
-    """What stands before the figures of a model that was not called in this run."""
+    """Return a prefix for the measures of a model that was not called in this run, or ""."""
     cached = run.is_cached(model)
     return "" if cached is False else f"{_CALLS[cached]}: "
 
 
 def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
-    """The models of several runs side by side.
+    """Compare the models of several runs side by side.
 
     Parameters
     ----------
     runs
-        One to four.
+        One to four results or runs.
     baseline
-        The place of the run that the others are divided by, from 0.
+        The position of the run that the others are divided by, from 0.
 
     Returns
     -------
     DataFrame
         Index (model, measure); a column of values for each run, `run 1`, and for each but the
-        baseline one of ratios, `run 2 ÷ run 1`. Missing is what was not measured, and a ratio
-        to nothing.
+        baseline one of ratios, `run 2 ÷ run 1`. A value that was not measured is missing, and so
+        is a ratio to nothing.
 
     Raises
     ------
@@ -125,12 +125,12 @@ def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
 
 
 def models_of(runs: Sequence[Run]) -> list[str]:
-    """The models of any of the runs."""
+    """List the models of all runs, each once."""
     return list(dict.fromkeys(model for run in runs for model in run.models))
 
 
 def longest(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
-    """The models of the runs; when they make more rows than `most`, those called the longest."""
+    """List the models of the runs; if they need more than `most` rows, those called the longest."""
     names = models_of(runs)
     keep = max(1, most // len(runs))
     if len(names) <= keep:
@@ -144,7 +144,7 @@ def longest(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
 
 
 def said(run: Run, model: str, measure: str) -> str:
-    """A measure of a model in words, or a dash and why there is none."""
+    """Format a measure of a model, or a dash and why it is missing."""
     known = run.models.get(model)
     if known is None:
         return f"{MISSING} (not in this run)"
@@ -157,7 +157,7 @@ def said(run: Run, model: str, measure: str) -> str:
 
 
 def _reason(known: ModelMeasure, measure: str) -> str:
-    """Why a measure is missing; "8 of 100" are the calls there are of those it takes."""
+    """Say why a measure is missing; "8 of 100" means 8 calls where it takes 100."""
     if measure.endswith("_bytes"):
         return "not measured"
     if measure == "load_ms":
@@ -169,9 +169,9 @@ def _reason(known: ModelMeasure, measure: str) -> str:
 
 
 def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
-    """The rows of a plot over models and runs: by label, the run and the model.
+    """Return the rows of a plot over models and runs: by label, the run and the model.
 
-    The run is named where there are several.
+    The label includes the run if there are several.
     """
     return {
         f"{model}\n{run.name}" if len(runs) > 1 else model: (run, model)
@@ -182,12 +182,12 @@ def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
 
 
 def steps_of(runs: Sequence[Run]) -> list[str]:
-    """The nodes that ran in any of the runs, each run's in its order."""
+    """List the nodes that ran in any of the runs, in the order of the runs."""
     return list(dict.fromkeys(name for run in runs for name in run.nodes))
 
 
 def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
-    """The nodes that ran; when they are more than `most`, those that took longest."""
+    """List the nodes that ran; if there are more than `most`, those that took longest."""
     names = steps_of(runs)
     spent = {
         name: max(run.nodes[name].seconds or 0 for run in runs if name in run.nodes)
@@ -198,5 +198,5 @@ def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
 
 
 def time_rows(runs: Sequence[Run]) -> float:
-    """How high a plot of the steps' times is, in rows of a plot of models."""
+    """Return the height of a plot of the steps' times, in rows of a plot of models."""
     return len(longest_steps(runs)) * max(0.5, 0.3 * len(runs))

@@ -14,28 +14,28 @@ from mmnotebook.results.records import Elements, Failure
 from mmnotebook.results.values import column, same
 
 RESERVED = ("id", "prediction", "model", "value", "key")
-"""Columns whose names a source's field may not take; it becomes `<name>_field`."""
+"""Column names that a field cannot have; such a field becomes `<name>_field`."""
 
 FAILED = ("node", "id", "error", "message", "traceback")
 WARNED = ("node", "model", "category", "message", "count", "module", "filename", "lineno")
 
 
 class Order:
-    """Where an element stands: by its origin's place in the sources, a child after its elders.
+    """The order of elements: by position in the sources, children after their parents.
 
     Parameters
     ----------
     ids
-        Of the sources' elements, each once.
+        The ids of the sources' elements, each once.
     """
 
     def __init__(self, ids: pd.Index) -> None:
         self._ids = ids
 
     def sort(self, ids: list[str], origins: list[str]) -> NDArray[np.intp]:
-        """The places of elements in the order of the sources.
+        """Return the positions that sort elements into the order of the sources.
 
-        Those of an origin that no source knows come last; what stands equal stays as it is.
+        Elements of unknown origin come last; equal elements keep their order.
         """
         places = self._ids.get_indexer(pd.Index(origins, dtype=object))
         places = np.where(places < 0, len(self._ids), places)
@@ -46,7 +46,7 @@ class Order:
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
     def origin(self, id: str) -> str:
-        """The source's element that `id` comes from, `id` itself where no source has one."""
+        """Return the source element that `id` comes from, or `id` itself if there is none."""
         elder = id
         while elder not in self._ids and "/" in elder:
             elder = elder.rpartition("/")[0]
@@ -54,7 +54,7 @@ class Order:
 
 
 def _lineage(id: str, origin: str) -> tuple[int, ...]:
-    """(3, 0) for the child "p/3/0" of "p"; () for what is no child."""
+    """Return (3, 0) for the child "p/3/0" of "p"; () for an element that is not a child."""
     if id == origin or not id.startswith(f"{origin}/"):
         return ()
     steps = id[len(origin) + 1 :].split("/")
@@ -62,10 +62,10 @@ def _lineage(id: str, origin: str) -> tuple[int, ...]:
 
 
 def unique_fields(fields: pd.DataFrame) -> pd.DataFrame:
-    """One row per id, as sources that share ids are joined by them.
+    """Merge rows of one id, since sources that share ids are joined by them.
 
-    Where two sources give different cells for one id and field, which of them an element has
-    cannot be told: the cell is missing.
+    If two sources have different cells for one id and field, the cell is missing: the element
+    may have either.
     """
     if fields.index.is_unique:
         return fields
@@ -78,7 +78,7 @@ def unique_fields(fields: pd.DataFrame) -> pd.DataFrame:
 
 
 def _agreed(one: pd.Series, other: pd.Series) -> pd.Series:
-    """Cell by cell the one that is there; missing where both are and differ."""
+    """Return the known cell of each pair; missing if both are known and differ."""
     differ = [
         known and also and not same(left, right)
         for known, also, left, right in zip(one.notna(), other.notna(), one, other, strict=True)
@@ -87,13 +87,13 @@ def _agreed(one: pd.Series, other: pd.Series) -> pd.Series:
 
 
 def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
-    """A node's elements in source order.
+    """Return a node's elements in source order.
 
     Returns
     -------
     DataFrame
-        Index: the origins. Columns: id, then prediction and model where the node's kind
-        predicts, otherwise value, then key.
+        Index: the origins. Columns: id, then prediction and model if the node's kind predicts,
+        otherwise value, then key.
     """
     columns: dict[str, Sequence[Any]] = {"id": elements.ids}
     if KINDS[kind].family == "model":
@@ -106,7 +106,7 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
 
 
 def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
-    """The outputs of several nodes side by side.
+    """Return the outputs of several nodes side by side.
 
     Parameters
     ----------
@@ -135,24 +135,24 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
 def _indexed(
     columns: Mapping[str, Sequence[Any]], origins: list[str], places: NDArray[np.intp]
 ) -> pd.DataFrame:
-    """A column each, with the index `origins`; of both the rows at these places."""
+    """Return a frame of the columns with the index `origins`, its rows taken at `places`."""
     frame = pd.DataFrame({name: column(values) for name, values in columns.items()})
     frame = frame.set_axis(pd.Index(origins, dtype=object), axis=0)
     return frame.take(places)
 
 
 def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
-    """id, the fields of each row's origin, then the other columns of `rows`; index from 0."""
+    """Join id, the fields of each row's origin, and the other columns of `rows`; index from 0."""
     place = fields.index.get_indexer(rows.index)
     known = (place >= 0).all()
-    own = fields.take(place) if known else fields.reindex(rows.index)  # take keeps the types
+    own = fields.take(place) if known else fields.reindex(rows.index)  # take() keeps the dtypes
     own = own.set_axis(free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
     own, rows = own.reset_index(drop=True), rows.reset_index(drop=True)
     return pd.concat([rows[["id"]], own, rows.drop(columns="id")], axis=1)
 
 
 def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
-    """The names, those that clash with `-_field` behind them until they do not."""
+    """Return the names, with `_field` appended to those that clash until they are unique."""
     names = list(names)
     taken = {*reserved, *names}
     free = []
@@ -166,7 +166,7 @@ def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
 
 
 def failures(found: Iterable[Failure], nodes: Sequence[str], order: Order) -> pd.DataFrame:
-    """One row per failure by node, then in source order: node, id, error, message, traceback."""
+    """List the failures by node, then in source order: node, id, error, message, traceback."""
     given = list(found)
     ids = [failure.id for failure in given]
     ranked = [given[place] for place in order.sort(ids, list(map(order.origin, ids)))]

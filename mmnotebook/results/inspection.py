@@ -20,23 +20,24 @@ _TRACE = ("node", "kind", "id", "value", "failed")
 
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
-    """The first rows of a node, in source order.
+    """Return the first rows of a node, in source order.
 
     Parameters
     ----------
     result
-        What a run gave.
+        The result of a run.
     node
-        A node, or a name for several.
+        The name of a node or group.
     n
-        How many rows at most, 1 or more.
+        The most rows to return, 1 or more.
     where
-        Which rows: an expression over the columns, such as "prediction != label"; see `where`.
+        Return only rows for which this expression over the columns is true, such as
+        "prediction != label"; see `where`.
 
     Raises
     ------
     ResultError
-        When `n` is no number of rows, or `where` cannot be answered.
+        When `n` is no number of rows, or `where` cannot be evaluated.
     GraphError, RunError
         When the graph has no such node, or it did not run.
     """
@@ -52,15 +53,15 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
 
 
 def members(result: Result, name: str) -> tuple[str, ...]:
-    """The nodes that a name for several stands for, and the node itself for any other name."""
+    """Return the nodes of a group; of any other name, the node itself."""
     groups = {group.name: group.members for group in result.graph.groups}
     return groups.get(name, (name,))
 
 
 def failures(result: Result, name: str) -> pd.DataFrame:
-    """What failed in a node, or in those that a name stands for; the columns of `result.failed`.
+    """Return the failures of a node or group, with the columns of `result.failed`.
 
-    The column `node` is left out where there is one node alone. Index from 0.
+    For a single node, the column `node` is left out. Index from 0.
     """
     nodes = members(result, name)
     failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
@@ -87,6 +88,19 @@ def trace(result: Result, id: object) -> pd.DataFrame:
     ------
     ResultError
         If no node received such an element.
+
+    See Also
+    --------
+    mmnotebook.inspect : Look at the elements of one node.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+    >>> mm.trace(mm.run(graph, progress=False), "1")
+          node    kind id  value failed
+    0  numbers  source  1      2   None
+    1   double     map  1      4   None
     """
     wanted = str(id)
     found = [step for node in result.graph.order() for step in _steps(result, node.name, wanted)]
@@ -99,7 +113,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
 
 
 def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
-    """(node, kind, id, value, failed) for each related element of a node."""
+    """Yield (node, kind, id, value, failed) for each related element of a node."""
     if node not in result:
         return
     kind = result.measures[node].kind
@@ -114,7 +128,7 @@ def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _related(ids: pd.Series, wanted: str) -> pd.Series:
-    """Which ids are the element, come from it, or are what it comes from."""
+    """Return which ids are the element, its ancestors or its descendants."""
     parts = wanted.split("/")
     line = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     return ids.isin(line) | ids.str.startswith(f"{wanted}/")

@@ -11,14 +11,14 @@ _FIELDS = {"label", "score"}
 
 
 class Labeled(NamedTuple):
-    """A label, and how sure the model is of it."""
+    """A label and its score."""
 
     label: Any
     score: Any
 
 
 def labeled(output: Any) -> Labeled | None:
-    """The label of an output and its score, of several the one with the highest score.
+    """Return the label of an output and its score; of several, the one with the highest score.
 
     None for an output of another form, such as detections, which have a box each.
     """

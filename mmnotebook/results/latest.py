@@ -11,7 +11,7 @@ _latest: Result | None = None
 
 
 def last() -> Result | None:
-    """The result of the run that ended last; None before the first."""
+    """Return the result of the run that ended last; None before the first."""
     return _latest
 
 

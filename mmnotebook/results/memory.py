@@ -20,55 +20,56 @@ if TYPE_CHECKING:
     from mmnotebook.results.results import Result
 
 BATCHES = 32
-"""Of how many batches of each model the rows are put together before the models are called."""
+"""A window of elements has rows for this many batches of each model."""
 _MOST = 1 << 18
 
 
 def window_rows(batches: Iterable[int]) -> int:
-    """How many elements are looked at together, given how many each model takes at a time.
+    """Return the number of elements per window, from the batch size of each model.
 
-    With so many, the last batch of each model, which is not full, hardly counts.
+    Elements of a window are grouped by model. Windows are so large that the last batch of each
+    model, which is not full, hardly counts.
     """
     return max(1, min(BATCHES * sum(batches), _MOST))
 
 
 def windows(models: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
-    """The elements' models, those that are looked at together at a time."""
+    """Yield the models of the elements of each window."""
     return (models[start : start + rows] for start in range(0, len(models), rows))
 
 
 def uses(models: Sequence[str], rows: int) -> list[str]:
-    """The models in the order in which they are called: each once in a window.
+    """Return the models in the order of their calls: each once per window.
 
     Parameters
     ----------
     models
-        The model of each element, in the order in which the elements come.
+        The model of each element, in the order in which the elements arrive.
     rows
-        How many elements are looked at together, see `window_rows`.
+        The number of elements per window; see `window_rows`.
     """
     return [name for window in windows(models, rows) for name in dict.fromkeys(window)]
 
 
 def loads(used: Iterable[Hashable], max_models: int) -> int:
-    """How often a model is loaded when the `max_models` used last stay loaded.
+    """Count the model loads if the `max_models` models used last stay loaded.
 
     Parameters
     ----------
     used
         The models in the order in which they are used.
     max_models
-        From 1.
+        The number of models that stay loaded, from 1.
     """
     return sum(_loads_by_model(_distances(used), max_models).values())
 
 
 def _distances(used: Iterable[Hashable]) -> Counter[tuple[Hashable, int | None]]:
-    """How many others were used since each use's last: by model and number, None for the first.
+    """Count how many other models were used since each use's last: by model and distance.
 
-    A use loads the model unless fewer than `max_models` others came in between: one pass answers
-    for every `max_models` (Mattson and others, 1970, "Evaluation techniques for storage
-    hierarchies").
+    The distance is None for the first use. A use loads the model unless fewer than `max_models`
+    others came in between: one pass answers for every `max_models` (Mattson and others, 1970,
+    "Evaluation techniques for storage hierarchies").
     """
     latest: list[Hashable] = []
     found: Counter[tuple[Hashable, int | None]] = Counter()
@@ -106,6 +107,10 @@ class Forecast:
         time of these loads, missing if no load was timed.
     recommendation
         The recommended setting, in one sentence.
+
+    See Also
+    --------
+    mmnotebook.forecast : Compute a forecast; has an example.
     """
 
     table: pd.DataFrame
@@ -123,16 +128,16 @@ class Forecast:
 def forecast_of(
     models: Sequence[str], rows: int, load_seconds: Mapping[str, float] | None = None
 ) -> Forecast:
-    """The forecast for elements whose models are known.
+    """Forecast the loads for elements whose models are known.
 
     Parameters
     ----------
     models
-        The model of each element, in the order in which the elements come.
+        The model of each element, in the order in which the elements arrive.
     rows
-        How many elements are looked at together.
+        The number of elements per window.
     load_seconds
-        What a load of each model takes; a model that is missing takes the others' mean.
+        The time of a load of each model; a missing model gets the mean of the others.
     """
     import pandas as pd
 
@@ -188,7 +193,7 @@ def _recommended(as_is: Sequence[int], models: int) -> str:
 
 
 def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int) -> int:
-    """Calls of models when the batches of a window are formed per model."""
+    """Count the calls of models if the batches of a window are formed per model."""
     return sum(
         -(-count // batches[name])
         for window in windows(models, rows)
@@ -197,12 +202,12 @@ def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int)
 
 
 def calls_by_key(keys: Sequence[str], batch: int) -> int:
-    """Calls of models under Beam's keyed handler: in each batch one per key."""
+    """Count the calls of models under Beam's keyed handler: one per key in each batch."""
     return sum(len(set(keys[start : start + batch])) for start in range(0, len(keys), batch))
 
 
 def grouped(keys: Sequence[str], models: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Both with each model's elements together, the models in the order of their first."""
+    """Group both lists by model, in the order of each model's first element."""
     places = {name: place for place, name in enumerate(dict.fromkeys(models))}
     order = sorted(range(len(models)), key=lambda place: places[models[place]])
     return [keys[place] for place in order], [models[place] for place in order]
@@ -211,7 +216,7 @@ def grouped(keys: Sequence[str], models: Sequence[str]) -> tuple[list[str], list
 def model_of(
     mapping: Mapping[Any, str] | Sequence[tuple[tuple[str, ...], str]],
 ) -> dict[str, str]:
-    """By key, the model: of a dict by key or tuple of keys, or of a node's `models`."""
+    """Map each key to a model, from a dict by key or tuple of keys, or a node's `models`."""
     pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
     each = ((keys if isinstance(keys, tuple) else (keys,), name) for keys, name in pairs)
     return {str(key): name for keys, name in each for key in keys}
@@ -230,35 +235,44 @@ def forecast(
     Parameters
     ----------
     r_or_keys
-        A result with a model per key: its keys, in the order in which they came, its batches and
-        what loading took are those of the run. Or a sequence of keys.
+        A sequence of keys, or a `Result` with a keyed step: then the keys in arrival order, the
+        batches and the load times of that run are used.
     node
-        Of a result, the keyed node; it may be left out where there is one.
+        For a result: the keyed node; not needed if there is only one.
     models
         For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
     default
-        For a sequence of keys: the model of all keys that `models` does not name; without it they
+        For a sequence of keys: the model of all keys that are not in `models`. By default they
         are left out, as they load nothing.
     batch_size
-        For a sequence of keys: elements per call of a model that is not registered with its own;
-        64 unless given.
+        For a sequence of keys: elements per call of a model that is registered without a batch
+        size. Default: 64.
 
     Returns
     -------
     Forecast
-        Exact for our own lowering on one worker, where no element fails in the models.
+        Exact for mmnotebook's own lowering on one worker, if no element fails in the models.
 
     Raises
     ------
     ResultError
-        When the result has no such keyed node, or `models` is missing.
+        If the result has no such keyed node, or `models` is missing.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> forecast = mm.forecast(["de", "en", "de"], models={"de": "m1", "en": "m2"})
+    >>> forecast.table[["max_models", "loads_as_is", "loads_grouped"]]
+       max_models  loads_as_is  loads_grouped
+    0           1            2              2
+    1           2            2              2
     """
     from mmnotebook.results.results import Result
 
     if isinstance(r_or_keys, Result):
         name = _keyed_node(r_or_keys, node)
         measure = r_or_keys.measures[name]
-        if measure.grouped:  # then only the sources know the order from before
+        if measure.grouped:  # the arrival order is known by the sources only
             order = r_or_keys.rows(name)["model"].tolist()
         else:
             order = r_or_keys.elements(name).models()
@@ -286,7 +300,7 @@ def _load_seconds(result: Result) -> dict[str, float]:
 
 
 def _keyed_node(result: Result, node: str | None) -> str:
-    """The name of a keyed node that ran."""
+    """Return the name of a keyed node that ran."""
     known = [name for name, one in result.measures.items() if one.window_rows is not None]
     if node is None and len(known) == 1:
         return known[0]

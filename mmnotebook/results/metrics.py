@@ -15,10 +15,10 @@ import pandas as pd
 from ddsketch.mapping import LogarithmicMapping
 
 ACCURACY = 0.01
-"""Relative accuracy of the latency sketch (ddsketch's `LogarithmicMapping`)."""
+"""The relative accuracy of the latency sketch (ddsketch's `LogarithmicMapping`)."""
 
 FLOOR_MS = 1e-6
-"""The smallest latency that is told apart, 1 ns; what is shorter counts as this."""
+"""The smallest latency that is distinguished: 1 ns. Shorter ones count as this."""
 
 PERCENTILES = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99}
 
@@ -29,13 +29,13 @@ _key: Callable[[float], int] = _MAPPING.key
 
 
 def bucket(milliseconds: float) -> int:
-    """The key under which the sketch counts a latency.
+    """Return the key under which the sketch counts a latency.
 
     Parameters
     ----------
     milliseconds
-        The time of one call of the model; anything below `FLOOR_MS`, so 0 and less too, counts
-        as `FLOOR_MS`.
+        The time of one call of the model. Anything below `FLOOR_MS`, including 0 and negative
+        values, counts as `FLOOR_MS`.
 
     Returns
     -------
@@ -46,12 +46,12 @@ def bucket(milliseconds: float) -> int:
 
 
 def bucket_ms(key: int) -> float:
-    """The latency in ms that stands for a key: within 1 % of every latency counted there."""
+    """Return the latency in ms that stands for a key: within 1 % of every latency counted there."""
     return float(_MAPPING.value(key))
 
 
 def samples_needed(q: float) -> int:
-    """How many samples the quantile `q` takes: at least 1 / (1 - q).
+    """Return the number of samples that the quantile `q` takes: at least 1 / (1 - q).
 
     Raises
     ------
@@ -64,9 +64,9 @@ def samples_needed(q: float) -> int:
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:
-    """The latency in ms that the share `q` of the calls did not exceed.
+    """Return the latency in ms that the share `q` of the calls did not exceed.
 
-    The sample of rank ⌊q (n - 1)⌋, counted from 0, within 1 %: what numpy calls "lower".
+    It is the sample of rank ⌊q (n - 1)⌋, counted from 0, within 1 %: numpy's method "lower".
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def quantile(buckets: Mapping[int, int], q: float) -> float | None:
     Returns
     -------
     float or None
-        None when there are fewer than `samples_needed(q)` calls.
+        None if there are fewer than `samples_needed(q)` calls.
     """
     count = sum(buckets.values())
     if count < samples_needed(q):
         return None
-    # The little extra keeps 0.29 * 100 = 28.999999999999996 at rank 29.
+    # 1e-9 is added so that 0.29 * 100 = 28.999999999999996 has rank 29.
     rank = math.floor(q * (count - 1) + 1e-9)
     seen = 0
     for key in sorted(buckets):
@@ -95,25 +95,25 @@ def quantile(buckets: Mapping[int, int], q: float) -> float | None:
 
 @dataclass(frozen=True)
 class NodeMeasure:
-    """What one node of a graph did in a run.
+    """Measures of one node in a run.
 
     Attributes
     ----------
     kind
-        The node's kind of step.
+        The node's step kind.
     elements_in, elements_out
-        Elements that reached it and left it, failed ones not among the latter; None: not known.
+        Elements that reached it, and elements that left it (without failures); None if unknown.
     failed
         Elements that failed in it.
     seconds
-        Time spent in it, None where that is not known.
+        Time spent in it; None if unknown.
     bytes
-        Size of its stored output, None where that is not known.
+        Size of its stored output; None if unknown.
     cached
-        Was its output taken from an earlier run?
+        Whether its output was read from the cache.
     window_rows, grouped
-        Of a model per key: how many elements were looked at together, and whether each model's
-        elements came together; None for other kinds.
+        For a model per key: the number of elements per window, and whether the elements were
+        grouped by model; None for other kinds.
     """
 
     kind: str
@@ -129,7 +129,7 @@ class NodeMeasure:
 
 @dataclass(frozen=True)
 class ModelMeasure:
-    """What one model did in a run, in one worker or (see `merge`) in all of them.
+    """Measures of one model in a run, in one worker or (see `merge`) in all of them.
 
     Attributes
     ----------
@@ -142,17 +142,17 @@ class ModelMeasure:
     buckets
         Calls by `bucket` of their latency.
     max_ms
-        The longest call, None without any.
+        The longest call in ms; None without any.
     loads, load_ms
-        How often the model was loaded, and the mean time of a load.
+        How often the model was loaded, and the mean time of a load in ms.
     parameter_bytes, resident_bytes, device_bytes
-        Of its parameters, of the process's memory it holds, of an accelerator's; None: not
-        measured.
+        Bytes of its parameters, of its share of the process's memory, and of its share of an
+        accelerator's memory; None if not measured.
     not_finite
-        Predictions that hold NaN or infinity, None where they were not counted.
+        Predictions with NaN or infinity; None if not counted.
     batch_invariant, repeatable
-        Does an element's output stay the same whatever else is in its batch, and when it is asked
-        for again? None: not probed.
+        Whether an element's output is independent of the other elements of its batch, and
+        whether a second call returns the same; None if not probed.
     """
 
     predictions: int
@@ -171,10 +171,10 @@ class ModelMeasure:
 
 
 def merge(measures: Iterable[ModelMeasure]) -> ModelMeasure:
-    """One measure of the same model from several nodes or workers.
+    """Merge the measures of one model from several nodes or workers.
 
-    Counts and sketches add up, the mean load time is weighted by loads, and of times and sizes
-    the largest counts: each worker holds the model once. What is missing takes no part.
+    Counts and sketches are added, the mean load time is weighted by loads, and times and sizes are
+    the largest ones: each worker holds the model once. Missing values are ignored.
     """
     parts = tuple(measures)
     calls: Counter[int] = Counter()
@@ -242,37 +242,37 @@ MODEL_COLUMNS = {
 
 
 def node_table(measures: Mapping[str, NodeMeasure]) -> pd.DataFrame:
-    """One row per node, in the order given.
+    """Return a table with one row per node, in the order given.
 
     Returns
     -------
     DataFrame
         Index "node"; columns kind, elements_in, elements_out, failed, seconds, bytes, cached.
-        What is not known is missing: <NA> for counts and bytes, NaN for seconds.
+        Unknown values are missing: <NA> for counts and bytes, NaN for seconds.
     """
     rows = {name: [getattr(m, column) for column in NODE_COLUMNS] for name, m in measures.items()}
     return _table(rows, NODE_COLUMNS, "node")
 
 
 def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
-    """One row per model, in the order given.
+    """Return a table with one row per model, in the order given.
 
     Returns
     -------
     DataFrame
-        Index "model". Columns: predictions, batches (calls that gave predictions, those that
-        tried a failed batch again among them), mean_batch (predictions per call), failed, p50_ms,
-        p90_ms, p95_ms, p99_ms and max_ms (of the calls, that is of batches), loads, load_ms (the
-        mean of the loads), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions
-        that hold NaN or infinity), batch_invariant and repeatable (is an element's output the same
-        whatever else is in its batch, and when it is asked for again: True, False or "not
-        probed"). What is not known, a percentile of too few calls for one, is missing.
+        Index "model". Columns: predictions, batches (calls that returned predictions, including
+        retries of a failed batch), mean_batch (predictions per call), failed, p50_ms, p90_ms,
+        p95_ms, p99_ms and max_ms (of the calls, that is of batches), loads, load_ms (the mean of
+        the loads), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions with NaN
+        or infinity), batch_invariant and repeatable (whether an element's output is independent of
+        the rest of its batch, and whether a second call returns the same: True, False or "not
+        probed"). Unknown values, such as a percentile of too few calls, are missing.
     """
     return _table({name: model_row(m) for name, m in measures.items()}, MODEL_COLUMNS, "model")
 
 
 def model_row(measure: ModelMeasure) -> list[Any]:
-    """What a model's row holds, in the order of `MODEL_COLUMNS`; None for what is not known."""
+    """Return the row of a model, in the order of `MODEL_COLUMNS`; None for unknown values."""
     derived: dict[str, Any] = {
         name: quantile(measure.buckets, q) for name, q in PERCENTILES.items()
     }
@@ -290,7 +290,7 @@ def model_row(measure: ModelMeasure) -> list[Any]:
 
 
 def _table(rows: Mapping[str, list[Any]], columns: Mapping[str, str], index: str) -> pd.DataFrame:
-    """A frame with exactly these columns and types, also when there is no row."""
+    """Return a frame with exactly these columns and types, even if it has no rows."""
     values = list(zip(*rows.values(), strict=True)) if rows else [()] * len(columns)
     labels = pd.Index(list(rows), name=index, dtype="object")
     return pd.DataFrame(

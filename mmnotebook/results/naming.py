@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def expression_of(result: Result) -> str | None:
-    """A variable that holds a result, or `mm.last`; None for a result that has neither."""
+    """Return the name of a variable that holds a result, or `mm.last`; None if there is neither."""
     if name := name_of(result):
         return name
     return called("last") if package().last is result else None

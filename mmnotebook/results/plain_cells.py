@@ -45,11 +45,11 @@ _EQUATED = {
     *(str, bytes, complex, type(None), pd.Timestamp, pd.Timedelta),
     *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
 }
-"""Two values of these types are equal or not, and asking never raises."""
+"""Types of which any two values can be compared for equality without an exception."""
 _PLAIN = {*_EQUATED, decimal.Decimal}
 _MANY = {list, tuple, set, frozenset, np.ndarray}
 _WHOLE = 1 << 63
-"""Whole numbers stay below this; what is greater becomes a float."""
+"""Integers stay below this; larger ones become floats."""
 _OTHER = object()
 
 
@@ -59,7 +59,7 @@ class Unanswerable(Exception):
     Attributes
     ----------
     reason, remedy
-        Why, and what to write instead; None where that is plain.
+        Why, and what to write instead; the remedy is None if it is obvious.
     """
 
     def __init__(self, reason: str, remedy: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Unanswerable(Exception):
 
 
 def plain(value: Any) -> Any:
-    """The value as one of the plain types, or `_OTHER`; runs nobody's code."""
+    """Convert a value to one of the plain types, or `_OTHER`, without calling its methods."""
     kind = type(value)
     if kind in _PLAIN:
         return value
@@ -96,12 +96,12 @@ def _exact(value: Any) -> Any:
 
 
 def missing(cells: pd.Series) -> pd.Series:
-    """Which cells are missing."""
+    """Return which cells are missing."""
     return cells.isna().astype("boolean")
 
 
 def truth(value: Any) -> Any:
-    """Truths as `boolean`, None for anything else."""
+    """Convert boolean values to dtype `boolean`; None for anything else."""
     if isinstance(value, bool):
         return value
     if isinstance(value, pd.Series):
@@ -113,12 +113,12 @@ def truth(value: Any) -> Any:
 
 
 def compared(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
-    """Two columns, or a column and a constant, row by row; None means a missing value.
+    """Compare two columns, or a column and a constant, row by row; None means a missing value.
 
     Parameters
     ----------
     names
-        What the two are called in errors.
+        The names of the two in errors.
     """
     for this, that in ((one, other), (other, one)):
         if that is None and isinstance(this, pd.Series) and sign in _EQUAL:
@@ -176,7 +176,7 @@ def _answered(
 
 
 def _kept(value: Any) -> Any:
-    """None for what is missing."""
+    """Return the plain value; None if it is missing."""
     value = plain(value)
     return None if value is None or (type(value) is float and value != value) else value
 
@@ -202,7 +202,7 @@ def _answer(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> bool | 
 def _incomparable_with(
     pairs: list[tuple[Any, Any]], names: Sequence[str]
 ) -> tuple[str, str | None]:
-    """Why no row has an answer, and what to write instead."""
+    """Return why no row has an answer, and what to write instead."""
     for value, name in itertools.chain.from_iterable(
         zip(pair, names, strict=True) for pair in pairs
     ):
@@ -237,7 +237,7 @@ def _is_many(value: Any) -> bool:
 
 
 def contained(cells: pd.Series, items: Sequence[Any], name: str) -> pd.Series:
-    """Which cells are one of some constants, of which None stands for missing ones."""
+    """Return which cells equal one of some constants; None among them means missing cells."""
     wanted = [item for item in items if item is not None]
     if _kind(cells) == "number":
         found = cells.isin([item for item in wanted if type(item) in _NUMBERS])
@@ -253,7 +253,7 @@ def contained(cells: pd.Series, items: Sequence[Any], name: str) -> pd.Series:
 
 
 def calculated(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
-    """Arithmetic with two columns, or a column and a constant, row by row."""
+    """Calculate with two columns, or a column and a constant, row by row."""
     if not isinstance(one, pd.Series) and not isinstance(other, pd.Series):
         result = _number(sign, one, other)
         if result is None:
@@ -275,7 +275,7 @@ def calculated(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
 
 
 def _of_numbers(sign: str, one: Any, other: Any) -> Any:
-    """Whole numbers where they fit into 64 bits, else floats: none wraps around."""
+    """Return integers if they fit into 64 bits, else floats, so that nothing overflows."""
     are_whole = all(_dtype(value).kind in "iu" for value in (one, other))
     if not are_whole or sign not in ("+", "-", "*", "**"):
         return CALCULATE[sign](one, other)
@@ -295,7 +295,7 @@ def _real(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """Truths and small whole numbers as whole ones of 64 bits; of unsigned ones, floats."""
+    """Convert booleans and small integers to 64-bit integers; unsigned 64-bit ones to floats."""
     if not isinstance(value, pd.Series):
         return int(value) if type(value) is bool else value
     is_numpy = isinstance(value.dtype, np.dtype)
@@ -305,7 +305,7 @@ def _whole(value: Any) -> Any:
 
 
 def _number(sign: str, one: Any, other: Any) -> int | float | None:
-    """What two numbers give; None where that is no number, or none that a computer can hold."""
+    """Calculate with two numbers; None if the result is not a number, or too large."""
     if type(one) not in _NUMBERS or type(other) not in _NUMBERS:
         return None
     try:
@@ -327,7 +327,7 @@ def _power(one: float, other: float) -> int | float | None:
 
 
 def magnitude(value: Any, name: str) -> Any:
-    """Numbers without their sign."""
+    """Return absolute values."""
     if _kind(value) == "number" or (isinstance(value, pd.Series) and value.dtype.kind == "m"):
         return abs(_whole(value))
     below = compared("<", value, 0, (name, "0"))
@@ -337,7 +337,7 @@ def magnitude(value: Any, name: str) -> Any:
 
 
 def texts(cells: pd.Series, name: str) -> list[str | None]:
-    """The text in each cell, None where there is none."""
+    """Return the text in each cell; None where there is none."""
     found = [value if type(value) is str else None for value in map(plain, cells)]
     if all(text is None for text in found):
         other = next((value for value in cells if _kept(value) is not None), None)
@@ -347,7 +347,7 @@ def texts(cells: pd.Series, name: str) -> list[str | None]:
 
 
 def lengths(cells: pd.Series, name: str) -> pd.Series:
-    """How many characters or items are in each cell."""
+    """Return the number of characters or items of each cell."""
     found = [_length(value) for value in cells]
     if len(found) and all(length is None for length in found):
         raise Unanswerable(f"{name!r} has no length in any row")
@@ -364,7 +364,7 @@ def _length(value: Any) -> int | None:
 
 
 def items(cells: pd.Series, key: str | int, name: str) -> pd.Series:
-    """What stands in each cell's value under a key, or at a place; missing where nothing does."""
+    """Return each cell's item under a key or at a position; missing if there is none."""
     found = [_item(value, key) for value in cells]
     if len(found) and all(item is _OTHER for item in found):
         keys = dict.fromkeys(key for value in cells[:100] for key in _keys(value))

@@ -10,16 +10,17 @@ import pandas as pd
 
 
 class Elements(Protocol):
-    """The stored elements of a node, as columns of the same length.
+    """The stored elements of a node, as columns of equal length.
 
     Attributes
     ----------
     ids
-        The id of each.
+        The id of each element.
     origins
-        The id of the source's element that each comes from: "p" for the child "p/0".
+        The id of the source element that each comes from: "p" for the child "p/0".
     keys
-        The key of each, None where it has none.
+        What the latest choosing step chose for each element: the key of its model, its branch, or
+        the model of a cascade that answered. None where no step did.
     """
 
     ids: list[str]
@@ -27,13 +28,16 @@ class Elements(Protocol):
     keys: list[str | None]
 
     def given(self) -> list[Any]:
-        """What the node gave: a `PredictionResult` each for a node that predicts."""
+        """Return the outputs of the node: `PredictionResult` objects if it predicts."""
 
     def plain(self) -> list[Any]:
-        """The same without its wrapping; see `values.plain`."""
+        """Return the outputs as plain values; see `values.plain`."""
+
+    def branches(self) -> list[str | None]:
+        """The branch that a split or switch sent each to, None where none did."""
 
     def models(self) -> list[str | None]:
-        """The model that made each, None for what is no prediction."""
+        """Return the model of each prediction; None for any other output."""
 
 
 class Failure(NamedTuple):
@@ -53,9 +57,9 @@ class Warned:
     Attributes
     ----------
     model
-        The model that warned, None for a function.
+        The model that warned; None for a function.
     category
-        The name of its class.
+        The name of the warning's class.
     module, filename, lineno
         Where it was raised, as far as that is known.
     count
@@ -76,15 +80,15 @@ class ElementStore(Protocol):
     """Where a run keeps its elements."""
 
     def elements(self, node: str) -> Elements:
-        """The elements of a node, in any order."""
+        """Return the elements of a node, in any order."""
 
     def failures(self, nodes: Sequence[str]) -> Iterator[Failure]:
-        """Every failure of these nodes, in any order."""
+        """Yield all failures of these nodes, in any order."""
 
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
-        """The fields of these source nodes by element id, in source order; maybe no column.
+        """Return the fields of these source nodes by element id, in source order.
 
-        Several sources stand one after the other, with NaN for a field that one lacks.
+        There may be no columns. Several sources are concatenated, with NaN for missing fields.
         """
 
 

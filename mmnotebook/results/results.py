@@ -53,6 +53,24 @@ class Result:
     arms
         DataFrame of the elements per branch of a split or a switch, or per model of a cascade or a
         keyed step: index (node, arm), columns elements, share and expected (of a split).
+
+    See Also
+    --------
+    mmnotebook.run : Run a graph; returns a `Result`.
+    mmnotebook.trace : Follow one element through all nodes.
+    mmnotebook.plot : Plots of a result.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+    >>> result = mm.run(graph, progress=False)
+    >>> result["double"]
+      id  value   key
+    0  0      2  None
+    1  1      4  None
+    >>> list(result)
+    ['numbers', 'double']
     """
 
     def __init__(
@@ -82,35 +100,51 @@ class Result:
         self._tables: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The elements of a node, or of a name for several, in the order of the sources.
+        """Return the elements of a node or group, in the order of the sources.
+
+        Parameters
+        ----------
+        name
+            The name of a node, or of a group of nodes.
 
         Returns
         -------
         DataFrame
-            id, the source's fields, then prediction, model and key for a node that predicts and
-            value and key for any other. For a name of several nodes: id, the source's fields and
-            a column per node, missing where the element did not come by.
+            One row per element, as a new copy. Columns of a node that predicts: id, the source's
+            fields, prediction, model, key. Of any other node: id, the source's fields, value, key.
+            Of a group: id, the source's fields, and a column per node, missing where the element
+            did not reach the node.
 
         Raises
         ------
         GraphError
-            When the graph has no such name.
+            If the graph has no such name.
         RunError
-            When the node was not part of the run.
+            If the node was not part of the run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> rows = {"text": ["a", "bc"]}
+        >>> graph = mm.pipeline("rows | size", rows=rows, size=lambda row: len(row["text"]))
+        >>> mm.run(graph, progress=False)["size"]
+          id text  value   key
+        0  0    a      1  None
+        1  1   bc      2  None
         """
         if name not in self._frames:
             members = self._members(name)
             rows = self.rows(name) if members is None else self._joined(members)
             fields = self._fields(self._sources(members or (name,)))
             self._frames[name] = frames.with_fields(rows, fields)
-        # A copy, so that what is written into it stays outside.
+        # A copy, so that the user can change it.
         return self._frames[name].copy()
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Say what was meant: Python comes here for what a result does not have."""
+        """Raise an error that names the nearest attribute; called for unknown attributes only."""
         kind = type(self)
         if name.startswith("_") or hasattr(kind, name):
-            object.__getattribute__(self, name)  # raises what it has to say
+            object.__getattribute__(self, name)  # raises the original error
         if name in self.graph.names:
             raise AttributeError(
                 f"a result has no attribute {name!r}; result[{name!r}] has its rows"
@@ -118,7 +152,30 @@ class Result:
         raise no_attribute("a result", name, dir(kind))
 
     def rows(self, node: str) -> pd.DataFrame:
-        """Return the elements of one node without the sources' fields, indexed by origin."""
+        """Return the elements of one node without the sources' fields, indexed by origin.
+
+        Parameters
+        ----------
+        node
+            The name of a node.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `result[node]` without the source's fields. The index has the id of the
+            source element that each row comes from. Do not change it: it is not a copy.
+
+        Raises
+        ------
+        GraphError
+            If the graph has no such node.
+        RunError
+            If the node was not part of the run.
+
+        See Also
+        --------
+        Result.elements : The stored elements, as lists.
+        """
         if node not in self._rows:
             self._check_ran(node)
             elements = self._store.elements(node)
@@ -126,7 +183,36 @@ class Result:
         return self._rows[node]
 
     def elements(self, node: str) -> Elements:
-        """Return the stored elements of one node, in the order in which they were computed."""
+        """Return the stored elements of one node, in the order in which they were computed.
+
+        Parameters
+        ----------
+        node
+            The name of a node.
+
+        Returns
+        -------
+        Elements
+            `ids`, `origins` (the id of the source element that each comes from) and `keys` are
+            lists of equal length, and so are the results of `given()` (the outputs),
+            `plain()` (the same as plain Python and numpy values) and `models()` (the model of
+            each prediction).
+
+        Raises
+        ------
+        GraphError
+            If the graph has no such node.
+        RunError
+            If the node was not part of the run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> elements = mm.run(graph, progress=False).elements("double")
+        >>> dict(zip(elements.ids, elements.plain()))
+        {'0': 2, '1': 4}
+        """
         self._check_ran(node)
         return self._store.elements(node)
 
@@ -134,7 +220,7 @@ class Result:
         return frames.joined({name: self.rows(name) for name in members}, self._order)
 
     def _members(self, name: str) -> tuple[str, ...] | None:
-        """The nodes that a group's name stands for, None for a name that is no group's."""
+        """Return the nodes of a group; None if the name is not a group's."""
         return next((group.members for group in self.graph.groups if group.name == name), None)
 
     def _check_ran(self, node: str) -> None:
@@ -157,19 +243,19 @@ class Result:
         return len(self.measures)
 
     def __contains__(self, name: object) -> bool:
-        """Does `result[name]` give a frame?"""
+        """Return whether `result[name]` returns a frame."""
         members = self._members(name) if isinstance(name, str) else None
         return name in self.measures if members is None else self.measures.keys() >= set(members)
 
     def keys(self) -> tuple[str, ...]:
-        """Return the names of the nodes that ran."""
+        """Return the names of the nodes that ran, in graph order."""
         return tuple(self.measures)
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.measures, *(group.name for group in self.graph.groups if group.name in self)]
 
     def _sources(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The sources that ran and that one of the nodes comes from."""
+        """Return the sources that ran and that one of the nodes depends on."""
         above = {node.name for name in names for node in self.graph.upto(name)}
         return tuple(
             node.name
@@ -188,42 +274,104 @@ class Result:
 
     @cached_property
     def failed(self) -> pd.DataFrame:
-        """One row per failure: node, id, error, message, traceback."""
+        """The failures, as a DataFrame with the columns node, id, error, message, traceback.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | inverse", numbers=[0, 1], inverse=lambda x: 1 / x)
+        >>> result = mm.run(graph, max_failed=0.5, progress=False)
+        >>> result.failed[["node", "id", "error"]]
+              node id              error
+        0  inverse  0  ZeroDivisionError
+        """
         nodes = [name for name, measure in self.measures.items() if measure.failed]
         order = self._order if nodes else frames.Order(pd.Index([], dtype=object))
         return frames.failures(self._store.failures(nodes), nodes, order)
 
     @cached_property
     def warnings(self) -> pd.DataFrame:
-        """One row per distinct warning of a model or a function, those of cached nodes included.
+        """The distinct warnings of models and functions, including those of cached nodes.
 
         Returns
         -------
         DataFrame
-            node, model (missing for a function), category, message, count (how many times it was
-            raised and no filter of `warnings` ignored it), module, filename and lineno.
+            Columns: node, model (missing for a function), category, message, count (how many times
+            it was issued and not ignored by a filter), module, filename and lineno.
         """
         rows = [[getattr(one, name) for name in frames.WARNED] for one in self.warned]
         return pd.DataFrame(rows, columns=list(frames.WARNED))
 
     @cached_property
     def nodes(self) -> pd.DataFrame:
-        """What each node did; see `metrics.node_table`."""
+        """The measures of each node.
+
+        Returns
+        -------
+        DataFrame
+            Index "node", in graph order. Columns: kind, elements_in, elements_out, failed, seconds,
+            bytes (of its stored output) and cached. Unknown values are missing.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> result.nodes["elements_out"].to_dict()
+        {'numbers': 2, 'double': 2}
+        """
         return metrics.node_table(self.measures)
 
     @cached_property
     def models(self) -> pd.DataFrame:
-        """What each model did, latencies per batch; see `metrics.model_table`."""
+        """The measures of each model; latencies are per call, that is per batch.
+
+        Returns
+        -------
+        DataFrame
+            Index "model". Columns: predictions, batches (calls that returned predictions,
+            including retries of a failed batch), mean_batch (predictions per call), failed,
+            p50_ms, p90_ms, p95_ms, p99_ms and max_ms (time per call), loads, load_ms (mean time of
+            a load), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions with
+            NaN or infinity), batch_invariant and repeatable (whether an element's output is
+            independent of the rest of its batch, and whether a second call returns the same:
+            True, False or "not probed"). Unknown values, such as a percentile of too few calls,
+            are missing.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+        >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
+        >>> result.models["predictions"].to_dict()
+        {'negate': 2}
+        """
         return metrics.model_table(self.sketches)
 
     @cached_property
     def arms(self) -> pd.DataFrame:
-        """Elements per branch; see `arms.table`. By (node, arm)."""
+        """The elements per branch of a split or switch, or per model of a cascade or keyed step.
+
+        Returns
+        -------
+        DataFrame
+            Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
+            Columns: elements, their share of all that left the node (0 to 1, NaN if none did), and
+            expected, the weight of the branch in a split (NaN for other kinds of step).
+        """
         ran = [node for node in self.graph.order() if node.name in self.measures]
         return arms.table(ran, self._store.elements)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """Elements per wire, by (upstream, node); unknown counts are left out."""
+        """Return the number of elements per wire, by (upstream, node); unknown counts are left out.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> mm.run(graph, progress=False).counts()
+        {('numbers', 'double'): 2}
+        """
         found = {
             (wire.node, node.name): self._count(self.graph[wire.node], node)
             for node in self.graph
@@ -232,7 +380,7 @@ class Result:
         return {ends: count for ends, count in found.items() if count is not None}
 
     def _count(self, upstream: Node, node: Node) -> int | None:
-        """Elements on the wires between two nodes."""
+        """Return the number of elements on the wires between two nodes; None if unknown."""
         if upstream.name not in self.measures or node.name not in self.measures:
             return None
         ports = {wire.port for wire in node.inputs if wire.node == upstream.name}

@@ -16,40 +16,40 @@ from mmnotebook.results.results import Result
 from mmnotebook.results.tables import short
 
 MOST_RUNS = 4
-"""How many runs are compared at a time."""
+"""The most runs that are compared at a time."""
 
 KEPT = 50
-"""How many runs are kept; the oldest leave."""
+"""The most runs that are kept; the oldest ones are dropped."""
 
 _ROLES = ("data", "model", "function", "file", "files")
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """What is kept of a run to compare it with others: its graph and what was measured.
+    """The data of a run that are kept to compare it with others: its graph and measures.
 
-    It holds no elements, and of the graph none of the objects bound to it.
+    It holds no elements, and none of the objects that are bound in the graph.
 
     Attributes
     ----------
     number
         From 1, in the order in which the runs were added.
     label
-        What the user calls it, None without a name.
+        The user's name for it, or None.
     finished
-        When it ended, local time.
+        The end of the run, in local time.
     graph
-        What ran, without bindings.
+        The graph that ran, without bindings.
     nodes, models
-        What was measured; a node that is not here did not run.
+        Their measures; a node that is missing did not run.
     seconds
-        Time of the whole run.
+        Time of the whole run in seconds.
     machine
         The machine's memory when it began.
     changes
-        What is not as in the run before, in words; () when nothing changed.
+        What changed since the run before, in words; () if nothing did.
     limit
-        How many elements of each source were taken, None for all.
+        The number of elements used from each source; None for all.
     """
 
     number: int
@@ -67,7 +67,7 @@ class Run:
     def of(
         cls, result: Result, number: int, label: str | None = None, before: Run | None = None
     ) -> Run:
-        """What is kept of a result; `before` is the run that it is compared with."""
+        """Create a run from a result; `before` is the run that it is compared with."""
         made = cls(
             number,
             label,
@@ -89,23 +89,23 @@ class Run:
 
     @property
     def elements(self) -> int:
-        """Elements that came out of the sources."""
+        """The number of elements from the sources."""
         sources = (node.name for node in self.graph if not node.inputs)
         return sum(self.nodes[name].elements_out or 0 for name in sources if name in self.nodes)
 
     @property
     def cached(self) -> int:
-        """How many nodes were taken from the cache."""
+        """The number of nodes that were read from the cache."""
         return sum(node.cached for node in self.nodes.values())
 
     def is_cached(self, model: str) -> bool | None:
-        """Was all that a model did taken from the cache? None where a part of it was."""
+        """Return whether all nodes of a model were cached; None if only some were."""
         nodes = [node.name for node in self.graph if model in node.models]
         found = {self.nodes[name].cached for name in nodes if name in self.nodes}
         return None if len(found) > 1 else found == {True}
 
     def __str__(self) -> str:
-        """`run 3 · 14:02:11 · 1,200 elements · 2.1 s`"""
+        """Return, for example, `run 3 · 14:02:11 · 1,200 elements · 2.1 s`."""
         parts = [self.name, *([self.label] if self.label else []), f"{self.finished:%H:%M:%S}"]
         return " · ".join([*parts, f"{self.elements:,} elements", in_seconds(self.seconds)])
 
@@ -114,12 +114,12 @@ class Run:
 
 
 def runs_of(results: Sequence[Result | Run]) -> list[Run]:
-    """At most four runs, what is a result numbered by its place.
+    """Return at most four runs; a result gets its position as number.
 
     Raises
     ------
     ResultError
-        When one is neither, or there are none or too many.
+        When one is neither a result nor a run, or there are none or too many.
     """
     runs: list[Run] = []
     for place, one in enumerate(results, 1):
@@ -132,7 +132,7 @@ def runs_of(results: Sequence[Result | Run]) -> list[Run]:
 
 
 def not_a_result(value: object) -> ResultError:
-    """The error for what is not the result of a run."""
+    """Return the error for an object that is not the result of a run."""
     return ResultError(
         f"a run is compared by its Result, not by {type(value).__name__} {short(value)!r}",
         remedy="pass what mm.run(graph) returned",
@@ -140,7 +140,7 @@ def not_a_result(value: object) -> ResultError:
 
 
 class RunList:
-    """The runs of a session, the latest last, and those of them that are chosen.
+    """The runs of a session, the latest last, and those that are chosen for comparison.
 
     Attributes
     ----------
@@ -156,10 +156,9 @@ class RunList:
         self._seen: WeakKeyDictionary[Result, int] = WeakKeyDictionary()
 
     def add(self, result: Result, label: str | None = None) -> Run:
-        """Keep a run; one that is kept already stays, with the new label if there is one.
+        """Add a run; one that was added before gets the new label, if there is one.
 
-        A new run is chosen in place of the latest before it where that one was chosen, and where
-        none was.
+        If the latest run is chosen, or none is, the new run is chosen in its place.
 
         Raises
         ------
@@ -186,7 +185,7 @@ class RunList:
         return run
 
     def choose(self, numbers: Iterable[int]) -> None:
-        """Choose runs; of more than four the latest, and none that has left."""
+        """Choose runs that are kept; of more than four, the latest."""
         self.chosen = tuple(sorted({*numbers} & self.runs.keys())[-MOST_RUNS:])
 
 
@@ -203,7 +202,7 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
         yield f"removed {', '.join(removed)}"
     both = [name for name in new.names if name in old]
     resized = before.elements != after.elements
-    # The same step by its graph, another by content; data of another length is said below.
+    # `old[name] == new[name]`, but the content differs; a new number of elements is shown below.
     known = tuple(f"its {role} " for role in _ROLES if not (resized and role == "data"))
     for name in both:
         if old[name] != new[name]:

@@ -18,7 +18,7 @@ _FAILURES = 3
 
 
 def text(result: Result) -> str:
-    """A few lines: how many of what, the nodes' counts, the models' counts."""
+    """Return a few lines of text: a headline, the nodes' counts, the models' counts."""
     parts = [_headline(result), _plain(_nodes(result))]
     if result.sketches:
         parts.append(_plain(_models(result)))
@@ -26,7 +26,7 @@ def text(result: Result) -> str:
 
 
 def html(result: Result) -> str:
-    """The drawn graph with its counts, the tables, and the first failures if there are any."""
+    """Return the drawn graph with its counts, the tables, and the first failures, as HTML."""
     from mmnotebook.steps import drawing
 
     parts = [
@@ -55,7 +55,7 @@ def _headline(result: Result) -> str:
 
 
 def _note(result: Result) -> str:
-    """Where the rest is."""
+    """Return a text that says where to find the rest."""
     parts = [("Times and sizes", "nodes")]
     if result.sketches:
         parts.insert(0, ("Latencies, per batch", "models"))
@@ -67,7 +67,7 @@ def _note(result: Result) -> str:
 
 
 def _named(result: Result, attribute: str) -> str:
-    unnamed = "r" if shell() is None else "its "  # the documentation's name says it to a script
+    unnamed = "r" if shell() is None else "its "  # in a script, the name used in the documentation
     return f"{expression_of(result) or unnamed}.{attribute}"
 
 
@@ -82,6 +82,6 @@ def _models(result: Result) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> str:
-    """The frame as aligned text, formatted as in HTML; what is missing as a dash."""
+    """Format a frame as aligned text, with cells as in HTML; missing ones are dashes."""
     cells = {name: map(short, values) for name, values in frame.reset_index().items()}
     return str(pd.DataFrame(cells).to_string(index=False))

@@ -23,16 +23,16 @@ _TABLE = (
 
 
 def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str] = ()) -> str:
-    """A frame as an HTML table that inherits the page's colours.
+    """Format a frame as an HTML table that inherits the page's colors.
 
     Parameters
     ----------
     frame
-        Any frame; its index is shown when it has a name.
+        Any frame; its index is shown if it has a name.
     max_rows
-        Rows shown; a line under the table says when there are more.
+        Rows shown; a line under the table says if there are more.
     whole
-        Columns of texts that are not cut.
+        Columns whose texts are not cut.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str
 def text_table(
     names: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool], below: str = ""
 ) -> str:
-    """Texts as an HTML table; `right` says of each column whether its cells end in one line.
+    """Format texts as an HTML table; `right` says for each column whether it is right-aligned.
 
-    Everything is escaped but `below`, HTML that stands under the table.
+    Everything is escaped except `below`, HTML that is placed under the table.
     """
     head = _row("th", names, right)
     body = "".join(_row("td", cells, right) for cells in rows)
@@ -85,15 +85,15 @@ def _is_numeric(values: pd.Series) -> bool:
 
 
 def short(value: Any) -> str:
-    """A value as one line of text, at most 120 characters: `array(64,) [0.0, 5.0, 13.0, …]`."""
+    """Format a value in one line of at most 120 characters: `array(64,) [0.0, 5.0, 13.0, …]`."""
     try:
         return brief(value)
-    except Exception:  # noqa: BLE001 - another's object, which cannot even say what it is
+    except Exception:  # noqa: BLE001 - the object's own `__repr__` failed
         return f"<a {type(value).__name__} that cannot be shown>"
 
 
 def brief(value: Any) -> str:
-    """The same; raises what the value raises when it is shown."""
+    """Do the same as `short`, but raise what the value raises."""
     if (
         is_prediction(value)
         or hasattr(type(value), "untyped_storage")

@@ -12,25 +12,25 @@ _PLAIN = (str, bytes, bool, int, float, complex, type(None))
 
 
 def is_prediction(value: Any) -> bool:
-    """Is it a Beam `PredictionResult`, or reads like one?"""
+    """Return whether a value is a Beam `PredictionResult`, or has its attributes."""
     try:
         return all(hasattr(value, name) for name in ("example", "inference", "model_id"))
-    except Exception:  # noqa: BLE001 - another's object, which raises when it is asked
+    except Exception:  # noqa: BLE001 - a property of the object failed
         return False
 
 
 def plain(value: Any) -> Any:
-    """The value without its wrapping.
+    """Convert a value to plain Python and numpy objects.
 
-    A prediction becomes its inference, a tensor or array of no dimension and a numpy scalar a
-    Python scalar, any other tensor a numpy array; dicts, lists and tuples become plain inside.
-    A value that raises when it is looked at, or that contains itself, stays as it is.
+    A prediction becomes its inference; a tensor or array without dimensions, or a numpy scalar, a
+    Python scalar; any other tensor a numpy array. Items of dicts, lists and tuples are converted
+    too. A value that raises while it is read, or that contains itself, is returned unchanged.
     """
     if type(value) in _PLAIN:
         return value
     try:
         return _plain(value)
-    except Exception:  # noqa: BLE001 - another's object
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything
         return value
 
 
@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
-        # .item() of a date in nanoseconds would be a bare int
+        # item() of a date in nanoseconds would be an int
         return value if isinstance(value, (np.datetime64, np.timedelta64)) else value.item()
     if is_prediction(value):
         return _plain(value.inference)
@@ -54,26 +54,26 @@ def _plain(value: Any) -> Any:
 
 
 def model_of(value: Any) -> str | None:
-    """The model that made a prediction, None for what is none."""
+    """Return the model that made a prediction; None if the value is not one."""
     return value.model_id if is_prediction(value) else None
 
 
 def array(tensor: Any) -> np.ndarray[Any, Any]:
-    """A tensor's numbers."""
+    """Return a tensor's numbers as an array."""
     try:
         numbers: np.ndarray[Any, Any] = tensor.numpy(force=True)
-    except TypeError:  # bfloat16 and sparse tensors have no counterpart in numpy
+    except TypeError:  # numpy has neither bfloat16 nor sparse arrays
         numbers = tensor.to_dense().float().numpy(force=True)
     return numbers
 
 
 def same(one: Any, other: Any) -> bool:
-    """Are two plain values equal, arrays item by item?"""
+    """Return whether two plain values are equal; arrays are compared by item."""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
     try:
         return bool(one is other or one == other)
-    except Exception:  # noqa: BLE001 - another's object, which cannot be compared
+    except Exception:  # noqa: BLE001 - a foreign object that cannot be compared
         return False
 
 
@@ -81,15 +81,15 @@ _DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64"
 
 
 def column(values: Sequence[Any]) -> pd.Series:
-    """The values as a column: typed when they are scalars of one type, otherwise of objects.
+    """Return the values as a column: typed if they are scalars of one type, else of objects.
 
-    None is missing; it makes whole numbers and truths of pandas' types that know <NA>.
+    None is a missing value; integers and booleans then get pandas' nullable types.
     """
     kinds = {*map(type, values)} - {type(None)}
     if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
         dtype = _DTYPES[kind][None in values]
         return pd.Series(list(values), dtype=dtype)
-    # Taken one by one: numpy would otherwise stack arrays of one shape.
+    # One by one, since numpy would stack arrays of one shape.
     return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
 
 

@@ -29,7 +29,7 @@ from mmnotebook.results.plain_cells import Unanswerable
 LENGTH = 10_000
 """The most characters of an expression."""
 DEPTH = 100
-"""How deep an expression may be nested."""
+"""The most levels of an expression."""
 _LISTED = 20
 _EXAMPLE = "for example where='prediction != label'"
 _ALLOWED = (
@@ -48,12 +48,12 @@ _CALCULATE |= {ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**"}
 
 
 def matching(frame: pd.DataFrame, where: str) -> pd.Series:
-    """For each row of a frame, is the expression true?
+    """Return for each row of a frame whether an expression is true.
 
     Raises
     ------
     ResultError
-        When it is no such expression, or has an answer for no row.
+        When the expression is invalid, or has no answer for any row.
     """
     if not isinstance(where, str) or not where.strip():
         raise ResultError(f"where= is an expression over the columns, not {where!r}")
@@ -71,9 +71,9 @@ def matching(frame: pd.DataFrame, where: str) -> pd.Series:
 
 
 def renamed(frame: pd.DataFrame, where: str) -> str | None:
-    """What to know of an expression whose columns have the names of fields that were renamed.
+    """Explain the names in an expression that a column of the run took from a field.
 
-    None where it names no such column.
+    None if it names no such column.
     """
     names = _Text(where).names()
     fields = {name: f"{name}_field" for name in RESERVED if f"{name}_field" in frame.columns}
@@ -104,14 +104,14 @@ def _quoting(columns: list[str]) -> str:
 
 
 class _Text:
-    """An expression as Python parses it: names in backticks, & and | as pandas reads them.
+    """An expression in Python's syntax: names in backticks, & and | are translated.
 
     Attributes
     ----------
     parsed
-        Python's tree.
+        Python's syntax tree.
     named
-        What each stand-in for a name in backticks stands for.
+        The original name for each placeholder of a name in backticks.
     """
 
     def __init__(self, where: str) -> None:
@@ -123,7 +123,7 @@ class _Text:
         self._stem = "column"
         while self._stem in where:
             self._stem += "_"
-        # Where each piece begins in what Python parses, and in the user's own text.
+        # The start of each piece in the translated text, and in the user's own text.
         self._begins, self._origins = [0], [0]
         self._made = self._replaced()
         self.parsed = self._tree()
@@ -150,7 +150,7 @@ class _Text:
         try:
             return ast.parse(self._made.strip(), mode="eval").body
         except SyntaxError as error:
-            # Counted in characters, unlike the places in the tree.
+            # error.offset counts characters, while positions in the tree count bytes.
             before = self._made.strip()[: max(error.offset or 1, 1) - 1]
             place = self._place(len(before.encode()))
             hint = "; == compares" if self.where[place : place + 1] == "=" else ""
@@ -160,22 +160,22 @@ class _Text:
             raise Unanswerable(f"it is nested too deeply ({one_line(error)})") from None
 
     def names(self) -> set[str]:
-        """The columns that it names."""
+        """Return the columns that it names."""
         nodes = (node for node in ast.walk(self.parsed) if isinstance(node, ast.Name))
         return {self.named.get(node.id, node.id) for node in nodes}
 
     def of(self, node: ast.expr) -> str:
-        """What the user wrote for a part of the tree, cut to 60 characters."""
+        """Return the user's text for a part of the tree, cut to 60 characters."""
         start, end = self._place(node.col_offset), self._place(node.end_col_offset or 0)
         text = self.where[start:end].strip()
         return text if len(text) <= 60 else text[:59] + "…"
 
     def character(self, node: ast.expr) -> int:
-        """Where a part of the tree begins, from 1."""
+        """Return where a part of the tree begins in the user's text, from 1."""
         return self._place(node.col_offset) + 1
 
     def _place(self, parsed: int) -> int:
-        """Of a place in what Python parsed, in bytes, the place in the user's text."""
+        """Map a position in the translated text, in bytes, to one in the user's text."""
         parsed += len(self._made.encode()) - len(self._made.lstrip().encode())
         piece = bisect.bisect_right(self._begins, parsed) - 1
         rest = self._made.encode()[self._begins[piece] : parsed].decode(errors="ignore")
@@ -198,12 +198,12 @@ class _Expression:
         self._depth = 0
 
     def answer(self) -> Any:
-        """Its value: a column, or a constant."""
+        """Evaluate the expression, to a column or a constant."""
         self.text = _Text(self.where)
         return self.of(self.text.parsed)
 
     def of(self, node: ast.expr) -> Any:
-        """The value of a part of it."""
+        """Evaluate a part of the expression, within the limit of levels."""
         self._depth += 1
         if self._depth > DEPTH:
             raise Unanswerable(f"it is nested too deeply; allowed: {DEPTH} levels")
@@ -213,7 +213,7 @@ class _Expression:
 
     @singledispatchmethod
     def value(self, node: ast.expr) -> Any:
-        """The value of a part of a known kind; anything else is refused."""
+        """Evaluate a part of a supported kind; refuse any other."""
         self._refuse(node, f"allowed: {_ALLOWED}")
 
     def _refuse(self, node: ast.expr, why: str) -> NoReturn:
@@ -232,7 +232,7 @@ class _Expression:
 
     def _column(self, name: str) -> pd.Series:
         if name not in self._places:
-            # Where there are no elements, the fields that they have are not known.
+            # Without elements, their fields are not known.
             if not len(self.frame):
                 return pd.Series([], dtype=object)
             close = nearest(name, [*self._places, "True", "False", "None"])
@@ -308,7 +308,7 @@ class _Expression:
         return plain_cells.contained(cells, self.constants(right.elts), self.text.of(left))
 
     def constants(self, nodes: Sequence[ast.expr]) -> list[Any]:
-        """The values of parts that name no column."""
+        """Evaluate parts that must be constants."""
         values = [self.of(node) for node in nodes]
         for node, value in zip(nodes, values, strict=True):
             if isinstance(value, pd.Series):
@@ -357,7 +357,7 @@ class _Expression:
         return self.of(node)
 
     def _called(self, node: ast.Call) -> tuple[where_calls.Function, ast.expr | None, str]:
-        """What is called, and the part that it is a method of."""
+        """Return the called function, and the part that it is a method of."""
         called = node.func
         table, name, subject = where_calls.FUNCTIONS, self.text.of(called), None
         if isinstance(called, ast.Attribute):

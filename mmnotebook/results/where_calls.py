@@ -15,7 +15,7 @@ from mmnotebook.results.plain_cells import Unanswerable
 from mmnotebook.results.values import column
 
 Function = Callable[..., Any]
-"""Takes what the subject is called in errors, the subject, and the arguments."""
+"""A function of: the subject's name in errors, the subject, and the arguments."""
 
 
 def call(
@@ -26,9 +26,9 @@ def call(
     Raises
     ------
     TypeError
-        When its arguments are not such ones.
+        When it does not accept the arguments.
     Unanswerable
-        When it has an answer for no row.
+        When it has no answer for any row.
     """
     bound = inspect.signature(function).bind(about, *arguments, **options)
     if not isinstance(bound.args[1], pd.Series):
@@ -144,12 +144,12 @@ def _tested(about: str, cells: pd.Series, test: Callable[[str], bool], na: Any) 
 def _searched(
     about: str, cells: pd.Series, given: str, pattern: str, case: Any, na: Any
 ) -> pd.Series:
-    """By RE2, whose time is that of the text's length."""
+    """Search with RE2, whose time is linear in the length of the text."""
     _checked("case", case, bool)
     _checked("na", na, bool, type(None))
     found = map(_encodable, plain_cells.texts(cells, about))
     try:
-        # By itself first: one with a bracket too many could end what is put around it.
+        # Alone first: with one bracket too many, a pattern could close the group around it.
         pc.match_substring_regex(pa.array([""]), given)
         answers = pc.match_substring_regex(
             pa.array(found, pa.large_string()), pattern, ignore_case=not case
@@ -163,7 +163,7 @@ def _searched(
 
 
 def _encodable(text: str | None) -> str | None:
-    """Text that UTF-8 cannot hold has no answer."""
+    """Return the text, or None if UTF-8 cannot encode it."""
     try:
         (text or "").encode()
     except UnicodeEncodeError:
@@ -192,5 +192,5 @@ TEXT: Mapping[str, Function] = {
     "strip": _strip,
     "len": _len,
 }
-"""Methods of a column of texts, behind `.str`."""
+"""Methods of a column of texts, after `.str`."""
 FUNCTIONS: Mapping[str, Function] = {"abs": _abs, "len": _len}

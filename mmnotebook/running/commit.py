@@ -232,7 +232,7 @@ class Finishing:
 
     def _given(self, wire: Input) -> int:
         tally = self.live.tallies[wire.node]
-        return tally.arms[wire.port] if wire.port else tally.elements_out
+        return tally.branches[wire.port] if wire.port else tally.elements_out
 
 
 def _differing(whole: Measured) -> str:

@@ -124,7 +124,7 @@ def _places(node: Node, block: Block) -> list[int]:
     port = node.inputs[0].port
     if port is None:
         return list(range(len(block)))
-    return [place for place, arm in enumerate(block.arms or ()) if str(arm) == port]
+    return [place for place, branch in enumerate(block.branches or ()) if str(branch) == port]
 
 
 def _owner(node: Node, output: str) -> str:

@@ -58,14 +58,14 @@ class BlockElements:
     """The elements of some blocks, as `analysis.records.Elements`."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        self._columns = [block.values for block in blocks]
+        self._blocks = list(blocks)
         self.ids: list[str] = []
         self.origins: list[str] = []
         self.keys: list[str | None] = []
         for block in blocks:
             self.ids += block.ids
             self.origins += block.ids if block.origins is None else block.origins
-            self.keys += [None] * len(block) if block.arms is None else block.arms
+            self.keys += [None] * len(block) if block.choices is None else block.choices
 
     def given(self) -> list[Any]:
         return self._of_each(lambda column: column.rows())
@@ -76,8 +76,11 @@ class BlockElements:
     def models(self) -> list[str | None]:
         return self._of_each(models)
 
+    def branches(self) -> list[str | None]:
+        return [name for block in self._blocks for name in block.branches or [None] * len(block)]
+
     def _of_each(self, rows: Callable[[Column], list[Any]]) -> list[Any]:
-        return [value for column in self._columns for value in rows(column)]
+        return [value for block in self._blocks for value in rows(block.values)]
 
 
 def plain(column: Column) -> list[Any]:

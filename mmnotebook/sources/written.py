@@ -12,7 +12,7 @@ from pandas.api.types import is_object_dtype
 
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column, Records, Selected
-from mmnotebook.elements.packing import shared_dtypes
+from mmnotebook.elements.packing import loose, shared_dtypes
 from mmnotebook.errors import RunError, shown
 from mmnotebook.results.frames import free_names
 from mmnotebook.results.values import column, is_prediction
@@ -29,8 +29,8 @@ class CellTable:
     Attributes
     ----------
     rows
-        For each element: its id, its key if it has one, then the fields of its record, or its
-        prediction and model, or its value.
+        For each element: its id, its key, branch or model if a step chose one, then the fields of
+        its record, or its prediction and model, or its value.
     dtypes
         By name, the pandas dtype of a field in the DataFrame that it comes from.
     """
@@ -51,10 +51,12 @@ class CellTable:
         """
         rows: list[dict[str, Any]] = []
         fields: list[Mapping[Any, Any]] = []
-        for key, value in (element for block in blocks for element in block.loose()):
-            own, more = _parts(key, value)
-            rows.append(own)
-            fields.append(more)
+        for block in blocks:
+            choices = block.choices or [None] * len(block)
+            for name, choice, value in zip(block.ids, choices, loose(block.values), strict=True):
+                own, more = _parts(name, choice, value)
+                rows.append(own)
+                fields.append(more)
         names = _names(fields, {name for row in rows for name in row})
         for row, more in zip(rows, fields, strict=True):
             row.update((names[name], part) for name, part in more.items())
@@ -114,11 +116,11 @@ class CellTable:
         )
 
 
-def _parts(key: Any, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
+def _parts(own: str, choice: str | None, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
     """Split an element into the file's own columns and the fields of its record."""
-    row: dict[str, Any] = {"id": key.id}
-    if key.key is not None:
-        row["key"] = key.key
+    row: dict[str, Any] = {"id": own}
+    if choice is not None:
+        row["key"] = choice
     if is_prediction(value):
         return {**row, "prediction": value.inference, "model": value.model_id}, {}
     return (row, value) if isinstance(value, Mapping) else ({**row, "value": value}, {})

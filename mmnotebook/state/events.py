@@ -1,4 +1,16 @@
-"""Events of a run: plain values that are passed to its subscribers."""
+"""Events of a run: plain values that are passed to its subscribers.
+
+Examples
+--------
+>>> import mmnotebook as mm
+>>> def show(event):
+...     if isinstance(event, mm.events.NodeFinished):
+...         print(event.node, event.elements)
+>>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+>>> result = mm.run(graph, fresh=True, progress=False, subscribers=[show])
+numbers 2
+double 2
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Tally:
     ----------
     parts
         The number of its source's parts that were read to the end.
-    arms
+    branches
         The number of elements by branch.
     flows
         The flow of each of its steps, in the order in which elements pass through them.
@@ -79,7 +79,7 @@ class Tally:
     elements_out: int = 0
     failed: int = 0
     parts: int = 0
-    arms: Counter[str] = field(default_factory=Counter)
+    branches: Counter[str] = field(default_factory=Counter)
     flows: dict[str, StepFlow] = field(default_factory=lambda: defaultdict(StepFlow))
     stored: int = 0
 

@@ -1,1 +1,1 @@
-"""What each step kind means for a graph: validation, wording, layout and drawing."""
+"""What each step kind is, a module each in `kinds`; validation, wording, layout and drawing."""

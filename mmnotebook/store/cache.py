@@ -27,7 +27,7 @@ _opening = threading.Lock()
 
 
 def open_store() -> Store:
-    """Return this process's store, in the folder that MMNOTEBOOK_CACHE names now or the user's.
+    """Return this process's store in the current cache folder.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def open_store() -> Store:
 
 
 class Freed(int):
-    """The bytes that were freed; `kept` are those of entries that are still in use."""
+    """The number of bytes freed; `kept` is that of entries which are still in use."""
 
     kept: int
     hint: str
@@ -65,12 +65,21 @@ class Freed(int):
 class Cache:
     """The cache of computed results: `mm.cache`.
 
-    Nodes whose content a run has computed before, in this kernel or another, are read from here.
-    The folder is `mmnotebook` among the user's caches, or the one that the environment variable
-    MMNOTEBOOK_CACHE names. Over its limit, what was used longest ago goes first; what a living
-    kernel's results show stays.
+    Runs read nodes from it that a run has computed before, in this kernel or another. The folder is
+    `mmnotebook` in the user's cache folder, or the one in the environment variable
+    MMNOTEBOOK_CACHE. When it exceeds its limit, the least recently used entries are removed first;
+    entries that results in a running kernel use are kept.
 
-    Now and then a few elements of what is read are computed again and compared; see `verify`.
+    From time to time, a few elements of a cached node are computed again and compared; see
+    `verify`.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+    >>> result = mm.run(graph, progress=False)
+    >>> "double" in set(mm.cache.entries["node"])
+    True
     """
 
     def __init__(self) -> None:
@@ -88,7 +97,16 @@ class Cache:
 
     @property
     def limit(self) -> int:
-        """The size limit in bytes; set it to a number of bytes or a string such as "20GB"."""
+        """The size limit in bytes; set it to a number of bytes or a string such as "20GB".
+
+        Default: 20 GiB, or a quarter of the disk if that is less. The environment variable
+        MMNOTEBOOK_CACHE_LIMIT sets it for new processes. A lower limit applies at once.
+
+        Raises
+        ------
+        MMError
+            If it is set to anything else.
+        """
         return open_store().limit
 
     @limit.setter
@@ -119,10 +137,15 @@ class Cache:
     def verify(self) -> str:
         """Which cached nodes this process spot-checks.
 
-        "sample", the default: so many that checks cost at most 3 % of the time that reading the
-        nodes saves. "all": every node that can be. "off": none. A check computes up to three
-        elements of the node again. Where they differ from what is stored, that and what was
-        computed from it is removed and computed again, with a `CacheWarning`.
+        "sample" (the default) checks so many that they cost at most 3 % of the time that the cache
+        saves, "all" checks every node that can be checked, and "off" none. A check computes up to
+        three elements of the node again. If they differ from the cache, the entry and all that were
+        computed from it are removed and computed again, with a `CacheWarning`.
+
+        Raises
+        ------
+        MMError
+            If it is set to anything else.
         """
         return self._verify
 
@@ -142,8 +165,11 @@ class Cache:
     def entries(self) -> pd.DataFrame:
         """The entries as a table, most recently used first.
 
-        Columns: node, kind, elements, bytes, hits (how often it was found), created and used
-        (local time).
+        Returns
+        -------
+        DataFrame
+            One row per entry. Columns: node, kind, elements, bytes, hits (how often it was found),
+            created and used (local time).
         """
         rows = [row for path in eviction.all_entries(open_store().inner) if (row := _row(path))]
         rows.sort(key=lambda row: row[-1], reverse=True)
@@ -158,19 +184,33 @@ class Cache:
         Parameters
         ----------
         node
-            The name of a node of which something is stored.
+            The name of a node that has an entry.
 
         Returns
         -------
         DataFrame
-            A row per dependency. Columns: kind ("file", "missing file", "folder",
-            "environment variable", "network"), name (its path or name) and changed (is it another
-            now than when the node was computed?). None for a node that depends on nothing else.
+            One row per dependency; empty if there are none. Columns: kind ("file", "missing file",
+            "folder", "environment variable", "working directory", "network"), name (its path or
+            name) and changed (whether it has changed since the node was computed).
 
         Raises
         ------
         StorageError
-            When nothing is stored of such a node.
+            If no such node has an entry.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import mmnotebook as mm
+        >>> rate = pathlib.Path(tempfile.mkdtemp(), "rate.txt")
+        >>> count = rate.write_text("2.0")
+        >>> def priced(x):
+        ...     return x * float(rate.read_text())
+        >>> graph = mm.pipeline("numbers | priced", numbers=[1, 2], priced=priced)
+        >>> result = mm.run(graph, progress=False)
+        >>> mm.cache.dependencies("priced")[["kind", "changed"]]
+           kind  changed
+        0  file    False
         """
         paths = eviction.all_entries(open_store().inner)
         latest = [entry for path in paths if (entry := _entry(path)) is not None]
@@ -192,12 +232,22 @@ class Cache:
         Parameters
         ----------
         node
-            The node whose entries go; all when it is not given.
+            The node whose entries are removed. Default: those of all nodes.
 
         Returns
         -------
         Freed
-            The number of bytes freed; its `kept` says how many stay because they are in use.
+            The number of bytes freed, an int. Its attribute `kept` is the number of bytes that were
+            not removed because results in a running kernel use them.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> freed = mm.cache.clear("double")
+        >>> freed.kept > 0  # result uses the entry
+        True
         """
         names = set(self.entries["node"].dropna()) if node is not None else set()
         freed, kept = open_store().clear(node)

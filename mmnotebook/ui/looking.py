@@ -88,10 +88,10 @@ class LookingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_plot, arguments.words(line))
         result = self.variables.result(args.result)
-        from mmnotebook.results import plots
+        from mmnotebook.results import plot
 
         for name in args.plots:
-            data, metadata = picture(getattr(plots, name), result, name)
+            data, metadata = picture(getattr(plot, name), result, name)
             display(data, metadata=metadata, raw=True)
 
     @no_var_expand

@@ -57,6 +57,18 @@ def test_every_public_name_is_there() -> None:
     assert {*mm.__all__, "last", "__version__", "load_ipython_extension"} <= set(dir(mm))
 
 
+def test_a_star_import_takes_the_public_names() -> None:
+    out = python("from mmnotebook import *; print(*globals())")
+    assert {*mm.__all__} <= {*out.split()}
+    assert "last" not in out.split() and "InteractiveShell" not in mm.__all__
+
+
+def test_the_stub_is_read_for_the_first_name_and_not_before() -> None:
+    read = "print('ast' in sys.modules)"
+    out = python(f"import sys, mmnotebook as mm; {read}; mm.MMError; {read}")
+    assert out.split() == ["False", "True"]
+
+
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="'mmnotebook' has no attribute 'pipelin'"):
         _ = mm.pipelin  # type: ignore[attr-defined]

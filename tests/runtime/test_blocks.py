@@ -282,6 +282,8 @@ keys = st.builds(
     st.text("abc", max_size=3),
     st.sampled_from([None, "", "a", "b"]),
     st.sampled_from([(), (("u", 1),), (("u", "x"), ("v", None))]),
+    st.sampled_from([None, "", "a", "b"]),
+    st.sampled_from([None, "small", "big"]),
 )
 
 
@@ -308,9 +310,26 @@ def test_a_block_gives_its_elements_back(pairs: list[tuple[Key, Any]]) -> None:
 
 def test_a_block_holds_no_more_than_it_must() -> None:
     simple = Block.of([(Key("1", "1"), 5), (Key("2", "2"), 6)])
-    assert (simple.origins, simple.arms, simple.fields) == (None, None, None)
+    assert (simple.origins, simple.choices, simple.fields) == (None, None, None)
+    assert (simple.branches, simple.model_keys, simple.models, simple.rows) == (None,) * 4
     full = Block.of([(Key("1/0", "1", "a", (("u", 1),)), 5)])
-    assert (full.origins, full.arms, full.fields) == (["1"], ["a"], [(("u", 1),)])
+    assert (full.origins, full.model_keys, full.fields) == (["1"], ["a"], [(("u", 1),)])
+    assert (full.branches, full.models) == (None, None)
+
+
+@pytest.mark.parametrize("field", ["branches", "model_keys", "models"])
+def test_a_choice_replaces_what_was_chosen_before(field: str) -> None:
+    block = Block(["1", "2"], pack([5, 6]))
+    for other in ("branches", "model_keys", "models"):
+        before = block.choosing(**{other: ["x", "y"]})
+        after = before.choosing(**{field: ["a", None]})
+        known = {n: getattr(after, n) for n in ("branches", "model_keys", "models")}
+        assert known == {**dict.fromkeys(known), field: ["a", None]}
+        assert after.choices == ["a", None] and after.take([1]).choices == [None]
+        assert before.choosing().choices is None
+        own, _ = after.keys()
+        chosen = {"branches": own.branch, "model_keys": own.key, "models": own.model}
+        assert chosen == {**dict.fromkeys(known), field: "a"}
 
 
 @given(elements(), st.data())

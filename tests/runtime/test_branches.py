@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pandas as pd
 import pytest
+from apache_beam.testing.util import assert_that, equal_to
 from scipy import stats
 
 import mmnotebook as mm
@@ -68,7 +71,7 @@ class TestSplit:
         frame = result["arms"]
         arms = (("p", 0.5), ("q", 0.5))
         tokens = [str(2 + int(user[1]) % 3) for user in ROWS["user"]]
-        expected = [routing.arm(routing.fraction(one, "mmnotebook"), arms) for one in tokens]
+        expected = [routing.branch(routing.fraction(one, "mmnotebook"), arms) for one in tokens]
         assert frame["key"].tolist() == expected
         assert frame["x"].tolist() == ROWS["x"].tolist()
         assert [row["x"] for row in frame["value"]] == ROWS["x"].tolist()
@@ -209,6 +212,61 @@ class TestArms:
     def test_of_a_graph_without_any(self) -> None:
         table = run('rows["x"] | tens').arms
         assert table.empty and list(table.columns) == ["elements", "share", "expected"]
+
+
+class TestKeyColumn:
+    """It shows the latest choice: a branch, the key of a model, a model of a cascade."""
+
+    @pytest.mark.parametrize("fresh", [True, False])
+    def test_of_one_choice_after_the_other(self, fresh: bool) -> None:
+        text = 's = rows | split({"p": 0.5, "q": 0.5}, by="user")\n'
+        text += 't = s.p | keyed({("u0", "u1"): a}, by="user", default=cheap)\n'
+        text += 'u = t | switch(sized, ["low", "high"])\n'
+        text += "v = u.low | map(same)\n"
+        text += "w = u.high | map(record) | cascade(a, cheap, below=1.0, score=never)\n"
+        text += "x = w | map(same)"
+        named = {f.__name__: f for f in (sized, same, record, never)}
+        graph = mm.pipeline(text, rows=ROWS, **named)
+        if not fresh:
+            mm.run(graph)
+        result = mm.run(graph, fresh=fresh)
+        assert set(result["s"]["key"]) == {"p", "q"}
+        assert result["t"]["key"].tolist() == result["t"]["user"].tolist()
+        assert set(result["u"]["key"]) == {"low", "high"}
+        assert set(result["v"]["key"]) == {"low"}
+        assert set(result["w"]["key"]) == {"cheap"} and set(result["x"]["key"]) == {"cheap"}
+        assert result.arms["elements"].groupby("node").sum()["u"] == len(result["t"])
+
+    def test_of_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "all.csv"
+        text = 's = rows["x"] | split({"p": 0.5, "q": 0.5})\n'
+        result = run(text + f"s.p | tens | write({str(path)!r})")
+        frame = pd.read_csv(path)
+        assert list(frame) == ["id", "key", "value"] and set(frame["key"]) == {"p"}
+        assert len(frame) == len(result["tens"])
+
+    def test_of_a_graph_for_any_runner(self) -> None:
+        graph = mm.pipeline('rows | split({"p": 0.5, "q": 0.5})', rows=ROWS)
+        with beam.Pipeline("FnApiRunner") as pipeline:
+            made = mm.compile_graph(graph, pipeline)["split"]
+            chosen = made | beam.Map(lambda pair: (pair[0].branch in "pq", *pair[0][2::3]))
+            assert_that(chosen | beam.Distinct(), equal_to([(True, None, None)]))
+
+
+def sized(prediction: Any) -> str:
+    return "high" if prediction.inference > 20 else "low"
+
+
+def record(prediction: Any) -> dict[str, Any]:
+    return {"x": float(prediction.inference)}
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def never(output: Any) -> float:
+    return 0.0
 
 
 class TestExperiments:

@@ -207,7 +207,7 @@ def whole(element: tuple[str, dict[str, list[Any]]], names: tuple[str, ...]) -> 
 
 def side(element: tuple[str, Any], _: int) -> int:
     token = routing.fraction(element[0], "mmnotebook")
-    return ["one", "two"].index(routing.arm(token, (("one", 0.5), ("two", 0.5))))
+    return ["one", "two"].index(routing.branch(token, (("one", 0.5), ("two", 0.5))))
 
 
 def stock(

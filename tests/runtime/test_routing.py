@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from mmnotebook.elements import routing
 
 SCRIPT = """
-from mmnotebook.elements.routing import arm, fraction
-arms = (("a", 0.9), ("b", 0.1))
-print("".join(arm(fraction(str(i), "mmnotebook"), arms) for i in range(20_000)))
+from mmnotebook.elements.routing import branch, fraction
+branches = (("a", 0.9), ("b", 0.1))
+print("".join(branch(fraction(str(i), "mmnotebook"), branches) for i in range(20_000)))
 """
 
 
 def ways() -> str:
     arms = (("a", 0.9), ("b", 0.1))
     parts = (routing.fraction(str(i), "mmnotebook") for i in range(20_000))
-    return "".join(routing.arm(part, arms) for part in parts)
+    return "".join(routing.branch(part, arms) for part in parts)
 
 
 def test_a_split_gives_each_arm_its_share() -> None:
@@ -70,7 +70,7 @@ def test_every_fraction_has_an_arm(weights: list[int], part: float) -> None:
     total = sum(weights)
     arms = [(f"arm{i}", weight / total) for i, weight in enumerate(weights)]
     ends = np.cumsum([share for _, share in arms])
-    chosen = int(routing.arm(part, arms).removeprefix("arm"))
+    chosen = int(routing.branch(part, arms).removeprefix("arm"))
     assert part < ends[chosen] or chosen == len(arms) - 1
     assert chosen == 0 or part >= ends[chosen - 1]
 

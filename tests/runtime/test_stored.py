@@ -35,7 +35,7 @@ def compare(items: list[Any], columns: Sequence[Any]) -> None:
     assert (made.ids, made.origins, made.keys) == (expected.ids, expected.origins, expected.keys)
     assert same(made.given(), expected.given())
     assert same(made.plain(), expected.plain())
-    assert made.models() == expected.models()
+    assert made.models() == expected.models() and made.branches() == expected.branches()
 
 
 @given(st.lists(alike(), max_size=3))
@@ -79,10 +79,15 @@ def test_children_and_keys_are_those_of_their_blocks() -> None:
         Block(["a", "b"], pack([1, 2])),
         Block(["c/0", "d"], pack([3, 4]), ["c", "d"], ["k", None]),
         Block([], pack([])),
+        Block(["e"], pack([5]), model_keys=["l"]),
+        Block(["f"], pack([6]), models=["small"]),
     ]
     made = BlockElements(blocks)
-    assert made.ids == ["a", "b", "c/0", "d"] and made.origins == ["a", "b", "c", "d"]
-    assert made.keys == [None, None, "k", None] and made.plain() == [1, 2, 3, 4]
+    assert made.ids == ["a", "b", "c/0", "d", "e", "f"]
+    assert made.origins == ["a", "b", "c", "d", "e", "f"]
+    assert made.keys == [None, None, "k", None, "l", "small"]
+    assert made.branches() == [None, None, "k", None, None, None]
+    assert made.plain() == [1, 2, 3, 4, 5, 6]
 
 
 @given(

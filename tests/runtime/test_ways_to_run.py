@@ -13,14 +13,22 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
 from mmnotebook.beam.direct import InProcessPipeline
+from mmnotebook.graph.kinds import KINDS
 
 PATTERNS = {
-    "sequence": "data | double | one",
+    "sequence": "data | map(double) | one",
     "ensemble": "data | [one, other] | mean()",
     "A/B": "data | split(one=0.5, other=0.5)",
     "switch": "data | switch(route, small=one, large=other)",
     "failures": "data | picky | one",
     "many from one": "data | flat_map(twice) | one",
+    "vote": "data | [one, other] | vote()",
+    "stack": "data | [one, other] | stack()",
+    "filter": "data | filter(odd) | other",
+    "cascade": "data | cascade(one, other, below=0.5, score=sure)",
+    "keyed": "data | keyed({'small': one, 'large': other}, by=route)",
+    "keyed in Beam": "data | keyed({'small': one, 'large': other}, by=route, lowering='beam')",
+    "written": "data | double | write('FOLDER/out.jsonl')",
 }
 
 
@@ -36,6 +44,14 @@ def picky(x: Any) -> Any:
 
 def route(x: Any) -> str:
     return "large" if x > 50 else "small"
+
+
+def odd(x: Any) -> bool:
+    return bool(x % 2)
+
+
+def sure(output: Any) -> float:
+    return min(1.0, float(output) / 100)
 
 
 def twice(x: Any) -> list[Any]:
@@ -69,19 +85,34 @@ def broken(x: Any) -> Any:
     raise ValueError("broken")
 
 
-FUNCTIONS = {"double": double, "picky": picky, "route": route, "twice": twice}
+FUNCTIONS = {
+    "double": double,
+    "odd": odd,
+    "picky": picky,
+    "route": route,
+    "sure": sure,
+    "twice": twice,
+}
 
 
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("text", PATTERNS.values(), ids=PATTERNS)
-def test_both_give_the_same(text: str) -> None:
+def test_both_give_the_same(text: str, tmp_path: Path) -> None:
     used = {name: one for name, one in FUNCTIONS.items() if name in text}
+    text = text.replace("FOLDER", tmp_path.as_posix())
     graph = mm.pipeline(f"out = {text}", data=list(range(100)), **used)
     here = mm.run(graph, progress=False, max_failed=0.5)
     above = mm.run(graph, progress=False, max_failed=0.5, fresh=True, runner=FnApiRunner())
     for name in here:
         pd.testing.assert_frame_equal(here[name], above[name])
     pd.testing.assert_frame_equal(here.failed, above.failed)
+
+
+@pytest.mark.usefixtures("models")
+def test_every_kind_of_step_is_compared() -> None:
+    graphs = [mm.parse(text) for text in PATTERNS.values()]
+    compared = {node.kind for graph in graphs for node in graph}
+    assert compared >= {kind.name for kind in KINDS.values() if kind.lowering}
 
 
 @pytest.mark.parametrize("function", [endless, broken])

@@ -42,6 +42,9 @@ class RecordElements:
     def plain(self) -> list[Any]:
         return list(map(plain, self._values))
 
+    def branches(self) -> list[str | None]:
+        return self.keys
+
     def models(self) -> list[str | None]:
         return list(map(model_of, self._values))
 

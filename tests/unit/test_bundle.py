@@ -95,7 +95,7 @@ def test_the_licence_of_everything_bundled_is_shipped(
     assert sorted(texts) == sorted(packages)
     assert {"react", "@xyflow/react"} <= {title.split()[0] for title in texts}
     for title, folder in packages.items():
-        wanted = next(folder.glob("LICENSE*")).read_text(encoding="utf-8")
+        wanted = next(folder.glob("[Ll][Ii][Cc][Ee][Nn][Ss][Ee]*")).read_text(encoding="utf-8")
         assert texts[title].split() == wanted.split(), title
         assert re.search("copyright", texts[title], re.IGNORECASE), title
 

@@ -7,6 +7,7 @@ import doctest
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -109,13 +110,21 @@ def test_the_life_of_a_run_names_many_places() -> None:
     assert len(PLACES) > 30
 
 
-@pytest.mark.parametrize(("file", "name"), PLACES, ids=":".join)
+@pytest.mark.parametrize(("file", "name"), PLACES, ids=map(":".join, PLACES))
 def test_every_place_in_the_life_of_a_run_is_there(file: str, name: str) -> None:
     body: list[ast.stmt] = ast.parse((ROOT / "mmnotebook" / file).read_text("utf-8")).body
     for part in name.split("."):
-        found = [one for one in body if getattr(one, "name", None) == part]
+        found = [one for one in body if part in _names(one)]
         assert found, f"{file} has no {name}"
         body = getattr(found[-1], "body", [])
+
+
+def _names(one: ast.stmt) -> list[str]:
+    """The names that a definition or an assignment gives."""
+    if isinstance(one, ast.Assign):
+        nodes = (node for target in one.targets for node in ast.walk(target))
+        return [node.id for node in nodes if isinstance(node, ast.Name)]
+    return [getattr(one, "name", "")]
 
 
 NOTATION = [(path, text) for path in PAGES for text in blocks(path, "mm")]
@@ -156,7 +165,20 @@ def test_every_example_of_the_notation_is_a_graph(
     assert mm.parse(graph.to_text()).names == graph.names
 
 
-DOCUMENTED = [name for name in mm.__all__ if ">>>" in (getattr(mm, name).__doc__ or "")]
+def documented() -> Iterator[tuple[str, Any]]:
+    """Yield the public names, and the members of public classes, objects and modules."""
+    for name in mm.__all__:
+        found = getattr(mm, name)
+        yield name, found
+        holder = found if isinstance(found, (type, ModuleType)) else type(found)
+        inside = holder.__name__ if isinstance(found, ModuleType) else holder.__module__
+        for member, value in vars(holder).items():
+            function = getattr(value, "fget", None) or getattr(value, "func", value)
+            if getattr(function, "__module__", None) == inside and inside.startswith("mmnotebook"):
+                yield f"{name}.{member}", value
+
+
+DOCUMENTED = {name: found for name, found in documented() if ">>>" in (found.__doc__ or "")}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -164,6 +186,7 @@ def test_every_example_in_a_docstring_is_right(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tests = doctest.DocTestFinder(recurse=False).find(getattr(mm, name), name, globs={})
+    finder = doctest.DocTestFinder(recurse=False)
+    tests = finder.find(DOCUMENTED[name], name, module=False, globs={})
     runner = doctest.DocTestRunner(verbose=False)
     assert [runner.run(one).failed for one in tests if one.examples] == [0]

@@ -26,6 +26,10 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
     assert house.doubles() == {}
 
 
+def test_no_step_kind_is_told_by_its_name() -> None:
+    assert house.named_kinds() == []
+
+
 def test_contributing_has_the_layers_as_they_are() -> None:
     shown = CONTRIBUTING.partition("<!-- layers -->\n")[2].partition("\n<!-- end of layers -->")[0]
     assert shown == house.plan(), "python -m tests.house --plan prints the table"
@@ -58,6 +62,20 @@ class TestTheChecks:
         imports = house.graph()
         imports.add_import(importer="mmnotebook.errors", imported="mmnotebook.graph.graph")
         assert any("mmnotebook.errors" in found for found in house.circles(imports))
+
+    @pytest.mark.parametrize(
+        ("line", "count"),
+        [
+            ('node.kind == "switch"', 1),
+            ('node.kind in ("map", "filter")', 2),
+            ('"write" != above.kind', 1),
+            ('dtype.kind == "f"', 0),
+            ('node.name == "map"', 0),
+        ],
+    )
+    def test_the_name_of_a_step_kind(self, line: str, count: int) -> None:
+        trees = [("mmnotebook/ui/any.py", ast.parse(line))]
+        assert len(house.named_kinds(trees)) == count
 
     @pytest.mark.parametrize(
         ("line", "found"),

@@ -42,6 +42,30 @@ def test_a_failure_that_was_pickled_before() -> None:
         assert pickle.loads(old) == pickle.loads(new)
 
 
+BEFORE_BRANCHES = (
+    b"\x80\x02cmmnotebook.elements.block\nBlock\nq\x00)\x81q\x01}q\x02(X\x03\x00\x00\x00idsq\x03]"
+    b"q\x04(X\x01\x00\x00\x001q\x05X\x01\x00\x00\x002q\x06eX\x06\x00\x00\x00valuesq\x07"
+    b"cmmnotebook.elements.columns\nObjects\nq\x08)\x81q\t}q\n(h\x07]q\x0b(X\x01\x00\x00\x00uq\x0c"
+    b"X\x01\x00\x00\x00vq\reX\x06\x00\x00\x00nbytesq\x0eK\x82ubX\x07\x00\x00\x00originsq\x0fN"
+    b"X\x04\x00\x00\x00armsq\x10]q\x11(X\x01\x00\x00\x00aq\x12NeX\x06\x00\x00\x00fieldsq\x13N"
+    b"X\x06\x00\x00\x00failedq\x14]q\x15X\x07\x00\x00\x00made_ofq\x16Nubcmmnotebook.elements."
+    b"elements\nKey\nq\x17(X\x03\x00\x00\x001/0q\x18h\x05h\x12h\x0cK\x01\x86q\x19\x85q\x1atq\x1b"
+    b"\x81q\x1c\x86q\x1d."
+)
+"""A block and a key, from when one field held branches, keys and models."""
+
+
+def test_a_block_and_a_key_from_before_branches_had_a_field() -> None:
+    block, key = pickle.loads(BEFORE_BRANCHES)
+    assert isinstance(block, Block) and not hasattr(block, "arms")
+    assert block.choices == block.branches == ["a", None]
+    assert (block.model_keys, block.models, block.rows) == (None, None, None)
+    assert block.take([0]).choices == ["a"] and block.choosing().choices is None
+    assert key == Key("1/0", "1", "a", (("u", 1),))
+    again = pickle.loads(pickle.dumps(block))
+    assert list(again.elements()) == list(block.elements())
+
+
 def test_every_module_that_was_moved_is_there() -> None:
     for old in _moved._MOVED:
         module = sys.modules[f"mmnotebook.{old}"]

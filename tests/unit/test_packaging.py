@@ -187,7 +187,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: list[str]) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("mmnotebook/**/*.py")}
     assert modules <= set(wheel)
-    assert "mmnotebook/py.typed" in wheel
+    assert {"mmnotebook/py.typed", "mmnotebook/__init__.pyi"} <= set(wheel)
     info = ("mmnotebook-0.1.0.dist-info/", "mmnotebook-0.1.0.data/data/share/mmnotebook/notebooks/")
     assert [name for name in wheel if not name.startswith(("mmnotebook/", *info))] == []
 

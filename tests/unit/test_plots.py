@@ -16,7 +16,8 @@ from matplotlib.text import Text
 
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.results import axes, plots
+from mmnotebook.results import axes
+from mmnotebook.results import plot as plots
 from mmnotebook.results.metrics import ModelMeasure, bucket_ms
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 import mmnotebook as mm
 from mmnotebook.errors import ResultError
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.results import axes, plots
+from mmnotebook.results import axes
+from mmnotebook.results import plot as plots
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result

@@ -311,8 +311,14 @@ class Calls:
             name = Same(self.spec.name, len(kept))
             predictions = (kept.values, inferences.part(done, end), name)
             values = Tuples(PredictionResult, predictions) if len(kept) else pack([])
-            arms = kept.arms if self.handler.keeps_arms else None
-            yield replace(kept, values=values, arms=arms, failed=[*block.failed, *failed])
+            yield replace(
+                kept,
+                values=values,
+                branches=None,
+                model_keys=kept.model_keys if self.handler.keeps_keys else None,
+                models=None,
+                failed=[*block.failed, *failed],
+            )
             first, done = last, end
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         The id under which to look for the run, if it is in this process.
     key
         The identity under which the model stays loaded, None if it does not.
-    keeps_arms
-        Whether the predictions keep the branches of their inputs.
+    keeps_keys
+        Whether the predictions keep the keys that chose their model.
     reuse
         The known predictions; None if none are looked up.
     """
@@ -79,11 +78,11 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         select: Select,
         run_id: str,
         key: str | None,
-        keeps_arms: bool = False,
+        keeps_keys: bool = False,
         reuse: Reuse | None = None,
     ) -> None:
         super().__init__()
-        self.keeps_arms, self.reuse = keeps_arms, reuse
+        self.keeps_keys, self.reuse = keeps_keys, reuse
         # The spec itself: a private model file exists as long as its spec is referenced.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
         self.metered = MeteredHandler(f"{node}.{spec.name}", base)
@@ -174,8 +173,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)
-        if not self.keeps_arms:  # known outputs have no branches either
-            given = [replace(block, arms=None) for block in given]
+        if not self.keeps_keys:  # known predictions have no key, branch or model of a cascade
+            given = [block.choosing() for block in given]
         looks = [self.reuse.look(block) for block in given]
         seconds = track.seconds
         made = self._called(track, [look.rest for look in looks], box, inference_args, looks)

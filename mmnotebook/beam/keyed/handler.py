@@ -31,7 +31,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
     members
         The handler of each model by its name; each forms its own batches and has its own input.
     routes
-        Which model a key, the arm of an element, chooses.
+        Which model a key chooses.
     rows
         The number of rows in a window.
     limit
@@ -136,9 +136,9 @@ def merged(blocks: Sequence[Block]) -> Block:
         _flat(block.ids for block in blocks),
         concat([block.values for block in blocks]),
         chained("origins", lambda block: block.ids),
-        chained("arms", lambda block: [None] * len(block)),
-        chained("fields", lambda block: [()] * len(block)),
-        _flat(block.failed for block in blocks),
+        model_keys=chained("model_keys", lambda block: [None] * len(block)),
+        fields=chained("fields", lambda block: [()] * len(block)),
+        failed=_flat(block.failed for block in blocks),
     )
 
 

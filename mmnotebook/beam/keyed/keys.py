@@ -107,7 +107,7 @@ def is_pair(value: Any) -> bool:
 
 
 class KeyFn(NodeFn):
-    """Notes the key of each element as its arm; blocks end where a window of elements ends.
+    """Notes the key of each element; blocks end where a window of elements ends.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class KeyFn(NodeFn):
 
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, block.elements(), self.keys.of)
-        kept = replace(block.take(outcome.places), arms=outcome.results)
+        kept = block.take(outcome.places).choosing(model_keys=outcome.results)
         kept = replace(kept, values=self.keys.given(kept.values))
         failed = [*block.failed, *outcome.failed]
         self._note(row_size(kept, self.rows))
@@ -189,7 +189,7 @@ def row_size(block: Block, rows: int) -> int:
 def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
     """Return the places of each model's elements, the models in the order of their first."""
     places: dict[str, list[int]] = {}
-    for place, key in enumerate(block.arms or ()):
+    for place, key in enumerate(block.model_keys or ()):
         places.setdefault(routes.model(str(key)), []).append(place)
     return places
 

@@ -44,7 +44,7 @@ def _member(
 ) -> BlockHandler:
     base = handlers.base_handler(spec)
     given = beam_lowering.Serving(base) if served else base
-    return BlockHandler(node.name, spec, given, None, run_id, key, keeps_arms=True)
+    return BlockHandler(node.name, spec, given, None, run_id, key, keeps_keys=True)
 
 
 def _entered(node: Node, decision: Decision) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -19,24 +18,24 @@ from mmnotebook.graph.graph import Node
 
 
 class _Branch(NodeFn):
-    """Gives each element to one of the arms."""
+    """Gives each element to one of the branches."""
 
     def blocks(self, block: Block) -> Iterator[Any]:
-        outcome = self.track.each(block.ids, self.elements(block), self.arm)
-        kept = block.take(outcome.places)
-        made = replace(kept, arms=outcome.results, failed=[*block.failed, *outcome.failed])
+        outcome = self.track.each(block.ids, self.elements(block), self.branch)
+        made = block.take(outcome.places).choosing(branches=outcome.results)
+        made.failed = [*block.failed, *outcome.failed]
         yield made
-        for name, part in in_arms(made):
-            self.track.tally.arms[name] += len(part)
+        for name, part in by_branch(made):
+            self.track.tally.branches[name] += len(part)
             yield beam.pvalue.TaggedOutput(tag(name), part)
 
     def elements(self, block: Block) -> Iterable[Any]:
-        """What `arm` is given of each element."""
+        """What `branch` is given of each element."""
         return block.elements()
 
     @abstractmethod
-    def arm(self, element: Any) -> str:
-        """The arm that an element takes."""
+    def branch(self, element: Any) -> str:
+        """The branch that an element takes."""
 
 
 class _Split(_Branch):
@@ -44,23 +43,23 @@ class _Split(_Branch):
         self, node: Node, run_id: str, select: Select, function: Callable[[Any], Any] | None
     ) -> None:
         super().__init__(node.name, run_id, select)
-        self.arms, self.by, self.salt = node["arms"], node["by"], node["salt"]
+        self.branches, self.by, self.salt = node["arms"], node["by"], node["salt"]
         self.function = function
         pin = node["pin"] or ()
-        self.pinned: dict[str, str] = {key: arm for keys, arm in pin for key in keys}
+        self.pinned: dict[str, str] = {key: branch for keys, branch in pin for key in keys}
 
     def elements(self, block: Block) -> Iterable[Any]:
         if self.by is None and self.function is None:  # the values are not needed
             return zip(block.keys(), itertools.repeat(None))
         return block.elements()
 
-    def arm(self, element: tuple[Key, Any]) -> str:
+    def branch(self, element: tuple[Key, Any]) -> str:
         key, value = element
         if key.id in self.pinned:
             return self.pinned[key.id]
         token = self._token(key, value)
         pinned = self.pinned.get(token)
-        return pinned or routing.arm(routing.fraction(token, self.salt), self.arms)
+        return pinned or routing.branch(routing.fraction(token, self.salt), self.branches)
 
     def _token(self, key: Key, value: Any) -> str:
         if self.function is not None:
@@ -73,20 +72,20 @@ class _Switch(_Branch):
         self, node: Node, run_id: str, select: Select, function: Callable[[Any], Any]
     ) -> None:
         super().__init__(node.name, run_id, select)
-        self.arms, self.function = node.arms, function
+        self.branches, self.function = node.arms, function
 
     def elements(self, block: Block) -> Iterable[Any]:
         return block.values
 
-    def arm(self, element: Any) -> str:
-        return routing.named(self.function(own(element)), self.arms)
+    def branch(self, element: Any) -> str:
+        return routing.named(self.function(own(element)), self.branches)
 
 
-def in_arms(block: Block) -> Iterator[tuple[str, Block]]:
-    """The elements of each arm."""
+def by_branch(block: Block) -> Iterator[tuple[str, Block]]:
+    """The elements of each branch."""
     places: dict[str, list[int]] = {}
-    for place, arm in enumerate(block.arms or ()):
-        places.setdefault(str(arm), []).append(place)
+    for place, branch in enumerate(block.branches or ()):
+        places.setdefault(str(branch), []).append(place)
     for name, chosen in places.items():
         yield name, block.take(chosen)
 

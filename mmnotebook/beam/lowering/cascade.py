@@ -55,7 +55,7 @@ class _Second(Tracker):
 class SmallHandler(BlockHandler):
     """Calls the small model; returns a block of confident predictions, and one of the other values.
 
-    The first has the model's name as its arms; the second has none.
+    The first has the model's name in its `models`; the second has none.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SmallHandler(BlockHandler):
         # The confidence is computed from the raw output.
         raw = replace(spec, output=None)
         key = keys.get(spec.name)
-        super().__init__(node.name, raw, base, None, run_id, key, keeps_arms=True)
+        super().__init__(node.name, raw, base, None, run_id, key)
         self.flowing, self.output, self.score = select, spec.output, score
         self.below = float(node["below"])
 
@@ -84,7 +84,7 @@ class SmallHandler(BlockHandler):
         flowing = [track.picked(block, self.flowing) for block in batch]
         # If the model has an input of its own, its example is not the value, which the big model
         # needs: each row carries its place.
-        placed = [replace(one, arms=[*map(str, range(len(one)))]) for one in flowing]
+        placed = [replace(one, rows=range(len(one))) for one in flowing]
         made = self.predictions(track, placed, model, inference_args)
         given = [
             part
@@ -107,15 +107,17 @@ class SmallHandler(BlockHandler):
         sure = [place for place in sure if place not in errors]
         track.sure(len(sure))
         kept = made.take(sure)
-        name: list[str | None] = [self.spec.name] * len(kept)
         failed = [track.fail(made.ids[place], error) for place, error in errors.items()]
         yield replace(
-            kept, values=_with(kept.values, final), arms=name, failed=[*made.failed, *failed]
+            kept,
+            values=_with(kept.values, final),
+            models=[self.spec.name] * len(kept),
+            rows=None,
+            failed=[*made.failed, *failed],
         )
         unsure = _places(sureness < self.below)
         if unsure:
-            rows = [int(place) for place in made.take(unsure).arms or () if place is not None]
-            yield replace(flowing.take(rows), arms=None)
+            yield flowing.take(made.take(unsure).rows or ()).choosing()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
         """Return the confidence in each output; NaN, with an error, where there is none."""
@@ -174,10 +176,10 @@ class BigHandler(BlockHandler):
         if not batch:
             return []
         track = _Second(self.node, self.run_id)
-        unsure = [block for block in batch if block.arms is None]
+        unsure = [block for block in batch if block.models is None]
         made = self.predictions(track, unsure, model, inference_args) if unsure else []
-        made = [replace(block, arms=[self.spec.name] * len(block)) for block in made]
-        made += [block for block in batch if block.arms is not None]
+        made = [block.choosing(models=[self.spec.name] * len(block)) for block in made]
+        made += [block for block in batch if block.models is not None]
         track.publish()
         track.flow.given += sum(map(weight, made))
         track.flow.taken += sum(map(weight, made))
@@ -191,7 +193,7 @@ class BigHandler(BlockHandler):
 
 def _size(block: Block, size_of: Callable[[Block], int]) -> int:
     """Return a block's size; predictions that pass through count by their memory alone."""
-    passes = block.arms is not None
+    passes = block.models is not None
     return max(1, block.nbytes * ROWS // BYTES) if passes else size_of(block)
 
 

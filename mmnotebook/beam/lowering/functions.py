@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mmnotebook.beam.dofns.call_fn import CallFn
@@ -43,7 +44,7 @@ class _FlatMap(CallFn):
         numbers = (number for some in outcome.results for number in range(len(some)))
         ids = [f"{parent}/{number}" for parent, number in zip(made.ids, numbers, strict=True)]
         failed = [*block.failed, *outcome.failed]
-        return in_parts(Block(ids, values, origins, made.arms, made.fields, failed))
+        return in_parts(replace(made, ids=ids, values=values, origins=origins, failed=failed))
 
 
 def _children(outcome: CallOutcome) -> tuple[list[int], Column]:

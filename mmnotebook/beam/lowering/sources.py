@@ -12,8 +12,8 @@ from apache_beam.transforms.core import Windowing
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, PlainFn, apply
 from mmnotebook.beam.dofns.windows import InWindows
-from mmnotebook.beam.lowering.branches import in_arms
-from mmnotebook.beam.lowering.step import Arms
+from mmnotebook.beam.lowering.branches import by_branch
+from mmnotebook.beam.lowering.step import Arms, tag
 from mmnotebook.elements import routing
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element
@@ -114,10 +114,15 @@ class _Stored(PlainFn):
     """Reads stored blocks."""
 
     def __init__(
-        self, node: str, run_id: str, stored: Stored, arms: Sequence[str], carried: tuple[str, ...]
+        self,
+        node: str,
+        run_id: str,
+        stored: Stored,
+        branches: Sequence[str],
+        carried: tuple[str, ...],
     ) -> None:
         self.node, self.run_id = node, run_id
-        self.sources, self.arms, self.carried = stored.sources, tuple(arms), carried
+        self.sources, self.branches, self.carried = stored.sources, tuple(branches), carried
 
     def setup(self) -> None:
         run = live.find(self.run_id)
@@ -130,11 +135,11 @@ class _Stored(PlainFn):
                 block = replace(block, fields=self._carried(block))
             self._tally.elements_out += len(block)
             yield timed.at(block, when)
-            if self.arms:
-                for name, part in in_arms(block):
-                    self._tally.arms[name] += len(part)
-                    if name in self.arms:
-                        yield beam.pvalue.TaggedOutput(f"arm_{name}", timed.at(part, when))
+            if self.branches:
+                for name, part in by_branch(block):
+                    self._tally.branches[name] += len(part)
+                    if name in self.branches:
+                        yield beam.pvalue.TaggedOutput(tag(name), timed.at(part, when))
 
         self._tally.parts += 1
 
@@ -160,21 +165,21 @@ def stored(
     pipeline: Any,
     what: Stored,
     run_id: str,
-    arms: Sequence[str],
+    branches: Sequence[str],
     carried: tuple[str, ...],
     windowing: Windowing | None = None,
 ) -> Arms:
-    """The blocks of a node that were stored before, all and by arm, in the windows stored."""
-    tags = {arm: f"arm_{arm}" for arm in arms}
+    """The blocks of a node that were stored before, all and by branch, in the windows stored."""
+    tags = list(map(tag, branches))
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
-    function = _Stored(label, run_id, what, arms, carried)
+    function = _Stored(label, run_id, what, branches, carried)
     step = beam.ParDo(function) if windowing is None else InWindows(function, windowing)
     if not tags:
         return {None: files | label >> step.with_output_types(Block)}
-    outputs = files | label >> step.with_outputs(*tags.values(), main="main")
-    for tag in ("main", *tags.values()):
-        outputs[tag].element_type = Block
-    return {None: outputs["main"], **{arm: outputs[tag] for arm, tag in tags.items()}}
+    outputs = files | label >> step.with_outputs(*tags, main="main")
+    for name in ("main", *tags):
+        outputs[name].element_type = Block
+    return {None: outputs["main"], **{name: outputs[tag(name)] for name in branches}}
 
 
 class _Items(PlainFn):

@@ -142,7 +142,7 @@ class Lowering:
 
 def tag(arm: str) -> str:
     """Return the tag of a branch among the outputs of a DoFn."""
-    return f"arm_{arm}"
+    return f"branch_{arm}"
 
 
 def of_kind(kind: StepKind, lean: bool = False) -> Lowering:

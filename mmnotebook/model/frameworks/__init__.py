@@ -42,10 +42,10 @@ ALL: tuple[Framework, ...] = (
     remote.FRAMEWORK,
     python.FRAMEWORK,
 )
-"""Ours, in the order in which they are tried: the first that claims a target has it.
+"""The first framework in this order that claims a target is used.
 
-An XGBClassifier is a scikit-learn estimator too, a Hugging Face model a torch module, a .keras
-file an archive, as torch's are, and the folder of a sentence encoder one of Hugging Face too.
+An XGBClassifier is also a scikit-learn estimator, a Hugging Face model a torch module, a .keras
+file a zip archive like torch's, and a sentence encoder's folder also one of Hugging Face.
 """
 
 
@@ -84,12 +84,12 @@ def code_of(name: str) -> Any:
 
 
 def by_name(name: str) -> Framework:
-    """The framework of that name.
+    """Return the framework with a name.
 
     Raises
     ------
     ModelError
-        When there is none, with the nearest name.
+        When there is none; the error suggests the nearest name.
     """
     for framework in every():
         if framework.name == name:
@@ -103,19 +103,19 @@ def by_name(name: str) -> Framework:
 
 
 def of(name: str, target: Any, options: Options) -> Framework:
-    """The framework of a target that is to be registered as `name`.
+    """Return the framework of a target that is registered as `name`.
 
     Raises
     ------
     ModelError
-        When none claims it.
+        When no framework claims the target.
     """
     weights = isinstance(target, Path) and options.model_class is not None
     for framework in every():
         if framework.claims(target) and (not weights or "model_class" in framework.uses):
             return framework
     if weights and target.is_file():
-        return torch.FRAMEWORK  # a state dict, whatever its file is called
+        return torch.FRAMEWORK  # a state dict, whatever the file's extension
     if isinstance(target, Path):
         what = "it is a folder" if target.is_dir() else f"files ending in {target.suffix!r}"
         raise ModelError(

@@ -20,10 +20,10 @@ Array = np.ndarray[Any, Any]
 
 
 def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | dict[str, Array]:
-    """A batch as one array with a row per example; records as an array per field.
+    """Return a batch as one array with a row per example; records as an array per field.
 
-    Of records a model with names is given the fields that are its inputs. The arrays may share
-    memory with the batch: a caller that writes copies first.
+    Of records, only the fields are used that are inputs of the model (`names`). The arrays may
+    share memory with the batch: a caller that writes to them must copy them.
     """
     column = by_name(batch, names)
     if isinstance(column, Records):
@@ -48,10 +48,10 @@ def _array(batch: Sequence[Any]) -> Array:
 
 
 def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
-    """A batch as a DataFrame where names are known, else as an array of two dimensions.
+    """Return a batch as a DataFrame if names are known, else as an array of two dimensions.
 
-    Records give their own names; a model that was fitted on named columns is given those alone,
-    in its own order.
+    Records have names of their own. A model that was fitted on named columns receives only those
+    columns, in its order.
     """
     known = naming.of_columns(names)
     column = of_table(batch, known)
@@ -62,14 +62,14 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
 
 
 def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
-    """A batch as an array for each of a model's named inputs.
+    """Return a batch as an array for each named input of a model.
 
-    Records are matched by name; anything else goes to a model's only input.
+    Records are matched by name; anything else becomes a model's only input.
 
     Raises
     ------
     ValueError
-        When an input has no field, with the nearest one.
+        When an input has no field; the error suggests the nearest one.
     """
     given = stacked(batch, InputNames(tuple(names)))
     if isinstance(given, dict):
@@ -83,27 +83,27 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
 
 
 def own_memory(array: Array) -> Array:
-    """The array, copied if it is only a view: the model may keep it or write into it."""
+    """Return an array with memory of its own, since the model may keep it or write to it."""
     return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")
 
 
 def held(given: Array, dtype: Any, takes: str) -> Array:
-    """An array in another number type, with the same values; floats may become less exact.
+    """Convert an array to another number type, without changing values; floats may be rounded.
 
     Parameters
     ----------
     takes
-        Says which type the model takes, for the error.
+        The start of the error message: the type that the model takes.
 
     Raises
     ------
     ValueError
-        When that type cannot hold a value: 300 is no int8, and 0.5 neither whole nor a truth.
+        When the type cannot hold a value: int8 cannot hold 300, an integer or boolean not 0.5.
     """
     if given.dtype == dtype:
         return given
     with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is lost is looked for
+        warnings.simplefilter("ignore")  # losses are checked below
         made = given.astype(dtype)
         lost = _lost(given, made)
     if lost.any():
@@ -113,10 +113,10 @@ def held(given: Array, dtype: Any, takes: str) -> Array:
 
 
 def _lost(given: Array, made: Array) -> Array:
-    """Where a cast changed a value."""
+    """Return where a cast changed a value."""
     if np.can_cast(given.dtype, made.dtype, "safe"):
         return np.zeros(given.shape, bool)
-    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # bfloat16 is none of numpy's own
+    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # "V": bfloat16 is not numpy's own type
         return np.asarray(np.isinf(made) & ~np.isinf(given))
     if given.dtype.kind in "mM":
         return np.ones(given.shape, bool)

@@ -17,33 +17,33 @@ _KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModel
 
 
 def claims(target: Any) -> bool:
-    """Handlers, those that wrap others included."""
+    """Return whether a target is a handler, or wraps one."""
     return is_a(target, {("apache_beam", "ModelHandler")})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """The spec of a handler, which holds a copy of it."""
+    """Return the spec of a handler, with a copy of it."""
     if not claims(target):
         raise framework.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
     inner = target
     while inner is not None:
         _refuse_wrapper(name, inner)
-        # Beam's .with_preprocess_fn() and its like wrap one handler in another.
+        # with_preprocess_fn() and similar methods wrap one handler in another.
         inner = wrapped(inner)
     try:
         content = pickling.dumps(target)
     except Exception as error:
         raise framework.unpicklable(name, target, error) from error
     fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # A copy, so that what the user later changes in theirs does not change what runs.
+    # A copy, so that later changes by the user do not affect runs.
     return ModelSpec(
         name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
     )
 
 
 def handler(spec: ModelSpec) -> Any:
-    """The registered handler itself."""
+    """Return the registered handler itself."""
     return spec.target
 
 

@@ -15,7 +15,7 @@ from mmnotebook.model.frameworks.catboost_loading import columns, load
 
 
 class CatBoostHandler(ModelHandler[Any, Any, Any]):
-    """One call of the model per batch: rows of numbers and texts, or records as named columns."""
+    """Calls the model once per batch: rows of numbers and texts, or records as named columns."""
 
     takes_columns = True
 

@@ -9,13 +9,13 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def columns(model: Any) -> list[str] | None:
-    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    """Return the names of the columns it was fitted on; None if it numbered them itself."""
     names = list(model.feature_names_)
     return None if names == [str(place) for place in range(len(names))] else names
 
 
 def load(spec: ModelSpec) -> Any:
-    """The model of a spec, from its file; of the class that gives what the saved one gave."""
+    """Load the model of a spec from its file, as an object of the class that was saved."""
     import catboost
 
     path, form = str(spec.path), Path(str(spec.path)).suffix[1:].lower()

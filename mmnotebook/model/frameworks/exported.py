@@ -36,13 +36,13 @@ def store(name: str, program: Any) -> ModelSpec:
 
 
 def content(program: Any) -> str:
-    """The digest of a live program: its archive has an id of its own each time that it is saved."""
+    """Return the digest of a live program; its file would differ each time that it is saved."""
     parts = (str(program.graph), str(program.call_spec), program.state_dict, program.constants)
     return digest(parts)
 
 
 def from_file(name: str, path: Path) -> ModelSpec:
-    """The spec of a .pt2 file; loaded once, to see that it can be."""
+    """Return the spec of a .pt2 file; it is loaded once as a check."""
     import torch
 
     try:
@@ -57,7 +57,7 @@ def from_file(name: str, path: Path) -> ModelSpec:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Silence what torch logs of an error that it then raises."""
+    """Silence log messages of torch about an error that it also raises."""
     logger = logging.getLogger("torch.export")
     before, logger.disabled = logger.disabled, True
     try:
@@ -67,11 +67,11 @@ def _silent() -> Iterator[None]:
 
 
 def load(path: str) -> Any:
-    """The program of a file, as a module that takes its inputs by position or by name."""
+    """Load a program as a module that takes its inputs by position or by name."""
     import torch
 
     class Exported(torch.nn.Module):
-        """Records come by name; a program takes its arguments only as it was exported."""
+        """Passes named inputs by position, if the program was exported with positional ones."""
 
         def __init__(self, program: Any) -> None:
             super().__init__()
@@ -88,7 +88,7 @@ def load(path: str) -> Any:
 
 
 def _names(program: Any) -> InputNames | None:
-    """The names of its arguments, where each is one tensor."""
+    """Return the names of a program's arguments, if each is one tensor."""
     names = tuple(program.graph_signature.user_inputs)
     args, kwargs = program.call_spec.in_spec.children()
     single = args.num_children + kwargs.num_children == len(names)
@@ -96,11 +96,11 @@ def _names(program: Any) -> InputNames | None:
 
 
 def _batch(name: str, program: Any) -> int | None:
-    """1 for a program of one example at a time, None for one of any number; others are refused."""
+    """Return 1 for a program of single examples, None for any batch size; raise for others."""
     wanted = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.name in wanted]
     sizes = [value.shape[0] for value in values if len(getattr(value, "shape", ()))]
-    fixed = {size for size in sizes if isinstance(size, int)}  # the others are symbols
+    fixed = {size for size in sizes if isinstance(size, int)}  # other sizes are symbols
     if not fixed:
         return None
     if fixed == {1}:

@@ -69,7 +69,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _names(model: Any, options: Options) -> InputNames:
-    """A pipeline takes fields of any name, a model its own inputs without those of the training."""
+    """Return any fields for a pipeline; for a model, its inputs without those for training."""
     if is_a(model, _PIPELINE):
         return InputNames(open=True, always=True)
     from transformers.utils import find_labels
@@ -79,7 +79,7 @@ def _names(model: Any, options: Options) -> InputNames:
     needed: tuple[str, ...] = ()
     if options.method is not None:
         own = naming.of_call(getattr(model, options.method)) or InputNames()
-        # What `generate` takes beside its own arguments goes on to `forward`.
+        # `generate` passes other arguments on to `forward`.
         known = [*own.known, *(known if own.open else ())]
     else:
         needed = (naming.of_call(model.forward) or InputNames()).needed
@@ -88,7 +88,7 @@ def _names(model: Any, options: Options) -> InputNames:
 
 
 def _check_pipeline(name: str, form: str, options: Options) -> None:
-    """Refuse for a pipeline what only a model can do."""
+    """Raise for options of a pipeline that only a model supports."""
     if form != "pipeline":
         return
     no_method(name, options, "a pipeline can only be called")
@@ -117,7 +117,7 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _stored(name: str, target: Any) -> ModelSpec:
-    """A live pipeline or model, saved as Hugging Face saves it, into a private folder."""
+    """Save a live pipeline or model with save_pretrained into a private folder."""
     kind = type(target).__name__
     path = storage.new_folder("model") / name
     try:
@@ -141,8 +141,8 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     form = "pipeline" if options.extra.get("task") else "model"
     _check_pipeline(name, form, options)
     params = {"class": "AutoModel", **_given(options), "hub": target}
-    # The commit that the name stands for now: a new one on the hub is another model, and this one
-    # is loaded by its commit from now on.
+    # The commit that the name refers to now. A new commit is another model; this one is loaded
+    # by its commit from now on.
     pinned = commit(target, params["revision"])
     params["revision"] = pinned or params["revision"]
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)

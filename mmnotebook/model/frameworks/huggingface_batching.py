@@ -15,14 +15,14 @@ _OutputsApart = outputs_apart()
 
 
 def unpadded(pipeline: Any) -> Any:
-    """The pipeline, made to batch only inputs of equal shapes.
+    """Change a pipeline to batch only inputs of equal shapes, and return it.
 
-    transformers pads the inputs of a batch to the longest. What is padded comes back as tokens, is
-    seen by models that have no mask for it, and moves the positions of the others.
+    transformers pads the inputs of a batch to the longest. Padding is returned as tokens, is seen
+    by models that have no mask for it, and moves the positions of other tokens.
     """
     kind = type(pipeline)
     if kind.get_iterator is not _outputs:
-        # A class of its own keeps what each kind of pipeline does in its own __call__.
+        # A subclass, so that the pipeline keeps its own __call__.
         own = {"get_iterator": _outputs, "__module__": kind.__module__}
         pipeline.__class__ = type(kind.__name__, (kind,), own)
     return pipeline
@@ -37,7 +37,7 @@ def _outputs(
     forward_params: Mapping[str, Any],
     postprocess_params: Mapping[str, Any],
 ) -> Iterator[Any]:
-    """The outputs of some inputs, in their order; each input is preprocessed once."""
+    """Yield the outputs for some inputs, in order; each input is preprocessed once."""
     chunked = isinstance(pipeline, base.ChunkPipeline)
     made = [pipeline.preprocess(given, **preprocess_params) for given in inputs]
     parts = [list(chunks) if chunked else [chunks] for chunks in made]
@@ -47,14 +47,14 @@ def _outputs(
     for own in parts:
         outputs = [next(results) for _ in own]
         for output in outputs if chunked else ():
-            output.pop("is_last", None)  # where an input's chunks end, which is known here
+            output.pop("is_last", None)  # it marks an input's last chunk, which is known here
         yield pipeline.postprocess(outputs if chunked else outputs[0], **postprocess_params)
 
 
 def _forward(
     pipeline: Any, parts: Sequence[Any], most: int, arguments: Mapping[str, Any]
 ) -> list[Any]:
-    """What the model gives for each part, called with up to `most` of equal shapes at a time."""
+    """Return the model's output for each part, in batches of up to `most` parts of equal shape."""
     alike: dict[Hashable, list[int]] = {}
     for place, part in enumerate(parts):
         shapes = _shapes(part)
@@ -64,7 +64,7 @@ def _forward(
         for start in range(0, len(places), most):
             some = places[start : start + most]
             batch = parts[some[0]] if len(some) == 1 else _joined([parts[i] for i in some])
-            # transformers' own way to take a batch's output apart again.
+            # transformers' own code to split a batch's output.
             ran = _OutputsApart([batch], pipeline.forward, arguments, len(some))
             for place, output in zip(some, ran, strict=True):
                 outputs[place] = output
@@ -72,7 +72,7 @@ def _forward(
 
 
 def _shapes(part: Any) -> tuple[Any, ...] | None:
-    """What must be equal for two inputs to be in one batch; None for one that goes alone."""
+    """Return what must be equal in a batch; None for an input that must be alone in it."""
     if not isinstance(part, Mapping):
         return None
     tensors = {key: value for key, value in part.items() if isinstance(value, torch.Tensor)}
@@ -92,10 +92,10 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _shows_filling(pipeline: Any, postprocess_params: Mapping[str, Any]) -> bool:
-    """Does an output tell how long the others of its batch are?
+    """Return whether an output depends on the lengths of other outputs of the batch.
 
-    What a model generates is filled up to the longest of its batch; text without special tokens
-    does not show it.
+    Generated tokens are padded to the longest output of the batch; text without special tokens does
+    not show this.
     """
     if not may_generate(pipeline) or not pipeline.model.can_generate():
         return False

@@ -40,10 +40,10 @@ class _Handler(base.ModelHandler[Any, Any, Any]):
 
 
 class PipelineHandler(_Handler):
-    """Gives a pipeline what it takes, most often strings; one output per element.
+    """Calls a pipeline with its inputs, usually strings; returns one output per element.
 
-    The model is called with inputs of equal length together: nothing is padded, and an output
-    does not depend on what else is in its batch.
+    Inputs of equal length are batched together. Nothing is padded, so that an output does not
+    depend on the other elements of its batch.
     """
 
     def load_model(self) -> Any:
@@ -58,7 +58,7 @@ class PipelineHandler(_Handler):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> list[Any]:
-        # A data set: of a list of one, some pipelines give back the output without its list.
+        # As a data set: for a list of one, some pipelines return the output without a list.
         given = inputs.by_name(batch, self._spec.fields).rows()
         examples = KeyDataset([{"": example} for example in given], "")
         arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
@@ -66,9 +66,9 @@ class PipelineHandler(_Handler):
 
 
 class ModelHandler(_Handler):
-    """Gives a model tensors: its first input, or for records the inputs of those names.
+    """Calls a model with tensors: its first input, or for records the inputs of the same names.
 
-    The output is the model's only tensor, or a record of those that it gives.
+    The output is the model's only tensor, or a record of its tensors.
     """
 
     takes_columns = True
@@ -87,7 +87,7 @@ class ModelHandler(_Handler):
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
-            arguments.setdefault("use_cache", False)  # it would be no output of an element
+            arguments.setdefault("use_cache", False)  # a cache is not an output of an element
         with torch.no_grad():
             given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
             if collated:
@@ -111,7 +111,7 @@ def _tensors(batch: Sequence[Any], model: Any, method: str | None) -> Any:
     texts = None if method is None else own_methods.as_list(column)
     if texts is not None:
         return texts
-    # Whole numbers stay whole: they are tokens, masks and positions.
+    # Integers are tokens, masks and positions, and keep their type.
     given = inputs.torch_batch(column, torch.nn.Identity(), model.device)
     return given.to(model.dtype) if given.is_floating_point() else given
 

@@ -10,7 +10,7 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def load(spec: ModelSpec, device: str) -> Any:
-    """The pipeline or model of a spec, ready to predict on a torch device."""
+    """Load the pipeline or model of a spec, ready to predict on a torch device."""
     with quietly():
         return _loaded(spec, device)
 
@@ -38,7 +38,7 @@ def _loaded(spec: ModelSpec, device: str) -> Any:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without a progress bar for each file of a model."""
+    """Hide the progress bars that loading shows for each file."""
     from transformers.utils import logging
 
     if not logging.is_progress_bar_enabled():

@@ -15,9 +15,9 @@ from mmnotebook.model.frameworks.lightgbm_loading import columns, load
 
 
 class LightGBMHandler(ModelHandler[Any, Any, Any]):
-    """One call of the model per batch: rows of numbers, or records as named columns.
+    """Calls the model once per batch, with rows of numbers, or records as named columns.
 
-    LightGBM itself takes columns by their position, whatever they are called.
+    LightGBM itself uses columns by position, whatever their names.
     """
 
     takes_columns = True
@@ -47,7 +47,7 @@ class LightGBMHandler(ModelHandler[Any, Any, Any]):
 
 
 def _categorical(frame: Any, booster: Any) -> Any:
-    """The frame with the type that the model's categories had; LightGBM knows the categories."""
+    """Convert columns to the pandas categories that the model was fitted on."""
     import pandas as pd
 
     wanted = len(booster.pandas_categorical or ())

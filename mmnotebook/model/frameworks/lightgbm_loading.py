@@ -11,14 +11,14 @@ from mmnotebook.model.frameworks import pickles
 
 
 def columns(model: Any) -> list[str] | None:
-    """The names of the columns that it was fitted on; None where it has numbered them itself."""
+    """Return the names of the columns it was fitted on; None if it numbered them itself."""
     booster = model if is_a(model, {("lightgbm", "Booster")}) else model.booster_
     names = list(booster.feature_name())
     return None if names == [f"Column_{place}" for place in range(len(names))] else names
 
 
 def load(spec: ModelSpec) -> Any:
-    """The model of a spec, from its file."""
+    """Load the model of a spec from its file."""
     import lightgbm
 
     if spec.form == "pickle":

@@ -42,7 +42,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _of_session(name: str, session: Any) -> ModelSpec:
-    """The spec of a live session: of the file or the content that it was made from."""
+    """Return the spec of a live session, from the file or content that it was created from."""
     made_from = source(session)
     if made_from is None or (isinstance(made_from, Path) and not made_from.is_file()):
         gone = (
@@ -60,18 +60,18 @@ def _of_session(name: str, session: Any) -> ModelSpec:
 
 
 def _of_path(name: str, path: Path) -> ModelSpec:
-    """The spec of a file, and of those beside it that hold its external data."""
+    """Return the spec of a file and of the files with its external data."""
     return of_file(name, "onnx", "onnx", path, beside=map(str, _external(path)))
 
 
 def _external(path: Path) -> list[Path]:
-    """The files of external data that a model names and that are there."""
+    """List the existing files of external data that a model refers to."""
     import onnx
     from onnx.external_data_helper import uses_external_data
 
     try:
         tensors = onnx.load(path, load_external_data=False).graph.initializer
-    except Exception:  # noqa: BLE001 - it is said when the session is made
+    except Exception:  # noqa: BLE001 - the error is reported when the session is created
         return []
     said = [{e.key: e.value for e in t.external_data} for t in tensors if uses_external_data(t)]
     names = sorted({entries["location"] for entries in said if "location" in entries})
@@ -98,7 +98,7 @@ def _content(name: str, model: Any) -> bytes:
 
 
 def _written(name: str, content: bytes) -> Path:
-    # ONNX Runtime tells its own format by the ending.
+    # ONNX Runtime recognizes its own format by the extension.
     ending = ".ort" if content[4:8] == b"ORTM" else ".onnx"
     path = storage.new_folder("model") / f"{name}{ending}"
     with storage.create_private(path) as file:

@@ -31,11 +31,11 @@ _TYPES = {
 
 
 class OnnxHandler(OnnxModelHandlerNumpy):
-    """Feeds the graph in its own number types.
+    """Calls the graph with inputs converted to its number types.
 
-    A graph with one output gives that, one with several a record by output name, or the one
-    that `method` names. A graph without an axis for a batch, or exported for exactly one example,
-    is called once per example.
+    If the graph has one output, or `method` names one, that is returned; otherwise a record by
+    output name. A graph without a batch axis, or exported for exactly one example, is called once
+    per example.
     """
 
     takes_columns = True
@@ -87,7 +87,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     def _run(
         self, model: Any, feeds: dict[str, Any], of_one: Mapping[str, bool] | None = None
     ) -> Any:
-        """The graph's outputs; `of_one` says which have an axis for the one example."""
+        """Run the graph; `of_one` says which outputs have an axis for the one example."""
         names = self._wanted or [output.name for output in model.get_outputs()]
         made = dict(zip(names, model.run(names, feeds), strict=True))
         if of_one is not None:
@@ -96,18 +96,18 @@ class OnnxHandler(OnnxModelHandlerNumpy):
 
 
 def _lacks_axis(slot: Any, array: arrays.Array) -> bool:
-    """Does an input take an example as it is, with no axis for a batch?"""
+    """Return whether an input takes a single example, without a batch axis."""
     return len(slot.shape or ()) == array.ndim - 1 > 0
 
 
 def _fitted(array: arrays.Array, slot: Any) -> arrays.Array:
-    """The array in the number type and with the dimensions of an input."""
+    """Convert an array to the number type and the dimensions of an input."""
     column = array.ndim == 1 and len(slot.shape) == 2
     return _typed(array.reshape(-1, 1) if column else array, slot)
 
 
 def _typed(array: Any, slot: Any) -> arrays.Array:
-    """The array in the number type of an input."""
+    """Convert an array to the number type of an input."""
     wanted, given = _TYPES.get(slot.type), np.asarray(array)
     if wanted is not None:
         given = arrays.held(given, wanted, f"the input {slot.name!r} takes {slot.type}")

@@ -10,18 +10,18 @@ from mmnotebook.compat.onnxruntime import source
 from mmnotebook.model.frameworks import onnx_weights
 
 _OWN = ("CUDAExecutionProvider", "CPUExecutionProvider")
-"""The providers that `device=` chooses between; a session's others stay what they are."""
+"""The providers that `device=` selects; a session's other providers are kept."""
 
 
 def settings(session: Any) -> dict[str, Any]:
-    """What a session like this one is made with: options, and providers with theirs."""
+    """Return the options and providers that are needed to create an equal session."""
     import onnxruntime
 
     usual, own = onnxruntime.SessionOptions(), session.get_session_options()
     options = {}
     for name in dir(usual):
         before, now = getattr(usual, name), getattr(own, name)
-        # Texts name files that a session writes, as profiling does.
+        # Strings are names of files that a session writes, for example for profiling.
         silent = name[0] != "_" and not isinstance(before, str) and name != "enable_profiling"
         if silent and not callable(before) and now != before:
             options[name] = now if isinstance(now, (bool, int)) else int(now)
@@ -31,7 +31,7 @@ def settings(session: Any) -> dict[str, Any]:
 
 
 def opened(path: str, device: str, kept: Mapping[str, Any]) -> Any:
-    """A session of a file on a device, with what `settings` kept of a live one."""
+    """Open a session of a file on a device, with the `settings` of a live session."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -45,7 +45,7 @@ def opened(path: str, device: str, kept: Mapping[str, Any]) -> Any:
 
 
 def parameter_bytes(session: Any) -> int | None:
-    """Of what a session was made from; None where that is gone, or no ONNX file."""
+    """Return the bytes of a session's constants; None if its model is gone, or is not ONNX."""
     import onnx
 
     made_from = source(session)
@@ -55,5 +55,5 @@ def parameter_bytes(session: Any) -> int | None:
             return None
         model = onnx.load_model_from_string(content)
         return onnx_weights.parameter_bytes(model)
-    except Exception:  # noqa: BLE001 - whatever reading a file or a format of another's raises
+    except Exception:  # noqa: BLE001 - reading a file of any format may raise anything
         return None

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _WORDS = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}
-"""The bits of the types whose names do not say them, as UINT4 or FLOAT8E5M2 does."""
+"""The bits of types whose names do not contain them, unlike UINT4 or FLOAT8E5M2."""
 
 
 def parameter_bytes(model: Any) -> int | None:
-    """Of a ModelProto whose external data need not be loaded; None where it cannot be known.
+    """Return the bytes of a ModelProto's constants, without external data; None if unknown.
 
-    Counted are initializers, dense and sparse, what Constant nodes hold, the tensors among the
-    attributes of other nodes, all attributes that hold numbers of nodes outside of ONNX's own
-    domain (as the trees of `ai.onnx.ml`), in the main graph, in those inside of its nodes, and
-    in functions. Each place of external data counts once.
+    Initializers (dense and sparse), values of Constant nodes, tensors in attributes of other nodes,
+    and all numeric attributes of nodes outside of ONNX's own domain (such as the trees of
+    `ai.onnx.ml`) count: in the main graph, in graphs nested in its nodes, and in functions. Each
+    place of external data counts once.
     """
     sizes: dict[Any, int | None] = {}
     parts = [*_of_graph(model.graph), *(p for f in model.functions for p in _of_nodes(f.node))]
@@ -40,13 +40,13 @@ def _of_nodes(nodes: Iterable[Any]) -> Iterator[_Part]:
     for node in nodes:
         plain = node.domain in ("", "ai.onnx") and node.op_type != "Constant"
         if node.op_type == "EPContext":
-            yield None, None  # compiled for a device, in a form of its own
+            yield None, None  # compiled for a device, in a format of its own
         for attribute in node.attribute:
             yield from _of_attribute(attribute, plain, node.op_type == "Constant")
 
 
 def _of_attribute(attribute: Any, plain: bool, constant: bool) -> Iterator[_Part]:
-    """Tensors and graphs anywhere; lists of numbers and texts where they are data."""
+    """Yield tensors and graphs of any attribute; lists of numbers and texts if they are data."""
     for graph in _held(attribute, "g", "graphs"):
         yield from _of_graph(graph)
     yield from map(_of_tensor, _held(attribute, "t", "tensors"))
@@ -82,7 +82,7 @@ def _of_tensor(tensor: Any) -> _Part:
     if tensor.data_location == tensor.EXTERNAL:
         said = {entry.key: entry.value for entry in tensor.external_data}
         place = (said.get("location"), said.get("offset", "0"), said.get("length"))
-    # The smallest types are packed: two in a byte, or four.
+    # The smallest types are packed: two or four in a byte.
     return place, None if bits is None else (count * bits + 7) // 8
 
 

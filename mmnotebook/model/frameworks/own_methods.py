@@ -14,15 +14,15 @@ from mmnotebook.results.values import plain
 
 
 def given(batch: Sequence[Any], model: Any, device: Any, method: str | None) -> Any:
-    """What forward, or the method that `register` names, is given for a batch.
+    """Return the input of forward, or of the method that `register` names, for a batch.
 
-    Tensors, as `inputs.torch_batch` makes them; but a named method is given texts and other
-    objects as the list that they are, in place of a tensor.
+    These are tensors, as from `inputs.torch_batch`. A named method receives texts and other objects
+    as a list.
 
     Raises
     ------
     TypeError
-        When forward is to be given what is no number, with the methods that may take it.
+        When forward would receive anything but numbers; the error names methods that may take it.
     """
     column = pack(batch)
     if method is None:
@@ -38,13 +38,13 @@ def given(batch: Sequence[Any], model: Any, device: Any, method: str | None) -> 
 
 
 def as_list(column: Column) -> list[Any] | None:
-    """Examples that are texts or other objects; None for numbers, and for records."""
+    """Return examples that are texts or other objects as a list; None for numbers and records."""
     first = column[0]
     if isinstance(first, Mapping):
         return None
     try:
         kind = np.asarray(plain(first)).dtype.kind
-    except ValueError:  # a list of lists of unequal lengths
+    except ValueError:  # nested lists of unequal lengths
         return None
     return None if kind in "biufc" else list(column.rows())
 
@@ -61,7 +61,7 @@ def _remedy(model: Any) -> str:
 
 
 def named_by(model: Any) -> list[str]:
-    """The public methods that the classes of a module add to those of torch."""
+    """List the public methods that the classes of a module add to those of torch."""
     classes = [cls for cls in type(model).__mro__ if cls.__module__.split(".")[0] != "torch"]
     held = [name for cls in classes for name, part in vars(cls).items() if callable(part)]
     torch_own = dir(next(cls for cls in type(model).__mro__ if cls not in classes))

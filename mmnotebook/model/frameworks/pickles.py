@@ -13,10 +13,10 @@ ENDINGS = (".pkl", ".pickle", ".joblib")
 
 
 def load(name: str, path: Path) -> tuple[Any, str]:
-    """What a file holds, and who wrote it: "pickle" or "joblib"."""
+    """Load the object in a file; return it and what wrote it: "pickle" or "joblib"."""
     try:
         if path.suffix.lower() != ".joblib":
-            # Many a .pkl was written by joblib, which pickle alone does not read.
+            # Many .pkl files are written by joblib, and pickle alone cannot read them.
             with contextlib.suppress(pickle.UnpicklingError):
                 return read(path, "pickle"), "pickle"
         return read(path, "joblib"), "joblib"
@@ -26,7 +26,7 @@ def load(name: str, path: Path) -> tuple[Any, str]:
 
 
 def read(path: Path, form: str) -> Any:
-    """The object in a file of that form."""
+    """Load the object in a file of that form."""
     if form == "joblib":
         import joblib
 

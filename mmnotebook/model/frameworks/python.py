@@ -26,14 +26,14 @@ _FUNCTIONS = (
 
 
 def claims(target: Any) -> bool:
-    """Objects with a `predict`, or that can be called; a function only when it is asked for."""
+    """Return whether a target has a `predict` or is callable; False for functions and classes."""
     if isinstance(target, (*_FUNCTIONS, Path)):
         return False
     return callable(getattr(target, "predict", None)) or callable(target)
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """The spec of a pickled file of the user's, or of a live object in a private file."""
+    """Return the spec of a user's pickle file, or of a live object, stored in a private file."""
     if isinstance(target, Path):
         if target.suffix.lower() not in pickles.ENDINGS:
             raise framework.not_mine(name, target, FRAMEWORK)
@@ -54,7 +54,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """The handler of a pickled object."""
+    """Return the handler of a pickled object."""
     from mmnotebook.model.frameworks.python_handler import PythonHandler
 
     return PythonHandler(spec)

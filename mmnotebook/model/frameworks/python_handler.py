@@ -16,9 +16,9 @@ from mmnotebook.model.frameworks import pickles
 class PythonHandler(ModelHandler[Any, Any, Any]):
     """Calls `predict`, or the object itself, with a batch.
 
-    Numbers, arrays, tensors and lists of numbers come as a numpy array with a row per example (a
-    list of arrays where their shapes differ), anything else in a list, as it is. It returns one
-    output per example.
+    Numbers, arrays, tensors and lists of numbers are passed as a numpy array with a row per example
+    (a list of arrays if their shapes differ), anything else as a list, unchanged. The model returns
+    one output per example.
     """
 
     takes_columns = True

@@ -42,12 +42,12 @@ def _claims(target: Any) -> bool:
 
 
 def _kind(folder: Path) -> str | None:
-    """The class that saved a folder; None for a folder of another's."""
+    """Return the class that saved a folder; None if it is not of this library."""
     modules = _json(folder / "modules.json")
     if isinstance(modules, list) and all(isinstance(m, dict) and "type" in m for m in modules):
         said = _json(folder / "config_sentence_transformers.json")
         kind = said.get("model_type") if isinstance(said, dict) else None
-        return str(kind or "SentenceTransformer")  # the older versions do not say it
+        return str(kind or "SentenceTransformer")  # older versions do not store the class
     config = _json(folder / "config.json")
     cross = isinstance(config, dict) and "sentence_transformers" in config
     return "CrossEncoder" if cross else None
@@ -87,7 +87,7 @@ def _load_args(options: Options) -> dict[str, Any]:
 
 
 def _stored(name: str, target: Any) -> ModelSpec:
-    """A live model, whole: what save_pretrained writes leaves out what was set afterwards."""
+    """Store a live model as a whole: save_pretrained omits what was set afterwards."""
     import torch
 
     path = storage.new_folder("model") / f"{name}.pt"
@@ -102,8 +102,8 @@ def _stored(name: str, target: Any) -> ModelSpec:
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     kind = options.model_class or "SentenceTransformer"
     given = _load_args(options)
-    # The commit that the name stands for now: a new one on the hub is another model, and this one
-    # is loaded by its commit from now on.
+    # The commit that the name refers to now. A new commit is another model; this one is loaded
+    # by its commit from now on.
     pinned = commit(target, given.get("revision"))
     spec = ModelSpec(name, "sentence_transformers", "hub", target, None, "")
     spec = replace(spec, params={"class": kind, "load_args": given | _at(pinned), "hub": target})

@@ -16,7 +16,7 @@ from mmnotebook.model.frameworks.sentence_transformers_loading import load, usua
 
 
 class EncoderHandler(ModelHandler[Any, Any, Any]):
-    """Texts in, a vector for each out; of a cross-encoder pairs of texts in, their scores out."""
+    """Returns a vector for each text, or, from a cross-encoder, a score for each pair of texts."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class EncoderHandler(ModelHandler[Any, Any, Any]):
 
 
 def _pair(example: Any) -> Any:
-    """Two texts; a list of two lone texts would be taken for one pair."""
+    """Return a pair of texts; alone, a list of two texts would be taken for one pair."""
     if isinstance(example, (str, bytes, Mapping)) or len(example) != 2:
         raise TypeError(
             f"a cross-encoder takes pairs of strings; the example is {shown(example)}; of two "

@@ -11,12 +11,12 @@ _CROSS = {("sentence_transformers", "CrossEncoder")}
 
 
 def load(spec: ModelSpec, device: str) -> Any:
-    """The model of a spec, ready to predict on a torch device."""
+    """Load the model of a spec, ready to predict on a torch device."""
     import sentence_transformers
     import torch
 
     if spec.form == "module":
-        # Only our own private files come here.
+        # Only private files of mmnotebook have this form.
         model = torch.load(str(spec.path), map_location=device, weights_only=False).to(device)
     else:
         kind = spec.params["class"]
@@ -28,5 +28,5 @@ def load(spec: ModelSpec, device: str) -> Any:
 
 
 def usual_method(model: Any) -> str:
-    """What is called with a batch where `method=` names nothing else."""
+    """Return the method that is called with a batch unless `method=` names another."""
     return "predict" if is_a(model, _CROSS) else "encode"

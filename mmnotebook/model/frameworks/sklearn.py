@@ -17,14 +17,14 @@ from mmnotebook.model.frameworks import pickles
 
 
 def claims(target: Any) -> bool:
-    """Estimators, and files by their ending."""
+    """Return whether a target is an estimator, or a file with an extension of pickle or joblib."""
     if isinstance(target, Path):
         return target.suffix.lower() in pickles.ENDINGS
     return is_a(target, {("sklearn", "BaseEstimator")})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """The spec of a file of the user's, or of a live estimator in a private file."""
+    """Return the spec of a user's file, or of a live estimator, stored in a private file."""
     if isinstance(target, Path):
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
@@ -45,14 +45,14 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Beam's scikit-learn handler, for arrays and for records."""
+    """Return Beam's scikit-learn handler, extended to records."""
     from mmnotebook.model.frameworks.sklearn_handler import SklearnHandler
 
     return SklearnHandler(spec)
 
 
 def _check(name: str, estimator: Any, what: str, method: str | None) -> None:
-    """Refuse what is not a fitted estimator with the method that is to be called."""
+    """Raise unless it is a fitted estimator with the method to call."""
     if not is_a(estimator, {("sklearn", "BaseEstimator")}):
         raise ModelError(
             f"cannot register {what} as {name!r}: it holds a {type(estimator).__name__}",

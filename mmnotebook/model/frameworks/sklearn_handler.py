@@ -12,7 +12,7 @@ from mmnotebook.model import inputs
 
 
 class SklearnHandler(SklearnModelHandlerNumpy):
-    """Loads the estimator that `register` was given, with pickle or joblib."""
+    """Loads the registered estimator with pickle or joblib."""
 
     takes_columns = True
 
@@ -30,10 +30,10 @@ class SklearnHandler(SklearnModelHandlerNumpy):
 def sklearn_inference(
     model: Any, batch: Sequence[Any], inference_args: dict[str, Any] | None, spec: ModelSpec
 ) -> Any:
-    """What `predict`, or another method, returns for a batch.
+    """Return the result of `predict`, or of another method, for a batch.
 
-    Records become a DataFrame, anything else an array with a row per example; an estimator that
-    was fitted on named columns is given those names.
+    Records become a DataFrame, anything else an array with a row per example. An estimator that was
+    fitted on named columns receives those names.
     """
     given = inputs.arranged(batch, spec, lambda part: inputs.sklearn_batch(model, part))
     return getattr(model, spec.method or "predict")(given, **(inference_args or {}))

@@ -14,12 +14,12 @@ from mmnotebook.results.values import plain
 
 
 def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
-    """A batch as a table with the `count` features of a model, named if it has names for them.
+    """Return a batch as a table with the `count` features of a model, named if it has names.
 
     Raises
     ------
     ValueError
-        When the examples have another number of features: some models take too many or too few.
+        When the examples have another number of features: some models accept too many or too few.
     """
     column = of_table(batch, naming.of_columns(names))
     if isinstance(column[0], Mapping) or not _has_text(column[0]):
@@ -38,7 +38,7 @@ def _has_text(example: Any) -> bool:
 
 
 def _mixed(rows: Sequence[Any], names: Sequence[str] | None) -> Any:
-    """Rows of numbers and texts: a DataFrame whose columns have types of their own."""
+    """Return rows of numbers and texts as a DataFrame with a type per column."""
     import pandas as pd
 
     return pd.DataFrame([list(row) for row in rows], columns=None if names is None else list(names))

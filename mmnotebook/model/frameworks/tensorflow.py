@@ -52,7 +52,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _content(model: Any) -> str:
-    """The digest of a live model: the file that it is saved to is another one each time."""
+    """Return the digest of a live model; a saved file would differ each time."""
     if is_a(model, _KERAS):
         layers = {type(layer) for layer in layers_of(model)}
         made_of = [model.to_json(), [weight.numpy() for weight in model.weights]]
@@ -64,7 +64,7 @@ def _content(model: Any) -> str:
 
 
 def _plain(module: Any) -> list[Any]:
-    """The attributes of a module and those in it that are neither modules nor TensorFlow's."""
+    """List the attributes of a module and its submodules that are plain values or arrays."""
     plain = (str, int, float, bool, type(None), np.ndarray)
     return [
         {name: held for name, held in vars(part).items() if isinstance(held, plain)}
@@ -115,7 +115,7 @@ def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
 
 
 def _names(model: Any, call: Any) -> InputNames | None:
-    """The inputs of a signature, of a functional model, or of one that was built on a dict."""
+    """Return the inputs of a signature, a functional model, or a model built on a dict."""
     _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
     if wanted:
         return InputNames(tuple(wanted))

@@ -20,7 +20,7 @@ from mmnotebook.model.frameworks.tensorflow_loading import called, load
 
 
 class TensorFlowHandler(ModelHandler[Any, Any, Any]):
-    """One call of the model per batch: a tensor, or for records a dict of tensors by name."""
+    """Calls the model once per batch, with a tensor, or for records a dict of tensors by name."""
 
     takes_columns = True
 
@@ -53,7 +53,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:
         _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
-        if wanted:  # a signature of a SavedModel: named tensors of exactly these types
+        if wanted:  # a signature of a SavedModel takes named tensors of exactly these types
             given = given if isinstance(given, Mapping) else {next(iter(wanted)): given}
             tensors = {name: _exactly(name, given[name], spec) for name, spec in wanted.items()}
             return call(**tensors, **arguments)
@@ -66,7 +66,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
 
 
 def _exactly(name: str, array: arrays.Array, wanted: Any) -> Any:
-    """A tensor of the type that an input of a signature has."""
+    """Return a tensor of the type of a signature's input."""
     if not wanted.dtype.is_numpy_compatible or wanted.dtype == tf.string:
         return _tensor(array)
     takes = f"the input {name!r} takes {wanted.dtype.name}"
@@ -76,7 +76,7 @@ def _exactly(name: str, array: arrays.Array, wanted: Any) -> Any:
 
 def _tensor(array: arrays.Array) -> Any:
     if array.dtype == np.float64:
-        array = array.astype(np.float32)  # what TensorFlow's own layers compute in
+        array = array.astype(np.float32)  # the type in which TensorFlow's layers compute
     return tf.convert_to_tensor(arrays.own_memory(array))
 
 

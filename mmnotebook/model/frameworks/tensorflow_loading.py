@@ -10,7 +10,7 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def load(spec: ModelSpec) -> Any:
-    """The model of a spec, from its file or folder."""
+    """Load the model of a spec from its file or folder."""
     import tensorflow as tf
 
     if spec.form == "weights":
@@ -23,7 +23,7 @@ def load(spec: ModelSpec) -> Any:
 
 
 def called(name: str, model: Any, method: str | None) -> Callable[..., Any]:
-    """What is called with a batch: a method, a signature of a SavedModel, or the model itself.
+    """Return what to call with a batch: a method, a SavedModel's signature, or the model.
 
     Raises
     ------

@@ -24,14 +24,14 @@ _ENDINGS = (".pt", ".pth", ".bin", ".ckpt", exported.ENDING)
 
 
 def claims(target: Any) -> bool:
-    """Modules and exported programs; files by their ending, and archives of any other name."""
+    """Return whether a target is a module, exported program, or a file of one by its extension."""
     if isinstance(target, Path):
         return target.suffix.lower() in _ENDINGS or zipfile.is_zipfile(target)
     return is_a(target, {("torch", "Module"), exported.CLASS})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """The spec of a file of the user's, or of a live object in a private file."""
+    """Return the spec of a user's file, or of a live object, stored in a private file."""
     if isinstance(target, Path):
         return _from_file(name, target, options)
     if options.model_class is not None or options.model_params:
@@ -49,14 +49,14 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Beam's torch handler with our inference function."""
+    """Return Beam's torch handler with our inference function."""
     from mmnotebook.model.frameworks.torch_handler import TorchHandler
 
     return TorchHandler(spec)
 
 
 def content(model: Any) -> str:
-    """The digest of a live module or program; of what is compiled, the digest of its code."""
+    """Return the digest of a live module or program; a scripted one by its code and weights."""
     import torch
 
     if is_a(model, {exported.CLASS}):
@@ -85,17 +85,17 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
 
 
 def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
-    """The spec with the names of what is called with a batch."""
+    """Return the spec with the input names of what is called with a batch."""
     call = module if options.method is None else getattr(module, options.method)
     _check_places(spec.name, call)
     return replace(spec, input_names=naming.of_call(call))
 
 
 def _check_places(name: str, call: Any) -> None:
-    """Refuse what needs several inputs, some of them by place alone: inputs come by name."""
+    """Raise for several inputs of which some are positional only: inputs are passed by name."""
     try:
         given = inspect.signature(getattr(call, "forward", call)).parameters.values()
-    except (TypeError, ValueError):  # of some compiled modules it is not known
+    except (TypeError, ValueError):  # some compiled modules have no signature
         return
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [one for one in given if one.default is one.empty and one.kind not in variable]
@@ -115,7 +115,7 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         framework.check_method(name, module, options.method)
         spec = framework.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        # Copies, so that they make what they make now.
+        # Copies, so that they keep creating the same module.
         made = pickling.loads(pickling.dumps((options.model_class, params)))
         return replace(spec, target=made[0], params=made[1])
     if options.model_params:
@@ -165,7 +165,7 @@ def _load_torchscript(name: str, path: Path) -> Any:
 def _check_state_dict(
     name: str, path: Path, model_class: Callable[..., Any], params: dict[str, Any]
 ) -> Any:
-    """The module of a state dict; refuses weights that do not fit it."""
+    """Return the module of a state dict; raise if the weights do not fit it."""
     if _is_torchscript(path):
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: it is TorchScript, not a state dict",

@@ -15,10 +15,10 @@ from mmnotebook.model.frameworks import exported, own_methods, torch_types
 
 
 class TorchHandler(PytorchModelHandlerTensor):
-    """Loads what `register` was given, on the CPU where there is no GPU for it.
+    """Loads the registered model, on the CPU if there is no GPU.
 
-    Beam falls back to the CPU too, but says so through the root logger, for which it then sets up
-    a handler.
+    Beam also falls back to the CPU, but says so through the root logger, for which it installs a
+    handler.
     """
 
     takes_columns = True
@@ -33,7 +33,7 @@ class TorchHandler(PytorchModelHandlerTensor):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
-        self._fall_back()  # a warm model was not loaded by this handler
+        self._fall_back()  # a model that stayed loaded was not loaded by this handler
         return super().run_inference(batch, model, inference_args)
 
     def _fall_back(self) -> None:
@@ -48,10 +48,10 @@ class TorchHandler(PytorchModelHandlerTensor):
             return model
         form, path = self._own
         if form == "exported":
-            # A program is exported in one mode, and cannot be put into another.
+            # A program is exported in training or evaluation mode, which cannot be changed.
             model = exported.load(path).to(self._device)
             return model.requires_grad_(False)
-        # Only our own private files come here; the user's are loaded weights_only.
+        # Only private files of mmnotebook have this form; users' files are loaded weights_only.
         model = torch.load(path, map_location=self._device, weights_only=False)
         model.requires_grad_(False)
         return model.eval()
@@ -78,7 +78,7 @@ def torch_inference(
     spec: ModelSpec,
     casts: torch_types.Casts | None = None,
 ) -> Any:
-    """Beam's `inference_fn` for torch: what the module returns for a batch."""
+    """Call the module for a batch: Beam's `inference_fn` for torch."""
 
     def tensors(part: Sequence[Any]) -> Any:
         return own_methods.given(inputs.by_name(part, spec.fields), model, device, spec.method)

@@ -19,31 +19,33 @@ _TYPES = re.compile(
     r"|\b(torch\.)?(cuda\.)?(U?Int|Long|Short|Char|Byte|Bool|Float|Double|Half|BFloat)"
     r"(8|16|32|64)?(Tensor)?(Type)?\b",
 )
-"""What torch's own errors about the types of tensors say."""
+"""Matches messages of torch's errors about the types of tensors."""
 _MOST = 4
-"""Of how many inputs of whole numbers every choice is tried."""
+"""The most integer inputs for which all combinations are tried."""
 
 Path = tuple[str, ...]
 Chosen = frozenset[Path]
 
 
 class Casts:
-    """Which inputs of whole numbers a loaded module takes in its floating type.
+    """Which integer inputs a loaded module takes in its floating type.
 
-    Found by its first call with inputs of these names and types, and kept, so that no answer
-    depends on the batch.
+    This is found at the first call with inputs of these names and types, and then kept, so that no
+    output depends on the batch.
     """
 
     def __init__(self) -> None:
         self._chosen: dict[tuple[tuple[Path, str], ...], Chosen] = {}
 
     def call(self, call: Callable[[Any], Any], given: Any, dtype: torch.dtype) -> Any:
-        """What a module returns.
+        """Call a module and return its output.
 
         Parameters
         ----------
         call
             Calls it with a tensor, or with a dict of tensors.
+        given
+            The tensor, or the dict.
         dtype
             Its floating type.
         """
@@ -57,7 +59,7 @@ class Casts:
 
 
 def float_type(model: Any) -> torch.dtype:
-    """The floating type of a module: of its weights, or torch's own where it has none."""
+    """Return the floating type of a module's weights, or torch's default if it has none."""
     floats = (one.dtype for one in model.parameters() if one.is_floating_point())
     return next(floats, torch.get_default_dtype())
 
@@ -65,8 +67,8 @@ def float_type(model: Any) -> torch.dtype:
 def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
-    """What a module returns, with the fewest inputs cast that it takes."""
-    # A call that fails may have changed what it was given.
+    """Call a module with as few cast inputs as possible; return its output and the cast inputs."""
+    # A failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()
     except Exception as error:
@@ -86,7 +88,7 @@ def _found(
 
 
 def _choices(paths: list[Path]) -> Iterator[Chosen]:
-    """Some inputs, the fewest first; of many those of one, all but one, and all."""
+    """Yield sets of inputs, the fewest first; of many inputs only one, all but one, and all."""
     count = len(paths)
     sizes = range(1, count + 1) if count <= _MOST else (1, count - 1, count)
     for size in sizes:
@@ -94,7 +96,7 @@ def _choices(paths: list[Path]) -> Iterator[Chosen]:
 
 
 class NotHeldError(ValueError):
-    """Whole numbers that a floating type cannot hold."""
+    """A floating type cannot hold an integer."""
 
 
 def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> Any:
@@ -104,7 +106,7 @@ def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> An
 
 
 def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Whole numbers in a floating type that holds them as they are."""
+    """Convert integers to a floating type; raise if it cannot hold one exactly."""
     made = whole.to(dtype)
     if whole.dtype == torch.bool:
         return made

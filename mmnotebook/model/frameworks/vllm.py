@@ -55,7 +55,7 @@ FRAMEWORK = Framework(
     words="the name or the folder of a language model that vLLM serves",
     modules=("openai",),
     install="pip install openai vllm",
-    claims=lambda target: False,  # a name is a string like any other: framework= says it
+    claims=lambda target: False,  # a name is a string like any other; framework= says what it is
     store=_store,
     handler=_handler,
     extra=("server_args", "chat", "chat_template", "use_dynamo", "frontend_args"),

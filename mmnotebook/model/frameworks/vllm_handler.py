@@ -31,18 +31,18 @@ def _arguments(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _need_vllm() -> None:
-    """Beam would try to start the server for minutes."""
+    """Raise if vLLM is not installed; Beam would try to start the server for minutes."""
     if importlib.util.find_spec("vllm") is None:
         raise ModuleNotFoundError("vllm is not installed on this worker: pip install vllm")
 
 
 def _record(result: Any) -> dict[str, Any]:
-    """A response of the server as a plain record."""
+    """Return a response of the server as a plain record."""
     return dict(result.inference.model_dump())
 
 
 class CompletionsHandler(VLLMCompletionsModelHandler):
-    """Strings in, the server's completions out, as records."""
+    """Returns the server's completions of strings, as records."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(**_arguments(spec))
@@ -61,7 +61,7 @@ class CompletionsHandler(VLLMCompletionsModelHandler):
 
 
 class ChatHandler(VLLMChatModelHandler):
-    """Strings, or lists of messages with `role` and `content`, in; chat completions out."""
+    """Returns chat completions of strings, or of lists of messages with `role` and `content`."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(chat_template_path=spec.extra.get("chat_template"), **_arguments(spec))

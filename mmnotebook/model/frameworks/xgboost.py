@@ -28,7 +28,7 @@ from mmnotebook.model.frameworks.xgboost_loading import load
 
 _ENDINGS = (".ubj", ".json", ".xgb")
 _KEPT = ("missing", "enable_categorical")
-"""The arguments that change predictions and that XGBoost does not save."""
+"""Arguments that change predictions and that XGBoost does not save."""
 
 
 def _claims(target: Any) -> bool:
@@ -71,7 +71,7 @@ def _content(model: Any) -> str:
 
 
 def _kept(model: Any) -> dict[str, Any]:
-    """The arguments of a scikit-learn-like model that the file does not keep."""
+    """Return the arguments of a scikit-learn-like model that its file does not contain."""
     given = model.get_params() if hasattr(model, "get_params") else {}
     return {key: value for key, value in given.items() if key in _KEPT}
 
@@ -101,7 +101,7 @@ def _names(model: Any) -> InputNames | None:
 
 
 def _class_of(path: Path) -> Any:
-    """The scikit-learn-like class that saved a file, None for a Booster."""
+    """Return the scikit-learn-like class that saved a file; None for a Booster."""
     import xgboost
 
     kind = estimator(xgboost.Booster(model_file=path))

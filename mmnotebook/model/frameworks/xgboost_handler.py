@@ -20,7 +20,7 @@ from mmnotebook.model.frameworks.xgboost_loading import load
 
 
 class XGBoostHandler(ModelHandler[Any, Any, Any]):
-    """One call of the model per batch: rows of numbers, or records as named columns."""
+    """Calls the model once per batch, with rows of numbers, or records as named columns."""
 
     takes_columns = True
 
@@ -47,7 +47,7 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
         names = booster.feature_names
         given: Any = inputs.arranged(batch, self._spec, lambda part: arrays.table(part, names))
         if given.shape[1] != booster.num_features():
-            # A Booster takes what is too short, and fills it up with missing values.
+            # A Booster accepts rows that are too short, and fills them with missing values.
             raise ValueError(
                 f"the model has {booster.num_features()} features, the example {given.shape[1]}"
             )

@@ -9,7 +9,7 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def load(spec: ModelSpec) -> Any:
-    """The model of a spec, from its file."""
+    """Load the model of a spec from its file."""
     import xgboost
 
     params: Mapping[str, Any] = spec.params

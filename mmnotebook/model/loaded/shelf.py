@@ -12,7 +12,7 @@ from mmnotebook.model.loaded.weighing import Weight
 
 
 class LoadedModel:
-    """One model: loading, warm, or gone."""
+    """One model: being loaded, loaded, or removed."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -25,22 +25,22 @@ class LoadedModel:
 
     @property
     def label(self) -> str:
-        """Every name that the model was asked for under, `a, b`."""
+        """All names that the model was requested under: `a, b`."""
         return ", ".join(self.names)
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of its parameters wherever they lie; where that is unknown, what it takes here."""
+        """Bytes of its parameters, on any device; if unknown, the host memory it takes."""
         known = self.weight.parameter_bytes
         return self.host_bytes if known is None else known
 
 
 class Shelf:
-    """The models of one process, at most `budget` bytes of them unless more are in use.
+    """The loaded models of one process: at most `budget` bytes, or more while they are in use.
 
-    A model comes back when whoever used it is garbage, so `give_back` may be called in any thread
-    between any two instructions, in one that holds the lock too: it never waits. It leaves a note,
-    which is seen to by whoever has the lock, at the latest when they let go of it.
+    A lease may be ended by the garbage collector: in any thread, between any two instructions, even
+    while the thread holds the lock. So `give_back` never waits. It appends to a queue, which is
+    processed by whoever holds the lock, at the latest on releasing it.
     """
 
     def __init__(self, budget: int) -> None:
@@ -55,7 +55,7 @@ class Shelf:
 
     @property
     def budget(self) -> int:
-        """Bytes of host memory that models which nothing uses may take."""
+        """Bytes of host memory that unused models may take."""
         return self._budget
 
     @budget.setter
@@ -65,7 +65,7 @@ class Shelf:
             self._make_room()
 
     def borrow(self, key: str, name: str) -> tuple[LoadedModel, bool]:
-        """The entry for a key, and is it warm? When it is not, the caller owes `put` or `fail`.
+        """Return the entry for a key, and whether it is loaded; if not, call `put` or `fail` next.
 
         Waits while another thread loads the same model.
         """
@@ -84,7 +84,7 @@ class Shelf:
             return entry, warm
 
     def borrow_warm(self, key: str) -> LoadedModel | None:
-        """The entry for a key, if its model is there; the caller owes nothing otherwise."""
+        """Return the entry for a key if its model is loaded, else None."""
         with self._changing():
             entry = self._entries.get(key)
             if entry is not None:
@@ -92,7 +92,7 @@ class Shelf:
             return entry
 
     def put(self, entry: LoadedModel, model: Any, weight: Weight, host_bytes: int) -> None:
-        """A borrowed entry's model was loaded; others go where it needs their room."""
+        """Add the loaded model of a borrowed entry; others are removed if it needs their memory."""
         with self._changing():
             entry.model, entry.weight, entry.host_bytes = model, weight, host_bytes
             self._loads[entry.key] += 1
@@ -103,20 +103,20 @@ class Shelf:
             self._make_room()
 
     def fail(self, entry: LoadedModel) -> None:
-        """A borrowed entry's model could not be loaded."""
+        """Note that the model of a borrowed entry could not be loaded."""
         with self._changing():
             del self._loading[entry.key]
             self._loading_changed.notify_all()
 
     def give_back(self, entry: LoadedModel) -> None:
-        """One user less. Never waits, so that it can be a finalizer."""
+        """Return a borrowed entry. Never waits, so that a finalizer can call it."""
         self._returned.append(entry)
         self._settle()
 
     def remove(
         self, chosen: Callable[[LoadedModel], bool]
     ) -> tuple[list[LoadedModel], list[LoadedModel]]:
-        """Take models out: those that went, and those in use, which go after that."""
+        """Remove models; return those removed, and those in use, which are removed afterwards."""
         with self._changing():
             every = [*self._entries.values(), *self._loading.values()]
             leaving = [entry for entry in every if chosen(entry)]
@@ -127,12 +127,12 @@ class Shelf:
         return [e for e in leaving if not e.users], [e for e in leaving if e.users]
 
     def entries(self) -> list[LoadedModel]:
-        """The warm models, most recently used first."""
+        """List the loaded models, most recently used first."""
         with self._changing():
             return list(reversed(self._entries.values()))
 
     def abandon(self) -> None:
-        """Let go of the models in a forked child, where the lock may be held by a lost thread."""
+        """Drop the models in a forked child, where a thread that is gone may hold the lock."""
         for entry in self._entries.values():
             entry.model = None
 
@@ -145,7 +145,7 @@ class Shelf:
             self._settle()
 
     def _settle(self) -> None:
-        # Who holds the lock when it cannot be had comes here after letting go of it.
+        # If the lock is taken, its holder comes here after releasing it.
         while self._returned and self._lock.acquire(blocking=False):
             try:
                 while self._returned:
@@ -168,7 +168,7 @@ class Shelf:
         for entry in list(self._entries.values()):
             if held <= self._budget:
                 return
-            # A model that lies on an accelerator makes no room here.
+            # Removing a model on an accelerator frees no host memory.
             if not entry.users and entry.host_bytes:
                 held -= entry.host_bytes
                 self._drop(entry)

@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORTH_COLLECTING = 64 << 20
-"""Evicted bytes that are worth a collection of all garbage, which takes 0.1 s in a kernel."""
+"""Removed bytes for which a full garbage collection pays; it takes 0.1 s in a kernel."""
 
 
 class Loan:
-    """A loaded model for as long as something uses it: it stays warm while its loan lives.
+    """A lease of a loaded model, which stays loaded while the lease lives.
 
-    A loan ends when it is released, at the end of its `with`, or when nothing holds it any more.
+    A lease ends when it is released, at the end of its `with`, or when nothing refers to it.
 
     Attributes
     ----------
     model
-        The loaded model; None once the loan was released.
+        The loaded model; None after the release.
     fresh
-        Was it loaded for this loan?
+        Whether the model was loaded for this lease.
     seconds
-        What loading took, None for a model that was warm.
+        The time of loading; None if the model was loaded before.
     weight
-        Its parameters' bytes.
+        The bytes of its parameters.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Loan:
         self._end.atexit = False
 
     def release(self) -> None:
-        """End the loan; again and again does no harm."""
+        """End the lease; further calls have no effect."""
         self.model = None
         self._end()
         self._warm._tell_gone()
@@ -70,16 +70,28 @@ class Loan:
 
 
 class WarmModels:
-    """The models that are loaded in this process; displayed as a table.
+    """The models that are loaded in this process: `mm.models`; displayed as a table.
 
-    Every process has its own: a forked child starts with none. Any thread may use it.
+    Every process has its own: a forked child starts with none. All methods are thread-safe.
 
     Attributes
     ----------
     on_event
-        Callables that are told of every `ModelLoading`, `ModelLoaded` and `ModelEvicted`, in the
-        thread in which it happens. Of a model that goes because its loan was garbage they are told
-        at the next call.
+        Callables that receive every `ModelLoading`, `ModelLoaded` and `ModelEvicted`, in the thread
+        in which it happens. If a model is removed because its lease was garbage, they are called
+        at the next call of a method.
+
+    See Also
+    --------
+    mmnotebook.registry : The registered models, loaded or not.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
+    >>> "negate" in mm.models.table.index
+    True
     """
 
     def __init__(self) -> None:
@@ -88,11 +100,16 @@ class WarmModels:
 
     @property
     def budget(self) -> int:
-        """Memory for loaded models in bytes; default: a quarter of the machine's memory.
+        """Host memory for loaded models in bytes; default: a quarter of the machine's memory.
 
-        Set to a whole number of bytes or to text such as "4GiB". The least recently used models go
-        first; those in use stay, also beyond the budget, and one that is bigger than the budget
-        goes as soon as nothing uses it. What lies on an accelerator does not count.
+        Set it to a whole number of bytes or a string such as "4GiB". The least recently used models
+        are removed first. Models in use are kept even beyond the budget; one that is larger than
+        the budget is removed as soon as nothing uses it. Memory on an accelerator does not count.
+
+        Raises
+        ------
+        MMError
+            If it is set to anything else.
         """
         return self._shelf().budget
 
@@ -107,13 +124,13 @@ class WarmModels:
         Parameters
         ----------
         key
-            What the model is: its content, its device, its handler's settings. Names with equal
-            keys share one model.
+            The identity of the model: its content, its device, its handler's settings. Names with
+            equal keys share one model.
         name
-            The name that it is shown under and unloaded by.
+            The name under which it is shown and can be unloaded.
         load
-            Loads it. Two threads that ask for one key load it once. What it raises is raised here
-            and leaves nothing behind.
+            Loads the model. If two threads ask for one key, it is loaded once. An exception that it
+            raises is raised here.
         """
         shelf = self._shelf()
         entry, is_warm = shelf.borrow(key, name)
@@ -133,25 +150,39 @@ class WarmModels:
     def unload(self, name: str | None = None) -> Unloaded:
         """Unload the models that are loaded in this process.
 
-        They are loaded again when a run needs them. Their memory goes back to the system, which
-        is measured. A model that a run is using is unloaded when the run ends.
+        They are loaded again when a run needs them. Their memory is returned to the system. A model
+        that a run is using is unloaded when the run ends.
 
         Parameters
         ----------
         name
-            A registered name; all models without it.
+            The name of a model. Default: all models.
 
         Returns
         -------
         Unloaded
-            The names, their parameters' bytes, and by how much resident memory fell.
+            `models` are the names of the unloaded models, `bytes` those of their parameters, and
+            `freed_bytes` the number by which this process's memory fell, as measured; `later` are
+            the names of models that are unloaded when their runs end.
 
         Raises
         ------
         UnknownModelError
-            If no model with that name is registered or loaded.
+            If no model with that name is registered or loaded. It is a `ModelError`.
+
+        See Also
+        --------
+        mmnotebook.models : The models that are loaded.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+        >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
+        >>> mm.unload("negate").models
+        ('negate',)
         """
-        resident.release_freed()  # a loan that only a reference cycle holds is none
+        resident.release_freed()  # end leases that only a reference cycle holds
         before = resident.own_bytes()
         chosen = self._named(name)
         gone, later = self._shelf().remove(chosen)
@@ -164,7 +195,7 @@ class WarmModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model once nothing uses it, whether it is loaded or not."""
+        """Remove a model, loaded or being loaded, once nothing uses it."""
         self._shelf().remove(lambda entry: entry.key == key)
         self._tell_gone()
 
@@ -174,9 +205,9 @@ class WarmModels:
         Parameters
         ----------
         key
-            What the name stands for now, which stays.
+            The key of the name's current model, which is kept.
         others
-            The names that keep a model warm which they share with this one.
+            Other names; a model that one of them shares with this name is kept.
         """
 
         def is_over(entry: LoadedModel) -> bool:
@@ -190,12 +221,15 @@ class WarmModels:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return a row per loaded model, most recently used first.
+        """The loaded models as a table, most recently used first.
 
-        Index `model`: its names. `bytes`: what counts against the budget. `parameter_bytes` and
-        `device_bytes`: of its parameters, and of those on an accelerator; missing where unknown or
-        none. `in_use`: does a run use it? `loads`, `used`: how often it was loaded and asked for
-        in this process.
+        Returns
+        -------
+        DataFrame
+            One row per model. Index `model`: its names. Columns: `bytes` (those that count against
+            the budget), `parameter_bytes` and `device_bytes` (of its parameters, and of those on an
+            accelerator; missing if unknown or none), `in_use` (whether a run uses it), `loads` and
+            `used` (how often it was loaded and requested in this process).
         """
         return warm_view.table(self._shelf().entries())
 
@@ -209,7 +243,7 @@ class WarmModels:
         pid = os.getpid()
         shelf = self._shelves.get(pid)
         if shelf is None:
-            # A forked child: what it has are its parent's models.
+            # In a forked child, the models belong to the parent.
             inherited = tuple(self._shelves.items())
             shelf = self._shelves.setdefault(pid, Shelf(inherited[0][1].budget))
             for owner, other in inherited:
@@ -266,15 +300,15 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """What a model takes of this process's memory, weighed or measured; is it its file's size?"""
+    """Return the host memory of a model, weighed or measured, and whether it is its file's size."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = resident.rss_bytes() - before
-    # Memory that was free before is used again without any growth: the file is a lower bound.
+    # Memory that was free before may be used without growth: the file is a lower bound.
     path = registry[name].path if name in registry else None
     stored = Path(path).stat().st_size if path is not None and Path(path).exists() else 0
     return max(grown, stored, 0), stored > grown
 
 
-warm = WarmModels()
+warm = models = WarmModels()
 unload = warm.unload

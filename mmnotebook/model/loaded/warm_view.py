@@ -24,22 +24,22 @@ _TYPES = {
 
 @dataclass(frozen=True, repr=False)
 class Unloaded:
-    """What `unload` did.
+    """The result of `unload`.
 
     Attributes
     ----------
     models
-        The names of the models that are gone.
+        The names of the models that were unloaded.
     bytes
-        Of their parameters, as far as they are known; those on an accelerator included.
+        Bytes of their parameters, as far as known, including those on an accelerator.
     freed_bytes
-        By how much this process's own memory fell, measured; below 0 when it grew.
+        By how much this process's own memory fell, measured; below 0 if it grew.
     later
-        The names of the models that a run uses; they go when it ends.
+        The names of models that a run uses; they are unloaded when it ends.
     asked
-        The name that was asked for, None for all.
+        The name that was passed; None for all.
     weighed
-        Are the parameters of all of them known?
+        Whether the parameters of all of them are known.
     """
 
     models: tuple[str, ...]
@@ -71,7 +71,7 @@ class Unloaded:
 
 
 def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
-    """A row per model, for computing with."""
+    """Return a table with a row per model, for computations."""
     rows = [
         {
             "model": entry.label,
@@ -88,7 +88,7 @@ def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
 
 
 def text(entries: Sequence[LoadedModel], budget: int) -> str:
-    """A line per model and one for them all; a sentence when there is none."""
+    """Format a line per model and one for all; a sentence if there is none."""
     if not entries:
         kept = sizes.text(budget)
         return f"no models are loaded; a run keeps the models that it loads, up to {kept}"
@@ -103,7 +103,7 @@ def text(entries: Sequence[LoadedModel], budget: int) -> str:
 
 
 def html(entries: Sequence[LoadedModel], budget: int) -> str:
-    """`text` as HTML."""
+    """Format the same as `text` as HTML."""
     if not entries:
         return f"<p>{escape(text(entries, budget))}</p>"
     frame = pd.DataFrame(_rows(entries)).set_index("model")

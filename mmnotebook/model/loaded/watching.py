@@ -16,13 +16,13 @@ _EVENTS = frozenset(
 
 @dataclass
 class Watch:
-    """What was seen while something ran.
+    """What was observed while something ran.
 
     Attributes
     ----------
     connected
-        Was a socket connected, or a host looked up, in any thread of this process? A client that
-        is written in C may do so unseen.
+        Whether a socket was connected, or a host looked up, in any thread of this process. A
+        client written in C may do so unseen.
     """
 
     connected: bool = False
@@ -30,7 +30,7 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Watch what runs inside; nothing is changed or kept from happening."""
+    """Observe what runs inside this block, without affecting it."""
     watch = Watch()
 
     def notice(event: str, arguments: tuple[Any, ...]) -> None:

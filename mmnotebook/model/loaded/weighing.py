@@ -14,14 +14,14 @@ from mmnotebook.model.loaded import weights
 
 @dataclass(frozen=True)
 class Weight:
-    """Bytes of a loaded model's parameters; None where they cannot be known.
+    """Bytes of a loaded model's parameters; None if unknown.
 
     Attributes
     ----------
     parameter_bytes
-        Of all its tensors or arrays, wherever they lie.
+        Bytes of all its tensors or arrays, on any device.
     device_bytes
-        Of those that lie on an accelerator; None when none does.
+        Bytes of those on an accelerator; None if there are none.
     """
 
     parameter_bytes: int | None
@@ -33,13 +33,13 @@ _PLAIN = {str, bytes, int, float, bool, type(None)}
 
 
 def weigh(model: Any) -> Weight:
-    """The true bytes of a loaded model.
+    """Return the true bytes of a loaded model.
 
-    For a torch module: every storage behind its parameters, its buffers, what else is in its
-    state dict, the tensors and arrays among its plain attributes, and the constants of its code.
-    For the models of frameworks that keep theirs outside of Python: see `weights.bytes_of`. For a
-    Hugging Face pipeline: those of its model. For anything else that can be pickled: those of all
-    such models in it, and every buffer behind the numpy arrays and tensors found in it, which for
+    For a torch module: every storage behind its parameters, its buffers, anything else in its state
+    dict, the tensors and arrays among its plain attributes, and the constants of its code. For
+    models of frameworks that store them outside of Python: see `weights.bytes_of`. For a Hugging
+    Face pipeline: those of its model. For anything else that can be pickled: those of all such
+    models in it, and every buffer behind the numpy arrays and tensors found in it, which for
     scikit-learn includes the nodes and values of its trees.
     """
     try:
@@ -55,7 +55,7 @@ def weigh(model: Any) -> Weight:
 
 def _module_tensors(module: Any) -> list[Any]:
     named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    # A quantized layer has no parameters: its packed weights are in the state dict alone.
+    # A quantized layer has no parameters: its packed weights are only in the state dict.
     rest = [value for name, value in module.state_dict().items() if name not in named]
     parts = [part for value in rest for part in (value if isinstance(value, tuple) else [value])]
     packed = [part for part in parts if callable(getattr(part, "untyped_storage", None))]
@@ -63,7 +63,7 @@ def _module_tensors(module: Any) -> list[Any]:
 
 
 def _constants(module: Any) -> list[Any]:
-    """The tensors in the code of TorchScript, where freezing puts the parameters."""
+    """List the tensors in TorchScript code, where freezing puts the parameters."""
     code = getattr(module, "inlined_graph", None)
     if code is None:
         return []
@@ -72,13 +72,13 @@ def _constants(module: Any) -> list[Any]:
 
 
 def _plain_attributes(module: Any) -> list[Any]:
-    """What the parts of a module hold beside what torch knows of."""
+    """List the attributes of a module's parts that torch does not manage."""
     parts = [vars(part) for part in module.modules()]
     return [value for part in parts for name, value in part.items() if name not in OF_MODULES]
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
-    """The tensors that hold a tensor's numbers: itself, unless it is sparse."""
+    """Return the tensors that hold a tensor's numbers: itself, unless it is sparse."""
     layout = str(tensor.layout)
     if layout == "torch.sparse_coo":
         return sparse_parts(tensor)
@@ -103,7 +103,7 @@ def _weigh_tensors(tensors: list[Any]) -> Weight:
 
 
 class _Scale(pickle.Pickler):
-    """A pickler that writes nothing and notes the memory of every array and tensor it meets."""
+    """A pickler that writes nothing, and notes the memory of every array and tensor it meets."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), protocol=5)
@@ -118,7 +118,7 @@ class _Scale(pickle.Pickler):
         return "code" if isinstance(value, type) or hasattr(value, "__code__") else None
 
     def took(self, value: Any) -> bool:
-        """Weigh a value that is weighed as a whole; tells whether it is one."""
+        """Weigh a value that is weighed as a whole; return whether it is one."""
         import numpy as np
 
         kind = type(value)
@@ -141,7 +141,7 @@ class _Scale(pickle.Pickler):
 
     def _take_array(self, array: Any) -> bool:
         if not array.dtype.hasobject:
-            # Kept alive, so that a temporary's memory is not taken for another's.
+            # Kept alive, so that its memory is not reused and mistaken for another array's.
             self._kept.append(array)
             self.arrays.append(_byte_bounds(array))
         return not array.dtype.hasobject
@@ -152,7 +152,7 @@ class _Scale(pickle.Pickler):
         while held:
             value = held.pop()
             if isinstance(value, (list, tuple, dict)):
-                if id(value) not in seen:  # it may hold itself
+                if id(value) not in seen:  # it may contain itself
                     held += value.values() if isinstance(value, dict) else value
                 seen.add(id(value))
             elif not callable(getattr(type(value), "named_parameters", None)):
@@ -160,11 +160,11 @@ class _Scale(pickle.Pickler):
 
     @property
     def found(self) -> bool:
-        """Was there anything to weigh?"""
+        """Whether anything was weighed."""
         return bool(self.arrays or self.tensors or self.outside)
 
     def weight(self) -> Weight:
-        """Of all that was met; unknown if a part of it is."""
+        """Return the weight of all values; unknown if that of a part is."""
         tensors = _weigh_tensors(self.tensors)
         known = [size for size in self.outside.values() if size is not None]
         if len(known) < len(self.outside):
@@ -174,7 +174,7 @@ class _Scale(pickle.Pickler):
 
 
 def _byte_bounds(array: Any) -> tuple[int, int]:
-    """Where an array's memory begins and ends; numpy 1 and 2 have it under different names."""
+    """Return where an array's memory begins and ends; numpy 1 and 2 name this differently."""
     steps = [(size - 1) * step for size, step in zip(array.shape, array.strides, strict=True)]
     first = int(array.__array_interface__["data"][0])
     if array.size == 0:
@@ -184,7 +184,7 @@ def _byte_bounds(array: Any) -> tuple[int, int]:
 
 
 def _union(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Memory spans without overlap."""
+    """Merge overlapping spans of memory."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

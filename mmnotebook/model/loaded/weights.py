@@ -17,16 +17,15 @@ _KNOWN = _XGBOOST | _LIGHTGBM | _CATBOOST | _SESSION | _TENSORFLOW
 
 
 def is_known(model: Any) -> bool:
-    """Is it of a framework that keeps its parameters outside of Python?"""
+    """Return whether a model's framework stores its parameters outside of Python."""
     return is_a(model, _KNOWN)
 
 
 def bytes_of(model: Any) -> int | None:
-    """Of a model that `is_known`; None where they cannot be known.
+    """Return the parameter bytes of a model for which `is_known` is true; None if unknown.
 
-    Of a Keras model and a TensorFlow module, what their variables take; of XGBoost, LightGBM and
-    CatBoost, what the trees take when they are written; of an ONNX session, what the graph's
-    constants take.
+    For a Keras model or TensorFlow module, the size of its variables; for XGBoost, LightGBM and
+    CatBoost, the size of the written trees; for an ONNX session, the size of the graph's constants.
     """
     if is_a(model, _SESSION):
         return onnx_session.parameter_bytes(model)

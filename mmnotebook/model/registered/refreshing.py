@@ -21,32 +21,32 @@ from mmnotebook.model import frameworks
 from mmnotebook.model.framework import Options
 
 INTERVAL = 360.0
-"""Seconds from one look for newer files to the next, as in Beam."""
+"""Seconds between searches for newer files, as in Beam."""
 
 
 def matches(pattern: str) -> list[Path]:
-    """What matches a pattern now, the newest last: by modification time, then by name."""
+    """List the files that match a pattern now, the newest last: by modification time and name."""
     found = []
     for name in glob.glob(str(Path(pattern).expanduser()), recursive=True):  # noqa: PTH207
         path = Path(name)
         try:
             found.append((path.stat().st_mtime_ns, name, path))
         except OSError:
-            continue  # gone since
+            continue  # deleted meanwhile
     return [path for _, _, path in sorted(found)]
 
 
 def models(
     graph: Graph, registered: Mapping[str, ModelSpec]
 ) -> tuple[dict[str, ModelSpec], dict[str, str]]:
-    """By watching node, the model of the newest file; and what is to be said of it.
+    """Return the newest file's model for each watching node, and a message for each.
 
-    Where no file matches, the registered model is used.
+    If no file matches, the registered model is used.
 
     Raises
     ------
     ModelError
-        When the newest file does not hold such a model.
+        When the newest file does not contain such a model.
     """
     found: dict[str, ModelSpec] = {}
     said: dict[str, str] = {}
@@ -64,18 +64,18 @@ def models(
 
 
 def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
-    """A registered model with what a file holds in its place, tried out.
+    """Return a registered model with the content of another file, after trying it.
 
     Raises
     ------
     ModelError
-        When the file does not hold such a model.
+        When the file does not contain such a model.
     """
     try:
         return _of_handler(spec, path) if spec.form == "handler" else _of_file(spec, path)
     except ModelError as error:
         cause, remedy = error.message, error.remedy
-    except Exception as error:  # noqa: BLE001 - whatever a framework raises at a strange file
+    except Exception as error:  # noqa: BLE001 - a framework may raise anything for an unsuitable file
         cause, remedy = one_line(error), None
     raise ModelError(
         f"model {spec.name!r} cannot be refreshed from {str(path)!r}: {cause}",
@@ -115,12 +115,12 @@ def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
 
 
 def check_watch(node: Node) -> None:
-    """Refuse a pattern that nothing matches when a stream begins: Beam's watch needs a file.
+    """Raise if no file matches when a stream starts: Beam's watch needs one.
 
     Raises
     ------
     ModelError
-        When no file matches; of a pattern of another file system Beam says so.
+        When no file matches. For other file systems, Beam checks this.
     """
     pattern = node["watch"]
     if "://" not in pattern and not matches(pattern):

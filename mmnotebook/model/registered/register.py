@@ -151,6 +151,11 @@ def register(
     ModelError
         If the target cannot be used; the error says why and names the remedy.
 
+    See Also
+    --------
+    mmnotebook.registry : The registered models by name.
+    mmnotebook.models : The models that are loaded.
+
     Examples
     --------
     >>> import mmnotebook as mm
@@ -194,9 +199,10 @@ def register(
 
 
 def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
-    """The spec that `register` adds for the same arguments; nothing is added.
+    """Return the spec that `register` would add, without adding it.
 
-    A live object is stored in a private file, which the caller removes. Raises as `register` does.
+    A live object is stored in a private file, which the caller must remove. Raises as `register`
+    does.
     """
     whole = dict(options)
     take = functools.partial(_taken, options)
@@ -236,14 +242,14 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
 
 
 def _taken(options: dict[str, Any], name: str, default: Any = None) -> Any:
-    """An option that every framework has, taken out: those that are left are a framework's own."""
+    """Remove and return an option that all frameworks share; those left belong to one framework."""
     return options.pop(name, default)
 
 
 def _store(
     name: str, target: Any, framework: str | None, options: Options, device: str
 ) -> ModelSpec:
-    """The spec that the target's framework makes of it."""
+    """Store a target with its framework; return the spec."""
     if isinstance(target, type) and framework is None:
         raise ModelError(
             f"cannot register the class {target.__name__} as {name!r}: it is not an instance",
@@ -261,12 +267,12 @@ def _store(
 
 
 def current(spec: ModelSpec) -> ModelSpec:
-    """A registered model as what it was registered from is now; where that changed, stored anew.
+    """Return a registered model in the current state of its target, stored again if it changed.
 
     Raises
     ------
     ModelError
-        When what it is now cannot be registered.
+        When the current state cannot be registered.
     """
     given = spec.given
     target = None if given is None else given.target()
@@ -299,7 +305,7 @@ def _existing(name: str, path: Path) -> Path:
 
 
 def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
-    """The spec with a batch size; a store gives one to a model that takes no other."""
+    """Return the spec with a batch size; some models accept only the one that they have."""
     only = spec.batch_size
     if only is not None and batch not in (None, only):
         raise ModelError(
@@ -312,7 +318,7 @@ def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
 
 
 def _check_arguments(spec: ModelSpec) -> None:
-    """Let the framework's handler look at the arguments of its calls."""
+    """Check `inference_args` with the framework's handler."""
     if not spec.inference_args:
         return
     handler = frameworks.by_name(spec.framework).handler(spec)
@@ -332,7 +338,7 @@ def _add(spec: ModelSpec) -> ModelSpec:
 
 
 def _put(spec: ModelSpec) -> ModelSpec:
-    """Add a model, and free the loaded one that its name stood for."""
+    """Add a model; unload the one that had its name before."""
     if spec.path is not None and storage.is_ours(Path(spec.path)):
         storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)

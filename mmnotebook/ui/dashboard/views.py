@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from mmnotebook.results import compare, plots
+from mmnotebook.results import compare, plot
 from mmnotebook.results.axes import height, in_bytes, in_digits, in_seconds, percentiles
 from mmnotebook.results.runs import Run
 from mmnotebook.results.tables import MISSING, text_table
@@ -164,7 +164,7 @@ def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
         return _paragraph(_NONE)
     there = compare.models_of(runs)
     if not there:
-        return _paragraph(plots.NO_MODELS)
+        return _paragraph(plot.NO_MODELS)
     table = models(runs, base)
     cells = [cell for row in table[1] for cell in row]
     few = next(filter(None, map(_FEW.fullmatch, cells)), None)
@@ -183,7 +183,7 @@ def _too_few(calls: str, takes: str) -> str:
 def latency_html(runs: Sequence[Run]) -> str:
     rows = compare.model_rows(runs) if runs else {}
     said = [f"{model} in {run.name}: {_latency(run, model)}" for run, model in rows.values()]
-    return _picture(plots.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
+    return _picture(plot.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
 
 
 def _latency(run: Run, model: str) -> str:
@@ -194,7 +194,7 @@ def _latency(run: Run, model: str) -> str:
 def memory_html(runs: Sequence[Run]) -> str:
     rows = compare.model_rows(runs) if runs else {}
     said = [f"{model} in {run.name}: {_memory(run, model)}" for run, model in rows.values()]
-    return _picture(plots.memory_of_runs, runs, len(rows), 3, "Memory", said)
+    return _picture(plot.memory_of_runs, runs, len(rows), 3, "Memory", said)
 
 
 def _memory(run: Run, model: str) -> str:
@@ -212,11 +212,11 @@ def steps_html(runs: Sequence[Run]) -> str:
     names = compare.longest_steps(runs)
     said = [f"{name} in {run.name}: {_seconds(run, name)}" for name in names for run in runs]
     rows = compare.time_rows(runs)
-    return _picture(plots.time_of_runs, runs, rows, 1, "Time per step", said) + html(steps(runs))
+    return _picture(plot.time_of_runs, runs, rows, 1, "Time per step", said) + html(steps(runs))
 
 
 def _picture(
-    plot: Callable[..., Any],
+    draw: Callable[..., Any],
     runs: Sequence[Run],
     rows: float,
     captions: int,
@@ -227,9 +227,9 @@ def _picture(
     if not runs:
         return _paragraph(_NONE)
     if not said:
-        return _paragraph(plots.NO_MODELS)
+        return _paragraph(plot.NO_MODELS)
     alt = f"{name}. {'; '.join(said)}"
-    return plot_html(lambda ax: plot(*runs, ax=ax), height(rows, captions), alt)
+    return plot_html(lambda ax: draw(*runs, ax=ax), height(rows, captions), alt)
 
 
 def _paragraph(text: str) -> str:
@@ -242,7 +242,7 @@ def text(runs: Sequence[Run], base: Run | None = None) -> str:
         return "no runs yet"
     lines = [f"{run} · {changes(run)}" for run in runs]
     if not compare.models_of(runs):
-        return "\n".join([*lines, plots.NO_MODELS])
+        return "\n".join([*lines, plot.NO_MODELS])
     names, rows, right = models(runs, base)
     cells = [names, *rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(names))]

@@ -1,10 +1,11 @@
 // Between the widget's traits in Python and the components here.
+import { dequal } from "dequal/lite";
 import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { applied } from "./graph/operations";
 import { Patience } from "./patience";
 import type { Command, Kind, PaletteSection, Scene, Seen, Status, WireId } from "./scene";
-import { EMPTY, goesOn, IDLE, same, steadyScene, steadyStatus } from "./steady";
+import { EMPTY, goesOn, IDLE, steadyScene, steadyStatus } from "./steady";
 
 /** What the widget has in Python; a trait that it does not know is undefined. */
 export interface Traits {
@@ -215,7 +216,7 @@ export class Bridge {
 
   private read(name: (typeof OTHERS)[number]): void {
     const value = this.model.get(name);
-    if (!same(this.builder[name], value)) this.change({ [name]: value });
+    if (!dequal(this.builder[name], value)) this.change({ [name]: value });
   }
 
   private readStatus(): void {
@@ -238,7 +239,7 @@ export class Bridge {
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
     this.change({ scene: steadyScene(this.builder.scene, scene) });
     const selection = this.pending.reduce(selectedAfter, selected);
-    if (same(selection, this.builder.selection)) return;
+    if (dequal(selection, this.builder.selection)) return;
     this.change({ selection, wires: [] });
     // Selected elsewhere: by Python, or in another view.
     const [only, ...more] = selection;
@@ -257,8 +258,8 @@ export class Bridge {
 
   /** A command like all others: traits wait while the kernel is at work, messages come in order. */
   private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
-    if (!same(wires, this.builder.wires)) this.change({ wires: [...wires] });
-    if (same(names, this.builder.selection)) return;
+    if (!dequal(wires, this.builder.wires)) this.change({ wires: [...wires] });
+    if (dequal(names, this.builder.selection)) return;
     this.change({ selection: [...names] });
     this.send({ op: "select", nodes: [...names] });
   };

@@ -1,5 +1,7 @@
 // New values with the old objects in them wherever nothing has changed: what is drawn of it stays. Pure.
-import type { Problem, Scene, SceneNode, Status } from "./scene";
+import { dequal } from "dequal/lite";
+
+import type { Scene, Status } from "./scene";
 
 export const EMPTY: Scene = {
   revision: 0,
@@ -14,38 +16,39 @@ export const EMPTY: Scene = {
 };
 export const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 
-export const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+/** The old value where the new one says the same. */
+export const steady = <T>(before: T | undefined, after: T): T =>
+  before !== undefined && dequal(before, after) ? before : after;
 
-/** The new values, and the old object wherever nothing has changed: what is drawn of it stays. */
-export function steady<T>(
-  before: readonly T[],
-  after: readonly T[],
-  key: (value: T) => string,
-): T[] {
-  const old = new Map(before.map((value) => [key(value), value]));
-  return after.map((value) => {
-    const was = old.get(key(value));
-    return was !== undefined && same(was, value) ? was : value;
-  });
+/** Makes objects, and gives the same ones again for keys whose values are as they were the last time. */
+export class Steady<From, To> {
+  private last = new Map<string, { from: From; to: To }>();
+
+  constructor(private readonly make: (from: From) => To) {}
+
+  all(values: readonly [key: string, from: From][]): To[] {
+    const made = values.map(([key, from]) => {
+      const was = this.last.get(key);
+      const isSame = was !== undefined && dequal(was.from, from);
+      return [key, isSame ? was : { from, to: this.make(from) }] as const;
+    });
+    this.last = new Map(made);
+    return made.map(([, { to }]) => to);
+  }
 }
 
 export function steadyScene(before: Scene, after: Partial<Scene>): Scene {
   const next = { ...EMPTY, ...after };
-  const byName = (node: SceneNode) => node.name;
-  const byText = (problem: Problem) => JSON.stringify(problem);
-  return {
-    ...next,
-    nodes: steady(before.nodes, next.nodes, byName),
-    problems: steady(before.problems, next.problems, byText),
-  };
+  const old = new Map(before.nodes.map((node) => [node.name, node]));
+  return { ...next, nodes: next.nodes.map((node) => steady(old.get(node.name), node)) };
 }
 
 export function steadyStatus(before: Status, after: Partial<Status>): Status {
   const next = { ...IDLE, ...after };
-  const nodes = Object.entries(next.nodes).map(([name, status]) => {
-    const was = before.nodes[name];
-    return [name, was !== undefined && same(was, status) ? was : status];
-  });
+  const nodes = Object.entries(next.nodes).map(([name, status]) => [
+    name,
+    steady(before.nodes[name], status),
+  ]);
   return { ...next, nodes: Object.fromEntries(nodes) };
 }
 

@@ -56,6 +56,9 @@ const marks = (selected: string[] = [], tab: string | null = null) => ({
   moved: new Map(),
 });
 
+const nodesOf = (flow: Flow, one: Scene, marked: ReturnType<typeof marks>) =>
+  flow.nodesOf(flow.stepsOf(one, IDLE), marked);
+
 const status = (about: Partial<NodeStatus>): NodeStatus => ({
   state: "done",
   elementsIn: null,
@@ -69,11 +72,11 @@ const status = (about: Partial<NodeStatus>): NodeStatus => ({
 test("nodes and wires that have not changed stay the same objects", () => {
   const flow = new Flow();
   const one = scene();
-  const before = flow.nodesOf(one, IDLE, marks());
+  const before = nodesOf(flow, one, marks());
   const wires = flow.edgesOf(one, IDLE, new Set());
-  assert.deepEqual(flow.nodesOf(one, IDLE, marks()), before);
+  assert.deepEqual(nodesOf(flow, one, marks()), before);
   const nodes = one.nodes.map((each) => (each.name === "mlp" ? { ...each, x: 500 } : each));
-  const after = flow.nodesOf({ ...one, nodes }, IDLE, marks(["tree"]));
+  const after = nodesOf(flow, { ...one, nodes }, marks(["tree"]));
   const changed = after.filter((each, i) => each !== before[i]).map((each) => each.id);
   assert.deepEqual(changed, ["mlp", "tree"]);
   assert.ok(flow.edgesOf({ ...one, nodes }, IDLE, new Set()).every((each, i) => each === wires[i]));
@@ -81,16 +84,16 @@ test("nodes and wires that have not changed stay the same objects", () => {
 
 test("a card is not drawn anew for being dragged or selected by another", () => {
   const flow = new Flow();
-  const before = flow.nodesOf(scene(), IDLE, marks());
+  const before = nodesOf(flow, scene(), marks());
   const one = { ...scene(), nodes: before.map((each) => each.data.step) };
   const moved = new Map([["mlp", { x: 7, y: 7 }]]);
-  const after = flow.nodesOf(one, IDLE, { ...marks(["tree"]), moved });
+  const after = nodesOf(flow, one, { ...marks(["tree"]), moved });
   assert.deepEqual(after[2]?.position, { x: 7, y: 7 });
   assert.ok(after.every((each, i) => each.data === before[i]?.data));
 });
 
 test("one node is what Tab comes to", () => {
-  const nodes = new Flow().nodesOf(scene(), IDLE, marks([], "mlp"));
+  const nodes = nodesOf(new Flow(), scene(), marks([], "mlp"));
   const tabs = nodes.filter((each) => each.domAttributes?.tabIndex === 0);
   assert.deepEqual(
     tabs.map((each) => each.id),

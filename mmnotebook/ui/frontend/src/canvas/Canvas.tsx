@@ -59,9 +59,10 @@ function Surface() {
   const flow = useMemo(() => new Flow(), []);
   const chosen = useMemo(() => new Set(selection), [selection]);
   const chosenWires = useMemo(() => new Set(wires.map(wireKey)), [wires]);
+  const steps = useMemo(() => flow.stepsOf(scene, status), [flow, scene, status]);
   const nodes = useMemo(
-    () => flow.nodesOf(scene, status, { selection: chosen, tab, moved: changes.moved }),
-    [flow, scene, status, chosen, tab, changes.moved],
+    () => flow.nodesOf(steps, { selection: chosen, tab, moved: changes.moved }),
+    [flow, steps, chosen, tab, changes.moved],
   );
   const drawn = useMemo(
     () => flow.edgesOf(scene, status, chosenWires),

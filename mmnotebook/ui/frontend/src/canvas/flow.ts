@@ -3,6 +3,7 @@
 import type { Edge, Node, NodeHandle } from "@xyflow/react";
 import type { Input, NodeStatus, Scene, SceneNode, Select, Status, WireId } from "../scene";
 import { SIZE } from "../scene";
+import { Steady } from "../steady";
 import { spoken } from "./words";
 
 export interface Output {
@@ -108,29 +109,48 @@ interface Marks {
   moved: ReadonlyMap<string, Point>;
 }
 
+/** What a node is made of. */
+interface Card {
+  data: StepData;
+  position: Point;
+  selected: boolean;
+  tab: boolean;
+}
+
+interface Line {
+  wire: WireId;
+  selected: boolean;
+  data: WireData;
+}
+
 /** Nodes and wires for React Flow, from one scene to the next. */
 export class Flow {
-  private nodes = new Map<string, StepNodeType>();
-  private edges = new Map<string, WireType>();
+  private readonly steps = new Steady((data: StepData) => data);
+  private readonly nodes = new Steady(node);
+  private readonly edges = new Steady(({ wire, selected, data }: Line) =>
+    edge(wire, selected, data),
+  );
 
-  nodesOf(scene: Pick<Scene, "nodes">, status: Status, marks: Marks): StepNodeType[] {
+  /** What the cards show. They are drawn anew when it is another object: not when they are moved. */
+  stepsOf(scene: Pick<Scene, "nodes">, status: Status): StepData[] {
     const used = usedPorts(scene);
     const running = status.state === "running" || status.state === "preparing";
-    const made = scene.nodes.map((step) => {
-      const { name, x, y } = step;
-      const was = this.nodes.get(name);
-      const data = steadyData(was?.data, {
-        step,
-        outputs: outputsOf(step, used.get(step.name) ?? NONE),
-        status: status.nodes[step.name] ?? null,
-        running,
-      });
-      const position = marks.moved.get(name) ?? { x, y };
-      const made = node(data, position, marks.selection.has(name), marks.tab === name);
-      return was !== undefined && isSameNode(was, made) ? was : made;
-    });
-    this.nodes = new Map(made.map((node) => [node.id, node]));
-    return made;
+    return this.steps.all(
+      scene.nodes.map((step) => {
+        const outputs = outputsOf(step, used.get(step.name) ?? NONE);
+        return [step.name, { step, outputs, status: status.nodes[step.name] ?? null, running }];
+      }),
+    );
+  }
+
+  nodesOf(steps: readonly StepData[], { selection, tab, moved }: Marks): StepNodeType[] {
+    return this.nodes.all(
+      steps.map((data) => {
+        const { name, x, y } = data.step;
+        const position = moved.get(name) ?? { x, y };
+        return [name, { data, position, selected: selection.has(name), tab: tab === name }];
+      }),
+    );
   }
 
   edgesOf(scene: Pick<Scene, "nodes">, status: Status, selected: ReadonlySet<string>): WireType[] {
@@ -138,28 +158,28 @@ export class Flow {
       status.wires.map((wire) => [wireKey([wire.source, wire.port, wire.target]), wire.count]),
     );
     const there = new Set(scene.nodes.map((node) => node.name));
-    const made = scene.nodes.flatMap((target) =>
-      byOutput(target.inputs.filter((input) => there.has(input.node))).map((inputs) => {
-        const [input] = inputs;
-        const wire: WireId = [input.node, input.port, target.name];
-        const key = wireKey(wire);
-        const ends = [status.nodes[input.node]?.state, status.nodes[target.name]?.state];
-        const made = edge(wire, selected.has(key), {
-          count: counts.get(key) ?? null,
-          select: selectText(inputs.map((each) => each.select)),
-          flowing: status.state === "running" && ends.includes("running"),
-          offered: false,
-        });
-        const was = this.edges.get(key);
-        return was !== undefined && isSameEdge(was, made) ? was : made;
-      }),
+    const lines = scene.nodes.flatMap((target) =>
+      byOutput(target.inputs.filter((input) => there.has(input.node))).map(
+        (inputs): [string, Line] => {
+          const [input] = inputs;
+          const wire: WireId = [input.node, input.port, target.name];
+          const key = wireKey(wire);
+          const ends = [status.nodes[input.node]?.state, status.nodes[target.name]?.state];
+          const data = {
+            count: counts.get(key) ?? null,
+            select: selectText(inputs.map((each) => each.select)),
+            flowing: status.state === "running" && ends.includes("running"),
+            offered: false,
+          };
+          return [key, { wire, selected: selected.has(key), data }];
+        },
+      ),
     );
-    this.edges = new Map(made.map((edge) => [edge.id, edge]));
-    return made;
+    return this.edges.all(lines);
   }
 }
 
-function node(data: StepData, position: Point, selected: boolean, tab: boolean): StepNodeType {
+function node({ data, position, selected, tab }: Card): StepNodeType {
   const { step, outputs } = data;
   const height = heightOf(outputs.length);
   return {
@@ -222,41 +242,6 @@ export function edge([source, port, target]: WireId, selected: boolean, data: Wi
     reconnectable: !data.offered,
     selectable: !data.offered,
   };
-}
-
-/** A card is drawn anew when its data is another object: not when it is only moved. */
-function steadyData(was: StepData | undefined, is: StepData): StepData {
-  const isSame =
-    was !== undefined &&
-    was.step === is.step &&
-    was.status === is.status &&
-    was.running === is.running &&
-    was.outputs.length === is.outputs.length &&
-    was.outputs.every((output, i) => {
-      const other = is.outputs[i];
-      return output.port === other?.port && output.lost === other.lost;
-    });
-  return isSame ? was : is;
-}
-
-function isSameNode(was: StepNodeType, is: StepNodeType): boolean {
-  return (
-    was.data === is.data &&
-    was.selected === is.selected &&
-    was.position.x === is.position.x &&
-    was.position.y === is.position.y &&
-    was.domAttributes?.tabIndex === is.domAttributes?.tabIndex
-  );
-}
-
-function isSameEdge(was: WireType, is: WireType): boolean {
-  const [one, other] = [was.data, is.data];
-  return (
-    was.selected === is.selected &&
-    one?.count === other?.count &&
-    one?.select === other?.select &&
-    one?.flowing === other?.flowing
-  );
 }
 
 /** What is selected of the inputs that one wire stands for. */

@@ -39,20 +39,38 @@ NO_MODELS = "no models in these runs"
 def latency(result: Result, *, ax: Axes | None = None) -> Axes:
     """Plot the latency distribution of each model: one sample per call, that is per batch.
 
-    A band per model, on a common logarithmic axis in ms; p50, p95 and p99 are marked, and a
-    percentile of too few samples is named as such.
+    There is a band per model, on a common logarithmic axis in ms. p50, p95 and p99 are marked; for
+    a percentile of too few samples, the plot says so.
 
     Parameters
     ----------
     result
-        What a run gave.
+        The result of a run.
     ax
-        Where to draw; a new figure without it.
+        The Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the plot.
 
     Raises
     ------
     ResultError
-        When `result` is no Result.
+        If `result` is not a Result.
+
+    See Also
+    --------
+    latency_of_runs : Compare several runs.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
+    >>> ax = mm.plot.latency(result)
+    >>> ax.get_title(loc="left")
+    'Latency per batch'
     """
     models = _models(result)
     ax = new_axes(ax, len(models), captions=1)
@@ -67,21 +85,39 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
 def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     """Plot the memory of each model and the free memory of the machine.
 
-    Bars per model for its parameters, and for what it holds of the process's and of an
-    accelerator's memory where that was measured; "not measured" where it was not. The free memory
-    is a line, or a sentence where it is far beyond the bars.
+    Each model has a bar for the bytes of its parameters, and one for its share of the process's and
+    of an accelerator's memory if measured ("not measured" otherwise). Free memory is a line, or a
+    text if it is far beyond the bars.
 
     Parameters
     ----------
     result
-        What a run gave.
+        The result of a run.
     ax
-        Where to draw; a new figure without it.
+        The Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the plot.
 
     Raises
     ------
     ResultError
-        When `result` is no Result.
+        If `result` is not a Result.
+
+    See Also
+    --------
+    memory_of_runs : Compare several runs.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
+    >>> ax = mm.plot.memory(result)
+    >>> ax.get_title(loc="left")
+    'Memory'
     """
     models = _models(result)
     ax = new_axes(ax, len(models), captions=3)
@@ -102,20 +138,39 @@ def _models(result: object) -> Mapping[str, ModelMeasure]:
 def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     """Plot the latencies of each model in one to four runs, on a common logarithmic axis in ms.
 
-    A band per model and run, drawn as by `latency`; where the calls are those of an earlier run,
-    as the nodes were in the cache, that is said.
+    There is a band per model and run, as in `latency`. If the nodes of a model were read from the
+    cache, its calls are those of the run that computed them, and the plot says so.
 
     Parameters
     ----------
-    runs
-        What runs gave; numbered by their place.
+    *runs
+        The results of one to four runs; they are numbered by position.
     ax
-        Where to draw; a new figure without it.
+        The Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the plot.
 
     Raises
     ------
     ResultError
-        When one is no Result, or there are none or more than four.
+        If one is not a Result, or there are none or more than four.
+
+    See Also
+    --------
+    latency : Plot one run.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> graph = mm.pipeline("numbers | negate", numbers=[1, 2])
+    >>> first, second = (mm.run(graph, progress=False) for _ in range(2))
+    >>> ax = mm.plot.latency_of_runs(first, second)
+    >>> ax.get_title(loc="left")
+    'Latency per batch'
     """
     known = runs_of(runs)
     rows = model_rows(known)
@@ -135,19 +190,38 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     """Plot the memory of each model in one to four runs, as `memory` does.
 
-    The free memory is the least that the machine had when one of the runs began.
+    Free memory is the least that the machine had when one of the runs began.
 
     Parameters
     ----------
-    runs
-        What runs gave; numbered by their place.
+    *runs
+        The results of one to four runs; they are numbered by position.
     ax
-        Where to draw; a new figure without it.
+        The Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the plot.
 
     Raises
     ------
     ResultError
-        When one is no Result, or there are none or more than four.
+        If one is not a Result, or there are none or more than four.
+
+    See Also
+    --------
+    memory : Plot one run.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> graph = mm.pipeline("numbers | negate", numbers=[1, 2])
+    >>> first, second = (mm.run(graph, progress=False) for _ in range(2))
+    >>> ax = mm.plot.memory_of_runs(first, second)
+    >>> ax.get_title(loc="left")
+    'Memory'
     """
     known = runs_of(runs)
     rows = model_rows(known)
@@ -163,20 +237,38 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     """Plot the time of each step in one to four runs, in seconds.
 
-    A bar per step and run; an outline is what a step took that is now from the cache, when it was
-    computed.
+    There is a bar per step and run. For a step that was read from the cache, an outline shows the
+    time that it took when it was computed.
 
     Parameters
     ----------
-    runs
-        What runs gave; numbered by their place.
+    *runs
+        The results of one to four runs; they are numbered by position.
     ax
-        Where to draw; a new figure without it.
+        The Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the plot.
 
     Raises
     ------
     ResultError
-        When one is no Result, or there are none or more than four.
+        If one is not a Result, or there are none or more than four.
+
+    See Also
+    --------
+    latency_of_runs : Compare latencies.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+    >>> first, second = (mm.run(graph, progress=False) for _ in range(2))
+    >>> ax = mm.plot.time_of_runs(first, second)
+    >>> ax.get_title(loc="left")
+    'Time per step'
     """
     known = runs_of(runs)
     steps = longest_steps(known)
@@ -188,13 +280,13 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 
 
 def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:
-    """A line under the axis where not all are drawn."""
+    """Add a line below the axis if not all are drawn."""
     if drawn < there:
         ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {there} {what} longest".strip())
 
 
 class _Plots(ModuleType):
-    """The module itself; called, or asked for another plot, it says which plots there are."""
+    """The module's class: if called, or asked for another plot, it lists the plots that exist."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         plots = ", ".join(f"plot.{name}(...)" for name in __all__)

@@ -1,0 +1,51 @@
+"""The public names of the package, each once: the module that it is in.
+
+To make a name public, import it here as itself: `from mmnotebook.HOME import NAME as NAME`.
+"""
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from mmnotebook.beam.compiler import compile_graph as compile_graph
+from mmnotebook.errors import CacheWarning as CacheWarning
+from mmnotebook.errors import GraphError as GraphError
+from mmnotebook.errors import MMError as MMError
+from mmnotebook.errors import ModelError as ModelError
+from mmnotebook.errors import ModelWarning as ModelWarning
+from mmnotebook.errors import RunError as RunError
+from mmnotebook.errors import StorageError as StorageError
+from mmnotebook.fingerprint.declared import depends as depends
+from mmnotebook.fingerprint.declared import pure as pure
+from mmnotebook.graph.graph import Graph as Graph
+from mmnotebook.graph.graph import Group as Group
+from mmnotebook.graph.graph import Input as Input
+from mmnotebook.graph.graph import Node as Node
+from mmnotebook.graph.models import ModelSpec as ModelSpec
+from mmnotebook.graph.models import registry as registry
+from mmnotebook.model.loaded.warm import models as models
+from mmnotebook.model.loaded.warm import unload as unload
+from mmnotebook.model.registered.register import register as register
+from mmnotebook.notation.text import parse as parse
+from mmnotebook.notation.text import pipeline as pipeline
+from mmnotebook.notation.text import to_text as to_text
+from mmnotebook.results import plot as plot
+from mmnotebook.results.inspection import trace as trace
+from mmnotebook.results.memory import Forecast as Forecast
+from mmnotebook.results.memory import forecast as forecast
+from mmnotebook.results.results import Result as Result
+from mmnotebook.running.explain import Explanation as Explanation
+from mmnotebook.running.explain import explain as explain
+from mmnotebook.running.session import Running as Running
+from mmnotebook.running.session import run as run
+from mmnotebook.state import events as events
+from mmnotebook.store.cache import cache as cache
+from mmnotebook.ui.builder.builder import Builder as Builder
+from mmnotebook.ui.dashboard import dashboard as dashboard
+from mmnotebook.ui.doctor import DoctorReport as DoctorReport
+from mmnotebook.ui.doctor import doctor as doctor
+from mmnotebook.ui.inspector.inspecting import inspect as inspect
+
+__version__: str
+last: Result | None
+
+def load_ipython_extension(ip: InteractiveShell) -> None: ...
+def unload_ipython_extension(ip: InteractiveShell) -> None: ...
