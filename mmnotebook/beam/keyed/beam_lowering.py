@@ -214,7 +214,7 @@ def infer(
     run_id: str,
     decision: Decision,
 ) -> Any:
-    """The predictions for blocks whose elements have a key each."""
+    """Predict for blocks whose elements have a key each."""
     if run_id:
         keep_password_secret()
     routes = Routes.of(node)

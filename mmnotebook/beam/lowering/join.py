@@ -123,7 +123,7 @@ def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None
 
 
 def _concat(blocks: Sequence[Block]) -> Block:
-    """The elements of several blocks as one, without their failures and choices."""
+    """Merge the elements of several blocks into one, without their failures and choices."""
     full = [block for block in blocks if len(block)]
     ids = [name for block in full for name in block.ids]
     origins = None

@@ -169,7 +169,7 @@ def stored(
     carried: tuple[str, ...],
     windowing: Windowing | None = None,
 ) -> Arms:
-    """The blocks of a node that were stored before, all and by branch, in the windows stored."""
+    """Read the stored blocks of a node, all and by branch, in the windows stored."""
     tags = list(map(tag, branches))
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
     function = _Stored(label, run_id, what, branches, carried)
