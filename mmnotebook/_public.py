@@ -1,8 +1,8 @@
-"""Public names, imported when they are first used: `__init__.pyi` says where each one is.
+"""Public names, imported on first use: `__init__.pyi` lists the module of each.
 
-Type checkers and editors read that stub, and so does this module, when it is asked for the first
-name. `lazy_loader.attach_stub` reads it when the package is imported, which would make importing
-take nearly twice as long; nor does it know modules of subpackages, as `events` is.
+Type checkers and editors read that stub, and so does this module, at the first access to a name.
+`lazy_loader.attach_stub` would read it when the package is imported, which takes nearly twice as
+long, and it does not support modules of subpackages, such as `events`.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ _homes: dict[str, str] = {}
 
 
 def homes() -> dict[str, str]:
-    """The module that each public name is imported from."""
+    """Return the module of each public name."""
     if not _homes:
         import ast
         import pkgutil
 
         stub = ast.parse(pkgutil.get_data(_PACKAGE, "__init__.pyi") or b"")
         imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-        # A stub offers what it imports under the same name, "X as X", and nothing else.
+        # A stub exports what it imports under the same name, "X as X", and nothing else.
         named = {a.name: str(node.module) for node in imports for a in node.names if a.asname}
         _homes.update(sorted(named.items()))
     return _homes
 
 
 def resolve(name: str) -> Any:
-    """Import a public name, or `__all__`; AttributeError, with the nearest name, for others."""
+    """Import a public name or `__all__`; for others, raise AttributeError with the nearest name."""
     if name == "last":
         return _last()
     found: Any
     if name == "__all__":
         found = list(homes())
     elif name in homes():
-        # As `from HOME import NAME` does it: the name of a module too.
+        # As in `from HOME import NAME`, the name may be that of a module too.
         found = getattr(__import__(homes()[name], fromlist=[name]), name)
     else:
         from mmnotebook.errors import no_attribute
@@ -64,7 +64,7 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """All names of the package, public and others: its `dir()`."""
+    """Return all names of the package, public and others, for `dir()`."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 
@@ -75,21 +75,21 @@ def of_graph(name: str) -> Callable[..., Any]:
 
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
-    """`%load_ext mmnotebook`: the `%mm_…` magics and their completion."""
+    """Load the `%mm_…` magics and their completion, for `%load_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.load(ip, sys.modules[_PACKAGE])
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
-    """`%unload_ext mmnotebook`: takes out what `load_ipython_extension` put in."""
+    """Remove what `load_ipython_extension` added, for `%unload_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.unload(ip, sys.modules[_PACKAGE])
 
 
 def _last() -> Any:
-    """The latest `Result`; None, without importing Beam, when there can be none."""
+    """Return the latest `Result`, or None, without importing Beam, if there cannot be one."""
     from mmnotebook.results import latest
 
     return latest.last()

@@ -54,7 +54,7 @@ class Magics(_Written):
 
 
 def magics() -> dict[str, Any]:
-    """The magics that `%load_ext mmnotebook` registers, by name; functions of a line."""
+    """Return the magics that `%load_ext mmnotebook` registers, by name, as functions of a line."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
@@ -90,7 +90,7 @@ def _option(action: argparse.Action) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """A text whose stars are stars."""
+    """Escape the asterisks of a text, which are no markup."""
     return text.replace("*", r"\*")
 
 
@@ -182,7 +182,7 @@ class Module(_Written):
 
 
 def _bare(signature: inspect.Signature) -> str:
-    """A signature without annotations, which would name modules of ours."""
+    """Return a signature without annotations, which would show internal modules."""
     given = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
     return str(signature.replace(parameters=given, return_annotation=signature.empty))
 
@@ -207,7 +207,7 @@ def _inside(text: str) -> Iterator[str]:
 
 
 def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
-    """What a saved tutorial needs to be a page: its pictures in place, links from this folder."""
+    """Make a saved tutorial a page: put its pictures in place, and its links in this folder."""
     if not docname.startswith("tutorials/") or docname == "tutorials/index":
         return
     notebook = json.loads(source[0])
@@ -223,7 +223,7 @@ def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def own_cache(app: Sphinx, docname: str, source: list[str]) -> None:
-    """A cache for each page, so that what it shows does not depend on the pages before it."""
+    """Give each page a cache, so that its outputs do not depend on the pages before it."""
     cache = Path(os.environ["MMNOTEBOOK_CACHE"]).parent / docname.replace("/", "-")
     os.environ["MMNOTEBOOK_CACHE"] = str(cache)
 

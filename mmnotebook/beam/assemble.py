@@ -30,25 +30,25 @@ def assemble(
     reuses: Mapping[str, Reuse] | None = None,
     lean: bool = False,
 ) -> dict[str, beam.PCollection[Any]]:
-    """The transforms of a prepared graph, or of a part of it.
+    """Build the transforms of a prepared graph, or of a part of it.
 
     Parameters
     ----------
     stored
-        The nodes whose blocks are read in place of being made.
+        The nodes whose blocks are read in place of being computed.
     wanted
-        The nodes whose blocks are wanted; those of other nodes are read where these need them.
+        The nodes whose blocks are returned; those of other nodes are read where needed.
     keys
-        By model name, the identity under which a loaded model stays warm.
+        The identity under which a loaded model stays loaded, by its name.
     reuses
-        By node, what of it is known already, though it is made.
+        The known outputs of nodes that are computed, by name.
     lean
-        True for a run in this process: a kind's second lowering is taken where it has one.
+        True for a run in this process: a kind's second lowering is used if it has one.
 
     Returns
     -------
     dict
-        By wanted node's name, a PCollection of its blocks.
+        A PCollection of each wanted node's blocks, by its name.
     """
     made = [node for node in prepared.graph.order() if node.name in wanted]
     for one in (*prepared.functions.values(), *prepared.models.values()):
@@ -58,7 +58,7 @@ def assemble(
 
 
 class _Assembly:
-    """The transforms that have been made so far, by node; each asks for those above it."""
+    """The transforms so far, by node; each one requests those above it."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class _Assembly:
         self._arms: dict[str, Arms] = {}
 
     def arms(self, node: Node) -> Arms:
-        """A node's outputs: read where they are stored or not wanted, otherwise made."""
+        """Return a node's outputs: read if they are stored or not wanted, otherwise computed."""
         if node.name not in self._arms:
             read = node.name in self.stored or node.name not in self._names
             self._arms[node.name] = self._read(node.name) if read else self._made(node)

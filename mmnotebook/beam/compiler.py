@@ -29,6 +29,10 @@ class Compiled(Mapping[str, "beam.PCollection[Any]"]):
 
     A node's elements are (key, value) pairs: the key holds the element's id, the value is the input
     of the next step's function; for a model, it is Beam's `PredictionResult`.
+
+    See Also
+    --------
+    compile_graph : Add a graph to a Beam pipeline.
     """
 
     def __init__(self, blocks: Mapping[str, beam.PCollection[Any]]) -> None:

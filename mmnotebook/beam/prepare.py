@@ -55,11 +55,11 @@ class Prepared:
     refreshed
         The model of a newer file that replaces the registered one, by node.
     said
-        By node, what the user should know of it, as half a sentence.
+        A note for the user about a node, as half a sentence, by node.
     decisions
-        By node, what its lowering decided before the run.
+        What the lowering of each node decided before the run, by node.
     codes
-        By node of a kind that another package brings, the code of that kind.
+        The code of kinds that other packages bring, by node.
     watch_every
         Seconds between checks for newer models, if a stream watches for them.
     limit
@@ -93,7 +93,7 @@ class Prepared:
         keys: Mapping[str, str | None] | None = None,
         reuse: Reuse | None = None,
     ) -> BoundStep:
-        """Return a node as its lowering takes it."""
+        """Return a node with all that its lowering needs."""
         models, known = self.models, dict(keys or {})
         if node.name in self.refreshed:
             newer = self.refreshed[node.name]
@@ -178,7 +178,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
 
 
 def _check_steps(graph: Graph, found: _Sources) -> None:
-    """Raise GraphError for what a step cannot take of the elements that are known."""
+    """Raise GraphError if a step cannot process the elements that are known."""
     problems: list[Problem] = []
     for node in graph:
         check = step.of_kind(node.step).problems if node.inputs else None

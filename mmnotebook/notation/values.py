@@ -25,8 +25,8 @@ class Values:
 
     Parameters
     ----------
-    Where names are looked up; None accepts every name.
-        Where names are looked up; None takes every name as it stands.
+    names
+        Where names are looked up; None accepts every name.
     log
         Where problems go.
     """

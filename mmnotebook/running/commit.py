@@ -35,7 +35,7 @@ class Finishing:
     Attributes
     ----------
     lean
-        Whether the run takes the second lowerings of its steps.
+        Whether the run uses the second lowerings of its steps.
     """
 
     lean = False
@@ -186,7 +186,7 @@ class Finishing:
 
     def _reason(self, name: str, one: Identity) -> str:
         """Return which dependency of a node changed during the run, so it is not cached, or ""."""
-        if name in self.files:  # they may have been written meanwhile
+        if name in self.files:  # they may have been written during the run
             now = identities.files(self.files[name]).digest
             return "" if now in one.parts.values() else "its files changed while they were read"
         changed = [part for part, now in self._now(name).items() if one.parts[part] != now.digest]

@@ -27,6 +27,17 @@ class Explanation:
     See Also
     --------
     explain : Explain a graph.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> mm.explain(graph).table[["node", "reason"]]
+          node                            reason
+    0  numbers  data of the notebook, 3 elements
+    1   double          a function of each value
     """
 
     table: pd.DataFrame

@@ -84,6 +84,10 @@ class Running:
         """Cancel the run: each step stops at its next element. Finished nodes are kept.
 
         `result` then raises InterruptedRunError. Canceling a run that has ended does nothing.
+
+        See Also
+        --------
+        result : Wait for the run and return its result.
         """
         if not self._execution.over.is_set():
             self._execution.live.stop()
@@ -115,6 +119,17 @@ class Running:
         See Also
         --------
         cancel : Cancel the run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> def double(x):
+        ...     return 2 * x
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+        >>> running = mm.run(graph, wait=False, progress=False)
+        >>> result = running.result(timeout=60)
+        >>> list(result)
+        ['numbers', 'double']
         """
         try:
             over = self._watched.wait(timeout)

@@ -55,7 +55,7 @@ class Plan:
     why
         Why each node is computed, or that it is read from the cache.
     answered
-        Computed nodes of which the outputs of some elements may be known.
+        Computed nodes for which the outputs of some elements are stored.
     """
 
     prepared: Prepared

@@ -97,7 +97,7 @@ def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Lo
 
 
 def _is_independent(base: SpecHandler) -> bool:
-    """Return whether a model runs in this process and handles each element of a batch alone."""
+    """Return whether a model is known to run here, each output depending on one element alone."""
     known = knowledge.of(base.identity)
     placed = known.layout is not None or not base.spec.batched
     same = known.invariant and known.repeatable and not known.changes

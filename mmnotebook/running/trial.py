@@ -72,8 +72,8 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
 
     Returns
     -------
-    Its output, its times and sizes.
-        Its output and what it took.
+    Trial
+        Its output, its times and its size.
 
     Raises
     ------

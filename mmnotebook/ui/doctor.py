@@ -89,6 +89,13 @@ class DoctorReport:
     See Also
     --------
     doctor : Check this machine.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> report = mm.doctor()
+    >>> [check.what for check in report.checks if check.required and check.state == "missing"]
+    []
     """
 
     checks: tuple[Check, ...]

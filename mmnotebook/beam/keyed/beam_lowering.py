@@ -2,8 +2,8 @@
 
 Beam's handler serves every model from a TCP server in this process, on the local interface, and
 writes its address to the folder for temporary files. That cannot be turned off; our own lowering
-does no such thing. Its password is the same everywhere: in a notebook it is made a secret, as
-whoever knows it can run code here. The models are let go of when the run ends.
+does not need it. The server's password is the same everywhere: in a notebook it is replaced by a
+secret, as anyone who knows it can run code here. The models are released when the run ends.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from mmnotebook.results.records import Failure
 from mmnotebook.state import live
 
 STEPS = ("beam",)
-"""What happens in between is not counted: such a node is finished when the run is."""
+"""The steps in between are not counted: such a node is finished when the run is."""
 
 
 class _Served:
-    """A loaded model with its handler, which another process calls through this alone."""
+    """A loaded model with its handler, which other processes call only through this class."""
 
     def __init__(self, base: Any) -> None:
         started = time.perf_counter()
@@ -54,16 +54,16 @@ class _Served:
         self._loaded = (uuid.uuid4().hex, time.perf_counter() - started, weigh(self._model))
 
     def loaded(self) -> tuple[str, float, Weight]:
-        """A name for this load, the seconds that it took, and the model's weight."""
+        """Return a name for this load, the seconds that it took, and the model's weight."""
         return self._loaded
 
     def outputs(self, given: Any, args: Any) -> Any:
-        """What the model returns for a batch."""
+        """Return the model's output for a batch."""
         return self._base.raw(given, self._model, args)
 
 
 class Serving:
-    """A model's handler in the place of which Beam's server loads and calls the model."""
+    """A model's handler for which Beam's server loads and calls the model."""
 
     def __init__(self, base: Any) -> None:
         self.base = base
@@ -78,12 +78,12 @@ class Serving:
         return _Served(self.base)
 
     def raw(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
-        """What the model returns for a batch."""
+        """Return the model's output for a batch."""
         return model.outputs(batch, inference_args)
 
 
 class _Mapped(ModelHandler[Any, Any, Any]):
-    """One model of the mapping: a prediction or a `Failure` for each (key, example)."""
+    """One model of the mapping; returns a prediction or a `Failure` for each (key, example)."""
 
     def __init__(self, member: BlockHandler) -> None:
         super().__init__()
@@ -110,21 +110,21 @@ class _Mapped(ModelHandler[Any, Any, Any]):
         return [*good, *((Key(failure.id, failure.id), failure) for failure in failed)]
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
-        return 1  # Beam's metrics are not used, and to pickle every example would cost more
+        return 1  # Beam's metrics are not used, and pickling every example would cost more
 
     def share_model_across_processes(self) -> bool:
         return True
 
 
 def _apart(values: Column) -> Sequence[Any]:
-    """Each value; of records and selected fields as a column of its own, which keeps dtypes."""
+    """Return each value; a record or selected fields as a column of one, which keeps dtypes."""
     if isinstance(values, (Cells, Selected)) or (isinstance(values, Records) and values.dtypes):
         return [values.part(place, place + 1) for place in range(len(values))]
     return values.rows()
 
 
 def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
-    """The block of keys with what `_apart` made of their values."""
+    """Merge pairs of a key and a value from `_apart` into a block."""
     if not all(isinstance(value, (Cells, Records, Selected)) for _, value in batch):
         return Block.of(batch)
     block = Block.of([(key, None) for key, _ in batch])
@@ -132,7 +132,7 @@ def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
 
 
 class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
-    """Beam's handler, which takes from its models what it would ignore."""
+    """Beam's handler, with those properties of its models that Beam would ignore."""
 
     def __init__(
         self,
@@ -166,18 +166,18 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
 
 
 class _Models:
-    """The models that Beam would keep for as long as the process lives."""
+    """The models that Beam would keep until the process ends."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
 
     def release(self) -> None:
-        """Let go of them."""
+        """Release the models."""
         release_models(self._manager)
 
 
 class _Elements(NodeFn):
-    """The elements of blocks, each as (what Beam chooses its model by, (key, value))."""
+    """Yields elements of blocks, each as (key by which Beam chooses its model, (key, value))."""
 
     enters = leaves = False
     step = "elements"
@@ -195,7 +195,7 @@ class _Elements(NodeFn):
 
 
 class _Blocks(NodeFn):
-    """Blocks of what came of some elements."""
+    """Puts the outcomes of some elements into blocks."""
 
     enters = leaves = False
     step = "beam"
@@ -214,7 +214,7 @@ def infer(
     run_id: str,
     decision: Decision,
 ) -> Any:
-    """The predictions for blocks whose elements have a key each."""
+    """Predict for blocks whose elements have a key each."""
     if run_id:
         keep_password_secret()
     routes = Routes.of(node)
@@ -241,18 +241,18 @@ def infer(
 def _mappings(
     routes: Routes, other: str, members: Mapping[str, BlockHandler]
 ) -> list[KeyModelMapping[Any, Any, Any, Any]]:
-    """For each model its keys; the default's has one for all keys that no mapping names."""
+    """Return the keys of each model; the default's has one for all keys without a mapping."""
     keys: dict[str, list[str]] = {name: [] for name in members}
     for key, name in routes.models.items():
         keys[name].append(key)
     if routes.default is not None:
         keys[routes.default].append(other)
-    # An element's own key, with its id, is carried past the model by a second keyed handler.
+    # A second keyed handler carries each element's own key, with its id, past the model.
     return [KeyModelMapping(keys[name], _Mapped(member)) for name, member in members.items()]
 
 
 def _grouped(node: Node, elements: Any, names: Mapping[str, str | None]) -> Any:
-    """The elements, those of one model together."""
+    """Group the elements by their model."""
     named = elements | f"{node.name}: model" >> beam.Map(lambda pair: (names[pair[0]], pair))
     named.element_type = KV[str, Element]
     groups = named | f"{node.name}: by model" >> beam.GroupByKey()

@@ -21,7 +21,7 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.results import memory
 
 SAMPLE = 8192
-"""How many elements are looked at beforehand."""
+"""The number of elements that are examined beforehand."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Decision:
     lowering
         "blocks" or "beam".
     grouped
-        Do each model's elements come together before the inference?
+        Whether elements are grouped by model before the inference.
     rows
-        How many elements are looked at together: a window of ours, a batch of Beam's.
+        The number of elements processed together: a window of ours, a batch of Beam's.
     why
-        Of the lowering and of the grouping, each in half a sentence.
+        The reasons for the lowering and for the grouping, each half a sentence.
     """
 
     lowering: str
@@ -48,7 +48,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Known:
-    """The keys that are known before the run, and the model of each; `whole`: are they all?"""
+    """The keys that are known before the run, and the model of each; `whole` if they are all."""
 
     keys: Sequence[str]
     models: Sequence[str]
@@ -66,7 +66,7 @@ def decision(graph: Graph, step: BoundStep, objects: Objects) -> Decision:
 
 
 def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> Decision:
-    """How one keyed node is run, given what is known of its keys."""
+    """Decide how one keyed node is run, by what is known of its keys."""
     bases = {name: handlers.base_handler(spec) for name, spec in specs.items()}
     check(node, specs, bases)
     sizes = {name: batching(spec, bases[name]) for name, spec in specs.items()}
@@ -84,7 +84,7 @@ def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> De
 def _lowering(
     node: Node, seen: Known | None, batches: Mapping[str, int], common: int | None, window: int
 ) -> tuple[str, str]:
-    """The lowering, and why."""
+    """Choose the lowering, and return it with the reason."""
     chosen = node["lowering"]
     if common is None:
         if chosen == "beam":
@@ -109,7 +109,7 @@ def _asked(chosen: str) -> str:
 
 
 def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
-    """Is it grouped, and why?"""
+    """Choose whether to group, and return that with the reason."""
     count, most, group = len(node.models), node["max_models"], node["group"]
     limited = most is not None and most < count
     numbers = counted(count, "model") + (f", max_models={most}" if most is not None else "")
@@ -137,7 +137,7 @@ def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
 
 
 def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) -> None:
-    """Raise for what models say of their worker, where it cannot hold for all of them."""
+    """Raise if models have properties of their worker that cannot hold for all of them."""
     hints = {name: base.get_resource_hints() for name, base in bases.items()}
     variables = {
         name: {**environment_variables(spec.target), **spec.env_vars}
@@ -170,10 +170,10 @@ def known(
     objects: Objects,
     function: Callable[[Any], Any] | None,
 ) -> Known | None:
-    """The keys of the source's first elements, where they are in the notebook already.
+    """Return the keys of the source's first elements, if they are in the notebook already.
 
-    None when the node has several inputs, its source reads files, or a function or a pair goes by
-    what is made on the way.
+    None if the node has several inputs, its source reads files, or its key comes from a function or
+    a pair that earlier steps compute.
     """
     if len(node.inputs) != 1:
         return None
@@ -193,7 +193,7 @@ def known(
 
 
 def _keys(block: Block, node: Node, keys: ElementKeys) -> Iterator[str]:
-    """The keys of a source's elements; those that have none are left out."""
+    """Yield the keys of a source's elements; elements without a key are left out."""
     fields = carry(block.values, (node["by"],)) if node["by"] else None
     select = node.inputs[0].select
     for key, value in replace(block, fields=fields).elements():

@@ -19,9 +19,9 @@ from mmnotebook.state import live
 
 
 class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
-    """Gives each model the rows of blocks whose keys choose it.
+    """Calls, for each row of its blocks, the model that the row's key chooses.
 
-    The rows of a window are looked at together: each model is called once for all of its own, in
+    The rows of a window are processed together: each model is called once for all of its rows, in
     batches of its own size, the models in the order of their first row.
 
     Parameters
@@ -33,11 +33,11 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
     routes
         Which model a key chooses.
     rows
-        The rows of a window.
+        The number of rows in a window.
     limit
-        How many models may be loaded at once, None for no limit.
+        The maximum number of loaded models, None for no limit.
     run_id
-        Where to look for the run when it is in this process.
+        The id under which to look for the run, if it is in this process.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
 
 
 class _Size:
-    """A block's size as a part of a window."""
+    """Measures a block as a part of a window."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -118,12 +118,12 @@ class _Size:
 
 
 def together(members: Mapping[str, BlockHandler]) -> dict[str, Any]:
-    """The resource hints of all models; that no two differ was checked before."""
+    """Return the resource hints of all models, which were checked not to differ."""
     return {key: v for m in members.values() for key, v in m.get_resource_hints().items()}
 
 
 def merged(blocks: Sequence[Block]) -> Block:
-    """The rows of several blocks as one, failures included."""
+    """Merge the rows of several blocks into one, failures included."""
 
     def chained(name: str, otherwise: Callable[[Block], list[Any]]) -> Any:
         parts = [getattr(block, name) for block in blocks]

@@ -22,7 +22,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.results.memory import model_of
 
 WINDOW_BYTES = 256 << 20
-"""About the most bytes of the elements that are looked at together."""
+"""Maximum size in bytes, about, of the elements processed together."""
 _SHOWN = 12
 _OTHERWISE = 'for other elements, set by="field" or by=function'
 
@@ -40,11 +40,11 @@ class Routes:
 
     @classmethod
     def of(cls, node: Node) -> Routes:
-        """Those of a keyed node."""
+        """Return the routes of a keyed node."""
         return cls(model_of(node["models"]), node["default"])
 
     def model(self, key: str) -> str:
-        """The name of the model for a key."""
+        """Return the name of the model for a key."""
         name = self.models.get(key, self.default)
         if name is None:
             raise self._unmapped(key)
@@ -67,10 +67,10 @@ class NoPairError(TypeError):
 
 
 class ElementKeys:
-    """The key of an element: the text of a field, or of what a function gives for its value.
+    """Returns an element's key: the text of a field, or of a function's result for its value.
 
-    Without either the elements are (key, value) pairs, as Beam's own keyed models take them: the
-    model is given the value alone.
+    Without either, the elements are (key, value) pairs, as Beam's own keyed models take them: the
+    model gets only the value.
     """
 
     def __init__(self, node: Node, function: Callable[[Any], Any] | None) -> None:
@@ -78,7 +78,7 @@ class ElementKeys:
         self.pairs = self.by is None and function is None
 
     def of(self, element: tuple[Key, Any]) -> str:
-        """The key of one element; raises when it has none, or one that no model is for."""
+        """Return the key of one element; raise if it has none, or one without a model."""
         text = routing.token(self._chosen(*element))
         self.routes.model(text)
         return text
@@ -93,7 +93,7 @@ class ElementKeys:
         return value[0]
 
     def given(self, values: Column) -> Column:
-        """What the models are given of values that all have a key."""
+        """Return the models' inputs for values that all have a key."""
         if not self.pairs:
             return values
         if isinstance(values, Tuples):
@@ -102,7 +102,7 @@ class ElementKeys:
 
 
 def is_pair(value: Any) -> bool:
-    """Is it a (key, value) pair? A named tuple is a record."""
+    """Return whether this is a (key, value) pair; a named tuple is a record."""
     return type(value) is tuple and len(value) == 2
 
 
@@ -112,11 +112,11 @@ class KeyFn(NodeFn):
     Parameters
     ----------
     rows
-        How many elements are looked at together.
+        The number of elements processed together.
     grouped
-        Do each model's elements come together before the inference?
+        Whether elements are grouped by model before the inference.
     apart
-        Are they given as (model, block)?
+        Whether the output is (model, block).
     """
 
     enters = leaves = False
@@ -153,7 +153,7 @@ class KeyFn(NodeFn):
         yield from self._cut(kept)
 
     def _note(self, each: int) -> None:
-        """What a forecast from the result needs to know of this run."""
+        """Publish what a forecast from the result needs to know of this run."""
         if each > self.largest:
             self.largest = each
             seen = {"window_rows": self.rows // each, "grouped": int(self.grouped)}
@@ -181,13 +181,13 @@ class KeyFn(NodeFn):
 
 
 def row_size(block: Block, rows: int) -> int:
-    """For how many of the `rows` that are looked at together one row of a block counts."""
+    """Return for how many of the `rows` processed together one row of a block counts."""
     each = block.nbytes / max(1, len(block))
     return min(rows, max(1, -int(-each * rows // WINDOW_BYTES)))
 
 
 def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
-    """The places of each model's elements, the models in the order of their first."""
+    """Return the places of each model's elements, the models in the order of their first."""
     places: dict[str, list[int]] = {}
     for place, key in enumerate(block.model_keys or ()):
         places.setdefault(routes.model(str(key)), []).append(place)
@@ -195,7 +195,7 @@ def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
 
 
 class Together(NodeFn):
-    """The blocks of one model, one after the other."""
+    """Yields the blocks of one model, one after the other."""
 
     enters = leaves = False
     step = "together"
@@ -208,7 +208,7 @@ class Together(NodeFn):
 
 
 def grouped(node: Node, pcoll: Any, step: KeyFn) -> Any:
-    """The blocks that a step gives as (model, block), each model's together."""
+    """Group the (model, block) pairs of a step by model, and return the blocks."""
     pairs = pcoll | f"{node.name}: key" >> beam.ParDo(step)
     pairs.element_type = KV[str, Element]
     whole = pairs | f"{node.name}: by model" >> beam.GroupByKey()

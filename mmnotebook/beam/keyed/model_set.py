@@ -14,7 +14,7 @@ from mmnotebook.model.loaded.warm import Loan, warm
 
 
 class _Shared:
-    """A model that the processes of a worker share, as Beam shares one."""
+    """A model that the processes of a worker share, in Beam's way."""
 
     def __init__(self, member: BlockHandler, tag: str) -> None:
         self._handle = shared_model(lambda: member.meter.load(member.base.load_model), tag)
@@ -25,17 +25,17 @@ class _Shared:
 
 
 class ModelSet:
-    """Loads models when they are asked for, and lets the least recently used go.
+    """Loads models on request, and evicts the least recently used.
 
     Parameters
     ----------
     members
         The handler of each model by its name.
     limit
-        How many may be loaded at once; None for no limit but the budget of warm models. With a
-        limit a model that goes is freed at once, and none stays warm.
+        Maximum number of loaded models; None for no limit but the memory budget. With a limit, an
+        evicted model is freed at once, and no model stays loaded.
     owner
-        What all copies of one node's set have, and no other set; letters and digits.
+        An id that all copies of one node's set share, and no other set; letters and digits.
     """
 
     def __init__(self, members: Mapping[str, BlockHandler], limit: int | None, owner: str) -> None:
@@ -47,7 +47,7 @@ class ModelSet:
 
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
-        """The loaded model, in its box; with a limit, one at a time is used."""
+        """Yield the loaded model in its box; with a limit, one model at a time."""
         if self.limit is None:
             with self._lock:
                 held = self._get(name)
@@ -58,7 +58,7 @@ class ModelSet:
             yield held.model if isinstance(held, _Shared) else held
 
     def release(self) -> None:
-        """Let go of all models."""
+        """Release all models."""
         with self._lock:
             while self._held:
                 self._let_go()
@@ -79,7 +79,7 @@ class ModelSet:
         if member.share_model_across_processes():
             with member.loading():
                 return _Shared(member, f"{self.owner}-{list(self.members).index(name)}")
-        # A limited set shares no model with other nodes.
+        # A set with a limit shares no model with other nodes.
         return member.borrow(member.key if self.limit is None else f"{self.owner} {name}")
 
     def _let_go(self) -> None:
@@ -89,7 +89,7 @@ class ModelSet:
             warm.forget(f"{self.owner} {name}")
 
     def _bytes(self) -> int:
-        """Of the host's memory."""
+        """Bytes of the host's memory."""
         weights = [loan.weight for loan in self._held.values() if isinstance(loan, Loan)]
         return sum((w.parameter_bytes or 0) - (w.device_bytes or 0) for w in weights)
 

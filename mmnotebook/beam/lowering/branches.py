@@ -18,7 +18,7 @@ from mmnotebook.graph.graph import Node
 
 
 class _Branch(NodeFn):
-    """Gives each element to one of the branches."""
+    """Routes each element to one of the branches."""
 
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, self.elements(block), self.branch)
@@ -30,12 +30,12 @@ class _Branch(NodeFn):
             yield beam.pvalue.TaggedOutput(tag(name), part)
 
     def elements(self, block: Block) -> Iterable[Any]:
-        """What `branch` is given of each element."""
+        """Return the argument of `branch` for each element."""
         return block.elements()
 
     @abstractmethod
     def branch(self, element: Any) -> str:
-        """The branch that an element takes."""
+        """Return the branch of an element."""
 
 
 class _Split(_Branch):
@@ -49,7 +49,7 @@ class _Split(_Branch):
         self.pinned: dict[str, str] = {key: branch for keys, branch in pin for key in keys}
 
     def elements(self, block: Block) -> Iterable[Any]:
-        if self.by is None and self.function is None:  # the values are not looked at
+        if self.by is None and self.function is None:  # the values are not needed
             return zip(block.keys(), itertools.repeat(None))
         return block.elements()
 
@@ -82,7 +82,7 @@ class _Switch(_Branch):
 
 
 def by_branch(block: Block) -> Iterator[tuple[str, Block]]:
-    """The elements of each branch."""
+    """Yield the elements of each branch."""
     places: dict[str, list[int]] = {}
     for place, branch in enumerate(block.branches or ()):
         places.setdefault(str(branch), []).append(place)

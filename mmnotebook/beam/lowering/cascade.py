@@ -31,29 +31,29 @@ from mmnotebook.state import places
 
 SMALL = "small"
 STEPS = (SMALL, NodeFn.step)
-"""The names of the steps through which elements come in a cascade."""
+"""The names of the steps that elements pass through in a cascade."""
 
 
 class _First(Tracker):
-    """Of the small model: what comes into it comes in, what it is sure of goes out."""
+    """Counts of the small model: its input is the node's, its confident predictions are output."""
 
     def gave(self, count: int) -> None:
-        """Not known yet."""
+        """Do nothing: which outputs are confident is not known yet."""
 
     def sure(self, count: int) -> None:
-        """Count what the small model is sure of."""
+        """Count elements of which the small model is confident."""
         super().gave(count)
 
 
 class _Second(Tracker):
-    """Of the big model: what comes into it has been counted."""
+    """Counts of the big model: its input was counted already."""
 
     def came(self, count: int) -> None:
-        """Counted by the small model."""
+        """Do nothing: the small model counted it."""
 
 
 class SmallHandler(BlockHandler):
-    """A block of the predictions that the model is sure of, and one of the values of the others.
+    """Calls the small model; returns a block of confident predictions, and one of the other values.
 
     The first has the model's name in its `models`; the second has none.
     """
@@ -68,7 +68,7 @@ class SmallHandler(BlockHandler):
         keys: Mapping[str, str | None],
         score: Callable[[Any], Any] | None,
     ) -> None:
-        # The confidence is that of the raw output.
+        # The confidence is computed from the raw output.
         raw = replace(spec, output=None)
         key = keys.get(spec.name)
         super().__init__(node.name, raw, base, None, run_id, key)
@@ -82,8 +82,8 @@ class SmallHandler(BlockHandler):
             return []
         track = _First(self.node, self.run_id, SMALL)
         flowing = [track.picked(block, self.flowing) for block in batch]
-        # Of a model with an input of its own the example is not the value that flows, which the
-        # big one is to have: each row brings its place along.
+        # If the model has an input of its own, its example is not the value, which the big model
+        # needs: each row carries its place.
         placed = [replace(one, rows=range(len(one))) for one in flowing]
         made = self.predictions(track, placed, model, inference_args)
         given = [
@@ -97,7 +97,7 @@ class SmallHandler(BlockHandler):
         return given
 
     def _divided(self, track: _First, flowing: Block, made: Block) -> Iterator[Block]:
-        """What the model is sure of, with all that failed, and what it is not."""
+        """Yield the confident predictions, with all failures, and the values of the others."""
         outputs = inferences(made.values)
         errors: dict[int, BaseException] = {}
         with places.within(track.run, self.node, self.spec.name):
@@ -120,7 +120,7 @@ class SmallHandler(BlockHandler):
             yield flowing.take(made.take(unsure).rows or ()).choosing()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
-        """The confidence in each output; NaN and an error for one that has none."""
+        """Return the confidence in each output; NaN, with an error, where there is none."""
         if self.score is None:
             found = confidence.of_column(outputs)
             for place in _places(np.isnan(found)):
@@ -139,7 +139,7 @@ class SmallHandler(BlockHandler):
     def _final(
         self, outputs: Column, places: Sequence[int], errors: dict[int, BaseException]
     ) -> Column:
-        """What the model was registered to give of its raw outputs."""
+        """Apply the registered `output=` of the model to its raw outputs."""
         if self.output is None:
             return outputs
         last = argmax if self.output == "argmax" else self.output
@@ -160,7 +160,7 @@ def _places(chosen: Array) -> list[int]:
 
 
 def _with(predictions: Column, outputs: Column) -> Column:
-    """The predictions with other inferences."""
+    """Return the predictions with other inferences."""
     if not isinstance(predictions, Tuples):
         return predictions
     example, _, model = predictions.columns
@@ -168,7 +168,7 @@ def _with(predictions: Column, outputs: Column) -> Column:
 
 
 class BigHandler(BlockHandler):
-    """Predictions for what the small model was not sure of; the others pass by."""
+    """Calls the big model with the values that the small one left; its predictions pass through."""
 
     def run_inference(
         self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None
@@ -192,7 +192,7 @@ class BigHandler(BlockHandler):
 
 
 def _size(block: Block, size_of: Callable[[Block], int]) -> int:
-    """What passes by takes no place in the model's batches, only memory."""
+    """Return a block's size; predictions that pass through count by their memory alone."""
     passes = block.models is not None
     return max(1, block.nbytes * ROWS // BYTES) if passes else size_of(block)
 

@@ -16,21 +16,21 @@ _NUMBERED = re.compile(r"(.*)/(?:0|[1-9][0-9]*)", re.DOTALL)
 
 
 def parents(name: str) -> Iterator[str]:
-    """The ids of which this one could be a child, a child's child and so on."""
+    """Yield the ids of all possible ancestors of a child with this id, nearest first."""
     while (found := _NUMBERED.fullmatch(name)) is not None:
         name = found[1]
         yield name
 
 
 def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
-    """Raises RunError for a row with an id that a flat_map could give to a child of another row.
+    """Raise RunError for a row with an id that a flat_map could give to a child of another row.
 
     Parameters
     ----------
     graph
         A valid graph.
     objects
-        By source node, its elements where they are known.
+        The elements of each source node where they are known.
     """
     for step, rows, beside in _families(graph):
         like = {name: one for one in beside for name in _ids(objects.get(one, ())) if "/" in name}
@@ -44,7 +44,7 @@ def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
 
 
 def _families(graph: Graph) -> Iterator[tuple[str, set[str], set[str]]]:
-    """Each flat_map with the sources that it makes children of, and those that these can meet."""
+    """Yield each flat_map with the sources of its children, and those that these can meet."""
     makers = [node.name for node in graph if node.step.outputs == "any number"]
     network = graph.network() if makers else networkx.DiGraph()
     sources = {node.name for node in graph if not node.inputs}

@@ -23,14 +23,14 @@ Array = np.ndarray[Any, Any]
 
 
 def vote(outputs: Mapping[str, Any]) -> Any:
-    """The label that most models gave; in a tie the one that came first in the list.
+    """Return the label that most models returned; in a tie, the first one of them.
 
-    Of {"label", "score"}, and of a list of those, it is the label with the highest score.
+    Of {"label", "score"}, and of a list of those, the label with the highest score counts.
 
     Raises
     ------
     TypeError
-        When a model gave None, scores or anything else in place of one label.
+        If a model returned None, scores or anything else in place of one label.
     """
     labels = {name: _label(output) for name, output in _given(outputs).items()}
     for name, label in labels.items():
@@ -48,42 +48,42 @@ def vote(outputs: Mapping[str, Any]) -> Any:
 
 
 def mean(outputs: Mapping[str, Any]) -> Any:
-    """The mean of the models' outputs, element by element; all of one shape.
+    """Return the mean of the models' outputs, element by element; all have one shape.
 
     Raises
     ------
     TypeError, ValueError
-        When a model gave no numbers, or some gave outputs of another shape.
+        If a model returned no numbers, or some returned outputs of another shape.
     """
     given = _given(outputs)
     arrays = {name: np.asarray(value) for name, value in given.items()}
     for name, one in arrays.items():
         if one.dtype.kind not in "biuf":
             raise TypeError(f"mean takes numbers; {name} returned {shown(given[name])}; use vote()")
-    _check_shapes(arrays)  # adding might broadcast
+    _check_shapes(arrays)  # NumPy might broadcast
     return plain(_mean([one.astype(float) for one in arrays.values()]))
 
 
 def stack(outputs: Mapping[str, Any]) -> Any:
-    """The models' outputs as one array, models first, in the order of the list.
+    """Stack the models' outputs in one array, models first, in the order of the list.
 
     Raises
     ------
     TypeError, ValueError
-        When some gave texts and others numbers, or outputs of another shape.
+        If some returned strings and others numbers, or outputs of another shape.
     """
     given = _given(outputs)
     arrays = {name: array_of(value) for name, value in given.items()}
     _check_shapes(arrays)
     kinds = {one.dtype.kind for one in arrays.values()}
-    if kinds & set("US") and kinds & set("biufc"):  # numpy would make texts of the numbers
+    if kinds & set("US") and kinds & set("biufc"):  # NumPy would turn numbers into strings
         found = ", ".join(f"{name} {shown(value)}" for name, value in given.items())
         raise TypeError(f"stack cannot combine strings and numbers in one array: {found}")
     return np.stack(list(arrays.values()))
 
 
 def _given(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What each model gave; raises for None."""
+    """Return the models' outputs as plain values; raise TypeError for None."""
     given = {name: plain(value) for name, value in outputs.items()}
     for name, value in given.items():
         if value is None:
@@ -106,7 +106,8 @@ def _check_shapes(arrays: Mapping[str, Array]) -> None:
 
 
 def _mean(arrays: Sequence[Array]) -> Array:
-    # Not np.mean, which adds in another order for other shapes: alone and by column must be equal.
+    # Not np.mean, which adds in another order for other shapes: single and columnwise results are
+    # equal.
     total = arrays[0]
     for one in arrays[1:]:
         total = total + one
@@ -117,7 +118,7 @@ def _votes(arrays: Sequence[Array]) -> Column | None:
     if any(one.ndim > 1 for one in arrays) or len({one.dtype for one in arrays}) > 1:
         return None
     labels = np.stack(arrays)
-    # As a Counter has it, what is not equal to itself still counts once.
+    # As in a Counter, a value that is not equal to itself counts once.
     counts = [(labels == one).sum(axis=0) + (one != one) for one in arrays]
     chosen = np.argmax(counts, axis=0)
     return Numbers(labels[chosen, np.arange(len(chosen))])
@@ -138,21 +139,21 @@ def _stacks(arrays: Sequence[Array]) -> Column | None:
 
 @dataclass(frozen=True)
 class Combine:
-    """How the outputs for an element become one.
+    """How a step combines the outputs for an element.
 
     Attributes
     ----------
     one
-        Takes the dict of one element's outputs.
+        Combines the dict of one element's outputs.
     whole
-        Takes the arrays of all elements' outputs, one of each model; None where it cannot.
+        Combines the arrays of all elements' outputs, one array per model; None if it cannot.
     """
 
     one: Callable[[Mapping[str, Any]], Any]
     whole: Callable[[Sequence[Array]], Column | None]
 
     def column(self, values: Column) -> Column | None:
-        """All results at once, equal to those of one element at a time; None where that fails."""
+        """Combine all elements at once, as if one by one; None where that is impossible."""
         if not isinstance(values, Records) or not len(values):
             return None
         arrays = [numbers(inferences(column)) for column in values.columns.values()]
@@ -161,9 +162,9 @@ class Combine:
 
 
 def numbers(values: Column) -> Array | None:
-    """A column's values as an array, scalars of the types that Python has; None where it is none.
+    """Return a column's values as an array of Python's types of numbers; None if they are not.
 
-    What `plain` and then `np.asarray` make of each value, of all at once.
+    The result equals `np.asarray` of each `plain` value.
     """
     if isinstance(values, Tensors):
         values = Arrays(array(values.tensor))
@@ -178,7 +179,7 @@ def numbers(values: Column) -> Array | None:
 
 
 class Combining(CallFn):
-    """Several outputs for an element as one; of all elements at once where they are numbers."""
+    """Combines several outputs for an element; of all elements at once if they are numbers."""
 
     def __init__(self, node: str, run_id: str, how: Combine) -> None:
         super().__init__(node, run_id, None, how.one)

@@ -15,16 +15,16 @@ from mmnotebook.results.labels import labeled
 from mmnotebook.results.values import plain
 
 SUM = 1e-3
-"""How far from 1 probabilities may add up."""
+"""Tolerance for the sum of probabilities."""
 
 
 def of_column(outputs: Column) -> Array:
-    """The confidence in each of a model's raw outputs, from 0 to 1; NaN where there is none.
+    """Return the confidence in each of a model's raw outputs, from 0 to 1; NaN where there is none.
 
-    Of scores that are not negative and add up to 1 it is the greatest, of other scores the
-    greatest of their softmax; of one number p from 0 to 1 it is max(p, 1 - p). Of {"label",
-    "score"}, and of a list of those, it is the highest score from 0 to 1. Whole numbers and
-    labels alone say nothing.
+    It is the greatest of the scores if they are not negative and add up to 1, otherwise the
+    greatest of their softmax; for a single number p from 0 to 1, it is max(p, 1 - p); for {"label",
+    "score"}, and a list of those, the highest score from 0 to 1. Integers and labels alone have no
+    confidence.
     """
     whole = numbers(outputs)
     if whole is not None:
@@ -48,7 +48,7 @@ def _array(output: Any) -> Array:
 
 
 def _of_array(outputs: Array) -> Array:
-    """The confidence in each row."""
+    """Return the confidence in each row."""
     none = np.full(len(outputs), np.nan)
     if outputs.dtype.kind != "f" or outputs.ndim > 2 or not outputs.size:
         return none
@@ -65,7 +65,7 @@ def _of_array(outputs: Array) -> Array:
 
 
 def missing(model: str, output: Any) -> ModelError:
-    """The error for an output which has no confidence."""
+    """Return the error for an output without confidence."""
     return ModelError(
         f"model {model!r} returned {shown(plain(output))}, which has no confidence; "
         'allowed: class scores, a number from 0 to 1, or {"label": ..., "score": ...}',
@@ -74,12 +74,12 @@ def missing(model: str, output: Any) -> ModelError:
 
 
 def scored(score: Callable[[Any], Any], output: Any) -> float:
-    """The confidence that the user's function gives for a raw output.
+    """Return the confidence that the user's function computes from a raw output.
 
     Raises
     ------
     ValueError
-        When it is no number from 0 to 1.
+        If it is not a number from 0 to 1.
     """
     found = plain(score(own(output)))
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:

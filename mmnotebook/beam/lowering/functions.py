@@ -17,7 +17,7 @@ from mmnotebook.graph.names import is_a
 
 
 class _Filter(CallFn):
-    """Keeps the elements of which the function says yes."""
+    """Keeps the elements for which the function is true."""
 
     def blocks(self, block: Block) -> Iterable[Block]:
         outcome = self.track.each(block.ids, block.values, lambda value: bool(self.called(value)))
@@ -27,10 +27,10 @@ class _Filter(CallFn):
 
 
 class _FlatMap(CallFn):
-    """A child of the element for each item that the function gives."""
+    """Creates a child of the element for each item that the function returns."""
 
     def blocks(self, block: Block) -> Iterable[Block]:
-        # What a generator raises later on is its element's failure too.
+        # An error that a generator raises later is its element's failure too.
         outcome = self.track.each(
             block.ids, block.values, lambda value: list(children(self.called(value)))
         )
@@ -48,18 +48,18 @@ class _FlatMap(CallFn):
 
 
 def _children(outcome: CallOutcome) -> tuple[list[int], Column]:
-    """Of each child the place of its parent among the results, and its value."""
+    """Return, for each child, the place of its parent among the results, and its value."""
     parents = [place for place, some in enumerate(outcome.results) for _ in some]
     return parents, pack([child for some in outcome.results for child in some])
 
 
 def children(made: Any) -> Iterable[Any]:
-    """What a flat_map's function returned, if its items are what it makes of the element.
+    """Return a flat_map function's result if its items are the element's children.
 
     Raises
     ------
     TypeError
-        For what can be iterated over but means something else, or has no order.
+        If iterating over it would mean something else, or has no order.
     """
     if isinstance(made, (str, bytes, bytearray, memoryview)):
         remedy = "return a list, [text] for a single item"

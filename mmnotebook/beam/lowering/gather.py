@@ -23,11 +23,11 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.results.records import Failure
 
 BUCKET = 8192
-"""About how many ids are joined at a time, where their number is known beforehand."""
+"""About how many ids are joined at a time, if their number is known beforehand."""
 
 
 class _Select(NodeFn):
-    """Takes the fields that an edge of a union selects."""
+    """Selects the fields of an edge of a union."""
 
     enters = leaves = False
     step = "select"
@@ -37,7 +37,7 @@ class _Select(NodeFn):
 
 
 class _Member(NodeFn):
-    """One input of a join: in buckets of ids, with its place among the inputs."""
+    """Puts one input of a join into buckets of ids, with its place among the inputs."""
 
     enters = leaves = False
     step = "member"
@@ -61,7 +61,7 @@ class _Member(NodeFn):
 
 
 class _Join(NodeFn):
-    """The outputs for one id as a dict by node name or label, in the order of the inputs."""
+    """Joins the outputs for one id in a dict by node name or label, in the order of the inputs."""
 
     enters = leaves = False
     step = "join"
@@ -122,7 +122,7 @@ def _twice(name: str) -> ValueError:
 
 
 def steps(node: Node) -> tuple[str, ...]:
-    """The names of the steps through which elements come into a node."""
+    """Return the names of the steps through which elements come into a node."""
     if node.gather == "join":
         return _Member.step, _Join.step
     chosen = node.gather == "union" and any(wire.select is not None for wire in node.inputs)
@@ -130,12 +130,12 @@ def steps(node: Node) -> tuple[str, ...]:
 
 
 def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tuple[Any, Select]:
-    """A node's inputs as one PCollection of blocks, and what the node is to select of each value.
+    """Return a node's inputs as one PCollection of blocks, and the fields that the node selects.
 
     Parameters
     ----------
     count
-        About how many elements will come, where that is known.
+        About how many elements there will be, if that is known.
     """
     if node.gather == "join":
         return _joined(node, inputs, run_id, count), None

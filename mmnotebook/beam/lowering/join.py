@@ -12,23 +12,23 @@ from mmnotebook.elements.columns import Column, Records
 from mmnotebook.elements.packing import concat, pack
 
 Who = str | tuple[str, str]
-"""An element: its id, with the id of its source's element where it is a child of that."""
+"""An element: its id, and for a child also the id of the source's element."""
 
 
 @dataclass(frozen=True)
 class JoinMember:
-    """What one of the nodes gave.
+    """The outputs of one of the nodes.
 
     Attributes
     ----------
     block
-        All of its elements.
+        All of its outputs, in one block.
     who
-        Each of them. A child is never a row of the source, whatever id that has.
+        The elements. A child is never the same element as a row of a source, even with its id.
     at
-        The place of each.
+        The place of each element in the block.
     twice
-        Those that it has more than once.
+        The elements that it has more than once.
     """
 
     block: Block
@@ -38,7 +38,7 @@ class JoinMember:
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> JoinMember:
-        """Several blocks of one node."""
+        """Merge several blocks of one node."""
         block = _concat(blocks)
         who = _who(block)
         at = {one: place for place, one in enumerate(who)}
@@ -49,14 +49,14 @@ class JoinMember:
 
 @dataclass(frozen=True)
 class Set:
-    """The elements that the same nodes have given something for.
+    """The elements for which the same nodes have outputs.
 
     Attributes
     ----------
     members
         The places of these nodes among all.
     ids
-        In the order of the first of them.
+        The ids, in the order of the first of these nodes.
     """
 
     members: tuple[int, ...]
@@ -64,7 +64,7 @@ class Set:
 
 
 def id_of(one: Who) -> str:
-    """The id of an element."""
+    """Return the id of an element."""
     return one if isinstance(one, str) else one[0]
 
 
@@ -76,12 +76,12 @@ def _who(block: Block) -> Sequence[Who]:
 
 
 def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
-    """All elements, those that every node has given something for in the first set.
+    """Group the elements by the nodes that have outputs for them, those of all nodes first.
 
     Parameters
     ----------
     without
-        Elements that are left out.
+        Elements to leave out.
     """
     every = tuple(range(len(members)))
     first = members[0].at
@@ -96,7 +96,7 @@ def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
 
 
 def whole(members: Sequence[JoinMember], one: Set, names: Sequence[str]) -> Block:
-    """The elements of a set, each with a dict of the outputs by the nodes' names."""
+    """Return the elements of a set, each with a dict of the outputs by the nodes' names."""
     blocks = [_ordered(members[place], one.ids) for place in one.members]
     columns = {names[at]: block.values for at, block in zip(one.members, blocks, strict=True)}
     first = blocks[0]
@@ -111,7 +111,7 @@ def _ordered(member: JoinMember, who: Sequence[Who]) -> Block:
 
 
 def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None:
-    """The carried fields of each element, from all of its outputs."""
+    """Return the carried fields of each element, from all of its outputs."""
     known = [block.fields for block in blocks if block.fields is not None]
     if not known:
         return None
@@ -123,7 +123,7 @@ def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None
 
 
 def _concat(blocks: Sequence[Block]) -> Block:
-    """The elements of several blocks as one, without their failures and choices."""
+    """Merge the elements of several blocks into one, without their failures and choices."""
     full = [block for block in blocks if len(block)]
     ids = [name for block in full for name in block.ids]
     origins = None

@@ -31,20 +31,20 @@ from mmnotebook.store.shards import ShardInfo
 
 Fields = tuple[tuple[str, Any], ...]
 Files = tuple[tuple[str, ShardInfo], ...]
-"""Stored files of blocks: folder and what is known of each."""
+"""Stored files of blocks: the folder and the properties of each."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A node whose blocks are read in place of being made.
+    """A node whose blocks are read in place of being computed.
 
     Attributes
     ----------
     files
-        Of the node.
+        The files of the node.
     sources
-        Of the sources that it comes from, for the fields that a later step goes by; () for a
-        source, whose own values hold them.
+        The files of its sources, for the fields that a later step looks up; () for a source, whose
+        own values hold them.
     """
 
     files: Files
@@ -52,7 +52,7 @@ class Stored:
 
 
 class _Read(NodeFn):
-    """Elements of the user's files."""
+    """Reads elements from the user's files."""
 
     enters = False
 
@@ -88,7 +88,7 @@ class _Read(NodeFn):
         return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
 
     def _apart(self, ids: Sequence[str], values: Partial) -> Block:
-        """The elements that were read, and the failures of those that could not be."""
+        """Return the elements that were read, and the failures of those that could not be."""
         self.track.came(len(values.errors))
         failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
         return Block([ids[place] for place in values.places()], values.good, failed=failed)
@@ -104,14 +104,14 @@ class _Read(NodeFn):
 def read(
     label: str, pipeline: Any, plan: SourcePlan, run_id: str, carried: tuple[str, ...]
 ) -> Arms:
-    """The elements of the user's files."""
+    """Read the elements of the user's files."""
     parts = plan.parts()
     made = _each(f"{label}: parts", pipeline, parts, bool(run_id))
     return {None: apply(label, made, _Read(label, run_id, carried))}
 
 
 class _Stored(PlainFn):
-    """Blocks that were stored before."""
+    """Reads stored blocks."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ def stored(
     carried: tuple[str, ...],
     windowing: Windowing | None = None,
 ) -> Arms:
-    """The blocks of a node that were stored before, all and by branch, in the windows stored."""
+    """Read the stored blocks of a node, all and by branch, in the windows stored."""
     tags = list(map(tag, branches))
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
     function = _Stored(label, run_id, what, branches, carried)
@@ -183,7 +183,7 @@ def stored(
 
 
 class _Items(PlainFn):
-    """A few items, whatever the element."""
+    """Yields a few items, whatever its input."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
@@ -193,7 +193,7 @@ class _Items(PlainFn):
 
 
 def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
-    """A few items to begin with; spread over workers unless the run is in this process."""
+    """Create a PCollection of a few items, spread over workers if the run has any elsewhere."""
     if not here:
         return pipeline | label >> beam.Create(items, reshuffle=len(items) > 1)
     start = pipeline | f"{label}, start" >> beam.Impulse()
@@ -201,7 +201,7 @@ def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
 
 
 def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
-    """Of each record the fields that are to travel along; None when there are none."""
+    """Return the fields of each record that later steps look up; None if there are none."""
     if not names:
         return None
     return [

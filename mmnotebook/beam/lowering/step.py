@@ -21,12 +21,12 @@ from mmnotebook.graph.models import ModelSpec
 Arms = dict[str | None, Any]
 """A node's outputs: its blocks under None, those of one branch under its name."""
 Objects = Mapping[str, Sequence[Block]]
-"""By source node, its elements where they are known before the run."""
+"""The elements of each source node where they are known before the run."""
 
 
 @dataclass(frozen=True)
 class BoundStep:
-    """One step to be lowered, with all that its parameters name.
+    """One step to lower, with all objects that its parameters name.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class BoundStep:
     run_id
         The run that counts its elements; "" outside a run.
     keys
-        By model name, the identity under which a loaded model stays loaded.
+        The identity under which a loaded model stays loaded, by its name.
     reuse
         The outputs that are known already.
     decision
@@ -83,8 +83,8 @@ class Lowering:
     each
         Returns the function of a value, for a step that calls one and returns its results.
     dofn
-        Returns the DoFn of a step that treats each block alone. Elements of such a step can be
-        computed outside a pipeline too.
+        Returns the DoFn of a step that processes each block alone. The elements of such a step can
+        be computed outside a pipeline too.
     transforms
         Applies the transforms of any other step to a PCollection of blocks.
     entered
@@ -115,13 +115,13 @@ class Lowering:
 
     @property
     def code(self) -> Callable[..., Any]:
-        """The function that makes such a step, whose code says what it computes."""
+        """The function that creates such a step; its code determines what the step computes."""
         made = self.each or self.dofn or self.transforms
         assert made is not None
         return made
 
     def function(self, step: BoundStep) -> NodeFn:
-        """Return the DoFn of a step that treats each block alone."""
+        """Return the DoFn of a step that processes each block alone."""
         if self.each is not None:
             return CallFn(step.node.name, step.run_id, step.select, self.each(step))
         assert self.dofn is not None
@@ -151,7 +151,7 @@ def of_kind(kind: StepKind, lean: bool = False) -> Lowering:
     Parameters
     ----------
     lean
-        True for a run in this process, which may take the kind's second lowering.
+        True for a run in this process, which may use the kind's second lowering.
     """
     return _named(kind.lean if lean and kind.lean is not None else kind.lowering)
 

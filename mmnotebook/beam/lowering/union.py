@@ -12,17 +12,17 @@ from mmnotebook.graph.graph import Graph, Node
 
 
 def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
-    """Look for united sources with fields that give one id to elements of their own.
+    """Check that united sources with fields do not give one id to different elements.
 
     Parameters
     ----------
     objects
-        The blocks of the sources that are the notebook's own data; files name their elements.
+        The blocks of the sources that are the notebook's own data; files have unambiguous ids.
 
     Raises
     ------
     RunError
-        When there are such, with the sources and the first id that both have.
+        If they do, with the sources and the first id that both have.
     """
     for node in graph:
         for one, other in _united(graph, node):
@@ -41,7 +41,7 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
 
 
 def _united(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
-    """Two sources of elements that come into a node from different inputs, each from its own."""
+    """Yield pairs of sources whose elements come into a node through different inputs."""
     if node.gather == "join" or len(node.inputs) < 2:
         return
     above = [{one.name for one in graph.upto(wire.node) if not one.inputs} for wire in node.inputs]
@@ -50,7 +50,7 @@ def _united(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _shared(one: Sequence[Block], other: Sequence[Block]) -> str | None:
-    """The first id that both have, where one of them has fields."""
+    """Return the first id that both sources have, if one of them has fields."""
     if not (_has_fields(one) or _has_fields(other)):
         return None
     known = {id for block in other for id in block.ids}

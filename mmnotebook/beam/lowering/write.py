@@ -19,7 +19,7 @@ from mmnotebook.state import live
 
 
 class _Rows(NodeFn):
-    """Blocks, all under one key."""
+    """Puts all blocks under one key."""
 
     leaves = False
     step = "rows"
@@ -31,12 +31,12 @@ class _Rows(NodeFn):
 
 
 class _Write(NodeFn):
-    """All elements into one file, at once or not at all.
+    """Writes all elements into one file, completely or not at all.
 
     Parameters
     ----------
     above
-        The nodes that the elements come from; they are done when there is something to write.
+        The nodes that the elements come from; they are complete when the file is written.
     """
 
     enters = False
@@ -52,7 +52,7 @@ class _Write(NodeFn):
         try:
             writers.write(self.path, blocks)
         except Exception as error:
-            # No element's failure: without its file the run has not done what it was for.
+            # Not an element's failure: without its file, the run has failed.
             what, remedy = writers.told(error)
             cause = RunError(
                 f"node {self.node!r} cannot write {self.path!r}: {what}",
@@ -69,7 +69,7 @@ class _Write(NodeFn):
 def _transforms(step: BoundStep, pcoll: Any) -> Arms:
     node = step.node
     rows = pcoll | f"{node.name}: rows" >> beam.ParDo(_Rows(node.name, step.run_id, step.select))
-    # One that is always there, so that a file is also written when no element comes.
+    # This one is always there, so that a file is written even without elements.
     none = pcoll.pipeline | f"{node.name}: always" >> beam.Create([(0, None)])
     rows.element_type = none.element_type = KV[int, Element]
     whole = (rows, none) | f"{node.name}: all" >> beam.Flatten()

@@ -99,11 +99,32 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._studio.editor.selection
 
     def undo(self) -> None:
-        """Undo the latest change; do nothing if there is none."""
+        """Undo the latest change; do nothing if there is none.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder()
+        >>> builder.edit("add", kind="vote")
+        >>> builder.undo()
+        >>> builder.graph.names
+        ()
+        """
         self._studio.do({"op": "undo"})
 
     def redo(self) -> None:
-        """Redo the change that was undone last; do nothing if there is none."""
+        """Redo the change that was undone last; do nothing if there is none.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder()
+        >>> builder.edit("add", kind="vote")
+        >>> builder.undo()
+        >>> builder.redo()
+        >>> builder.graph.names
+        ('vote',)
+        """
         self._studio.do({"op": "redo"})
 
     def edit(self, op: str, **fields: Any) -> None:
@@ -207,7 +228,12 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.run(until, limit=limit, fresh=fresh, **most)
 
     def stop(self) -> None:
-        """Cancel the current run; the results of finished nodes are kept."""
+        """Cancel the current run; the outputs of finished nodes stay in the cache.
+
+        See Also
+        --------
+        run : Start a run.
+        """
         self._studio.runner.stop()
 
     def wait(self, timeout: float | None = None) -> Result | None:
@@ -222,6 +248,17 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         -------
         Result or None
             The latest result, None before the first.
+
+        See Also
+        --------
+        run : Start a run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder()
+        >>> print(builder.wait())
+        None
         """
         self._studio.runner.wait(timeout)
         return self.result
@@ -267,7 +304,15 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Raises
         ------
         GraphError
-            If `graph` is neither, or has problems.
+            If `graph` is neither, or is not valid.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder()
+        >>> builder.take('read("rows.csv") | write("out.csv")')
+        >>> builder.text
+        'read("rows.csv") | write("out.csv")'
         """
         self._studio.take(_graph(graph))
 

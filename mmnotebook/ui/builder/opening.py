@@ -17,12 +17,12 @@ def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> 
 
     Parameters
     ----------
-    The name of the variable.
-        The variable's.
-    Its graph, None if there is no such variable.
-        What it holds, None when there is no such variable.
-    Called with the graph after every change that leaves it without problems.
-        Is given the graph after every change that leaves nothing wrong with it.
+    name
+        The name of the variable.
+    graph
+        Its graph, None if there is no such variable.
+    changed
+        Called with the graph after every change that leaves it without problems.
     """
     before = _open.get(name)
     if before is not None and is_open(before):

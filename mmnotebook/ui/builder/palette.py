@@ -145,7 +145,7 @@ def _is_in_a_library(file: str) -> bool:
 
 
 def _steps() -> Iterator[Json]:
-    """Yield all step kinds but those that stand for a name, functions first."""
+    """Yield the step kinds that are listed, those of functions first."""
     steps = [kind for kind in KINDS.values() if kind.listed]
     for kind in sorted(steps, key=lambda kind: kind.family != "function"):
         yield _item(kind.name, {}, kind.name, kind.summary)

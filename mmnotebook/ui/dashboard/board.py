@@ -55,6 +55,21 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     ------
     ResultError
         If one of them is not a Result.
+
+    See Also
+    --------
+    dashboard : Create one, of the latest run by default.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def double(x):
+    ...     return 2 * x
+    >>> graph = mm.pipeline("numbers | double", numbers=[1, 2, 3], double=double)
+    >>> board = mm.dashboard(mm.run(graph, progress=False))
+    >>> board.add(mm.run(graph, limit=2, progress=False), label="two")
+    >>> [(run.label, run.elements) for run in board.runs]
+    [(None, 3), ('two', 2)]
     """
 
     def __init__(self, *results: Result) -> None:
@@ -104,7 +119,13 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._static.settle()
 
     def choose(self, *numbers: int) -> None:
-        """Show the runs of these numbers side by side; if more than four, the latest."""
+        """Show the runs of these numbers side by side; if more than four, the latest.
+
+        Parameters
+        ----------
+        numbers
+            Numbers of runs, as they are listed: 1 is the first.
+        """
         with self._lock:
             self._list.choose(numbers)
             self._show()

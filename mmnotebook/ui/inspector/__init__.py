@@ -1,7 +1,6 @@
 """The inspector: the elements of a node as an interactive table, with traces.
 
-`Inspector` is imported when it is first asked for: what stands in this folder beside it needs no
-widgets.
+`Inspector` is imported on first use: the other modules of this folder need no widgets.
 """
 
 from __future__ import annotations

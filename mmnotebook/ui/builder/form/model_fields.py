@@ -296,7 +296,7 @@ def _callable(text: str, variables: Variables, kind: str) -> Any:
         close = nearest(text, variables)
         meant = f"; did you mean {close!r}?" if close else ""
         raise Wrong(f"no {kind} is named {text!r} in the notebook{meant}") from None
-    except Exception as error:  # a module that loads its parts when they are asked for
+    except Exception as error:  # a module may load its parts on first use
         raise Wrong(f"{text!r} cannot be looked up: {one_line(error)}") from error
     if not callable(value):
         raise Wrong(f"{text!r} is not a {kind}: it is a {type(value).__name__}")
