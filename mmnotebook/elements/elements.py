@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ Select = selecting.Select
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
 _COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
-_NOT_THEIRS = ("/mmnotebook/runtime/", "/apache_beam/")
+_NOT_THEIRS = (f"{Path(__file__).parents[1].as_posix()}/", "/apache_beam/")
+"""Where frames lie that no traceback of a failure shows: here and in Beam."""
 _FIRST, _LAST = 4, 12
 """The frames of a traceback that are kept."""
 _TRACE, _NOTE, _NOTES = 4000, 300, 5
