@@ -76,12 +76,12 @@ class Block:
 
     @property
     def nbytes(self) -> int:
-        """About how many bytes it takes."""
+        """Estimate the bytes of the block."""
         return self.values.nbytes + 64 * len(self.ids)
 
     @property
     def choices(self) -> list[str | None] | None:
-        """The latest choice for each: its branch, key or model. Tables show it as `key`."""
+        """Return the latest choice for each: branch, key or model; the column `key` of tables."""
         if self.branches is not None:
             return self.branches
         return self.models if self.model_keys is None else self.model_keys
@@ -101,11 +101,11 @@ class Block:
         return map(_key, whole)
 
     def elements(self) -> Iterator[tuple[Key, Any]]:
-        """(key, value) of each element."""
+        """Return (key, value) of each element."""
         return zip(self.keys(), self.values.rows(), strict=True)
 
     def take(self, places: Sequence[int]) -> Block:
-        """The elements at these places, failures left out."""
+        """Return the elements at these places, without failures."""
         if len(places) == len(self.ids) and all(map(operator.eq, places, itertools.count())):
             return replace(self, failed=[], made_of=None)
 
@@ -124,7 +124,7 @@ class Block:
         )
 
     def giving(self, values: Sequence[Any], failed: Iterable[Failure] = ()) -> Block:
-        """The same elements with other values, one each."""
+        """Return the same elements with other values, one each."""
         return replace(self, values=pack(values), failed=list(failed), made_of=None)
 
     def choosing(
@@ -134,34 +134,32 @@ class Block:
         model_keys: list[str | None] | None = None,
         models: list[str | None] | None = None,
     ) -> Block:
-        """Return the same elements with another choice; without one, with none."""
+        """Return the same elements with this choice in place of an earlier one, or with none."""
         return replace(self, branches=branches, model_keys=model_keys, models=models)
 
     @classmethod
     def of(cls, elements: Sequence[tuple[Key, Any]], failed: Iterable[Failure] = ()) -> Block:
-        """The block of (key, value) pairs."""
-        columns: Any = map(list, zip(*(key for key, _ in elements), strict=True))
-        ids, origins, keys, fields, branches, models = (
-            columns if elements else ([] for _ in range(6))
-        )
+        """Make a block of (key, value) pairs."""
+        columns = zip(*(key for key, _ in elements), strict=True) if elements else [()] * 6
+        ids, origins, keys, fields, branches, models = columns
 
-        def known(items: list[Any]) -> Any:
-            return None if items.count(None) == len(items) else items
+        def known(items: tuple[Any, ...]) -> Any:
+            return None if items.count(None) == len(items) else list(items)
 
         return cls(
-            ids,
+            list(ids),
             pack([value for _, value in elements]),
-            None if origins == ids else origins,
+            None if origins == ids else list(origins),
             known(branches),
             known(keys),
             known(models),
-            fields=fields if any(fields) else None,
+            fields=list(fields) if any(fields) else None,
             failed=list(failed),
         )
 
 
 def in_parts(block: Block) -> Iterator[Block]:
-    """A block that a step has made bigger, cut to size; its failures stay with the first part."""
+    """Cut a block that a step has made bigger to size; the first part has the failures."""
     if len(block) <= ROWS and block.nbytes <= BYTES:
         yield block
         return

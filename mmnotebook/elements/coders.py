@@ -31,13 +31,13 @@ def _reduce_tensor(tensor: torch.Tensor) -> tuple[Callable[..., Any], tuple[Any,
     try:
         array = plain.numpy()
     except TypeError:
-        # Types that numpy lacks, bfloat16 first of all, travel as integers of the same width.
+        # Types that numpy lacks, such as bfloat16, are sent as integers of the same width.
         array = plain.reshape(-1).view(_RAW[plain.element_size()]).numpy()
     return _tensor, (array, plain.dtype, tuple(plain.shape))
 
 
 def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
-    # One that is read-only here, a view of a frame say, can be written to where it comes back.
+    # A read-only one, such as a view of a frame, is writable where it is loaded.
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 
@@ -52,8 +52,8 @@ def dump(
 ) -> None:
     """Pickle `value` into a binary file, tensors as their own numbers.
 
-    `buffer_callback` is pickle's: it is given each array's memory, and when it keeps one and
-    answers with something false, only a reference stands in the file.
+    `buffer_callback` is that of pickle: it receives the memory of each array; if it keeps one and
+    returns a false value, the file has only a reference.
     """
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     pickler.dispatch_table = TABLE
@@ -65,7 +65,7 @@ class Element:
 
 
 class ElementCoder(beam.coders.Coder):
-    """Codes one element with `dump`: tensors, arrays, predictions, records, blocks of these."""
+    """Encodes one element with `dump`: tensors, arrays, predictions, records, blocks of these."""
 
     def encode(self, value: Any) -> bytes:
         buffer = io.BytesIO()
@@ -88,7 +88,7 @@ class ElementCoder(beam.coders.Coder):
 
 
 class BlockCoder(ElementCoder):
-    """Codes a whole block: a column at a time, its size known beforehand."""
+    """Encodes a whole block column by column; its size is known beforehand."""
 
     def to_type_hint(self) -> Any:
         return Block

@@ -27,18 +27,18 @@ class Column(Sequence[Any]):
 
     @abstractmethod
     def rows(self) -> list[Any]:
-        """The values as a list. Arrays and tensors in it are views of the column."""
+        """Return the values as a list. Arrays and tensors in it are views of the column."""
 
     @abstractmethod
     def take(self, places: Sequence[int]) -> Column:
-        """The values at these places."""
+        """Return the values at these places."""
 
     @abstractmethod
     def part(self, start: int, stop: int) -> Column:
-        """The values from `start` to before `stop`."""
+        """Return the values from `start` to before `stop`."""
 
     def field(self, name: str) -> Column | None:
-        """That field of every value; None when not all are records that have it."""
+        """Return a field of every value; None unless all are records that have it."""
         return None
 
     @overload
@@ -193,21 +193,21 @@ class Records(Column):
         return self.having({n: column.part(start, stop) for n, column in self.columns.items()})
 
     def having(self, columns: dict[str, Column]) -> Records:
-        """Records with other columns of the same fields."""
+        """Return records with other columns of the same fields."""
         return Records(columns, self.dtypes)
 
     def field(self, name: str) -> Column | None:
         return self.columns.get(name)
 
     def alone(self, name: str) -> Column:
-        """A field as the values, with a dtype that these do not tell themselves."""
+        """Return one field as values, with its dtype where the values do not show it."""
         dtype = self.dtypes.get(name)
         known = dtype is None or (isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN)
         return self.columns[name] if known else Cells(self.columns[name], dtype)
 
 
 _OWN = ("b1", "i8", "f8", "O")
-"""The dtypes that pandas finds for Python's own truths, numbers, and other objects."""
+"""The dtypes that pandas infers for bools, numbers and other objects of Python."""
 
 
 @dataclass(eq=False)
@@ -288,11 +288,11 @@ class Selected(Column):
         return [row_of(one.values()) for one in self.fields()] if whole is None else list(whole)
 
     def fields(self) -> list[SelectedFields]:
-        """The values as records."""
+        """Return the values as records."""
         return list(map(SelectedFields, self.records.rows()))
 
     def stacked(self) -> Column:
-        """The numpy rows as one array where they are numbers of one shape, else as a list."""
+        """Stack the numpy rows into one array if they are numbers of one shape, else list them."""
         whole = self._stacked()
         return Objects(self.rows()) if whole is None else Arrays(whole)
 
@@ -319,7 +319,7 @@ def _is_time(array: np.ndarray[Any, Any]) -> bool:
 
 
 def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
-    """Several fields as one numpy row; texts beside numbers stay what they are."""
+    """Put several fields into one numpy row; strings beside numbers stay strings."""
     values = list(fields)
     texts = [next((k for k in (str, bytes) if isinstance(one, k)), None) for one in values]
     if len(set(texts)) <= 1:
@@ -333,10 +333,10 @@ def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
 
 
 def size_of(value: Any) -> int:
-    """About how many bytes a value takes, two levels deep; the same for equal values."""
+    """Estimate the bytes of a value, two levels deep; equal values have equal sizes."""
     try:
         return _size(value)
-    except Exception:  # noqa: BLE001 - another's object, which cannot even say how big it is
+    except Exception:  # noqa: BLE001 - an object of another package that cannot tell its size
         return 64
 
 

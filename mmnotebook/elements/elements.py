@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ Select = selecting.Select
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
 _COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
-_NOT_THEIRS = ("/mmnotebook/runtime/", "/apache_beam/")
+_NOT_THEIRS = (f"{Path(__file__).parents[1].as_posix()}/", "/apache_beam/")
+"""Where frames lie that no traceback of a failure shows: here and in Beam."""
 _FIRST, _LAST = 4, 12
 """The frames of a traceback that are kept."""
 _TRACE, _NOTE, _NOTES = 4000, 300, 5
@@ -57,6 +59,7 @@ class Key(NamedTuple):
     model: str | None = None
 
     def child(self, position: int) -> Key:
+        """Return the key of a child that a flat_map made."""
         return self._replace(id=f"{self.id}/{position}")
 
 
@@ -65,23 +68,29 @@ class MissingField(Exception):
 
 
 def pick(value: Any, select: Select) -> Any:
-    """The selected field of a value, several as one numpy row; the value itself for None.
+    """Return the selected field of a value, several as one numpy row; the value for None.
 
-    Numbers beside texts stay numbers.
+    Numbers beside strings stay numbers.
     """
     picked = _pick(value, select)
     return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
-    """A plain value as an array, in which numbers beside texts stay numbers."""
+    """Convert a plain value to an array; numbers beside strings stay numbers."""
     return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
 
 
 def pick_column(
     values: Sequence[Any], select: Select
 ) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
-    """What is selected of all values at once and None, or the values and what picks from each."""
+    """Select from all values at once.
+
+    Returns
+    -------
+    values, pick
+        What was selected, and None; or the values, and the function that selects from each.
+    """
     if select is None:
         return values, None
     if isinstance(values, Cells):
@@ -94,7 +103,7 @@ def pick_column(
 
 
 def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
-    """What is selected of all values; None where some of them lack it, or nothing would be left."""
+    """Select from all values; None if one lacks a field, or no field would be left."""
     if isinstance(select, str):
         if isinstance(values, Records) and select in values.columns:
             return values.alone(select)
@@ -113,7 +122,7 @@ def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | No
 
 
 def _pick(value: Any, select: Select) -> Any:
-    """What is selected of a value, several fields under their names."""
+    """Select from a value, several fields under their names."""
     if select is None:
         return value
     if isinstance(select, str):
@@ -146,33 +155,33 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _has_twice(select: tuple[str, ...]) -> bool:
-    """Is a field selected twice? Then it can stand in a row alone."""
+    """Return whether a field is selected twice; then only a row can hold the fields."""
     return len(set(select)) < len(select)
 
 
 def has_field(value: Any, name: str) -> bool:
-    """Is a value a record that has this field?"""
-    if isinstance(value, (dict, Mapping)):  # a dict is by far the most, and found at once
+    """Return whether a value is a record with this field."""
+    if isinstance(value, (dict, Mapping)):  # most values are dicts, and this is fast
         return name in value
     return isinstance(value, np.void) and name in (value.dtype.names or ())
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
-    """The fields of a record; None for any other value."""
+    """Return the fields of a record; None for any other value."""
     if isinstance(value, Mapping):
         return tuple(map(str, value))
     return value.dtype.names if isinstance(value, np.void) else None
 
 
 def own(value: Any) -> Any:
-    """A copy of what a function could change in place: records, lists, arrays, tensors, pictures.
+    """Copy what a function could change in place: records, lists, arrays, tensors, images.
 
     Those in tuples too, and so a prediction's example and inference.
 
-    Beam hands one object to every step that follows.
+    Beam passes one object to every step that follows.
     """
     kind = type(value)
-    if kind in _FIXED:  # by far the most; `is_a` takes longer
+    if kind in _FIXED:  # most values; `is_a` takes longer
         return value
     if kind is dict:
         return {name: own(item) for name, item in value.items()}
@@ -190,7 +199,7 @@ def own(value: Any) -> Any:
 
 
 def settled(value: Any) -> Any:
-    """What a user's code returned, copied where something else still holds it.
+    """Return what user code returned, copied if something else still refers to it.
 
     A function may return the same array or dict each time, with other content.
     """
@@ -205,7 +214,7 @@ def settled(value: Any) -> Any:
 
 
 def _held(value: Any) -> int:
-    """The references that a function sees to what nothing but its caller's call holds."""
+    """Count the references to a value that only the call of this function refers to."""
     return getrefcount(value)
 
 
@@ -213,7 +222,7 @@ _HELD = _held([])
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:
-    """The field that `by=` names: of a value that is a record, else of the source's element."""
+    """Return the field that `by=` names: of the value, else of the source's element."""
     if has_field(value, by):
         return value[by]
     carried = dict(key.fields)
@@ -230,14 +239,14 @@ def by_value(key: Key, value: Any, by: str) -> Any:
 
 
 def failure(node: str, element_id: str, error: BaseException) -> Failure:
-    """What is kept of an element that failed: the traceback without our own and Beam's frames."""
+    """Make the `Failure` of an element, its traceback without our and Beam's frames."""
     said = text_of(error)
     message = one_line(error).partition(": ")[2]
     return Failure(node, element_id, type(error).__name__, message, _traceback(error, said))
 
 
 def _traceback(error: BaseException, said: str) -> str:
-    """Where an error comes from, its first and last frames, and what it says."""
+    """Format an error: its first and last frames, and its message."""
     frames = [
         place
         for place in traceback.walk_tb(error.__traceback__)
@@ -254,7 +263,7 @@ def _traceback(error: BaseException, said: str) -> str:
 
 
 def _said(error: BaseException, said: str) -> Iterator[str]:
-    """The last lines of a traceback: the error, what it holds, and what was the cause of it."""
+    """Format the end of a traceback: the error, its notes and parts, and its causes."""
     yield f"{_name(error)}: {said}\n" if said else f"{_name(error)}\n"
     notes = [note for note in getattr(error, "__notes__", None) or () if isinstance(note, str)]
     yield from (f"{cut(note, _NOTE)}\n" for note in notes[:_NOTES])

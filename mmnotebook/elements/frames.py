@@ -23,18 +23,18 @@ from mmnotebook.results.values import plain
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 _AS_THEY_ARE = {str, bytes, bool, int, float, type(None), dict, list, tuple, np.ndarray}
-"""What pandas hands out as it stands in a column of objects."""
+"""What pandas returns as it is from a column of objects."""
 
 
 def records(frame: Any, names: Sequence[str] | None = None) -> Column:
-    """The rows of a frame, equal to those of `frame.to_dict("records")` and of the same types.
+    """Return the rows of a frame, equal and of the same types as `frame.to_dict("records")`.
 
-    Numbers are copied; what a cell of another kind holds is not.
+    Numbers are copied; the content of other cells is not.
 
     Parameters
     ----------
     names
-        What the columns are called in the records; None for their own names.
+        The names of the columns in the records; None for their own.
     """
     names = list(frame.columns) if names is None else names
     if not names:
@@ -45,7 +45,7 @@ def records(frame: Any, names: Sequence[str] | None = None) -> Column:
 
 
 def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
-    """Records as a DataFrame, its columns of the dtypes that they had in the one they come from.
+    """Make a DataFrame of records, with the dtypes of the one that they come from.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
 
 
 def _cells_of(records: Records, name: str) -> Any:
-    """The cells of a field, as an array or a Series of its dtype."""
+    """Return the cells of a field, as an array or a Series of its dtype."""
     import pandas as pd
 
     cells, dtype = _plain(records.columns[name]), records.dtypes.get(name)
@@ -81,7 +81,7 @@ def _cells_of(records: Records, name: str) -> Any:
 
 
 def _plain(cells: Column) -> Column:
-    """Tensors of one number each, a model's outputs say, as numbers."""
+    """Convert tensors of one number each, such as outputs of a model, to numbers."""
     if isinstance(cells, Tensors):
         return Arrays(np.asarray(plain(cells.tensor))) if cells.tensor.ndim == 1 else cells
     if isinstance(cells, Objects) and any(isinstance(c, torch.Tensor) for c in cells.values):
@@ -94,9 +94,9 @@ def _is_object(dtype: Any) -> bool:
 
 
 def settle(parts: Sequence[Records]) -> None:
-    """Give fields of no frame the dtypes that pandas finds for all their cells together.
+    """Give fields of no frame the dtypes that pandas infers from all their cells.
 
-    A part alone could have another: one of which no cell is known, say.
+    From one part alone it could infer another: if all its cells are missing, for example.
     """
     for name in parts[0].columns if parts else ():
         columns = [part.columns.get(name) for part in parts]
@@ -111,7 +111,7 @@ def settle(parts: Sequence[Records]) -> None:
 
 
 def _native(dtype: Any) -> Any:
-    """The dtype in this machine's order of bytes."""
+    """Return the dtype in the byte order of this machine."""
     return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
 
 
@@ -124,18 +124,18 @@ def _cells(frame: Any, place: int) -> Column:
         cells = list(series)
         if set(map(type, cells)) <= _AS_THEY_ARE:
             return pack(cells)
-    # What pandas makes of a cell depends on its dtype and release: it is asked, a column at a time.
+    # How pandas converts a cell depends on its dtype and on the release: let pandas do it.
     rows = frame.iloc[:, [place]].to_dict("records")
     return pack([next(iter(row.values())) for row in rows])
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:
-    """Are the cells numbers that a column of int64 or float64 holds exactly?"""
+    """Return whether a column of int64 or float64 holds the cells exactly."""
     return dtype.kind in _WIDE and dtype.itemsize <= (4 if dtype.kind == "u" else 8)
 
 
 def sizes(frame: Any, places: range) -> list[int]:
-    """About how many bytes each of these rows takes."""
+    """Estimate the bytes of each of these rows."""
     part = frame.iloc[places.start : places.stop : places.step]
     plain = [isinstance(dtype, np.dtype) and dtype.kind in "biufcmM" for dtype in frame.dtypes]
     found = [8 * sum(plain)] * len(part)

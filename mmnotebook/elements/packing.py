@@ -26,7 +26,7 @@ from mmnotebook.graph.names import is_a
 
 
 def pack(values: Sequence[Any]) -> Column:
-    """Values as the column that holds them best; a column as it is."""
+    """Pack values into the column type that suits them best; return a column as it is."""
     if isinstance(values, Column):
         return values
     rows = list(values)
@@ -36,7 +36,7 @@ def pack(values: Sequence[Any]) -> Column:
 
 
 def concat(columns: Sequence[Column]) -> Column:
-    """The values of several columns, one after the other."""
+    """Concatenate the values of several columns."""
     parts = [column for column in columns if len(column)] or list(columns[:1])
     if len(parts) == 1:
         return parts[0]
@@ -47,7 +47,7 @@ def concat(columns: Sequence[Column]) -> Column:
 
 
 def records_of(column: Column) -> Column:
-    """Values that are records but no dicts, as such: named tuples, labelled Series, numpy's own."""
+    """Convert other records to `Records`: named tuples, labeled Series, records of numpy."""
     if isinstance(column, Tuples) and hasattr(column.kind, "_fields"):
         return Records(dict(zip(column.kind._fields, column.columns, strict=True)))
     if isinstance(column, Arrays) and column.array.dtype.names:
@@ -58,13 +58,13 @@ def records_of(column: Column) -> Column:
 
 
 def _has_names(kind: type) -> bool:
-    """May values of a type have names for their parts?"""
+    """Return whether values of a type may have names for their parts."""
     series = any(base.__name__ == "Series" for base in kind.__mro__)
     return series or hasattr(kind, "_fields") or issubclass(kind, np.void)
 
 
 def _record(value: Any) -> Any:
-    """A value with names for its parts as a dict, any other as it is."""
+    """Convert a value with names for its parts to a dict; return any other as it is."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return dict(zip(value._fields, value, strict=True))
     if isinstance(value, np.void) and value.dtype.names:
@@ -75,12 +75,12 @@ def _record(value: Any) -> Any:
 
 
 def loose(column: Column) -> list[Any]:
-    """The values one by one, as `pack` makes the same column of them again."""
+    """Return the values one by one, so that `pack` makes the same column of them again."""
     return [*column.fields()] if isinstance(column, Selected) else column.rows()
 
 
 def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
-    """Columns of one class as one, None where they do not fit."""
+    """Join columns of one class; None if they do not fit."""
     if isinstance(first, Arrays):
         if len({(p.array.dtype, p.array.dtype.num, p.array.shape[1:]) for p in parts}) == 1:
             return type(first)(np.concatenate([p.array for p in parts]))
@@ -106,7 +106,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
 
 
 def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The dtypes that several parts' fields have together; none where they differ too much."""
+    """Return the dtypes of fields over several parts; none where they differ too much."""
     first = parts[0]
     if all(part is first or part == first for part in parts):
         return dict(first)
@@ -116,7 +116,7 @@ def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _dtype(dtypes: Sequence[Any]) -> Any:
-    """One dtype for values of several: categories united, None for others that differ."""
+    """Return one dtype for several: unite categories; None for others that differ."""
     import pandas as pd
     from pandas.api.types import union_categoricals
 
@@ -132,7 +132,7 @@ def _dtype(dtypes: Sequence[Any]) -> Any:
 
 
 def _packed(kind: type, rows: list[Any]) -> Column | None:
-    """Rows of one type as a column better than a list, None where there is none."""
+    """Pack rows of one type into a column better than a list; None if there is none."""
     if kind in _NUMBERS:
         return _numbers(rows, _NUMBERS[kind])
     if kind is type(None):
@@ -200,5 +200,5 @@ def _tensors(rows: list[Any]) -> Column | None:
 
 
 def _has_more(value: Any) -> bool:
-    """Has a named tuple attributes beside its items?"""
+    """Return whether a named tuple has attributes beside its items."""
     return bool(getattr(value, "__dict__", None))

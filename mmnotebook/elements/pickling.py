@@ -1,8 +1,8 @@
 """Pickling of live objects that leaves the loading process unchanged.
 
-cloudpickle knows the class of a notebook again by an id, and sets on it, whenever a pickle of it
-is loaded, what it was when it was pickled. Here a load makes classes of its own: what was stored
-answers as it was then, whatever becomes of the notebook's classes, and these stay as they are.
+cloudpickle finds the class of a notebook by an id, and each load of a pickle sets the attributes
+on it that it had when it was pickled. Here each load makes its own classes: a stored object works
+as it did then, whatever happens to the classes of the notebook, and these do not change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _loading = threading.local()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, but for the id of a class: each load makes a class of its own."""
+    """The pickler of cloudpickle without the id of a class: each load makes its own class."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
@@ -45,7 +45,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def dump(value: Any, file: Any, protocol: int | None = None) -> None:
-    """Pickle into a binary file."""
+    """Pickle a live object into a binary file."""
     Pickler(file, protocol=protocol).dump(value)
 
 
@@ -57,7 +57,7 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(pickled: bytes) -> Any:
-    """Make again what was pickled, its classes too."""
+    """Unpickle an object, with classes of its own."""
     return owning(lambda: pickle.loads(pickled))
 
 
@@ -74,7 +74,7 @@ class _Nowhere:
 
 
 def _own_class(make: Callable[..., type], *arguments: Any) -> type:
-    """A class that is not the one that was pickled, which it is noted to come from."""
+    """Make a new class, and record the class that was pickled as its origin."""
     *given, tracker, extra = arguments
     made = make(*given, None, extra)
     origin = tracked_class(tracker)
@@ -87,7 +87,7 @@ def _own_class(make: Callable[..., type], *arguments: Any) -> type:
 
 
 def _groups() -> list[weakref.WeakSet[type]]:
-    """The classes of the loads that are under way in this thread, the outer one first."""
+    """Return the classes of the loads in progress in this thread, the outer one first."""
     if not hasattr(_loading, "groups"):
         _loading.groups = []
     found: list[weakref.WeakSet[type]] = _loading.groups
@@ -95,7 +95,7 @@ def _groups() -> list[weakref.WeakSet[type]]:
 
 
 def owning(load: Callable[[], Any]) -> Any:
-    """Load something, and remember which classes were made for it."""
+    """Load an object, and record which classes were made for it."""
     group: weakref.WeakSet[type] = weakref.WeakSet()
     _groups().append(group)
     try:
@@ -110,13 +110,13 @@ def owning(load: Callable[[], Any]) -> Any:
 
 
 def made_for(loaded: Any) -> weakref.WeakSet[type]:
-    """The classes that were made when something was loaded."""
+    """Return the classes that were made when an object was loaded."""
     group = _loaded.get(id(loaded)) or _together.get(type(loaded))
     return weakref.WeakSet() if group is None else group
 
 
 def by_origin(made: Iterable[type]) -> dict[type, type]:
-    """Classes that were made, by those of the notebook that they come from."""
+    """Map the classes of the notebook to those that were made from them."""
     found = {}
     for one in made:
         origin = _origins[one]() if one in _origins else None
@@ -126,7 +126,7 @@ def by_origin(made: Iterable[type]) -> dict[type, type]:
 
 
 def exchanged(value: Any, others: Mapping[type, type]) -> Any:
-    """A value in which what is of some classes is of others; itself where nothing of it is.
+    """Replace the classes of a value by others; return the value itself if it has none of them.
 
     Arrays of numbers and tensors are the same objects in both.
     """
@@ -179,7 +179,7 @@ class _Exchanged(pickle.Unpickler):
 
 
 class _Marking(compat.BeamsPickler):
-    """Beam's pickler, writing nothing: the classes that it would send are not to be set again."""
+    """The pickler of Beam, writing nothing; marks the classes that it would send as set."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
@@ -198,17 +198,17 @@ class _Sending(_Marking):
 
 
 def _class_here(make: Callable[..., type], *arguments: Any) -> type:
-    """The class of this process, where it has it: to make another would call the user's code."""
+    """Return the class of this process if it exists; making another would call user code."""
     known: type | None = beams_tracked_class(arguments[-2])
     return make(*arguments) if known is None else known
 
 
 class Sent:
-    """A part of a pipeline that comes to this process, from it, with the classes as they are."""
+    """A part of a pipeline; when it is sent to this process, the classes here do not change."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()
-        # As Beam does it, which is under way now.
+        # As Beam does it, which is pickling now.
         sending = _Sending(buffer, config=compat.BEAMS_CONFIG)
         sending.dump(vars(self))  # type: ignore[no-untyped-call]
         return _arrived, (type(self), buffer.getvalue())
@@ -221,10 +221,10 @@ def _arrived(kind: type, pickled: bytes) -> Any:
 
 
 def keep_classes(value: Any) -> None:
-    """See to it that the classes of this process stay as they are when Beam sends a value to it.
+    """Keep the classes of this process unchanged when Beam sends it a value.
 
-    Beam knows a class again and, the first time, sets on it what was pickled. Afterwards it takes
-    it as it is: these are marked as classes of which that has been done.
+    The first time that Beam loads a known class, it sets the pickled attributes on it; later it
+    takes the class as it is. This marks the classes of the value as loaded before.
     """
     with suppress(Exception):  # Beam raises it too, where it matters
         _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]

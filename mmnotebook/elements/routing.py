@@ -14,7 +14,7 @@ from mmnotebook.results.values import plain
 
 
 def fraction(token: str, salt: str) -> float:
-    """A number from 0 to below 1, the same for the same token and salt everywhere and always."""
+    """Hash a token to a number from 0 to below 1, the same in every process and version."""
     digest = hashlib.blake2b(token.encode(), key=_key(salt), digest_size=8).digest()
     # 53 bits, so that no hash is rounded up to 1.
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
@@ -25,9 +25,9 @@ def _key(salt: str) -> bytes:
 
 
 def token(value: Any) -> str:
-    """What of a field's value is hashed: numbers and times that are equal give one text.
+    """Return the text of a value that is hashed; equal numbers and times have one text.
 
-    Never a repr of pandas or numpy, which another version may write in another way.
+    It is never a repr of pandas or numpy, which differs from version to version.
     """
     value = plain(value)
     if isinstance(value, np.datetime64):
@@ -40,7 +40,7 @@ def token(value: Any) -> str:
 
 
 def branch(part: float, branches: Sequence[tuple[str, float]]) -> str:
-    """The branch whose share of 0 to 1 holds `part`."""
+    """Return the branch whose share of 0 to 1 contains `part`."""
     end = 0.0
     for name, share in branches:
         end += share
@@ -50,12 +50,12 @@ def branch(part: float, branches: Sequence[tuple[str, float]]) -> str:
 
 
 def named(value: Any, branches: Sequence[str]) -> str:
-    """The branch that a switch's function names.
+    """Return the branch that the function of a switch names.
 
     Raises
     ------
     ValueError
-        When it names none.
+        If it names none.
     """
     name = plain(value)
     if isinstance(name, str) and name in branches:

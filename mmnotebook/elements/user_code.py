@@ -29,11 +29,14 @@ _PLAIN = {str, bytes, bool, int, float, complex, type(None)}
 _HEAP = 1 << 9
 """The flag of a class that was made by a class statement."""
 _DEPTH = 200
-"""Lists around what is checked: where it is stored, less of the stack is left than here."""
+"""Lists around what is checked: when it is stored, less of the stack is left than here."""
 
 
 def is_raised(error: BaseException) -> bool:
-    """Did a `raise` statement raise it? An interrupt by the user comes at other instructions."""
+    """Return whether a `raise` statement raised it, and not an interrupt by the user.
+
+    An interrupt comes at other instructions.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -47,10 +50,10 @@ class NotStorableError(TypeError):
 
 
 def not_storable(values: Column) -> dict[int, BaseException]:
-    """Find the values that cannot be stored: by place, what is the matter with each.
+    """Find the values that cannot be stored, and return the error of each by place.
 
-    Numbers, arrays, tensors and texts are not looked at. All others are pickled together, without
-    keeping the pickle, and one by one only when that fails.
+    Numbers, arrays, tensors and strings are not checked. All others are pickled together, without
+    keeping the pickle, and one by one only if that fails.
     """
     if isinstance(values, (Records, Tuples)):
         columns = values.columns.values() if isinstance(values, Records) else values.columns
@@ -70,7 +73,7 @@ def not_storable(values: Column) -> dict[int, BaseException]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Is it a text, a number or an array of these, which can always be stored?"""
+    """Return whether it is a string, a number or an array of these: always storable."""
     kind = type(value)
     if kind is np.ndarray:
         return not value.dtype.hasobject
@@ -82,14 +85,14 @@ def _is_plain(value: Any) -> bool:
 def storable(
     values: Column, places: Sequence[int], errors: dict[int, BaseException]
 ) -> tuple[Sequence[int], Column]:
-    """Divide values by whether they can be stored.
+    """Leave out values that cannot be stored.
 
     Parameters
     ----------
     places
-        What each value is known by.
+        The place of each value.
     errors
-        Where the errors of the others are put, by their places.
+        Receives the errors of the others by their places.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def storable(
 
 
 def _error(value: Any) -> BaseException | None:
-    """What storing a value raises, None for one that can be stored."""
+    """Return what storing a value raises; None for one that can be stored."""
     try:
         _try(value)
     except ENDS_RUN:
@@ -130,7 +133,7 @@ def _named(value: Any) -> str:
 
 
 def _try(value: Any) -> None:
-    """Pickle a value, and make it again when code other than pickle's own has a part in that."""
+    """Pickle a value, and unpickle it too if other code than that of pickle takes part."""
     deep = value
     for _ in range(_DEPTH):
         deep = [deep]
@@ -151,7 +154,7 @@ class _Nowhere:
 
 
 class _Check(pickle.Pickler):
-    """Pickles, and notes the classes of the objects that pickle does not know itself."""
+    """Pickles, and records the classes of objects that pickle itself does not handle."""
 
     def __init__(self) -> None:
         super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
@@ -163,5 +166,5 @@ class _Check(pickle.Pickler):
 
     @property
     def foreign(self) -> bool:
-        """Did it meet an object of a class that is written in Python, and not ours?"""
+        """Return whether it met an object of a class that is written in Python, and not ours."""
         return any(kind.__flags__ & _HEAP for kind in self.met - coders.TABLE.keys())

@@ -181,6 +181,7 @@ def test_failures_name_node_id_error_and_the_users_line(result: mm.Result) -> No
     assert (failed["id"], failed["error"], failed["message"]) == ("38", "ValueError", "too far")
     assert 'raise ValueError("too far")' in failed["traceback"]
     assert "apache_beam" not in failed["traceback"]
+    assert str(Path(mm.__file__).parent) not in failed["traceback"]
 
 
 def test_in_and_out_add_up_for_every_node(result: mm.Result) -> None:
