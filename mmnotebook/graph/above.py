@@ -1,6 +1,7 @@
-"""What the graph layer asks of layers above: text, drawing, validation, the step kinds.
+"""Calls from the graph layer to layers above: text, drawing, validation, the step kinds.
 
-The package's `__init__`, which is above all of them, says where each is found.
+The graph layer imports none of them. The package's `__init__` sets `find`, which imports a function
+when it is first called.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ def _unbound(name: str) -> Callable[..., Any]:
 
 
 find: Callable[[str], Callable[..., Any]] = _unbound
-"""Returns the function of a name.
+"""Returns a function of a layer above by its name.
 
-explain, from_json, html, installed_kinds, own_kinds, problems, svg, to_json or to_text.
+The names: explain, from_json, html, installed_kinds, own_kinds, problems, svg, to_json, to_text.
 """
 
 
 def call(name: str, *arguments: Any) -> Any:
-    """Call the function of a name."""
+    """Call a function of a layer above by its name."""
     return find(name)(*arguments)

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _DIGITS = 13
-_NEAR = 2e-3  # of a fraction, that it may be rounded by
+_NEAR = 2e-3  # the largest relative error of a rounded fraction
 
 
 def is_name(value: Any) -> bool:
-    """Can `value` name a node, a model or a function? Only in the form Python reads it back in."""
+    """Return whether a value can be the name of a node, a model or a function.
+
+    Names are Python identifiers in the form in which Python's parser returns them (NFKC).
+    """
     return (
         isinstance(value, str)
         and value.isidentifier()
@@ -32,7 +35,7 @@ def is_fraction(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """A whole number from 1 that any program can hold."""
+    """Return whether a value is a positive integer of at most 31 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
@@ -41,7 +44,7 @@ def is_grouping(value: Any) -> bool:
 
 
 def is_weights(value: Any) -> bool:
-    """((arm, fraction), ...), the fractions positive and adding up to 1."""
+    """Return whether a value is ((branch, fraction), ...): positive, and adding up to 1."""
     try:
         names = [name for name, _ in value]
         parts = [part for _, part in value]
@@ -57,9 +60,9 @@ def is_weights(value: Any) -> bool:
 
 
 def fractions(value: Any) -> dict[str, str] | None:
-    """Fractions in the proportions of weights that do not add up to 1, as they are written.
+    """Return the fractions, as text, that are in proportion to weights which do not add up to 1.
 
-    None for anything that is more wrong than that, and where nothing is.
+    They have as few digits as possible. None if the weights are invalid in another way.
     """
     try:
         parts = {name: float(part) for name, part in value if is_name(name)}
@@ -80,7 +83,7 @@ def fractions(value: Any) -> dict[str, str] | None:
 
 
 def split_in_proportion(value: Any) -> str | None:
-    """The split that is meant by weights that do not add up to 1, as it is written."""
+    """Return the split, as text, that weights which do not add up to 1 probably mean, or None."""
     found = fractions(value)
     if found is None:
         return None
@@ -88,7 +91,7 @@ def split_in_proportion(value: Any) -> str | None:
 
 
 def is_arms(value: Any) -> bool:
-    """(arm, ...), all different."""
+    """Return whether a value is (branch, ...): two or more different names."""
     return (
         isinstance(value, tuple)
         and len(value) >= 2
@@ -98,7 +101,7 @@ def is_arms(value: Any) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """(((key, ...), name), ...), each key once."""
+    """Return whether a value is (((key, ...), name), ...), with each key once."""
     try:
         groups = [group for group, _ in value]
         names = [name for _, name in value]
@@ -114,7 +117,7 @@ def is_mapping(value: Any) -> bool:
 
 
 def one_of(*allowed: Any) -> Any:
-    """The check that a value is one of these."""
+    """Return a check that a value is one of these, and of the same type."""
     return lambda value: any(type(value) is type(one) and value == one for one in allowed)
 
 
@@ -124,7 +127,7 @@ def _in_two(groups: Iterable[Sequence[str]]) -> list[str]:
 
 
 def key_in_two(value: Any) -> str | None:
-    """What is wrong with a mapping that has a key in two of its places; None when none is."""
+    """Return the message about a key that is in two mappings, None if there is no such key."""
     try:
         key = _in_two(group for group, _ in value)[0]
         names = [name for group, name in value if key in group]
@@ -135,16 +138,16 @@ def key_in_two(value: Any) -> str | None:
 
 
 def rest_of_a_stack(value: Any) -> str | None:
-    """Why a stack cannot do with the outputs that there are; None for another value."""
+    """Return why `missing="use rest"` is not valid for a stack, None for another value."""
     if value != "use rest":
         return None
     return "stack cannot use the rest: the output shape would differ between elements"
 
 
 def once_each(pairs: Any) -> Any:
-    """The pairs of a mapping with every key once in its tuple; anything else as it is.
+    """Return the pairs of a mapping with each key once per tuple; another value as it is.
 
-    Beam's documentation writes a key twice in one mapping, and Beam then refuses it.
+    An example in Beam's documentation has a key twice in one mapping, which Beam then refuses.
     """
     try:
         return tuple((tuple(dict.fromkeys(group)), name) for group, name in pairs)

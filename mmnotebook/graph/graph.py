@@ -26,11 +26,22 @@ class Input:
     node
         The node upstream.
     port
-        The output of that node, for a split or a switch.
+        The branch of that node, for a split or a switch; None for a node with a single output.
     select
         A field, several fields, or all but some (`Drop`) of the value; None for the whole value.
     label
         The key in a join; None for the name of its node.
+
+    See Also
+    --------
+    mmnotebook.Node : A step of a graph, with its inputs.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.parse('rows["text"] | model')
+    >>> graph["model"].inputs
+    (Input(node='rows', port=None, select='text', label=None),)
     """
 
     node: str
@@ -44,7 +55,24 @@ class Input:
         return self.node if self.label is None else self.label
 
     def labelled(self, label: str | None) -> Input:
-        """Return the same input with another label; None equals the name of the node."""
+        """Return the same input with another label.
+
+        Parameters
+        ----------
+        label
+            The key in a join; None, or the name of the node, for no label.
+
+        Returns
+        -------
+        Input
+            The new input.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> mm.Input("tree").labelled("small").key
+        'small'
+        """
         return replace(self, label=None if label == self.node else label)
 
 
@@ -57,7 +85,7 @@ class Node:
     name
         Unique in its graph.
     kind
-        A step kind, one of `steps.KINDS`.
+        The name of its step kind.
     params
         (name, value) pairs in the kind's order, without values that equal the default.
     inputs
@@ -65,6 +93,18 @@ class Node:
     gather
         How several inputs are combined: "join" joins the outputs for one element into a dict by
         node name or label, "union" passes each element separately; None for a single input.
+
+    See Also
+    --------
+    mmnotebook.Node.make : Create a node with its parameters as keywords.
+    mmnotebook.Graph : The graph that contains it.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> node = mm.parse("digits | cascade(tree, mlp, below=0.8)")["cascade"]
+    >>> node.kind, node.models, node["below"]
+    ('cascade', ('tree', 'mlp'), 0.8)
     """
 
     name: str
@@ -89,12 +129,44 @@ class Node:
         gather: Gather | None = None,
         **params: Any,
     ) -> Node:
-        """Create a node, with its parameters as keywords; a string in `inputs` names a node."""
+        """Create a node with its parameters as keywords.
+
+        Parameters
+        ----------
+        name
+            Its name, unique in the graph.
+        kind
+            The name of its step kind.
+        inputs
+            Its inputs. A string is the whole output of the node with this name.
+        gather
+            "join" or "union" for several inputs; None for a single one.
+        **params
+            The parameters of the step kind.
+
+        Returns
+        -------
+        Node
+            The node. `Graph.validate` checks its parameters and inputs.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> node = mm.Node.make("answer", "cascade", ["digits"], small="tree", big="mlp", below=0.8)
+        >>> node.models
+        ('tree', 'mlp')
+        """
         wires = tuple(Input(wire) if isinstance(wire, str) else wire for wire in inputs)
         return cls(name, kind, tuple(params.items()), wires, gather)
 
     def __getitem__(self, param: str) -> Any:
-        """The value of a parameter, its default when it was not given."""
+        """Return the value of a parameter, or its default if it was not given.
+
+        Raises
+        ------
+        KeyError
+            If the step kind has no such parameter.
+        """
         given = dict(self.params)
         if param in given:
             return given[param]
@@ -105,7 +177,7 @@ class Node:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The names of its outputs; () if it has a single output."""
+        """The names of its branches; () if it has a single output."""
         return kinds.arm_names(self.kind, dict(self.params))
 
     @property
@@ -115,12 +187,18 @@ class Node:
 
     @property
     def step(self) -> kinds.StepKind:
-        """The kind of step that this is; KeyError where there is no such kind."""
+        """Its step kind.
+
+        Raises
+        ------
+        KeyError
+            If there is no step kind of this name.
+        """
         return kinds.KINDS[self.kind]
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the source's fields that it goes by."""
+        """The names of the source's fields by which it chooses a branch or a model."""
         params = (param for param in self.step.params if param.form == "field")
         return tuple(self[param.name] for param in params if self[param.name])
 
@@ -137,7 +215,27 @@ class Node:
 
 @dataclass(frozen=True)
 class Group:
-    """A named group of nodes, as in `both = rows | [a, b]`."""
+    """A named group of nodes, as in `both = rows | [a, b]`.
+
+    Attributes
+    ----------
+    name
+        Unique among the groups and nodes of its graph.
+    members
+        The names of its nodes.
+    gather
+        How a step that follows the group combines their outputs: "join" or "union"; see `Node`.
+
+    See Also
+    --------
+    mmnotebook.Graph : The graph that contains it.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> mm.parse("both = rows | [a, b]").groups
+    (Group(name='both', members=('a', 'b'), gather='join'),)
+    """
 
     name: str
     members: tuple[str, ...]
@@ -148,9 +246,36 @@ class Group:
 class Graph:
     """An immutable pipeline: its nodes and named groups of nodes.
 
-    Two graphs are equal when they have the same nodes and groups, in whatever order. `bindings`
-    holds the objects that were given for names, `pipelines` the names of the pipelines that were
-    written into this one as steps; they take no part in equality, the text or the JSON.
+    Two graphs are equal if they have the same nodes and groups, in any order. `bindings` and
+    `pipelines` are not part of this comparison, nor of the text and the JSON of a graph.
+
+    Attributes
+    ----------
+    nodes
+        The nodes.
+    groups
+        The named groups of nodes.
+    bindings
+        Objects by the names that they were bound to.
+    pipelines
+        The names of pipelines that are steps of this one: their nodes were copied into it.
+
+    See Also
+    --------
+    mmnotebook.pipeline : Create a graph from its text, with objects.
+    mmnotebook.parse : Create a graph from its text alone.
+    mmnotebook.run : Run a graph.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> graph = mm.parse("digits | [mlp, tree] | vote()")
+    >>> graph
+    digits | [mlp, tree] | vote()
+    >>> [node.name for node in graph]
+    ['digits', 'mlp', 'tree', 'vote']
+    >>> graph["vote"].gather
+    'join'
     """
 
     nodes: tuple[Node, ...] = ()
@@ -174,6 +299,13 @@ class Graph:
         return {node.name: node for node in reversed(self.nodes)}
 
     def __getitem__(self, name: str) -> Node:
+        """Return the node with this name.
+
+        Raises
+        ------
+        GraphError
+            If there is no such node.
+        """
         if name in self:
             return self._by_name[name]
         raise self.unknown(name)
@@ -189,10 +321,28 @@ class Graph:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of its nodes, in the order of `nodes`."""
         return tuple(node.name for node in self.nodes)
 
     def unknown(self, name: str) -> GraphError:
-        """Return the error for an unknown node."""
+        """Return the error for a node that does not exist.
+
+        Parameters
+        ----------
+        name
+            The name that was not found.
+
+        Returns
+        -------
+        GraphError
+            The error, with the names of all nodes and the nearest one.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> print(mm.parse("digits | tree").unknown("digit"))
+        no such node; found 'digit'; allowed: digits, tree; did you mean 'digits'?
+        """
         known = self.names
         return GraphError(
             [
@@ -206,7 +356,19 @@ class Graph:
         )
 
     def network(self) -> networkx.DiGraph[str]:
-        """Return the graph as a networkx graph: node names, with an edge for each input."""
+        """Return the graph as a networkx graph: the names of nodes, with an edge for each input.
+
+        Returns
+        -------
+        networkx.DiGraph
+            A new graph.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> list(mm.parse("digits | [mlp, tree]").network().edges)
+        [('digits', 'mlp'), ('digits', 'tree')]
+        """
         import networkx
 
         net: networkx.DiGraph[str] = networkx.DiGraph()
@@ -215,7 +377,22 @@ class Graph:
         return net
 
     def order(self) -> tuple[Node, ...]:
-        """The nodes in topological order; ties keep the order of `nodes`."""
+        """Return the nodes in an order in which each follows its inputs.
+
+        Where several orders are possible, that of `nodes` is kept.
+
+        Returns
+        -------
+        tuple of Node
+            The nodes in topological order.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> nodes = reversed(mm.parse("digits | tree").nodes)
+        >>> [node.name for node in mm.Graph(tuple(nodes)).order()]
+        ['digits', 'tree']
+        """
         import networkx
 
         place = {name: index for index, name in enumerate(self.names)}
@@ -223,7 +400,29 @@ class Graph:
         return tuple(self[name] for name in ordered)
 
     def upto(self, name: str) -> Graph:
-        """Return the subgraph that `name`, a node or a group, needs, including `name`."""
+        """Return the part of the graph that a node or a group needs, and the node or group itself.
+
+        Parameters
+        ----------
+        name
+            The name of the node or the group.
+
+        Returns
+        -------
+        Graph
+            The subgraph.
+
+        Raises
+        ------
+        GraphError
+            If there is no such node or group.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> mm.parse("digits | [mlp, tree] | vote()").upto("mlp")
+        digits | mlp
+        """
         import networkx
 
         members = next((g.members for g in self.groups if g.name == name), (name,))
@@ -238,16 +437,53 @@ class Graph:
         )
 
     def bind(self, **objects: Any) -> Graph:
-        """Return the same graph with these objects bound to names, in addition to its bindings."""
+        """Bind objects to names: return the same graph with these bindings added.
+
+        Parameters
+        ----------
+        **objects
+            Data and functions of the graph by name. They replace earlier bindings.
+
+        Returns
+        -------
+        Graph
+            The new graph.
+
+        See Also
+        --------
+        mmnotebook.pipeline : Create a graph with its bindings.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.parse("numbers | map(double)").bind(double=lambda x: 2 * x)
+        >>> sorted(graph.bind(numbers=[1, 2]).bindings)
+        ['double', 'numbers']
+        """
         return replace(self, bindings={**self.bindings, **objects})
 
     def validate(self) -> Graph:
-        """Return the graph itself if it has no problems, else raise.
+        """Check the graph, and return it if it has no problems.
+
+        Returns
+        -------
+        Graph
+            The graph itself.
 
         Raises
         ------
         GraphError
             With every problem that was found.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.Graph((mm.Node.make("tree", "model", model="tree"),))
+        >>> try:
+        ...     graph.validate()
+        ... except mm.GraphError as error:
+        ...     print(error.problems[0].message)
+        this model step has no input
         """
         found = above.call("problems", self)
         if found:
@@ -255,12 +491,46 @@ class Graph:
         return self
 
     def to_text(self) -> str:
-        """Return the canonical text, which parses back to an equal graph."""
+        r"""Return the canonical text, which parses back to an equal graph.
+
+        Returns
+        -------
+        str
+            The text, in the notation.
+
+        See Also
+        --------
+        mmnotebook.parse : The reverse.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> print(mm.parse("a = digits|tree\na|write('out.csv')").to_text())
+        a = digits | tree
+        a | write("out.csv")
+        """
         text: str = above.call("to_text", self)
         return text
 
     def to_json(self) -> str:
-        """Return the graph as JSON, the file format; `from_json` reads it back."""
+        """Return the graph as JSON, the file format of graphs.
+
+        Returns
+        -------
+        str
+            The JSON text, without the objects that are bound to names.
+
+        See Also
+        --------
+        mmnotebook.Graph.from_json : The reverse.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.parse("digits | tree")
+        >>> mm.Graph.from_json(graph.to_json()) == graph
+        True
+        """
         text: str = above.call("to_json", self)
         return text
 
@@ -268,10 +538,24 @@ class Graph:
     def from_json(cls, text: str) -> Graph:
         """Read and validate a graph that `to_json` wrote.
 
+        Parameters
+        ----------
+        text
+            The JSON text.
+
+        Returns
+        -------
+        Graph
+            An equal graph, without bindings.
+
         Raises
         ------
         GraphError
-            When the text is not such JSON, or the graph in it is not valid.
+            If the text is not such JSON, or the graph in it is not valid.
+
+        See Also
+        --------
+        mmnotebook.Graph.to_json : The reverse; has an example.
         """
         graph: Graph = above.call("from_json", text)
         return graph
@@ -279,10 +563,19 @@ class Graph:
     def explain(self) -> Any:
         """Explain how each step will run and why: its lowering and grouping, with the numbers.
 
+        Returns
+        -------
+        Explanation
+            A table with a row for each step, shown as text or HTML.
+
         Raises
         ------
         GraphError
-            When the graph is not valid.
+            If the graph is not valid.
+
+        See Also
+        --------
+        mmnotebook.explain : The same as a function; has an example.
         """
         return above.call("explain", self)
 

@@ -13,15 +13,15 @@ class InputNames:
     Attributes
     ----------
     needed
-        Those that every example must have.
+        Inputs that every example must have.
     optional
-        Those that it can do without.
+        Inputs that may be missing.
     truth
-        Those that it takes in training alone: no input of a prediction.
+        Inputs of training alone, such as labels; a prediction does not take them.
     open
-        Does it take fields of any other name too, as ``**kwargs`` does?
+        Whether it takes fields of any other name too, as ``**kwargs`` does.
     always
-        Do several selected fields always go to it by name, as to the columns of a table?
+        Whether several selected fields are always passed by name, as the columns of a table are.
     """
 
     needed: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class InputNames:
         return (*self.needed, *self.optional)
 
     def without(self, given: Container[str]) -> InputNames:
-        """Those that are left when some are given otherwise."""
+        """Return the input names without those that are set in another way."""
 
         def left(names: Iterable[str]) -> tuple[str, ...]:
             return tuple(name for name in names if name not in given)
@@ -43,10 +43,10 @@ class InputNames:
         return replace(self, needed=left(self.needed), optional=left(self.optional))
 
     def match(self, fields: Sequence[str]) -> bool:
-        """Do several selected fields go to the model by name, and not as one row of numbers?
+        """Return whether several selected fields are passed by name, not as one row of numbers.
 
-        A model with one input takes them as a row; so does one that needs one, unless a field has
-        the name of an input that it can do without, one of training included.
+        A model with one input takes them as a row. So does a model that needs one input, unless a
+        field has the name of an optional input or of an input of training.
         """
         if self.always or len(self.needed) > 1 or any(name in self.truth for name in fields):
             return True
@@ -54,17 +54,17 @@ class InputNames:
         return several and any(name in self.known for name in fields)
 
     def missing(self, fields: Container[str]) -> list[str]:
-        """The inputs that must be there and that have no field."""
+        """Return the needed inputs that have no field."""
         return [name for name in self.needed if name not in fields]
 
     def extra(self, fields: Iterable[str]) -> list[str]:
-        """The fields that are no input."""
+        """Return the fields that are not inputs of the model."""
         if self.open:
             return [name for name in fields if name in self.truth]
         return [name for name in fields if name not in self.known]
 
     def taken(self, fields: Iterable[str]) -> list[str]:
-        """The fields that the model is given, in its own order."""
+        """Return the fields that are passed to the model, in the order of its inputs."""
         fields = list(fields)
         first = [name for name in self.known if name in fields]
         others = [name for name in fields if name not in (*self.known, *self.truth)]

@@ -14,12 +14,12 @@ FORMAT = 1
 
 
 def to_json(graph: Graph) -> str:
-    """JSON text; names only, the objects bound to them are not in it."""
+    """Return a graph as JSON text: with the names in it, without the objects bound to them."""
     return json.dumps(to_data(graph), indent=1, ensure_ascii=False)
 
 
 def to_data(graph: Graph) -> dict[str, Any]:
-    """What stands in the JSON text."""
+    """Return a graph as the value that its JSON text contains."""
     return {
         "mmnotebook": FORMAT,
         "nodes": [_node_to_json(node) for node in graph.nodes],
@@ -30,12 +30,18 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
 
 def from_json(text: str) -> Graph:
-    """The graph that `to_json` wrote; GraphError when it is not such JSON or not valid."""
+    """Read and validate a graph that `to_json` wrote.
+
+    Raises
+    ------
+    GraphError
+        If the text is not such JSON, or the graph is not valid.
+    """
     return of_data(loaded(text)).validate()
 
 
 def loaded(text: str) -> Any:
-    """What stands in a JSON text; GraphError when it is none."""
+    """Parse a JSON text; raise GraphError if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
@@ -43,7 +49,13 @@ def loaded(text: str) -> Any:
 
 
 def of_data(data: Any) -> Graph:
-    """The graph that `to_data` gave, unchecked; GraphError when it is not such data."""
+    """Return the graph that `to_data` turned into data, without validation.
+
+    Raises
+    ------
+    GraphError
+        If the data is not that of a graph, or was written in another version of the format.
+    """
     try:
         version = data["mmnotebook"]
         if version != FORMAT:
@@ -98,5 +110,5 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _gather(value: Any) -> Any:
-    """A text or None; that it is one of `Gather` is for `validate` to say."""
+    """Return a text or None; `validate` checks that it is one of `Gather`."""
     return _text_or_none(value)

@@ -1,4 +1,4 @@
-"""What a step kind is, and the kinds that there are: ours, and those of installed packages."""
+"""Step kinds: how one is described, and which exist, in this package and in installed ones."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class Param:
     required
         Whether it must be given.
     default
-        What a missing value means; a value equal to it is left out of the node.
+        The value if it is not given; a value equal to it is left out of the node.
     names
-        What its value is the name of, None for a value of its own.
+        The role of the name that its value is; None for a value that is not a name.
     form
         What its value is, and how it is written in a text: a plain "value"; a "number", always
-        with a decimal point; a "field" of the source, which then travels with the elements; the
+        with a decimal point; a "field" of the source, which is then kept with the elements; the
         "branches" of a routing step; or a "mapping" of keys to names.
     keyword
-        True when its value is always written with its name, though it is required.
+        Whether its value is always written with its name, although it is required.
     why
-        Says what is wrong with an invalid value, where that can be said more precisely.
+        Returns a more precise message about an invalid value, or None.
     meant
-        Returns what was most likely meant by such a value, as it is written in a text.
+        Returns what an invalid value probably means, as it is written in a text, or None.
     """
 
     name: str
@@ -69,15 +69,15 @@ class Param:
 
 @dataclass(frozen=True)
 class StepKind:
-    """A kind of step: everything that the package knows of it, in one place.
+    """A kind of step: everything that the package knows about it, in one place.
 
     Attributes
     ----------
     name
         Its name in a `Node` and in the notation.
     family
-        What it has in common with other kinds. The outputs of "model" are predictions, those of
-        "routing" are the inputs, each to one of several branches.
+        The group of kinds that it belongs to. Steps of "model" output predictions; steps of
+        "routing" send each input, unchanged, to one of several branches.
     summary
         What it does, in one line.
     params
@@ -91,26 +91,27 @@ class StepKind:
         None uses `lowering` there too.
     inputs
         "none" for a source, "any" for one input or several, "join" for a step that combines
-        the outputs of several for one element.
+        several outputs for one element.
     arms
-        The parameter that names its outputs, for a step that has several.
+        The parameter that names its branches, for a step that has several.
     ends
-        True when nothing may follow.
+        Whether no step may follow it.
     unnamed
-        Parameters that may be left out, and be written without their names.
+        Optional parameters that may be written without their names.
     passes_on
-        True when its outputs are inputs, unchanged.
+        Whether its outputs are inputs, unchanged.
     outputs
-        How many outputs an element has. Those of "any number" are its children, with ids of
-        their own.
+        How many outputs an element has. With "any number" the outputs are its children, with ids
+        of their own.
     bare
-        The role of the names that may stand alone for such a step: `rows`, `mlp`, `crop`.
+        The role of the names that are such a step on their own: `rows`, `mlp`, `crop`.
     named_after
-        The parameter that gives a node its name when its line gives none; otherwise the kind does.
+        The parameter that a node is named after if its line has no name; None for the kind.
     listed
-        False when the palette and the completion list the names that it can stand for instead.
+        Whether the palette and the completion list the kind itself. If not, they list the names
+        that are such a step on their own.
     rank
-        Its place in lists; kinds of one rank are in alphabetical order.
+        Its place in lists; lower ranks come first, and kinds of equal rank are sorted by name.
     start
         Parameters of a new step in the builder.
     how
@@ -120,9 +121,9 @@ class StepKind:
     details
         Returns further lines for the tooltip of a node.
     problems
-        Yields what is wrong with such a node in a graph, beyond its parameters and inputs.
+        Yields the problems of such a node in a graph, beyond its parameters and inputs.
     templates
-        The patterns of several steps that are built around it.
+        The templates that contain it: patterns of several steps.
     """
 
     name: str
@@ -149,7 +150,7 @@ class StepKind:
     templates: tuple[Template, ...] = ()
 
     def param(self, name: str) -> Param | None:
-        """Return the parameter of that name, None if there is none."""
+        """Return the parameter with this name, None if there is none."""
         return next((param for param in self.params if param.name == name), None)
 
     @property
@@ -180,20 +181,20 @@ class StepKind:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The parameters as the notation calls them: a field and a function are both `by`."""
+        """The names of the parameters in the notation; a field and a function are both `by`."""
         return tuple(p.name for p in self.params if p.name != "by_function")
 
 
 class StepKinds(Mapping[str, StepKind]):
-    """The step kinds by name, in the order of their ranks; found when they are first needed.
+    """The step kinds by name, in the order of their ranks; imported when they are first needed.
 
     Parameters
     ----------
     own
         Returns the kinds of this package.
     others
-        Returns those of other installed packages; it is called for a name that is none of ours,
-        and when all are listed.
+        Returns the kinds of other installed packages. It is called for a name that is not a kind of
+        this package, and when all kinds are listed.
     """
 
     def __init__(
@@ -238,17 +239,17 @@ KINDS: Mapping[str, StepKind] = StepKinds(
 
 
 def bare(role: Role) -> StepKind:
-    """Return the kind of step that a name of this role alone stands for."""
+    """Return the kind of the step that a name of this role is on its own."""
     return next(kind for kind in KINDS.values() if kind.bare == role)
 
 
 def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the parameters of the step that a name alone stands for."""
+    """Return the kind and the parameters of the step that a name is on its own."""
     return bare(role).name, {role: name}
 
 
 def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...]:
-    """The names of models, functions or data that a step's parameters hold, each once."""
+    """Return the models, functions or data that a step's parameters name, each once."""
     known = KINDS[kind].params if kind in KINDS else ()
     found: dict[str, None] = {}
     for param in known:
@@ -261,13 +262,16 @@ def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...
 
 
 def default_name(kind: str, params: dict[str, Any]) -> str:
-    """Return what a node is called when its line does not say."""
+    """Return the name of a node whose line does not name it."""
     after = KINDS[kind].named_after if kind in KINDS else None
     return str(params[after]) if after in params else kind
 
 
 def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
-    """The output ports of a step, () for a step with one output; of wrong ones what is a name."""
+    """Return the branches of a step, () if it has a single output.
+
+    Of branches that are not valid, those with a name are returned.
+    """
     step = KINDS.get(kind)
     arms = params.get(step.arms) if step is not None and step.arms is not None else ()
     if not isinstance(arms, (list, tuple)):
@@ -277,7 +281,7 @@ def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
 
 
 def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Parameters in the kind's order, lists as tuples, without those that say the default."""
+    """Return the parameters in the kind's order, with tuples for lists, and without defaults."""
     known = KINDS[kind].params if kind in KINDS else ()
     order = {param.name: place for place, param in enumerate(known)}
     defaults = {param.name: param.default for param in known if not param.required}
@@ -295,7 +299,7 @@ def _says(value: Any, name: str, defaults: Mapping[str, Any]) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Lists as tuples all the way down, so that a node can be hashed and compared."""
+    """Replace lists by tuples, at every depth, so that a node can be hashed and compared."""
     if isinstance(value, (list, tuple)):
         return tuple(frozen(item) for item in value)
     return value

@@ -23,14 +23,15 @@ class ModelSpec:
         "torch", "sklearn", "beam" (any Beam ModelHandler), "python" (any object) and so on.
     form
         The storage format in the framework: "module", "torchscript", "state_dict", "exported",
-        "pickle", "joblib", "handler" ...
+        "pickle", "joblib", "handler" and so on.
     origin
         The registered target as text: a class name or the path of a file.
     path
         The file that workers load; None for a Beam handler.
     fingerprint
-        blake2b of that file, as hex; of the content of a live object, so that the same weights
-        have the same one in every process; of a Beam handler likewise.
+        The content identity of the model, as hexadecimal digits. It is that of the file, or of the
+        content of a live object or a Beam handler. The same weights have the same fingerprint in
+        every process.
     input
         The field, or fields, of the element that is passed to the model; None for the whole value.
     batch_size
@@ -83,14 +84,30 @@ class ModelSpec:
     replaces
         The previous model of this name; None for a new name.
     files
-        The files and folders of the user's that it is loaded from, each with the digest of its
-        content: the one at `path`, and those that a handler or an object names.
+        The user's files and folders that it is loaded from, each with the digest of its content:
+        the one at `path`, and those that a handler or an object names.
     references
-        What its pickles take from modules: (module, name), and (package, "") of a library.
+        The objects that its pickles import: (module, name), or (package, "") for a library.
     unknown
         The reason why its content cannot be fingerprinted; or "".
     given
-        The registered target; it stays in this process.
+        The registered target, which is not sent to other processes.
+
+    See Also
+    --------
+    mmnotebook.register : Register a model; returns its spec.
+    mmnotebook.registry : The specs of all registered models.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> def lengths(texts):
+    ...     return [len(text) for text in texts]
+    >>> spec = mm.register("lengths", lengths, framework="python", input="text", batch_size=8)
+    >>> spec
+    lengths: python lengths, fed text, batches of 8
+    >>> spec.input
+    'text'
     """
 
     name: str
@@ -146,12 +163,34 @@ class ModelSpec:
 
 
 class Registry(Mapping[str, ModelSpec]):
-    """The registered models by name; displayed as a table."""
+    """The registered models by name: a mapping of `ModelSpec`, displayed as a table.
+
+    See Also
+    --------
+    mmnotebook.register : Register a model.
+    mmnotebook.models : The models that are loaded.
+
+    Examples
+    --------
+    >>> import mmnotebook as mm
+    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+    >>> mm.registry["negate"].framework
+    'python'
+    >>> "invert" in mm.registry
+    False
+    """
 
     def __init__(self) -> None:
         self._specs: dict[str, ModelSpec] = {}
 
     def __getitem__(self, name: str) -> ModelSpec:
+        """Return the spec of the model with this name.
+
+        Raises
+        ------
+        UnknownModelError
+            If no model is registered under this name.
+        """
         if name not in self._specs:
             close = nearest(str(name), self._specs)
             known = ", ".join(self._specs) or "none yet"
@@ -172,19 +211,80 @@ class Registry(Mapping[str, ModelSpec]):
         return name in self._specs
 
     def add(self, spec: ModelSpec) -> ModelSpec | None:
-        """Add a model, and return the one that it replaces, or None."""
+        """Add a model, or replace the one of the same name.
+
+        `mmnotebook.register` creates the spec and calls this.
+
+        Parameters
+        ----------
+        spec
+            The model.
+
+        Returns
+        -------
+        ModelSpec or None
+            The model that was replaced, or None.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+        >>> mm.registry.add(spec) == spec
+        True
+        """
         before = self._specs.get(spec.name)
         self._specs[spec.name] = spec
         return before
 
     def remove(self, name: str) -> ModelSpec:
-        """Remove a model and return it."""
+        """Remove a model.
+
+        Parameters
+        ----------
+        name
+            Its name.
+
+        Returns
+        -------
+        ModelSpec
+            The removed model.
+
+        Raises
+        ------
+        UnknownModelError
+            If no model is registered under this name.
+
+        See Also
+        --------
+        mmnotebook.unload : Free the memory of a model that stays registered.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+        >>> spec = mm.registry.remove("negate")
+        >>> "negate" in mm.registry
+        False
+        """
         spec = self[name]
         del self._specs[name]
         return spec
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the table: model, framework, registered target, and options."""
+        """Return the rows of the table: model, framework, registered target, and options.
+
+        Returns
+        -------
+        list of dict
+            A row for each model: texts by column.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
+        >>> [row["framework"] for row in mm.registry.rows() if row["model"] == "negate"]
+        ['python']
+        """
         return [
             {
                 "model": spec.name,
@@ -229,7 +329,7 @@ def _called(value: Any) -> str:
 
 
 def _options(spec: ModelSpec) -> str:
-    """What else was given; of dicts the names alone, since a value may be a secret."""
+    """Return the other options as text; of dicts only the names, since a value may be a secret."""
     single = {
         "method": spec.method,
         "preprocess": None if spec.preprocess is None else _called(spec.preprocess),

@@ -38,7 +38,7 @@ _MODELS = {
 
 
 def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
-    """Is one of (top package, class name) among the classes of `value`? Imports nothing."""
+    """Return whether a class of `value` is one of (top package, class name); import nothing."""
     return any((_package(cls), cls.__name__) in types for cls in type(value).__mro__)
 
 
@@ -47,11 +47,11 @@ def _package(cls: type) -> str:
 
 
 def role_of(value: Any) -> Role | None:
-    """What an object can be in a pipeline; None for nothing.
+    """Return the role that an object can have in a pipeline, None if it can have none.
 
-    "unregistered" is a model that has not been registered: it could be called, but would then be
-    neither batched nor metered. Only the type is looked at: nothing of the object's own is called,
-    which in a proxy may do anything.
+    "unregistered" is a model that has not been registered: it could be called, but without batches
+    and without metrics. The role depends on the type alone. No attribute of the object is read,
+    because reading one from a proxy can have any effect.
     """
     kind = type(value)
     if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
@@ -69,16 +69,16 @@ def role_of(value: Any) -> Role | None:
 
 @dataclass(frozen=True)
 class Names:
-    """Where bare names are looked up.
+    """The objects among which bare names are looked up.
 
     Attributes
     ----------
     models
         The registered models by name.
     given
-        Objects that were passed by name; they come before the notebook's.
+        Objects that were passed by name; they take precedence over the notebook's.
     notebook
-        The notebook's own variables.
+        The variables of the notebook.
     """
 
     models: Mapping[str, Any]
@@ -86,11 +86,11 @@ class Names:
     notebook: Mapping[str, Any]
 
     def object(self, name: str) -> Any:
-        """The object behind a name; raises KeyError when there is none."""
+        """Return the object with this name; raise KeyError if there is none."""
         return self.given[name] if name in self.given else self.notebook[name]
 
     def useless(self, name: str) -> str | None:
-        """What a name that a pipeline cannot use stands for, None when it stands for nothing."""
+        """Return the type of an object that a pipeline cannot use, as "an int"; otherwise None."""
         if self.role(name) is not None:
             return None
         try:
@@ -100,11 +100,11 @@ class Names:
         return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
     def has_items(self, name: str) -> bool:
-        """Could list() make data of what a name stands for?"""
+        """Return whether the object with this name is iterable, so that list() makes data of it."""
         return issubclass(type(self.object(name)), Iterable)
 
     def function(self, name: str) -> Any:
-        """The function or class behind a name, Python's own included; None when there is none."""
+        """Return the function or class with this name, builtins included; None if there is none."""
         try:
             value = self.object(name)
         except KeyError:
@@ -112,7 +112,7 @@ class Names:
         return value if role_of(value) == "function" else None
 
     def target(self, name: str) -> Any:
-        """The model that a variable of that name holds; None when there is none."""
+        """Return the model that the variable with this name holds, None if it holds none."""
         try:
             value = self.object(name)
         except KeyError:
@@ -122,14 +122,14 @@ class Names:
         )
 
     def is_data(self, name: str) -> bool:
-        """Is there data behind a name, whatever else has that name?"""
+        """Return whether a variable with this name holds data, also if a model has this name."""
         try:
             return role_of(self.object(name)) == "data"
         except KeyError:
             return False
 
     def role(self, name: str) -> Role | None:
-        """What a name stands for, None when it stands for nothing that a pipeline can use."""
+        """Return the role of a name in a pipeline, None if a pipeline cannot use it."""
         if name in self.models:
             return "model"
         try:
@@ -138,7 +138,7 @@ class Names:
             return None
 
     def known(self, *roles: Role) -> Iterator[str]:
-        """The names that stand for one of `roles`; the notebook's private ones left out."""
+        """Yield the names that have one of these roles, without private variables."""
         yield from (name for name in self.models if "model" in roles)
         for name in {**self.notebook, **self.given}:
             if not name.startswith("_") and name not in self.models and self.role(name) in roles:
@@ -146,21 +146,21 @@ class Names:
 
 
 def how_to_register(name: str, method: str | None = None) -> str:
-    """What registers the model that a variable holds, or one of its methods."""
+    """Return, for a message, how to register the model in a variable, or a method of it."""
     said, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
     return f'mm.register("{name}", {name}{said}), or %mm_model {name} {name}{option}'
 
 
 def how_to_bind(name: str) -> str:
-    """What gives a graph the object of a name, where this runs."""
+    """Return, for a message, how to bind a name of a graph to an object, here or in a script."""
     first = f"define {name} in the notebook" if shell() else f"mm.pipeline(..., {name}={name})"
     return f"{first}, or graph.bind({name}=...)"
 
 
 def notebook_names() -> Mapping[str, Any]:
-    """The variables of the notebook that this runs in, without IPython's own; {} outside of one.
+    """Return the variables of the running notebook, without IPython's own; {} without a notebook.
 
-    Those of a script are not looked up, except while `%run` executes it.
+    Variables of a script are included only while `%run` executes it.
     """
     running = shell()
     return {} if running is None else variables_of(running)

@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Drop:
-    """All fields but these.
+    """A selection of all fields but these.
 
     Attributes
     ----------
     names
-        The fields that are left out, each once, in the order in which they are written.
+        The fields that are dropped, each once, in the order in which they were given.
     """
 
     names: tuple[str, ...]
@@ -24,11 +24,11 @@ class Drop:
 
 
 Select = str | tuple[str, ...] | Drop | None
-"""A field, several in their order, all but some, or the value itself."""
+"""A field, several fields in order, all but some, or None for the whole value."""
 
 
 def is_select(select: Any) -> bool:
-    """Can this be selected of a record?"""
+    """Return whether this is a valid selection of fields."""
     names = select.names if isinstance(select, Drop) else select
     if isinstance(names, tuple):
         return bool(names) and all(isinstance(name, str) for name in names)
@@ -36,31 +36,31 @@ def is_select(select: Any) -> bool:
 
 
 def names_in(select: Select) -> tuple[str, ...]:
-    """The fields that a selection names."""
+    """Return the fields that a selection names, for `Drop` those that are dropped."""
     if isinstance(select, Drop):
         return select.names
     return (select,) if isinstance(select, str) else select or ()
 
 
 def kept(drop: Drop, names: Iterable[str]) -> tuple[str, ...]:
-    """Of these fields those that are not dropped, in their order."""
+    """Return the fields that are not dropped, in their order."""
     return tuple(name for name in names if name not in drop.names)
 
 
 def to_data(select: Select) -> Any:
-    """A selection as JSON has it."""
+    """Return a selection as a value for JSON."""
     if isinstance(select, Drop):
         return {"drop": list(select.names)}
     return list(select) if isinstance(select, tuple) else select
 
 
 def of_data(data: Any) -> Select:
-    """The selection that `to_data` wrote.
+    """Return the selection that `to_data` turned into data.
 
     Raises
     ------
     TypeError
-        When it is none.
+        If the data is not a selection.
     """
     if isinstance(data, dict) and [*data] == ["drop"] and isinstance(data["drop"], (list, tuple)):
         return Drop(tuple(map(text_of, data["drop"])))
@@ -70,7 +70,7 @@ def of_data(data: Any) -> Select:
 
 
 def text_of(value: Any) -> str:
-    """A text that JSON must have; TypeError when it is another value."""
+    """Return the value if it is a string; raise TypeError if not."""
     if not isinstance(value, str):
         raise TypeError(f"expected a string, not {value!r}")
     return value

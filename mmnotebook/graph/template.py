@@ -1,4 +1,4 @@
-"""Templates: patterns of several steps, which the step kinds bring along."""
+"""Templates: patterns of several steps, which step kinds define."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fill:
-    """What a template is filled with; what is not given is None or ()."""
+    """The names that a template is filled with; None or () if not given."""
 
     data: str | None
     models: tuple[str, ...]
     function: str | None
 
     def several(self, count: int) -> tuple[str | None, ...]:
-        """Return the models, with None for those that are missing of `count`."""
+        """Return the models, and None for each one that is missing up to `count`."""
         return (*self.models, *[None] * (count - len(self.models)))
 
 
@@ -42,15 +42,15 @@ class Template:
     name
         Its name in the command that adds it.
     title, summary
-        What it is called, and what it does in one line.
+        Its name in menus, and what it does in one line.
     make
-        Adds its steps to a sketch, reading the data, filled as given.
+        Adds its steps to a sketch: they read the given input, and have the given names.
     roles
         What it can be filled with: "data", one name; "models", a list of names; "function".
     models
-        The most models that it is filled with unasked.
+        The maximum number of models that the builder fills in by default.
     rank
-        Its place in lists.
+        Its place in lists; lower ranks come first.
     """
 
     name: str
