@@ -10,8 +10,8 @@ from functools import reduce
 from typing import Any
 
 from mmnotebook.here import shell
-from mmnotebook.model import layout as layouts
-from mmnotebook.model.layout import Axes, Layout, NamedOutputs, OutputRows, WrongOutputsError
+from mmnotebook.model import layouts
+from mmnotebook.model.layouts import Axes, Layout, NamedOutputs, OutputRows, WrongOutputsError
 from mmnotebook.model.probes import Verdict
 
 _MOST = 1000

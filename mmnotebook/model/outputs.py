@@ -12,8 +12,8 @@ from mmnotebook.elements.columns import Arrays, Column, Objects, Records, Tensor
 from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import layout as layouts
-from mmnotebook.model.layout import (
+from mmnotebook.model import layouts
+from mmnotebook.model.layouts import (
     Axes,
     Each,
     Layout,

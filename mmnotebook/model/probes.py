@@ -20,7 +20,7 @@ import numpy as np
 from mmnotebook.elements.columns import Column, size_of
 from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import MMError
-from mmnotebook.model.layout import WrongOutputsError
+from mmnotebook.model.layouts import WrongOutputsError
 from mmnotebook.results.values import array
 
 TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-5}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.elements.columns import Cells, Column, Objects, Records, Selected, Tuples
-from mmnotebook.model.layout import is_array
+from mmnotebook.model.layouts import is_array
 from mmnotebook.results.values import is_prediction
 
 _OTHER = "other"

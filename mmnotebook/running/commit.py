@@ -19,11 +19,10 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.observing import outcome
 from mmnotebook.observing.outcome import Seen
 from mmnotebook.results.metrics import ModelMeasure
-from mmnotebook.running import identities, measures
-from mmnotebook.running import reused as answered
+from mmnotebook.running import answered, identities, measures
+from mmnotebook.running.answered import Answered
 from mmnotebook.running.measures import Counters, Measured, Values
 from mmnotebook.running.plan import Plan, remember
-from mmnotebook.running.reused import Answered
 from mmnotebook.state.live import Live
 from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Draft

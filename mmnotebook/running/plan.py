@@ -14,11 +14,9 @@ from mmnotebook.errors import MMError
 from mmnotebook.fingerprint import identity as fingerprint
 from mmnotebook.fingerprint.identity import Behind, Identity
 from mmnotebook.observing import Record, outcome
-from mmnotebook.running import identities as identity
-from mmnotebook.running import measures
-from mmnotebook.running import reused as answered
+from mmnotebook.running import answered, identities, measures
+from mmnotebook.running.answered import Answered
 from mmnotebook.running.measures import Measured
-from mmnotebook.running.reused import Answered
 from mmnotebook.sources import objects
 from mmnotebook.store import entries, lineage, timed
 from mmnotebook.store.entries import Entry
@@ -129,7 +127,7 @@ def files(entry: Entry) -> Files:
 
 def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
     """Find the entries of a graph's nodes, and store objects of the notebook that have none."""
-    made = Plan(prepared, store, fresh, identity.behind(prepared))
+    made = Plan(prepared, store, fresh, identities.behind(prepared))
     _find(made)
     for node in prepared.graph.order():
         if node.name in prepared.objects and node.name not in made.entries:

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmnotebook.model import layout, outputs
+from mmnotebook.model import layouts, outputs
 from mmnotebook.model.knowledge import Knowledge
 from mmnotebook.model.outputs import WrongOutputsError
 
@@ -108,7 +108,7 @@ def test_two_heads_for_two_elements_are_not_taken_for_an_output_each() -> None:
 def test_a_square_array_is_decided_by_another_size(other: int) -> None:
     first, last = (lambda n: np.ones((n, 4))), (lambda n: np.ones((4, n)))
     assert told(first, 4).layout is None
-    assert told(first, 4, other).layout == layout.OutputRows(frozenset({0}))
+    assert told(first, 4, other).layout == layouts.OutputRows(frozenset({0}))
     with pytest.raises(WrongOutputsError) as caught:
         told(last, 4, other)
     assert "output_batch_axis=1" in str(caught.value.remedy)

@@ -20,10 +20,9 @@ from mmnotebook.elements.elements import own, settled
 from mmnotebook.elements.packing import concat, pack
 from mmnotebook.elements.user_code import ENDS_RUN, storable
 from mmnotebook.errors import MMError, RunError
-from mmnotebook.model import outputs as results
 from mmnotebook.model.inputs import Collated
 from mmnotebook.model.loaded.watching import watching
-from mmnotebook.model.outputs import WrongOutputsError
+from mmnotebook.model.outputs import WrongOutputsError, argmax, not_finite
 from mmnotebook.model.patience import CallTimeoutError
 from mmnotebook.model.shapes import alike
 from mmnotebook.state import live
@@ -236,10 +235,10 @@ class Calls:
         return self.given.take(batch)
 
     def _keep(self, places: Places, rows: Column) -> None:
-        odd = results.not_finite(rows)
+        odd = not_finite(rows)
         if self.after:
             places, rows = self._after_each(places, rows)
-            odd = max(odd, results.not_finite(rows))
+            odd = max(odd, not_finite(rows))
         places, rows = self._without_errors(places, rows)
         places, rows = storable(rows, places, self.errors)
         self.places += places
@@ -344,7 +343,7 @@ def _size(size_of: Callable[[Any], Any], value: Any) -> float:
 def _after(output: Any, functions: list[Any]) -> list[Any]:
     if output is None:
         return functions
-    last = results.argmax if output == "argmax" else output
+    last = argmax if output == "argmax" else output
     return [*functions, lambda result: last(inference(result))]
 
 

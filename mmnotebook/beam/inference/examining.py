@@ -17,10 +17,9 @@ from mmnotebook.elements.columns import Column
 from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import MMError, ModelWarning
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import knowledge, outputs, probes, stateful
-from mmnotebook.model import layout as layouts
+from mmnotebook.model import knowledge, layouts, outputs, probes, stateful
 from mmnotebook.model.knowledge import Knowledge
-from mmnotebook.model.layout import Layout, WrongOutputsError
+from mmnotebook.model.layouts import Layout, WrongOutputsError
 from mmnotebook.model.loaded.watching import watching
 from mmnotebook.model.patience import CallTimeoutError
 from mmnotebook.state import live

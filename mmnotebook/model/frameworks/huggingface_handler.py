@@ -20,7 +20,7 @@ from mmnotebook.model import inputs
 from mmnotebook.model.frameworks import own_methods
 from mmnotebook.model.frameworks.huggingface_batching import unpadded
 from mmnotebook.model.frameworks.huggingface_loading import load
-from mmnotebook.model.layout import Each
+from mmnotebook.model.layouts import Each
 
 
 class _Handler(base.ModelHandler[Any, Any, Any]):

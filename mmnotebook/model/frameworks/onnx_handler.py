@@ -12,7 +12,7 @@ from mmnotebook.compat.beam import model_uri
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import inputs
 from mmnotebook.model.frameworks import arrays, onnx_session
-from mmnotebook.model.layout import Each
+from mmnotebook.model.layouts import Each
 
 _TYPES = {
     "tensor(float)": np.float32,

@@ -142,7 +142,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._changed()
 
     def _trial(self) -> Callable[[], str]:
-        from mmnotebook.running import trial as trying
+        from mmnotebook.running import trial
 
         target, options, chosen = self.fields.target(), self.fields.options(), self.example
         name, data = self.fields.name.value.strip(), chosen.data.value
@@ -150,8 +150,8 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         named = {"name": name} if "name" not in self.fields.check() else {}
 
         def work() -> str:
-            example = trying.first_row(data, value) if data else value
-            return _tried(trying.try_model(target, example, **named, **options))
+            example = trial.first_row(data, value) if data else value
+            return _tried(trial.try_model(target, example, **named, **options))
 
         return work
 
