@@ -1,8 +1,8 @@
-"""Public names, imported when they are first used: `__init__.pyi` says where each one is.
+"""Public names, imported when they are first used: `__init__.pyi` lists where each one is.
 
 Type checkers and editors read that stub, and so does this module, when it is asked for the first
-name. `lazy_loader.attach_stub` reads it when the package is imported, which would make importing
-take nearly twice as long; nor does it know modules of subpackages, as `events` is.
+name. `lazy_loader.attach_stub` would read it when the package is imported, which makes the import
+take nearly twice as long, and it does not support modules of subpackages such as `events`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _homes: dict[str, str] = {}
 
 
 def homes() -> dict[str, str]:
-    """The module that each public name is imported from."""
+    """Return the module that each public name is imported from."""
     if not _homes:
         import ast
         import pkgutil
@@ -46,7 +46,13 @@ def homes() -> dict[str, str]:
 
 
 def resolve(name: str) -> Any:
-    """Import a public name, or `__all__`; AttributeError, with the nearest name, for others."""
+    """Import a public name, or return `__all__`.
+
+    Raises
+    ------
+    AttributeError
+        If there is no such name; the message suggests the nearest one.
+    """
     if name == "last":
         return _last()
     found: Any
@@ -64,32 +70,32 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """All names of the package, public and others: its `dir()`."""
+    """Return all names of the package, public and others: its `dir()`."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 
 def of_graph(name: str) -> Callable[..., Any]:
-    """Return the function of a layer above that the graph layer asks for by this name."""
+    """Import a function of a layer above the graph layer, which calls it by this name."""
     function: Callable[..., Any] = getattr(import_module(f"{_PACKAGE}.{_OF_GRAPH[name]}"), name)
     return function
 
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
-    """`%load_ext mmnotebook`: the `%mm_…` magics and their completion."""
+    """Load the `%mm_…` magics and their completion: `%load_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.load(ip, sys.modules[_PACKAGE])
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
-    """`%unload_ext mmnotebook`: takes out what `load_ipython_extension` put in."""
+    """Remove what `load_ipython_extension` added: `%unload_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.unload(ip, sys.modules[_PACKAGE])
 
 
 def _last() -> Any:
-    """The latest `Result`; None, without importing Beam, when there can be none."""
+    """Return the latest `Result`, or None before the first; do not import Beam."""
     from mmnotebook.results import latest
 
     return latest.last()

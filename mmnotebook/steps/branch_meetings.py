@@ -107,7 +107,7 @@ def _alike(first: Levels, second: Levels) -> bool:
 
 
 def _deepest(first: Levels, second: Levels) -> str | None:
-    """Return the flat_map step of one of two inputs, None if each comes from a step of its own."""
+    """Return the flat_map step that one input comes from and the other does not, or None."""
     pairs = [sorted((one, other), key=len) for one in first for other in second]
     below = [short for short, long in pairs if long[: len(short)] == short]
     if len(below) < len(pairs):
