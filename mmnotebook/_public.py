@@ -46,7 +46,13 @@ def homes() -> dict[str, str]:
 
 
 def resolve(name: str) -> Any:
-    """Import a public name or `__all__`; for others, raise AttributeError with the nearest name."""
+    """Import a public name, or return `__all__`.
+
+    Raises
+    ------
+    AttributeError
+        If there is no such name; the message suggests the nearest one.
+    """
     if name == "last":
         return _last()
     found: Any
@@ -64,18 +70,18 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """Return all names of the package, public and others, for `dir()`."""
+    """Return all names of the package, public and others: its `dir()`."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 
 def of_graph(name: str) -> Callable[..., Any]:
-    """Return the function of a layer above that the graph layer asks for by this name."""
+    """Import a function of a layer above the graph layer, which calls it by this name."""
     function: Callable[..., Any] = getattr(import_module(f"{_PACKAGE}.{_OF_GRAPH[name]}"), name)
     return function
 
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
-    """Load the `%mm_…` magics and their completion, for `%load_ext mmnotebook`."""
+    """Load the `%mm_…` magics and their completion: `%load_ext mmnotebook`."""
     from mmnotebook.ui import extension
 
     extension.load(ip, sys.modules[_PACKAGE])

@@ -1,4 +1,4 @@
-"""Load what other installed packages bring: objects behind entry points."""
+"""Load objects from other installed packages, which declare them as entry points."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from mmnotebook.errors import one_line
 
 
 def load(group: str, what: str, problem: Callable[[Any], str | None]) -> list[Any]:
-    """Return the objects behind the entry points of a group; one that cannot be used is warned of.
+    """Load the objects of a group of entry points; warn of each that cannot be used.
 
     Parameters
     ----------
     group
-        The entry points' group.
+        The group of the entry points.
     what
-        What such an object is, in a few words.
+        What such an object is, in a few words, for the warning.
     problem
         Returns what is wrong with an object, None if it can be used.
+
+    Returns
+    -------
+    list
+        The objects that can be used, sorted by the names of their entry points.
     """
     found = []
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             loaded = entry.load()
             wrong = problem(loaded)
-        except Exception as error:  # noqa: BLE001 - whatever another's package raises
+        except Exception as error:  # noqa: BLE001 - another package can raise anything
             loaded, wrong = None, one_line(error)
         if wrong is None:
             found.append(loaded)

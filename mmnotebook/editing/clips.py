@@ -16,9 +16,9 @@ from mmnotebook.steps import validation
 
 
 def copy(document: Document, names: Iterable[str]) -> str:
-    """Nodes as JSON text: the file format, with their places.
+    """Copy nodes as JSON text, in the file format of graphs, with their places.
 
-    They are there whole, with their inputs from outside; groups are there when all members are.
+    Inputs from nodes that are not copied are included. A group is included if all its members are.
     """
     wanted = set(names)
     for name in wanted:
@@ -31,6 +31,7 @@ def copy(document: Document, names: Iterable[str]) -> str:
 
 
 def paste(document: Document, command: Command) -> Edit:
+    """Add the nodes and groups of a copied text to a document, under names that are not used."""
     part, places = _read(fields.text(command, "clip"))
     block, corner = placing.completed(part, places), fields.place(command, "at")
     if corner is not None:
@@ -47,7 +48,7 @@ def paste(document: Document, command: Command) -> Edit:
 
 
 def _read(clip: str) -> tuple[Graph, Mapping[str, placing.Place]]:
-    """The nodes of a clip with the wires among them, and their places."""
+    """Return the nodes of a copied text, with the wires between them, and their places."""
     try:
         data = json_format.loaded(clip)
         graph = json_format.of_data(data)
@@ -63,7 +64,7 @@ def _read(clip: str) -> tuple[Graph, Mapping[str, placing.Place]]:
 
 
 def _called(part: Graph, document: Document) -> dict[str, str]:
-    """The names that nodes and groups of a part have in the document: free ones."""
+    """Return the new names of the nodes and groups of a part, so that all names are unique."""
     names = (*part.names, *(group.name for group in part.groups))
     keys = (wire.key for node in part for wire in node.inputs)
     there = document.taken

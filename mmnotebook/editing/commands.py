@@ -1,4 +1,4 @@
-"""Commands on a document, as the canvas and the panel send them."""
+"""Commands on a document, which the canvas and the panel send."""
 
 from __future__ import annotations
 
@@ -30,21 +30,27 @@ _COMMANDS: dict[str, Callable[[Document, Mapping[str, Any]], Edit]] = {
 
 
 def apply(document: Document, command: Mapping[str, Any], names: Names | None = None) -> Edit:
-    """The document after a command.
+    """Apply a command to a document.
 
     Parameters
     ----------
     document
-        It stays as it is.
+        The document, which is not changed.
     command
-        `{"op": "connect", "source": "digits", "port": None, "target": "mlp"}` and its like: JSON.
+        A JSON object such as
+        `{"op": "connect", "source": "digits", "port": None, "target": "mlp"}`.
     names
-        Where a text's names are looked up.
+        Lookup of the names in a text.
+
+    Returns
+    -------
+    Edit
+        The document after the command, with the change in words.
 
     Raises
     ------
     GraphError
-        When the command is refused: why, in words.
+        If the command is refused; the message says why.
     """
     op = command.get("op")
     if op == "text":

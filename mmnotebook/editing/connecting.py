@@ -11,14 +11,14 @@ from mmnotebook.graph.kinds import KINDS
 from mmnotebook.steps.exclusive import apart, arms_by_node, arms_of
 
 Wire = tuple[str, str | None, str]
-"""Source, output and target."""
+"""The source node, its branch if it has several, and the target node."""
 
 _LONGEST = 79
 _SHOWN = 5
 
 
 def refusal(graph: Graph, source: str, port: str | None, target: str) -> str | None:
-    """Why this wire cannot be, in under 80 characters; None when it can."""
+    """Return why this wire is not possible, in under 80 characters; None if it is."""
     why = _refusal(graph, source, port, target)
     return why if why is None or len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
 
@@ -51,7 +51,7 @@ def _no_output(node: Node, port: str | None) -> str | None:
 
 
 def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
-    """Why this wire cannot be joined with the inputs that there are."""
+    """Return why this wire cannot be joined with the other inputs of its target, or None."""
     inputs = (*into.inputs, wire)
     if gather_of(graph, into, inputs) != "join":
         return None
@@ -63,7 +63,7 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
 
 
 def _circle(graph: Graph, source: str, target: str) -> list[str]:
-    """The shortest way from `target` to `source` and back, cut in the middle; [] for none."""
+    """Return the shortest cycle that a wire would create, shortened for a message; [] for none."""
     feeds: dict[str, list[str]] = {name: [] for name in graph.names}
     for node in graph:
         for wire in node.inputs:
@@ -86,10 +86,10 @@ def _circle(graph: Graph, source: str, target: str) -> list[str]:
 
 
 def gather_of(graph: Graph, node: Node, inputs: Sequence[Input]) -> Gather | None:
-    """How a node's inputs come together when one of them is new.
+    """Return how a node combines its inputs after one is added.
 
-    A second input decides it: outputs behind different arms of one fork are united, as no element
-    comes twice, all others are joined; what it was for two is what it is for more.
+    The second input decides. Outputs after different branches of one routing step are united,
+    because no element has both; other outputs are joined. Further inputs do not change this.
     """
     if KINDS[node.kind].inputs == "join":
         return "join"
@@ -103,12 +103,18 @@ def gather_of(graph: Graph, node: Node, inputs: Sequence[Input]) -> Gather | Non
 
 
 def connected(graph: Graph, wire: Input, target: str, place: int | None = None) -> Graph:
-    """The graph with a wire more, which `refusal` has let pass.
+    """Add a wire to a graph.
 
     Parameters
     ----------
+    graph
+        The graph, which is not changed.
+    wire
+        The input to add, for which `refusal` returned None.
+    target
+        The node that it becomes an input of.
     place
-        Where among the target's inputs, in place of the one there; None for behind all.
+        The index of the target's input that it replaces; None to append it.
     """
     node = graph[target]
     inputs = list(node.inputs)
@@ -120,7 +126,7 @@ def connected(graph: Graph, wire: Input, target: str, place: int | None = None) 
 
 
 def disconnected(graph: Graph, wires: Collection[Wire]) -> Graph:
-    """The graph without these wires."""
+    """Remove wires from a graph."""
     gone = set(wires)
     return replace(graph, nodes=tuple(_cut(node, gone) for node in graph))
 
@@ -133,7 +139,7 @@ def _cut(node: Node, gone: Collection[Wire]) -> Node:
 
 
 def gather_left(node: Node, kept: Sequence[Input]) -> Gather | None:
-    """How the inputs that are left come together."""
+    """Return how a node combines its inputs after some are removed."""
     if len(kept) > 1:
         return node.gather
     return "join" if kept and KINDS[node.kind].inputs == "join" else None

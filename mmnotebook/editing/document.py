@@ -20,12 +20,12 @@ class Document:
     Attributes
     ----------
     graph
-        It may be incomplete: steps that nothing flows into, parameters that are not given.
-        `validation.problems` says where.
+        The graph. It may be incomplete, with steps without inputs or required parameters;
+        `validation.problems` returns what is missing.
     places
         The top-left corner of every node, in canvas units (pixels at zoom 1).
     by_layout
-        Was every node placed by the layout, and none by a hand?
+        Whether the layout placed every node, and the user none.
     """
 
     graph: Graph
@@ -34,12 +34,12 @@ class Document:
 
     @classmethod
     def of(cls, graph: Graph) -> Document:
-        """The graph, arranged.
+        """Create a document of a graph, with the nodes placed by the layout.
 
         Raises
         ------
         GraphError
-            When the graph is wrong in another way than that something is not there yet.
+            If the graph is invalid, not only incomplete.
         """
         found = validation.faults(graph)
         if found:
@@ -47,32 +47,32 @@ class Document:
         return cls(graph, arranged(graph), True)
 
     def node(self, name: str) -> Node:
-        """A node by its name; GraphError when it is not there."""
+        """Return the node with this name; raise GraphError if there is none."""
         return self.graph[name]
 
     @property
     def taken(self) -> set[str]:
-        """The names of nodes and groups."""
+        """The names that are in use: those of nodes and groups."""
         return {*self.graph.names, *(group.name for group in self.graph.groups)}
 
     def changed(self, *nodes: Node) -> Document:
-        """With these nodes in place of those of their names."""
+        """Replace the nodes of the same names."""
         new = {node.name: node for node in nodes}
         kept = tuple(new.get(node.name, node) for node in self.graph)
         return self.wired(replace(self.graph, nodes=kept))
 
     def wired(self, graph: Graph) -> Document:
-        """With this graph of the same node names."""
+        """Replace the graph by one with the same node names."""
         return replace(self, graph=graph)
 
     def placed(self, places: Mapping[str, Place]) -> Document:
-        """With these places, beside those of the other nodes."""
+        """Move nodes to these places; the others stay where they are."""
         return replace(self, places={**self.places, **places}, by_layout=False)
 
     def grown(
         self, nodes: Iterable[Node], places: Mapping[str, Place], groups: Iterable[Group] = ()
     ) -> Document:
-        """With more nodes."""
+        """Add nodes, with their places, and groups."""
         graph = self.graph
         more = replace(graph, nodes=(*graph, *nodes), groups=(*graph.groups, *groups))
         return Document(more, {**self.places, **places}, not self.places)
@@ -85,13 +85,13 @@ class Edit:
     Attributes
     ----------
     document
-        What it is then.
+        The document after the change.
     label
         The change in words, for undo: "connect digits to mlp".
     selection
-        The nodes that are selected after it, None to leave the selection.
+        The nodes to select after the change; None keeps the selection.
     merges
-        Edits in a row that have this in common are one for undo; None for an edit of its own.
+        Consecutive edits with an equal value are undone together; None for an edit on its own.
     """
 
     document: Document
@@ -108,9 +108,20 @@ def refused(
     known: Iterable[str] = (),
     allowed: bool = False,
 ) -> GraphError:
-    """The error of a change that cannot be.
+    """Return the error of a change that is refused.
 
-    `known` are the names that `node` may be meant as; `allowed` lists them.
+    Parameters
+    ----------
+    why
+        What is wrong.
+    node
+        A name that was not found, for which the error suggests the nearest one.
+    remedy
+        What to do.
+    known
+        The names to suggest from.
+    allowed
+        Whether the error lists these names.
     """
     names = list(known)
     close = nearest(node, names) if node is not None else None
@@ -119,7 +130,7 @@ def refused(
 
 
 def freed(wanted: str, taken: Collection[str]) -> str:
-    """The name, with `_2` or more behind it where it is taken."""
+    """Return a name that is not taken: the wanted one, with `_2` or more appended if needed."""
     count, free = 1, wanted
     while free in taken:
         count += 1

@@ -1,4 +1,4 @@
-"""Validation of command fields that the canvas sends as JSON."""
+"""Read the fields of a command, which the canvas sends as JSON, and check their types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
-    """A text that must be there; `known` are those that may stand there."""
+    """Return a required text; the error for a missing one lists the `known` texts."""
     if command.get(field) is None:
         said = f"{command.get('op')!r} needs {field!r}"
         raise refused(said, known=known, allowed=bool(known))
@@ -31,13 +31,13 @@ def text_or_none(command: Command, field: str) -> str | None:
 
 
 def texts(command: Command, field: str) -> tuple[str, ...]:
-    """Texts, each once; none where the field is not there."""
+    """Return a list of texts without duplicates; () if the field is missing."""
     found = _checked(command, field, command.get(field) or [], _list)
     return tuple(dict.fromkeys(_checked(command, field, item, _text) for item in found))
 
 
 def fields(command: Command, field: str) -> dict[str, Any]:
-    """An object, {} where the field is not there."""
+    """Return an object as a dict; {} if the field is missing."""
     return _checked(command, field, command.get(field) or {}, _object)
 
 
@@ -52,25 +52,25 @@ def places(command: Command, field: str) -> dict[str, Place]:
 
 
 def end(command: Command, field: str) -> End | None:
-    """[source, port], the port null for an only output."""
+    """Return an output, from [source, port]; the port of a single output is null."""
     value = command.get(field)
     return None if value is None else _checked(command, field, value, _end)
 
 
 def wire(command: Command, field: str) -> Wire | None:
-    """[source, port, target]."""
+    """Return a wire, from [source, port, target]."""
     value = command.get(field)
     return None if value is None else _checked(command, field, value, _wire)
 
 
 def wires(command: Command, field: str) -> tuple[Wire, ...]:
-    """[[source, port, target], …]; none where the field is not there."""
+    """Return wires, from [[source, port, target], …]; () if the field is missing."""
     found = _checked(command, field, command.get(field) or [], _list)
     return tuple(_checked(command, field, item, _wire) for item in found)
 
 
 def select(command: Command, field: str) -> Select:
-    """A field of the value, several, {"drop": [...]}, or null for the value itself."""
+    """Return a selection, from a field, a list of fields, {"drop": [...]}, or null for all."""
     value = command.get(field)
     if value is None:
         return None

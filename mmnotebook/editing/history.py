@@ -7,21 +7,21 @@ from dataclasses import replace
 from mmnotebook.editing.document import Document, Edit
 
 LIMIT = 500
-"""How many edits can be undone."""
+"""The maximum number of edits that can be undone."""
 
 
 class History:
-    """One line of documents; an edit after an undo drops what could be redone.
+    """The versions of a document. An edit after an undo removes the versions that it undid.
 
     Parameters
     ----------
     document
-        The first.
+        The first version.
 
     Attributes
     ----------
     document
-        As it is now.
+        The current version.
     """
 
     def __init__(self, document: Document) -> None:
@@ -31,16 +31,16 @@ class History:
 
     @property
     def undoable(self) -> str | None:
-        """What `undo` would take back, in words; None for nothing."""
+        """The edit that `undo` would undo, in words; None if there is none."""
         return self._before[-1][1].label if self._before else None
 
     @property
     def redoable(self) -> str | None:
-        """What `redo` would do again, in words; None for nothing."""
+        """The edit that `redo` would redo, in words; None if there is none."""
         return self._after[-1].label if self._after else None
 
     def do(self, edit: Edit) -> None:
-        """Take an edit of `document` in; one that changes nothing is not remembered."""
+        """Record an edit of `document`, unless it changes nothing."""
         if edit.document == self.document:
             self.document = edit.document
             return
@@ -54,7 +54,7 @@ class History:
         del self._before[:-LIMIT]
 
     def undo(self) -> Edit | None:
-        """Take the last edit back; the document before it, None when there is none."""
+        """Undo the last edit; return the document before it, or None if there is no edit."""
         if not self._before:
             return None
         before, edit = self._before.pop()
@@ -63,7 +63,7 @@ class History:
         return Edit(before, edit.label)
 
     def redo(self) -> Edit | None:
-        """Redo the change that was undone last last; None when there is nothing."""
+        """Redo the edit that was undone last; return it, or None if there is none."""
         if not self._after:
             return None
         edit = self._after.pop()

@@ -34,7 +34,7 @@ def _check_name(document: Document, name: str, old: str | None = None) -> None:
 
 
 def renamed(document: Document, old: str, new: str) -> Document:
-    """The document with another name for a node; inputs, groups and places follow."""
+    """Rename a node in its document, with its name in inputs, groups and places."""
     if old == new:
         return document
     for node in document.graph:
@@ -64,7 +64,7 @@ def renamed(document: Document, old: str, new: str) -> Document:
 
 
 def is_default(node: Node) -> bool:
-    """Is it called by its model, function, data or kind, with a number or without?"""
+    """Return whether a node has its default name, with or without a number appended."""
     wanted = re.escape(kinds.default_name(node.kind, dict(node.params)))
     return re.fullmatch(rf"{wanted}(_[0-9]+)?", node.name) is not None
 

@@ -28,14 +28,20 @@ def add(document: Document, command: Command) -> Edit:
 
 
 def _continued(document: Document, start: End | None, name: str) -> Document:
-    """With a wire from there to the new node, where that can be."""
+    """Connect an output to the new node, if that is possible."""
     if start is None or connecting.refusal(document.graph, *start, name) is not None:
         return document
     return document.wired(connecting.connected(document.graph, Input(*start), name))
 
 
 def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
-    """A new node of these parameters, under its free name; GraphError when they cannot be."""
+    """Create a node with these parameters, and a name that is not taken.
+
+    Raises
+    ------
+    GraphError
+        If there is no such kind, or the parameters are not valid.
+    """
     if kind not in KINDS:
         raise refused(f"there is no kind of step {kind!r}", kind, known=KINDS, allowed=True)
     given = {**KINDS[kind].start, **params}
@@ -45,12 +51,18 @@ def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
 
 
 def canonical(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as a node holds them; None is one that is not given."""
+    """Return parameters in the form in which a node has them; None means that one is not given."""
     return dict(kinds.canonical(kind, {k: v for k, v in given.items() if v is not None}))
 
 
 def checked(node: Node) -> Node:
-    """The node; GraphError when a parameter is unknown or its value is none that it can have."""
+    """Return the node, if its parameters are valid.
+
+    Raises
+    ------
+    GraphError
+        If a parameter is unknown or has a value that is not allowed.
+    """
     wrong = [found for found in parameter_problems(node) if not isinstance(found, Gap)]
     if wrong:
         raise GraphError(wrong)
@@ -71,7 +83,7 @@ def remove(document: Document, command: Command) -> Edit:
 def without(
     document: Document, gone: Iterable[str], cut: Iterable[connecting.Wire] = ()
 ) -> Document:
-    """The document without these nodes, their wires, and these wires."""
+    """Remove nodes with their wires, and further wires, from a document."""
     names = set(gone)
     lost = {
         (wire.node, wire.port, node.name)
@@ -87,7 +99,7 @@ def without(
 
 
 def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
-    """The groups without these members; one that has no other is gone too."""
+    """Return the groups without the removed nodes; a group without other members is removed."""
     kept = (
         replace(group, members=tuple(name for name in group.members if name not in gone))
         for group in graph.groups
@@ -111,14 +123,14 @@ def configure(document: Document, command: Command) -> Edit:
         document.wired(graph).changed(replace(new, name=name)), name, new.name
     )
     gesture = command.get("gesture")
-    target = document.graph.names.index(new.name)  # which its name need not be
+    target = document.graph.names.index(new.name)  # its name can change with its parameters
     merges = ("configure", target, gesture) if isinstance(gesture, str) else None
     selection = (new.name,) if new.name != name else None
     return Edit(document, f"configure {new.name}", selection, merges)
 
 
 def configured(node: Node, params: Mapping[str, Any]) -> Node:
-    """The node with other parameters; None is one that is not given."""
+    """Return the node with these parameters changed; None removes a parameter."""
     given = {**dict(node.params), **params}
     other = {"by": "by_function", "by_function": "by"}
     for key, value in params.items():
@@ -133,7 +145,17 @@ def configured(node: Node, params: Mapping[str, Any]) -> Node:
 
 
 def _replugged(graph: Graph, fork: str, outputs: Mapping[str | None, str | None]) -> Graph:
-    """The graph with wires that keep to an output by its position; those of none are gone."""
+    """Rename the branches of a node in the wires that start there.
+
+    Parameters
+    ----------
+    graph
+        The graph, which is not changed.
+    fork
+        The name of the node.
+    outputs
+        The new names by the old ones. Wires from other branches are removed.
+    """
     lost = {
         (fork, wire.port, node.name)
         for node in graph
@@ -177,7 +199,7 @@ def arrange(document: Document, command: Command) -> Edit:
 
 
 def part(graph: Graph, names: Iterable[str]) -> Graph:
-    """These nodes with the wires and groups among them."""
+    """Return a graph of these nodes, with the wires and groups between them."""
     kept = set(names)
     outside = {
         (wire.node, wire.port, node.name)
@@ -192,7 +214,7 @@ def part(graph: Graph, names: Iterable[str]) -> Graph:
 
 
 def counted(names: Iterable[Any], what: str) -> str:
-    """`mlp`, `3 steps`."""
+    """Return the only name, or the number of names with a noun: `mlp`, `3 steps`."""
     every = list(names)
     if len(every) != 1:
         return f"{len(every)} {what}s"

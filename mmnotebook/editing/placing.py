@@ -1,4 +1,4 @@
-"""Node positions on a canvas: layered layout, and free places near the inputs."""
+"""Node positions on a canvas: layered layout, and free places near the inputs of a node."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ Place = tuple[float, float]
 SIZE = (168.0, 56.0)
 """Width and height of a node, in canvas units: pixels at zoom 1."""
 GAP = (72.0, 28.0)
-"""The least room between columns, where wires are labelled, and between rows."""
+"""The minimum space between columns, where wires have labels, and between rows."""
 STEP = (SIZE[0] + GAP[0], SIZE[1] + GAP[1])
 ROOM, PITCH = 3, 14.0
-"""Outputs that a card of that height has room for, and what it grows by for each one more."""
+"""The number of outputs that fit on a card of height `SIZE`, and the height of each further one."""
 _LETTER, _NAME = 6.0, 62.0
-"""The room for a letter of an output's name, and the most for all of it."""
+"""The space for a letter of an output's name, and the maximum for the name."""
 
 
 def height_of(node: Node) -> float:
-    """The height of a node's card."""
+    """Return the height of a node's card."""
     return SIZE[1] + PITCH * max(0, len(node.arms) - ROOM)
 
 
 def arranged(graph: Graph) -> dict[str, Place]:
-    """The top-left corner of each node, laid out in layers from left to right, from (0, 0)."""
+    """Lay out a graph in layers from left to right; return the top-left corner of each node."""
     if not graph.nodes:
         return {}
     heights = {node.name: height_of(node) for node in graph}
     row = max(heights.values()) + GAP[1]
     widths = dict.fromkeys(graph.names, SIZE[0])
     gaps = {(wire.node, node.name): _gap(wire.port) for node in graph for wire in node.inputs}
-    # Wires are drawn from node to node: they need a row of their own to pass others.
+    # Wires go directly from node to node: to pass a node they need a row of their own.
     boxes = place(graph, widths, row - SPACE, gaps, passing=row).boxes
     tops = {name: boxes[name].middle - height / 2 for name, height in heights.items()}
     first = min(tops.values())
@@ -42,12 +42,12 @@ def arranged(graph: Graph) -> dict[str, Place]:
 
 
 def _gap(port: str | None) -> float:
-    """The room for a wire: from an output with a name it goes straight for as long as that is."""
+    """Return the space for a wire, which first runs straight along the name of its output."""
     return GAP[0] + (0.0 if port is None else min(_NAME, _LETTER * len(port)))
 
 
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:
-    """A block of nodes, moved down as little as it takes to touch none of those that stand."""
+    """Move a block of nodes down until it overlaps no other node, by the smallest distance."""
     width, height = STEP[0] - GAP[0] / 2, STEP[1]
     apart = {b - y for x, y in block.values() for a, b in taken if -width < a - x < width}
     blocked = sorted((down - height, down + height) for down in apart)
@@ -59,18 +59,18 @@ def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, P
 
 
 def free(wanted: Place, taken: Collection[Place]) -> Place:
-    """The place that is wanted for one node, or the next free one below it."""
+    """Return the wanted place of one node, or the next free place below it."""
     return shifted({"": wanted}, taken)[""]
 
 
 def at_corner(block: Mapping[str, Place], corner: Place) -> dict[str, Place]:
-    """The block moved so that its top-left corner is there."""
+    """Move a block of nodes so that this is its top-left corner."""
     left, top = (min(place[axis] for place in block.values()) for axis in (0, 1))
     return {name: (x - left + corner[0], y - top + corner[1]) for name, (x, y) in block.items()}
 
 
 def below(places: Mapping[str, Place]) -> Place:
-    """The place under all nodes."""
+    """Return the place below all nodes, at the left."""
     if not places:
         return 0.0, 0.0
     left = min(x for x, _ in places.values())
@@ -78,14 +78,14 @@ def below(places: Mapping[str, Place]) -> Place:
 
 
 def beside(name: str | None, places: Mapping[str, Place]) -> Place:
-    """The place to the right of a node; under all where there is no such node."""
+    """Return the place to the right of a node; below all nodes if there is no such node."""
     if name is None or name not in places:
         return below(places)
     return places[name][0] + STEP[0], places[name][1]
 
 
 def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
-    """Places for all nodes of a graph: those given stay, the others come near what feeds them."""
+    """Return places for all nodes: the given ones, and free ones near the inputs of other nodes."""
     kept = {name: places[name] for name in graph.names if name in places}
     if not kept:
         return arranged(graph)
@@ -102,7 +102,7 @@ def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
 
 
 def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
-    """`arranged`, with the top-left corner that the places of another graph have."""
+    """Lay out a graph like `arranged`, from the top-left corner of the places of another graph."""
     made = arranged(graph)
     if not places or not made:
         return made
@@ -113,7 +113,7 @@ def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place
 def _nearest(
     left: Sequence[Node], fed: Mapping[str, Sequence[str]], places: Mapping[str, Place]
 ) -> Node:
-    """The next to be placed: what feeds it is there already, or else what it feeds."""
+    """Return the node to place next: after one that has a place, or else before one."""
     for node in left:
         if any(wire.node in places for wire in node.inputs):
             return node
@@ -124,7 +124,7 @@ def _nearest(
 
 
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
-    """Right of what feeds a node, before what it feeds; under all where there is neither."""
+    """Return a place between the inputs and the successors of a node; below all without both."""
     before = [places[wire.node] for wire in node.inputs if wire.node in places]
     behind = [places[name] for name in fed if name in places]
     if before:

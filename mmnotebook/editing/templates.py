@@ -1,4 +1,4 @@
-"""Templates of several steps that are added at once."""
+"""The command that adds a template: several steps at once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mmnotebook.graph.template import Fill, Template
 
 
 def templates() -> dict[str, Template]:
-    """Return the templates that the step kinds bring along, by name."""
+    """Return the templates of the step kinds by name."""
     found = (template for kind in KINDS.values() for template in kind.templates)
     return {one.name: one for one in sorted(found, key=lambda one: (one.rank, one.name))}
 
 
 class _Sketch:
-    """The nodes of a template as they are made, beside those of a document."""
+    """The new nodes of a template, with names that its document does not use."""
 
     def __init__(self, document: Document) -> None:
         self._there = document.graph
@@ -30,14 +30,14 @@ class _Sketch:
     def add(
         self, kind: str, inputs: tuple[Input, ...] = (), gather: Gather | None = None, **params: Any
     ) -> Input:
-        """What comes out of a new node."""
+        """Add a node, and return an input that reads its output."""
         node = nodes.made(kind, params, self._taken)
         self._taken.add(node.name)
         self.nodes.append(Node(node.name, kind, node.params, inputs, gather))
         return Input(node.name)
 
     def source(self, data: str | None) -> Input:
-        """Data, which is there once."""
+        """Return an input that reads data: from the document's node for it, or from a new one."""
         kind, params = bare_step("data", data)
         for node in self._there:
             if node.kind == kind and node.params == tuple(params.items()):

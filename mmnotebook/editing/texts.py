@@ -21,16 +21,16 @@ from mmnotebook.steps.shapes import Shape
 
 @dataclass(frozen=True)
 class TextReading:
-    """What a text says.
+    """The graph that was read from a text, with its problems.
 
     Attributes
     ----------
     graph
-        Complete or not; None where the text says no graph at all.
+        The graph, which may be incomplete; None if the text is not valid.
     problems
-        What is wrong with it, or not there yet, each with its line and column.
+        What is invalid or missing, each problem with its line and column.
     remedy
-        What to do about them.
+        What to do about the problems.
     """
 
     graph: Graph | None
@@ -39,25 +39,25 @@ class TextReading:
 
 
 def written(graph: Graph) -> str:
-    """Canonical text of a graph; what is not there yet is written `...`.
+    """Return the canonical text of a graph, with `...` for missing parts.
 
-    `... | mlp` is a step that nothing flows into, `map(...)` one without its function.
+    `... | mlp` is a step without an input, `map(...)` one without its function.
     """
     return to_text(graph)
 
 
 def read(text: str, names: Names | None, known: Graph | None = None) -> TextReading:
-    """What a text says; `...` is a placeholder for a missing part.
+    """Read a text, in which `...` is a placeholder for a missing part.
 
     Parameters
     ----------
     text
         Lines `name = data | step | step`.
     names
-        Where bare names are looked up; None looks nothing up.
+        Lookup of bare names; None looks nothing up.
     known
-        The graph that the text is an edit of. Its bindings are kept, and names that it uses keep
-        their role where nothing else has them: a model that is not registered any more is one.
+        The graph before the text was edited. Its bindings are kept. Its names keep their role if
+        the lookup does not find them, such as a model that is no longer registered.
     """
     known = known or Graph()
     log = Log(text, incomplete=True)
@@ -78,7 +78,7 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
 
 
 def _with_known(names: Names | None, known: Graph) -> Names | None:
-    """The names, and those of the graph for which they have nothing."""
+    """Add names of a graph that the lookup does not find, with their roles in the graph."""
     if names is None:
         return None
     names = replace(names, given={**known.bindings, **names.given})
@@ -98,19 +98,24 @@ _DATA: list[object] = []
 
 
 def _function(value: object) -> object:
-    """Stands for a function that is not there any more."""
+    """Return the value: a placeholder for a function that no longer exists."""
     return value
 
 
 def problems(
     graph: Graph, names: Names | None, of_data: Callable[[Any], Shape] = shapes.of_data
 ) -> list[Problem]:
-    """Everything that is wrong with a graph or not there yet: names and fields of nothing too.
+    """Return all that is invalid or missing in a graph, unknown names and fields included.
 
     Parameters
     ----------
+    graph
+        A graph, valid or not.
+    names
+        Lookup of its names; None checks neither names nor fields.
     of_data
-        Gives the shape of the elements of data, or of files where it is given a path.
+        Returns the shape of the elements of data; of the elements of files if its argument is a
+        path.
     """
     found = validation.problems(graph)
     if names is not None:
@@ -124,7 +129,7 @@ def problems(
 
 
 def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
-    """The names of models, functions and data behind which nothing stands."""
+    """Yield a problem for each name of a model, function or data that does not exist."""
     for node in graph:
         for name in node.models:
             if name not in names.models:
@@ -146,7 +151,10 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
 
 
 def typed(document: Document, command: Command, names: Names | None) -> Edit:
-    """The document that a text says, arranged; where a node was moved, places are kept."""
+    """Replace the graph of a document by that of a text.
+
+    The layout places the nodes anew, unless the user has moved one: then places are kept.
+    """
     reading = read(fields.text(command, "text"), names, document.graph)
     if reading.graph is None:
         raise GraphError(reading.problems, remedy=reading.remedy)

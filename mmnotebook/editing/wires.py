@@ -48,9 +48,9 @@ def disconnect(document: Document, command: Command) -> Edit:
 
 
 def wire(document: Document, command: Command) -> Edit:
-    """Which fields of the value flow, and under which key a join gives them.
+    """Set the fields that a wire selects, and its key in a join.
 
-    `key` says which is meant where several fields of one output are joined.
+    If several fields of one output are joined, `key` identifies the wire.
     """
     source, target = fields.text(command, "source"), fields.text(command, "target")
     port, key = fields.text_or_none(command, "port"), fields.text_or_none(command, "key")
@@ -104,7 +104,7 @@ def _check_keys(node: Node) -> None:
 
 
 def check(document: Document, wires: Collection[Wire]) -> None:
-    """Raises GraphError when one of them is not there."""
+    """Check that these wires exist; raise GraphError if one does not."""
     for wire in wires:
         _place_of(document, wire)
 
@@ -118,5 +118,5 @@ def _place_of(document: Document, wire: Wire, key: str | None = None) -> int:
 
 
 def shown(source: str, port: str | None) -> str:
-    """`digits`, `split.a`."""
+    """Write an output: `digits`, `split.a`."""
     return source if port is None else f"{source}.{port}"

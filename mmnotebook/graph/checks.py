@@ -35,7 +35,7 @@ def is_fraction(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Return whether a value is a positive integer of at most 31 bits."""
+    """Return whether a value is an integer from 1 to 2**31 - 1."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 

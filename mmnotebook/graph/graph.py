@@ -114,7 +114,7 @@ class Node:
     gather: Gather | None = None
 
     def __post_init__(self) -> None:
-        # One form for each meaning, so that equal steps are equal nodes however they were made.
+        # Parameters in one form, so that equal steps are equal nodes however they were written.
         object.__setattr__(self, "params", kinds.canonical(self.kind, dict(self.params)))
         joins = self.gather == "join"
         wires = tuple(wire.labelled(wire.label if joins else None) for wire in self.inputs)

@@ -34,7 +34,7 @@ class Elements(Protocol):
         """Return the outputs as plain values; see `values.plain`."""
 
     def branches(self) -> list[str | None]:
-        """The branch that a split or switch sent each to, None where none did."""
+        """Return the branch that a split or switch sent each to, None where none did."""
 
     def models(self) -> list[str | None]:
         """Return the model of each prediction; None for any other output."""

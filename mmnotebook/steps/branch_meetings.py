@@ -1,4 +1,4 @@
-"""Joins that can never succeed, because the outputs share no element."""
+"""Joins that can never succeed, because no element has all of the joined outputs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ from mmnotebook.steps import phrases
 from mmnotebook.steps.exclusive import Arms, apart, arms_by_node, arms_of, needs_all
 
 Path = tuple[str, ...]
-"""The flat_map steps, the first one first, that made children on the way to an element."""
+"""The flat_map steps that an element is a descendant of, from the first to the last."""
 Levels = frozenset[Path]
+"""The paths that elements of one node have."""
 
 
 @dataclass(frozen=True)
 class Never:
-    """Two inputs of a join that no element has together: why, and what can be written."""
+    """A join that no element passes.
+
+    Attributes
+    ----------
+    node
+        The name of the node that joins.
+    message
+        Why no element has both of two inputs.
+    allowed
+        What can be written instead.
+    """
 
     node: str
     message: str
@@ -26,12 +37,12 @@ class Never:
 
 
 def never(graph: Graph) -> Iterator[Never]:
-    """The joins of a graph that can never succeed; each node at most once.
+    """Yield the joins of a graph that can never succeed; each node at most once.
 
     Parameters
     ----------
     graph
-        One without other problems.
+        A graph without other problems.
     """
     if all(node.gather != "join" for node in graph):
         return
@@ -51,7 +62,7 @@ def _why(
     arms: Mapping[str, Arms],
     levels: Mapping[str, Levels],
 ) -> Never | None:
-    """Why two inputs of a join never meet; None where they can."""
+    """Return why no element has both of two inputs of a join, None if one can."""
     ways = arms_of(one, arms), arms_of(other, arms)
     if needs_all(node) and apart(*ways):
         return Never(node.name, _apart((one, other), ways), _united(node, one, other))
@@ -77,7 +88,7 @@ def _why(
 
 
 def _levels(order: Sequence[Node]) -> dict[str, Levels]:
-    """By node, which steps have made children on the way to its elements."""
+    """Return the paths of flat_map steps that lead to the elements of each node."""
     found: dict[str, Levels] = {}
     for node in order:
         above = [found[wire.node] for wire in node.inputs]
@@ -91,12 +102,12 @@ def _levels(order: Sequence[Node]) -> dict[str, Levels]:
 
 
 def _alike(first: Levels, second: Levels) -> bool:
-    """Would children of different steps be taken for the same ones, as their ids are equal?"""
+    """Return whether children of different flat_map steps can have equal ids, and so be joined."""
     return any(len(one) == len(other) for one in first for other in second)
 
 
 def _deepest(first: Levels, second: Levels) -> str | None:
-    """The step that made children of the elements of one; None where each has such a step."""
+    """Return the flat_map step that one input comes from and the other does not, or None."""
     pairs = [sorted((one, other), key=len) for one in first for other in second]
     below = [short for short, long in pairs if long[: len(short)] == short]
     if len(below) < len(pairs):
@@ -113,7 +124,7 @@ def _apart(wires: tuple[Input, Input], ways: tuple[Arms, Arms]) -> str:
 
 
 def _united(node: Node, one: Input, other: Input) -> str:
-    """How two inputs are taken each as it comes."""
+    """Return, for a message, how to write a step that takes each input separately."""
     both = f"{{{phrases.reference(one)}, {phrases.reference(other)}}}"
     if KINDS[node.kind].inputs == "join":
         return f"{both} | step, without {node.kind}(): there is one output for each element"

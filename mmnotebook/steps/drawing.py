@@ -29,7 +29,7 @@ _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN = 44, 12, 10
 _GAP, _BESIDE = 48, 30  # between two boxes, and between a box and a label
 _LONG_NAME, _LONG_DETAIL, _LONG_LABEL, _LONG_STEP = 24, 30, 26, 300  # characters
-_LEGIBLE = 0.85  # a drawing is made no smaller than this; it scrolls
+_LEGIBLE = 0.85  # the smallest scale of a drawing; a narrower page scrolls it
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _STYLE = (
     "<style>svg{color:#1f2328;background:#fff}"
@@ -42,17 +42,17 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> str:
-    """Draw a graph.
+    """Draw a graph as SVG.
 
     Parameters
     ----------
     graph
         A valid graph.
     counts
-        Elements that flowed, by (upstream, downstream) node name; they go on the edges.
+        The number of elements of each edge, by (upstream, downstream) node name; shown on the edge.
     standalone
-        True for a file or an image, with colours for light and dark of its own; False for a part
-        of a page, which takes the page's text colour.
+        True for a file or an image, with its own colors for light and dark mode; False for a part
+        of a page, which takes the text color of the page.
     """
     placed = _place(graph, counts or {}) if graph.nodes else Placed({}, {}, 120, _HEIGHT)
     width, height = (round(size + 2 * _MARGIN) for size in (placed.width, placed.height))
@@ -73,17 +73,17 @@ def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> 
 
 
 def html(graph: Graph, counts: Counts | None = None) -> str:
-    """The drawing as part of a page: it takes the page's text colour and scrolls when wide."""
+    """Draw a graph as HTML for a page: in the page's text color, scrolled if it is wide."""
     image = b64encode(svg(graph, counts).encode()).decode()
     source = f"data:image/svg+xml;base64,{image}"
     return inline_or_image(svg(graph, counts, standalone=False), source, _summary(graph))
 
 
 def inline_or_image(inline: str, source: str, alt: str) -> str:
-    """An inline SVG, and where it is not shown an image in its place.
+    """Return HTML that shows an inline SVG, or an image if the page cannot show inline SVG.
 
-    Of a notebook that is not trusted, JupyterLab shows neither style sheets nor the tags of an
-    inline SVG, only its text; the style sheet's absence puts the image in its place.
+    In a notebook that is not trusted, JupyterLab removes style sheets and the tags of an inline
+    SVG, and keeps only its text. Without its style sheet, the HTML shows the image.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def inline_or_image(inline: str, source: str, alt: str) -> str:
     source
         The image's `src`.
     alt
-        The image in words.
+        A description of the image.
     """
     return (
         f"<div>{_INLINE_STYLE}"
@@ -152,7 +152,7 @@ def _edge_label(room: Box, text: str) -> str:
 
 
 def _curve(way: Sequence[Box]) -> str:
-    """A path from box to box, level where it passes one."""
+    """Return a path from box to box that is horizontal where it passes a box."""
     parts = [f"M{way[0].right:.1f} {way[0].middle:.1f}"]
     for before, box in pairwise(way):
         stop = box.left - (6 if box is way[-1] else 0)
@@ -190,7 +190,7 @@ def _tooltip(graph: Graph, node: Node) -> str:
 
 
 def _says(graph: Graph, edge: Edge, counts: Counts) -> str:
-    """An edge's label: its ports, its fields and how many elements flowed."""
+    """Return the label of an edge: its branches, its fields and its number of elements."""
     wires = [wire for wire in graph[edge[1]].inputs if wire.node == edge[0]]
     parts = [", ".join((wire.port or "") + select(wire) for wire in wires)]
     if edge in counts:
@@ -209,7 +209,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _wide(text: str, size: int, bold: bool = False) -> float:
-    """How wide a text is at most, in pixels: as DejaVu Sans has it, the widest of common fonts."""
+    """Return the maximum width of a text in pixels: in DejaVu Sans, the widest of common fonts."""
     return sum(map(_units, text)) * size * (1.12 if bold else 1.0)
 
 
@@ -222,5 +222,5 @@ def _units(char: str) -> float:
 
 
 def _safe(text: str) -> str:
-    """A text for XML, in which some characters can only be replaced."""
+    """Escape a text for XML, and replace the characters that XML does not allow."""
     return escape(_NOT_XML.sub("�", text))

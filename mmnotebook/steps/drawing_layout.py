@@ -10,11 +10,12 @@ from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph
 
-# A box, by its node's name, or the place where an edge passes a column: (from, to, column).
 Key = str | tuple[str, str, int]
+"""A node's box, by its name, or the place where an edge passes a column: (from, to, column)."""
 Edge = tuple[str, str]
-# The heights between two boxes, a box and an edge that passes it, and two such edges.
+"""The names of the nodes that an edge connects: (from, to)."""
 Rows = tuple[float, float, float]
+"""Vertical distances: of two boxes, of a box and an edge that passes it, of two such edges."""
 
 SPACE = 18.0
 _PASSING = 18.0
@@ -32,16 +33,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Placed:
-    """A graph in the plane.
+    """The layout of a graph.
 
     Attributes
     ----------
     boxes
-        By node name.
+        The box of each node, by node name.
     ways
-        By (from, to): the boxes from which, through which and to which an edge goes.
+        The boxes that each edge connects and passes, from its start to its end, by (from, to).
     width, height
-        The size of it all in pixels.
+        The size of the whole layout in pixels.
     """
 
     boxes: Mapping[str, Box]
@@ -58,24 +59,24 @@ def place(
     passing: float | None = None,
     labels: Mapping[Edge, float] | None = None,
 ) -> Placed:
-    """Lay a graph out.
+    """Lay out a graph.
 
     Parameters
     ----------
     graph
-        Without a cycle.
+        A graph without a cycle.
     widths
-        Of the boxes, by node name, in pixels.
+        The widths of the boxes in pixels, by node name.
     height
-        Of every box.
+        The height of every box.
     gaps
-        The room that each edge wants between two columns.
+        The minimum distance of two columns that each edge needs.
     passing
-        The height between the middle of a box and an edge that passes it; None for as much as
-        the boxes have between them.
+        The vertical distance from the middle of a box to an edge that passes it; None for half the
+        height of a box plus `SPACE`.
     labels
-        The widths of the edges' labels. Each has a row of its own in a column between the layers,
-        which its edge passes: the second box of its way.
+        The widths of the labels of edges. A label has its own row in a column between the layers,
+        which its edge passes: the second box of the edge's way.
     """
     layer = _opened(_layers(graph), labels or {})
     ways = {edge: _way(edge, layer) for edge in gaps}
@@ -83,7 +84,7 @@ def place(
     wide: dict[Key, float] = {**over, **dict(widths.items())}
     links = [pair for way in ways.values() for pair in pairwise(way)]
     columns = _columns(graph, layer, ways)
-    before, after = _neighbours(links)
+    before, after = _neighbors(links)
     columns = _untangled(columns, before, after)
     beside = height / 2 + SPACE if passing is None else passing
     middles = _middles(columns, before, after, (height + SPACE, beside, _PASSING))
@@ -97,7 +98,7 @@ def place(
 
 
 def _layers(graph: Graph) -> dict[str, int]:
-    """Each node one layer after the last of its inputs; a source right before what it feeds."""
+    """Put each node a layer after its last input, a source a layer before its first successor."""
     import networkx
 
     net = graph.network()
@@ -112,7 +113,7 @@ def _layers(graph: Graph) -> dict[str, int]:
 
 
 def _opened(layer: Mapping[str, int], labels: Mapping[Edge, float]) -> dict[str, int]:
-    """The column of each node, where there is one more after a layer that labelled edges leave."""
+    """Return the column of each node: its layer plus the number of label columns before it."""
     labelled = sorted({layer[start] for start, _ in labels})
     return {name: depth + bisect_left(labelled, depth) for name, depth in layer.items()}
 
@@ -126,7 +127,7 @@ def _way(edge: Edge, layer: Mapping[str, int]) -> list[Key]:
 def _columns(
     graph: Graph, layer: Mapping[str, int], ways: Mapping[Edge, Sequence[Key]]
 ) -> list[list[Key]]:
-    """The nodes and the passing edges of each column, in an order to begin with."""
+    """Return the nodes and the passing edges of each column, in their initial order."""
     columns: list[list[Key]] = [[] for _ in range(max(layer.values()) + 1)]
     for node in graph.order():
         columns[layer[node.name]].append(node.name)
@@ -137,7 +138,7 @@ def _columns(
     return columns
 
 
-def _neighbours(links: Sequence[tuple[Key, Key]]) -> tuple[dict[Key, list[Key]], ...]:
+def _neighbors(links: Sequence[tuple[Key, Key]]) -> tuple[dict[Key, list[Key]], ...]:
     before: dict[Key, list[Key]] = defaultdict(list)
     after: dict[Key, list[Key]] = defaultdict(list)
     for left, right in links:
@@ -149,7 +150,7 @@ def _neighbours(links: Sequence[tuple[Key, Key]]) -> tuple[dict[Key, list[Key]],
 def _untangled(
     columns: list[list[Key]], before: Mapping[Key, list[Key]], after: Mapping[Key, list[Key]]
 ) -> list[list[Key]]:
-    """The columns in the order of their neighbours' centres, as it crosses the fewest edges."""
+    """Order each column by the mean places of neighbors; return the order with fewest crossings."""
     best, fewest = columns, _crossings(columns, before)
     for sweep in range(_SWEEPS):
         columns = [list(column) for column in columns]
@@ -188,7 +189,7 @@ def _middles(
     after: Mapping[Key, list[Key]],
     rows: Rows,
 ) -> dict[Key, float]:
-    """Heights at which neighbours are level, as far as boxes leave room for each other."""
+    """Return heights at which connected boxes are level, as far as the other boxes allow it."""
     middles: dict[Key, float] = {}
     for column in columns:
         middles.update(_spread(column, [0.0] * len(column), rows))
@@ -203,10 +204,10 @@ def _middles(
 
 
 def _spread(column: Sequence[Key], wanted: Sequence[float], rows: Rows) -> dict[Key, float]:
-    """The heights nearest to those wanted, in the least squares, that keep order and distance.
+    """Return the heights closest to the wanted ones, by least squares, with order and distances.
 
-    Without the distances this is isotonic regression: neighbours that want to pass each other
-    are pooled at their mean.
+    This is isotonic regression of the heights minus the distances: neighbors whose wanted heights
+    are in the wrong order are pooled at their mean.
     """
     offsets, offset = [], 0.0
     for above, key in zip([None, *column], column, strict=False):
@@ -228,7 +229,7 @@ def _rooms(
     ways: Mapping[Edge, Sequence[Key]],
     gaps: Mapping[Edge, float],
 ) -> list[float]:
-    """The room behind each column that the edges which leave it want."""
+    """Return the space after each column: the largest gap of the edges that leave it."""
     place = {key: column for column, keys in enumerate(columns) for key in keys}
     room = [0.0] * len(columns)
     for edge, way in ways.items():
@@ -243,7 +244,7 @@ def _boxes(
     widths: Mapping[Key, float],
     middles: Mapping[Key, float],
 ) -> dict[Key, Box]:
-    """The columns side by side; an edge passes one on its whole width."""
+    """Put the columns side by side; an edge that passes a column takes its whole width."""
     boxes, left = {}, 0.0
     for column, room in zip(columns, rooms, strict=True):
         right = left + max((widths.get(key, 0.0) for key in column), default=0.0)

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from mmnotebook.graph.graph import Input, Node
 
 Arms = Mapping[str, frozenset[str]]
+"""The branches that elements can have taken, by the name of the routing step."""
 
 
 def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
-    """By node, the arms of every fork through one of which each of its elements has come.
+    """Return the branches that the elements of each node can have taken at routing steps before it.
+
+    A routing step that some of the elements did not pass is left out.
 
     Parameters
     ----------
     order
-        The nodes, each after its inputs.
+        The nodes in an order in which each follows its inputs.
     """
     found: dict[str, Arms] = {}
     for node in order:
@@ -25,33 +28,33 @@ def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
 
 
 def needs_all(node: Node) -> bool:
-    """Does a step take only the elements for which each of its inputs has an output?"""
+    """Return whether a step takes only elements for which each of its inputs has an output."""
     return node.gather == "join" and dict(node.params).get("missing") != "use rest"
 
 
 def _of_one(ways: Sequence[Arms]) -> Arms:
-    """The arms of what has come one of several ways."""
+    """Return the branches of elements that come from any one of several inputs."""
     forks = set(ways[0]).intersection(*ways[1:]) if ways else ()
     return {fork: frozenset[str]().union(*(way[fork] for way in ways)) for fork in forks}
 
 
 def _of_all(ways: Sequence[Arms]) -> Arms:
-    """The arms of what has come all of several ways."""
+    """Return the branches of elements that come from all of several inputs."""
     found: dict[str, frozenset[str]] = {}
     for fork in dict.fromkeys(fork for way in ways for fork in way):
         first, *others = (way[fork] for way in ways if fork in way)
-        # Where no element can come all ways, what follows is not to be blamed for it.
+        # If no element comes from all inputs, that is a problem here, not of the steps after it.
         found[fork] = first.intersection(*others) or first.union(*others)
     return found
 
 
 def arms_of(wire: Input, found: Mapping[str, Arms]) -> Arms:
-    """The same for what flows through a wire."""
+    """Return the branches that the elements of an input can have taken."""
     if wire.port is None:
         return found[wire.node]
     return {**found[wire.node], wire.node: frozenset([wire.port])}
 
 
 def apart(one: Arms, other: Arms) -> bool:
-    """Is there a fork that sends each element to at most one of the two?"""
+    """Return whether a routing step sends each element to at most one of two inputs."""
     return any(arms.isdisjoint(other[fork]) for fork, arms in one.items() if fork in other)

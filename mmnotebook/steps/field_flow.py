@@ -1,4 +1,4 @@
-"""The flow of fields, and missing fields that are known before a run."""
+"""How fields flow through a graph, and which fields are missing, before a run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LISTED = 12
 
 @dataclass(frozen=True)
 class FieldFlow:
-    """What flows out of a node, or into one.
+    """The fields of the values that flow out of a node, or into one.
 
     Attributes
     ----------
     shape
-        Its fields, as far as they are known.
+        The fields, as far as they are known.
     named
-        Was each of the fields asked for by its name?
+        Whether each of the fields was selected by its name.
     row
-        Are they one row of numbers for a model without names?
+        Whether the fields are one row of numbers for a model whose inputs have no names.
     predicted
-        Is it a prediction, which has no fields of its own?
+        Whether the values are predictions, whose fields are not known.
     """
 
     shape: Shape = None
@@ -44,12 +44,17 @@ class FieldFlow:
 def of_notebook(
     graph: Graph, names: Names, of_data: Callable[[Any], Shape] = shapes.of_data
 ) -> Callable[[Node], Shape]:
-    """What the elements of a graph's sources are, by the data that stands behind their names.
+    """Return a function that finds the fields of a source node's elements in its data.
 
     Parameters
     ----------
+    graph
+        Its bindings take precedence over `names`.
+    names
+        Lookup of the data by name.
     of_data
-        Gives the shape of the elements of data, or of files where it is given a path.
+        Returns the shape of the elements of data; of the elements of files if its argument is a
+        path.
     """
 
     def shape(node: Node) -> Shape:
@@ -58,7 +63,7 @@ def of_notebook(
         name = node["data"]
         try:
             return of_data(graph.bindings[name] if name in graph.bindings else names.object(name))
-        except Exception:  # noqa: BLE001 - another's object, which does not let itself be looked at
+        except Exception:  # noqa: BLE001 - an object of another package can raise anything
             return None
 
     return shape
@@ -67,24 +72,24 @@ def of_notebook(
 def problems(
     graph: Graph, shape_of: Callable[[Node], Shape], models: Mapping[str, Any]
 ) -> list[Problem]:
-    """The fields that steps and models ask for and that nothing has.
+    """Return a problem for each field that a step or model uses and the data does not have.
 
-    Nothing is said where it is not known what fields there are, after a function for instance.
+    Where the fields are not known, after a function for instance, there are no problems.
 
     Parameters
     ----------
     graph
         A graph without faults; it may be incomplete.
     shape_of
-        What the elements of a source node are.
+        Returns the shape of the elements of a source node.
     models
-        What is registered, by name.
+        The registered models by name.
     """
     flows: dict[str, FieldFlow] = {}
     found: list[Problem] = []
     for node in graph.order():
         if node.step.inputs == "none":
-            # Of data without records, texts to be taken apart say, an element speaks for itself.
+            # {}, elements without fields, is taken as unknown: a run reports each that fails.
             flows[node.name] = FieldFlow(shape_of(node) or None)
             found += _wrong_id(node, flows[node.name].shape)
             continue
@@ -98,7 +103,7 @@ def problems(
 
 
 def _into(node: Node, flows: Mapping[str, FieldFlow], found: list[Problem]) -> FieldFlow:
-    """What flows into a node; what it selects in vain is a problem."""
+    """Return the flow into a node; add a problem for each selected field that does not exist."""
     parts = [_selected(node, wire, flows[wire.node], found) for wire in node.inputs]
     if node.gather == "join":
         keys = [wire.key for wire in node.inputs]
@@ -125,7 +130,7 @@ def _selected(node: Node, wire: Input, flow: FieldFlow, found: list[Problem]) ->
 
 
 def _after(flow: FieldFlow, select: Select) -> FieldFlow:
-    """What is left of a flow when something is selected of it."""
+    """Return a flow after a selection of fields."""
     if select is None:
         return flow
     shape = None if flow.predicted else flow.shape
@@ -142,7 +147,7 @@ def _after(flow: FieldFlow, select: Select) -> FieldFlow:
 def missing(
     node: str, names: Iterable[str], shape: Shape, message: str = "the data has no such field"
 ) -> list[Problem]:
-    """A problem for each of these fields that values of this shape do not have."""
+    """Return a problem for each of these fields that values of this shape do not have."""
     if shape is None:
         return []
     if not shape:
@@ -157,7 +162,7 @@ def missing(
 
 
 def listed(names: Iterable[str]) -> str:
-    """Fields for a message, the first few of many."""
+    """Return fields as text for a message; of many, only the first."""
     names = list(names)
     return ", ".join(map(repr, names[:_LISTED])) + (", …" if names[_LISTED:] else "")
 
@@ -169,7 +174,7 @@ def _wrong_id(node: Node, shape: Shape) -> list[Problem]:
 def _wrong_key(
     node: Node, into: FieldFlow, graph: Graph, flows: Mapping[str, FieldFlow]
 ) -> list[Problem]:
-    """A field to go by that neither what flows has nor the data that it comes from."""
+    """Return a problem if the field of `by=` is neither in the input nor in the source data."""
     if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
         return []
     above = graph.upto(node.name)
@@ -181,7 +186,7 @@ def _wrong_key(
 
 
 def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
-    """What a model asks for that it is not given, and what it is given and cannot take."""
+    """Yield a problem for each input of a model without a field, and field without an input."""
     if not isinstance(spec, ModelSpec) or into.predicted:
         return
     if spec.input is not None:
@@ -204,7 +209,7 @@ def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
 
 
 def _alone(node: Node, spec: ModelSpec, names: InputNames) -> Problem:
-    """Single values for a model that takes several by name."""
+    """Return the problem of single values for a model that takes several inputs by name."""
     allowed = f"records with the fields {listed(names.needed)}"
     message = f"model {spec.name!r} has {len(names.needed)} inputs, but receives one value"
     return Problem(message, node.name, allowed=allowed)

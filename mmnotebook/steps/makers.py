@@ -8,12 +8,16 @@ from mmnotebook.graph.graph import Graph, Input, Node
 
 
 def makers(graph: Graph, node: Node) -> Iterator[Input]:
-    """Where the values that flow into a node were made, with what is selected of them last.
+    """Yield the outputs that create the input values of a node, with the last selection.
+
+    Steps that pass values on unchanged, such as filters, are skipped.
 
     Parameters
     ----------
     graph
-        Any graph; what is no node of it is left out.
+        A graph, valid or not; inputs that are not nodes of it are skipped.
+    node
+        The node whose inputs are followed upstream.
     """
     seen: set[Input] = set()
     ahead = [node]

@@ -11,12 +11,12 @@ from mmnotebook.graph.selecting import Drop
 
 
 def is_bare(node: Node) -> bool:
-    """Return whether it is a source of which its name says everything."""
+    """Return whether a node is a source with data alone, and is named after it."""
     return _bare(node, "data") and node.params == (("data", node.name),)
 
 
 def is_bare_model(node: Node) -> bool:
-    """Return whether it is a model of which only the name is given."""
+    """Return whether a node is a model step without other parameters."""
     return _bare(node, "model") and [name for name, _ in node.params] == ["model"]
 
 
@@ -25,12 +25,12 @@ def _bare(node: Node, role: kinds.Role) -> bool:
 
 
 def is_default(node: Node) -> bool:
-    """Is it called what it would be called anyway?"""
+    """Return whether a node has its default name."""
     return node.name == kinds.default_name(node.kind, dict(node.params))
 
 
 def step(node: Node) -> str:
-    """`mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
+    """Write a step: `mlp`, `map(crop)`, `split({"a": 0.9, "b": 0.1}, by="user")`."""
     if is_bare_model(node):
         return str(node["model"])
     return call(node.kind, [_argument(node, name, value) for name, value in _parameters(node)])
@@ -41,7 +41,7 @@ def call(name: str, arguments: Sequence[str]) -> str:
 
 
 def shorthand(fork: Node, models: Sequence[str]) -> str:
-    """`split(a=0.9, b=0.1)` or `switch(route, cheap=a, costly=b)`."""
+    """Write a routing step with its models: `split(a=0.9, b=0.1)`, `switch(route, x=a, y=b)`."""
     given = dict(_parameters(fork))
     arms = given.pop(str(fork.step.arms))
     if not fork.step.weighed:
@@ -52,18 +52,18 @@ def shorthand(fork: Node, models: Sequence[str]) -> str:
 
 
 def reference(wire: Input) -> str:
-    """`digits["x"]`, `s.train`."""
+    """Write an input: `digits["x"]`, `s.train`."""
     port = f".{wire.port}" if wire.port else ""
     return wire.node + port + select(wire)
 
 
 def labelled(pairs: Iterable[tuple[str, str]]) -> str:
-    """`{"key": a, "other": b}`."""
+    """Write inputs with their keys: `{"key": a, "other": b}`."""
     return _dict((_text(key), written) for key, written in pairs)
 
 
 def select(wire: Input) -> str:
-    """`["x"]`, `[["a", "b"]]`, `.drop("y")`, or nothing."""
+    """Write the selection of an input: `["x"]`, `[["a", "b"]]`, `.drop("y")`, or nothing."""
     if wire.select is None:
         return ""
     if isinstance(wire.select, Drop):
@@ -74,7 +74,7 @@ def select(wire: Input) -> str:
 
 
 def _parameters(node: Node) -> tuple[tuple[str, Any], ...]:
-    """Its parameters, `...` for those that it needs and that are not there yet."""
+    """Return the parameters of a node, with `...` for required ones that are missing."""
     kind, given = kinds.KINDS.get(node.kind), dict(node.params)
     if kind is None:
         return node.params

@@ -1,4 +1,4 @@
-"""Find the step kinds: the modules of `steps.kinds`, and those that other packages bring."""
+"""Find the step kinds: in the modules of `steps.kinds`, and in other installed packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmnotebook.graph.kinds import StepKind
 from mmnotebook.steps import kinds
 
 GROUP = "mmnotebook.steps"
-"""The entry points of a package that brings step kinds: `name = "module:KIND"`."""
+"""The group of the entry points that add step kinds: `name = "module:KIND"`."""
 
 
 def own_kinds() -> list[StepKind]:
@@ -22,7 +22,7 @@ def own_kinds() -> list[StepKind]:
 
 
 def installed_kinds() -> list[StepKind]:
-    """Return the kinds of other installed packages; one that cannot be used is warned of."""
+    """Return the kinds of other installed packages; warn of each that cannot be used."""
     taken = {kind.name for kind in own_kinds()}
 
     def problem(kind: Any) -> str | None:
@@ -35,7 +35,7 @@ def installed_kinds() -> list[StepKind]:
 
 
 def _problem(kind: Any, taken: set[str]) -> str | None:
-    """Return why an object cannot be a further step kind."""
+    """Return why an object cannot be added as a step kind, None if it can."""
     if not isinstance(kind, StepKind):
         return f"it is a {type(kind).__name__}, not a StepKind"
     if not kind.name.isidentifier():

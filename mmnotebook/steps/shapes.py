@@ -1,4 +1,4 @@
-"""The fields of data, as far as they are known without reading it."""
+"""The fields of data, as far as they are known without reading all of it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from mmnotebook.graph.names import is_a
 
 Shape = Mapping[str, Any] | None
-"""The fields of a value, each with its own shape: {} for what is no record, None where unknown."""
+"""The fields of a value, each with its own shape: {} for no record, None if it is not known."""
 
 MOST = 100_000
-"""Values that are looked at; of more it is not known what is in them."""
+"""The maximum number of values that are inspected; the shape of more values is not known."""
 _FRAME = {("pandas", "DataFrame")}
 _NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
 
 
 class RecordFields(Mapping[str, Any]):
-    """The fields of records; the shape of each is found when it is asked for.
+    """The fields of records, each with its shape, which is computed when it is read.
 
     Parameters
     ----------
     names
-        Of the fields.
+        The names of the fields.
     shape
-        The shape of one of them.
+        Returns the shape of the field with this name.
     """
 
     def __init__(self, names: Iterable[str], shape: Callable[[str], Shape]) -> None:
@@ -47,7 +47,7 @@ class RecordFields(Mapping[str, Any]):
 
 
 def of_data(value: Any) -> Shape:
-    """The shape of the elements of a notebook's data: of a frame, a list, an array or a tensor."""
+    """Return the shape of the elements of data: a DataFrame, a list, an array or a tensor."""
     if is_a(value, _FRAME):
         names = [str(column) for column in value.columns]
         return RecordFields(names, lambda name: _of_cells(value.iloc[:, names.index(name)]))
@@ -66,7 +66,7 @@ def _of_cells(series: Any) -> Shape:
 
 
 def of_values(values: Sequence[Any]) -> Shape:
-    """The shape of some values; None where they are records with different fields."""
+    """Return the common shape of values; None for none, too many, or records of unlike fields."""
     kinds = set(map(type, values)) if len(values) <= MOST else set()
     if kinds and not any(issubclass(kind, Mapping) for kind in kinds):
         return {}
@@ -79,7 +79,7 @@ def of_values(values: Sequence[Any]) -> Shape:
 
 
 def together(shapes: Sequence[Shape]) -> Shape:
-    """The shape of what is one of these."""
+    """Return the shape of values that each have one of these shapes."""
     known = [shape for shape in shapes if shape is not None]
     if not known or len(known) < len(shapes):
         return None

@@ -1,4 +1,4 @@
-"""Validation of a graph: all its problems at once."""
+"""Validation of a graph: all of its problems at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FIELDS = '["field"], [["field", "other"]] or .drop("field")'
 
 
 def problems(graph: Graph) -> list[Problem]:
-    """Every problem of a graph, in the order of its nodes; [] for a valid one."""
+    """Return all problems of a graph, in the order of its nodes; [] if it is valid."""
     return _all(graph) or list(_cycle(graph)) or list(_never(graph))
 
 
 def faults(graph: Graph) -> list[Problem]:
-    """What is wrong with a graph, complete or not: the problems that are no gaps."""
+    """Return the problems of a graph other than gaps: the graph may be incomplete."""
     found = [problem for problem in _all(graph) if not isinstance(problem, Gap)]
     return found or list(_cycle(graph))
 
@@ -36,13 +36,13 @@ def _all(graph: Graph) -> list[Problem]:
 
 
 def parameter_problems(node: Node) -> list[Problem]:
-    """What is wrong with a node's own parameters, whatever flows into it."""
+    """Return the problems of a node's parameters, regardless of its inputs."""
     kind = kinds.KINDS.get(node.kind)
     return [] if kind is None else list(_params(node, kind))
 
 
 def value_problems(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the values of some of a step's parameters."""
+    """Yield a problem for each of these values that its parameter does not allow."""
     for param in kind.params:
         if param.name in given and not param.check(given[param.name]):
             value = given[param.name]
@@ -102,7 +102,7 @@ def _params(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
 
 
 def _one_of_several(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with parameters that take each other's place."""
+    """Yield a problem if `by` is given both as a field and as a function."""
     if "by" in given and "by_function" in given:
         yield Problem("'by' is both a field and a function", allowed="one of them")
 
@@ -136,7 +136,10 @@ def _wires(graph: Graph, node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
 
 
 def _twice(node: Node) -> list[str]:
-    """The nodes that are an input twice; a join may take fields of one, each under its own key."""
+    """Return the names of nodes that are an input twice.
+
+    A join may have several inputs from one node: fields of one output, each under its own key.
+    """
     ends = Counter((wire.node, wire.port) for wire in node.inputs)
     if node.gather != "join":
         return [name for (name, _), count in ends.items() if count > 1]
@@ -170,7 +173,7 @@ def _arity(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
 
 
 def _missing(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
-    """'missing' on a step that joins nothing; what always joins is told that it must."""
+    """Yield a problem if 'missing' is given for a step that does not join."""
     gives = kind.param("missing") is not None and "missing" in dict(node.params)
     if gives and node.gather != "join" and kind.inputs != "join":
         how = f'missing="{node["missing"]}"'
@@ -250,6 +253,6 @@ def _cycle(graph: Graph) -> Iterator[Problem]:
 
 
 def _never(graph: Graph) -> Iterator[Problem]:
-    """The joins of a graph without other problems that can never succeed."""
+    """Yield the joins that can never succeed, of a graph without other problems."""
     for one in branch_meetings.never(graph):
         yield Gap(one.message, node=one.node, allowed=one.allowed)

@@ -7,7 +7,7 @@ from mmnotebook.graph.kinds import KINDS
 
 
 def does(node: Node) -> str:
-    """Return what a node does, without what its name says; "…" stands for what is missing."""
+    """Describe a node in a few words, without repeating its name; "…" is a missing parameter."""
     kind = KINDS.get(node.kind)
     words = _plain(node) if kind is None or kind.describe is None else kind.describe(node)
     return "" if words == node.name else words.removeprefix(f"{node.name} ")

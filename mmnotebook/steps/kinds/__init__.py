@@ -1,1 +1,1 @@
-"""The step kinds, one module each: a module's `KIND` says all of it."""
+"""The step kinds, one module each: `KIND` of a module describes it."""

@@ -36,7 +36,7 @@ def _cut(text: str) -> str:
 
 
 def _problems(graph: Graph, node: Node) -> Iterator[Problem]:
-    """Yield a problem when the key is to come from pairs and the step above returns none."""
+    """Yield a problem if the step needs (key, value) pairs and its input has none."""
     if not {"by", "by_function"}.isdisjoint(dict(node.params)):
         return
     for wire in makers(graph, node):

@@ -10,7 +10,7 @@ from mmnotebook.graph.kinds import MISSING as ON_MISSING
 from mmnotebook.graph.kinds import Param
 
 OPEN = "…"
-"""Stands for what is not there yet."""
+"""A placeholder for a missing parameter."""
 GOES_BY = "the name of a field, or a function of the value"
 ID = Param("id", is_text, "the name of a column")
 FUNCTION = Param("function", is_name, "the name of a function", required=True, names="function")
@@ -31,6 +31,6 @@ def mapping(name: str, words: str, **about: Any) -> Param:
 
 
 def goes_by(node: Node) -> str | None:
-    """Return the field or the function by which a node chooses, None where it does not say."""
+    """Return the field or the function by which a node chooses, None if it has neither."""
     given = dict(node.params)
     return given.get("by") or given.get("by_function")
