@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,25 @@ from hypothesis import settings
 
 from mmnotebook.graph.models import Registry, registry
 from mmnotebook.store.cache import cache
+from tests import own_process
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if own_process.Hooks.are_needed():
+        config.pluginmanager.register(own_process.Hooks())
+
+
+@pytest.fixture(autouse=True)
+def no_tensorflow(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Only tests with the mark `own_process` import it."""
+    before = own_process.ALONE in sys.modules
+    yield
+    if own_process.ALONE in sys.modules and not before:
+        assert own_process.is_alone(request.session), "mark it own_process: it imports TensorFlow"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, MMError, Problem
+from tests import own_process
 
 N = 24
 FRAME = pd.DataFrame(
@@ -261,7 +262,7 @@ SUM = (FRAME["a"] + 2 * FRAME["b"]).tolist()
 
 
 class TestSeveralInputs:
-    @pytest.mark.parametrize("name", list(MODELS))
+    @pytest.mark.parametrize("name", own_process.cases(MODELS, "keras_dict", "keras_list"))
     def test_fields_go_to_inputs_by_name(self, name: str) -> None:
         mm.register("m", MODELS[name]())
         mm.register("fed", MODELS[name](), input=("b", "a"))

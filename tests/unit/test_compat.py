@@ -540,6 +540,7 @@ class TestStates:
         assert list(words[:-2]) == list(said["state"]["key"])
         assert words[-2] == said["state"]["pos"]
 
+    @pytest.mark.own_process
     def test_what_runs_when_tensorflow_draws(self) -> None:
         tensorflow = pytest.importorskip("tensorflow")
         from mmnotebook.compat.tensorflow import drawing
@@ -659,6 +660,7 @@ class TestFrameworks:
         assert made_from(runtime.InferenceSession(content)) == content
         assert made_from(runtime.InferenceSession(str(path))) == path
 
+    @pytest.mark.own_process
     def test_keras(self) -> None:
         keras = pytest.importorskip("keras")
         from mmnotebook.compat.keras import layers

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import mmnotebook as mm
 from mmnotebook.results.values import plain
+from tests import own_process
 
 WIDTH = 4
 RNG = np.random.default_rng(0)
@@ -352,7 +353,7 @@ random_runs = given(
 ONE_FIXTURE = [HealthCheck.function_scoped_fixture]
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=3, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
 def test_a_run_gives_what_the_model_gives(
@@ -362,7 +363,7 @@ def test_a_run_gives_what_the_model_gives(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=25, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
 def test_many_runs_give_what_the_model_gives(

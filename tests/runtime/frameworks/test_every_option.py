@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import catboost
-import keras
 import lightgbm
 import numpy as np
 import onnxruntime
@@ -24,6 +23,7 @@ from sklearn.linear_model import LinearRegression
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
 from mmnotebook.model import frameworks
+from tests import own_process
 from tests.runtime import toys
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "good", "film"]
@@ -71,8 +71,6 @@ def _made(folder: Path) -> dict[str, tuple[Any, dict[str, Any], list[Any]]]:
     light.booster_.save_model(folder / "light.txt")
     cat = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False)
     cat.fit(TABLE, TABLE[:, 0]).save_model(str(folder / "cat.cbm"))
-    dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    dense.save(folder / "dense.keras")
     bert, tokenizer = _bert(folder / "bert")
     encoder = SentenceTransformer(
         modules=[Transformer(str(folder / "bert")), Pooling(8)], device="cpu"
@@ -100,8 +98,6 @@ def _made(folder: Path) -> dict[str, tuple[Any, dict[str, Any], list[Any]]]:
         "catboost file": (folder / "cat.cbm", {}, ROWS),
         "onnx": (_onnx(), {}, ROWS),
         "onnx session": (onnxruntime.InferenceSession(_onnx().SerializeToString()), {}, ROWS),
-        "tensorflow": (dense, {}, ROWS),
-        "tensorflow file": (folder / "dense.keras", {}, ROWS),
         "huggingface pipeline": (pipeline, {}, TEXTS),
         "huggingface folder": (folder / "bert", task, TEXTS),
         "huggingface model": (bert, {"output": len}, ids),
@@ -111,12 +107,21 @@ def _made(folder: Path) -> dict[str, tuple[Any, dict[str, Any], list[Any]]]:
     }
 
 
+def _made_of_tensorflow(folder: Path) -> dict[str, tuple[Any, dict[str, Any], list[Any]]]:
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.save(folder / "dense.keras")
+    return {"tensorflow": (model, {}, ROWS), "tensorflow file": (folder / "dense.keras", {}, ROWS)}
+
+
 FORMS = (
     "torch", "torch state dict", "torch script", "torch exported", "sklearn", "python", "xgboost",
     "xgboost file", "lightgbm", "lightgbm file", "catboost", "catboost file", "onnx",
     "onnx session", "tensorflow", "tensorflow file", "huggingface pipeline", "huggingface folder",
     "huggingface model", "sentence_transformers", "sentence_transformers folder", "beam",
 )  # fmt: skip
+OF_TENSORFLOW = ("tensorflow", "tensorflow file")
 REMOTE = {"vllm", "vertex"}
 """They answer from elsewhere; their own tests stand in for the others."""
 
@@ -137,21 +142,34 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return _made(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(scope="module")
+def targets_of_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _made_of_tensorflow(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(params=own_process.cases(FORMS, *OF_TENSORFLOW))
 def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def registering(targets: dict[str, Any], form: str) -> Registering:
+def made(request: pytest.FixtureRequest, form: str) -> tuple[Any, dict[str, Any], list[Any]]:
+    """The target of this form, what it needs, and elements."""
+    kind = "targets_of_tensorflow" if form in OF_TENSORFLOW else "targets"
+    found: tuple[Any, dict[str, Any], list[Any]] = request.getfixturevalue(kind)[form]
+    return found
+
+
+@pytest.fixture
+def registering(made: tuple[Any, dict[str, Any], list[Any]]) -> Registering:
     """Registers the model of this form as "m", with further options."""
-    target, needed, _ = targets[form]
+    target, needed, _ = made
     return lambda **options: mm.register("m", target, **{**needed, **options})
 
 
 @pytest.fixture
-def elements(targets: dict[str, Any], form: str) -> Any:
-    return targets[form][2]
+def elements(made: tuple[Any, dict[str, Any], list[Any]]) -> Any:
+    return made[2]
 
 
 def run(elements: list[Any], **options: Any) -> Any:
@@ -159,9 +177,14 @@ def run(elements: list[Any], **options: Any) -> Any:
 
 
 def test_every_framework_is_here(targets: dict[str, Any]) -> None:
-    assert set(FORMS) == set(targets)
+    assert set(FORMS) == {*targets, *OF_TENSORFLOW}
     names = {framework.name for framework in frameworks.ALL}
     assert {form.split()[0] for form in FORMS} == names - REMOTE
+
+
+@pytest.mark.own_process
+def test_every_form_of_tensorflow_is_here(targets_of_tensorflow: dict[str, Any]) -> None:
+    assert set(OF_TENSORFLOW) == set(targets_of_tensorflow)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 import pytest
-import tensorflow as tf
 import torch
 from catboost import CatBoostRegressor
 from lightgbm import Booster, Dataset
@@ -21,6 +19,7 @@ from xgboost import DMatrix, XGBRegressor
 from xgboost import train as train_xgboost
 
 import mmnotebook as mm
+from tests import own_process
 
 X = np.random.default_rng(0).random((64, 2)).astype("f4")
 ROWS = list(X[:3])
@@ -53,19 +52,15 @@ def cat(column: int = 0, model: Any = None) -> CatBoostRegressor:
 
 
 def dense() -> Any:
-    model = keras.Sequential([keras.layers.Dense(1)])
-    model(X)
-    return model
+    from tests.runtime.frameworks import tensorflow_models
+
+    return tensorflow_models.dense(X)
 
 
-class Scaled(tf.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.factor = tf.Variable(2.0)
+def scaled() -> Any:
+    from tests.runtime.frameworks import tensorflow_models
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
-    def __call__(self, x: Any) -> Any:
-        return x * self.factor
+    return tensorflow_models.Scaled()
 
 
 def proto() -> Any:
@@ -93,7 +88,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "lightgbm": (light, lambda m: m.update()),
     "catboost": (cat, lambda m: cat(1, m)),
     "keras": (dense, lambda m: m.layers[0].kernel.assign([[5.0], [6.0]])),
-    "tf.Module": (Scaled, lambda m: m.factor.assign(3.0)),
+    "tf.Module": (scaled, lambda m: m.factor.assign(3.0)),
     "onnx": (proto, other_factor),
     "torchscript": (
         lambda: torch.jit.script(torch.nn.Linear(2, 1)),
@@ -106,7 +101,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("kind", own_process.cases(CHANGES, "keras", "tf.Module"))
 def test_trained_on(kind: str) -> None:
     make, change = CHANGES[kind]
     model = make()

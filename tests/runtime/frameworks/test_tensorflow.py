@@ -1,60 +1,45 @@
-"""TensorFlow: Keras models, tf.Modules and SavedModels. One module: it takes seconds to import."""
+"""TensorFlow: Keras models, tf.Modules and SavedModels."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
 from tests.runtime.toys import shared
 
-
-class Halves(tf.Module):  # type: ignore[misc]
-    """Two outputs by name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.w = tf.Variable(np.full((64, 2), 0.5, np.float32))
-
-    @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32)])  # type: ignore[misc]
-    def __call__(self, x: Any) -> dict[str, Any]:
-        return {"sums": tf.matmul(x, self.w), "first": x[:, 0]}
-
-
-class Unknown(tf.keras.Model):  # type: ignore[misc]
-    """A class that Keras was not told of."""
-
-    def call(self, x: Any) -> Any:
-        return x
-
-
-def network() -> Any:
-    layers = [tf.keras.Input((64,)), tf.keras.layers.Dense(10, activation="softmax")]
-    return tf.keras.Sequential(layers)
+pytestmark = pytest.mark.own_process
 
 
 @pytest.fixture(scope="module")
-def keras() -> Any:
-    tf.keras.utils.set_random_seed(0)
-    return network()
+def kinds() -> ModuleType:
+    """The module of the models, which imports TensorFlow."""
+    return importlib.import_module("tests.runtime.frameworks.tensorflow_models")
+
+
+@pytest.fixture(scope="module")
+def keras(kinds: ModuleType) -> Any:
+    kinds.KERAS.utils.set_random_seed(0)
+    return kinds.network()
 
 
 def test_every_form_predicts_as_tensorflow_does(
-    rows: list[Any], pixels: np.ndarray[Any, Any], keras: Any, tmp_path: Path
+    rows: list[Any], pixels: np.ndarray[Any, Any], keras: Any, kinds: ModuleType, tmp_path: Path
 ) -> None:
     keras.save(tmp_path / "net.keras")
     keras.save_weights(tmp_path / "net.weights.h5")
     keras.export(tmp_path / "exported", verbose=False)
     live = mm.register("live", keras, batch_size=16)
     mm.register("file", tmp_path / "net.keras", output="argmax")
-    mm.register("weights", tmp_path / "net.weights.h5", model_class=network)
+    mm.register("weights", tmp_path / "net.weights.h5", model_class=kinds.network)
     mm.register("saved", tmp_path / "exported", method="serving_default")
-    module = mm.register("module", Halves())
+    module = mm.register("module", kinds.Halves())
     assert (live.framework, live.form, module.form) == ("tensorflow", "keras", "saved_model")
     assert live.fingerprint == mm.register("again", keras).fingerprint
     assert shared(live) == shared(module) == []
@@ -71,12 +56,12 @@ def test_every_form_predicts_as_tensorflow_does(
     assert r.models.loc["live", "parameter_bytes"] == (64 * 10 + 10) * 4
 
 
-def test_what_cannot_be_registered(keras: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_registered(keras: Any, kinds: ModuleType, tmp_path: Path) -> None:
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"no model")
     with pytest.raises(ModelError, match="cannot be loaded.*\n.*save the model again"):
         mm.register("broken", broken)
-    unknown = Unknown()
+    unknown = kinds.Unknown()
     unknown(np.zeros((1, 2), np.float32))
     with pytest.raises(ModelError, match="register_keras_serializable"):
         mm.register("unknown", unknown)
