@@ -72,15 +72,26 @@ def test_the_tests_in_typescript_pass(frontend: Path) -> None:
 
 
 def _bundled(frontend: Path, folder: Path) -> set[Path]:
-    """The folders of the packages of which something is in a bundle, as esbuild says."""
+    """The folders of the packages of which something is in a bundle."""
+    found = [re.match(r"node_modules/(@[^/]+/)?[^/]+", path) for path in _inputs(frontend, folder)]
+    return {frontend / match.group() for match in found if match is not None}
+
+
+def _inputs(frontend: Path, folder: Path) -> list[str]:
+    """The files of which something is in a bundle, as esbuild says."""
     meta = folder / "meta.json"
     sources = [f"src/{name}" for name in ("index.tsx", "table/table.ts", "loader.ts")]
     command = [frontend / "node_modules/.bin/esbuild", *sources, "--bundle", "--format=esm"]
     command += ["--jsx=automatic", f"--outdir={folder}", f"--metafile={meta}"]
     subprocess.run(command, cwd=frontend, check=True, capture_output=True, timeout=60)
-    inputs = json.loads(meta.read_text(encoding="utf-8"))["inputs"]
-    found = [re.match(r"node_modules/(@[^/]+/)?[^/]+", path) for path in inputs]
-    return {frontend / match.group() for match in found if match is not None}
+    return list(json.loads(meta.read_text(encoding="utf-8"))["inputs"])
+
+
+def test_no_package_is_bundled_in_two_versions(frontend: Path, tmp_path: Path) -> None:
+    inputs = _inputs(frontend, tmp_path)
+    assert any(path.startswith("node_modules/zustand/") for path in inputs)
+    # A second version lies within the package that asks for it.
+    assert [path for path in inputs if path.count("node_modules/") > 1] == []
 
 
 def test_the_licence_of_everything_bundled_is_shipped(

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "react";
 
 import { perform } from "./actions";
 import type { Builder, Model } from "./bridge";
-import { BridgeContext, useBridge } from "./bridge";
+import { BuilderContext, useBridge, useBuilder, useNow } from "./bridge";
 import { Canvas } from "./canvas/Canvas";
 import { clip, paste, remove } from "./deeds";
 import type { Where } from "./keyboard";
@@ -32,9 +32,19 @@ const INSERTED = {
 };
 
 export function App({ model }: { model: Model }) {
-  const builder = useBridge(model);
-  const { view, height, root, onMessage, say } = builder;
-  useStudio(builder);
+  return (
+    <BuilderContext value={useBridge(model)}>
+      <Page />
+    </BuilderContext>
+  );
+}
+
+function Page() {
+  const view = useBuilder((builder) => builder.view);
+  const height = useBuilder((builder) => builder.height);
+  const now = useNow();
+  const { root, onMessage, say } = now();
+  useStudio(now());
 
   useEffect(
     () =>
@@ -49,17 +59,17 @@ export function App({ model }: { model: Model }) {
   );
 
   return (
-    <BridgeContext value={builder}>
+    <>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come by. */}
       <div
         className="mm-builder"
         ref={(element) => {
           root.current = element;
         }}
-        onKeyDown={(event) => onKeyDown(builder, event)}
-        onCopy={(event) => onCopy(builder, event)}
-        onCut={(event) => onCopy(builder, event)}
-        onPaste={(event) => onPaste(builder, event)}
+        onKeyDown={(event) => onKeyDown(now(), event)}
+        onCopy={(event) => onCopy(now(), event)}
+        onCut={(event) => onCopy(now(), event)}
+        onPaste={(event) => onPaste(now(), event)}
       >
         <Toolbar />
         <div className="mm-main" style={{ height }}>
@@ -76,8 +86,8 @@ export function App({ model }: { model: Model }) {
         <Toasts level="error" />
         <div className="mm-divide">
           <StatusLine />
-          <Grip builder={builder} />
-          <Fold builder={builder} />
+          <Grip />
+          <Fold />
         </div>
         {view.text && (
           <div className="mm-below">
@@ -90,15 +100,16 @@ export function App({ model }: { model: Model }) {
           </div>
         )}
         <Help />
-        <Live builder={builder} />
+        <Live />
       </div>
-    </BridgeContext>
+    </>
   );
 }
 
 /** Folds away what is below the canvas. */
-function Fold({ builder }: { builder: Builder }) {
-  const isOpen = builder.view.text;
+function Fold() {
+  const isOpen = useBuilder((builder) => builder.view.text);
+  const now = useNow();
   const title = `${isOpen ? "Hide" : "Show"} the text and the problems`;
   return (
     <button
@@ -107,7 +118,7 @@ function Fold({ builder }: { builder: Builder }) {
       aria-expanded={isOpen}
       aria-label={title}
       title={title}
-      onClick={() => builder.adjust({ text: !isOpen })}
+      onClick={() => now().adjust({ text: !isOpen })}
     >
       <svg viewBox="0 0 16 16" width="11" height="11" aria-hidden="true">
         <path d={isOpen ? "M3 5.5 8 10.5l5-5" : "M3 10.5 8 5.5l5 5"} />
@@ -117,10 +128,11 @@ function Fold({ builder }: { builder: Builder }) {
 }
 
 /** The canvas's lower edge: dragged, or moved by the arrow keys. */
-function Grip({ builder }: { builder: Builder }) {
+function Grip() {
   const start = useRef<{ y: number; height: number } | null>(null);
-  const { height } = builder;
-  const set = (to: number) => builder.resize(Math.round(Math.max(LEAST, Math.min(MOST, to))));
+  const height = useBuilder((builder) => builder.height);
+  const now = useNow();
+  const set = (to: number) => now().resize(Math.round(Math.max(LEAST, Math.min(MOST, to))));
   function onPointerDown(event: PointerEvent<HTMLDivElement>): void {
     event.currentTarget.setPointerCapture(event.pointerId);
     start.current = { y: event.clientY, height };
@@ -158,8 +170,8 @@ function Grip({ builder }: { builder: Builder }) {
 }
 
 /** What screen readers are told; two places by turns, so that the same words are told again. */
-function Live({ builder }: { builder: Builder }) {
-  const { told } = builder;
+function Live() {
+  const told = useBuilder((builder) => builder.told);
   const [lines, setLines] = useState(["", ""]);
   useEffect(() => {
     if (told !== null) setLines(told.number % 2 === 0 ? [told.text, ""] : ["", told.text]);

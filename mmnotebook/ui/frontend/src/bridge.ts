@@ -1,6 +1,8 @@
 // Between the widget's traits in Python and the components here.
 import { dequal } from "dequal/lite";
-import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
+import { createContext, useContext, useEffect, useMemo } from "react";
+import type { StoreApi } from "zustand";
+import { createStore, useStore } from "zustand";
 
 import { applied } from "./graph/operations";
 import { Patience } from "./patience";
@@ -130,25 +132,26 @@ const selectedAfter = (before: string[], { command }: { command: Command }): str
 const DOCUMENT = ["scene", "selection", "seen"] as const;
 const OTHERS = ["kinds", "palette", "height", "busy"] as const;
 
-/** The state of one view of the widget, and what can be done with it. */
+/** Keeps the store of one view of the widget in step with the model, which all views share. */
 export class Bridge {
+  readonly store: StoreApi<Builder>;
   readonly id = `view-${Math.random().toString(36).slice(2, 10)}`;
   private readonly model: Model;
-  private readonly listeners = new Set<() => void>();
   private pending: { number: number; command: Command; at: number }[] = [];
-  private readonly patience = new Patience(() => this.change({ waiting: this.changes().length }));
+  private readonly patience = new Patience(() =>
+    this.store.setState({ waiting: this.changes().length }),
+  );
   private sent = 0;
   private words = 0;
   /** The scene as Python has it. */
   private known: Scene;
   /** The values that were shown last. */
   private received: unknown[] = [];
-  private builder: Builder;
 
   constructor(model: Model) {
     this.model = model;
     this.known = steadyScene(EMPTY, model.get("scene") ?? {});
-    this.builder = {
+    this.store = createStore<Builder>((set, get) => ({
       scene: this.known,
       kinds: model.get("kinds") ?? [],
       palette: model.get("palette") ?? [],
@@ -174,21 +177,18 @@ export class Bridge {
       ask: (message) => this.model.send(message),
       onMessage: this.onMessage,
       resize: this.resize,
-      adjust: (view) => this.change({ view: { ...this.builder.view, ...view } }),
+      adjust: (view) => set({ view: { ...get().view, ...view } }),
       say: this.say,
-      tell: (text) => this.change({ told: this.line(text, "info") }),
-      now: () => this.builder,
+      tell: (text) => set({ told: this.line(text, "info") }),
+      now: get,
       canvas: { current: null },
       root: { current: null },
-    };
+    }));
   }
 
-  readonly snapshot = (): Builder => this.builder;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  private get builder(): Builder {
+    return this.store.getState();
+  }
 
   /** Listen to the model; call what it gives to end that. */
   readonly listen = (): (() => void) => {
@@ -216,13 +216,13 @@ export class Bridge {
 
   private read(name: (typeof OTHERS)[number]): void {
     const value = this.model.get(name);
-    if (!dequal(this.builder[name], value)) this.change({ [name]: value });
+    if (!dequal(this.builder[name], value)) this.store.setState({ [name]: value });
   }
 
   private readStatus(): void {
     const status = steadyStatus(this.builder.status, this.model.get("status") ?? {});
     const begins = goesOn(status) && !goesOn(this.builder.status);
-    this.change(begins ? { status, outdated: this.words } : { status });
+    this.store.setState(begins ? { status, outdated: this.words } : { status });
   }
 
   /** Show what Python has, and over it what it has not handled yet of what was done here. */
@@ -234,13 +234,13 @@ export class Bridge {
     const [shown = {}, selected = [], seen = {}] = values as [Scene?, string[]?, Seen?];
     this.pending = this.pending.filter(({ number }) => number > (seen[this.id] ?? 0));
     this.await();
-    if (this.builder.waiting > 0) this.change({ waiting: this.changes().length });
+    if (this.builder.waiting > 0) this.store.setState({ waiting: this.changes().length });
     this.known = steadyScene(this.known, shown);
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
-    this.change({ scene: steadyScene(this.builder.scene, scene) });
+    this.store.setState({ scene: steadyScene(this.builder.scene, scene) });
     const selection = this.pending.reduce(selectedAfter, selected);
     if (dequal(selection, this.builder.selection)) return;
-    this.change({ selection, wires: [] });
+    this.store.setState({ selection, wires: [] });
     // Selected elsewhere: by Python, or in another view.
     const [only, ...more] = selection;
     if (only !== undefined && more.length === 0) this.builder.canvas.current?.show(only);
@@ -252,20 +252,20 @@ export class Bridge {
     this.await();
     const scene = applied(this.builder.scene, command);
     if (scene !== this.builder.scene)
-      this.change({ scene: steadyScene(this.builder.scene, scene) });
+      this.store.setState({ scene: steadyScene(this.builder.scene, scene) });
     this.model.send({ type: "command", view: this.id, number: this.sent, command });
   };
 
   /** A command like all others: traits wait while the kernel is at work, messages come in order. */
   private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
-    if (!dequal(wires, this.builder.wires)) this.change({ wires: [...wires] });
+    if (!dequal(wires, this.builder.wires)) this.store.setState({ wires: [...wires] });
     if (dequal(names, this.builder.selection)) return;
-    this.change({ selection: [...names] });
+    this.store.setState({ selection: [...names] });
     this.send({ op: "select", nodes: [...names] });
   };
 
   private readonly resize = (height: number): void => {
-    this.change({ height });
+    this.store.setState({ height });
     this.model.set("height", height);
     this.model.save_changes();
   };
@@ -279,31 +279,36 @@ export class Bridge {
 
   private readonly say = (text: string, level: Level = "info"): void => {
     const line = this.line(text, level);
-    this.change({ said: line, told: line });
+    this.store.setState({ said: line, told: line });
   };
 
   private line(text: string, level: Level): Told {
     this.words += 1;
     return { text, level, number: this.words };
   }
-
-  private change(values: Partial<State>): void {
-    this.builder = { ...this.builder, ...values };
-    for (const listener of this.listeners) listener();
-  }
 }
 
-/** The builder of one view of a widget's model. */
-export function useBridge(model: Model): Builder {
+/** The store of one view of a widget's model. */
+export function useBridge(model: Model): StoreApi<Builder> {
   const bridge = useMemo(() => new Bridge(model), [model]);
   useEffect(() => bridge.listen(), [bridge]);
-  return useSyncExternalStore(bridge.subscribe, bridge.snapshot);
+  return bridge.store;
 }
 
-export const BridgeContext = createContext<Builder | null>(null);
+export const BuilderContext = createContext<StoreApi<Builder> | null>(null);
 
-export function useBuilder(): Builder {
-  const builder = useContext(BridgeContext);
-  if (builder === null) throw new Error("useBuilder is outside of BridgeContext");
-  return builder;
+function useBuilderStore(): StoreApi<Builder> {
+  const store = useContext(BuilderContext);
+  if (store === null) throw new Error("there is no BuilderContext around this");
+  return store;
 }
+
+/** The builder, or what is chosen of it: the component is drawn anew when that is another. */
+export function useBuilder(): Builder;
+export function useBuilder<Chosen>(choose: (builder: Builder) => Chosen): Chosen;
+export function useBuilder(choose = (builder: Builder): unknown => builder): unknown {
+  return useStore(useBuilderStore(), choose);
+}
+
+/** The builder at the moment when it is asked for, which is for handlers. */
+export const useNow = (): (() => Builder) => useBuilderStore().getState;

@@ -52,13 +52,13 @@ function opened() {
   return { model, bridge, end: bridge.listen() };
 }
 
-const placeOf = (bridge: Bridge) => bridge.snapshot().scene.nodes[1]?.x;
+const placeOf = (bridge: Bridge) => bridge.store.getState().scene.nodes[1]?.x;
 
 test("a command shows at once, and stays until Python has it", () => {
   const { model, bridge } = opened();
-  bridge.snapshot().send({ op: "move", places: { mlp: [300, 0] } });
+  bridge.store.getState().send({ op: "move", places: { mlp: [300, 0] } });
   assert.equal(placeOf(bridge), 300);
-  bridge.snapshot().send({ op: "move", places: { mlp: [320, 0] } });
+  bridge.store.getState().send({ op: "move", places: { mlp: [320, 0] } });
   const moved = sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [300, 0] });
   // Python has handled the first one only.
   model.update({ scene: moved, seen: { [bridge.id]: 1 } });
@@ -73,72 +73,72 @@ test("a command shows at once, and stays until Python has it", () => {
 
 test("what was refused goes back, and another view's answers are not this one's", () => {
   const { model, bridge } = opened();
-  bridge.snapshot().send({ op: "connect", source: "rows", port: null, target: "mlp" });
-  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  bridge.store.getState().send({ op: "connect", source: "rows", port: null, target: "mlp" });
+  assert.equal(bridge.store.getState().scene.nodes[1]?.inputs.length, 1);
   model.update({ scene: scene(), seen: { another: 9 } });
-  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 1);
+  assert.equal(bridge.store.getState().scene.nodes[1]?.inputs.length, 1);
   model.update({ scene: scene(), seen: { [bridge.id]: 1 } });
-  assert.equal(bridge.snapshot().scene.nodes[1]?.inputs.length, 0);
+  assert.equal(bridge.store.getState().scene.nodes[1]?.inputs.length, 0);
 });
 
 test("nodes that have not changed stay the same objects from scene to scene", () => {
   const { model, bridge } = opened();
-  const before = bridge.snapshot().scene.nodes;
+  const before = bridge.store.getState().scene.nodes;
   model.set("scene", sceneOf({ nodes: scene().nodes, groups: [] }, { mlp: [999, 0] }));
-  const after = bridge.snapshot().scene.nodes;
+  const after = bridge.store.getState().scene.nodes;
   assert.equal(after[0], before[0]);
   assert.notEqual(after[1], before[1]);
 });
 
 test("a selection is told once, and what Python selects takes the wires away", () => {
   const { model, bridge } = opened();
-  bridge.snapshot().select(["mlp"]);
-  bridge.snapshot().select(["mlp"]);
+  bridge.store.getState().select(["mlp"]);
+  bridge.store.getState().select(["mlp"]);
   assert.deepEqual(
     model.sent.map(({ command }) => command),
     [{ op: "select", nodes: ["mlp"] }],
   );
   model.update({ selection: ["mlp"], seen: { [bridge.id]: 1 } });
-  bridge.snapshot().select(["mlp"], [["rows", null, "mlp"]]);
-  assert.equal(bridge.snapshot().wires.length, 1);
+  bridge.store.getState().select(["mlp"], [["rows", null, "mlp"]]);
+  assert.equal(bridge.store.getState().wires.length, 1);
   model.set("selection", ["rows"]);
-  assert.deepEqual(bridge.snapshot().selection, ["rows"]);
-  assert.deepEqual(bridge.snapshot().wires, []);
+  assert.deepEqual(bridge.store.getState().selection, ["rows"]);
+  assert.deepEqual(bridge.store.getState().wires, []);
   assert.equal(model.sent.length, 1);
 });
 
 test("what was selected here stays while Python is behind, and what it selects later counts", () => {
   const { model, bridge } = opened();
-  const { select, send } = bridge.snapshot();
+  const { select, send } = bridge.store.getState();
   select(["rows"]);
   send({ op: "arrange" });
   select(["mlp"]);
   model.update({ selection: ["rows"], seen: { [bridge.id]: 1 } });
-  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  assert.deepEqual(bridge.store.getState().selection, ["mlp"]);
   model.update({ scene: scene(), selection: ["rows"], seen: { [bridge.id]: 2 } });
-  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  assert.deepEqual(bridge.store.getState().selection, ["mlp"]);
   model.update({ selection: ["mlp"], seen: { [bridge.id]: 3 } });
-  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  assert.deepEqual(bridge.store.getState().selection, ["mlp"]);
   // A step that is added is selected by Python; until then it is the one before.
   send({ op: "add", kind: "vote" });
-  assert.deepEqual(bridge.snapshot().selection, ["mlp"]);
+  assert.deepEqual(bridge.store.getState().selection, ["mlp"]);
   model.update({ scene: scene(), selection: ["rows"], seen: { [bridge.id]: 4 } });
-  assert.deepEqual(bridge.snapshot().selection, ["rows"]);
+  assert.deepEqual(bridge.store.getState().selection, ["rows"]);
 });
 
 test("what Python says is shown, and told anew when it says the same", () => {
   const { model, bridge } = opened();
   const says = { type: "said", text: "no", level: "error" };
   model.tell("msg:custom", says);
-  const first = bridge.snapshot().said;
+  const first = bridge.store.getState().said;
   model.tell("msg:custom", says);
   assert.equal(first?.text, "no");
-  assert.notEqual(bridge.snapshot().told?.number, first?.number);
+  assert.notEqual(bridge.store.getState().told?.number, first?.number);
 });
 
 test("every subscription has its end", () => {
   const { model, bridge, end } = opened();
-  const stop = bridge.snapshot().onMessage(() => undefined);
+  const stop = bridge.store.getState().onMessage(() => undefined);
   stop();
   end();
   assert.equal(
@@ -151,23 +151,23 @@ test("what Python has not answered for long is counted, until it answers", () =>
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const { model, bridge, end } = opened();
   const answer = (number: number) => model.set("seen", { [bridge.id]: number });
-  const { send, select } = bridge.snapshot();
+  const { send, select } = bridge.store.getState();
   send({ op: "arrange" });
   mock.timers.tick(LATE_MS - 1);
   answer(1);
   mock.timers.tick(LATE_MS);
-  assert.equal(bridge.snapshot().waiting, 0);
+  assert.equal(bridge.store.getState().waiting, 0);
   send({ op: "arrange" });
   send({ op: "undo" });
   select(["mlp"]);
   mock.timers.tick(LATE_MS);
-  assert.equal(bridge.snapshot().waiting, 2);
+  assert.equal(bridge.store.getState().waiting, 2);
   answer(4);
-  assert.equal(bridge.snapshot().waiting, 0);
+  assert.equal(bridge.store.getState().waiting, 0);
   send({ op: "undo" });
   end();
   mock.timers.tick(LATE_MS);
-  assert.equal(bridge.snapshot().waiting, 0);
+  assert.equal(bridge.store.getState().waiting, 0);
   mock.timers.reset();
 });
 
@@ -175,10 +175,10 @@ test("what was told before a run is outdated as soon as the next one begins", ()
   const { model, bridge } = opened();
   const status = (state: RunState) =>
     model.set("status", { state, line: "", nodes: {}, wires: [] });
-  const isShown = () => bridge.snapshot().said!.number > bridge.snapshot().outdated;
+  const isShown = () => bridge.store.getState().said!.number > bridge.store.getState().outdated;
   status("preparing");
   model.tell("msg:custom", { type: "said", text: "first\n  second", level: "error" });
-  assert.equal(bridge.snapshot().said?.text, "first\n  second");
+  assert.equal(bridge.store.getState().said?.text, "first\n  second");
   for (const state of ["running", "failed", "failed"] as const) {
     status(state);
     assert.equal(isShown(), true);

@@ -3,7 +3,7 @@
 import type { KeyboardEvent } from "react";
 import { useMemo, useState } from "react";
 
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { filtered } from "../panes/items";
 import type { End, Kind, PaletteItem, PaletteSection } from "../scene";
 import { SIZE } from "../scene";
@@ -35,26 +35,29 @@ export function following(
 }
 
 export function AddMenu({ next, close }: { next: Next; close: () => void }) {
-  const builder = useBuilder();
+  const palette = useBuilder((builder) => builder.palette);
+  const kinds = useBuilder((builder) => builder.kinds);
+  const now = useNow();
   const [query, setQuery] = useState("");
   const [active, setActive] = useState(0);
   const sections = useMemo(
-    () => filtered(following(builder.palette, builder.kinds), query),
-    [builder.palette, builder.kinds, query],
+    () => filtered(following(palette, kinds), query),
+    [palette, kinds, query],
   );
   const items = sections.flatMap((section) => section.items);
 
   function add(item: PaletteItem): void {
     const [x, y] = onGrid({ x: next.at.x, y: next.at.y - SIZE.height / 2 });
     const { kind = "", params = {} } = item;
-    builder.send({ op: "add", kind, params, at: [x, y], after: next.after });
-    builder.tell(`${item.title} added after ${next.after[0]}`);
+    const { send, tell } = now();
+    send({ op: "add", kind, params, at: [x, y], after: next.after });
+    tell(`${item.title} added after ${next.after[0]}`);
     leave();
   }
 
   function leave(): void {
     close();
-    builder.canvas.current?.focus(next.after[0]);
+    now().canvas.current?.focus(next.after[0]);
   }
 
   function onKeyDown(event: KeyboardEvent): void {

@@ -11,7 +11,7 @@ import {
   useStore,
 } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { showsMinimap } from "../deeds";
 import { AddMenu } from "./AddMenu";
 import { useHandle } from "./canvasHandle";
@@ -44,8 +44,12 @@ export function Canvas() {
 }
 
 function Surface() {
-  const builder = useBuilder();
-  const { scene, status, selection, wires } = builder;
+  const scene = useBuilder((builder) => builder.scene);
+  const status = useBuilder((builder) => builder.status);
+  const selection = useBuilder((builder) => builder.selection);
+  const wires = useBuilder((builder) => builder.wires);
+  const hasMinimap = useBuilder(showsMinimap);
+  const now = useNow();
   const area = useRef<HTMLDivElement>(null);
   const help = useId();
 
@@ -104,7 +108,7 @@ function Surface() {
             {...plugging.events}
             {...boxing}
             {...viewEvents}
-            onNodeDoubleClick={(_, node) => builder.ask({ type: "focus_panel", nodes: [node.id] })}
+            onNodeDoubleClick={(_, node) => now().ask({ type: "focus_panel", nodes: [node.id] })}
             connectionLineComponent={PlugLine}
             connectionRadius={24}
             reconnectRadius={10}
@@ -129,7 +133,7 @@ function Surface() {
             proOptions={NO_ATTRIBUTION}
           >
             <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} />
-            {showsMinimap(builder) && (
+            {hasMinimap && (
               <MiniMap<StepNodeType>
                 pannable
                 ariaLabel="Overview"

@@ -61,7 +61,7 @@ interface Found {
 /** What the pointer is over, and why that cannot be the other end. */
 function useFound(): Found | null {
   const plug = useContext(PlugContext);
-  const { scene } = useBuilder();
+  const scene = useBuilder((builder) => builder.scene);
   const connection = useStore((state) => state.connection);
   const transform = useStore((state) => state.transform);
   if (plug === null || !connection.inProgress) return null;

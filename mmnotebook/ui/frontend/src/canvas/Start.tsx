@@ -1,10 +1,11 @@
 // What an empty canvas says: how to begin.
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { adding } from "../panes/items";
 
 export function Start() {
-  const builder = useBuilder();
-  const { palette, scene } = builder;
+  const palette = useBuilder((builder) => builder.palette);
+  const scene = useBuilder((builder) => builder.scene);
+  const now = useNow();
   if (scene.nodes.length > 0) return null;
   const templates = palette.flatMap((section) =>
     section.items.filter((item) => item.template !== undefined),
@@ -23,7 +24,7 @@ export function Start() {
               key={item.template}
               type="button"
               title={item.detail}
-              onClick={() => builder.send(adding(item, scene, []))}
+              onClick={() => now().send(adding(item, scene, []))}
             >
               {item.title}
             </button>
@@ -32,7 +33,7 @@ export function Start() {
         <button
           type="button"
           className="mm-start-example"
-          onClick={() => builder.send({ op: "example" })}
+          onClick={() => now().send({ op: "example" })}
         >
           Load an example
         </button>

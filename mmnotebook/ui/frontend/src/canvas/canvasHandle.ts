@@ -3,7 +3,7 @@
 import type { FocusEvent, RefObject } from "react";
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Way } from "../action";
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { named, targets } from "../deeds";
 import type { SceneNode } from "../scene";
 import { useKeeper } from "./keeper";
@@ -16,8 +16,10 @@ export function useHandle(
   keys: KeyPlug,
   cancel: () => boolean,
 ) {
-  const builder = useBuilder();
-  const { scene, selection, canvas } = builder;
+  const scene = useBuilder((builder) => builder.scene);
+  const selection = useBuilder((builder) => builder.selection);
+  const now = useNow();
+  const { canvas, select, send, tell } = now();
   const keeper = useKeeper(area);
   const sight = useSight();
   const { focused } = keeper;
@@ -41,21 +43,21 @@ export function useHandle(
     const from = focused();
     const to = from === null ? tab : neighbour(scene, from, way);
     if (to === null) {
-      builder.tell(`no node ${SAID[way]} ${from ?? ""}`);
+      tell(`no node ${SAID[way]} ${from ?? ""}`);
       return;
     }
     const kept = extend ? selection.filter((name) => name !== to) : [];
-    builder.select(extend ? [...kept, to] : [to]);
+    select(extend ? [...kept, to] : [to]);
     go(to);
   }
 
   function nudge(x: number, y: number): void {
-    const names = new Set(targets(builder));
+    const names = new Set(targets(now()));
     const moved = scene.nodes.filter((node) => names.has(node.name));
     if (moved.length === 0) return;
     const places = moved.map((node) => [node.name, [node.x + x, node.y + y] as [number, number]]);
-    builder.send({ op: "move", places: Object.fromEntries(places) });
-    builder.tell(`${named([...names])} moved`);
+    send({ op: "move", places: Object.fromEntries(places) });
+    tell(`${named([...names])} moved`);
   }
 
   useLayoutEffect(() => {

@@ -6,7 +6,7 @@ import type { DragEvent, MouseEvent, RefObject } from "react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { flushSync } from "react-dom";
 
-import { useBuilder } from "../bridge";
+import { useNow } from "../bridge";
 import { adding, DRAGGED } from "../panes/items";
 import type { PaletteItem } from "../scene";
 import { SIZE } from "../scene";
@@ -17,7 +17,7 @@ const NOTHING: ReadonlyMap<string, Point> = new Map();
 
 /** Moves and selections. `moved`: where dragged nodes are until they are let go. */
 export function useChanges() {
-  const { now } = useBuilder();
+  const now = useNow();
   const store = useStoreApi();
   const [moved, setMoved] = useState(NOTHING);
 
@@ -98,7 +98,7 @@ export function useBoxing(area: RefObject<HTMLDivElement | null>) {
 
 /** The canvas takes what is dragged from the palette. */
 export function useDropping() {
-  const { now } = useBuilder();
+  const now = useNow();
   const { screenToFlowPosition } = useReactFlow();
   const [isOver, setOver] = useState(false);
 

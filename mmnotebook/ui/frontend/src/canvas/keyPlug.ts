@@ -1,7 +1,7 @@
 // Wires by keyboard: first the output, where there are several, then the node that it goes to.
 import { useMemo, useState } from "react";
 import type { Builder } from "../bridge";
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { targets } from "../deeds";
 import type { Scene, SceneNode, WireId } from "../scene";
 import { wireKey, wiresOf } from "./flow";
@@ -51,8 +51,8 @@ export function optionsOf(scene: Scene, source: string, port: string | null): Op
 }
 
 export function useKeyPlug(): KeyPlug {
-  const builder = useBuilder();
-  const { scene } = builder;
+  const scene = useBuilder((builder) => builder.scene);
+  const now = useNow();
   const [held, setChoice] = useState<Choice | null>(null);
   const from = scene.nodes.find((node) => node.name === held?.source);
   const choice = from === undefined ? null : held;
@@ -72,27 +72,25 @@ export function useKeyPlug(): KeyPlug {
   }, [scene, choice?.source, choice?.port, option?.node.name]);
 
   function chosen(source: string, port: string | null): void {
-    const found = optionsOf(builder.now().scene, source, port);
+    const found = optionsOf(now().scene, source, port);
     if (found[0] === undefined) {
-      builder.tell(`there is no node that ${ends(source, port)} can connect to`);
+      now().tell(`there is no node that ${ends(source, port)} can connect to`);
       setChoice(null);
       return;
     }
     setChoice({ source, port, place: 0 });
-    tellOption(builder, source, port, found[0]);
+    tellOption(now(), source, port, found[0]);
   }
 
   function begin(): void {
-    const [name] = targets(builder);
+    const [name] = targets(now());
     const node = scene.nodes.find((other) => other.name === name);
     if (node === undefined) return;
-    if (node.outputs.length === 0) builder.say(`nothing can follow ${node.title}`);
+    if (node.outputs.length === 0) now().say(`nothing can follow ${node.title}`);
     else if (node.outputs.length === 1) chosen(node.name, node.outputs[0] ?? null);
     else {
       setChoice({ source: node.name, port: undefined, place: 0 });
-      builder.tell(
-        `connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`,
-      );
+      now().tell(`connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`);
     }
   }
 
@@ -100,9 +98,9 @@ export function useKeyPlug(): KeyPlug {
     if (choice === null || count === 0) return;
     const place = (choice.place + by + count) % count;
     setChoice({ ...choice, place });
-    if (arms !== null) builder.tell(`output ${arms[place]}`);
+    if (arms !== null) now().tell(`output ${arms[place]}`);
     else if (options[place] && choice.port !== undefined) {
-      tellOption(builder, choice.source, choice.port, options[place]);
+      tellOption(now(), choice.source, choice.port, options[place]);
     }
   }
 
@@ -115,20 +113,20 @@ export function useKeyPlug(): KeyPlug {
     }
     setChoice(null);
     if (option === null || option.connected) return;
-    builder.send({ op: "connect", source, port, target: option.node.name });
-    builder.tell(`${ends(source, port)} connected to ${option.node.name}`);
+    now().send({ op: "connect", source, port, target: option.node.name });
+    now().tell(`${ends(source, port)} connected to ${option.node.name}`);
   }
 
   function disconnect(): void {
     if (choice === null || choice.port === undefined || !option?.connected) return;
-    builder.send({ op: "disconnect", wires: [[choice.source, choice.port, option.node.name]] });
-    builder.tell(`${ends(choice.source, choice.port)} disconnected from ${option.node.name}`);
+    now().send({ op: "disconnect", wires: [[choice.source, choice.port, option.node.name]] });
+    now().tell(`${ends(choice.source, choice.port)} disconnected from ${option.node.name}`);
     setChoice(null);
   }
 
   function leave(): void {
     setChoice(null);
-    builder.tell("connecting canceled");
+    now().tell("connecting canceled");
   }
 
   const isNew =

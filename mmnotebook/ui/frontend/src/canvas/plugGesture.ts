@@ -4,7 +4,7 @@ import type { Connection, Edge, FinalConnectionState, OnConnectStartParams } fro
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { RefObject } from "react";
 import { useMemo, useRef, useState } from "react";
-import { useBuilder } from "../bridge";
+import { useNow } from "../bridge";
 import type { WireId } from "../scene";
 import type { Next } from "./AddMenu";
 import type { Point, WireType } from "./flow";
@@ -21,7 +21,7 @@ const wireFrom = ({ source, sourceHandle, target }: Connection | Edge): WireId =
 ];
 
 export function usePlugging(area: RefObject<HTMLDivElement | null>) {
-  const { now } = useBuilder();
+  const now = useNow();
   const { screenToFlowPosition } = useReactFlow();
   const store = useStoreApi();
   const [plug, setPlug] = useState<Plug | null>(null);

@@ -3,7 +3,7 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { RefObject } from "react";
 import { useEffect, useEffectEvent, useMemo, useRef } from "react";
 
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import type { SceneNode } from "../scene";
 import { SIZE } from "../scene";
 import { heightOf } from "./flow";
@@ -25,7 +25,7 @@ const isAt = (one?: SceneNode, other?: SceneNode): boolean =>
 export type Sight = ReturnType<typeof useSight>;
 
 export function useSight() {
-  const { now } = useBuilder();
+  const now = useNow();
   const flow = useReactFlow();
   const store = useStoreApi();
   return useMemo(() => {
@@ -133,7 +133,7 @@ export function useFollowing(
   sight: Sight,
   focused: () => string | null,
 ): void {
-  const { scene } = useBuilder();
+  const nodes = useBuilder((builder) => builder.scene.nodes);
 
   useEffect(() => {
     const element = area.current;
@@ -149,9 +149,9 @@ export function useFollowing(
   }, [area, sight]);
 
   const last = useRef<readonly SceneNode[]>([]);
-  const follow = useEffectEvent((nodes: readonly SceneNode[]) => {
+  const follow = useEffectEvent((placed: readonly SceneNode[]) => {
     sight.placed(last.current, focused());
-    last.current = nodes;
+    last.current = placed;
   });
-  useEffect(() => follow(scene.nodes), [scene.nodes]);
+  useEffect(() => follow(nodes), [nodes]);
 }

@@ -3,7 +3,7 @@
 import { memo, useEffect, useId, useRef } from "react";
 import type { Action } from "../action";
 import { ACTIONS } from "../actions";
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { Icon } from "./icons";
 
 const GROUPS: [Action["group"], string][] = [
@@ -24,8 +24,9 @@ const GESTURES: [string, string][] = [
 ];
 
 export const Help = memo(function Help() {
-  const { view, adjust } = useBuilder();
-  return view.help ? <HelpDialog onClose={() => adjust({ help: false })} /> : null;
+  const isOpen = useBuilder((builder) => builder.view.help);
+  const now = useNow();
+  return isOpen ? <HelpDialog onClose={() => now().adjust({ help: false })} /> : null;
 });
 
 function HelpDialog({ onClose }: { onClose: () => void }) {

@@ -3,7 +3,7 @@
 import { type DragEvent, type KeyboardEvent, memo, useState } from "react";
 
 import { action, perform } from "../actions";
-import { type Builder, useBuilder } from "../bridge";
+import { type Builder, useBuilder, useNow } from "../bridge";
 import { KindIcon, kindClass } from "../canvas/kinds";
 import type { PaletteItem, PaletteSection } from "../scene";
 import { Icon } from "./icons";
@@ -12,11 +12,12 @@ import { adding, DRAGGED, filtered } from "./items";
 const ROWS = "[data-row]";
 
 export const Palette = memo(function Palette() {
-  const builder = useBuilder();
+  const palette = useBuilder((builder) => builder.palette);
+  const now = useNow();
   const [query, setQuery] = useState("");
   const [folded, setFolded] = useState<readonly string[]>([]);
   const [stop, setStop] = useState("");
-  const found = filtered(builder.palette, query);
+  const found = filtered(palette, query);
   const toggle = (title: string) =>
     setFolded((old) => (old.includes(title) ? old.filter((t) => t !== title) : [...old, title]));
   const rows = found.flatMap((each) => [
@@ -35,7 +36,7 @@ export const Palette = memo(function Palette() {
         if (event.key === "Enter" && isSearch && found.some((each) => each.items.length > 0))
           setQuery("");
         if (event.key !== "Escape") return;
-        if (!isSearch || query === "") builder.canvas.current?.focus();
+        if (!isSearch || query === "") now().canvas.current?.focus();
         setQuery("");
       }}
       onFocus={(event) => {
@@ -61,7 +62,7 @@ export const Palette = memo(function Palette() {
           className="mm-tool"
           title={again}
           aria-label={again}
-          onClick={() => perform(builder.now(), "refresh")}
+          onClick={() => perform(now(), "refresh")}
         >
           <Icon name="refresh" />
         </button>
@@ -76,7 +77,7 @@ export const Palette = memo(function Palette() {
             onToggle={() => toggle(section.title)}
             stop={rows.includes(stop) ? stop : (rows[0] ?? "")}
             isWhole={query.trim() === ""}
-            now={builder.now}
+            now={now}
           />
         ))}
         {found.length === 0 && <p className="mm-palette-empty">No matches.</p>}

@@ -2,14 +2,14 @@
 
 import { memo } from "react";
 
-import { type Builder, useBuilder } from "../bridge";
+import { type Builder, useBuilder, useNow } from "../bridge";
 import type { Problem } from "../scene";
 import { Icon } from "./icons";
 import { offsetAt } from "./marks";
 
 export const Problems = memo(function Problems() {
-  const builder = useBuilder();
-  const { problems, textProblems } = builder.scene;
+  const { problems, textProblems } = useBuilder((builder) => builder.scene);
+  const now = useNow();
   const all = [...textProblems, ...problems];
   return (
     <section className="mm-problems" aria-label="Problems">
@@ -27,11 +27,7 @@ export const Problems = memo(function Problems() {
         {all.map((problem, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may be there twice.
           <li key={index}>
-            <button
-              type="button"
-              className="mm-problem"
-              onClick={() => show(builder.now(), problem)}
-            >
+            <button type="button" className="mm-problem" onClick={() => show(now(), problem)}>
               <Icon name="problem" />
               <span>
                 <strong>{whereOf(problem)}</strong> {wordsOf(problem)}

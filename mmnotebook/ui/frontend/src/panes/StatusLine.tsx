@@ -2,7 +2,7 @@
 
 import { memo } from "react";
 import { type Builder, useBuilder } from "../bridge";
-import { isRunning } from "../deeds";
+import { goesOn } from "../steady";
 
 const STATES: Record<Builder["status"]["state"], string> = {
   idle: "not run yet",
@@ -17,13 +17,14 @@ const AWAITED =
   "If the kernel was restarted, execute this cell again; the text can be copied from below.";
 
 export const StatusLine = memo(function StatusLine() {
-  const builder = useBuilder();
-  const { status, busy, waiting } = builder;
+  const status = useBuilder((builder) => builder.status);
+  const busy = useBuilder((builder) => builder.busy);
+  const waiting = useBuilder((builder) => builder.waiting);
   const awaited = waiting === 1 ? "1 action" : `${waiting} actions`;
   const line =
     waiting > 0 ? `waiting for the kernel: ${awaited}` : status.line || STATES[status.state];
   // What counts up is not read out; what has come of it is.
-  const live = isRunning(builder) || waiting > 1 ? "off" : "polite";
+  const live = goesOn(status) || waiting > 1 ? "off" : "polite";
   return (
     <div
       className={`mm-status mm-status-${status.state}`}

@@ -2,7 +2,7 @@
 
 import { memo, useEffect, useId, useMemo, useState } from "react";
 
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import type { Problem } from "../scene";
 import { Icon } from "./icons";
 import { copied } from "./insertCell";
@@ -12,10 +12,11 @@ import { Typing } from "./typing";
 const ROWS = { least: 4, most: 12 };
 
 export const TextPane = memo(function TextPane() {
-  const builder = useBuilder();
-  const { name, text, textProblems } = builder.scene;
+  const { name, text, textProblems } = useBuilder((builder) => builder.scene);
+  const now = useNow();
+  const { send } = now();
   const [draft, setDraft] = useState<string | null>(null);
-  const typing = useMemo(() => new Typing(builder.send, setDraft), [builder.send]);
+  const typing = useMemo(() => new Typing(send, setDraft), [send]);
   useEffect(() => typing.flush, [typing]);
   const shown = draft ?? text;
   return (
@@ -122,7 +123,7 @@ function Marks(props: { text: string; problems: readonly Problem[]; top: number;
 }
 
 function CopyText({ text }: { text: string }) {
-  const { now } = useBuilder();
+  const now = useNow();
   const copy = async () => {
     const done = await copied(text);
     if (done) now().say("The text is copied");

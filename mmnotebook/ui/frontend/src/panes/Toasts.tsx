@@ -8,7 +8,8 @@ const SHOWN_MS = { info: 4500, error: 12000 };
 const MOST = 2;
 
 export function Toasts({ level }: { level: Told["level"] }) {
-  const { said, outdated } = useBuilder();
+  const said = useBuilder((builder) => builder.said);
+  const outdated = useBuilder((builder) => builder.outdated);
   const [shown, setShown] = useState<Told[]>([]);
   const end = useCallback(
     (toast: Told) => setShown((before) => before.filter((other) => other !== toast)),

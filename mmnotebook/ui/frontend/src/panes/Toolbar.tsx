@@ -3,7 +3,7 @@
 import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useState } from "react";
 import type { ActionId } from "../action";
 import { action, perform } from "../actions";
-import { useBuilder } from "../bridge";
+import { useBuilder, useNow } from "../bridge";
 import { isRunning, showsMinimap } from "../deeds";
 import { Icon, type IconName } from "./icons";
 
@@ -131,13 +131,14 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
 
 /** How many elements a run takes. */
 function Limit() {
-  const { view, adjust } = useBuilder();
-  const [typed, setTyped] = useState(view.limit === null ? "" : String(view.limit));
+  const limit = useBuilder((builder) => builder.view.limit);
+  const now = useNow();
+  const [typed, setTyped] = useState(limit === null ? "" : String(limit));
   const change = (text: string) => {
     setTyped(text);
     const number = Number(text);
-    if (text.trim() === "") adjust({ limit: null });
-    else if (Number.isInteger(number) && number > 0) adjust({ limit: number });
+    if (text.trim() === "") now().adjust({ limit: null });
+    else if (Number.isInteger(number) && number > 0) now().adjust({ limit: number });
   };
   const isWrong = typed.trim() !== "" && !/^0*[1-9][0-9]*$/.test(typed.trim());
   return (
@@ -150,21 +151,22 @@ function Limit() {
         size={5}
         aria-invalid={isWrong}
         onChange={(event) => change(event.target.value)}
-        onBlur={() => isWrong && setTyped(view.limit === null ? "" : String(view.limit))}
+        onBlur={() => isWrong && setTyped(limit === null ? "" : String(limit))}
       />
     </label>
   );
 }
 
 function Fresh({ isStop }: { isStop: boolean }) {
-  const { view, now } = useBuilder();
+  const fresh = useBuilder((builder) => builder.view.fresh);
+  const now = useNow();
   return (
     <button
       type="button"
       className="mm-tool mm-tool-named"
       data-tool="fresh"
       tabIndex={isStop ? 0 : -1}
-      aria-pressed={view.fresh}
+      aria-pressed={fresh}
       aria-label="Fresh: recompute everything"
       title="Fresh: the next runs recompute everything and read nothing from the cache"
       onClick={() => now().adjust({ fresh: !now().view.fresh })}
