@@ -1,4 +1,4 @@
-"""Run Beam's own tests with our cache manager and our metering handler put in."""
+"""Run Beam's own tests with our cache manager and our handler of blocks put in."""
 
 from __future__ import annotations
 

@@ -16,15 +16,21 @@ from mmnotebook.model.delegate import Delegate
 
 
 class _Noting(Delegate):
-    """Notes whether a handler returns `PredictionResult` objects, which blocks always hold."""
+    """Notes whether a handler returns `PredictionResult` objects, and of which model.
+
+    Blocks always hold such objects, with the name under which the model is registered.
+    """
 
     wraps = False
+    model_id: str | None = None
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Iterable[Any]:
         results = list(self.base.run_inference(batch, model, inference_args))
-        self.wraps = self.wraps or any(isinstance(one, PredictionResult) for one in results)
+        for one in results:
+            if isinstance(one, PredictionResult):
+                self.wraps, self.model_id = True, one.model_id
         return results
 
 
@@ -46,9 +52,11 @@ class ByBlocks(Delegate):
         block = Block.of([(Key(str(n), str(n)), example) for n, example in enumerate(batch)])
         (made,) = self.blocks.run_inference([block], model, inference_args)
         if made.failed:
-            raise RuntimeError(made.failed[0].error)
+            raise RuntimeError(f"{made.failed[0].error}: {made.failed[0].message}")
         results = made.values.rows()
-        return results if self.noting.wraps else [one.inference for one in results]
+        if not self.noting.wraps:
+            return [one.inference for one in results]
+        return [one._replace(model_id=self.noting.model_id) for one in results]
 
     def get_preprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
         return []  # the handler of blocks has called them

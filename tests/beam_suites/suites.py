@@ -24,6 +24,16 @@ _CLUSTERS = (
     "reuse_default_cluster_if_not_configured",
     "worker_options_to_cluster_metadata",
 )
+_FAILURES = "asserts a PCollection of failures before or after the model; blocks carry theirs"
+_DLQ = ("preprocessing", "postprocessing", "pre_and_post_processing")
+_METRICS = "asserts Beam's own metrics of batches, which would count blocks; ours replace them"
+_COUNTED = ("increment_failed_batches_counter", "timing_metrics")
+_MANAGED = "asserts the proxies of Beam's experimental model manager, which no run uses"
+_MANAGERS = ("with_model_manager", "with_model_manager_args")
+_CALLS = "counts the calls of a model; ours are more, to learn the layout of its outputs"
+_SHARED_TWICE = (
+    "RunInferenceBaseTest.test_runinference_loads_same_model_with_identifier_multi_process_shared"
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Suite:
         Below `apache_beam`.
     part
         What of ours is put in: "manager" in place of every FileBasedCacheManager, or "handler"
-        around every handler that RunInference is given.
+        in place of every handler that RunInference is given, which it then calls.
     excluded
         By `Class.test`, why a test is left out.
     """
@@ -62,6 +72,15 @@ SUITES = {
         {f"ConfigForFlinkTest.test_{name}": _CLOUD for name in _CLUSTERS},
     ),
     "recording_manager": Suite("runners.interactive.recording_manager_test", "manager", {}),
-    "base": Suite("ml.inference.base_test", "handler", {}),
+    "base": Suite(
+        "ml.inference.base_test",
+        "handler",
+        {
+            **{f"RunInferenceBaseTest.test_run_inference_{name}_dlq": _FAILURES for name in _DLQ},
+            **{f"RunInferenceBaseTest.test_{name}": _METRICS for name in _COUNTED},
+            **{f"ModelManagerTest.test_run_inference_impl_{name}": _MANAGED for name in _MANAGERS},
+            _SHARED_TWICE: _CALLS,
+        },
+    ),
 }
 """By the name under which `python -m tests.beam_suites` knows them."""
