@@ -60,7 +60,7 @@ function Page() {
 
   return (
     <>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come by. */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it handles the keys of everything inside it. */}
       <div
         className="mm-builder"
         ref={(element) => {

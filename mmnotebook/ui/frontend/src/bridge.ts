@@ -9,7 +9,7 @@ import { Patience } from "./patience";
 import type { Command, Kind, PaletteSection, Scene, Seen, Status, WireId } from "./scene";
 import { EMPTY, goesOn, IDLE, steadyScene, steadyStatus } from "./steady";
 
-/** What the widget has in Python; a trait that it does not know is undefined. */
+/** The traits of the widget in Python; undefined where its version has no such trait. */
 export interface Traits {
   scene?: Partial<Scene>;
   kinds?: Kind[];
@@ -303,12 +303,12 @@ function useBuilderStore(): StoreApi<Builder> {
   return store;
 }
 
-/** The builder, or what is chosen of it: the component is drawn anew when that is another. */
+/** The builder, or a part of it; the component renders again when that part changes. */
 export function useBuilder(): Builder;
 export function useBuilder<Chosen>(choose: (builder: Builder) => Chosen): Chosen;
 export function useBuilder(choose = (builder: Builder): unknown => builder): unknown {
   return useStore(useBuilderStore(), choose);
 }
 
-/** The builder at the moment when it is asked for, which is for handlers. */
+/** Returns the current builder, for handlers; the component does not render again for it. */
 export const useNow = (): (() => Builder) => useBuilderStore().getState;

@@ -16,11 +16,11 @@ export const EMPTY: Scene = {
 };
 export const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 
-/** The old value where the new one says the same. */
+/** The old object if the new one is equal to it. */
 export const steady = <T>(before: T | undefined, after: T): T =>
   before !== undefined && dequal(before, after) ? before : after;
 
-/** Makes objects, and gives the same ones again for keys whose values are as they were the last time. */
+/** Makes an object for each key; returns the previous one while what it is made of is equal. */
 export class Steady<From, To> {
   private last = new Map<string, { from: From; to: To }>();
 

@@ -83,7 +83,7 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
       }}
     >
       <input
-        // biome-ignore lint/a11y/noAutofocus: the menu opens where the user lets a wire go, and is typed into.
+        // biome-ignore lint/a11y/noAutofocus: the user opens the menu by a gesture, and types next.
         autoFocus
         placeholder="What comes next?"
         aria-label="Search what comes next"
@@ -107,8 +107,8 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
               place += 1;
               const mine = place;
               return (
-                // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names it.
-                // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the keys.
+                // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant).
+                // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys.
                 <div
                   key={`${item.kind} ${item.title}`}
                   id={`mm-next-${mine}`}

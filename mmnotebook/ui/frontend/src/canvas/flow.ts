@@ -131,7 +131,7 @@ export class Flow {
     edge(wire, selected, data),
   );
 
-  /** What the cards show. They are drawn anew when it is another object: not when they are moved. */
+  /** What the cards show. A card renders again only when its object changes, not when it is moved. */
   stepsOf(scene: Pick<Scene, "nodes">, status: Status): StepData[] {
     const used = usedPorts(scene);
     const running = status.state === "running" || status.state === "preparing";

@@ -59,7 +59,7 @@ function HelpDialog({ onClose }: { onClose: () => void }) {
           <Icon name="close" />
         </button>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard. */}
       <div className="mm-help-groups" tabIndex={0} role="group" aria-label="Keys by group">
         {GROUPS.map(([group, title]) => (
           <Group

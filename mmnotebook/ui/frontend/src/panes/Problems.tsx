@@ -25,7 +25,7 @@ export const Problems = memo(function Problems() {
       )}
       <ul>
         {all.map((problem, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may be there twice.
+          // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may occur twice.
           <li key={index}>
             <button type="button" className="mm-problem" onClick={() => show(now(), problem)}>
               <Icon name="problem" />

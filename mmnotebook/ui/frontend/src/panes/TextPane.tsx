@@ -58,7 +58,7 @@ const Editor = memo(function Editor({ text, problems, onFocus, onType, onBlur }:
         <div className="mm-lines" aria-hidden="true">
           <div style={{ transform: `translateY(${-scroll.top}px)` }}>
             {lines.map((_, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a line is known by its number.
+              // biome-ignore lint/suspicious/noArrayIndexKey: the number identifies the line.
               <div key={index} className={wrong.has(index + 1) ? "mm-line-wrong" : undefined}>
                 {index + 1}
               </div>
@@ -92,7 +92,7 @@ const Editor = memo(function Editor({ text, problems, onFocus, onType, onBlur }:
       {isWrong && (
         <ul id={id} className="mm-text-problems">
           {problems.map((problem, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may be there twice.
+            // biome-ignore lint/suspicious/noArrayIndexKey: the same problem may occur twice.
             <li key={index}>
               {problem.line !== null && <span>line {problem.line}: </span>}
               {problem.message}
@@ -112,7 +112,7 @@ function Marks(props: { text: string; problems: readonly Problem[]; top: number;
     <div className="mm-marks" aria-hidden="true">
       <pre style={{ transform: `translate(${-left}px, ${-top}px)` }}>
         {pieces(text, problems).map((piece, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a piece is known by its place.
+          // biome-ignore lint/suspicious/noArrayIndexKey: the place identifies the piece.
           <span key={index} className={piece.wrong ? "mm-mark" : undefined}>
             {piece.text}
           </span>
