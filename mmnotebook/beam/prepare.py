@@ -99,6 +99,9 @@ class Prepared:
             newer = self.refreshed[node.name]
             models = {**models, node["model"]: newer}
             known[newer.name] = known.get(f"{node.name} refreshed", known.get(newer.name))
+        above: list[str] = []
+        if node.step.ends:
+            above = [one.name for one in self.graph.upto(node.name) if one.name != node.name]
         return BoundStep(
             node,
             self.functions,
@@ -108,7 +111,7 @@ class Prepared:
             known,
             reuse,
             self.decisions.get(node.name),
-            [one.name for one in self.graph.upto(node.name) if one.name != node.name],
+            above,
             self.watch_every,
         )
 

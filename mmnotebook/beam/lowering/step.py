@@ -45,7 +45,7 @@ class BoundStep:
     decision
         The return value of the lowering's `decide`.
     above
-        The nodes that its elements come from.
+        The nodes that its elements come from, for a step that nothing follows.
     watch_every
         Seconds between two checks for newer model files in a stream.
     """
