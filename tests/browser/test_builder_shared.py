@@ -65,6 +65,7 @@ def test_one_copy_draws_all_of_a_page_live_reloaded_and_saved(lab: Lab, page: Pa
 
     page.evaluate("id => window.jupyterapp.commands.execute(id)", SAVE_STATE)
     page.evaluate("async () => { await window.mmPanel.context.save(); }")
+    page.evaluate("id => window.jupyterapp.commands.execute(id)", SAVE_STATE)  # off again
     saved: Path = lab.root / "shared.ipynb"
     assert copies(saved.read_text(encoding="utf-8")) == 1
     made.notebook.shut_down()
