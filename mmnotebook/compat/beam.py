@@ -206,7 +206,7 @@ def model_uri(handler: Any) -> Any:
 def release_models(manager: Any) -> None:
     """Release the models that a KeyedModelHandler loaded into this manager.
 
-    Leans on `_ModelHandlerManager` in `ml/inference/base.py`.
+    Leans on `_ModelHandlerManager`, formerly `_ModelManager`, in `ml/inference/base.py`.
     """
     proxies = manager._proxy_map
     while proxies:

@@ -65,8 +65,8 @@ def _environment() -> list[Any]:
     return dependencies
 
 
-def _pins() -> dict[str, Version]:
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+def _pins(file: str = "constraints.txt") -> dict[str, Version]:
+    text = (ROOT / file).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     pins = [line.split("==") for line in lines]
     return {canonicalize_name(name): Version(version) for name, version in pins}
@@ -107,6 +107,15 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
     pins = _pins()
     for name, requirement in _requirements("test", "all").items():
         assert name in pins, f"constraints.txt does not pin {name}"
+        assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
+
+
+def test_the_lowest_beam_is_pinned_with_versions_of_every_range() -> None:
+    pins = _pins("constraints-lowest.txt")
+    needed = _requirements()
+    lowest = [s.version for s in needed["apache-beam"].specifier if s.operator == ">="]
+    assert lowest == [".".join(str(pins["apache-beam"]).split(".")[:2])]
+    for name, requirement in needed.items():
         assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
 
 

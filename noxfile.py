@@ -1,0 +1,71 @@
+"""Sessions that CI does not run: the tests with the pinned versions, and with the lowest Beam.
+
+`python -m pip install nox`, then `nox -s pinned` or `nox -s lowest`; what follows `--` goes to
+pytest. Each makes an environment of its own below `.nox/`.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lowest"]
+nox.options.reuse_existing_virtualenvs = True
+
+EXTRAS = "sklearn,onnx,huggingface,lightgbm,catboost,images,demo"
+TOOLS = [
+    "hypothesis",
+    "openai",
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "pyyaml",
+    "xgboost-cpu",
+]
+"""What the tests below `tests/runtime` need beside the extras."""
+RUNS = [
+    "branches",
+    "cache",
+    "coders",
+    "compile",
+    "equal_to_stock",
+    "frames",
+    "keyed",
+    "metering",
+    "models_run",
+    "pairs",
+    "passing_failures",
+    "run",
+    "shards",
+    "steps",
+    "streaming",
+    "streaming_run",
+]
+"""The tests of what leans on Beam most."""
+
+
+@nox.session(python="3.11")
+def pinned(session: nox.Session) -> None:
+    """All tests, with the versions of constraints.txt."""
+    session.install("-c", "constraints.txt", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The tests of runs, with the lowest Beam of setup.cfg and what it goes with.
+
+    It goes with no TensorFlow of setup.cfg's range, nor with the JupyterLab of the pins.
+    """
+    session.install("-c", "constraints-lowest.txt", "-e", f".[{EXTRAS}]", *TOOLS)
+    options = ["-n", "2", "--dist=loadscope", "-o", "addopts=", "--import-mode=importlib"]
+    options += ["-m", "not slow and not own_process"]
+    runs = [f"tests/runtime/test_{name}.py" for name in RUNS]
+    tests = session.posargs or ["tests/unit/test_compat.py", *runs]
+    # Google's libraries warn of the old grpcio, where tests compare what is written; one test gives
+    # its script an environment of its own.
+    quiet = {"PYTHONWARNINGS": "ignore::FutureWarning"}
+    options += [
+        "--deselect",
+        "tests/runtime/test_models_run.py::test_a_script_with_a_model_of_its_own",
+    ]
+    session.run("python", "-m", "pytest", *options, *tests, env=quiet)
