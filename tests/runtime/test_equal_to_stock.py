@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,9 @@ def text_of(steps: Mapping[str, Step]) -> str:
                 f"{name} = {{{name}_one, {name}_two}} | map(partly)",
             ]
         else:
-            lines.append(f"{name} = {above} | {step.kind}({step.function})")
+            # As CoGroupByKey has it: what a filter left out of one input is missing, no failure.
+            missing = ', missing="use rest"' if len(step.above) > 1 else ""
+            lines.append(f"{name} = {above} | {step.kind}({step.function}{missing})")
     return "\n".join(lines)
 
 
@@ -308,7 +311,7 @@ def possible(drawn: Drawn) -> Graph:
     """What was drawn as a graph; none that joins what can never come together."""
     data, steps = drawn
     text = text_of(steps)
-    used = {name: f for name, f in FUNCTIONS.items() if f"({name})" in text}
+    used = {name: f for name, f in FUNCTIONS.items() if re.search(rf"\({name}\b", text)}
     try:
         return mm.pipeline(text, **data, **used)
     except mm.GraphError as error:
