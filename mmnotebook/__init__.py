@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.declared import depends, pure
     from mmnotebook.graph.graph import Graph, Group, Input, Node
     from mmnotebook.graph.models import ModelSpec, registry
-    from mmnotebook.model.loaded.warm import unload
-    from mmnotebook.model.loaded.warm import warm as models
+    from mmnotebook.model.loaded.models import loaded_models as models
+    from mmnotebook.model.loaded.models import unload
     from mmnotebook.model.registered.register import register
     from mmnotebook.notation.text import parse, pipeline, to_text
     from mmnotebook.results import plots as plot
@@ -115,7 +115,7 @@ _HOMES = {
     "running.explain": ("Explanation", "explain"),
     "running.session": ("Running", "run"),
     "store.cache": ("cache",),
-    "model.loaded.warm": ("unload",),
+    "model.loaded.models": ("unload",),
     "ui.builder.builder": ("Builder",),
     "ui.dashboard": ("dashboard",),
     "ui.doctor": ("DoctorReport", "doctor"),
@@ -152,7 +152,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         value: Any = import_module(f"mmnotebook.{_MODULES[name]}")
     elif name == "models":
-        value = import_module("mmnotebook.model.loaded.warm").warm
+        value = import_module("mmnotebook.model.loaded.models").loaded_models
     elif name in _HOME:
         value = getattr(import_module(f"mmnotebook.{_HOME[name]}"), name)
     else:

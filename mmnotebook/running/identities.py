@@ -58,7 +58,7 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
 
 @fingerprint.one_look()
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """The identity under which each loaded model stays warm; None for none.
+    """The identity under which each model stays loaded; None for none.
 
     By the model's name, and by "node refreshed" for one of a newer file in that node.
     """

@@ -38,7 +38,7 @@ def keyed(
     decision
         How it is run.
     specs, keys
-        By model name, what is registered, and under which identity it stays warm.
+        By model name, what is registered, and under which identity it stays loaded.
     function
         What gives an element's key, None where a field does, or the elements are pairs.
     """

@@ -10,12 +10,12 @@ import psutil
 
 
 def rss_bytes() -> int:
-    """Memory that this process has resident, what it shares with others included."""
+    """Return the resident memory of this process, shared memory included."""
     return int(psutil.Process().memory_info().rss)
 
 
 def own_bytes() -> int:
-    """Memory that ends with this process (USS); slower to read than `rss_bytes`, its stand-in."""
+    """Return the memory of this process alone (USS), or `rss_bytes`; slower to read than that."""
     try:
         return int(psutil.Process().memory_full_info().uss)
     except (psutil.Error, AttributeError):
@@ -23,16 +23,16 @@ def own_bytes() -> int:
 
 
 def release_freed() -> None:
-    """Give memory that nothing holds any more back to the system.
+    """Return freed memory to the system.
 
-    Objects in reference cycles are collected, CUDA's cache is emptied where CUDA is in use, and
-    the C library is asked for its free pages, which it would otherwise keep for itself.
+    Collects objects in reference cycles, empties the cache of CUDA if CUDA is in use, and makes
+    the C library return its free pages.
     """
     gc.collect()
     cuda = sys.modules.get("torch.cuda")
     if cuda is not None and cuda.is_initialized():
         cuda.empty_cache()
-    # glibc alone has it.
+    # Only glibc has it.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
