@@ -45,14 +45,14 @@ RUNS = [
 
 @nox.session(python="3.11")
 def pinned(session: nox.Session) -> None:
-    """All tests, with the versions of constraints.txt."""
+    """Run all tests, with the versions of constraints.txt."""
     session.install("-c", "constraints.txt", "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python="3.11")
 def lowest(session: nox.Session) -> None:
-    """The tests of runs, with the lowest Beam of setup.cfg and what it goes with.
+    """Run the tests of runs, with the lowest Beam of setup.cfg and what it goes with.
 
     It goes with no TensorFlow of setup.cfg's range, nor with the JupyterLab of the pins.
     """

@@ -21,8 +21,8 @@ from mmnotebook.graph.graph import Input as Input
 from mmnotebook.graph.graph import Node as Node
 from mmnotebook.graph.models import ModelSpec as ModelSpec
 from mmnotebook.graph.models import registry as registry
-from mmnotebook.model.loaded.warm import models as models
-from mmnotebook.model.loaded.warm import unload as unload
+from mmnotebook.model.loaded.models import models as models
+from mmnotebook.model.loaded.models import unload as unload
 from mmnotebook.model.registered.register import register as register
 from mmnotebook.notation.text import parse as parse
 from mmnotebook.notation.text import pipeline as pipeline

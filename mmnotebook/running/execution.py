@@ -19,7 +19,7 @@ from mmnotebook.beam import assemble, direct, interactive
 from mmnotebook.beam.prepare import Prepared, renewed
 from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.model.loaded.warm import warm
+from mmnotebook.model.loaded.models import loaded_models
 from mmnotebook.model.standing import ModelChanged
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result
@@ -128,14 +128,14 @@ class Execution:
 
     def run(self, runner: Any, options: Any) -> None:
         """Run until there is a result or an error; to be called in a thread of its own."""
-        warm.on_event.append(self._events.put)
+        loaded_models.on_event.append(self._events.put)
         try:
             with quiet_beam.quiet(), warned.counted():
                 self.result = self._attempts(runner, options)
         except BaseException as error:  # noqa: BLE001 - raised again when the result is read
             self.error = error
         finally:
-            warm.on_event.remove(self._events.put)
+            loaded_models.on_event.remove(self._events.put)
             self.finishing.give_up()
             self.over.set()
 

@@ -59,7 +59,7 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
 
 @fingerprint.one_look()
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """Return the identity under which each loaded model is kept; None for a model without one.
+    """Return the identity under which each model stays loaded; None for a model without one.
 
     Keys are the models' names, and "NODE refreshed" for the model of a newer file in that node.
     """

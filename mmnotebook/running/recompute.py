@@ -27,7 +27,7 @@ from mmnotebook.elements import coders, pickling
 from mmnotebook.elements.block import Block
 from mmnotebook.graph.graph import Node
 from mmnotebook.model import knowledge
-from mmnotebook.model.loaded.warm import Loan, warm
+from mmnotebook.model.loaded.models import Lease, loaded_models
 from mmnotebook.model.loaded.watching import watching
 from mmnotebook.running.samples import SampleOutcome, collect
 from mmnotebook.state import live
@@ -83,16 +83,16 @@ def computed(
     return found
 
 
-def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Loan | None:
+def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Lease | None:
     """Return the loaded model of a node, if its outputs depend on one element alone, else None."""
     spec = prepared.model(node)
     key = keys.get(spec.name)
     if key is None or spec.reset is not None or node["watch"]:
         return None
-    loan = warm.lent(key)
-    if loan is None or _is_independent(base_handler(spec)):
-        return loan
-    loan.release()
+    lease = loaded_models.get_loaded(key)
+    if lease is None or _is_independent(base_handler(spec)):
+        return lease
+    lease.release()
     return None
 
 
@@ -119,15 +119,15 @@ def _called(
 def _predicted(
     node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run_id: str
 ) -> tuple[list[Block], set[str]]:
-    loan = loaded(node, prepared, keys)
-    if loan is None:
+    lease = loaded(node, prepared, keys)
+    if lease is None:
         raise Impossible
     spec = prepared.model(node)
     select = node.inputs[0].select
     handler = inference.BlockHandler(node.name, spec, base_handler(spec), select, run_id, None)
     track = Tracker(node.name, run_id)
-    with loan:
-        return handler.predictions(track, [block], loan), track.passing
+    with lease:
+        return handler.predictions(track, [block], lease), track.passing
 
 
 def _as_stored(block: Block) -> Block:

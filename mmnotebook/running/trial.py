@@ -19,7 +19,7 @@ from mmnotebook.elements.columns import Column
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import MMError, ModelError, RunError, one_line
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model.loaded import resident
+from mmnotebook.model.loaded import memory
 from mmnotebook.model.loaded.weighing import weigh
 from mmnotebook.model.registered import register
 from mmnotebook.results.values import plain
@@ -84,7 +84,7 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
         with storage.passing():
             return _tried(register.spec_of(name, target, **options), example)
     finally:
-        resident.release_freed()
+        memory.release_freed()
 
 
 def first_element(name: str, value: Any) -> Any:

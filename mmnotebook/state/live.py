@@ -110,7 +110,7 @@ class Live:
         By node, the writers that put its blocks into shards.
     unfinished
         By node, the blocks that a costly model had computed when the run was stopped.
-    loans
+    leases
         The leases of the loaded models that the run uses; released when it ends.
     caller
         The settings under which functions and models are called; None for those of the thread.
@@ -137,7 +137,7 @@ class Live:
     costs: dict[str, ModelCost] = field(default_factory=lambda: defaultdict(ModelCost))
     writers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     unfinished: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    loans: list[Any] = field(default_factory=list)
+    leases: list[Any] = field(default_factory=list)
     caller: CallerSettings | None = None
     records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -266,7 +266,7 @@ def end(run_id: str) -> None:
     run = _runs.pop(run_id, None)
     if run is None:
         return
-    for loan in run.loans:
-        loan.release()
+    for lease in run.leases:
+        lease.release()
     for record in run.records.values():
         record.close()

@@ -19,7 +19,7 @@ import mmnotebook as mm
 from mmnotebook import storage
 from mmnotebook.errors import ModelError, RunError
 from mmnotebook.graph.models import Registry
-from mmnotebook.model.loaded.warm import warm
+from mmnotebook.model.loaded.models import loaded_models
 from mmnotebook.running.trial import Trial, first_element, short, try_model
 from tests.runtime import toys
 
@@ -81,10 +81,10 @@ class TestTrial:
 
 class TestNothingStays:
     def test_of_a_trial(self, models: Registry, mlp: torch.nn.Module, cache_folder: Path) -> None:
-        before, last, loaded = private_files(), mm.last, len(warm.table)
+        before, last, loaded = private_files(), mm.last, len(loaded_models.table)
         try_model(mlp, np.zeros(64, dtype=np.float32))
         assert not models
-        assert (mm.last, len(warm.table)) == (last, loaded)
+        assert (mm.last, len(loaded_models.table)) == (last, loaded)
         assert private_files() <= before  # what other tests have left may go at any time
         assert not list(cache_folder.iterdir())
 

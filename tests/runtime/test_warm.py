@@ -26,7 +26,7 @@ from sklearn.ensemble import RandomForestClassifier
 import mmnotebook as mm
 from mmnotebook.errors import MMError, UnknownModelError
 from mmnotebook.model.frameworks.torch_handler import TorchHandler
-from mmnotebook.model.loaded.warm import Loan, WarmModels
+from mmnotebook.model.loaded.models import Lease, LoadedModels
 from mmnotebook.model.loaded.weighing import weigh
 from mmnotebook.state import events
 
@@ -45,14 +45,14 @@ def array(size: int) -> Callable[[], Any]:
     return partial(np.zeros, size, np.uint8)
 
 
-def names(warm: WarmModels) -> list[str]:
+def names(warm: LoadedModels) -> list[str]:
     """What is warm, most recently used first."""
     return list(warm.table.index)
 
 
 @pytest.fixture
-def warm() -> WarmModels:
-    return WarmModels()
+def warm() -> LoadedModels:
+    return LoadedModels()
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def trees(forest: RandomForestClassifier) -> mm.ModelSpec:
     return mm.register("trees", forest)
 
 
-def test_a_second_loan_loads_nothing(warm: WarmModels, large: mm.ModelSpec) -> None:
+def test_a_second_lease_loads_nothing(warm: LoadedModels, large: mm.ModelSpec) -> None:
     first = warm.get("k", "large", loader(large))
     assert first.fresh and first.seconds is not None and first.seconds > 0
     assert first.weight.parameter_bytes == 40 * MB
@@ -88,17 +88,17 @@ def test_a_second_loan_loads_nothing(warm: WarmModels, large: mm.ModelSpec) -> N
 
 
 def test_an_estimator_stays_as_it_is(
-    warm: WarmModels, trees: mm.ModelSpec, forest: RandomForestClassifier, digits: pd.DataFrame
+    warm: LoadedModels, trees: mm.ModelSpec, forest: RandomForestClassifier, digits: pd.DataFrame
 ) -> None:
     inputs = np.stack(list(digits["x"]))
     for fresh in (True, False):
-        with warm.get("k", "trees", loader(trees)) as loan:
-            assert loan.fresh is fresh
-            assert np.array_equal(loan.model.predict(inputs), forest.predict(inputs))
+        with warm.get("k", "trees", loader(trees)) as lease:
+            assert lease.fresh is fresh
+            assert np.array_equal(lease.model.predict(inputs), forest.predict(inputs))
     assert warm.table.loc["trees", "bytes"] == weigh(forest).parameter_bytes
 
 
-def test_threads_that_ask_for_one_model_load_it_once(warm: WarmModels, large: mm.ModelSpec) -> None:
+def test_threads_load_one_model_once(warm: LoadedModels, large: mm.ModelSpec) -> None:
     together = threading.Barrier(8)
     loads = []
 
@@ -106,17 +106,17 @@ def test_threads_that_ask_for_one_model_load_it_once(warm: WarmModels, large: mm
         loads.append(loader(large)())
         return loads[-1]
 
-    def ask() -> Loan:
+    def ask() -> Lease:
         together.wait()
         return warm.get("k", "large", load)
 
     with ThreadPoolExecutor(8) as pool:
-        loans = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
-    assert len(loads) == 1 and sum(loan.fresh for loan in loans) == 1
-    assert len({id(loan.model) for loan in loans}) == 1
+        leases = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+    assert len(loads) == 1 and sum(lease.fresh for lease in leases) == 1
+    assert len({id(lease.model) for lease in leases}) == 1
 
 
-def test_different_models_load_at_the_same_time(warm: WarmModels) -> None:
+def test_different_models_load_at_the_same_time(warm: LoadedModels) -> None:
     both = threading.Barrier(2, timeout=60)
 
     def load() -> Any:
@@ -128,7 +128,7 @@ def test_different_models_load_at_the_same_time(warm: WarmModels) -> None:
         assert all(future.result().fresh for future in asked)
 
 
-def test_the_least_recently_used_goes_first(warm: WarmModels) -> None:
+def test_the_least_recently_used_goes_first(warm: LoadedModels) -> None:
     warm.budget = 100
     for key in "abc":
         warm.get(key, key, array(30)).release()
@@ -144,7 +144,7 @@ def test_the_least_recently_used_goes_first(warm: WarmModels) -> None:
     assert warm.table.loc["b", "loads"] == 2
 
 
-def test_a_model_was_used_until_its_loan_ended(warm: WarmModels) -> None:
+def test_a_model_was_used_until_its_lease_ended(warm: LoadedModels) -> None:
     warm.budget = 100
     slow = warm.get("slow", "slow", array(40))
     warm.get("quick", "quick", array(40)).release()
@@ -153,20 +153,20 @@ def test_a_model_was_used_until_its_loan_ended(warm: WarmModels) -> None:
     assert names(warm) == ["new", "slow"]
 
 
-def test_what_is_in_use_stays_beyond_the_budget(warm: WarmModels) -> None:
+def test_what_is_in_use_stays_beyond_the_budget(warm: LoadedModels) -> None:
     warm.budget = 100
     used = [warm.get(key, key, array(60)) for key in "ab"]
     warm.get("c", "c", array(60)).release()
     assert names(warm) == ["b", "a"] and all(warm.table["in_use"])
     assert used[1].model.nbytes == 60
-    del used[0]  # a loan that nothing holds has ended
+    del used[0]  # a lease that nothing holds has ended
     assert names(warm) == ["b"]
 
 
-def test_a_model_bigger_than_the_budget_is_used_and_dropped(warm: WarmModels) -> None:
+def test_a_model_bigger_than_the_budget_is_used_and_dropped(warm: LoadedModels) -> None:
     warm.budget = 100
-    with warm.get("big", "big", array(101)) as loan:
-        assert warm.get("big", "big", array(101)).model is loan.model
+    with warm.get("big", "big", array(101)) as lease:
+        assert warm.get("big", "big", array(101)).model is lease.model
         assert names(warm) == ["big"]
     assert names(warm) == []
     warm.budget = 0
@@ -174,7 +174,7 @@ def test_a_model_bigger_than_the_budget_is_used_and_dropped(warm: WarmModels) ->
     assert names(warm) == []
 
 
-def test_an_error_in_loading_is_raised_and_leaves_nothing(warm: WarmModels) -> None:
+def test_an_error_in_loading_is_raised_and_leaves_nothing(warm: LoadedModels) -> None:
     def broken() -> Any:
         raise OSError("no such file")
 
@@ -186,7 +186,7 @@ def test_an_error_in_loading_is_raised_and_leaves_nothing(warm: WarmModels) -> N
     assert warm.get("k", "mlp", array(1)).fresh
 
 
-def test_who_waited_for_a_failed_load_loads(warm: WarmModels, large: mm.ModelSpec) -> None:
+def test_who_waited_for_a_failed_load_loads(warm: LoadedModels, large: mm.ModelSpec) -> None:
     together = threading.Barrier(8)
     loads = []
 
@@ -196,7 +196,7 @@ def test_who_waited_for_a_failed_load_loads(warm: WarmModels, large: mm.ModelSpe
             raise OSError("no such file")
         return loads[-1]
 
-    def ask() -> Loan:
+    def ask() -> Lease:
         together.wait()
         return warm.get("k", "large", load)
 
@@ -207,7 +207,7 @@ def test_who_waited_for_a_failed_load_loads(warm: WarmModels, large: mm.ModelSpe
     assert names(warm) == ["large"]
 
 
-def test_a_subscriber_that_raises_leaves_no_model_in_use(warm: WarmModels) -> None:
+def test_a_subscriber_that_raises_leaves_no_model_in_use(warm: LoadedModels) -> None:
     def refuse(event: events.Event) -> None:
         if isinstance(event, events.ModelLoaded):
             raise ValueError(event.model)
@@ -219,7 +219,7 @@ def test_a_subscriber_that_raises_leaves_no_model_in_use(warm: WarmModels) -> No
     assert warm.unload("mlp").models == ("mlp",)
 
 
-def test_equal_content_under_two_names_is_one_model(warm: WarmModels) -> None:
+def test_equal_content_under_two_names_is_one_model(warm: LoadedModels) -> None:
     first = warm.get("k", "a", array(10))
     second = warm.get("k", "b", array(10))
     assert second.model is first.model and not second.fresh
@@ -229,7 +229,7 @@ def test_equal_content_under_two_names_is_one_model(warm: WarmModels) -> None:
     assert warm.unload("b").models == ("a", "b")
 
 
-def test_events_tell_what_comes_and_goes(warm: WarmModels) -> None:
+def test_events_tell_what_comes_and_goes(warm: LoadedModels) -> None:
     told: list[events.Event] = []
     warm.on_event.append(told.append)
     warm.budget = 100
@@ -252,7 +252,7 @@ def test_events_tell_what_comes_and_goes(warm: WarmModels) -> None:
 
 
 @pytest.mark.usefixtures("large", "trees")
-def test_unload_says_what_it_did(warm: WarmModels, large: mm.ModelSpec) -> None:
+def test_unload_says_what_it_did(warm: LoadedModels, large: mm.ModelSpec) -> None:
     warm.get("k", "large", loader(large)).release()
     warm.get("o", "other", array(5 * MB)).release()
     answer = warm.unload("large")
@@ -267,7 +267,7 @@ def test_unload_says_what_it_did(warm: WarmModels, large: mm.ModelSpec) -> None:
 
 
 @pytest.mark.usefixtures("large")
-def test_unload_refuses_a_name_that_stands_for_nothing(warm: WarmModels) -> None:
+def test_unload_refuses_a_name_that_stands_for_nothing(warm: LoadedModels) -> None:
     warm.get("k", "encoder", array(1)).release()
     with pytest.raises(UnknownModelError, match="'larg' .*; loaded: encoder; did you mean 'large'"):
         warm.unload("larg")
@@ -278,22 +278,22 @@ def test_unload_refuses_a_name_that_stands_for_nothing(warm: WarmModels) -> None
     assert names(warm) == ["encoder"]
 
 
-def test_what_a_run_uses_goes_after_it(warm: WarmModels) -> None:
-    loan = warm.get("k", "mlp", array(10))
+def test_what_a_run_uses_goes_after_it(warm: LoadedModels) -> None:
+    lease = warm.get("k", "mlp", array(10))
     answer = warm.unload()
     assert (answer.models, answer.later, answer.freed_bytes) == ((), ("mlp",), 0)
     assert repr(answer) == "mlp is in use by a run and is unloaded when it ends"
     assert "in use, unloaded afterwards" in repr(warm)
-    assert loan.model.nbytes == 10
+    assert lease.model.nbytes == 10
     with warm.get("k", "mlp", array(10)) as other:
-        assert other.model is loan.model
-        loan.release()
+        assert other.model is lease.model
+        lease.release()
         assert names(warm) == ["mlp"]
     assert names(warm) == []
     assert warm.get("k", "mlp", array(10)).fresh
 
 
-def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: WarmModels) -> None:
+def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: LoadedModels) -> None:
     def load() -> Any:
         warm.forget("k")
         return array(10)()
@@ -303,7 +303,7 @@ def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: WarmModels) ->
     assert names(warm) == []
 
 
-def test_a_forgotten_model_is_gone(warm: WarmModels) -> None:
+def test_a_forgotten_model_is_gone(warm: LoadedModels) -> None:
     warm.get("k", "mlp", array(10)).release()
     warm.forget("another")
     assert names(warm) == ["mlp"]
@@ -311,7 +311,7 @@ def test_a_forgotten_model_is_gone(warm: WarmModels) -> None:
     assert names(warm) == []
 
 
-def test_a_loan_that_only_a_cycle_holds_is_none(warm: WarmModels) -> None:
+def test_a_lease_that_only_a_cycle_holds_is_none(warm: LoadedModels) -> None:
     gc.disable()
     try:
         cycle: list[Any] = [warm.get("k", "mlp", array(10))]
@@ -324,10 +324,10 @@ def test_a_loan_that_only_a_cycle_holds_is_none(warm: WarmModels) -> None:
 
 
 def test_a_model_of_unknown_weight_counts_as_it_was_measured(
-    warm: WarmModels, trees: mm.ModelSpec
+    warm: LoadedModels, trees: mm.ModelSpec
 ) -> None:
-    with warm.get("k", "mlp", lambda: b"x" * (50 * MB)) as loan:
-        assert loan.weight.parameter_bytes is None
+    with warm.get("k", "mlp", lambda: b"x" * (50 * MB)) as lease:
+        assert lease.weight.parameter_bytes is None
         assert 40 * MB < warm.table.loc["mlp", "bytes"] < 80 * MB
         assert warm.table.loc["mlp", "parameter_bytes"] is pd.NA
     # Loading it takes no memory that can be seen: then it is its file's size, at the least.
@@ -335,7 +335,7 @@ def test_a_model_of_unknown_weight_counts_as_it_was_measured(
     assert warm.table.loc["trees", "bytes"] >= Path(str(trees.path)).stat().st_size
 
 
-def test_the_budget(warm: WarmModels) -> None:
+def test_the_budget(warm: LoadedModels) -> None:
     assert warm.budget == psutil.virtual_memory().total // 4
     sizes: dict[int | str, int] = {0: 0, "4GiB": 4 << 30, "1.5 GB": 1_500_000_000, "2k": 2000}
     for size, budget in sizes.items():
@@ -347,11 +347,11 @@ def test_the_budget(warm: WarmModels) -> None:
     assert warm.budget == 2000
 
 
-def test_it_shows_as_a_table(warm: WarmModels) -> None:
+def test_it_shows_as_a_table(warm: LoadedModels) -> None:
     warm.budget = "1GB"
     empty = "no models are loaded; a run keeps the models that it loads, up to 1.0 GB"
     assert repr(warm) == empty and warm._repr_html_() == f"<p>{empty}</p>"
-    assert list(warm.table.columns) == list(WarmModels().table.columns)
+    assert list(warm.table.columns) == list(LoadedModels().table.columns)
     warm.get("a", "a", array(1500)).release()
     held = warm.get("b", "<b>", array(20 * MB))
     assert repr(warm).splitlines() == [
@@ -366,13 +366,13 @@ def test_it_shows_as_a_table(warm: WarmModels) -> None:
 
 
 class Pair:
-    """A model that is made with another, which it borrows."""
+    """A model that is made with another, which it leases."""
 
-    def __init__(self, other: Loan) -> None:
+    def __init__(self, other: Lease) -> None:
         self.other = other
 
 
-def test_a_model_may_hold_a_loan(warm: WarmModels) -> None:
+def test_a_model_may_hold_a_lease(warm: LoadedModels) -> None:
     # It ends when the pair is dropped, in the middle of what drops it.
     warm.get("pair", "pair", lambda: Pair(warm.get("one", "one", array(10)))).release()
     assert warm.table["in_use"].to_dict() == {"pair": False, "one": True}
@@ -384,17 +384,17 @@ MEASURED = """
 import gc, sys
 import numpy as np
 import mmnotebook as mm
-from mmnotebook.model.loaded.warm import warm, unload
+from mmnotebook.model.loaded.models import loaded_models as warm, unload
 {model}
 spec = mm.register("m", model)
 size = {size}
 del model
 gc.collect()
-loan = warm.get(spec.fingerprint, spec.name, {load})
-assert abs(loan.weight.parameter_bytes - size) < size / 100, loan.weight
-loan.release()
+lease = warm.get(spec.fingerprint, spec.name, {load})
+assert abs(lease.weight.parameter_bytes - size) < size / 100, lease.weight
+lease.release()
 above = [bytes(100) for _ in range(10_000)]  # the freed memory is not the last there is
-print(loan.weight.parameter_bytes, flush=True)
+print(lease.weight.parameter_bytes, flush=True)
 sys.stdin.readline()
 answer = unload("m")
 print(answer.freed_bytes, answer, flush=True)
@@ -435,7 +435,7 @@ def test_unloading_gives_the_memory_back(parts: dict[str, str]) -> None:
 
 FORK = """
 import os, sys, threading, weakref
-from mmnotebook.model.loaded.warm import warm
+from mmnotebook.model.loaded.models import loaded_models as warm
 
 warm.budget = "1GiB"
 loading, done = threading.Event(), threading.Event()
@@ -449,14 +449,14 @@ class Model:
     pass
 
 held = warm.get("held", "held", Model)
-with warm.get("idle", "idle", Model) as loan:
-    idle = weakref.ref(loan.model)
+with warm.get("idle", "idle", Model) as lease:
+    idle = weakref.ref(lease.model)
 thread = threading.Thread(target=lambda: warm.get("slow", "slow", slow))
 thread.start()
 loading.wait(60)
 child = os.fork()
 if child == 0:
-    # Nothing is warm here, nothing is loading, and the parent's loan can still end.
+    # Nothing is warm here, nothing is loading, and the parent's lease can still end.
     good = len(warm.table) == 0 and warm.budget == 1 << 30 and idle() is None
     good &= warm.get("slow", "slow", lambda: "own").model == "own"
     held.release()
@@ -475,7 +475,7 @@ def test_a_forked_child_starts_empty() -> None:
     assert said.split() == ["True", "held", "idle", "slow", "True", "True"]
 
 
-def test_loans_may_end_in_the_middle_of_anything(warm: WarmModels) -> None:
+def test_leases_may_end_in_the_middle_of_anything(warm: LoadedModels) -> None:
     warm.budget = 100
     threshold = gc.get_threshold()
 
@@ -500,23 +500,23 @@ def test_loans_may_end_in_the_middle_of_anything(warm: WarmModels) -> None:
 
 
 class Plain:
-    """What `WarmModels` should do, as simply as it can be said."""
+    """What `LoadedModels` should do, as simply as it can be said."""
 
     def __init__(self) -> None:
         self.budget = 100
         self.sizes: dict[str, int] = {}  # the least recently used first
-        self.loans: list[str] = []
+        self.leases: list[str] = []
         self.leaving: set[str] = set()
 
     def get(self, key: str, size: int) -> bool:
         fresh = key not in self.sizes
         self.sizes[key] = self.sizes.pop(key, size)
-        self.loans.append(key)
+        self.leases.append(key)
         self.tidy()
         return fresh
 
     def release(self, place: int) -> None:
-        key = self.loans.pop(place)
+        key = self.leases.pop(place)
         self.sizes[key] = self.sizes.pop(key)
         self.tidy()
 
@@ -525,7 +525,7 @@ class Plain:
         self.tidy()
 
     def tidy(self) -> None:
-        idle = [key for key in self.sizes if key not in self.loans]
+        idle = [key for key in self.sizes if key not in self.leases]
         for key in idle:
             if key in self.leaving or sum(self.sizes.values()) > self.budget:
                 del self.sizes[key]
@@ -547,16 +547,16 @@ STEPS = st.one_of(
 def test_any_sequence_goes_as_a_simple_model_says(
     steps: list[tuple[str, Any]], sizes: tuple[int, ...]
 ) -> None:
-    warm, plain = WarmModels(), Plain()
+    warm, plain = LoadedModels(), Plain()
     warm.budget = plain.budget
-    loans: list[Loan] = []
+    leases: list[Lease] = []
     for step, what in steps:
         if step == "get":
             size = sizes["abcde".index(what)]
-            loans.append(warm.get(what, what, array(size)))
-            assert loans[-1].fresh == plain.get(what, size)
-        elif step == "release" and what < len(loans):
-            loans.pop(what).release()
+            leases.append(warm.get(what, what, array(size)))
+            assert leases[-1].fresh == plain.get(what, size)
+        elif step == "release" and what < len(leases):
+            leases.pop(what).release()
             plain.release(what)
         elif step == "forget":
             warm.forget(what)
@@ -566,5 +566,5 @@ def test_any_sequence_goes_as_a_simple_model_says(
             plain.tidy()
         table = warm.table
         assert list(table.index) == list(reversed(plain.sizes))
-        assert list(table["in_use"]) == [key in plain.loans for key in table.index]
+        assert list(table["in_use"]) == [key in plain.leases for key in table.index]
         assert table["bytes"].to_dict() == plain.sizes

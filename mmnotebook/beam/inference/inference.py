@@ -24,7 +24,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import knowledge, standing, stateful
-from mmnotebook.model.loaded.warm import Loan, warm
+from mmnotebook.model.loaded.models import Lease, loaded_models
 from mmnotebook.model.registered import refreshing
 from mmnotebook.state import live, places
 
@@ -63,7 +63,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     run_id
         The id under which to look for the run, if it is in this process.
     key
-        The identity under which the model stays loaded, None if it does not.
+        The identity under which the model stays loaded, None for one that does not.
     keeps_keys
         Whether the predictions keep the keys that chose their model.
     reuse
@@ -99,35 +99,35 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             with self.loading():
                 return self.meter.load(self.base.load_model)
         # Beam keeps the last box that it was given, which must not keep the model.
-        loan = self.borrow(self.key)
-        if isinstance(loan, Loan) and (run := live.find(self.run_id)) is not None:
-            run.loans.append(loan)
-        return loan
+        lease = self.lease(self.key)
+        if isinstance(lease, Lease) and (run := live.find(self.run_id)) is not None:
+            run.leases.append(lease)
+        return lease
 
-    def borrow(self, key: str | None) -> Loan | Loaded:
-        """Return the loaded model, shared under `key` if the run is in this process."""
+    def lease(self, key: str | None) -> Lease | Loaded:
+        """Lease the model: it stays loaded under `key` if the run is in this process."""
         known = knowledge.of(self.base.identity)
         if self.spec.reset is not None and key is not None:
             key = f"{key} {self.node}"  # its state belongs to one node
         with self.loading():
             if key is None or live.find(self.run_id) is None or self._starts_anew(known):
-                loan: Loan | Loaded = Loaded(self.meter.load(self.base.load_model))
+                lease: Lease | Loaded = Loaded(self.meter.load(self.base.load_model))
             else:
-                loan = warm.get(key, self.spec.name, self.base.load_model)
-                self.meter.loaded(loan.seconds, loan.weight)
+                lease = loaded_models.get(key, self.spec.name, self.base.load_model)
+                self.meter.loaded(lease.seconds, lease.weight)
             if live.find(self.run_id) is not None:
                 standing.check_learnt(self.spec)
-        stateful.reset(self.spec, loan.model)
-        return loan
+        stateful.reset(self.spec, lease.model)
+        return lease
 
     def _starts_anew(self, known: knowledge.Knowledge) -> bool:
         """Return whether every run loads the model anew because its state cannot be reset."""
         return known.keeps_state and self.spec.reset is None
 
-    def load_again(self, box: Loan | Loaded) -> None:
+    def load_again(self, box: Lease | Loaded) -> None:
         """Load a model again whose state has changed, and keep it loaded only during the run."""
         if self.key is not None:
-            warm.forget(self.key)
+            loaded_models.forget(self.key)
         with self.loading():
             box.model = self.base.load_model()
 
@@ -169,7 +169,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
         """Return a block of predictions for each block, by a loaded model, boxed or not."""
-        box = model if isinstance(model, (Loaded, Loan)) else Loaded(model)
+        box = model if isinstance(model, (Loaded, Lease)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)

@@ -148,7 +148,7 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
     def load_model(self) -> Any:
         manager = super().load_model()
         if (run := live.find(self.run_id)) is not None:
-            run.loans.append(_Models(manager))
+            run.leases.append(_Models(manager))
         return manager
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:

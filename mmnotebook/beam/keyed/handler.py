@@ -57,7 +57,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
     def load_model(self) -> ModelSet:
         models = ModelSet(self.members, self.limit, self.owner)
         if (run := live.find(self.run_id)) is not None:
-            run.loans.append(models)
+            run.leases.append(models)
         return models
 
     def run_inference(

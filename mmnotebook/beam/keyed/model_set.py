@@ -10,7 +10,7 @@ from typing import Any
 
 from mmnotebook.beam.inference.inference import BlockHandler
 from mmnotebook.compat.beam import shared_model
-from mmnotebook.model.loaded.warm import Loan, warm
+from mmnotebook.model.loaded.models import Lease, loaded_models
 
 
 class _Shared:
@@ -43,7 +43,7 @@ class ModelSet:
         self._held: OrderedDict[str, Any] = OrderedDict()  # the latest used last
         self._lock = threading.RLock()
         if limit is not None:
-            self._forget_warm()
+            self._forget_loaded()
 
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
@@ -69,31 +69,31 @@ class ModelSet:
             return self._held[name]
         while self.limit is not None and len(self._held) >= self.limit:
             self._let_go()
-        self._held[name] = self._borrow(name)
-        while len(self._held) > 1 and self._bytes() > warm.budget:
+        self._held[name] = self._lease(name)
+        while len(self._held) > 1 and self._bytes() > loaded_models.budget:
             self._let_go()
         return self._held[name]
 
-    def _borrow(self, name: str) -> Any:
+    def _lease(self, name: str) -> Any:
         member = self.members[name]
         if member.share_model_across_processes():
             with member.loading():
                 return _Shared(member, f"{self.owner}-{list(self.members).index(name)}")
-        # A set with a limit shares no model with other nodes.
-        return member.borrow(member.key if self.limit is None else f"{self.owner} {name}")
+        # A limited set shares no model with other nodes.
+        return member.lease(member.key if self.limit is None else f"{self.owner} {name}")
 
     def _let_go(self) -> None:
-        name, loan = self._held.popitem(last=False)
-        loan.release()
-        if isinstance(loan, Loan) and self.limit is not None:
-            warm.forget(f"{self.owner} {name}")
+        name, lease = self._held.popitem(last=False)
+        lease.release()
+        if isinstance(lease, Lease) and self.limit is not None:
+            loaded_models.forget(f"{self.owner} {name}")
 
     def _bytes(self) -> int:
         """Bytes of the host's memory."""
-        weights = [loan.weight for loan in self._held.values() if isinstance(loan, Loan)]
+        weights = [lease.weight for lease in self._held.values() if isinstance(lease, Lease)]
         return sum((w.parameter_bytes or 0) - (w.device_bytes or 0) for w in weights)
 
-    def _forget_warm(self) -> None:
+    def _forget_loaded(self) -> None:
         for member in self.members.values():
             if member.key is not None:
-                warm.forget(member.key)
+                loaded_models.forget(member.key)

@@ -33,7 +33,7 @@ class TorchHandler(PytorchModelHandlerTensor):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
-        self._fall_back()  # a model that stayed loaded was not loaded by this handler
+        self._fall_back()  # another handler may have loaded the model
         return super().run_inference(batch, model, inference_args)
 
     def _fall_back(self) -> None:

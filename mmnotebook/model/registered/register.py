@@ -14,7 +14,7 @@ from mmnotebook.fingerprint.identity import Unknowable
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.model import frameworks, identity, settings, standing
 from mmnotebook.model.framework import Options
-from mmnotebook.model.loaded.warm import warm
+from mmnotebook.model.loaded.models import loaded_models
 
 DEFAULT_BATCH = 64
 
@@ -343,5 +343,5 @@ def _put(spec: ModelSpec) -> ModelSpec:
         storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)
     others = [name for name in registry if name != spec.name]
-    warm.replace(spec.name, identity.of_loaded(spec).digest, others)
+    loaded_models.replace(spec.name, identity.of_loaded(spec).digest, others)
     return spec

@@ -10,12 +10,12 @@ import psutil
 
 
 def rss_bytes() -> int:
-    """Return the resident memory of this process in bytes, including memory shared with others."""
+    """Return the resident memory of this process, shared memory included."""
     return int(psutil.Process().memory_info().rss)
 
 
 def own_bytes() -> int:
-    """Return the bytes of this process alone (USS), or `rss_bytes` if that is unavailable."""
+    """Return the memory of this process alone (USS), or `rss_bytes`; slower to read than that."""
     try:
         return int(psutil.Process().memory_full_info().uss)
     except (psutil.Error, AttributeError):
@@ -23,16 +23,16 @@ def own_bytes() -> int:
 
 
 def release_freed() -> None:
-    """Return memory that is no longer used to the system.
+    """Return freed memory to the system.
 
-    Objects in reference cycles are collected, CUDA's cache is emptied if CUDA is in use, and the C
-    library is asked to release its free pages.
+    Collects objects in reference cycles, empties the cache of CUDA if CUDA is in use, and makes
+    the C library return its free pages.
     """
     gc.collect()
     cuda = sys.modules.get("torch.cuda")
     if cuda is not None and cuda.is_initialized():
         cuda.empty_cache()
-    # Only glibc has this function.
+    # Only glibc has it.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

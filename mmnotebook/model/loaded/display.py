@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 
 from mmnotebook import sizes
-from mmnotebook.model.loaded.shelf import LoadedModel
+from mmnotebook.model.loaded.leases import LoadedModel
 from mmnotebook.results.tables import html_table
 
 _TYPES = {
@@ -78,9 +78,9 @@ def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
             "bytes": entry.host_bytes,
             "parameter_bytes": entry.weight.parameter_bytes,
             "device_bytes": entry.weight.device_bytes,
-            "in_use": entry.users > 0,
+            "in_use": entry.leases > 0,
             "loads": entry.loads,
-            "used": entry.uses,
+            "used": entry.leased,
         }
         for entry in entries
     ]
@@ -124,7 +124,7 @@ def _rows(entries: Sequence[LoadedModel]) -> list[dict[str, str]]:
 
 
 def _state(entry: LoadedModel) -> str:
-    if not entry.users:
+    if not entry.leases:
         return "warm"
     return "in use, unloaded afterwards" if entry.leaving else "in use"
 

@@ -15,9 +15,9 @@ import psutil
 from mmnotebook import sizes
 from mmnotebook.errors import UnknownModelError, nearest, shown
 from mmnotebook.graph.models import registry
-from mmnotebook.model.loaded import resident, warm_view
-from mmnotebook.model.loaded.shelf import LoadedModel, Shelf
-from mmnotebook.model.loaded.warm_view import Unloaded
+from mmnotebook.model.loaded import display, memory
+from mmnotebook.model.loaded.display import Unloaded
+from mmnotebook.model.loaded.leases import Leases, LoadedModel
 from mmnotebook.model.loaded.weighing import Weight, weigh
 from mmnotebook.state import events
 
@@ -28,49 +28,49 @@ _WORTH_COLLECTING = 64 << 20
 """Removed bytes for which a full garbage collection pays; it takes 0.1 s in a kernel."""
 
 
-class Loan:
-    """A lease of a loaded model, which stays loaded while the lease lives.
+class Lease:
+    """The use of a loaded model, which stays loaded as long as it has a lease.
 
     A lease ends when it is released, at the end of its `with`, or when nothing refers to it.
 
     Attributes
     ----------
     model
-        The loaded model; None after the release.
+        The loaded model; None once the lease was released.
     fresh
-        Whether the model was loaded for this lease.
+        Whether it was loaded for this lease.
     seconds
-        The time of loading; None if the model was loaded before.
+        How long loading took; None for a model that was loaded before.
     weight
         The bytes of its parameters.
     """
 
     def __init__(
-        self, warm: WarmModels, shelf: Shelf, entry: LoadedModel, seconds: float | None
+        self, models: LoadedModels, leases: Leases, entry: LoadedModel, seconds: float | None
     ) -> None:
         self.model: Any = entry.model
         self.fresh = seconds is not None
         self.seconds = seconds
         self.weight: Weight = entry.weight
-        self._warm = warm
-        self._end = weakref.finalize(self, shelf.give_back, entry)
+        self._models = models
+        self._end = weakref.finalize(self, leases.end, entry)
         self._end.atexit = False
 
     def release(self) -> None:
-        """End the lease; further calls have no effect."""
+        """End the lease; later calls have no effect."""
         self.model = None
         self._end()
-        self._warm._tell_gone()
+        self._models._tell_gone()
 
-    def __enter__(self) -> Loan:
+    def __enter__(self) -> Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
 
-class WarmModels:
-    """The models that are loaded in this process: `mm.models`; displayed as a table.
+class LoadedModels:
+    """The models that are loaded in this process; displayed as a table.
 
     Every process has its own: a forked child starts with none. All methods are thread-safe.
 
@@ -78,25 +78,13 @@ class WarmModels:
     ----------
     on_event
         Callables that receive every `ModelLoading`, `ModelLoaded` and `ModelEvicted`, in the thread
-        in which it happens. If a model is removed because its lease was garbage, they are called
-        at the next call of a method.
-
-    See Also
-    --------
-    mmnotebook.registry : The registered models, loaded or not.
-
-    Examples
-    --------
-    >>> import mmnotebook as mm
-    >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
-    >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
-    >>> "negate" in mm.models.table.index
-    True
+        in which it happens. The event of a model that is removed because its lease was garbage
+        comes with the next call.
     """
 
     def __init__(self) -> None:
         self.on_event: list[Callable[[events.Event], None]] = []
-        self._shelves = {os.getpid(): Shelf(psutil.virtual_memory().total // 4)}
+        self._leases = {os.getpid(): Leases(psutil.virtual_memory().total // 4)}
 
     @property
     def budget(self) -> int:
@@ -111,14 +99,14 @@ class WarmModels:
         MMError
             If it is set to anything else.
         """
-        return self._shelf().budget
+        return self._own().budget
 
     @budget.setter
     def budget(self, size: int | str) -> None:
-        self._shelf().budget = sizes.parse("budget", size)
+        self._own().budget = sizes.parse("budget", size)
         self._tell_gone()
 
-    def get(self, key: str, name: str, load: Callable[[], Any]) -> Loan:
+    def get(self, key: str, name: str, load: Callable[[], Any]) -> Lease:
         """Return a model, and load it if necessary.
 
         Parameters
@@ -132,20 +120,20 @@ class WarmModels:
             Loads the model. If two threads ask for one key, it is loaded once. An exception that it
             raises is raised here.
         """
-        shelf = self._shelf()
-        entry, is_warm = shelf.borrow(key, name)
-        seconds = None if is_warm else self._load(shelf, entry, name, load)
-        loan = Loan(self, shelf, entry, seconds)
+        leases = self._own()
+        entry, is_loaded = leases.take(key, name)
+        seconds = None if is_loaded else self._load(leases, entry, name, load)
+        lease = Lease(self, leases, entry, seconds)
         if seconds is not None:
             self._tell(events.ModelLoaded(name, seconds, entry.total_bytes))
         self._tell_gone()
-        return loan
+        return lease
 
-    def lent(self, key: str) -> Loan | None:
+    def get_loaded(self, key: str) -> Lease | None:
         """Return a loaded model; None, without loading it, if it is not loaded."""
-        shelf = self._shelf()
-        entry = shelf.borrow_warm(key)
-        return None if entry is None else Loan(self, shelf, entry, None)
+        leases = self._own()
+        entry = leases.take_loaded(key)
+        return None if entry is None else Lease(self, leases, entry, None)
 
     def unload(self, name: str | None = None) -> Unloaded:
         """Unload the models that are loaded in this process.
@@ -182,21 +170,21 @@ class WarmModels:
         >>> mm.unload("negate").models
         ('negate',)
         """
-        resident.release_freed()  # end leases that only a reference cycle holds
-        before = resident.own_bytes()
+        memory.release_freed()  # ends leases that only a reference cycle holds
+        before = memory.own_bytes()
         chosen = self._named(name)
-        gone, later = self._shelf().remove(chosen)
+        gone, later = self._own().remove(chosen)
         if gone:
-            resident.release_freed()
-        freed = before - resident.own_bytes() if gone else 0
+            memory.release_freed()
+        freed = before - memory.own_bytes() if gone else 0
         self._tell_gone()
         known = [entry.weight.parameter_bytes for entry in gone]
         size = sum(count for count in known if count is not None)
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model, loaded or being loaded, once nothing uses it."""
-        self._shelf().remove(lambda entry: entry.key == key)
+        """Remove a model once nothing uses it, whether it is loaded or not."""
+        self._own().remove(lambda entry: entry.key == key)
         self._tell_gone()
 
     def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
@@ -207,7 +195,7 @@ class WarmModels:
         key
             The key of the name's current model, which is kept.
         others
-            Other names; a model that one of them shares with this name is kept.
+            The names that keep a model loaded which they share with this one.
         """
 
         def is_over(entry: LoadedModel) -> bool:
@@ -216,7 +204,7 @@ class WarmModels:
             del entry.names[name]
             return not any(other in entry.names for other in others)
 
-        self._shelf().remove(is_over)
+        self._own().remove(is_over)
         self._tell_gone()
 
     @property
@@ -231,49 +219,52 @@ class WarmModels:
             accelerator; missing if unknown or none), `in_use` (whether a run uses it), `loads` and
             `used` (how often it was loaded and requested in this process).
         """
-        return warm_view.table(self._shelf().entries())
+        return display.table(self._own().entries())
 
     def __repr__(self) -> str:
-        return warm_view.text(self._shelf().entries(), self.budget)
+        return display.text(self._own().entries(), self.budget)
 
     def _repr_html_(self) -> str:
-        return warm_view.html(self._shelf().entries(), self.budget)
+        return display.html(self._own().entries(), self.budget)
 
-    def _shelf(self) -> Shelf:
+    def _own(self) -> Leases:
+        """Return the leases of this process."""
         pid = os.getpid()
-        shelf = self._shelves.get(pid)
-        if shelf is None:
-            # In a forked child, the models belong to the parent.
-            inherited = tuple(self._shelves.items())
-            shelf = self._shelves.setdefault(pid, Shelf(inherited[0][1].budget))
+        leases = self._leases.get(pid)
+        if leases is None:
+            # A forked child: it has the models of its parent.
+            inherited = tuple(self._leases.items())
+            leases = self._leases.setdefault(pid, Leases(inherited[0][1].budget))
             for owner, other in inherited:
                 if owner != pid:
                     other.abandon()
-                    self._shelves.pop(owner, None)
-        return shelf
+                    self._leases.pop(owner, None)
+        return leases
 
-    def _load(self, shelf: Shelf, entry: LoadedModel, name: str, load: Callable[[], Any]) -> float:
+    def _load(
+        self, leases: Leases, entry: LoadedModel, name: str, load: Callable[[], Any]
+    ) -> float:
         try:
             self._tell(events.ModelLoading(name))
-            before = resident.rss_bytes()
+            before = memory.rss_bytes()
             started = time.perf_counter()
             model = load()
             seconds = time.perf_counter() - started
             weight = weigh(model)
             host_bytes, entry.is_file = _host_bytes(weight, name, before)
         except BaseException:
-            shelf.fail(entry)
+            leases.fail(entry)
             raise
-        shelf.put(entry, model, weight, host_bytes)
+        leases.put(entry, model, weight, host_bytes)
         return seconds
 
     def _named(self, name: str | None) -> Callable[[LoadedModel], bool]:
-        warm = _names(self._shelf().entries())
-        known = list(dict.fromkeys([*warm, *registry]))
+        loaded = _names(self._own().entries())
+        known = list(dict.fromkeys([*loaded, *registry]))
         if name is not None and name not in known:
             close = nearest(str(name), known)
             raise UnknownModelError(
-                f"no model is registered as {shown(name)}; loaded: {', '.join(warm) or 'none'}"
+                f"no model is registered as {shown(name)}; loaded: {', '.join(loaded) or 'none'}"
                 + (f"; did you mean {close!r}?" if close else ""),
                 remedy="mm.models lists the loaded models; mm.unload() unloads all of them",
             )
@@ -281,12 +272,12 @@ class WarmModels:
 
     def _tell_gone(self) -> None:
         gone = []
-        shelf = self._shelf()
+        leases = self._own()
         with suppress(IndexError):
             while True:
-                gone.append(shelf.gone.popleft())
+                gone.append(leases.gone.popleft())
         if sum(entry.host_bytes for entry in gone) >= _WORTH_COLLECTING:
-            resident.release_freed()
+            memory.release_freed()
         for entry in gone:
             self._tell(events.ModelEvicted(entry.label, entry.total_bytes))
 
@@ -300,15 +291,15 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """Return the host memory of a model, weighed or measured, and whether it is its file's size."""
+    """Return the memory of this process that a model takes, and whether its file tells it."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
-    grown = resident.rss_bytes() - before
-    # Memory that was free before may be used without growth: the file is a lower bound.
+    grown = memory.rss_bytes() - before
+    # Memory that was free before is used again without any growth: the file is a lower bound.
     path = registry[name].path if name in registry else None
     stored = Path(path).stat().st_size if path is not None and Path(path).exists() else 0
     return max(grown, stored, 0), stored > grown
 
 
-warm = models = WarmModels()
-unload = warm.unload
+loaded_models = models = LoadedModels()
+unload = loaded_models.unload

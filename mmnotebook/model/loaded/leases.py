@@ -1,4 +1,4 @@
-"""Loaded models and their leases, and which are removed when memory is short."""
+"""The loaded models of a process, their leases, and which are removed when memory is short."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from mmnotebook.model.loaded.weighing import Weight
 
 
 class LoadedModel:
-    """One model: being loaded, loaded, or removed."""
+    """One model: being loaded, loaded, or removed.
+
+    Attributes
+    ----------
+    leases
+        How many are held now.
+    leased
+        How many there were so far.
+    """
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -20,27 +28,27 @@ class LoadedModel:
         self.model: Any = None
         self.weight = Weight(None, None)
         self.host_bytes, self.is_file = 0, False
-        self.users = self.uses = self.loads = 0
+        self.leases = self.leased = self.loads = 0
         self.leaving = False
 
     @property
     def label(self) -> str:
-        """All names that the model was requested under: `a, b`."""
+        """Return every name that the model was asked for under, `a, b`."""
         return ", ".join(self.names)
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of its parameters, on any device; if unknown, the host memory it takes."""
+        """Return the bytes of its parameters on all devices, else those that it takes here."""
         known = self.weight.parameter_bytes
         return self.host_bytes if known is None else known
 
 
-class Shelf:
-    """The loaded models of one process: at most `budget` bytes, or more while they are in use.
+class Leases:
+    """The models of one process, at most `budget` bytes of them unless more are in use.
 
-    A lease may be ended by the garbage collector: in any thread, between any two instructions, even
-    while the thread holds the lock. So `give_back` never waits. It appends to a queue, which is
-    processed by whoever holds the lock, at the latest on releasing it.
+    A lease ends when its holder is garbage, so `end` may be called in any thread between any two
+    instructions, also in one that holds the lock: it never waits. It only notes the end; the
+    thread that has the lock handles it, at the latest when it releases the lock.
     """
 
     def __init__(self, budget: int) -> None:
@@ -49,13 +57,13 @@ class Shelf:
         self._entries: dict[str, LoadedModel] = {}  # the least recently used first
         self._loading: dict[str, LoadedModel] = {}
         self._loads: Counter[str] = Counter()
-        self._returned: deque[LoadedModel] = deque()
+        self._ended: deque[LoadedModel] = deque()
         self._lock = threading.Lock()
         self._loading_changed = threading.Condition(self._lock)
 
     @property
     def budget(self) -> int:
-        """Bytes of host memory that unused models may take."""
+        """Return the bytes of host memory that models without a lease may take."""
         return self._budget
 
     @budget.setter
@@ -64,35 +72,38 @@ class Shelf:
             self._budget = budget
             self._make_room()
 
-    def borrow(self, key: str, name: str) -> tuple[LoadedModel, bool]:
-        """Return the entry for a key, and whether it is loaded; if not, call `put` or `fail` next.
+    def take(self, key: str, name: str) -> tuple[LoadedModel, bool]:
+        """Lease the model of a key; waits while another thread loads it.
 
-        Waits while another thread loads the same model.
+        Returns
+        -------
+        model, is_loaded
+            If it is not loaded, the caller loads it and calls `put` or `fail`.
         """
         with self._changing():
             while key in self._loading:
                 self._loading_changed.wait()
             entry = self._entries.get(key)
-            warm = entry is not None
+            is_loaded = entry is not None
             if entry is None:
                 entry = self._loading[key] = LoadedModel(key)
             else:
                 self._touch(entry)
             entry.names[name] = None
-            entry.users += 1
-            entry.uses += 1
-            return entry, warm
+            entry.leases += 1
+            entry.leased += 1
+            return entry, is_loaded
 
-    def borrow_warm(self, key: str) -> LoadedModel | None:
-        """Return the entry for a key if its model is loaded, else None."""
+    def take_loaded(self, key: str) -> LoadedModel | None:
+        """Lease the model of a key if it is loaded; return None otherwise."""
         with self._changing():
             entry = self._entries.get(key)
             if entry is not None:
-                entry.users += 1
+                entry.leases += 1
             return entry
 
     def put(self, entry: LoadedModel, model: Any, weight: Weight, host_bytes: int) -> None:
-        """Add the loaded model of a borrowed entry; others are removed if it needs their memory."""
+        """Store the model of a lease that was loaded; remove others if it needs their memory."""
         with self._changing():
             entry.model, entry.weight, entry.host_bytes = model, weight, host_bytes
             self._loads[entry.key] += 1
@@ -103,36 +114,42 @@ class Shelf:
             self._make_room()
 
     def fail(self, entry: LoadedModel) -> None:
-        """Note that the model of a borrowed entry could not be loaded."""
+        """End the lease of a model that could not be loaded."""
         with self._changing():
             del self._loading[entry.key]
             self._loading_changed.notify_all()
 
-    def give_back(self, entry: LoadedModel) -> None:
-        """Return a borrowed entry. Never waits, so that a finalizer can call it."""
-        self._returned.append(entry)
+    def end(self, entry: LoadedModel) -> None:
+        """End a lease. Never waits, so that it can be a finalizer."""
+        self._ended.append(entry)
         self._settle()
 
     def remove(
         self, chosen: Callable[[LoadedModel], bool]
     ) -> tuple[list[LoadedModel], list[LoadedModel]]:
-        """Remove models; return those removed, and those in use, which are removed afterwards."""
+        """Remove models.
+
+        Returns
+        -------
+        removed, in_use
+            The models in use are removed when their last lease ends.
+        """
         with self._changing():
             every = [*self._entries.values(), *self._loading.values()]
             leaving = [entry for entry in every if chosen(entry)]
             for entry in leaving:
                 entry.leaving = True
-                if not entry.users:
+                if not entry.leases:
                     self._drop(entry)
-        return [e for e in leaving if not e.users], [e for e in leaving if e.users]
+        return [e for e in leaving if not e.leases], [e for e in leaving if e.leases]
 
     def entries(self) -> list[LoadedModel]:
-        """List the loaded models, most recently used first."""
+        """Return the loaded models, most recently used first."""
         with self._changing():
             return list(reversed(self._entries.values()))
 
     def abandon(self) -> None:
-        """Drop the models in a forked child, where a thread that is gone may hold the lock."""
+        """Release the models in a forked child, where a thread that is gone may hold the lock."""
         for entry in self._entries.values():
             entry.model = None
 
@@ -145,19 +162,19 @@ class Shelf:
             self._settle()
 
     def _settle(self) -> None:
-        # If the lock is taken, its holder comes here after releasing it.
-        while self._returned and self._lock.acquire(blocking=False):
+        # A thread that holds the lock comes here after it has released it.
+        while self._ended and self._lock.acquire(blocking=False):
             try:
-                while self._returned:
-                    self._take_back(self._returned.popleft())
+                while self._ended:
+                    self._count_end(self._ended.popleft())
                 self._make_room()
             finally:
                 self._lock.release()
 
-    def _take_back(self, entry: LoadedModel) -> None:
-        entry.users -= 1
+    def _count_end(self, entry: LoadedModel) -> None:
+        entry.leases -= 1
         self._touch(entry)
-        if entry.leaving and not entry.users:
+        if entry.leaving and not entry.leases:
             self._drop(entry)
 
     def _touch(self, entry: LoadedModel) -> None:
@@ -168,8 +185,8 @@ class Shelf:
         for entry in list(self._entries.values()):
             if held <= self._budget:
                 return
-            # Removing a model on an accelerator frees no host memory.
-            if not entry.users and entry.host_bytes:
+            # Removing a model on an accelerator frees no memory here.
+            if not entry.leases and entry.host_bytes:
                 held -= entry.host_bytes
                 self._drop(entry)
 
