@@ -112,7 +112,7 @@ def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> 
 
 
 def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
-    """Return whether a call takes the value as its function; Python 3.10 has no mark for it."""
+    """Return whether a later instruction calls this value; Python 3.10 does not mark it."""
     depth = 1
     for one in found[place + 1 :]:
         effect = dis.stack_effect(one.opcode, one.arg, jump=False)

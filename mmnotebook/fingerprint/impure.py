@@ -183,7 +183,7 @@ class Impure:
         return next(itertools.chain(made, named), "")
 
     def _link(self, link: Link) -> tuple[str | None, str]:
-        """Return the effect of reading a name, and the name by which it is known."""
+        """Return the effect of reading a name, or None, and the name by which it is known."""
         if is_generator(link.value):
             return RANDOM, _known(link)
         member = self._members.get((id(link.parent), link.attribute))

@@ -279,7 +279,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def labelled(array: Any, names: InputNames | None) -> Any:
-    """Return rows of numbers as a frame with a model's column names, if the numbers match."""
+    """Return rows of numbers as a frame with a model's column names, if there is one per name."""
     if names is None or array.ndim != 2 or array.shape[1] != len(names.needed):
         return array
     import pandas as pd

@@ -160,7 +160,7 @@ def _in_magic(option: str) -> str:
 
 
 def ambiguous(made: Any, count: int) -> WrongOutputsError:
-    """Return the error for outputs whose batch axis cannot be determined by other batches."""
+    """Return the error for outputs whose batch axis other batches cannot show either."""
     return WrongOutputsError(
         f"returned {layouts.words(made)} for a batch of {count}: more than one axis could "
         "be the batch axis",

@@ -97,7 +97,7 @@ def fields(selected: Any) -> str | tuple[str, ...] | None:
 
 
 def function(option: str, value: Any, allowed: str = "a function, or None") -> Any:
-    """Check an option that is a function which can be pickled, or None."""
+    """Check that an option is None or a function that can be pickled."""
     if value is None:
         return None
     if not callable(value):
@@ -273,7 +273,7 @@ def batch(size: Any, least: Any, most: Any, default: int) -> int | None:
     high = count("max_batch_size", most)
     if exact is not None and (low is not None or high is not None):
         raise ModelError(
-            f"batch_size={exact} sets both bounds; one of them was also given",
+            f"batch_size={exact} sets both bounds of the batch size; one was also given",
             remedy="pass only batch_size, or min_batch_size and max_batch_size",
         )
     if low is not None and high is not None and low > high:

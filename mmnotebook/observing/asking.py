@@ -99,7 +99,7 @@ def name(function: Any) -> str:
 
 
 def reads_clock(function: Any, count: int) -> bool:
-    """Return whether a clock's builtin reads the clock when called with `count` arguments."""
+    """Return whether a function of the clock reads it when it is called with `count` arguments."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, type):
         return True

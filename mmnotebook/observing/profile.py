@@ -270,7 +270,7 @@ class Profile:
 
 
 def _tells_nothing(answer: Any) -> bool:
-    """Return whether a value is None or numeric arrays: no time, and no generated name."""
+    """Return whether a value is None or numeric arrays, so without a time or a generated name."""
     if answer is None:
         return True
     if type(answer) in (list, tuple):

@@ -17,7 +17,7 @@ from mmnotebook import storage
 THERE, CONTENT, STAMP = "there", "content", "stamp"
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 WORKING_FOLDER = "."
-"""Means the working directory, among the environment variables."""
+"""The name of the working directory among the environment variables."""
 ALL_VARIABLES = "*"
 """Means all environment variables."""
 

@@ -53,7 +53,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
 
 
 def members(result: Result, name: str) -> tuple[str, ...]:
-    """Return the nodes of a group; of any other name, the node itself."""
+    """Return the names of the nodes in a group; for the name of a node, that name alone."""
     groups = {group.name: group.members for group in result.graph.groups}
     return groups.get(name, (name,))
 

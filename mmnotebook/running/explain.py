@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmnotebook.beam.lowering import step
 from mmnotebook.beam.prepare import Prepared, prepare
+from mmnotebook.errors import counted
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.results.tables import html_table
 
@@ -120,7 +121,7 @@ def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
 def _reason(node: Node, prepared: Prepared) -> str:
     """Return how a step runs, and why."""
     count = prepared.totals().get(node.name)
-    known = "" if count is None else f", {count:,} elements"
+    known = "" if count is None else f", {counted(count, 'element')}"
     if node.step.reads_files or node.name in prepared.plans:
         return f"files, read when the run needs them{known}"
     if not node.inputs:

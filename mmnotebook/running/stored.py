@@ -55,7 +55,7 @@ class StoredElements:
 
 
 class BlockElements:
-    """The elements of some blocks, as `analysis.records.Elements`."""
+    """The elements of some blocks, as `results.records.Elements`."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._blocks = list(blocks)
@@ -84,7 +84,7 @@ class BlockElements:
 
 
 def plain(column: Column) -> list[Any]:
-    """Apply `analysis.values.plain` to every value, to all at once if the column allows it."""
+    """Apply `results.values.plain` to every value, to all at once if the column allows it."""
     if isinstance(column, Tensors):
         column = Arrays(values.array(column.tensor))
     if isinstance(column, Arrays):

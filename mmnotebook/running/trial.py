@@ -102,7 +102,7 @@ def first_row(name: str, value: Any) -> Column:
     """
     if entering.is_transform(value):
         raise RunError(
-            f"{name!r} is a Beam transform: its elements are known when it runs",
+            f"{name!r} is a Beam transform: its elements are known only when it runs",
             remedy="type an example, or choose other data",
         )
     if objects.is_path(value):

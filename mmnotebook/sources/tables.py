@@ -18,7 +18,7 @@ from mmnotebook.sources import cutting
 
 _PANDAS = {("pandas", "Series"), ("pandas", "Index"), ("pandas", "ExtensionArray")}
 _DATASET = {("datasets", "Dataset")}
-_COLUMNS = "lists, arrays, tensors or Series of one length"
+_COLUMNS = "lists, arrays, tensors or Series of the same length"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
 
 
 def needs_all(node: Node) -> bool:
-    """Return whether a step takes only elements for which each of its inputs has an output."""
+    """Return whether a step takes an element only if each of its inputs has an output for it."""
     return node.gather == "join" and dict(node.params).get("missing") != "use rest"
 
 

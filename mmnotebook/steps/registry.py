@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 from mmnotebook import extensions
-from mmnotebook.graph.kinds import StepKind
+from mmnotebook.graph.kinds import Family, Outputs, StepKind
 from mmnotebook.steps import kinds
 
+_ALLOWED = {
+    "family": get_args(Family),
+    "inputs": ("none", "any", "join"),
+    "outputs": get_args(Outputs),
+}
+_PLACE = re.compile(r"[\w.]+:\w+")
 GROUP = "mmnotebook.steps"
 """The group of the entry points that add step kinds: `name = "module:KIND"`."""
 
@@ -42,6 +49,14 @@ def _problem(kind: Any, taken: set[str]) -> str | None:
         return f"its name {kind.name!r} cannot be written in a pipeline"
     if kind.name in taken:
         return f"there is a step kind {kind.name!r} already"
+    for field, allowed in _ALLOWED.items():
+        if getattr(kind, field) not in allowed:
+            known = ", ".join(map(repr, allowed))
+            return f"its {field} is {getattr(kind, field)!r}; allowed: {known}"
     if kind.family in ("source", "write"):
         return f"the family {kind.family!r} cannot be extended: use a Beam transform"
-    return None if kind.lowering else "it has no lowering"
+    if not kind.lowering:
+        return "it has no lowering"
+    places = [place for place in (kind.lowering, kind.lean) if place is not None]
+    wrong = [place for place in places if not _PLACE.fullmatch(place)]
+    return f"its lowering {wrong[0]!r} is not 'module:name'" if wrong else None

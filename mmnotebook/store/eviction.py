@@ -18,7 +18,7 @@ _MOST = 20 << 30
 _LOW_WATER = 0.9
 """Over its limit, the store is reduced to this share of it."""
 _ROOM = 64 << 20
-"""On a full disk, so many bytes more than needed are freed."""
+"""If the disk is full, this many bytes more than needed are freed."""
 
 T = TypeVar("T")
 

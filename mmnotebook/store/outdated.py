@@ -23,7 +23,7 @@ _MADE = {
     "drafts": re.compile(r"[0-9a-f]{32}"),
     "trash": re.compile(r"[0-9a-f]{32}"),
 }
-"""The names of the files that those versions wrote, by part."""
+"""Patterns for the names of the files that earlier versions wrote, by folder."""
 
 
 def remove(place: Path) -> int:

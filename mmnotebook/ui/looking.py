@@ -24,7 +24,9 @@ class LookingMagics(NotebookMagics):
     @argument("node", metavar="NODE", help="Node whose output to show.")
     @argument("-n", type=arguments.count, default=20, help="Number of rows (default: 20).")
     @argument(
-        *_WHERE, metavar="EXPR", help="Condition for rows: an expression, up to the next option."
+        *_WHERE,
+        metavar="EXPR",
+        help="Show only rows for which this expression is true; it ends at the next option.",
     )
     @_RESULT
     @line_magic

@@ -37,6 +37,12 @@ SPREAD = StepKind(
 )
 MAP = StepKind("map", "function", "not a new name", lowering="toys.lowerings:SCALE")
 BARE = StepKind("bare", "function", "nothing says how it runs")
+ODD = StepKind("odd", "functon", "no such family", lowering="toys.lowerings:SCALE")
+MANY = StepKind("many", "function", "a wrong word", lowering="toys.lowerings:SCALE", outputs="many")
+DOTS = StepKind("dots", "function", "a wrong place", lowering="toys.lowerings.SCALE")
+GONE = StepKind("gone", "function", "no such lowering", lowering="toys.lowerings:GONE")
+PLAIN = StepKind("plain", "function", "no lowering", lowering="toys.lowerings:spread")
+EMPTY = StepKind("empty", "function", "an empty one", lowering="toys.lowerings:EMPTY")
 """
 LOWERINGS = """
 from mmnotebook.beam.lowering.step import Lowering
@@ -60,6 +66,7 @@ def spread(step):
 SCALE = Lowering(each=scaled)
 LEAN_SCALE = Lowering(each=scaled_lean)
 SPREAD = Lowering(each=spread)
+EMPTY = Lowering()
 """
 FRAMEWORK = """
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
@@ -105,6 +112,12 @@ second_map = toys.kinds:MAP
 missing = toys.kinds:MISSING
 no_kind = toys.kinds:is_number
 bare = toys.kinds:BARE
+odd = toys.kinds:ODD
+many = toys.kinds:MANY
+dots = toys.kinds:DOTS
+gone = toys.kinds:GONE
+plain = toys.kinds:PLAIN
+empty = toys.kinds:EMPTY
 
 [mmnotebook.frameworks]
 towers = toys.towers:FRAMEWORK
@@ -150,6 +163,12 @@ try:
     mm.pipeline("rows | scall(3)", rows=rows, half=half)
 except mm.GraphError as error:
     found["wrong name"] = str(error)
+found["unusable"] = {}
+for kind in ("gone", "plain", "empty"):
+    try:
+        mm.explain(mm.pipeline(f"rows | {kind}()", rows=rows))
+    except mm.RunError as error:
+        found["unusable"][kind] = str(error)
 sections = palette.sections(Names(mm.registry, {}, {}))
 steps = next(section for section in sections if section["title"] == "Steps")
 found["in the palette"] = [item["title"] for item in steps["items"]]
@@ -253,6 +272,17 @@ def test_what_cannot_be_used_is_warned_of(found: dict[str, Any]) -> None:
     assert "has no attribute 'MISSING'" in warned
     assert "it is a function, not a StepKind" in warned
     assert "it has no lowering" in warned
+    assert "its family is 'functon'; allowed: 'source', 'model', 'function'" in warned
+    assert "its outputs is 'many'; allowed: 'one', 'one or none', 'any number'" in warned
+    assert "its lowering 'toys.lowerings.SCALE' is not 'module:name'" in warned
+
+
+def test_a_lowering_that_is_not_there_is_an_error_of_the_kind(found: dict[str, Any]) -> None:
+    errors = found["unusable"]
+    assert "has no attribute 'GONE'" in errors["gone"]
+    assert "it is a function, not a Lowering" in errors["plain"]
+    assert "it has none of each=, dofn= and transforms=" in errors["empty"]
+    assert all(f"the step kind {kind!r} cannot run" in text for kind, text in errors.items())
 
 
 def test_a_framework_of_another_package(found: dict[str, Any]) -> None:

@@ -151,6 +151,8 @@ def _tensor_head(dtype: torch.dtype, shape: Sequence[int]) -> bytes:
 def _bytes(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     rows = tensor.contiguous()
     rows = rows.unsqueeze(1) if rows.ndim == 1 else rows.flatten(1)
+    if not rows.numel():  # whose strides let torch make no bytes of it
+        return np.empty((len(rows), 0), np.uint8)
     return rows.view(torch.uint8).numpy()
 
 

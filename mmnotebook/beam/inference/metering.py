@@ -51,7 +51,7 @@ class Meter:
         return results
 
     def called(self, seconds: float) -> None:
-        """Count a call that took so long."""
+        """Count a call that took this many seconds."""
         self._counts["batches"] += 1
         self._counts[f"{LATENCY}{metrics.bucket(seconds * 1000)}"] += 1
         self._values["slowest_ns"] = max(self._values.get("slowest_ns", 1), round(seconds * 1e9))

@@ -132,7 +132,8 @@ def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
     return ModelError(
         f"node {node.name!r}: Beam's keyed handler ignores the batch sizes of its models, and "
         f"these differ or are not counted in elements: {said}",
-        remedy='lowering="blocks" sets one for each model, or register all with one batch_size=',
+        remedy='lowering="blocks" uses the batch size of each model; '
+        "or register all with the same batch_size=",
     )
 
 

@@ -13,7 +13,7 @@ from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.reuse import Reuse
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Select
-from mmnotebook.errors import Problem
+from mmnotebook.errors import Problem, RunError, one_line
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.kinds import StepKind
 from mmnotebook.graph.models import ModelSpec
@@ -152,12 +152,31 @@ def of_kind(kind: StepKind, lean: bool = False) -> Lowering:
     ----------
     lean
         True for a run in this process, which may use the kind's second lowering.
+
+    Raises
+    ------
+    RunError
+        When there is no lowering at the place that the kind names.
     """
-    return _named(kind.lean if lean and kind.lean is not None else kind.lowering)
+    return _named(kind.name, kind.lean if lean and kind.lean is not None else kind.lowering)
 
 
 @cache
-def _named(place: str) -> Lowering:
+def _named(kind: str, place: str) -> Lowering:
     module, _, name = place.partition(":")
-    found: Lowering = getattr(import_module(module), name)
+    try:
+        found = getattr(import_module(module), name)
+    except Exception as error:
+        raise _unusable(kind, place, one_line(error)) from error
+    if not isinstance(found, Lowering):
+        raise _unusable(kind, place, f"it is a {type(found).__name__}, not a Lowering")
+    if found.each is None and found.dofn is None and found.transforms is None:
+        raise _unusable(kind, place, "it has none of each=, dofn= and transforms=")
     return found
+
+
+def _unusable(kind: str, place: str, why: str) -> RunError:
+    return RunError(
+        f"the step kind {kind!r} cannot run: its lowering {place!r} is not usable: {why}",
+        remedy=f"correct it in the package that brings {kind!r}",
+    )

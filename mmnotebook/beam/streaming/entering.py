@@ -58,7 +58,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
 
 
 class _Patterns(PipelineVisitor):
-    """Collects what the transforms of a pipeline say that they read."""
+    """Collects the file patterns that the transforms of a pipeline declare."""
 
     def __init__(self) -> None:
         self.found: dict[str, None] = {}

@@ -71,7 +71,7 @@ class _Job:
         return self.limit is not None and len(self.rows) >= self.limit
 
     def run(self, pipeline: beam.Pipeline) -> None:
-        """Run until the source ends or the job is stopped; in a thread of its own."""
+        """Run until the source ends or the job is stopped; call this in a thread of its own."""
         try:
             with quiet_beam.quiet():
                 self.result = pipeline.run()

@@ -87,7 +87,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     def _run(
         self, model: Any, feeds: dict[str, Any], of_one: Mapping[str, bool] | None = None
     ) -> Any:
-        """Run the graph; `of_one` says which outputs have an axis for the one example."""
+        """Run the graph on an example or a batch; `of_one` says which outputs have a batch axis."""
         names = self._wanted or [output.name for output in model.get_outputs()]
         made = dict(zip(names, model.run(names, feeds), strict=True))
         if of_one is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORTH_COLLECTING = 64 << 20
-"""Removed bytes for which a full garbage collection pays; it takes 0.1 s in a kernel."""
+"""The removed bytes from which on a full garbage collection is worth its 0.1 s."""
 
 
 class Lease:

@@ -203,7 +203,7 @@ class Studio:
             self.canvas.seen = dict(self.editor.seen)
 
     def _go(self, node: str) -> None:
-        """Select the node of a row of a trace, and show its elements, even if it was deleted."""
+        """Select the node that a row of a trace names, and show its elements, deleted or not."""
         self._select([node])
         self.tables.show(node)
 

@@ -187,7 +187,7 @@ class WeightsEditor(RowsEditor):
 
 
 def shares(parts: Sequence[float]) -> list[float]:
-    """Return fractions in these ratios that add up to 1, with as few digits as possible."""
+    """Return fractions that have these ratios and add up to 1, with as few digits as possible."""
     good = [part if 0 < part < float("inf") else 0.0 for part in parts]
     if not sum(good):
         good = [1.0] * len(parts)
