@@ -132,3 +132,12 @@ def test_blocks_are_equal_exactly_if_their_elements_are(one: list[Any], other: l
     assert first == contents.of_block(pack(same))
     if "nan" not in said(one):  # of which there are several
         assert (first == second) == (said(one) == said(other))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_tensors_without_numbers_have_a_key(shape: tuple[int, ...]) -> None:
+    empty = [torch.zeros(shape, dtype=torch.float64) for _ in range(3)]
+    alike, alone = keys(pack(empty)), keys(Objects(empty))
+    assert alike == alone and len(set(alike)) == 1
+    assert len(set(keys(pack([[one] for one in empty])))) == 1
+    assert keys(pack([torch.zeros((*shape, 0))])) != keys(pack(empty[:1]))

@@ -132,12 +132,17 @@ def test_an_interrupt_that_a_function_raises_names_its_node(models: Any) -> None
 def test_an_interrupt_by_the_user_is_told_from_one_that_is_raised() -> None:
     import signal
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+
     def interrupted() -> None:
         signal.raise_signal(signal.SIGINT)
         for _ in range(np.iinfo("int32").max):
             pass
 
-    for function, raised in ((lambda: interrupting(1), True), (interrupted, False)):
-        with pytest.raises(KeyboardInterrupt) as error:
-            function()
-        assert is_raised(error.value) is raised
+    try:
+        for function, raised in ((lambda: interrupting(1), True), (interrupted, False)):
+            with pytest.raises(KeyboardInterrupt) as error:
+                function()
+            assert is_raised(error.value) is raised
+    finally:
+        signal.signal(signal.SIGINT, before)
