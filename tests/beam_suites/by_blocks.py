@@ -40,8 +40,8 @@ class ByBlocks(Delegate):
     def __init__(self, base: Any) -> None:
         super().__init__(base)
         spec = ModelSpec("model", "beam", "handler", "a test of Beam's", None, "", target=base)
-        self.noting = _Noting(base)
-        self.blocks = BlockHandler("node", spec, SpecHandler(spec, self.noting), None, "", None)
+        handler = SpecHandler(spec, _Noting(base))
+        self.blocks = BlockHandler("node", spec, handler, None, "", None)
 
     def load_model(self) -> Any:
         return self.blocks.load_model()
@@ -54,9 +54,13 @@ class ByBlocks(Delegate):
         if made.failed:
             raise RuntimeError(f"{made.failed[0].error}: {made.failed[0].message}")
         results = made.values.rows()
-        if not self.noting.wraps:
+        noted = self.blocks.base.base  # where the handler is in this process
+        if not noted.wraps:
             return [one.inference for one in results]
-        return [one._replace(model_id=self.noting.model_id) for one in results]
+        return [one._replace(model_id=noted.model_id) for one in results]
+
+    def update_model_path(self, model_path: str | None = None) -> None:
+        self.blocks.base.base.update_model_path(model_path)  # the one that is called
 
     def get_preprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
         return []  # the handler of blocks has called them

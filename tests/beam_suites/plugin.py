@@ -54,7 +54,8 @@ def _put_handler() -> None:
     @functools.wraps(init)
     def by_blocks(self: Any, model_handler: Any, *args: Any, **kwargs: Any) -> None:
         global _used
-        if not isinstance(model_handler, keyed):  # in a run, Beam's keyed handler is around blocks
+        # In a run, Beam's keyed handler is around blocks, and nothing is shared with processes.
+        if not (isinstance(model_handler, keyed) or model_handler.share_model_across_processes()):
             _used += 1
             model_handler = ByBlocks(model_handler)
         init(self, model_handler, *args, **kwargs)

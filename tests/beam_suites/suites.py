@@ -30,10 +30,6 @@ _METRICS = "asserts Beam's own metrics of batches, which would count blocks; our
 _COUNTED = ("increment_failed_batches_counter", "timing_metrics")
 _MANAGED = "asserts the proxies of Beam's experimental model manager, which no run uses"
 _MANAGERS = ("with_model_manager", "with_model_manager_args")
-_CALLS = "counts the calls of a model; ours are more, to learn the layout of its outputs"
-_SHARED_TWICE = (
-    "RunInferenceBaseTest.test_runinference_loads_same_model_with_identifier_multi_process_shared"
-)
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,6 @@ SUITES = {
             **{f"RunInferenceBaseTest.test_run_inference_{name}_dlq": _FAILURES for name in _DLQ},
             **{f"RunInferenceBaseTest.test_{name}": _METRICS for name in _COUNTED},
             **{f"ModelManagerTest.test_run_inference_impl_{name}": _MANAGED for name in _MANAGERS},
-            _SHARED_TWICE: _CALLS,
         },
     ),
 }

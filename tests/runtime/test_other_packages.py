@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a process of its own for each look
+
 KINDS = """
 from mmnotebook.graph.kinds import Param, StepKind
 

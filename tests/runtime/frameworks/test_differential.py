@@ -338,7 +338,8 @@ def check(name: str, count: int, batch: int, seed: int, form: str) -> None:
     mm.register("subject", model.target, **how)
     graph = mm.pipeline("data | subject", data=FORMS[form](rows))
     result = mm.run(graph, progress=False, fresh=True)
-    assert result["subject"]["id"].tolist() == [str(place) for place in range(count)]
+    ids = [str(place) for place in range(count)]
+    assert result["subject"]["id"].tolist() == ids, result.failed.to_dict("records")
     for row, prediction in zip(rows, result["subject"]["prediction"], strict=True):
         expected = model.alone(row.astype("float32") if form == "single precision" else row)
         assert agrees(plain(prediction), expected), (row, prediction, expected)
