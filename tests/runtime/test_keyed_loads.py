@@ -151,6 +151,7 @@ def test_a_model_that_cannot_load_ends_the_run(rows: pd.DataFrame) -> None:
         run(rows, "max_models=2")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_two_hundred_models_and_ten_thousand_keys() -> None:
     count = 10_000
