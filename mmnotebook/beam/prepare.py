@@ -59,7 +59,7 @@ class Prepared:
     decisions
         What the lowering of each node decided before the run, by node.
     codes
-        The code of kinds that other packages bring, by node.
+        The code of kinds that other packages bring, of both lowerings, by node.
     watch_every
         Seconds between checks for newer models, if a stream watches for them.
     limit
@@ -77,7 +77,7 @@ class Prepared:
     refreshed: Mapping[str, ModelSpec] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
     decisions: Mapping[str, Any] = field(default_factory=dict)
-    codes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    codes: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
     watch_every: float = refreshing.INTERVAL
     limit: int | None = None
 
@@ -173,7 +173,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
         limit=limit,
     )
     codes = {
-        node.name: step.of_kind(node.step).code
+        node.name: tuple(step.of_kind(node.step, lean).code for lean in (False, True))
         for node in graph
         if node.inputs and not node.step.lowering.startswith(_OURS)
     }

@@ -205,7 +205,7 @@ class Finishing:
         if name in prepared.refreshed:
             used[f"model {node['model']}"] = identities.model_now(prepared.refreshed[name])
         if name in prepared.codes:
-            used[f"step {node.kind}"] = identities.function(prepared.codes[name])
+            used[f"step {node.kind}"] = identities.step(prepared.codes[name])
         for f in node.functions:
             used[f"function {f}"] = identities.function(prepared.functions[f])
         return used

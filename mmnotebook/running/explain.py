@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mmnotebook.beam.keyed.deciding import Decision
 from mmnotebook.beam.lowering import step
 from mmnotebook.beam.prepare import Prepared, prepare
 from mmnotebook.errors import counted
@@ -107,9 +108,9 @@ def explain(graph: Graph) -> Explanation:
 def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
     row: dict[str, Any] = {"node": node.name, "kind": node.kind, "lowering": None, "group": None}
     row["reason"] = _reason(node, prepared)
-    if node.name not in prepared.decisions:
+    decision = prepared.decisions.get(node.name)
+    if not isinstance(decision, Decision):  # a kind of another package may decide something else
         return {**row, "max_models": None}
-    decision = prepared.decisions[node.name]
     return {
         **row,
         "lowering": decision.lowering,

@@ -26,13 +26,18 @@ def behind(prepared: Prepared) -> Behind:
         {name: function(one) for name, one in prepared.functions.items()},
         {name: model(spec) for name, spec in prepared.models.items()},
         {name: model(spec) for name, spec in prepared.refreshed.items()},
-        {name: function(code) for name, code in prepared.codes.items()},
+        {name: step(codes) for name, codes in prepared.codes.items()},
     )
 
 
 def function(one: Callable[[Any], Any]) -> Identity:
     """Return the identity of a function: its code, its closure and the globals that it reads."""
     return fingerprint.identity(one)
+
+
+def step(codes: tuple[Callable[..., Any], ...]) -> Identity:
+    """Return the identity of a step kind of another package, from the code of its lowerings."""
+    return fingerprint.identity(codes)
 
 
 def model(spec: ModelSpec) -> Identity:

@@ -97,7 +97,7 @@ class Plan:
         models = [prepared.models[one] for one in node.models]
         if name in prepared.refreshed:
             models.append(prepared.refreshed[name])
-        codes = [prepared.codes[name]] if name in prepared.codes else []
+        codes = prepared.codes.get(name, ())
         return [*(prepared.functions[one] for one in node.functions), *codes, *models]
 
     def meta(self, name: str, whole: Measured) -> dict[str, Any]:

@@ -298,3 +298,6 @@ def test_the_code_of_a_kind_is_part_of_its_results(toys: Toys, found: dict[str, 
     changed = toys.run()
     assert changed["why"] != "read from the cache"
     assert changed["both"] == [x * 3 + 1 - x / 2 for x in range(20)]
+    lean = ("times * value + OFFSET", "OFFSET + times * value")
+    toys.write("lowerings", LOWERINGS.replace(*lean))  # the second lowering alone
+    assert toys.run()["why"] != "read from the cache"
