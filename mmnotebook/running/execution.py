@@ -20,10 +20,10 @@ from mmnotebook.beam.prepare import Prepared, renewed
 from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.model.loaded.models import loaded_models
-from mmnotebook.model.standing import ModelChanged
+from mmnotebook.model.provenance import ModelChanged
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result
-from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warned
+from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warning_counts
 from mmnotebook.running.commit import Finishing
 from mmnotebook.running.plan import Plan, plan
 from mmnotebook.running.progress import follows
@@ -130,7 +130,7 @@ class Execution:
         """Run until there is a result or an error; to be called in a thread of its own."""
         loaded_models.on_event.append(self._events.put)
         try:
-            with quiet_beam.quiet(), warned.counted():
+            with quiet_beam.quiet(), warning_counts.counted():
                 self.result = self._attempts(runner, options)
         except BaseException as error:  # noqa: BLE001 - raised again when the result is read
             self.error = error
@@ -250,7 +250,7 @@ class Execution:
         said, node = None, None
         if state == "failed" and self.error is not None:
             said, node = failures.said(self.error), getattr(self.error, "node", None)
-        for line in warned.lines(one for _, one in self.live.warnings()):
+        for line in warning_counts.lines(one for _, one in self.live.warnings()):
             self._events.put(events.Noted(line))
         self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()

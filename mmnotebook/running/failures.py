@@ -12,7 +12,7 @@ from mmnotebook.beam.dofns.cache_manager import unstorable
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.here import called
+from mmnotebook.notebook_state import called
 from mmnotebook.results import causes
 from mmnotebook.results.causes import Cause
 from mmnotebook.results.metrics import NodeMeasure

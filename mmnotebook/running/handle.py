@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.results.results import Result
-from mmnotebook.running import progress_display, warned
+from mmnotebook.running import progress_display, warning_counts
 from mmnotebook.running.execution import Execution
 from mmnotebook.running.progress import Progress
 
@@ -214,7 +214,7 @@ class Running:
     def _outcome(self) -> Result:
         if self._warns:
             self._warns = False
-            warned.issue(self._execution.live.warnings())
+            warning_counts.issue(self._execution.live.warnings())
         if self._execution.error is not None:
             if self._was_cancelled():
                 raise self._interrupted()

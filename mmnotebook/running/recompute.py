@@ -28,7 +28,7 @@ from mmnotebook.elements.block import Block
 from mmnotebook.graph.graph import Node
 from mmnotebook.model import knowledge
 from mmnotebook.model.loaded.models import Lease, loaded_models
-from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.running.samples import SampleOutcome, collect
 from mmnotebook.state import live
 from mmnotebook.state.live import Live, Stopped

@@ -27,7 +27,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.model import probes
 from mmnotebook.observing import outcome
 from mmnotebook.running import recompute, samples
-from mmnotebook.running.answered import MOST
+from mmnotebook.running.incremental import MOST
 from mmnotebook.running.measures import Measured
 from mmnotebook.running.plan import Plan
 from mmnotebook.running.samples import ELEMENTS, SampleOutcome

@@ -13,7 +13,7 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook import events
-from mmnotebook.running import warned
+from mmnotebook.running import warning_counts
 from mmnotebook.state import live
 from tests.runtime import toys
 
@@ -144,7 +144,7 @@ def test_there_is_no_end_of_distinct_ones() -> None:
     found = [one for _, one in run.warnings()]
     assert len(found) == live.DISTINCT + 1 and found[-1].count == 7
     assert max(len(one.message) for one in found) <= 2000
-    said = warned.lines(found)
+    said = warning_counts.lines(found)
     assert len(said) == 6 and said[-1] == "996 more distinct warnings: mm.last.warnings"
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from apache_beam.metrics import Metrics
 
 from mmnotebook.beam.dofns.inferences import inferences
-from mmnotebook.beam.dofns.passing import may_pass
+from mmnotebook.beam.dofns.transient_errors import may_pass
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column, Objects, Records, Same, Selected, Tuples
 from mmnotebook.elements.elements import Select, failure, pick_column, settled
 from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import ENDS_RUN, not_storable
 from mmnotebook.observing import paths
-from mmnotebook.observing.kept import KeptState
+from mmnotebook.observing.state_changes import KeptState
 from mmnotebook.results.records import Failure
 from mmnotebook.state import live, places
 

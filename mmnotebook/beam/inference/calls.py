@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.beam.dofns.tracking import Tracker
-from mmnotebook.beam.inference.examining import Examination
+from mmnotebook.beam.inference.first_calls import Examination
 from mmnotebook.beam.inference.handlers import inference
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column, Objects, Same, Tuples
@@ -21,10 +21,10 @@ from mmnotebook.elements.packing import concat, pack
 from mmnotebook.elements.user_code import ENDS_RUN, storable
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.model.inputs import Collated
-from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.model.outputs import WrongOutputsError, argmax, not_finite
-from mmnotebook.model.patience import CallTimeoutError
 from mmnotebook.model.shapes import alike
+from mmnotebook.model.time_limit import CallTimeoutError
 from mmnotebook.state import live
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mmnotebook.beam.dofns.reuse import Look, Reuse
 from mmnotebook.beam.dofns.tracking import Tracker, weight
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.calls import Calls
-from mmnotebook.beam.inference.metering import Meter
+from mmnotebook.beam.inference.meter import Meter
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.elements import Select
@@ -23,9 +23,9 @@ from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import knowledge, standing, stateful
+from mmnotebook.model import knowledge, provenance, stateful
 from mmnotebook.model.loaded.models import Lease, loaded_models
-from mmnotebook.model.registered import refreshing
+from mmnotebook.model.registered import newest_file
 from mmnotebook.state import live, places
 
 BATCHES = 16
@@ -116,7 +116,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                 lease = loaded_models.get(key, self.spec.name, self.base.load_model)
                 self.meter.loaded(lease.seconds, lease.weight)
             if live.find(self.run_id) is not None:
-                standing.check_learnt(self.spec)
+                provenance.check_learnt(self.spec)
         stateful.reset(self.spec, lease.model)
         return lease
 
@@ -139,7 +139,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                 yield
         except ENDS_RUN:
             raise
-        except standing.ModelChanged as error:
+        except provenance.ModelChanged as error:
             raise live.stop(self.run_id, error) from None
         except BaseException as error:
             cause = ModelError(
@@ -233,7 +233,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
-        spec = self.spec if not model_path else refreshing.refreshed(self.spec, Path(model_path))
+        spec = self.spec if not model_path else newest_file.refreshed(self.spec, Path(model_path))
         self.base, self.meter = handlers.base_handler(spec), Meter(f"{self.node}.{spec.name}")
 
     def get_num_bytes(self, batch: Sequence[Block]) -> int:
@@ -271,7 +271,7 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
     """
     inference = RunInference(handler)
     if watch_every is not None:
-        refreshing.check_watch(node)
+        newest_file.check_watch(node)
         inference = RunInference(handler, watch_model_pattern=node["watch"], interval=watch_every)
     return pcoll | node.name >> inference.with_output_types(Block)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmnotebook.beam.dofns.tracking import add_counts, add_values
-from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.results import metrics
 from mmnotebook.state import live
 

@@ -20,8 +20,8 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import knowledge, layouts, outputs, probes, stateful
 from mmnotebook.model.knowledge import Knowledge
 from mmnotebook.model.layouts import Layout, WrongOutputsError
-from mmnotebook.model.loaded.watching import watching
-from mmnotebook.model.patience import CallTimeoutError
+from mmnotebook.model.loaded.sockets import watching
+from mmnotebook.model.time_limit import CallTimeoutError
 from mmnotebook.state import live
 from mmnotebook.state.places import unheard
 
