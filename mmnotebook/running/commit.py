@@ -23,12 +23,12 @@ from mmnotebook.running import identities, incremental, measures
 from mmnotebook.running.incremental import Answered
 from mmnotebook.running.measures import Counters, Measured, Values
 from mmnotebook.running.plan import Plan, remember
-from mmnotebook.state.live import Live
+from mmnotebook.state.run_state import RunState
 from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Draft
 
 
-class Finishing:
+class Committer:
     """Moves the nodes of a run from its plan's drafts to its entries.
 
     Attributes
@@ -39,7 +39,7 @@ class Finishing:
 
     lean = False
 
-    def __init__(self, plan: Plan, live: Live) -> None:
+    def __init__(self, plan: Plan, live: RunState) -> None:
         self.plan, self.live = plan, live
         self.files = plan.prepared.plans
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}

@@ -24,11 +24,11 @@ from mmnotebook.model.provenance import ModelChanged
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result
 from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warning_counts
-from mmnotebook.running.commit import Finishing
+from mmnotebook.running.commit import Committer
 from mmnotebook.running.plan import Plan, plan
 from mmnotebook.running.progress import follows
 from mmnotebook.running.stored import StoredElements
-from mmnotebook.state import caller, events, live
+from mmnotebook.state import caller, events, run_state
 from mmnotebook.store import entries, folder
 from mmnotebook.store.cache import cache
 from mmnotebook.store.shards import Damaged
@@ -84,11 +84,11 @@ class Execution:
     def _begin(self) -> None:
         self.plan: Plan = self.caller.run(self._planned)
         limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
-        tallies = {name: live.Tally() for name in self.order}
-        self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
+        tallies = {name: run_state.Tally() for name in self.order}
+        self.live = run_state.RunState(uuid.uuid4().hex, tallies, limits, self.max_failed)
         self.live.caller = self.caller
         self.live.records = self.plan.records()
-        self.finishing = Finishing(self.plan, self.live)
+        self.finishing = Committer(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()
 
@@ -184,7 +184,7 @@ class Execution:
         )
         reuses = {name: one.reuse for name, one in self.plan.answered.items()}
         self.finishing.lean = runner is None
-        live.start(self.live)
+        run_state.start(self.live)
         try:
             blocks = assemble.assemble(
                 self.prepared,
@@ -208,7 +208,7 @@ class Execution:
             counters, values = beam or (self.live.counters, self.live.values)
             self.finishing.store_all(counters, values)
         finally:
-            live.end(run_id)
+            run_state.end(run_id)
 
     def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
         """Raise the run's error as one that the user can act on."""

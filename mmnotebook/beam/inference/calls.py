@@ -25,7 +25,7 @@ from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.model.outputs import WrongOutputsError, argmax, not_finite
 from mmnotebook.model.shapes import alike
 from mmnotebook.model.time_limit import CallTimeoutError
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 if TYPE_CHECKING:
     from mmnotebook.beam.inference.inference import BlockHandler
@@ -278,7 +278,7 @@ class Calls:
             name, node = self.spec.name, self.handler.node
             remedy = _of_collate(self.spec.collate, error.remedy)
             cause = RunError(f"model {name!r} {error}", remedy=remedy, node=node)
-            raise live.stop(self.handler.run_id, cause) from None
+            raise run_state.stop(self.handler.run_id, cause) from None
 
     def _sort(self) -> None:
         """Sort the outputs into the order of the rows."""

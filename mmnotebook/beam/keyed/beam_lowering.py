@@ -39,7 +39,7 @@ from mmnotebook.elements.packing import concat, pack
 from mmnotebook.graph.graph import Node
 from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.results.records import Failure
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 STEPS = ("beam",)
 """The steps in between are not counted: such a node is finished when the run is."""
@@ -147,7 +147,7 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
 
     def load_model(self) -> Any:
         manager = super().load_model()
-        if (run := live.find(self.run_id)) is not None:
+        if (run := run_state.find(self.run_id)) is not None:
             run.leases.append(_Models(manager))
         return manager
 

@@ -22,7 +22,7 @@ from mmnotebook.elements.columns import size_of
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a
 from mmnotebook.state import caller
-from mmnotebook.state.live import Stopped
+from mmnotebook.state.run_state import Stopped
 
 TICK = 0.1
 PATIENCE = 1.5
