@@ -38,6 +38,10 @@ ATTEMPTS = 3
 """Maximum number of attempts of a run whose entries are damaged or cannot be stored."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Execution:
     """A run of a graph from its plan to its `Result`.
 
@@ -126,8 +130,8 @@ class Execution:
         self.store = self.store.beside
         return True
 
-    def run(self, runner: Any, options: Any) -> None:
-        """Run until there is a result or an error; to be called in a thread of its own."""
+    def run(self, runner: Any, options: Any, ending: Callable[[], None] = _nothing) -> None:
+        """Run until there is a result or an error, and call `ending` before the run is cleared."""
         loaded_models.on_event.append(self._events.put)
         try:
             with quiet_beam.quiet(), warning_counts.counted():
@@ -135,6 +139,7 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 - raised again when the result is read
             self.error = error
         finally:
+            ending()
             loaded_models.on_event.remove(self._events.put)
             self.finishing.give_up()
             self.over.set()
