@@ -16,11 +16,12 @@ from apache_beam.transforms.window import GlobalWindows
 from mmnotebook.beam.answers import marks
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.cache_folder import reported
 from mmnotebook.compat import beam as compat
 from mmnotebook.compat.beam import WindowedValue, WindowedValueHolder, time_of
 from mmnotebook.elements import coders
 from mmnotebook.elements.block import Block
-from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.errors import MMError, RunError, StorageError, one_line
 from mmnotebook.state import run_state
 from mmnotebook.store import timed
 
@@ -185,7 +186,11 @@ class _WriteShards(PlainFn):
 
     def start_bundle(self) -> None:
         folder = Path(self.folder)
-        _make(folder)
+        try:
+            with reported(folder):
+                _make(folder)
+        except StorageError as error:
+            raise run_state.stop(self.run_id, error) from error
         write = timed.write_shard if self.name is None else marks.write_shard
         self._writer = timed.Writer(folder, write)
         if self.name is not None and (run := run_state.find(self.run_id)) is not None:
