@@ -110,13 +110,16 @@ def run(
         True recomputes every node, whatever is in the cache. A node, its name, or a list of these
         recomputes them and all nodes that depend on them. Default: False.
     wait
-        False starts the run in the background and returns a `Running` at once. Default: True.
+        False starts the run in the background and returns a `Running` at once. A run in the
+        background may take up to twice as long when torch, scikit-learn or XGBoost have been used
+        before: each thread that calls them gets its own OpenMP threads. Default: True.
     progress
         Show a line per node with its counts during the run, one line at its end, and then the
         warnings of models and functions. If False, these are issued as Python warnings, once each,
         at the end.
     subscribers
-        Callables that receive every event of the run; see `mm.events`.
+        Callables that receive every event of the run, in a thread that watches the run; see
+        `mm.events`.
     runner
         A Beam runner; None (the default) is the in-process FnApiRunner.
     options
@@ -139,7 +142,8 @@ def run(
         If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
         are kept in a private temporary folder until the process ends.
     KeyboardInterrupt
-        If the run was interrupted; it stops within two seconds. Also a RunError.
+        If the run was interrupted; it stops within two seconds, or when a longer call of compiled
+        code returns. Also a RunError.
 
     See Also
     --------
