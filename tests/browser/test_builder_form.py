@@ -1,4 +1,4 @@
-"""By clicks alone, from a notebook without data or models: the example; a model from a file."""
+"""With clicks only, in a notebook without data or models: the example, and a model from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN = "%load_ext mmnotebook\n%mm_builder ab"
 
 
 class Form:
-    """The form for a model, as it stands in a page."""
+    """The registration form in a page."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -43,7 +43,7 @@ class Form:
 
 @pytest.fixture
 def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
-    # A kernel goes on living, with its variables, for the path that it was started for.
+    # The kernel of a path keeps running, with its variables.
     name = f"{request.node.name}.ipynb"
     made = open_studio(lab, page, name, [OPEN], builder="get_ipython()")
     page.set_viewport_size({"width": 1440, "height": 1300})

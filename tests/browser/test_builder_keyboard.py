@@ -1,4 +1,4 @@
-"""The builder by the keyboard alone: from an empty canvas to an A/B split that has run."""
+"""The builder with the keyboard only: from an empty canvas to a finished run of an A/B split."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ builder = mm.Builder(name="ab")""",
 
 @pytest.fixture
 def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
-    # A name, and with it a kernel, of its own: the widgets of another test would be loaded again.
+    # A new name, and so a new kernel: otherwise the widgets of another test would be loaded again.
     opened = open_studio(lab, page, f"{request.node.name}.ipynb", CELLS)
-    opened.notebook.watch_commands()  # what it does for a key that it should not have seen
+    opened.notebook.watch_commands()  # JupyterLab's reaction to a key that it should not receive
     return opened
 
 
 @pytest.fixture
 def keys(studio: Studio) -> Keys:
-    """The keyboard, with the focus on the canvas: from the cell by Tab."""
+    """Move the focus from the cell to the canvas with Tab."""
     made = Keys(studio)
     made.press("Escape", "ArrowUp")
     studio.notebook.commands()
@@ -48,7 +48,7 @@ def keys(studio: Studio) -> Keys:
 
 
 def split(keys: Keys) -> None:
-    """Data, a split of it, and a model at each arm; one wire is drawn by hand."""
+    """Build data, a split, and a model on each branch; draw one wire by hand."""
     keys.add("data flowers", "flowers")
     keys.add("steps split", "split")
     keys.add("models line", "line")
@@ -58,7 +58,7 @@ def split(keys: Keys) -> None:
 
 
 def nameless(studio: Studio) -> list[str]:
-    """What the browser tells screen readers of without a name, of that which can be used."""
+    """Return the active elements that have no name for screen readers."""
     client = studio.page.context.new_cdp_session(studio.page)
     whole = client.send("Runtime.evaluate", {"expression": "document.querySelector('.mm-studio')"})
     about = {"objectId": whole["result"]["objectId"]}
@@ -147,7 +147,7 @@ def undo_and_redo_all(studio: Studio, keys: Keys) -> None:
 
 
 def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> None:
-    """Not those that cut and paste cells, make them Markdown, move on or restart the kernel."""
+    """Check that keys such as cut, paste or restart do not reach the notebook."""
     keys.press("t")
     keys.wait_at("Pipeline text")
     keys.type("flowers | split(line=0.5, tree=0.5)")

@@ -1,4 +1,4 @@
-"""The builder's panes in JupyterLab: text, problems, palette, keys, and the way into a cell."""
+"""The builder's panes in JupyterLab: text, problems, palette, keys, and inserting a cell."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def page(shared_page: Page) -> Page:
 def notebook(lab: Lab, page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
     opened = lab.open(page, "panes.ipynb")
-    opened.watch_commands()  # what it does for a key that it should not have seen
+    opened.watch_commands()  # JupyterLab's reaction to a key that it should not receive
     return opened
 
 
 @pytest.fixture
 def builder(notebook: Notebook) -> Locator:
-    """A new one."""
+    """Open a new builder."""
     run_cell(notebook, 0, CELLS[0])
     found = notebook.page.locator(".mm-builder")
     expect(found).to_have_count(1)
@@ -130,7 +130,7 @@ def test_enter_in_the_search_adds_what_has_that_name_and_the_next_can_be_typed(
     search.press_sequentially("half")
     search.press("Enter")
     expect(builder.locator(".react-flow__node[data-id=half].selected")).to_be_visible()
-    search.press_sequentially("vote")  # the template for an ensemble says so too, and is above
+    search.press_sequentially("vote")  # the template of an ensemble has the same text, and is above
     search.press("Enter")
     expect(search).to_have_value("")
     expect(text(builder)).to_have_value("rows | map(double) | [map(half)] | vote()")

@@ -1,4 +1,4 @@
-"""What a run in the background shows in JupyterLab while it goes on, and what stays of it."""
+"""The display of a background run in JupyterLab, during the run and after it."""
 
 from __future__ import annotations
 

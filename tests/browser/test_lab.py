@@ -1,4 +1,4 @@
-"""The browser tests' own tools: they see outputs, errors, themes and text that cannot be read."""
+"""The tools of the browser tests: they see outputs, errors, themes and unreadable text."""
 
 from __future__ import annotations
 
