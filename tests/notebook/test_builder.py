@@ -1,4 +1,4 @@
-"""The builder in a notebook, driven by the messages that its canvas sends."""
+"""The builder in a notebook, controlled by the messages that its canvas sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("two_models")
 
 
 class View:
-    """What a browser's view of a canvas does and sees."""
+    """The messages and the state of a canvas in a browser."""
 
     def __init__(self, builder: Builder, name: str = "view") -> None:
         self._builder = builder
@@ -210,7 +210,7 @@ def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) 
     view = View(builder)
     view.send("example")
     assert builder.text == "digits_example | split(logistic=0.5, tree_example=0.5)"
-    assert builder.selection == ()  # the panel speaks of the whole graph
+    assert builder.selection == ()  # the panel shows the whole graph
     assert len(notebook.variables["digits_example"]) == 898
     view.send("run", until=None, limit=100, fresh=False)
     assert len(builder.wait(60).models) == 2

@@ -1,4 +1,4 @@
-"""The builder among hostile variables, malformed messages and failing parts."""
+"""The builder with hostile variables, malformed messages and failing components."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_text_with_mistakes_survives_a_move_and_comes_back_with_undo(builder: 
 
 
 def test_what_is_not_asked_for_has_no_widgets(builder: Builder) -> None:
-    """A page that is loaded again may ask the kernel for each widget by itself."""
+    """Check that no hidden widget exists: a reloaded page may request each one from the kernel."""
     view, before = View(builder), len(_instances)
     assert builder._studio.side.form is None and builder._studio.tables.tab.children == ()
     view.send("register")
@@ -158,7 +158,7 @@ def test_what_is_not_asked_for_has_no_widgets(builder: Builder) -> None:
 
 
 def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
-    mm.Builder("digits | mlp").close()  # what is made once stays
+    mm.Builder("digits | mlp").close()  # a widget that was created once stays
     before = len(_instances)
     hooks = list(notebook.shell.events.callbacks["post_run_cell"])
     threads = threading.active_count()

@@ -11,14 +11,14 @@ import mmnotebook as mm
 
 
 def complete(notebook: Any, code: str) -> dict[str, str]:
-    """What IPython offers at the end of the code: text and type."""
+    """Return IPython's completions at the end of the code: text and type."""
     with provisionalcompleter():
         found = list(notebook.shell.Completer.completions(code, len(code)))
     return {code[: item.start] + item.text: item.type for item in found}
 
 
 def words(notebook: Any, code: str) -> set[str]:
-    """The words offered in place of the one at the end of the code."""
+    """Return the completions of the word at the end of the code."""
     start = len(code) - len(code.split()[-1]) if code[-1:].strip() else len(code)
     return {text[start:] for text in complete(notebook, code)}
 
@@ -28,7 +28,7 @@ RUN = {"--background", "--fresh", "--limit", "--result", "--until"}
 
 @pytest.fixture
 def ab(notebook: Any) -> Any:
-    """A notebook with two models and two graphs, of which nothing has run."""
+    """Return a notebook with two models and two graphs that have not run."""
     notebook.run("%mm_model mlp net\n%mm_model tree forest")
     notebook.run('%mm_pipeline ab both = digits["x"] | [mlp, tree]')
     notebook.run('%mm_pipeline seq digits["x"] | halve | mlp')

@@ -1,4 +1,4 @@
-"""The dashboard over real runs, without a browser."""
+"""The dashboard of real runs, without a browser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def register(trees: int = 5) -> None:
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[list[mm.Result]]:
-    """One graph in full, on fewer elements, from the cache, and with another model."""
+    """Run one graph with all elements, with fewer, from the cache, and with another model."""
     register()
     graph = mm.pipeline(TEXT, digits=digits)
     ran = [mm.run(graph, fresh=True), mm.run(graph, limit=50), mm.run(graph)]
@@ -52,7 +52,7 @@ def results() -> Iterator[list[mm.Result]]:
 
 
 def page(board: Dashboard, name: str) -> str:
-    """A page as it is shown when its tab is open."""
+    """Return a page, as shown when its tab is open."""
     place = board._tabs.titles.index(name)
     board._tabs.selected_index = place
     shown: str = board._pages[place].value
@@ -60,7 +60,7 @@ def page(board: Dashboard, name: str) -> str:
 
 
 def cells(html: str) -> list[list[str]]:
-    """The rows of the table in a page."""
+    """Return the rows of the table in a page."""
     return [
         re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall("<tr>.*?</tr>", html)
     ]
@@ -216,7 +216,7 @@ def test_nothing_of_the_elements_is_kept() -> None:
     board = Dashboard(result)
     held = [weakref.ref(one) for one in (result, result._store, frame)]
     del result, frame
-    mm.run(mm.pipeline("numbers | map(str)", numbers=[1]))  # which is mm.last now
+    mm.run(mm.pipeline("numbers | map(str)", numbers=[1]))  # now the value of mm.last
     gc.collect()
     assert [one() for one in held] == [None, None, None]
     assert len(cells(page(board, "Models"))) == 16

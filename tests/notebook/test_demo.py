@@ -1,4 +1,4 @@
-"""`python -m mmnotebook demo`: a notebook executed, its table, one HTML file."""
+"""`python -m mmnotebook demo`: it executes a notebook, prints its table and writes an HTML file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_it_says_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
     assert not re.search(r"@import|url\([\"']?(https?:)?//", html)
     assert "r.models.to_string" not in html
     assert sys.executable in html
-    # What the kernel left behind is gone with it.
+    # The files of the kernel are removed too.
     (left,) = re.findall(r"\S+/mmnotebook-demo-\w+/\w+", html)
     assert not Path(left).exists()
     assert not Path(left).parent.exists()
@@ -86,7 +86,7 @@ def test_a_folder_that_is_not_there_is_said_before_anything_runs(tmp_path: Path)
 
 
 def test_ctrl_c_stops_it_and_its_kernel(tmp_path: Path) -> None:
-    """The real command on the real tutorial, stopped in its first cell."""
+    """Interrupt the real command in the first cell of the real tutorial."""
     running = subprocess.Popen(
         [sys.executable, "-m", "mmnotebook", "demo", "--out", str(tmp_path / "d.html")],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What is shown of results and errors names what the notebook has: it can be evaluated."""
+"""Expressions shown with results and errors use the notebook's names, so they can be executed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def expressions(shown: CapturedIO) -> set[str]:
 
 
 def check(notebook: Any, shown: CapturedIO, expected: set[str]) -> None:
-    """The expressions that are shown, each of which is executed as a cell."""
+    """Execute each of the shown expressions as a cell."""
     found = expressions(shown)
     assert found == expected
     for expression in found:
@@ -57,13 +57,13 @@ def check(notebook: Any, shown: CapturedIO, expected: set[str]) -> None:
 def test_a_result_is_called_as_the_notebook_has_it(notebook: Any, cell: str, called: str) -> None:
     notebook.run(ODD.replace("% 5", "% 50") + "g = mm.pipeline('d | odd')")
     shown = notebook.run("from IPython.display import display\n" + cell)
-    if not shown.outputs:  # the value of a cell's last line, which this shell prints
+    if not shown.outputs:  # the value of the cell's last line, which this shell prints
         assert called in shown.stdout
     check(notebook, shown, {f"{called}.{name}" for name in ("nodes", "why", *_failed(shown))})
 
 
 def _failed(shown: CapturedIO) -> list[str]:
-    """`failed`, where the first failures are shown: in HTML."""
+    """Return the expression for `failed`, which the HTML shows below the first failures."""
     return ["failed"] if any("First failures" in text for text in texts(shown)) else []
 
 

@@ -1,4 +1,4 @@
-"""The inspector without a browser, on real runs over scikit-learn's digits; what mm.inspect is."""
+"""The inspector and mm.inspect on real runs over scikit-learn's digits, without a browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COUNT = 200
 
 
 def inked(pixels: Any) -> Any:
-    """Refuses the digits without ink in one place."""
+    """Return the digit; raise for digits without ink at one position."""
     if pixels[21] == 0:
         raise ValueError("no <b>ink</b> here")
     return pixels
@@ -56,7 +56,7 @@ top = parts | darkest
 
 @pytest.fixture(scope="module")
 def result() -> Iterator[mm.Result]:
-    """Some digits fail in `inked`, some halves in `darkest`."""
+    """Run a graph in which some digits fail in `inked`, and some halves in `darkest`."""
     data = load_digits()
     digits = pd.DataFrame(
         {
@@ -82,14 +82,14 @@ def inspector(result: mm.Result) -> Inspector:
 
 
 def column(inspector: Inspector, name: str) -> list[str]:
-    """The texts of a column of the page that is shown."""
+    """Return the texts of a column of the current page."""
     table = inspector.elements.table
     place = [column["name"] for column in table.columns].index(name)
     return [row[place]["text"] for row in table.rows]
 
 
 def sort(inspector: Inspector, name: str, ascending: bool) -> None:
-    """What a click on a header does."""
+    """Send the message of a click on a header."""
     names = [column["name"] for column in inspector.elements.table.columns]
     inspector.elements.table.sort = {"column": names.index(name), "ascending": ascending}
 
@@ -309,7 +309,7 @@ def test_an_inspector_has_a_static_view(inspector: Inspector) -> None:
     assert shown["text/plain"].startswith("forest: 1") and "data:image/png" in shown["text/html"]
 
 
-# What mm.inspect gives.
+# The return value of mm.inspect
 
 
 @pytest.mark.parametrize("where", [None, "label == 3"])

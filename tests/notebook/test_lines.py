@@ -1,4 +1,4 @@
-"""What users type in a magic's line: comments, expressions, quotes, misspelt options."""
+"""Text that users write in a magic's line: comments, expressions, quotes, misspelled options."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_follows_a_comment_sign_never_counts(before: str, comment: str) -> 
     try:
         bare = words(before + " ")
     except UsageError:
-        return  # quotes that do not come in pairs
+        return  # an unpaired quote
     assert words(f"{before} #{comment}") == bare
 
 
@@ -132,7 +132,7 @@ def test_a_value_in_quotes_may_begin_with_a_dash(notebook: Any) -> None:
     notebook.run("r = mm.run(g, progress=False)")
     for line in ("%mm_trace -5", "%mm_trace '-five'"):
         error, _ = notebook.fail(line)
-        assert isinstance(error, mm.MMError), error  # no element has such an id
+        assert isinstance(error, mm.MMError), error  # no element has this id
 
 
 def test_a_comment_alone_shows_the_models(notebook: Any) -> None:

@@ -1,4 +1,4 @@
-"""The magics, in a real IPython and in a real kernel, on real models."""
+"""The magics in a real IPython and in a real kernel, with real models."""
 
 from __future__ import annotations
 
@@ -320,7 +320,7 @@ def test_a_failed_run_in_a_kernel_is_one_short_block(kernel: Any) -> None:
 def test_an_error_stops_the_cells_behind_it(kernel: Any, line: str, tmp_path: Path) -> None:
     client, gate = kernel.client, tmp_path / "gate"
     os.mkfifo(gate)
-    before = client.execute(f"open({str(gate)!r}).read();")  # until all of them are there
+    before = client.execute(f"open({str(gate)!r}).read();")  # until all of them exist
     first = client.execute(line)
     second = client.execute("after = 1")
     gate.write_text("")

@@ -1,4 +1,4 @@
-"""Where a pipeline's names come from: a notebook, a script, `%run`, a function's variables."""
+"""Sources of a pipeline's names: a notebook, a script, `%run`, the variables of a function."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REFUSED = SCRIPT + "try:\n    made()\nexcept mm.GraphError as error:\n    print(
 
 
 def python(*arguments: str, folder: Path) -> str:
-    """What Python printed, run with these arguments in a folder."""
+    """Return the output of Python, run with these arguments in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MMNOTEBOOK_CACHE": str(folder / "cache")}
     command = [sys.executable, *arguments]
     done = subprocess.run(
@@ -67,7 +67,7 @@ def test_a_script_that_is_run_in_a_notebook_has_its_names(notebook: Any, tmp_pat
     assert notebook.run(f"%run {script}").stdout == "[10, 20, 30]\n"
     assert notebook.run(f"%run -i {script}").stdout == "[10, 20, 30]\n"
     script.write_text(RUN.replace("photos =", "pictures ="), encoding="utf-8")
-    shown = notebook.run(f"%run {script}")  # which goes on after an error
+    shown = notebook.run(f"%run {script}")  # it continues after an error
     assert "nothing is defined with this name; found photos" in shown.stdout
 
 

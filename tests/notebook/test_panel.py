@@ -1,4 +1,4 @@
-"""The property panel, driven as a browser drives it: values are set, buttons are pressed."""
+"""The property panel, controlled as by a browser: values are set, buttons are clicked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NAMES = Names(MODELS, {}, {"digits": FRAME, "rows": [1, 2], "halve": halve, "rou
 
 
 class Session:
-    """A document and a panel that edits it: what the builder does around them, and no more."""
+    """A document and a panel that edits it, without the rest of the builder."""
 
     def __init__(self, *nodes: Node, groups: tuple[Group, ...] = ()) -> None:
         graph = Graph(nodes, groups)
@@ -101,7 +101,7 @@ SOURCE = Node.make("digits", "source", data="digits")
 
 
 def session(kind: str, **params: Any) -> tuple[Session, NodeView]:
-    """A session with one selected node of that kind behind `digits`."""
+    """Return a session with one selected node of this kind after `digits`."""
     inputs = [] if KINDS[kind].inputs == "none" else [Input("digits")]
     gather: Any = "join" if KINDS[kind].inputs == "join" else None
     node = Node.make("it", kind, inputs, gather, **params)
@@ -110,7 +110,7 @@ def session(kind: str, **params: Any) -> tuple[Session, NodeView]:
 
 
 def fill(rows: Any, *values: tuple[Any, ...]) -> None:
-    """Add rows and type into them, as a user does."""
+    """Add rows and fill them, as a user does."""
     for place, value in enumerate(values):
         rows.add.click()
         for control, typed in zip(rows.rows[place].children, value, strict=False):

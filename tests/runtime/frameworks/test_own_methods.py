@@ -1,4 +1,4 @@
-"""Methods of a torch module's own: texts and objects as they are, numbers as tensors."""
+"""Further methods of a torch module: texts and objects unchanged, numbers as tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["a", "banana", "of them", "bad"]
 
 
 class Encoder(torch.nn.Sequential):
-    """Vectors of texts, and other methods that a module may have."""
+    """A module that encodes texts, with other methods that a module may have."""
 
     def encode(self, texts: list[str], scale: float = 1.0) -> Any:
         assert isinstance(texts, list)

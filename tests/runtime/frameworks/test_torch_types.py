@@ -1,4 +1,4 @@
-"""The types of numbers that a torch module is given: its own call says which it takes."""
+"""The number types that a torch module receives, which depend on its own call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(model: Any, data: Any, text: str = "data | m", **options: Any) -> list[A
 
 
 class ByType(nn.Module):
-    """Scales pictures of bytes, as a preprocessing in `forward` does."""
+    """Scales uint8 images, as preprocessing in `forward` does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Masked(nn.Module):
 
 
 class Both(nn.Module):
-    """Looks one input up and multiplies the other."""
+    """Uses one input as an index and multiplies the other."""
 
     def __init__(self) -> None:
         super().__init__()

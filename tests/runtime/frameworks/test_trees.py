@@ -1,4 +1,4 @@
-"""LightGBM and CatBoost models: live and in files, over rows, records and categories."""
+"""LightGBM and CatBoost models: live and in files, with rows, records and categories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEW = {"n_estimators": 5, "min_child_samples": 2, "verbose": -1, "n_jobs": 1}
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Numbers on both sides of a column of words."""
+    """Return a frame with numbers on both sides of a column of words."""
     rng = np.random.default_rng(0)
     words = rng.choice(["red", "green", "blue"], 80)
     return pd.DataFrame({"a": rng.random(80), "word": words, "b": rng.random(80)})

@@ -1,4 +1,4 @@
-"""What a Hugging Face pipeline gives for an element does not depend on what is in its batch."""
+"""The output of a Hugging Face pipeline for an element does not depend on its batch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _tokenizer(**options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def pipelines(tokenizer: Any) -> dict[str, tuple[Any, Any]]:
-    """Of each kind one as transformers has it, and one of ours around the same model."""
+    """Return, for each task, a pipeline of transformers and one of ours with the same model."""
     return {name: (_made(name, tokenizer), unpadded(_made(name, tokenizer))) for name in KINDS}
 
 
@@ -72,12 +72,12 @@ def _made(name: str, tokenizer: Any) -> Any:
 
 
 def in_batches(pipeline: Any, given: list[Any], size: int) -> list[Any]:
-    """As a run calls it: of a list of one, some pipelines give their output in no list."""
+    """Call the pipeline as a run does: for a list of one, some pipelines return no list."""
     return list(pipeline(KeyDataset([{"x": one} for one in given], "x"), batch_size=size))
 
 
 def alike(left: Any, right: Any) -> bool:
-    """Are two outputs the same, numbers within what adding in another order makes of them?"""
+    """Return whether two outputs are equal, up to rounding in another order of additions."""
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
     if isinstance(left, list):
@@ -100,7 +100,7 @@ def test_each_text_gives_what_the_pipeline_gives_for_it_alone(
     plain, ours = pipelines[name]
     made = in_batches(ours, given, size)
     alone = [plain(text) for text in given]
-    # What text-classification gives for a single text is in a list of its own.
+    # For a single text, text-classification returns a list in a list.
     wanted = [one[0] for one in alone] if KINDS[name][0] == "text-classification" else alone
     assert alike(made, wanted)
 
@@ -125,7 +125,7 @@ def test_each_input_is_prepared_once_and_equal_lengths_share_a_call(
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_model_that_sees_its_padding(side: str) -> None:
-    """One without a mask for what is filled up, and that counts positions from the left."""
+    """Use a model without an attention mask, which counts positions from the left."""
 
     class Blind(transformers.BertModel):
         def forward(self, input_ids: Any = None, **given: Any) -> Any:
