@@ -1,4 +1,4 @@
-"""From what users have to what a framework takes, and one output each on the way back."""
+"""Conversion of users' data into a framework's inputs, and of its outputs into one per element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A remote model is asked for one element per call, and never again for an answer."""
+"""A remote model receives one element per call, and no element twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = [*range(40), -1, *range(40, 80)]
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A server on this machine."""
+    """Start a server on this machine."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -40,7 +40,7 @@ def port() -> Iterator[int]:
 
 
 class Asked:
-    """What models of this module were given."""
+    """Records the inputs of the models of this module."""
 
     batches: ClassVar[list[list[int]]] = []
 
@@ -66,7 +66,7 @@ def connect(port: int) -> None:
 
 
 class Asks:
-    """Asks a server in each call."""
+    """A model that connects to a server in each call."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -77,7 +77,7 @@ class Asks:
 
 
 class AsksLater(Asks):
-    """Has the answer to the first element at hand."""
+    """A model that answers the first element without a connection."""
 
     def predict(self, batch: Any) -> Any:
         if list(batch) != [0]:
@@ -86,14 +86,14 @@ class AsksLater(Asks):
 
 
 class Columns(Asks):
-    """Whose outputs for one element do not tell which axis is that of the batch."""
+    """A model whose output for one element does not show which axis is the batch."""
 
     def predict(self, batch: Any) -> Any:
         return np.array(super().predict(batch)).reshape(-1, 1)
 
 
 class Service(RemoteModelHandler[Any, str, str]):
-    """As Beam's users write one."""
+    """A remote handler as Beam's users write them."""
 
     def __init__(self, most: int | None = None) -> None:
         super().__init__("Service", num_retries=0)
@@ -150,7 +150,7 @@ def test_a_batch_size_that_is_given_holds(port: int) -> None:
 def test_a_batch_that_raises_is_asked_again_one_by_one(port: int) -> None:
     mm.register("m", Asks(port), batch_size=20)
     assert is_right(ran())
-    # The batch from 21 to 40 with the bad one in it: each of its elements once more.
+    # The elements of the failed batch, 21 to 40, are sent once more, one by one.
     assert set(Asked.times().values()) == {1, 2}
     assert sum(Asked.times().values()) == len(ROWS) + 20
 
@@ -159,7 +159,7 @@ def test_one_that_connects_later_is_found_out_when_a_batch_fails(port: int) -> N
     mm.register("m", AsksLater(port))
     assert is_right(ran())
     assert [len(batch) for batch in Asked.batches].count(1) >= 64
-    # Compared with itself as long as it seemed to be here; never halved.
+    # Sent twice for the probe, before the first connection; never sent again in halves.
     assert Asked.times()[39] <= 2 and Asked.times()[79] == 1
 
 

@@ -1,4 +1,4 @@
-"""Every kind of bad row costs itself alone, and what is said and shown of it is bounded."""
+"""Every kind of bad row fails alone, and the texts about it are bounded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DATA = list(range(40))
 
 
 class Own(BaseException):
-    """A user's exception that is no `Exception`."""
+    """A user's exception that is not a subclass of `Exception`."""
 
 
 class LeavesWhenStored:
@@ -36,14 +36,14 @@ class LeavesWhenStored:
 
 
 class CannotComeBack(Exception):
-    """Pickles, but its arguments are not those that it is made of."""
+    """An exception that can be pickled, but not unpickled, since its arguments differ."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(one)
 
 
 class Sullen:
-    """Raises whenever it is looked at."""
+    """An object whose methods raise."""
 
     def __repr__(self) -> str:
         raise ValueError("no repr")
@@ -104,7 +104,7 @@ RETURNS: dict[str, Callable[[], Any]] = {
 
 
 def steps(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """By where the bad element is met: the pipeline, and the names that it uses."""
+    """Yield where the bad element fails, the pipeline, and the names that it uses."""
 
     def f(x: Any) -> Any:
         return bad() if x == BAD else x
@@ -130,7 +130,7 @@ def steps(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def asked(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Where what the function returns is no value that flows on."""
+    """The same for steps that use the returned value and do not pass it on."""
 
     def f(x: Any) -> Any:
         return bad() if x == BAD else "a"
@@ -220,7 +220,7 @@ def same_value(x: Any) -> Any:
 
 
 class Sized(ModelHandler[Any, Any, Any]):
-    """Sizes by `size`, and notes the sizes of its batches."""
+    """A handler with an element size function; it returns the size of its batches."""
 
     def __init__(self, size: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ def test_a_size_that_is_no_number_from_0(size: Any) -> None:
     graph = mm.pipeline("d | sized", d=["a", "b", "c", "d"])
     result = mm.run(graph, max_failed=1, progress=False)
     assert result.failed["id"].tolist() == ["1"]
-    # It takes no place in a batch: two of size 2, and the last one.
+    # It takes no space in a batch: there is a batch of two with size 2, and the last one.
     assert result["sized"]["prediction"].tolist() == [(1, 2), (1, 2), (1, 1)]
 
 
@@ -357,7 +357,7 @@ def test_an_interrupt_that_a_function_raises_ends_the_run() -> None:
 
 
 class Dying(ModelHandler[Any, Any, Any]):
-    """A model that cannot be loaded, and leaves the process."""
+    """A model that raises SystemExit when it is loaded."""
 
     def load_model(self) -> Any:
         raise SystemExit(3)

@@ -1,4 +1,4 @@
-"""Beam's own tests pass with our cache manager and our handler of blocks put in."""
+"""Beam's own tests pass with our cache manager and our handler of blocks."""
 
 from __future__ import annotations
 

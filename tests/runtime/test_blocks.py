@@ -1,4 +1,4 @@
-"""Columns and blocks give back what was put in: equal values, of the same types and dtypes."""
+"""Columns and blocks return the values that were put in, with the same types and dtypes."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ values = st.recursive(
 
 @st.composite
 def alike(draw: st.DrawFn) -> list[Any]:
-    """Values that mostly share one form, as the elements of a node do, or not at all."""
+    """Draw values that mostly share one form, as the elements of a node do, or none."""
     count = draw(st.integers(0, 6))
     kind = draw(st.sampled_from(["mixed", "repeated", "array", "tensor", "record", "tuple"]))
     few = draw(st.lists(values, min_size=1, max_size=2))

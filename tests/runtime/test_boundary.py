@@ -1,4 +1,4 @@
-"""The boundary of a model: what it returns is each element's own, or the run says why not."""
+"""Every output of a model belongs to one element; otherwise the run reports the reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ X = np.random.default_rng(0).random((70, 3), "float32")
 
 @pytest.fixture(autouse=True)
 def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a first call alone may take a second."""
+    """Allow a long probe: on a busy machine, a first call may take a second."""
     monkeypatch.setattr(probes, "SECONDS", 60.0)
 
 
@@ -37,13 +37,13 @@ def run(name: str, data: Any = X, **options: Any) -> mm.Result:
 
 
 def verdict(name: str, data: Any = X) -> tuple[Any, Any]:
-    """What `r.models` says: batch_invariant, repeatable."""
+    """Return batch_invariant and repeatable of `r.models`."""
     model = run(name, data).models.loc[name]
     return model["batch_invariant"], model["repeatable"]
 
 
 class TimeMajor(torch.nn.Module):
-    """(batch, time, features) in, (time, batch, hidden) out, as a recurrent layer has it."""
+    """A module with (batch, time, features) in and (time, batch, hidden) out, as in an RNN."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Echo(ModelHandler[Any, PredictionResult, Any]):
 
 class TestHandlers:
     def test_a_handler_that_cuts_its_outputs_is_found_out(self) -> None:
-        """As Beam's own do: outputs are paired with examples as far as they go."""
+        """Use a handler like Beam's, which pairs outputs with examples until one of them ends."""
 
         class Cuts(Echo):
             def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
@@ -138,7 +138,7 @@ class TestHandlers:
 
 
 class Fits:
-    """A scaler fitted on whatever it is given."""
+    """A model that fits a scaler on its input."""
 
     def predict(self, rows: Any) -> Any:
         return StandardScaler().fit_transform(rows).sum(1)
@@ -151,7 +151,7 @@ class Pads:
 
 
 class Counts:
-    """Keeps a state from call to call."""
+    """A model with state that changes between calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -229,7 +229,7 @@ class TestNeighbors:
         model = run("m").models.loc["m"]
         assert (model["batches"], model["predictions"], model["mean_batch"]) == (2, 70, 35)
         made = log.stat().st_size
-        assert made == 1 + 2 * 4 + 2  # one alone, three alone and together twice, two batches
+        assert made == 1 + 2 * 4 + 2  # one element, three alone and together twice, two batches
         assert run("m", fresh=True).models.loc["m", "batch_invariant"] is True
         assert log.stat().st_size == made + 2
 
@@ -303,7 +303,7 @@ class TestNeighbors:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """A server on this machine that counts its connections."""
+    """Start a server on this machine that counts its connections."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20)
     seen: list[int] = []
@@ -321,13 +321,13 @@ def server() -> Iterator[Any]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield listener.getsockname()[1], seen
-    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, as close() does not
+    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept(), which close() does not do
     listener.close()
     thread.join(20)
 
 
 class Asks:
-    """Asks a server once per call, as a client of an HTTP service does."""
+    """A model that sends a request in each call, as an HTTP client does."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -429,7 +429,7 @@ class TestRagged:
     @pytest.mark.parametrize("framework", ["torch", "python"])
     def test_collate_packs_elements_of_different_lengths(self, framework: str) -> None:
         class Last(torch.nn.Module):
-            """The sum of each sequence, of those padded together."""
+            """A model that sums each padded sequence."""
 
             def forward(self, packed: Any) -> Any:
                 values, lengths = packed["values"], packed["lengths"]
@@ -467,7 +467,7 @@ class Mean:
 
 
 class Reuses:
-    """Answers in the same memory each time."""
+    """A model that returns the same memory in every call."""
 
     def __init__(self) -> None:
         self.out = np.zeros(64)
@@ -488,7 +488,7 @@ class ReusesTensor(torch.nn.Module):
 
 
 class Changes:
-    """Changes what it is given."""
+    """A model that changes its input."""
 
     def predict(self, batch: Any) -> Any:
         made = []
@@ -552,7 +552,7 @@ class TestTables:
 
 
 class Late:
-    """Answers otherwise after some calls, which a comparison alone may use up."""
+    """A model whose output changes after some calls, which the probe alone may make."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -563,7 +563,7 @@ class Late:
 
 
 class Centers:
-    """Depends on its batch from four elements on."""
+    """A model whose output depends on the batch if it has four or more elements."""
 
     def predict(self, rows: Any) -> Any:
         sums = rows.sum(1)
@@ -576,7 +576,7 @@ class Sorts:
 
 
 class Scores(dict):  # type: ignore[type-arg]
-    """Fields as attributes, a common idiom."""
+    """A dict whose keys are also attributes, a common idiom."""
 
     def __getattr__(self, name: str) -> Any:
         return self[name]
@@ -587,7 +587,7 @@ def scores() -> Scores:
 
 
 def returns(make: Any) -> Any:
-    """A model whose outputs for a batch are made by a function of it."""
+    """Return a model whose outputs for a batch are computed by a function."""
 
     def model(batch: Any) -> Any:
         return make(batch)
@@ -615,7 +615,7 @@ class TestSeen:
         assert result.warnings["node"].tolist() == ["a", "b"]
 
     def test_what_was_seen_in_an_earlier_run_says_so(self) -> None:
-        class Unseen(Fits):  # not the model of another test: what was seen of that is known
+        class Unseen(Fits):  # a separate class, since the results of probes are kept per model
             """A model that no other test registers."""
 
         mm.register("m", Unseen())

@@ -1,4 +1,4 @@
-"""Splits and switches in runs: who goes where, by what, and how many."""
+"""Splits and switches in runs: the branch of each element, the parameters, and the counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = pd.DataFrame({"x": [float(i) for i in range(60)], "user": [f"u{i % 9}" fo
 
 
 def by_length(row: dict[str, Any]) -> int:
-    row["x"] = None  # its own copy
+    row["x"] = None  # the function receives a copy
     return len(row["user"]) + int(row["user"][1]) % 3
 
 
@@ -100,7 +100,7 @@ class TestSplit:
             text = f'arms = rows | split({{"p": 0.5, "q": 0.5}}, by={by}, pin={{"{pin}": "{arm}"}})'
             frame = run(text)["arms"]
             users = {"u5"} if by == '"user"' else {"u2", "u5", "u8"}
-            # The element whose id is "4" is pinned too.
+            # The element with the id "4" is pinned too.
             assert set(frame.loc[frame["user"].isin(users), "key"]) == {arm}
             assert by == '"user"' or frame["key"][4] == arm
 
@@ -147,7 +147,7 @@ class TestSwitch:
         text += "all = {low, high} | refuses"
         result = run(text, max_failed=1.0)
         assert result["way"]["key"].tolist() == ["cheap"] * 45 + ["costly"] * 15
-        assert len(result["all"]) == 60 - 10  # those of 30 to 39 are refused
+        assert len(result["all"]) == 60 - 10  # 30 to 39 fail
         assert result.failed["message"].tolist() == ["three"] * 10
 
     def test_the_function_is_given_a_copy(self) -> None:
@@ -215,7 +215,7 @@ class TestArms:
 
 
 class TestKeyColumn:
-    """It shows the latest choice: a branch, the key of a model, a model of a cascade."""
+    """The column `key` has the latest choice: a branch, a key, or a model of a cascade."""
 
     @pytest.mark.parametrize("fresh", [True, False])
     def test_of_one_choice_after_the_other(self, fresh: bool) -> None:
@@ -275,7 +275,7 @@ class TestExperiments:
         result = mm.run(mm.pipeline("rows | split(a=0.5, a2=0.5)", rows=rows))
         counts = result.arms["elements"].tolist()
         assert sum(counts) == 4000
-        # With this salt the shares are as they are; a split that leans would give less than 0.001.
+        # The salt is fixed, so the shares are too; a biased split would give less than 0.001.
         assert stats.chisquare(counts, [2000, 2000]).pvalue > 0.01
         for arm in ("a", "a2"):
             frame = result[arm]

@@ -1,4 +1,4 @@
-"""Runs that the builder starts: what its canvas is told, from the beginning to the end."""
+"""Runs started by the builder: the messages to its canvas, from beginning to end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[toys.Gate]:
 
 
 class Canvas:
-    """Keeps what it is told."""
+    """Records the messages to the canvas."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ def test_a_run_tells_counts_failures_and_times() -> None:
 def test_it_is_over_once_and_with_the_last_word(
     function: Any, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PACE", 0.0)  # each event is told of
+    monkeypatch.setattr(running, "PACE", 0.0)  # a message for each event
     canvas = Canvas()
     graph = mm.pipeline("data | f", data=list(range(40)), f=function)
     assert canvas.run(graph)["state"] == state
@@ -114,7 +114,7 @@ def test_it_can_be_stopped_in_the_middle(gate: toys.Gate) -> None:
     canvas.runner.start(graph)
     assert gate.started.wait(60)
     assert canvas.runner.going
-    canvas.runner.start(graph)  # nothing: one goes on
+    canvas.runner.start(graph)  # no effect: a run is in progress
     canvas.runner.stop()
     gate.release.set()
     assert canvas.runner.wait(60)

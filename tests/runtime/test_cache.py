@@ -1,4 +1,4 @@
-"""The cache behind InteractiveRunner, through Beam's own interface and in its own pipelines."""
+"""The cache manager of InteractiveRunner, through Beam's interface and in Beam pipelines."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def cache(tmp_path: Path) -> ShardCache:
 
 @pytest.fixture
 def env() -> Iterator[Any]:
-    """Beam's interactive environment, as empty afterwards as before."""
+    """Provide Beam's interactive environment, and empty it afterwards."""
     env = interactive_environment.current_env()
     yield env
     env.evict_cache_manager()
@@ -72,7 +72,7 @@ def read(cache: ShardCache, *labels: str) -> list[Any]:
 
 
 def kept(folder: Path) -> list[Any]:
-    """The elements of what the cache keeps."""
+    """Return the elements that the cache stores."""
     return [value for shard in timed.read(folder / "kept") for value in timed.values(shard)]
 
 
@@ -303,7 +303,7 @@ def test_windows_are_as_beams_own_cache_keeps_them(
 ) -> None:
     ours, beams = recorded(env, cache, windows), recorded(env, None, windows)
     if isinstance(windows, SlidingWindows):
-        # Beam's own writes what is in two windows once for each, in both; its groups then double.
+        # Beam's cache writes an element in two windows twice, once per window; its groups double.
         assert len(beams["windowed"]) == 2 * len(ours["windowed"]) == 24
         beams["windowed"] = beams["windowed"][::2]
     assert ours == beams
@@ -418,7 +418,7 @@ def test_what_is_kept_is_a_draft_of_the_store(tmp_path: Path) -> None:
 
 
 def failing_writer(cache: ShardCache, name: str, elements: list[Any]) -> Any:
-    # Given to the writer itself: in a run Beam may see a value first, when it samples sizes.
+    # Called directly: in a run, Beam may process a value earlier, when it samples sizes.
     sink = cache.sink(("full", label(name)))
     writer = getattr(sink, "fn", None) or sink.write_shards
     writer.start_bundle()

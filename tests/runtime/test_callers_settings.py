@@ -1,4 +1,4 @@
-"""A run works under its caller's settings, and leaves them as they are."""
+"""A run uses the settings of its caller, and does not change them."""
 
 from __future__ import annotations
 
@@ -150,13 +150,13 @@ def test_a_function_answers_in_a_run_as_in_a_cell(name: str, options: Any) -> No
     assert answers(function, options=options) == at_first
     with setting():
         here = [function(1), function(2)]
-        assert answers(function, options=options) == here  # never what was cached before
+        assert answers(function, options=options) == here  # not an earlier result from the cache
     assert here != at_first
     assert answers(function, options=options) == at_first
 
 
 class Answers:
-    """A model that answers by a function of each element."""
+    """A model that computes its outputs with a function of each element."""
 
     def __init__(self, function: Callable[[int], Any]) -> None:
         self.function = function
@@ -206,7 +206,7 @@ def test_a_run_in_the_background_keeps_the_settings_of_its_start(name: str) -> N
 
 
 def everything() -> list[Any]:
-    """What every setting of this thread is."""
+    """Return all settings of this thread."""
     return [function(1) for function, _ in SETTINGS.values()]
 
 
@@ -250,7 +250,7 @@ def test_entering_settings_leaves_the_thread_as_it_was() -> None:
     with settings.entered():
         assert everything() == inside
         decimal.getcontext().prec = 2
-        with settings.entered():  # this thread is under them already
+        with settings.entered():  # this thread has them already
             assert third(1) == "0.33"
     assert everything() == outside != inside
     assert settings.run(third, 1) == "0.33333"

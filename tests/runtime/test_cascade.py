@@ -1,4 +1,4 @@
-"""A small model first, a big one for what it is unsure of."""
+"""Cascades: a small model, and a large model for elements with low confidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.runtime import toys
     ("output", "expected"),
     [
         ([0.2, 0.7, 0.1], 0.7),
-        ([0.2, 0.7995], 0.7995),  # adds up to 1 within a thousandth
+        ([0.2, 0.7995], 0.7995),  # the sum is 1 within a thousandth
         ([0.5, 0.6], 1 / (1 + math.exp(-0.1))),
         ([-1.0, 2.0], 1 / (1 + math.exp(-3))),
         ([1000.0, 0.0], 1.0),
@@ -75,7 +75,7 @@ def test_a_score_is_a_number_from_0_to_1(found: Any) -> None:
 
 
 class Unsure(torch.nn.Module):
-    """Is as sure of 1 as its input says; refuses negative ones."""
+    """A model whose score for class 1 is its input; it raises for negative inputs."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if bool((x < 0).any()):
@@ -84,7 +84,7 @@ class Unsure(torch.nn.Module):
 
 
 class Sure(torch.nn.Module):
-    """Gives ten times its input; refuses what is above a half."""
+    """A model that returns ten times its input; it raises for inputs above one half."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if bool((x > 0.5).any()):

@@ -1,4 +1,4 @@
-"""Ids of children, parent/0, are those of no row, and a child is never joined with a row."""
+"""A row cannot have an id like that of a child, parent/0; a child is never joined with a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same graph on other runners, and what it looks like to Beam."""
+"""Graphs on other runners, and their types and labels in Beam."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def graph() -> Graph:
 
 
 class Keep(beam.DoFn):
-    """Writes elements down as files, as any worker process can."""
+    """Writes elements into files, which any worker process can do."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ def test_labels_are_node_names(graph: Graph) -> None:
 
 
 class Types(PipelineVisitor):
-    """The type of every PCollection, by the transform that gives it."""
+    """Collects the type of every PCollection, by the transform that creates it."""
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}

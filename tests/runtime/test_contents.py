@@ -1,4 +1,4 @@
-"""What elements are by their content: equal ones have one key, others never."""
+"""Content keys of elements: equal elements have equal keys, others have different keys."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_column_that_holds_a_value_does_not_count(values: list[Any]) -> None
 
 
 def said(value: Any) -> str:
-    """A value with the types of all that is in it."""
+    """Return a value with the types of all its parts."""
     if isinstance(value, (list, tuple)):
         return f"{type(value).__name__}({', '.join(map(said, value))})"
     if isinstance(value, dict):
@@ -130,7 +130,7 @@ def test_blocks_are_equal_exactly_if_their_elements_are(one: list[Any], other: l
     same = copy.deepcopy(one)
     first, second = (contents.of_block(pack(values)) for values in (one, other))
     assert first == contents.of_block(pack(same))
-    if "nan" not in said(one):  # of which there are several
+    if "nan" not in said(one):  # there are several of these
         assert (first == second) == (said(one) == said(other))
 
 

@@ -1,4 +1,4 @@
-"""What is stored and damaged is computed again; a disk that is full costs nothing but the run."""
+"""A damaged cache is computed again; on a full disk, only storing fails."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ VALUES = {
 
 
 class Run:
-    """A run, and what it noted."""
+    """A run, with the texts of its `Noted` events."""
 
     def __init__(self, graph: Graph, **options: Any) -> None:
         self.notes: list[str] = []
@@ -84,7 +84,7 @@ class Run:
 
 
 def entry(node: str) -> Path:
-    """The folder of a node's entry."""
+    """Return the folder of a node's entry."""
     folders = (mm.cache.folder / "v2" / "entries").iterdir()
     found = [path for path in folders if _node(path) == node]
     assert len(found) == 1
@@ -119,7 +119,7 @@ def lengthen(path: Path) -> None:
 
 
 def flip_unseen(path: Path) -> None:
-    """As a disk does it: nothing but the content tells."""
+    """Change the content without a change of size or time, as a disk error does."""
     before = path.stat()
     flip(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -190,7 +190,7 @@ def swap(one: Path, other: Path) -> None:
 
 
 def fill(source: Path, place: Path) -> None:
-    """What is in one entry's folder, in the place of another's."""
+    """Put the content of one entry's folder in the place of another's."""
     shutil.rmtree(place)
     shutil.copytree(source, place)
 
@@ -266,7 +266,7 @@ def test_an_entry_that_another_version_has_measured() -> None:
     assert Run(graph()).computed == set()
 
 
-# What is removed while a run goes on
+# Files that are removed during a run
 
 PARTS = ["", "v2", "v2/entries", "v2/processes", "v2/drafts", "v2/trash", "v2/.lock"]
 
@@ -295,7 +295,7 @@ def test_a_part_of_the_cache_is_removed_while_a_run_goes_on(
         result = mm.run(graph(), subscribers=[remove])
         for name in result:
             assert result[name]["value"].tolist() == VALUES[name]
-    except MMError as error:  # what the result shows is gone
+    except MMError as error:  # the data of the result was removed
         assert "run the graph again" in str(error)
     Run(graph()).check()
     assert Run(graph()).computed == set()
@@ -341,7 +341,7 @@ def test_a_shard_that_is_removed_before_its_node_is_finished(
     assert once.exists()
 
 
-# Damage that is seen only when what was found is read
+# Damage that is found only when the entry is read
 
 
 def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
@@ -564,7 +564,7 @@ def can_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-# Only where this user may; the limit on the size of files holds for everybody.
+# Only if this user can mount; the limit on file sizes works for every user.
 DISKS = [True, False] if os.geteuid() == 0 and can_mount() else []
 
 

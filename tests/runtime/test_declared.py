@@ -1,4 +1,4 @@
-"""What the user says of a function: `mm.pure`, `mm.depends` and `register(version=)`."""
+"""What users declare about a function: `mm.pure`, `mm.depends` and `register(version=)`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CACHED = "read from the cache"
 
 
 def run(f: Callable[[Any], Any], **names: Any) -> tuple[list[Any], str]:
-    """What a step gives for 1, 2, 3, and why it was computed."""
+    """Return the outputs of a step for 1, 2, 3, and why it was computed."""
     result = mm.run(mm.pipeline("d | f", d=[1, 2, 3], f=f, **names), progress=False)
     return list(result["f"]["value"]), result.why["f"]
 

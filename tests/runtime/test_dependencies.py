@@ -1,4 +1,4 @@
-"""What a node was seen to depend on while it was computed decides whether it is read again."""
+"""The observed dependencies of a node decide whether its entry is used again."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_is_below_is_computed_with_it(tmp_path: Path) -> None:
     assert values(changed, "double") == [12, 14, 16]
     assert changed.why["double"] == "its input changed (f)"
     assert run(f, text, double=double).why["double"] == CACHED
-    mm.cache.clear("f")  # and not found under what it is without the file
+    mm.cache.clear("f")  # and not found by its identity without the file
     path.write_text("1")
     assert values(run(f, text, double=double), "double") == [4, 6, 8]
 
@@ -265,7 +265,7 @@ def test_what_keeps_a_count_is_computed_each_time() -> None:
         kept.append(x)
         return len(kept)
 
-    def rewrites(x: int, table: dict[str, int] = {}) -> int:  # noqa: B006 - as some code does it
+    def rewrites(x: int, table: dict[str, int] = {}) -> int:  # noqa: B006 - a common mistake, tested here
         table["n"] = table.get("n", 0) + x
         return table["n"]
 

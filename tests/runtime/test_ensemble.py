@@ -1,4 +1,4 @@
-"""Several outputs for one element: vote, mean, stack, and what of them is missing."""
+"""Several outputs for one element: vote, mean and stack, also with missing outputs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_vote_refuses_what_cannot_be_counted() -> None:
         combine.vote({"a": "cat", "b": ["cat"]})
 
 
-# By column as one at a time
+# By column, compared with one element at a time
 
 NUMBERS = st.one_of(
     st.integers(-3, 3),
@@ -102,7 +102,7 @@ TORCH = ("int64", "float32", "float64", "bool", "uint8", "bfloat16")
 
 @st.composite
 def outputs_of_one(draw: st.DrawFn, count: int) -> list[Any]:
-    """What one model gives for some elements, mostly in a form that columns have."""
+    """Draw outputs of one model for some elements, mostly of a type that columns support."""
     kind = draw(st.sampled_from(["array", "array", "tensor", "tensor", "python", "text"]))
     shape = draw(st.sampled_from([(), (), (2,), (1, 2)]))
     size = (count, *shape)
@@ -125,7 +125,7 @@ def outputs_of_one(draw: st.DrawFn, count: int) -> list[Any]:
 def ensembles(draw: st.DrawFn) -> list[dict[str, Any]]:
     count = draw(st.integers(1, 5))
     models = [draw(outputs_of_one(count)) for _ in range(draw(st.integers(1, 4)))]
-    if draw(st.booleans()):  # models mostly agree on what they give
+    if draw(st.booleans()):  # models mostly return the same types
         models = [models[0], *(models[0][::-1] for _ in models[1:])]
     if draw(st.booleans()):
         models = [[prediction(value) for value in outputs] for outputs in models]
@@ -165,7 +165,7 @@ ID = st.sampled_from("abcdef")
 
 
 def member(ids: list[str], at: int) -> list[Block]:
-    """The elements of a node in blocks of two, failures among them and none."""
+    """Draw the elements of a node in blocks of two, some of them failures."""
     cut = [ids[start : start + 2] for start in range(0, len(ids), 2)]
     return [Block(part, pack([f"{name}{at}" for name in part])) for part in cut]
 

@@ -1,4 +1,4 @@
-"""Models that take frames are given the dtypes that the notebook's frame has."""
+"""Models that take DataFrames receive the dtypes of the notebook's DataFrame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = 30
 
 
 class Looks(BaseEstimator):  # type: ignore[misc]
-    """An estimator that predicts the dtypes and categories that it is given."""
+    """An estimator that predicts the dtypes and categories of its input."""
 
     def fit(self, table: Any) -> Looks:
         self.n_features_in_ = table.shape[1]
@@ -81,7 +81,7 @@ def even(row: Any) -> bool:
 def test_of_every_kind_in_every_batch(batch_size: int | None) -> None:
     frame = table()
     mm.register("looks", Looks().fit(frame), batch_size=batch_size)
-    # Of the types of objects a batch has those of its own rows.
+    # In a column of objects, the types depend on the rows of the batch.
     kinds = [line.split("[")[0] for line in said(frame).splitlines()]
     texts = ["d | looks", 's = d | split({"a": 0.5, "b": 0.5})\ns.a | looks']
     found = [one for text in texts for one in predictions(text, d=frame)]

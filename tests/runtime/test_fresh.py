@@ -1,4 +1,4 @@
-"""`fresh=`: all nodes, none, or those that are named with what is below them."""
+"""`fresh=`: all nodes, none, or the named nodes and those downstream."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_is_computed_takes_the_place_of_what_was_stored() -> None:
     calls = ctypes.c_int(0)
     address = ctypes.addressof(calls)
 
-    def count(x: int) -> int:  # how often it was called is no part of what it is
+    def count(x: int) -> int:  # the number of its calls is not part of its identity
         ctypes.c_int.from_address(address).value += 1
         return ctypes.c_int.from_address(address).value
 

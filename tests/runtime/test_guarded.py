@@ -1,4 +1,4 @@
-"""A model behind a switch that goes by another model's verdict: one warning, and what is meant."""
+"""A model after a switch that another model's output controls: one warning, and its remedy."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def classes(batch: list[Any]) -> list[Any]:
 
 
 def said(text: str, **names: Any) -> tuple[list[str], Any]:
-    """What a run warns of, and its result or its error."""
+    """Return the warnings of a run, and its result or error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -1,4 +1,4 @@
-"""The identity of data: equal for equal elements everywhere, another for any difference."""
+"""The identity of data: equal for equal elements in every process, different for any change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.runtime.alike import same
 
 @dataclass
 class Reading:
-    """An element of a class of the user's."""
+    """An element of a user's class."""
 
     level: float
 
@@ -44,7 +44,7 @@ def of(value: Any, id_column: str | None = None, limit: int | None = None) -> st
 
 
 def battery() -> list[Any]:
-    """Data of every kind, made anew with each call."""
+    """Return data of every kind, created again in each call."""
     words = [f"word {row}" for row in range(5000)]
     return [
         pd.DataFrame(
@@ -164,7 +164,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files whose content was read, in order."""
+    """Record the files whose content is read, in order."""
     found: list[Path] = []
     whole: Callable[[Path], str] = storage.fingerprint
 
@@ -183,7 +183,7 @@ def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
     everything = plan(tmp_path / "*.csv")
     found = [
         first,
-        identity.of_files(plan(other)),  # other ids
+        identity.of_files(plan(other)),  # different ids
         identity.of_files(plan(table, "a")),
         identity.of_files(plan(table).first(1)),
         identity.of_files(everything),
@@ -197,7 +197,7 @@ def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
-    """A file that is worth remembering, and has been as it is for long."""
+    """Return a large file with an old time stamp, whose digest is remembered."""
     path = tmp_path / "big.npy"
     np.save(path, np.arange(1 << 18))
     os.utime(path, (0, 0))
@@ -214,7 +214,7 @@ def test_small_files_are_read_every_time(table: Path, read: list[Path]) -> None:
 
 
 def test_a_file_that_was_just_changed_is_read_again(big: Path, read: list[Path]) -> None:
-    # Two changes within one tick of the file system's clock leave the same times.
+    # Two changes within one tick of the file system's clock have the same time stamps.
     assert contents.of(big) == contents.of(big)
     assert read == [big, big]
 
@@ -248,7 +248,7 @@ def test_a_change_through_a_map_that_is_open_is_seen(
     held = np.load(big, mmap_mode="r+")
     found = []
     for number in range(6):
-        held[-1] = number  # after the first, none need give the file another time
+        held[-1] = number  # after the first change, the time stamp may stay the same
         found += [contents.of(big), contents.of(big)]
     assert found[::2] == found[1::2]
     assert len(set(found)) == 6
@@ -268,7 +268,7 @@ def test_all_that_is_in_a_folder_counts(tmp_path: Path) -> None:
     for path in (folder / "inner", other):
         path.mkdir(parents=True)
         (path / "a").write_text("a")
-    (other / "back").symlink_to(tmp_path)  # in a circle
+    (other / "back").symlink_to(tmp_path)  # circular references
     found = [contents.of(folder)]
     (folder / "inner" / "b").write_text("")
     found.append(contents.of(folder))
@@ -298,7 +298,7 @@ def test_the_same_path_in_another_folder_is_another_file(
         (tmp_path / name / "a.png").write_bytes(b"never opened")
         monkeypatch.chdir(tmp_path / name)
         found += [identity.of_files(plan(Path("a.csv"))), identity.of_files(plan(Path("a.png")))]
-    assert len(set(found)) == 4  # an image's label is the name of its folder
+    assert len(set(found)) == 4  # the label of an image is the name of its folder
 
 
 def test_a_file_that_is_gone_says_so(table: Path) -> None:

@@ -1,4 +1,4 @@
-"""Image files: the values that are in them, converted when `read` is asked, and upright."""
+"""Image files: exact values, conversion with `mode=`, and rotation by EXIF."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_pillow_would_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 def wide_png() -> bytes:
-    """One pixel of three channels of 16 bits, which Pillow cannot write."""
+    """Write a PNG file with one pixel of three 16-bit channels, which Pillow cannot write."""
     import struct
     import zlib
 

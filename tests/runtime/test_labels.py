@@ -1,4 +1,4 @@
-"""{"label", "score"}, as Hugging Face classifies, in votes and cascades."""
+"""Outputs {"label", "score"}, as Hugging Face classifiers return them, in votes and cascades."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_label_and_its_score(output: Any, expected: tuple[Any, float]) -> None
     "output",
     [
         *("GOOD", [], {}, {"label": "a"}, one("a", None), one("a", "0.5"), one("a", True)),
-        {"label": "a", "score": 0.5, "box": {"xmin": 0}},  # one detection of several
+        {"label": "a", "score": 0.5, "box": {"xmin": 0}},  # one of several detections
         [one("a", 0.5), "b"],
         [0.5, 0.5],
     ],

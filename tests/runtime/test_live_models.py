@@ -1,4 +1,4 @@
-"""A model is what it is when the graph runs: its files, its object, its classes, its libraries."""
+"""A run uses the current state of a model: its files, its object, its classes, its libraries."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def net(weight: float = 1.0) -> torch.nn.Linear:
 
 
 class Table:
-    """A model of Python alone, whose parts can be changed in place."""
+    """A pure Python model whose parts can be changed in place."""
 
     def __init__(self) -> None:
         self.scale = {"by": [1.0]}
@@ -85,7 +85,7 @@ class Slots:
 
 
 class Around(ModelHandler[Any, Any, Any]):
-    """A handler that holds a live model."""
+    """A handler that contains a live model."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Around(ModelHandler[Any, Any, Any]):
 
 
 class Reads:
-    """Reads a file when it is unpickled, and holds the path alone."""
+    """A model that reads a file when it is unpickled, and pickles only the path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -117,7 +117,7 @@ class Reads:
 
 
 class Opens(ModelHandler[Any, Any, Any]):
-    """Opens a file by itself, so that nothing that it gives is stored."""
+    """A handler that opens a file itself, so that its outputs are not cached."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class Opens(ModelHandler[Any, Any, Any]):
 
 
 class Folder(ModelHandler[Any, Any, Any]):
-    """Adds up the numbers in the files of a folder of folders."""
+    """A handler that sums the numbers in the files of nested folders."""
 
     def __init__(self, folder: str) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ def refit(pipeline: Any) -> None:
 
 
 def through_numpy(module: torch.nn.Linear) -> None:
-    module.weight.detach().numpy()[:] = 5  # torch counts no new version for this
+    module.weight.detach().numpy()[:] = 5  # torch does not increase the version for this change
 
 
 def forward(module: torch.nn.Linear) -> None:
@@ -292,7 +292,7 @@ def test_a_file_is_what_it_holds_when_the_graph_runs(
     path = tmp_path / f"m.{ENDINGS[kind]}"
     options = SAVED[kind](path, 1)
     mm.register("m", path, **options)
-    SAVED[kind](path, 2)  # before it has run
+    SAVED[kind](path, 2)  # before the first run
     second = answers(fresh=fresh)
     SAVED[kind](path, 1)
     first = answers(fresh=fresh)
@@ -314,7 +314,7 @@ def test_why_says_that_a_file_changed(tmp_path: Path) -> None:
     assert why() == "its model m changed"
     assert why() == CACHED
     joblib.dump(constant(0), path)
-    assert why() == CACHED  # what it gave then is stored
+    assert why() == CACHED  # its outputs are stored
 
 
 def test_equal_size_and_times_are_no_equal_file(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_file_that_is_no_model_any_more(tmp_path: Path) -> None:
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Any]]:
-    """What somebody else writes into a file, one at each load of scikit-learn's handler."""
+    """Replace a file at each load of scikit-learn's handler; the list has the new contents."""
     waiting: list[tuple[Path, Any]] = []
     load = SklearnModelHandlerNumpy.load_model
 
@@ -429,7 +429,7 @@ def test_what_a_file_gave_that_changed_meanwhile_is_not_stored(tmp_path: Path) -
     assert answers() == [1.0, 1.0]
 
 
-# Files that objects name
+# Files that objects refer to
 
 
 def test_the_file_of_a_beam_handler(tmp_path: Path) -> None:
@@ -462,7 +462,7 @@ def test_what_is_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) ->
     mm.register("m", held if live else saved, framework="python")
     assert answers() == [3.0, 7.0]
     read.write_text("2")
-    del held  # an object that is still there has read it before
+    del held  # an object that still exists read it before
     assert answers() == [6.0, 14.0]
 
 
@@ -513,7 +513,7 @@ def test_texts_are_found_wherever_they_are(tmp_path: Path, monkeypatch: pytest.M
 
 
 class Toys(FileSystem):
-    """A store of files elsewhere, which says their checksums."""
+    """A remote file system that returns the checksums of its files."""
 
     versions: ClassVar[dict[str, str]] = {}
 
@@ -567,7 +567,7 @@ def test_a_remote_file_whose_version_nobody_says_is_never_trusted() -> None:
 
 @pytest.fixture
 def module(tmp_path: Path) -> Iterator[Callable[[int], Any]]:
-    """Writes a module of the user's, and loads it anew."""
+    """Return a function that writes a user's module and reloads it."""
     name = f"own_{tmp_path.name}".replace("-", "_")
     sys.path.insert(0, str(tmp_path))
 

@@ -1,4 +1,4 @@
-"""One model straight after another: the inference goes in, never Beam's PredictionResult."""
+"""A model directly after another: it receives the inference, never Beam's PredictionResult."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def equal(found: list[Any], expected: list[Any]) -> bool:
 
 ALL = ("first", "line", "twice", "own")
 PAIRS = [(a, b) for a in ("first", "line", "twice") for b in (*ALL, "second", "sums", "halved")]
-PAIRS.remove(("first", "own"))  # which does not know tensors
+PAIRS.remove(("first", "own"))  # which does not support tensors
 
 
 @pytest.mark.parametrize(("a", "b"), [*PAIRS, ("record", "field"), ("record", "sums")])

@@ -1,4 +1,4 @@
-"""docs/howto/caching.md has the reason of each function that is computed in every run."""
+"""Functions that are computed in every run: their reasons are in docs/howto/caching.md."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ def test_a_cause_has_its_reason(name: str, why: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", CAUSES)
 def test_the_page_has_the_reason(name: str) -> None:
     function, reason = CAUSES[name]
-    # The page calls each function f, and has one example of each kind of reason.
+    # The page calls each function f, and shows one example of each reason.
     general = reason.replace(function.__name__, "f").replace(str(LARGE), "/home/me")
     general = general.partition(" (")[0]
     assert f"`{general}" in PAGE or f"`` {general} ``" in PAGE

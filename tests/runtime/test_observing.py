@@ -1,4 +1,4 @@
-"""What functions and models do while a node is computed is seen, and nothing else is."""
+"""The actions of functions and models are observed while a node is computed, and no others."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ native = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of
 
 
 def recorded(function: Callable[..., Any], *given: Any, record: Record | None = None) -> Record:
-    """The record of one call."""
+    """Return the record of one call."""
     record = record or Record([function])
     try:
         with within(record):
@@ -78,20 +78,20 @@ def recorded(function: Callable[..., Any], *given: Any, record: Record | None = 
 
 
 def seen(function: Callable[..., Any], *given: Any) -> Observed:
-    """What was seen of one call, which could be watched."""
+    """Return the observations of one call, which must be complete."""
     record = recorded(function, *given)
     assert record.complete, record.unwatched
     return record.observed()
 
 
 def installed_below(library: Path) -> Callable[[str], bool]:
-    """Whether a file is installed, where what is below a folder is too."""
+    """Return a check whether a file is installed that also accepts files below a folder."""
     before = origin.is_installed
     return lambda file: before(file) or file.startswith(f"{library}/")
 
 
 def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
-    """The same of a call that code of ours makes, as in a run."""
+    """Return the observations of a call through our own code, as in a run."""
     record = Record([function])
     with within(record):
         outcome = Tracker("node", "").each(["1"], [given], function)
@@ -102,13 +102,13 @@ def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
 
 
 def has_read(found: Observed, path: Path) -> bool:
-    """Does what was seen say what the file holds?"""
+    """Return whether the observations include the content of a file."""
     return (found.files.get(str(path)) or "").startswith("content")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a file of each format, beside which nobody works."""
+    """Return a folder with a file of each format, which no other test uses."""
     table = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
     table.to_csv(tmp_path / "a.csv", index=False)
     table.to_parquet(tmp_path / "a.parquet")
@@ -131,7 +131,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def relu() -> Any:
-    """A model for ONNX Runtime."""
+    """Return a model for ONNX Runtime."""
     kind = onnx.TensorProto.FLOAT
     places = [onnx.helper.make_tensor_value_info(name, kind, [None, 4]) for name in "xy"]
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
@@ -341,7 +341,7 @@ class TestFiles:
     ) -> None:
         (tmp_path / "beside_me.py").write_text("answer = 1")
         monkeypatch.syspath_prepend(str(tmp_path))
-        for _ in range(2):  # the second time Python reads what it has compiled
+        for _ in range(2):  # the second time, Python reads the compiled file
 
             def imports() -> Any:
                 return __import__("beside_me")
@@ -597,7 +597,7 @@ def logs() -> None:
 
 
 def models() -> dict[str, tuple[Callable[[Any], Any], Any]]:
-    """Models of each framework, and what they are given."""
+    """Return a model of each framework, and its inputs."""
     made: dict[str, tuple[Callable[[Any], Any], Any]] = {}
     kinds = [
         RandomForestClassifier(3, random_state=0),
@@ -687,7 +687,7 @@ class TestThreads:
         assert found.files.keys() == {str(folder / "a.csv")}
 
     def test_two_records_do_not_mix(self, folder: Path) -> None:
-        # In one folder the kernel does not say which thread opened a file.
+        # Within one folder, the kernel does not report which thread opened a file.
         (folder / "other").mkdir()
         (folder / "other" / "b.csv").write_text("b")
         records = {name: Record() for name in ("a.csv", "other/b.csv")}
@@ -839,12 +839,12 @@ class TestObserved:
 
 
 def live_run(function: Callable[[Any], Any], data: Any) -> Record:
-    """The record of a node `f` in a real run."""
+    """Return the record of a node `f` in a real run."""
     return records_of(mm.pipeline("d | f", d=data, f=function), f=function)["f"]
 
 
 def records_of(graph: Any, **functions: Any) -> dict[str, Record]:
-    """The records of some nodes in a real run."""
+    """Return the records of some nodes in a real run."""
     records: dict[str, Record] = {}
     begin = live.start
 

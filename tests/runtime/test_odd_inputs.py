@@ -1,4 +1,4 @@
-"""What is nearly what is meant: it gives what is meant, or is refused with what helps."""
+"""Unusual inputs: they work as the user expects, or are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class TestChildren:
 
 
 def read(value: Any, limit: int | None = None, id_column: str | None = None) -> dict[str, Any]:
-    """The elements of data in the notebook, by id."""
+    """Return the elements of data in the notebook, by id."""
     made = objects.blocks("data", value, id_column, limit)
     return {key.id: item for block in made for key, item in block.elements()}
 
@@ -231,7 +231,7 @@ class TestGenerators:
 
 
 class Dataset:
-    """As far as it is used here what `datasets.Dataset` is: rows by slices, as a dict of lists."""
+    """A double of `datasets.Dataset`: its slices are dicts of lists."""
 
     def __init__(self, columns: dict[str, list[Any]], form: Any = dict) -> None:
         self.columns, self.form = columns, form

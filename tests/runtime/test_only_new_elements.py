@@ -1,4 +1,4 @@
-"""When data is edited, a node is asked for the elements that are new, and for nothing else."""
+"""After an edit of the data, a node computes only the new elements."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.runtime import kernel_script
 
 
 class Seen:
-    """What functions and models were given.
+    """The values that functions and models received.
 
     Attributes
     ----------
     busy
-        What is refused for the time being.
+        Values that are refused temporarily.
     first
         Called before the first value.
     at
-        Called with the value of that name; no code of the user's, which would have to be known.
+        Functions called with these values; user code would have to be part of the identity.
     """
 
     values: list[Any]
@@ -56,7 +56,7 @@ _ADDRESS = ctypes.addressof(_SLOT)
 
 
 def seen_as(value: Any) -> Any:
-    """Note a value where no identity can see it: what was counted is no part of what counts."""
+    """Record a value at a memory address, so that the count is not part of any identity."""
     state: Any = ctypes.py_object.from_address(_ADDRESS).value
     if not state.values and state.first is not None:
         state.first()
@@ -75,14 +75,14 @@ def nothing_seen() -> None:
 
 
 class Total:
-    """The sum of each row."""
+    """A model that sums each row."""
 
     def predict(self, rows: Any) -> list[float]:
         return [float(np.sum(seen_as(row))) for row in rows]
 
 
 class Far:
-    """Asks a service, element by element."""
+    """A remote model, called with one element at a time."""
 
     def predict(self, prompts: Any) -> list[str]:
         return [answer(prompt) for prompt in prompts]
@@ -96,7 +96,7 @@ def answer(prompt: str) -> str:
 
 
 def run(text: str, **names: Any) -> Result:
-    """What a pipeline gives; what was seen before is forgotten."""
+    """Run a pipeline, after the recorded values are cleared."""
     SEEN.values.clear()
     fresh = names.pop("fresh", False)
     return mm.run(mm.pipeline(text, **names), fresh=fresh, max_failed=1.0, progress=False)
@@ -210,7 +210,7 @@ def test_a_function_twice_in_a_row() -> None:
     for count in (5000, 5001):
         result = run(text, data=list(range(count)), f=doubled)
         assert result["two"]["value"].tolist() == [4 * x for x in range(count)]
-        # What the first makes of the first block is no answer for the second.
+        # An output of the first function for a block is not reused for the second function.
         assert len(SEEN.values) == (10_000 if count == 5000 else 2 * 905)
 
 
@@ -240,7 +240,7 @@ def test_one_more_file_of_a_glob(tmp_path: Path) -> None:
     (tmp_path / "100 and more.csv").write_text("n\n-1.5\n")
     result = run(text, **names)
     assert result.models.loc["total", "predictions"] == 1
-    # The files that are put together with it, and those that these have pushed away.
+    # The files in the same block as the new one, and those moved to another block.
     assert -1.5 in SEEN.values and len(SEEN.values) <= 1 + 2 * 2 * 64
     assert equal(result, run(text, **names, fresh=True))
 
@@ -249,7 +249,7 @@ def test_one_more_file_of_a_glob(tmp_path: Path) -> None:
 
 
 class OfBatch:
-    """What others are in the batch counts."""
+    """A model whose output depends on the rest of its batch."""
 
     def predict(self, rows: Any) -> list[float]:
         return [float(np.sum(seen_as(row)) - np.mean(rows)) for row in rows]
@@ -475,7 +475,7 @@ def children(x: Any) -> list[Any]:
 
 
 class Halved:
-    """A model that refuses an element."""
+    """A model that fails for one element."""
 
     def predict(self, rows: Any) -> list[float]:
         return [odd(row) / 2 for row in rows]
@@ -486,7 +486,7 @@ VALUES = st.one_of(st.integers(0, 12), st.sampled_from([0.5, True, -0.0, 1e300])
 
 @st.composite
 def edited(draw: st.DrawFn, values: list[Any]) -> list[Any]:
-    """A list after one edit."""
+    """Draw a list after one edit."""
     kind = draw(st.sampled_from(["append", "delete", "edit", "reorder", "repeat"]))
     made = list(values)
     place = draw(st.integers(0, len(made) - 1))

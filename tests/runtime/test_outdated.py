@@ -1,4 +1,4 @@
-"""What earlier versions have stored in a cache folder goes, unless somebody uses or shares it."""
+"""Data of earlier versions in a cache folder is removed, unless a process uses or shares it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write(store: Store, identity: str) -> Draft:
 
 @pytest.fixture
 def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
-    """Opens the store as an earlier version does."""
+    """Open the store as an earlier version does."""
 
     def opened() -> Store:
         with monkeypatch.context() as patch:
@@ -40,7 +40,7 @@ def test_it_goes_with_a_word(earlier: Callable[[], Store], tmp_path: Path) -> No
     inner = former.inner
     write(former, "c")
     assert inner.name == "v1" and inner.is_dir()
-    (inner / "drafts" / ("0" * 32)).mkdir()  # of a process that is dead
+    (inner / "drafts" / ("0" * 32)).mkdir()  # of a dead process
     (inner / "processes" / ("0" * 32)).mkdir()
     del former
     store = Store(tmp_path / "cache", LIMIT)

@@ -1,4 +1,4 @@
-"""Exported programs, methods of models, and any Python object, from `register` to predictions."""
+"""Exported programs, methods of models, and Python objects, from `register` to predictions."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TestMethods:
 
 
 class Booster:
-    """Has a predict, as the models of many a library do."""
+    """An object with a predict method, as models of many libraries."""
 
     def __init__(self, weights: list[float]) -> None:
         self.weights = np.array(weights)
@@ -217,7 +217,7 @@ class TestPythonObjects:
 
 
 class Drops:
-    """Leaves out what it cannot tell."""
+    """A model that returns no output for some elements."""
 
     def predict(self, batch: Any) -> Any:
         return batch[batch >= 0]

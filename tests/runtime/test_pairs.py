@@ -1,4 +1,4 @@
-"""(key, value) pairs, as Beam's keyed models take them, into a model per key without `by`."""
+"""(key, value) pairs, as in Beam's keyed data, as the input of a model per key without `by`."""
 
 from __future__ import annotations
 

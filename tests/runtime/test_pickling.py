@@ -1,4 +1,4 @@
-"""What is pickled of a notebook's classes: each load answers as it did, and changes nothing."""
+"""Pickling of a notebook's classes: every loaded object behaves the same, and nothing changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Cells:
 
 @pytest.fixture
 def cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cells]:
-    """An empty notebook."""
+    """Return an empty notebook."""
     main = types.ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", main)
     return Cells(main)
@@ -135,7 +135,7 @@ SCALE = 3
 mm.register("three", place + "/net.pt", model_class=Net)
 say([before[0], predicted("rows | [two, three]", "two", "three", rows=[1.0]), mine(Net.forward)])
 """
-        # The class is what it is when the graph runs, as a function is.
+        # A run uses the current class, as it does for functions.
         said = kernel_script.run(START + code, tmp_path, place=str(tmp_path))
         assert said == [[2.0], [[3.0], [3.0]], True]
 
@@ -229,7 +229,7 @@ class Pair(NamedTuple):
 
 
 class TestValues:
-    """A model has classes of its own, and yet what it is given and returns is the notebook's."""
+    """Values have the notebook's classes, although a loaded model has copies of them."""
 
     def test_a_model_knows_the_classes_of_its_elements(self, tmp_path: Path) -> None:
         code = """

@@ -1,4 +1,4 @@
-"""What is shown of a run, and a run in the background."""
+"""The display of a run, and runs in the background."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def counts(**elements: int) -> tuple[events.NodeCounts, ...]:
 
 
 def ran(graph: Graph, **options: Any) -> Progress:
-    """A run, as its display sees it."""
+    """Return the progress of a run, as its display receives it."""
     progress = Progress()
     mm.run(graph, subscribers=[progress], **options)
     return progress
 
 
-# What the events add up to
+# The state computed from events
 
 
 def test_a_node_waits_runs_and_is_done() -> None:
@@ -158,7 +158,7 @@ def test_the_last_line_says_what_a_run_did() -> None:
     assert ran(chain(40), until="first").line() == "2 nodes from the cache"
     graph = chain(51)
     assert ran(graph).line() == "3 nodes computed; 2 failed elements in last"
-    # So many failed in the run that is taken up here.
+    # The failures of the earlier run that is read here.
     assert ran(graph).line() == "3 nodes from the cache; 2 failed elements in last"
 
 
@@ -180,7 +180,7 @@ def test_damage_is_noted_in_a_line(cache_folder: Path) -> None:
     assert after(progress)["text/plain"].splitlines() == ["3 nodes computed", *progress.notes]
 
 
-# What is shown
+# The display
 
 
 def test_html_is_escaped_and_has_its_role() -> None:
@@ -220,7 +220,7 @@ def test_of_many_nodes_those_are_shown_in_which_something_happens() -> None:
 def terminal(
     monkeypatch: pytest.MonkeyPatch, *given: events.Event, live: bool = True, columns: int = 60
 ) -> str:
-    """What a terminal is sent."""
+    """Return the output of a terminal."""
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr(progress_display, "PATIENCE", 0)
     monkeypatch.setattr(progress_display, "PACE", 0)
@@ -260,7 +260,7 @@ def test_what_comes_too_soon_is_shown_later(monkeypatch: pytest.MonkeyPatch) -> 
     display = TerminalDisplay(progress, stream, live=True)
     for event in (started("rows"), events.RunProgressed(counts(rows=7))):
         progress(event)
-        display(event)  # nothing comes after these: what goes on takes long
+        display(event)  # no event follows: the node takes a long time
     until(lambda: "rows 7" in stream.getvalue())
     display(events.RunFinished("done", ()))
     assert stream.getvalue().endswith("\r")
@@ -280,7 +280,7 @@ def test_nothing_is_shown_of_a_run_that_is_over_at_once(monkeypatch: pytest.Monk
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
-    """A graph whose second step waits for `toys.GATE`."""
+    """Return a graph whose second step waits for `toys.GATE`."""
     monkeypatch.setattr(toys, "GATE", toys.Gate())
     yield mm.pipeline("data | hold", data=[1, 2, 3], hold=toys.hold)
     toys.GATE.release.set()
@@ -297,7 +297,7 @@ def test_a_run_in_the_background(held: Graph) -> None:
     running = mm.run(held, wait=False)
     assert isinstance(running, mm.Running) and not running.done
     assert toys.GATE.started.wait(60)
-    # Its nodes are known from the run's first event on.
+    # The first event of the run contains its nodes.
     until(lambda: [n.state for n in running._progress.nodes.values()][1:] == ["running"])
     assert repr(running) == (
         "<run in the background, running: 1 of 2 nodes computed; data 3, hold 0 of 3 elements>"
@@ -327,7 +327,7 @@ def test_cancelling(held: Graph) -> None:
     with pytest.raises(handle.InterruptedRunError, match="stopped by you; data 3"):
         running.result(timeout=60)
     assert repr(running) == "<run, interrupted: 1 of 2 nodes computed>"
-    # The next run need not wait for it.
+    # The next run does not wait for it.
     assert ran(chain(3)).line() == "3 nodes computed"
 
 

@@ -1,4 +1,4 @@
-"""What can be registered, what is refused, and with which remedy."""
+"""Models that can be registered, those that are refused, and the remedies."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class TestFiles:
 
 
 class Evil:
-    """A pickle that would leave a trace if anyone loaded it."""
+    """A pickle that creates a file if it is loaded."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -274,7 +274,7 @@ class TestRefusedFiles:
         path = tmp_path / "model.pkl"
         path.write_bytes(b"?" * 10)
         path.chmod(0)
-        if os.access(path, os.R_OK):  # root reads everything
+        if os.access(path, os.R_OK):  # root can read every file
             assert "cannot be loaded" in refused("m", path)
         else:
             assert "Permission" in refused("m", path)

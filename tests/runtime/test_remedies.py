@@ -1,4 +1,4 @@
-"""What errors and short texts say, where a user pastes what they say."""
+"""Code in error messages and hints works when a user pastes it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_bytes_of_a_model_whose_parameters_are_unknown_are_its_files(result:
     line = next(line for line in repr(mm.models).splitlines() if line.startswith("plain"))
     entry = mm.models.table.loc["plain"]
     assert pd.isna(entry["parameter_bytes"])
-    assert ("on disk" in line) or entry["bytes"] >= 4096  # measured, in pages
+    assert ("on disk" in line) or entry["bytes"] >= 4096  # measured in pages
     assert "parameters of unknown size" in repr(mm.unload("plain"))
 
 
@@ -132,7 +132,7 @@ def test_an_interrupt_that_a_function_raises_names_its_node(models: Any) -> None
 def test_an_interrupt_by_the_user_is_told_from_one_that_is_raised() -> None:
     import signal
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells ignore it
 
     def interrupted() -> None:
         signal.raise_signal(signal.SIGINT)

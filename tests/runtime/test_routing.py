@@ -1,4 +1,4 @@
-"""Who goes where: the same element always the same way, whatever the process."""
+"""Routing: the same element always goes to the same branch, in every process."""
 
 from __future__ import annotations
 

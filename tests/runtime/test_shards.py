@@ -1,4 +1,4 @@
-"""One file of values: exact, writable and fast to check; every damage is seen."""
+"""Shard files: exact, writable and fast to check; every damage is detected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def again(folder: Path, value: Any) -> Any:
 
 
 def arrays() -> list[np.ndarray[Any, Any]]:
-    """Big ones of every sort: noise, what can be compressed, views, read-only, other orders."""
+    """Draw large arrays of all sorts: noise, compressible, views, read-only, other orders."""
     noise = RNG.standard_normal((BIG, 3)).astype(np.float32)
     fixed = RNG.standard_normal(BIG)
     fixed.flags.writeable = False
@@ -143,7 +143,7 @@ def test_names_sort_in_the_order_of_writing() -> None:
 
 
 def a_shard(folder: Path) -> tuple[Path, shards.ShardInfo]:
-    """With a pickle and two parts beside it, one raw and one compressed; they start where said."""
+    """Return a shard with a pickle and two parts, one raw and one compressed, and their offsets."""
     path = folder / "a.shard"
     return path, shards.write(path, [RNG.standard_normal(5000), np.zeros(BIG), "text" * 100], 3)
 
@@ -194,7 +194,7 @@ def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
 
 
 class Evil:
-    """Leaves a trace when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     traces: list[str] = []  # noqa: RUF012
 

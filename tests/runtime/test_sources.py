@@ -1,4 +1,4 @@
-"""What sources give: every kind of data, its ids, and what cannot be read."""
+"""Sources: every kind of data, its ids, and unreadable data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mmnotebook.sources.partial import Partial
 
 
 def read(value: Any, limit: int | None = None, id_column: str | None = None) -> dict[str, Any]:
-    """The elements of a source by id; the error for what cannot be read."""
+    """Return the elements of a source by id, or the error for unreadable ones."""
     if objects.is_path(value):
         plan = sources.plan_path(str(value), id_column)
         return files(plan if limit is None else plan.first(limit))
@@ -308,7 +308,7 @@ class TestFiles:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> mm.Result:
-    """One run of a source of every kind, empty ones too."""
+    """Run a source of every kind, also empty ones."""
     folder = tmp_path_factory.mktemp("many")
     file(folder / "a.csv", "a,b\n1,x\n2\n3,z\n" + "4,w\n" * 30)
     (folder / "b.jsonl").write_text("".join(json.dumps({"a": i}) + "\n" for i in range(3)))
@@ -368,7 +368,7 @@ def test_an_id_of_a_file_that_came_before_fails(tmp_path: Path) -> None:
 
 
 class TestCopies:
-    """What the notebook does to its data after a run began does not reach the run."""
+    """Changes of the data in the notebook after the start of a run do not affect the run."""
 
     def test_of_arrays_and_tensors(self) -> None:
         array, tensor = np.zeros((3, 2)), torch.zeros(3, 2)
@@ -413,7 +413,7 @@ class TestCopies:
 
 
 class TestBlocks:
-    """How much goes together."""
+    """The sizes of blocks."""
 
     def test_numbers_stay_columns(self) -> None:
         frame = pd.DataFrame({"n": range(5000), "x": [np.ones(3)] * 5000, "s": ["a"] * 5000})

@@ -1,4 +1,4 @@
-"""What is read from the cache is checked now and then; what differs goes, and is said."""
+"""Spot checks of cached elements; if outputs differ, the entry is removed, with a warning."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ROWS = 50
 
 @pytest.fixture(autouse=True)
 def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> None:
-    """Every node that can be; what was learned in other tests does not count."""
+    """Check every node that can be checked, without knowledge from other tests."""
     monkeypatch.setattr(spot_checks, "_costs", {})
     monkeypatch.setattr(spot_checks, "_last", {})
     monkeypatch.setattr(probes, "SECONDS", 60.0)
@@ -52,7 +52,7 @@ def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> No
 
 
 class Said:
-    """A result, and the warnings that came with it."""
+    """The result of a run, and its cache warnings."""
 
     def __init__(self, text: str, **names: Any) -> None:
         with warnings.catch_warnings(record=True) as caught:
@@ -73,7 +73,7 @@ def folder_of(node: str) -> Path:
 
 
 def falsify(node: str, change: Callable[[Block], Block]) -> None:
-    """Store other values for a node, as whole and as rightly named as the right ones were."""
+    """Store other values for a node, in a complete and correctly named entry."""
     entry = entries.read_manifest(folder_of(node))
     draft = open_store().draft(entry.identity)
     for place, shard in enumerate(entry.shards()):
@@ -170,7 +170,7 @@ class TestDifferences:
         hidden.value = 4
 
         class Dice(random.Random):
-            """Chooses the second node that it is asked about alone."""
+            """A random number generator with which only the second node is checked."""
 
             asked = 0
 
@@ -178,7 +178,7 @@ class TestDifferences:
                 self.asked += 1
                 return 0.0 if self.asked == 2 else 0.99
 
-            def getrandbits(self, k: int) -> int:  # else what it samples hangs on `random`
+            def getrandbits(self, k: int) -> int:  # otherwise the sample depends on `random`
                 return super().getrandbits(k)
 
         check = spot_checks.check
@@ -303,7 +303,7 @@ class TestNoDifferences:
     @pytest.mark.parametrize("name", VALUES)
     def test_all_that_a_function_gives(self, name: str) -> None:
         names = {"data": DATA, "give": VALUES[name], "again": lambda x: x}
-        for _ in range(2):  # a class that was never pickled is another one afterwards
+        for _ in range(2):  # a class that was never pickled differs afterwards
             Said("data | map(give) | map(again)", **names)
         before = counts()
         for _ in range(4):
@@ -344,14 +344,14 @@ class TestNoDifferences:
 
 
 class Batched(torch.nn.Module):
-    """Depends on the batch."""
+    """A model whose output depends on the batch."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x - x.mean(0)
 
 
 class Counting(torch.nn.Module):
-    """Keeps a state from call to call."""
+    """A model with state that changes between calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -366,7 +366,7 @@ class Counting(torch.nn.Module):
 
 
 def met_network() -> dict[str, Any]:
-    """What is stored with a node that used the network in this kernel."""
+    """Return the metadata of a node that used the network in this kernel."""
     seen, reason = outcome.judged(Identity("1", may=frozenset({NETWORK})), Record())
     assert seen.kernel and not reason
     return seen.meta()
@@ -374,7 +374,7 @@ def met_network() -> dict[str, Any]:
 
 class TestLeftOut:
     def checked(self, text: str, **names: Any) -> int:
-        """How many checks the second of two runs makes."""
+        """Return the number of checks in the second of two runs."""
         Said(text, **names)
         before = counts()
         assert set(Said(text, **names).result.why.values()) == {CACHED}
@@ -418,7 +418,7 @@ class TestLeftOut:
         def uses(name: str) -> str:
             try:
                 return str(pkgutil.resolve_name(name).__name__)
-            except BaseException:  # noqa: BLE001 - as some code does it
+            except BaseException:  # noqa: BLE001 - as some user code does
                 return "none"
 
         names = {"data": ["heavy_library"] * 3, "uses": uses}
@@ -467,12 +467,12 @@ class TestLeftOut:
 
 
 def generators() -> tuple[Any, ...]:
-    """The states of the global random number generators."""
+    """Return the states of the global random number generators."""
     return random.getstate(), torch.get_rng_state().tolist(), str(np.random.get_state())
 
 
 class TestBeside:
-    """A check leaves no trace but its count."""
+    """A check changes nothing except its count."""
 
     def test_generators_warnings_and_state(self) -> None:
         def warns(x: int) -> int:
@@ -544,7 +544,7 @@ def measured(seconds: float, elements: int, batches: int = 0) -> Measured:
 
 class TestCost:
     def test_the_share_in_many_runs(self) -> None:
-        """Whatever entries save, the checks of all together cost no more than their share."""
+        """Check that the cost of all checks stays below its share, whatever the entries save."""
         dice = random.Random(0)
         nodes = [(0.01, 10, 1e3), (1, 1000, 1e5), (60, 20, 1e4), (9, 9, 1e8)]
         for seconds, elements, size in nodes:
@@ -561,8 +561,8 @@ class TestCost:
         assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
         assert cost(measured(10, 2), 0, empty) > 10
         assert cost(measured(10, 1000, batches=10), 0, empty) > 1  # a whole batch
-        assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
-        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as it was before
+        assert cost(measured(10, 1000), 0, None) > 10  # the first call may include the load
+        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
         assert [spot_checks.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
         assert spot_checks.probability(0.0, 0.01) == 0 and spot_checks.probability(100, 0.01) == 1
@@ -590,7 +590,7 @@ class TestCost:
         for _ in range(runs):
             Said("data | map(slow)", **names)
         assert len(spent) == runs and mm.cache.checked > before
-        # A random number of checks: three standard deviations above what is expected.
+        # The number of checks is random: allow three standard deviations above its mean.
         most = spot_checks.SHARE * saved * runs
         made = mm.cache.checked - before
         assert sum(spent) <= most + 3 * (made**0.5) * max(spent)

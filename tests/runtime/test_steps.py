@@ -1,4 +1,4 @@
-"""Every step, in runs: what it gives, under which ids, and what it does with what fails."""
+"""Every step in runs: its outputs, their ids, and its failures."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_union_takes_each_element_as_it_comes(result: mm.Result) -> None:
 
 def test_a_join_brings_outputs_together_by_id(result: mm.Result) -> None:
     members = [[name.split("_")[0] for name in names] for names in result["joined"]["value"]]
-    # minus failed for the last two: what is left comes alone.
+    # `minus` fails for the last two elements, so each of their outputs is alone.
     assert members == [["minus", "plus"]] * 38 + [["plus"]] * 2
 
 

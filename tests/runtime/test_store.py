@@ -1,4 +1,4 @@
-"""The store: what is found is whole and stays while it is held; what is damaged is not found."""
+"""The store: found entries are complete and stay while held; damaged ones are not found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def again(store: Store) -> Store:
-    """The same folder as another kernel sees it, one that has not looked at any checksum."""
+    """Open the same folder as another kernel, which has not verified any checksum."""
     entries._whole.clear()
     return Store(store.folder, store.limit)
 
@@ -144,7 +144,7 @@ def test_what_was_replaced_does_not_come_back(store: Store) -> None:
         assert again(store).find(["7"]) == {} and is_right(old)
 
 
-# Every damage, and what the note says of it.
+# Every kind of damage, and the note about it
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "head": (lambda e: _flip(_shard(e), 3), "shard was altered"),
     "pickle": (lambda e: _flip(_shard(e), 80), "shard was altered"),
@@ -227,7 +227,7 @@ def test_damage_after_the_check_is_found_when_it_is_read(store: Store) -> None:
     before = shard.stat()
     _flip(shard, 100)
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert store.find(["7"]).keys() == {"7"}  # neither size nor time tell
+    assert store.find(["7"]).keys() == {"7"}  # neither size nor time change
     with pytest.raises(Damaged) as caught:
         list(entry.shards())
     assert caught.value.path == shard and caught.value.what == "was altered"
@@ -305,7 +305,7 @@ def test_an_entry_of_no_identity_lives_as_long_as_it_is_held(store: Store) -> No
 
 
 def sized(store: Store, identity: str) -> int:
-    """Commit ten kilobytes or so that nobody holds."""
+    """Commit an entry of about ten kilobytes that nobody holds."""
     draft = store.draft(identity)
     eviction.write_shard(draft.path, 0, os.urandom(10_000))
     return draft.commit({"node": identity}).bytes
@@ -327,7 +327,7 @@ def test_what_is_held_counts_and_is_passed_over(store: Store) -> None:
     held = store.find(["0"])
     store.limit = one
     sized(store, "1")
-    Store(store.folder, one)  # while it was committed the second one was held too
+    Store(store.folder, one)  # the second one was held too when it was committed
     assert store.find(["0", "1"]).keys() == {"0"} and held
     store.limit = one - 1
     assert store.bytes == one
@@ -401,7 +401,7 @@ def test_an_entry_is_not_found_under_another_identity(store: Store) -> None:
     assert other_kernel.find(["5", "7", "8"]).keys() == {"5"}
     said = "a stored manifest belongs to another entry; computed again"
     assert other_kernel.notes == [said, said]
-    assert is_right(store.find(["7"])["7"])  # the one that it hid
+    assert is_right(store.find(["7"])["7"])  # the entry that it hid
 
 
 def test_a_draft_that_lacks_elements_is_refused(store: Store) -> None:
@@ -489,7 +489,7 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    # Nobody can make a folder in /proc; root can in one that it may only read.
+    # Nobody can create a folder in /proc; root can create one in a read-only folder.
     (tmp_path / "fixed").mkdir(mode=0o500)
     fixed = Path("/proc/fixed") if os.geteuid() == 0 else tmp_path / "fixed"
     assert f"{str(fixed / 'cache')!r} cannot be used" in refused(fixed / "cache")

@@ -1,4 +1,4 @@
-"""What is stored in columns is shown as if it were looked at element by element."""
+"""Elements that are stored in columns have the same tables as single elements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.analysis_runs import RecordElements, record
 
 
 def compare(items: list[Any], columns: Sequence[Any]) -> None:
-    """The elements of blocks of these columns, beside the same items as records."""
+    """Compare the elements of blocks with these columns to the same items as records."""
     ids = iter(map(str, range(len(items))))
     made = BlockElements([Block([next(ids) for _ in column], column) for column in columns])
     expected = RecordElements([record(str(place), item) for place, item in enumerate(items)])
@@ -109,7 +109,7 @@ def test_elements_stand_as_their_origins_do(origins: list[str], ends: list[str])
 
 
 def stored_of(folder: Path, **nodes: list[Block]) -> StoredElements:
-    """Blocks in files, an entry for each node."""
+    """Return blocks in files, with an entry for each node."""
     made = {}
     for name, blocks in nodes.items():
         (folder / name).mkdir()

@@ -1,4 +1,4 @@
-"""Graphs whose source is a Beam transform, on Beam's own streaming runner."""
+"""Graphs with a Beam transform as the source, on Beam's streaming runner."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_is_done_element_by_element_keeps_timestamp_and_window() -> None:
 
 
 def test_predictions_keep_the_window_and_take_its_end() -> None:
-    """What Beam guarantees of what RunInference has batched: the window, and its last moment."""
+    """Check what Beam guarantees for batches of RunInference: window and last timestamp."""
     text = 'source(events, id="k")["x"] | triple | double'
     found = streams.run(mm.pipeline(text, events=streams.stream(*EVENTS)))
     assert values(found["triple"]) == {"a": 3.0, "b": 6.0, "c": 9.0}

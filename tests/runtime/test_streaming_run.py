@@ -1,4 +1,4 @@
-"""`mm.run` of a graph whose source is a Beam transform: recorded, then run with its windows."""
+"""`mm.run` of a graph with a Beam transform as the source: recorded, then run with its windows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def models() -> None:
 
 @pytest.fixture
 def short() -> Iterator[None]:
-    """Recordings of a second."""
+    """Limit recordings to one second."""
     before = interactive_beam.options.recording_duration
     interactive_beam.options.recording_duration = timedelta(seconds=1)
     yield
@@ -152,7 +152,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_was_recorded() -> None:
             threading.Event().wait(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell that starts pytest in the background has it ignore the signal.
+    # A shell that starts pytest in the background makes it ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()

@@ -1,4 +1,4 @@
-"""A model is tried on one example as a run would, and leaves nothing behind."""
+"""Trying a model on one example works as in a run, and leaves no files behind."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestNothingStays:
         try_model(mlp, np.zeros(64, dtype=np.float32))
         assert not models
         assert (mm.last, len(loaded_models.table)) == (last, loaded)
-        assert private_files() <= before  # what other tests have left may go at any time
+        assert private_files() <= before  # files of other tests may be removed at any time
         assert not list(cache_folder.iterdir())
 
     def test_of_one_that_fails(self, models: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Warm models: loaded once, kept under a budget, gone when they are told to go."""
+"""Loaded models: loaded once, kept within a budget, and unloaded on request."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ MB = 1_000_000
 
 
 def loader(spec: mm.ModelSpec) -> Callable[[], Any]:
-    """What loads a registered model, as its handler does."""
+    """Return a function that loads a registered model, as its handler does."""
     if spec.framework == "torch":
         return TorchHandler(spec).load_model
     return SklearnModelHandlerNumpy(str(spec.path), ModelFileType.PICKLE).load_model
 
 
 def array(size: int) -> Callable[[], Any]:
-    """Loads a model of exactly so many bytes."""
+    """Return a function that loads a model of exactly this many bytes."""
     return partial(np.zeros, size, np.uint8)
 
 
 def names(warm: LoadedModels) -> list[str]:
-    """What is warm, most recently used first."""
+    """Return the names of the loaded models, most recently used first."""
     return list(warm.table.index)
 
 
@@ -57,7 +57,7 @@ def warm() -> LoadedModels:
 
 @pytest.fixture
 def large() -> mm.ModelSpec:
-    """A network of 40 MB."""
+    """Return a network of 40 MB."""
     return mm.register("large", torch.nn.Linear(10_000, 1_000, bias=False))
 
 
@@ -159,7 +159,7 @@ def test_what_is_in_use_stays_beyond_the_budget(warm: LoadedModels) -> None:
     warm.get("c", "c", array(60)).release()
     assert names(warm) == ["b", "a"] and all(warm.table["in_use"])
     assert used[1].model.nbytes == 60
-    del used[0]  # a lease that nothing holds has ended
+    del used[0]  # a lease without references has ended
     assert names(warm) == ["b"]
 
 
@@ -330,7 +330,7 @@ def test_a_model_of_unknown_weight_counts_as_it_was_measured(
         assert lease.weight.parameter_bytes is None
         assert 40 * MB < warm.table.loc["mlp", "bytes"] < 80 * MB
         assert warm.table.loc["mlp", "parameter_bytes"] is pd.NA
-    # Loading it takes no memory that can be seen: then it is its file's size, at the least.
+    # If loading shows no memory growth, the size of the file is the minimum.
     warm.get("t", "trees", object).release()
     assert warm.table.loc["trees", "bytes"] >= Path(str(trees.path)).stat().st_size
 
@@ -366,14 +366,14 @@ def test_it_shows_as_a_table(warm: LoadedModels) -> None:
 
 
 class Pair:
-    """A model that is made with another, which it leases."""
+    """A model that is created with another model, which it leases."""
 
     def __init__(self, other: Lease) -> None:
         self.other = other
 
 
 def test_a_model_may_hold_a_lease(warm: LoadedModels) -> None:
-    # It ends when the pair is dropped, in the middle of what drops it.
+    # It ends when the pair is deleted, during the deletion.
     warm.get("pair", "pair", lambda: Pair(warm.get("one", "one", array(10)))).release()
     assert warm.table["in_use"].to_dict() == {"pair": False, "one": True}
     warm.unload("pair")
@@ -500,11 +500,11 @@ def test_leases_may_end_in_the_middle_of_anything(warm: LoadedModels) -> None:
 
 
 class Plain:
-    """What `LoadedModels` should do, as simply as it can be said."""
+    """A simple model of what `LoadedModels` should do."""
 
     def __init__(self) -> None:
         self.budget = 100
-        self.sizes: dict[str, int] = {}  # the least recently used first
+        self.sizes: dict[str, int] = {}  # least recently used first
         self.leases: list[str] = []
         self.leaving: set[str] = set()
 

@@ -42,7 +42,7 @@ def test_each_distinct_one_once_with_its_count() -> None:
     graph = mm.pipeline("a = d | odd\nb = d | m", d=DATA, odd=odd)
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("default")
-        odd(1)  # what was shown before the run is counted in it all the same
+        odd(1)  # a warning that was shown before the run is also counted
         shown.clear()
         result = mm.run(graph, progress=False)
     expected = [

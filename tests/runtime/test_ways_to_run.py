@@ -1,4 +1,4 @@
-"""A run in this process and one on InteractiveRunner above a given runner are the same."""
+"""A run in this process and one on InteractiveRunner with a runner have the same results."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def twice(x: Any) -> list[Any]:
 
 
 class Adds:
-    """Adds a number to each element of a batch."""
+    """A model that adds a number to each element of a batch."""
 
     def __init__(self, number: float) -> None:
         self.number = number

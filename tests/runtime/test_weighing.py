@@ -1,4 +1,4 @@
-"""A model weighs what its tensors or arrays take, to the byte."""
+"""The size of a model is the exact size of its tensors or arrays in bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmnotebook.model.loaded.weighing import weigh
 
 def test_parameters_and_buffers() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(10, 5), torch.nn.BatchNorm1d(5))
-    # Weights and biases in float32, the norm's two running figures, and its int64 counter.
+    # Weights and biases in float32, two running statistics of the norm, and its int64 counter.
     assert weigh(model).parameter_bytes == (50 + 5 + 5 + 5) * 4 + (5 + 5) * 4 + 8
     assert weigh(model.double()).parameter_bytes == (50 + 5 + 5 + 5 + 5 + 5) * 8 + 8
     assert weigh(torch.jit.script(model)).parameter_bytes == weigh(model).parameter_bytes
@@ -54,7 +54,7 @@ def test_a_quantized_model_is_not_said_to_weigh_nothing() -> None:
 def test_sparse_and_lazy_parameters_do_not_stop_a_run() -> None:
     sparse = torch.nn.Module()
     sparse.register_buffer("adjacency", torch.eye(100).to_sparse())
-    # 100 values in float32 at two int64 indices each.
+    # 100 values in float32 with two int64 indices each.
     assert weigh(sparse).parameter_bytes == 100 * 4 + 200 * 8
     assert weigh(torch.nn.LazyLinear(4)).parameter_bytes is None
 
@@ -112,7 +112,7 @@ def test_the_plain_attributes_of_a_module_count() -> None:
             self.net = torch.nn.Linear(2, 2)
             self.scale = torch.ones(1000)
             self.tables: list[Any] = [np.zeros(10), {"a": torch.ones(5)}]
-            self.tables.append(self.tables)  # it holds itself
+            self.tables.append(self.tables)  # it contains itself
             self.again = [self.net, self.scale]
 
     assert weigh(Loose()).parameter_bytes == 4 * 6 + 4000 + 80 + 20

@@ -1,4 +1,4 @@
-"""What `write` leaves in a file: every value as it was, or an error that names it."""
+"""Files of `write` steps: every value is exact, or an error names it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def written(values: Any, ending: str) -> pd.DataFrame:
-    """What is read of a file with these values, without the ids."""
+    """Return the values that are read from a file with these values, without ids."""
     path = f"out.{ending}"
     ids = list(map(str, range(len(values))))
     writers.write(path, [Block(ids, pack(values))])

@@ -1,7 +1,7 @@
-"""What other packages keep to themselves is still there, and still what this package takes it for.
+"""Private parts of other packages still exist, and still do what this package expects.
 
-Of Beam the source is read, as most of what is leaned on shows in no single call; everything else is
-called.
+For Beam, most tests read the source, since no single call shows what this package depends on;
+everything else is called.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def parameters(function: Any) -> list[str]:
 
 
 def source(what: Any) -> str:
-    """The code of a class or function without its indentation and comments."""
+    """Return the code of a class or function without indentation and comments."""
     return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(what))))
 
 
 def defined(file: str) -> dict[str, ast.FunctionDef]:
-    """The functions of a file of Beam's, compiled ones too, methods as `Class.name`."""
+    """Return the functions of one of Beam's files, also compiled ones, methods as `Class.name`."""
     found = {}
     for node in ast.parse((BEAM / file).read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef):
@@ -90,7 +90,7 @@ def given(node: ast.FunctionDef) -> list[str]:
 
 
 def documented(module: str) -> Iterator[tuple[str, str]]:
-    """Each public name of a compat module, and what stands below it."""
+    """Return each public name of a compat module, with its documentation."""
     body = ast.parse((COMPAT / f"{module}.py").read_text("utf-8")).body
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.FunctionDef):
@@ -282,7 +282,7 @@ class TestInteractive:
 
 
 class _Cache(beam.CacheManager):
-    """Counts how often it is cleaned up."""
+    """A cache that counts how often it is cleaned up."""
 
     cleaned = 0
 
@@ -346,7 +346,7 @@ class TestHandlers:
         if "kwargs" in parameters(base.ModelHandler.__init__):
             assert "self._env_vars = kwargs.get('env_vars', {})" in made
             handler = self.Handler(env_vars={"A": "1"})
-        else:  # before Beam 2.72 the class of a handler sets them itself
+        else:  # before Beam 2.72, the class of a handler sets them
             assert "self._env_vars = {}" in made
             handler = self.Handler()
             handler._env_vars = {"A": "1"}
@@ -374,7 +374,7 @@ class TestHandlers:
         assert beam.model_uri(kind("a.onnx")) == "a.onnx"
 
     def test_models_are_released(self) -> None:
-        # Before Beam 2.72 it has another name.
+        # Before Beam 2.72, it has another name.
         name = next(n for n in ("_ModelHandlerManager", "_ModelManager") if hasattr(base, n))
         manager = getattr(base, name)
         made = source(manager.__init__)
@@ -517,7 +517,7 @@ class TestPython:
 
 
 class TestStates:
-    """Of generators of random numbers: they change when somebody draws, and not otherwise."""
+    """States of random number generators: they change only if a number is drawn."""
 
     @pytest.mark.parametrize("draw", [random.random, lambda: random.gauss(0, 1)])
     def test_of_python(self, draw: Any) -> None:
@@ -719,7 +719,7 @@ class SomeMagics(Magics):
     @argument("-n", "--number", type=int)
     @line_magic
     def of_test_compat(self, line: str) -> int:
-        """Give the number."""
+        """Return the number."""
         return int(parse_argstring(self.of_test_compat, line).number)
 
 

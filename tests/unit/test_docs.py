@@ -1,4 +1,4 @@
-"""The documentation's sources agree with the code and with each other; nothing is built here."""
+"""The sources of the documentation are consistent with the code; the pages are not built here."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def named(path: Path) -> str:
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    """The contents of a page's fenced blocks of a language."""
+    """Return the contents of a page's fenced blocks of a language."""
     return [
         body for _, words, body in FENCE.findall(TEXTS[path]) if words.split()[:1] == [language]
     ]
 
 
 def links(path: Path) -> Iterator[Path]:
-    """The files that a page refers to: links, `{doc}` roles, pictures and tables of contents."""
+    """Yield the files that a page refers to: links, `{doc}` roles, pictures, toctrees."""
     prose = re.sub(r"`[^`{}\n]+`(?!\{)", "", FENCE.sub("", TEXTS[path]))
     for target in re.findall(r"\]\(([^)\s#:]+)(?:#[^)]*)?\)", prose):
         yield path.parent / target
@@ -52,7 +52,7 @@ def links(path: Path) -> Iterator[Path]:
 
 
 def page(path: Path, target: str) -> Path:
-    """The file of a page by its name, as Sphinx finds it."""
+    """Return the file of a page by its name, as Sphinx finds it."""
     whole = DOCS / target[1:] if target.startswith("/") else path.parent / target
     notebook = whole.with_name(f"{whole.name}.ipynb")
     return notebook if notebook.exists() else whole.with_name(f"{whole.name}.md")
@@ -120,7 +120,7 @@ def test_every_place_in_the_life_of_a_run_is_there(file: str, name: str) -> None
 
 
 def _names(one: ast.stmt) -> list[str]:
-    """The names that a definition or an assignment gives."""
+    """Return the names that a definition or an assignment defines."""
     if isinstance(one, ast.Assign):
         nodes = (node for target in one.targets for node in ast.walk(target))
         return [node.id for node in nodes if isinstance(node, ast.Name)]

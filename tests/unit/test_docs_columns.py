@@ -1,4 +1,4 @@
-"""The columns listed in docs/reference/results.md are those of the tables of a real run."""
+"""The columns listed in docs/reference/results.md equal those of a real run's tables."""
 
 from __future__ import annotations
 

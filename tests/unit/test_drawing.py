@@ -181,7 +181,7 @@ def test_a_name_fits_its_box_in_a_wide_font(name: str) -> None:
 
 
 def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
-    """Each text with its left, right, top and bottom, as common fonts have it."""
+    """Return each text with its left, right, top and bottom edges in common fonts."""
     found = []
     for element in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
         said, size = element.text or "", float(element.get("font-size", ""))
@@ -197,7 +197,7 @@ def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
 
 
 def over(drawing: str) -> list[tuple[str, str]]:
-    """The texts that lie over each other."""
+    """Return the texts that overlap."""
     return [
         (a[0], b[0])
         for a, b in combinations(boxes(drawing), 2)
@@ -221,7 +221,7 @@ def test_no_text_lies_over_another(graph: Graph, count: int) -> None:
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
 def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
-    """Several layers of nodes that feed many of the next, with names of any length."""
+    """Check several layers of connected nodes, with names of any length."""
     letters = st.text("ilWm_", max_size=30)
     layers = [
         [f"n{depth}_{place}{data.draw(letters)}" for place in range(data.draw(st.integers(1, 6)))]
@@ -240,7 +240,7 @@ def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
 
 
 def test_lines_stay_clear_of_every_label() -> None:
-    """Where a label stands every edge goes level, in a row of its own."""
+    """Check that each edge is horizontal at its label, and has its own row."""
     graph = parse("every = rows | [a, b, c]\nevery | mean() | g\nevery | f\nrows | write('x.csv')")
     counts = counted(graph, 1497)
     lengths = dict.fromkeys(counts, 40.0)

@@ -1,4 +1,4 @@
-"""Every command on a document: what it makes of it, and what it refuses."""
+"""Every command on a document: its effect, and when it is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(text: str = "") -> Document:
 
 
 def after(text: str, op: str, /, **fields: Any) -> Document:
-    """The document of a text after a command; it has gone through JSON, as from the canvas."""
+    """Return the document of a text after a command that went through JSON, as from the canvas."""
     return apply(made(text), json.loads(json.dumps({"op": op, **fields}))).document
 
 
@@ -484,7 +484,7 @@ def test_one_gesture_is_one_edit() -> None:
     history.undo()
     assert history.document == first
     history = History(made("digits | mlp"))
-    for model in ("n", "ne", "net"):  # the name follows
+    for model in ("n", "ne", "net"):  # the name changes too
         name = history.document.graph.names[1]
         done(history, "configure", node=name, params={"model": model}, gesture="4")
     assert "net" in history.document.graph
@@ -637,7 +637,7 @@ def test_bindings_and_pipelines_stay_with_the_graph() -> None:
 
 
 def calls(work: Callable[[], Any]) -> int:
-    """How many functions of Python are called for it: its cost, the same on every machine."""
+    """Return the number of Python function calls: a cost that is the same on every machine."""
     count = 0
 
     def see(frame: Any, event: str, given: Any) -> None:
@@ -661,7 +661,7 @@ def test_three_hundred_steps_are_edited_with_little_work() -> None:
     names = Names({f"m{n}": 1 for n in range(60)}, {"rows": [1]}, {})
     document, last = Document.of(graph), graph.names[-1]
     clip = clips.copy(document, graph.names[:30])
-    # About twice what they take.
+    # About twice the measured number.
     most: list[tuple[int, dict[str, Any]]] = [
         (80_000, {"op": "arrange"}),
         (100_000, {"op": "text", "text": text + "\nrows | m1"}),

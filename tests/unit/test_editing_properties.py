@@ -1,4 +1,4 @@
-"""What holds for any document and any commands: nothing is lost, nothing overlaps, undo undoes."""
+"""Properties of any document and any commands: nothing is lost or overlaps, and undo works."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ thorough = settings(
 
 
 def check(document: Document) -> None:
-    """Every node has a place, every name is there once, nothing is wrong but gaps."""
+    """Check that every node has a position, names are unique, and all problems are gaps."""
     graph = document.graph
     assert not faults(graph)
     assert (list(document.places) and set(document.places) == set(graph.names)) or not graph.nodes

@@ -1,4 +1,4 @@
-"""Plots as parts of a page: in its colours, with names of their own, and harmless."""
+"""Plots as parts of a page: with the page's colors, unique names, and no active content."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ values = st.recursive(
 
 
 def written(value: Any) -> Any:
-    """What a value is, in a form that compares as `digest` is meant to."""
+    """Return a value in a form that compares as `digest` should."""
     if isinstance(value, (list, tuple)):
         return type(value), tuple(map(written, value))
     if isinstance(value, (set, frozenset)):
@@ -189,7 +189,7 @@ def test_tensors_of_every_dtype() -> None:
         try:
             tensor = whole.to(dtype)
         except (RuntimeError, NotImplementedError, TypeError):
-            continue  # torch itself makes none of these
+            continue  # torch itself creates none of these
         assert digest(tensor) == digest(tensor.t().contiguous().t()) == digest(tensor.clone())
         known[str(dtype)] = digest(tensor)
         assert digest(tensor) != digest(whole[:, :2].to(dtype))
@@ -268,7 +268,7 @@ def test_the_index_and_the_names_of_a_frame_count() -> None:
 
 
 def test_cost_of_long_lists() -> None:
-    """No object of its own is kept for each plain value: the whole list is written in one go."""
+    """Check that a list of plain values is written at once, without an object per value."""
     from mmnotebook.fingerprint.walk import Walk
 
     walk = Walk()
@@ -373,7 +373,7 @@ for value in battery:
 
 
 def run(text: str, seed: int, folder: Path) -> list[str]:
-    """What a program prints, as the cells of a notebook in a process of its own."""
+    """Return the output of a program, run as notebook cells in a new process."""
     program = "exec(compile(open(0).read(), '<cell>', 'exec'), vars(__import__('__main__')))"
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     root = Path(__file__).parents[2]
@@ -418,14 +418,14 @@ def test_equal_models_are_equal_and_others_are_not() -> None:
 
 
 def cell(text: str, **names: Any) -> dict[str, Any]:
-    """The variables of a notebook in which a cell has run."""
+    """Return the variables of a notebook after a cell."""
     notebook = {"__name__": "__main__", **names}
     exec(compile(text, "<cell>", "exec"), notebook)
     return notebook
 
 
 def f_of(text: str, **names: Any) -> str:
-    """The digest of f, which a cell defines."""
+    """Return the digest of f, which a cell defines."""
     return digest(cell(text, **names)["f"])
 
 
@@ -532,7 +532,7 @@ def test_a_digest_shows_that_a_function_has_changed_what_it_reads() -> None:
 
 @pytest.fixture
 def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
-    """Writes a file beside the notebook and imports it anew."""
+    """Return a function that writes a module beside the notebook and imports it again."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     written: set[str] = set()
@@ -625,7 +625,7 @@ def test_a_model_of_the_users_draws_its_first_weights() -> None:
         f_of(NET.format(1) + "def f(x): return net.save(x)")
 
 
-# --- what cannot be known ------------------------------------------------------------------------
+# --- what cannot be fingerprinted ----------------------------------------------------------------
 
 UNKNOWN = {
     "seen = 0\ndef f(x):\n global seen\n seen += 1": "`seen` is a global that f itself changes",
@@ -792,7 +792,7 @@ def test_names_are_followed_through_every_kind_of_import() -> None:
 
 
 def same(graph: Graph, salt: str = "", **other: str) -> dict[str, Identity]:
-    """The identities of a graph's nodes; what stands behind a name is the name, or in `other`."""
+    """Return the identities of a graph's nodes; objects are their names, or those in `other`."""
 
     def named(names: Any) -> dict[str, Identity]:
         return {name: Identity(digest(other.get(name, name) + salt)) for name in names}
@@ -810,7 +810,7 @@ def below(graph: Graph, name: str) -> set[str]:
 
 
 def renamed(graph: Graph) -> Graph:
-    """The same graph with every node called otherwise."""
+    """Return the same graph with other names for all nodes."""
     nodes = tuple(
         Node(
             f"{node.name}_9",
@@ -856,7 +856,7 @@ def test_an_edit_changes_a_node_and_those_below_it(graph: Graph, data: st.DataOb
     elif node.kind == "keyed":
         params["default"] = f"{params.get('default', '')}_new"
     else:
-        return  # vote, mean and stack say nothing that could be edited
+        return  # vote, mean and stack have no parameters to edit here
     edited = Node(node.name, node.kind, tuple(params.items()), node.inputs, node.gather)
     nodes = tuple(edited if n.name == node.name else n for n in graph)
     before, after = same(graph), same(Graph(nodes))
@@ -979,7 +979,7 @@ def test_that_a_pipeline_was_given_a_function_changes_nothing() -> None:
 
 
 def changed_settings() -> list[Callable[[], Any]]:
-    """Ways to change a setting, each as what begins it: a context manager."""
+    """Yield ways to change a setting, each as a function that returns a context manager."""
     return [
         lambda: np.errstate(divide="raise"),
         lambda: np.printoptions(precision=3),

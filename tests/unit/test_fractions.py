@@ -1,4 +1,4 @@
-"""A split whose numbers do not add up to 1 is shown the fractions that are in their proportions."""
+"""The error for split weights that do not add up to 1 suggests proportional fractions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ positive = st.floats(1e-6, 1e6) | st.integers(1, 10**6)
 def test_what_is_proposed_is_accepted_and_near(parts: list[float]) -> None:
     value = tuple((f"m{place}", part) for place, part in enumerate(parts))
     found = fractions(value)
-    if found is None:  # one of them is next to nothing
+    if found is None:  # one of them is almost zero
         assert min(parts) / sum(parts) < 1e-9
         return
     assert is_weights(tuple((name, float(text)) for name, text in found.items()))

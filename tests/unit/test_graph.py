@@ -1,4 +1,4 @@
-"""Graphs as values: equality, order, checks, JSON, the notebook's view of them."""
+"""Graphs as values: equality, order, checks, JSON, representation in a notebook."""
 
 from __future__ import annotations
 
@@ -347,7 +347,7 @@ def test_json_with_anything_in_it_is_a_valid_graph_or_a_graph_error(data: st.Dat
 
 
 def _spots(value: Any) -> Any:
-    """Every place in JSON content where something could be put."""
+    """Yield every position in JSON content at which a value could be inserted."""
     keys: Any = []
     if isinstance(value, dict):
         keys = value
@@ -403,7 +403,7 @@ def test_names_are_looked_up_in_their_order() -> None:
     assert list(Names({}, {"g": Graph()}, {"h": Graph()}).known("pipeline")) == ["h", "g"]
 
 
-# --- the notebook's view ---------------------------------------------------------------------
+# --- representation in a notebook ------------------------------------------------------------
 
 
 def test_a_graph_explains_how_it_will_be_run() -> None:

@@ -1,4 +1,4 @@
-"""The architecture holds, and CONTRIBUTING shows it as it is."""
+"""The architecture rules are kept, and CONTRIBUTING shows the current layers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_each_place_is_there(path: str, name: str) -> None:
 
 
 class TestTheChecks:
-    """Each check finds what it is for."""
+    """Each check finds violations."""
 
     def test_an_upward_import(self) -> None:
         imports = house.graph()

@@ -1,4 +1,4 @@
-"""Pipelines as steps of others: what is written, under which names, and what is refused."""
+"""Pipelines as steps of others: the inserted nodes, their names, and what is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(**pipelines: Graph) -> Names:
 
 
 def taken(text: str, **pipelines: Graph) -> Graph:
-    """The graph of a text; its own text parses back to it."""
+    """Return the graph of a text; its canonical text parses to an equal graph."""
     graph = parse(text, names(**pipelines))
     assert parse(to_text(graph)) == graph
     return graph
@@ -55,7 +55,7 @@ def refused(text: str, **pipelines: Graph) -> GraphError:
     return error.value
 
 
-# --- what is written -------------------------------------------------------------------------
+# --- the inserted nodes ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -259,12 +259,12 @@ def test_the_nearest_pipeline_is_proposed() -> None:
         assert "features" in str(problem.allowed)
 
 
-# --- what the names stand for ----------------------------------------------------------------
+# --- objects of the names --------------------------------------------------------------------
 
 
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> Graph:
-    """A pipeline whose data and function were given to it."""
+    """Return a pipeline with its data and function."""
     monkeypatch.setitem(registry._specs, "mlp", ModelSpec("mlp", "torch", "m", "M", None, "00"))
     return pipeline("rows | crop | mlp", rows=[1], crop=crop)
 
@@ -327,7 +327,7 @@ def test_a_pipeline_that_is_given_is_used(bound: Graph) -> None:
 
 
 def meanings(graph: Graph, source: str | None = None, into: tuple[Any, Input] | None = None) -> Any:
-    """What every node computes, whatever the nodes are called; `into` flows in for a source."""
+    """Return what every node computes, independent of names; `into` replaces a source."""
     known: dict[str, Any] = {}
 
     def wired(wire: Input) -> Any:
@@ -374,7 +374,7 @@ def test_any_pipeline_computes_as_a_step_what_it_computes_alone(
 
 
 def _goes_on(graph: Graph, name: str) -> bool:
-    """Is this no output: is it written, or used by what is no write?"""
+    """Return whether a node is not an output: it is a write, or another step uses it."""
     writes = {node.name for node in graph if KINDS[node.kind].ends}
     used = {wire.node for node in graph if node.name not in writes for wire in node.inputs}
     outputs = [node.name for node in graph if node.inputs and node.name not in used | writes]

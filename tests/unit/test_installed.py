@@ -1,4 +1,4 @@
-"""What is installed of a package, as its digest."""
+"""The digest of an installed package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Site:
         self.names: set[str] = set()
 
     def write(self, name: str, code: str, module: str = "__init__") -> None:
-        """Write a module of a package, or edit it."""
+        """Write or edit a module of a package."""
         file = self.folder / name / f"{module}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(code)
@@ -33,7 +33,7 @@ class Site:
         importlib.invalidate_caches()
 
     def record(self, name: str, record: str = "", version: str = "1.0", needs: str = "") -> None:
-        """Write what the installer would say of a package."""
+        """Write the installer's record of a package."""
         info = self.folder / f"{name}-1.dist-info"
         info.mkdir(parents=True, exist_ok=True)
         (info / "RECORD").write_text(f"{name}/__init__.py,sha256={record},1\n")
@@ -60,7 +60,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def of_user(text: str) -> str:
-    """The digest of f, which a cell defines."""
+    """Return the digest of f, which a cell defines."""
     names: dict[str, object] = {"__name__": "__main__"}
     exec(text, names)
     return digest(names["f"])
@@ -71,7 +71,7 @@ ADD = "K = 1\ndef add(x): return x + {}\n"
 
 
 def fresh(name: str) -> str:
-    """What a new process would say of a package."""
+    """Return the digest of a package in a new process."""
     for read in (installed._content, installed._stamped, installed._distribution):
         read.cache_clear()
     importlib.invalidate_caches()

@@ -1,4 +1,4 @@
-"""Where each element of a batch is in a model's outputs, and when that is proven."""
+"""The position of each element in a model's outputs, and when it is certain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def truth(model: Any, count: int) -> list[Any]:
 
 
 def told(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
-    """What is known after batches of these sizes."""
+    """Return what is known after batches of these sizes."""
     known = Knowledge()
     for size in sizes:
         known.learn(make(size), size, axes)
@@ -97,7 +97,7 @@ def test_several_outputs_are_a_field_each(make: Any, expected: Any) -> None:
 
 
 def test_two_heads_for_two_elements_are_not_taken_for_an_output_each() -> None:
-    """What a batch of two leaves open, one of another size decides."""
+    """Check that a second batch of another size resolves the ambiguity of a batch of two."""
     make = lambda n: [grid(n), -grid(n)]  # noqa: E731
     assert told(make, 2).layout is None
     heads = rows(make, 2, 3, count=2)
@@ -145,7 +145,7 @@ def test_another_axis_is_named_and_taken_when_it_is_said(make: Any, remedy: str)
         lambda n: {"loss": 1.0},
         lambda n: {1, 2, 3},
         lambda n: {"a": np.ones(n), "b": np.ones(7)},
-        lambda n: np.ones((n, n)),  # a row depends on how many there are
+        lambda n: np.ones((n, n)),  # a row depends on the number of rows
         lambda n: [np.ones(n) for _ in range(n)],
     ],
 )
@@ -161,7 +161,7 @@ def test_what_is_not_one_per_element_is_refused_whatever_fits_by_chance(make: An
     st.lists(st.integers(1, 6), min_size=2, max_size=4, unique=True),
 )
 def test_a_proven_layout_is_the_true_one(shape: list[int], axis: int, sizes: list[int]) -> None:
-    """Of arrays with the batch anywhere, whatever sizes coincide."""
+    """Check arrays with the batch on any axis, also with equal sizes."""
     axis = min(axis, len(shape))
 
     def make(n: int) -> Any:

@@ -1,4 +1,4 @@
-"""Joins that can never succeed: refused before anything runs, with what can be written."""
+"""Joins that can never succeed: refused before the run, with an alternative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latency sketch, the merging of measures and the two tables of numbers."""
+"""The latency sketch, the merging of measures, and the tables of nodes and models."""
 
 from __future__ import annotations
 

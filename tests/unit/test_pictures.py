@@ -1,4 +1,4 @@
-"""The pictures of the README and the tutorials show the product as it is."""
+"""The screenshots of the README and the tutorials are up to date."""
 
 from __future__ import annotations
 

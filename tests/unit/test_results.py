@@ -1,4 +1,4 @@
-"""Results as frames, as text and as HTML."""
+"""Results as DataFrames, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_counts_of_a_split_are_what_reached_each_arm() -> None:
         ("split", "a"): 88,
         ("split", "b"): 12,
         ("split", "all"): 100,
-        ("rows", "some"): 100,  # what came to `some` from the split cannot be told
+        ("rows", "some"): 100,  # the number of elements from the split to `some` is unknown
     }
 
 
@@ -320,7 +320,7 @@ def test_text_and_html_show_counts_and_no_times() -> None:
 
 
 def cached_result(cached: int) -> Result:
-    """A run of which so many of the four nodes came from the cache."""
+    """Return a run in which this many of the four nodes were read from the cache."""
     names = ("rows", "split", "a", "b")
     kinds = ("source", "split", "map", "map")
     measures = {

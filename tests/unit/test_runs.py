@@ -1,4 +1,4 @@
-"""What is kept of runs, what changed between them, and the tables over several."""
+"""Records of runs, the changes between them, and the tables of several runs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_changed_beneath_a_step_that_reads_the_same() -> None:
     assert changes(run_of(graph), run_of(graph, why=why)) == ("mlp: its model mlp changed",)
     data = {"rows": "its data rows changed"}
     assert changes(run_of(graph), run_of(graph, why=data)) == ("rows: its data rows changed",)
-    limited = run_of(graph, why=data, elements=30)  # another length is what it is about
+    limited = run_of(graph, why=data, elements=30)  # the comparison is about different lengths
     assert changes(run_of(graph), limited) == ("100 → 30 elements",)
 
 

@@ -1,4 +1,4 @@
-"""The table of kinds of bad input names tests that are there."""
+"""The tests named in the table of bad inputs exist."""
 
 from __future__ import annotations
 

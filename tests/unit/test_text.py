@@ -1,4 +1,4 @@
-"""The notation: what each text means, what is refused and where, and the way back to text."""
+"""The notation: the meaning of each text, its errors and their positions, and canonical text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def crop(value: Any) -> Any:
 
 
 class Tokenizer:
-    """A class in the notebook that is no model."""
+    """A class in the notebook that is not a model."""
 
 
 NOTEBOOK = Names(
@@ -73,7 +73,7 @@ def same(text: str) -> None:
 
 
 def check(text: str, names: Names | None) -> None:
-    """A text is a valid graph, which has a text of its own, or a GraphError with places."""
+    """Check that a text is a valid graph with a canonical text, or a GraphError with positions."""
     try:
         graph = parse(text, names)
     except GraphError as error:
@@ -118,7 +118,7 @@ def test_text_parses_back_where_its_names_are_bound(graph: Graph) -> None:
     assert parse(to_text(graph), bound_names(graph)) == graph
 
 
-# How deep a text Python's own parser takes differs from release to release.
+# How deeply nested a text Python's parser accepts depends on the release.
 @pytest.mark.parametrize("text", ["a" + " | b" * 20000, "a | " + "(a | " * 150 + "b" + ")" * 150])
 def test_what_python_may_not_parse_is_read_or_refused(text: str) -> None:
     check(text, None)
@@ -255,7 +255,7 @@ def test_graphs_in_another_order_are_equal_and_an_empty_one_has_no_text() -> Non
     assert repr(Graph()) == "(empty graph)"
 
 
-# --- what a text means -----------------------------------------------------------------------
+# --- the meaning of a text -------------------------------------------------------------------
 
 
 def test_mirror() -> None:
@@ -366,7 +366,7 @@ def test_bare_names_are_looked_up() -> None:
     assert parse("mlp = rows | crop\nmlp | tree", NOTEBOOK)["tree"].inputs == (Input("mlp"),)
 
 
-# --- what is refused, and where --------------------------------------------------------------
+# --- refused texts, and the positions of problems --------------------------------------------
 
 
 @pytest.mark.parametrize(

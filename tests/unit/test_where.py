@@ -1,4 +1,4 @@
-"""`where=`: what it answers, what it refuses, and that nothing in it is executed."""
+"""`where=`: its results, its errors, and that it executes no code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mmnotebook.results.where import DEPTH, LENGTH, matching
 
 
 def found(where: str, **columns: Any) -> list[int]:
-    """The places of the rows that match."""
+    """Return the positions of the matching rows."""
     cells = {name: _column(values) for name, values in columns.items()}
     mask = matching(pd.DataFrame(cells), where)
     assert mask.dtype == bool
@@ -46,7 +46,7 @@ def refused(where: str, match: str, **columns: Any) -> str:
     return str(caught.value)
 
 
-# What pandas' own engine answers, on columns of plain values
+# Compared with pandas' own engine, on columns of plain values
 
 FRAME = pd.DataFrame(
     {
@@ -58,7 +58,7 @@ FRAME = pd.DataFrame(
         "odd name": [1, 2, 3, 4, 5, 6],
     }
 )
-# Of constants alone pandas makes no truths, and small whole numbers wrap around in it.
+# For constants alone, pandas returns no booleans, and its small integers overflow.
 COLUMNS = st.sampled_from(["a", "b", "`odd name`"])
 NUMBERS = st.one_of(COLUMNS, st.sampled_from(["0", "1", "2", "-3", "1.5", "5"]))
 TEXTS = st.sampled_from(["t", "'x'", '"yy"', "''", "'&|'"])
@@ -103,7 +103,7 @@ def test_it_answers_as_pandas_does(where: str) -> None:
 @pytest.mark.parametrize(
     ("where", "places"),
     [
-        ("a > 1 & a < 5", [2, 3]),  # & and | bind as in pandas
+        ("a > 1 & a < 5", [2, 3]),  # & and | have the precedence of pandas
         ("a == 0 | a == 5", [0, 5]),
         ("a > 1 and\n a < 5", [2, 3]),
         ("1 < a < 5", [2, 3]),
@@ -127,7 +127,7 @@ def test_it_answers_as_pandas_does(where: str) -> None:
         ("not t.str.contains('y')", [0, 2, 3, 4]),
         ("`odd name` == 3 and t != '`'", [2]),
         ("t == '''x''' or t == 'a\\u0020b'", [0, 4]),
-        ("small + 1 == 128", [2]),  # does not wrap around
+        ("small + 1 == 128", [2]),  # does not overflow
         ("f", [0, 2, 3]),
         ("~f", [1, 4, 5]),
     ],
@@ -136,7 +136,7 @@ def test_it_answers(where: str, places: list[int]) -> None:
     assert np.flatnonzero(matching(FRAME, where)).tolist() == places
 
 
-# What is in cells
+# Values in cells
 
 NAN = float("nan")
 
@@ -145,7 +145,7 @@ NAN = float("nan")
     ("where", "values", "places"),
     [
         ("v > 1", [2, "a", None, [1], 3.0, {"a": 2}], [0, 4]),
-        ("not v > 1", [2, "a", None, 0], [3]),  # what has no answer has none when it is turned
+        ("not v > 1", [2, "a", None, 0], [3]),  # its negation has no result either
         ("v == 'a'", ["a", None, 1], [0]),
         ("v != 'a'", ["a", None, 1], [1, 2]),
         ("v == None", ["a", None, NAN], [1, 2]),
@@ -242,13 +242,13 @@ def test_an_error_names_the_place_in_the_users_own_text() -> None:
     assert "'é.x'" in said
 
 
-# Nothing is executed
+# No code is executed
 
 HITS: list[str] = []
 
 
 class Trap:
-    """Notes whatever is done with it."""
+    """An object that records every access."""
 
     def __getattribute__(self, name: str) -> Any:
         HITS.append(name)
@@ -373,7 +373,7 @@ def test_of_no_rows_the_columns_are_not_known_but_the_rest_is() -> None:
         matching(empty, "system('ls')")
 
 
-# What it costs
+# Cost
 
 
 @pytest.mark.parametrize(
