@@ -146,7 +146,7 @@ def undo_and_redo_all(studio: Studio, keys: Keys) -> None:
     studio.wait_for(lambda: (studio.text(), studio.places()), built)
 
 
-def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> None:
+def test_keys_in_the_builder_do_not_reach_the_notebook(studio: Studio, keys: Keys) -> None:
     """Check that keys such as cut, paste or restart do not reach the notebook."""
     keys.press("t")
     keys.wait_at("Pipeline text")

@@ -84,7 +84,7 @@ def build(made: Studio) -> Iterator[None]:
         yield
 
 
-def test_a_split_is_built_run_and_looked_at(opened: Notebook) -> None:
+def test_a_split_is_built_run_and_inspected(opened: Notebook) -> None:
     made = studio(opened)
     expect(made.root.get_by_text("Nothing here yet")).to_be_visible()
     expect(made.tool("Run")).to_have_attribute("aria-disabled", "true")
@@ -123,7 +123,7 @@ def look_at_what_failed(made: Studio) -> None:
     made.picture("mouse-failed")
 
 
-def test_all_of_it_is_undone_and_done_again(opened: Notebook) -> None:
+def test_all_edits_are_undone_and_redone(opened: Notebook) -> None:
     made = studio(opened)
     states = [document(made)]
     for _ in build(made):
@@ -234,7 +234,7 @@ def box(made: Studio, first: str, last: str) -> None:
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
-def test_everything_can_be_read(opened: Notebook, theme: str) -> None:
+def test_every_text_is_readable(opened: Notebook, theme: str) -> None:
     made = studio(opened, SPLIT)
     opened.change_theme(theme)
 

@@ -44,7 +44,7 @@ def has_focus(studio: Studio) -> bool:
     return inside
 
 
-def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) -> None:
+def test_a_busy_kernel_is_shown_and_no_edit_is_lost(studio: Studio, lab: Lab) -> None:
     studio.page.evaluate(
         """code => {
             const kernel = window.mmPanel.sessionContext.session.kernel;
@@ -66,7 +66,7 @@ def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) 
     studio.wait_for(studio.text, "rows | map(plus)")
 
 
-def test_a_failed_run_says_why_and_shows_what_failed(studio: Studio) -> None:
+def test_a_failed_run_shows_the_reason_and_the_failed_elements(studio: Studio) -> None:
     studio.type_text("rows | plus | never")
     studio.wait_for(studio.names, ["never", "plus", "rows"])
     assert studio.run() == "failed"
@@ -81,7 +81,7 @@ def test_a_failed_run_says_why_and_shows_what_failed(studio: Studio) -> None:
     studio.wait_for(lambda: studio.state().endswith("edited since"), True)
 
 
-def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -> None:
+def test_the_canvas_gets_the_focus_when_the_focused_control_disappears(studio: Studio) -> None:
     begin(studio)
     studio.select("plus")
     panel(studio).get_by_role("button", name="Delete").click()
@@ -129,7 +129,7 @@ def test_the_canvas_keeps_the_focus_for_a_node_out_of_sight(studio: Studio) -> N
     studio.wait_for(keys.at, "rows")
 
 
-def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: Studio) -> None:
+def test_the_view_follows_the_focused_node_when_it_is_arranged(studio: Studio) -> None:
     keys = push_far(studio)
     zoom(keys, "+", [])
     keys.press("ArrowLeft", "ArrowRight")
@@ -142,7 +142,7 @@ def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: St
     studio.wait_for(keys.at, "plus")
 
 
-def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
+def test_in_a_narrow_window_the_panel_is_below_the_canvas(studio: Studio) -> None:
     begin(studio)
     try:
         for width, below in ((1400, False), (700, True)):

@@ -102,7 +102,7 @@ def check_static(page: Page, counts: list[int]) -> None:
         assert said is not None and said.startswith(f"{name}. ")
 
 
-def test_an_export_shows_all_offline_and_without_a_script(
+def test_an_export_shows_everything_offline_without_scripts(
     studio: Studio, lab: Lab, counts: list[int], browser: Browser, tmp_path: Path
 ) -> None:
     saved = save(lab, studio, counts)
@@ -174,7 +174,7 @@ def run_cell(studio: Studio, place: int) -> None:
     )
 
 
-def test_a_saved_notebook_shows_it_before_anything_is_run(
+def test_a_saved_notebook_shows_the_builder_before_any_cell_runs(
     studio: Studio, lab: Lab, counts: list[int]
 ) -> None:
     saved = save(lab, studio, counts)

@@ -85,7 +85,7 @@ BAD = True
 builder = mm.Builder("numbers | picky")"""
 
 
-def test_what_a_run_failed_with_keeps_its_lines_until_the_next_run(lab: Lab, page: Page) -> None:
+def test_the_error_of_a_run_keeps_its_line_breaks_until_the_next_run(lab: Lab, page: Page) -> None:
     studio = open_studio(lab, page, "told.ipynb", [FAILS, "builder", "BAD = False"])
     run_cell(studio.notebook, 2, "BAD = True")
     toast = studio.root.locator(".mm-toast-error")

@@ -79,7 +79,7 @@ def page(browser: Browser) -> Iterator[Page]:
         yield fresh
 
 
-def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
+def test_a_reloaded_page_continues(lab: Lab, page: Page) -> None:
     made = open_studio(lab, page, "reload.ipynb", [SETUP, "builder"])
     made.move("half", 0, 2)
     made.wait_for(lambda: made.scene()["undo"], "move half")
@@ -109,7 +109,7 @@ def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
     assert again.run() == "done"
 
 
-def test_two_views_of_one_builder_are_in_step(lab: Lab, page: Page) -> None:
+def test_two_views_of_one_builder_show_the_same(lab: Lab, page: Page) -> None:
     traffic = Traffic(page)
     one = open_studio(lab, page, "two.ipynb", [SETUP, "builder", "builder"])
     other = Studio(page, one.notebook, view=1)

@@ -112,7 +112,7 @@ def test_what_a_text_offers_has_its_type(ab: Any) -> None:
     assert complete(ab, "%%mm_pipeline\nvot") == {"%%mm_pipeline\nvote()": "step"}
 
 
-def test_nothing_of_ours_in_a_string_or_elsewhere(ab: Any) -> None:
+def test_no_completions_in_a_string_or_elsewhere(ab: Any) -> None:
     assert "split(" not in words(ab, '%%mm_pipeline\nread("spl')
     assert "split(" not in words(ab, "# spl")
     assert "mlp" not in words(ab, "ml")
@@ -126,7 +126,7 @@ def test_the_latest_results_nodes_come_too(ab: Any) -> None:
     assert words(ab, "%mm_inspect mlp -r ") == {"r"}
 
 
-def test_files_are_offered_where_a_model_may_be_one(ab: Any, tmp_path: Any) -> None:
+def test_files_are_offered_where_a_model_file_is_allowed(ab: Any, tmp_path: Any) -> None:
     (tmp_path / "weights.pt").touch()
     code = f"%mm_model mlp {tmp_path}/wei"
     assert f"%mm_model mlp {tmp_path}/weights.pt" in complete(ab, code)

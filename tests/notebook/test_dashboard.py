@@ -209,7 +209,7 @@ def test_models_that_fail_are_counted() -> None:
     assert rows["p50 ms"] == ["– (no calls)"]
 
 
-def test_nothing_of_the_elements_is_kept() -> None:
+def test_no_elements_are_kept() -> None:
     register()
     frame = digits.head(20).copy()
     result = mm.run(mm.pipeline('frame["x"] | mlp', frame=frame))
@@ -222,7 +222,7 @@ def test_nothing_of_the_elements_is_kept() -> None:
     assert len(cells(page(board, "Models"))) == 16
 
 
-def test_what_stays_in_a_saved_notebook(results: list[mm.Result]) -> None:
+def test_the_static_view_in_a_saved_notebook(results: list[mm.Result]) -> None:
     board = Dashboard(*results)
     bundle = board._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle

@@ -38,7 +38,7 @@ def write(path: Path, *cells: str) -> Path:
     return path
 
 
-def test_it_says_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
+def test_it_prints_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
     said: list[str] = []
     out = tmp_path / "demo.html"
     out.write_text("an older one")
@@ -63,7 +63,7 @@ def test_it_says_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
     assert not Path(left).parent.exists()
 
 
-def test_a_failing_cell_is_said_and_shown(tmp_path: Path) -> None:
+def test_a_failing_cell_is_reported_and_shown(tmp_path: Path) -> None:
     notebook = write(tmp_path / "a.ipynb", "%load_ext mmnotebook", "1 / 0", "never = 1")
     out = tmp_path / "demo.html"
     with pytest.raises(DemoError) as caught:
@@ -73,12 +73,12 @@ def test_a_failing_cell_is_said_and_shown(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in out.read_text("utf-8")
 
 
-def test_a_notebook_without_a_result_says_so(tmp_path: Path) -> None:
+def test_a_notebook_without_a_result_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DemoError, match="NameError"):
         demo(tmp_path / "d.html", say=lambda _: None, notebook=write(tmp_path / "a.ipynb", "1"))
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_runs(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_before_the_run(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(DemoError, match="no such folder"):
         demo(tmp_path / "none" / "d.html", say=said.append, notebook=tmp_path / "a.ipynb")

@@ -57,7 +57,7 @@ def test_a_line_per_node_is_rewritten_in_place_and_one_line_stays(ready: Kernel)
     assert ["X", "done"] in states and ["slow", "running"] in states
 
 
-def test_what_is_over_at_once_is_never_rewritten(ready: Kernel) -> None:
+def test_a_short_run_is_never_updated(ready: Kernel) -> None:
     assert ready.run("mm.run(slowly)")["status"] == "ok"
     rewritten = []
     for _ in range(3):  # one may take longer on a busy machine
@@ -67,7 +67,7 @@ def test_what_is_over_at_once_is_never_rewritten(ready: Kernel) -> None:
     assert [] in rewritten
 
 
-def test_what_failed_is_in_the_line_and_in_the_error(ready: Kernel) -> None:
+def test_failures_are_in_the_line_and_in_the_error(ready: Kernel) -> None:
     assert ready.run("%mm_pipeline X | broken --run")["status"] == "error"
     assert texts(ready.of("display_data")) == ["", "failed in broken"]
     (error,) = ready.of("error")
@@ -101,7 +101,7 @@ def test_a_run_in_the_background_is_cancelled(ready: Kernel) -> None:
     assert texts(ready.of("update_display_data"))[-1] == "interrupted: 1 of 2 nodes computed"
 
 
-def test_a_run_in_the_background_says_what_it_failed_with(ready: Kernel) -> None:
+def test_a_run_in_the_background_shows_its_error(ready: Kernel) -> None:
     assert ready.run("%mm_pipeline X | broken --run --background -o going")["status"] == "ok"
     reply = ready.run("going.result()")
     assert reply["ename"] == "RunError" and "ValueError: <b>no</b>" in reply["evalue"]

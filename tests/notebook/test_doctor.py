@@ -71,7 +71,7 @@ def test_its_table_is_escaped() -> None:
     assert "<script>" not in html
 
 
-def test_only_what_is_required_decides() -> None:
+def test_only_required_packages_decide_the_exit_status() -> None:
     optional = Check("pillow", "missing", "–", "images")
     assert DoctorReport((optional,)).ok
     assert not DoctorReport((optional, Check("torch", "missing", "–", "", required=True))).ok
@@ -92,7 +92,7 @@ def cache_check() -> Check:
     return check
 
 
-def test_the_cache_is_looked_at_and_not_made(
+def test_the_cache_is_checked_but_not_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "not" / "there"

@@ -54,7 +54,7 @@ def check(notebook: Any, shown: CapturedIO, expected: set[str]) -> None:
         ("_private = mm.run(g, max_failed=1, progress=False)\n_private", "mm.last"),
     ],
 )
-def test_a_result_is_called_as_the_notebook_has_it(notebook: Any, cell: str, called: str) -> None:
+def test_hints_use_the_variable_of_the_result(notebook: Any, cell: str, called: str) -> None:
     notebook.run(ODD.replace("% 5", "% 50") + "g = mm.pipeline('d | odd')")
     shown = notebook.run("from IPython.display import display\n" + cell)
     if not shown.outputs:  # the value of the cell's last line, which this shell prints
@@ -88,15 +88,13 @@ def test_a_result_without_a_name_that_is_not_the_latest_names_nothing(notebook: 
         ("mm = 25.4", "import mmnotebook; mmnotebook.last"),
     ],
 )
-def test_the_latest_result_is_called_by_the_packages_name(
-    notebook: Any, code: str, called: str
-) -> None:
+def test_hints_for_the_latest_result_use_mm_last(notebook: Any, code: str, called: str) -> None:
     notebook.run(ODD + "def f(v):\n    return v\nmm = 25.4\n" + code)
     shown = notebook.run("%mm_pipeline g d | f --run")
     check(notebook, shown, {f"{called}.nodes", f"{called}.why"})
 
 
-def test_the_error_of_a_run_names_where_its_failures_are(notebook: Any) -> None:
+def test_the_error_of_a_run_has_the_expression_for_its_failures(notebook: Any) -> None:
     notebook.run(ODD + "mm = 1\nimport mmnotebook as other")
     error, _ = notebook.fail("%mm_pipeline g d | odd --run")
     assert isinstance(error, mm.RunError)

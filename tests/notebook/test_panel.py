@@ -244,7 +244,7 @@ class TestWhatIsNotValid:
         view.editors["path"].text.value = ""
         assert not made.commands and "needed: a path" in view.editors["path"].message
 
-    def test_another_can(self) -> None:
+    def test_an_optional_text_can_be_emptied(self) -> None:
         made, view = session("read", path="a.csv", id="user")
         view.editors["id"].text.value = ""
         assert made.commands[-1]["params"] == {"id": None} and "id" not in made.params
@@ -404,13 +404,13 @@ class TestName:
         view.editors["function"].text.value = "route"
         assert made.commands[-1]["node"] == "half"
 
-    def test_no_name_is_said(self) -> None:
+    def test_an_empty_name_is_refused(self) -> None:
         made, view = session("map")
         for name in ("a b", "", "class", "1"):
             view.name.value = name
             assert not made.commands and "is not a valid name" in view.message
 
-    def test_a_refused_one_is_said(self) -> None:
+    def test_a_refused_name_shows_the_reason(self) -> None:
         made, view = session("map")
         made.refusal = "'digits' is taken"
         view.name.value = "digits"
@@ -549,7 +549,7 @@ class TestSelections:
         made.panel.several.apart.click()
         assert made.commands == [{"op": "ungroup", "name": "both"}]
 
-    def test_of_none_the_graph(self) -> None:
+    def test_nothing_selected_shows_the_graph(self) -> None:
         made = Session()
         made.show()
         assert "The canvas is empty" in made.panel.summary.value
@@ -578,7 +578,7 @@ class TestSelections:
         assert made.commands == [{"op": "remove", "nodes": ["it"], "wires": []}]
 
 
-class TestManners:
+class TestControls:
     def test_showing_again_sends_nothing_to_the_browser(self) -> None:
         made, view = session("split", arms=(("a", 0.5), ("b", 0.5)), by="user")
         changes: list[Any] = []
@@ -612,7 +612,7 @@ class TestManners:
         made.select("s19")
         assert len(_instances) == before
 
-    def test_what_was_still_on_its_way_goes_to_its_own_node(self) -> None:
+    def test_late_messages_go_to_their_own_node(self) -> None:
         made = Session(SOURCE, *(Node.make(n, "read", path=n) for n in ("a", "b")))
         first = made.select("a")
         made.select("b")

@@ -60,7 +60,7 @@ def test_a_cell_runs_word_for_word(notebook: Kernel, place: int) -> None:
         ("len(running.result()['tree'])", "1797"),
     ],
 )
-def test_what_the_cells_have_left(notebook: Kernel, expression: str, expected: str) -> None:
+def test_the_variables_after_the_cells(notebook: Kernel, expression: str, expected: str) -> None:
     assert notebook.run(expression)["status"] == "ok"
     (shown,) = notebook.of("execute_result")
     assert shown["data"]["text/plain"] == expected

@@ -151,7 +151,7 @@ class TestHowItIsCalled:
             ("collate", "pda", "did you mean 'pad'?"),
         ],
     )
-    def test_what_it_cannot_be_is_said(self, field: str, text: str, said: str) -> None:
+    def test_invalid_options_show_the_reason(self, field: str, text: str, said: str) -> None:
         form = Form(net=Recurrent(), pad=highest).fill(name="m", variable="net", **{field: text})
         assert said in form.fields.check()[field]
 
@@ -292,7 +292,7 @@ class TestFields:
             ("input", "a,,b", "both sides of a comma"),
         ],
     )
-    def test_are_checked_as_one_types(self, form: Form, field: str, value: str, says: str) -> None:
+    def test_are_checked_while_typing(self, form: Form, field: str, value: str, says: str) -> None:
         form.fill(**{field: value})
         assert says in form.fields.message(field) and 'role="alert"' in form.fields.message(field)
         form.fill(**{field: ""})
@@ -314,7 +314,7 @@ class TestFields:
         form.fill(framework="torch")
         assert form.fields.message("device") == ""
 
-    def test_offer_what_there_is(
+    def test_offer_existing_variables(
         self, form: Form, tree: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tree.parent)

@@ -120,7 +120,7 @@ def is_right(result: Result) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["found out", "said", "Beam's"])
-def test_a_bad_element_costs_itself_alone(port: int, kind: str) -> None:
+def test_only_the_bad_element_fails(port: int, kind: str) -> None:
     if kind == "Beam's":
         mm.register("m", Service())
     else:
@@ -130,13 +130,13 @@ def test_a_bad_element_costs_itself_alone(port: int, kind: str) -> None:
     assert set(Asked.times().values()) == {1}
 
 
-def test_two_elements_are_asked_for_where_one_does_not_tell(port: int) -> None:
+def test_two_elements_are_sent_if_one_does_not_show_the_batch_axis(port: int) -> None:
     mm.register("m", Columns(port))
     assert is_right(ran())
     assert [len(batch) for batch in Asked.batches] == [1, 2, *[1] * 78]
 
 
-def test_a_batch_size_that_is_given_holds(port: int) -> None:
+def test_a_given_batch_size_is_used(port: int) -> None:
     mm.register("m", Asks(port), batch_size=20)
     result = ran(range(41))
     assert len(result["m"]) == 41
@@ -147,7 +147,7 @@ def test_a_batch_size_that_is_given_holds(port: int) -> None:
     assert [len(batch) for batch in Asked.batches] == [1, 10, 10, 10, 10]
 
 
-def test_a_batch_that_raises_is_asked_again_one_by_one(port: int) -> None:
+def test_a_batch_that_raises_is_sent_again_one_by_one(port: int) -> None:
     mm.register("m", Asks(port), batch_size=20)
     assert is_right(ran())
     # The elements of the failed batch, 21 to 40, are sent once more, one by one.
@@ -155,7 +155,7 @@ def test_a_batch_that_raises_is_asked_again_one_by_one(port: int) -> None:
     assert sum(Asked.times().values()) == len(ROWS) + 20
 
 
-def test_one_that_connects_later_is_found_out_when_a_batch_fails(port: int) -> None:
+def test_a_late_connection_is_noticed_when_a_batch_fails(port: int) -> None:
     mm.register("m", AsksLater(port))
     assert is_right(ran())
     assert [len(batch) for batch in Asked.batches].count(1) >= 64
@@ -163,7 +163,7 @@ def test_one_that_connects_later_is_found_out_when_a_batch_fails(port: int) -> N
     assert Asked.times()[39] <= 2 and Asked.times()[79] == 1
 
 
-def test_a_model_that_is_here_is_given_its_batches() -> None:
+def test_a_local_model_receives_full_batches() -> None:
     class Here:
         def predict(self, batch: Any) -> Any:
             return [f"{row}!" for row in Asked.note(batch)]

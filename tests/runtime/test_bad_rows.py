@@ -182,26 +182,26 @@ def check(text: str, names: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("step", ["map", "flat_map", "model", "output", "cascade", "big"])
 @pytest.mark.parametrize("kind", [*RAISES, *RETURNS])
-def test_a_value_costs_itself_alone(kind: str, step: str) -> None:
+def test_only_the_bad_value_fails(kind: str, step: str) -> None:
     found = {name: (text, names) for name, text, names in steps({**RAISES, **RETURNS}[kind])}
     check(*found[step])
 
 
 @pytest.mark.parametrize("step", ["filter", "switch", "keyed", "score", "preprocess"])
 @pytest.mark.parametrize("kind", RAISES)
-def test_whatever_a_function_raises_costs_its_element_alone(kind: str, step: str) -> None:
+def test_any_exception_fails_only_its_element(kind: str, step: str) -> None:
     found = {name: (text, names) for name, text, names in asked(RAISES[kind])}
     check(*found[step])
 
 
-def test_what_cannot_be_stored_is_named_with_a_remedy() -> None:
+def test_a_value_that_cannot_be_stored_fails_with_a_remedy() -> None:
     result = mm.run(mm.pipeline("d | f", d=["a"], f=toys.letters), max_failed=1, progress=False)
     (message,) = result.failed["message"]
     assert message.startswith("a generator cannot be stored: TypeError: cannot pickle 'generator'")
     assert "a list in place of a generator" in message
 
 
-def test_what_cannot_be_stored_does_not_flow_on() -> None:
+def test_a_value_that_cannot_be_stored_is_not_passed_on() -> None:
     graph = mm.pipeline("n = d | f\nm = n | g", d=["a"] * 2, f=toys.letters, g=same_value)
     result = mm.run(graph, max_failed=1, progress=False)
     assert result.nodes["elements_in"].fillna(0).tolist() == [0, 2, 0]
@@ -249,7 +249,7 @@ def test_a_size_function_that_raises(bad: int) -> None:
 
 
 @pytest.mark.parametrize("size", [-1, float("nan"), "many", None])
-def test_a_size_that_is_no_number_from_0(size: Any) -> None:
+def test_an_element_size_that_is_not_a_number_from_0(size: Any) -> None:
     mm.register("sized", Sized(lambda text: size if text == "b" else 2))
     graph = mm.pipeline("d | sized", d=["a", "b", "c", "d"])
     result = mm.run(graph, max_failed=1, progress=False)
@@ -287,7 +287,7 @@ def test_a_long_traceback_is_cut_in_the_middle() -> None:
     assert len(text) < 10_000
 
 
-def test_a_failure_costs_little() -> None:
+def test_a_failure_takes_little_time_and_space() -> None:
     with pytest.raises(ValueError) as caught:
         fall(500)
     failure("n", "0", caught.value)
@@ -330,7 +330,7 @@ def lambda_of(make: Callable[[], Any]) -> Callable[[Any], Any]:
     return f
 
 
-def test_what_can_be_stored_is_not_refused() -> None:
+def test_values_that_can_be_stored_are_not_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
     kinds: list[Any] = [
@@ -366,7 +366,7 @@ class Dying(ModelHandler[Any, Any, Any]):
         return []
 
 
-def test_a_model_that_leaves_while_it_loads() -> None:
+def test_a_model_that_exits_while_it_loads() -> None:
     mm.register("dying", Dying())
     with pytest.raises(mm.MMError, match="model 'dying' cannot be loaded: SystemExit: 3"):
         mm.run(mm.pipeline("d | dying", d=DATA), progress=False)
@@ -414,7 +414,7 @@ def lambda_of_batch(f: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[A
     return batch
 
 
-def test_causes() -> None:
+def test_causes_are_counted_and_summarized() -> None:
     found = causes.of(
         [("0", "Odd", "no 1"), *((str(n), "ValueError", f"{n}.5 at 0x{n:x}f") for n in range(9))]
         + [(str(n), "KeyError", f"'{name}'") for n, name in enumerate("abcde")]

@@ -85,7 +85,7 @@ class TestSplit:
         assert result.failed[["node", "id", "message"]].values.tolist() == [["arms", "3", "three"]]
         assert result.arms["elements"].sum() == 59
 
-    def test_pinned_ids_take_their_arm(self) -> None:
+    def test_pinned_ids_go_to_their_branch(self) -> None:
         pin = 'pin={("1", "2", "3"): "q", "4": "p"}'
         pinned = run(f'arms = rows | split({{"p": 0.9, "q": 0.1}}, {pin})')["arms"]
         free = run('arms = rows | split({"p": 0.9, "q": 0.1})')["arms"]
@@ -94,7 +94,7 @@ class TestSplit:
         assert pinned["key"][others].tolist() == free["key"][others].tolist()
 
     @pytest.mark.parametrize("by", ['"user"', "by_length"])
-    def test_pinned_values_of_what_it_goes_by(self, by: str) -> None:
+    def test_pinned_values_of_the_by_field(self, by: str) -> None:
         pin = "u5" if by == '"user"' else "4"
         for arm in ("p", "q"):
             text = f'arms = rows | split({{"p": 0.5, "q": 0.5}}, by={by}, pin={{"{pin}": "{arm}"}})'
@@ -110,7 +110,7 @@ class TestSplit:
         frame = mm.run(mm.pipeline(text, rows=rows))["arms"]
         assert frame["key"].tolist()[9] == "q"
 
-    def test_a_field_that_the_data_has_not_is_told_before_the_run(self) -> None:
+    def test_a_missing_field_is_an_error_before_the_run(self) -> None:
         with pytest.raises(GraphError, match=r"'split'.*'usr'; allowed: 'x', 'user'; .*'user'"):
             run("rows['x'] | filter(none_of) | split(a=0.5, a2=0.5, by='usr')")
 
@@ -154,7 +154,7 @@ class TestSwitch:
         result = run('way = rows | switch(route, ["cheap", "costly"])')
         assert [row["x"] for row in result["way"]["value"]] == ROWS["x"].tolist()
 
-    def test_what_is_no_arm_fails(self) -> None:
+    def test_an_unknown_branch_fails(self) -> None:
         result = run('way = rows["x"] | switch(wrong, ["cheap", "costly"])')
         messages = result.failed["message"].tolist()
         assert result.failed["id"].tolist() == ["0", "1"]
@@ -166,7 +166,7 @@ class TestSwitch:
             2,
         ]
 
-    def test_all_wrong_fails_the_run(self) -> None:
+    def test_if_every_branch_is_unknown_the_run_fails(self) -> None:
         with pytest.raises(
             RunError, match="which is not a branch of this step; allowed: 'cheap', 'costly'"
         ):
@@ -200,7 +200,7 @@ class TestArms:
         counts = ROWS["user"].map({"u0": "a", "u1": "a", "u2": "a2"}).fillna("cheap").value_counts()
         assert table.loc["keyed", "elements"].to_dict() == counts.to_dict()
 
-    def test_of_an_arm_that_nobody_took(self) -> None:
+    def test_of_an_empty_branch(self) -> None:
         pin = ", ".join(f'"{i}"' for i in range(60))
         result = run(f'arms = rows | split({{"p": 0.5, "q": 0.5}}, pin={{({pin}): "p"}})')
         assert result.arms["share"].tolist() == [1.0, 0.0]

@@ -94,7 +94,7 @@ def test_write_read_and_clear(cache: ShardCache) -> None:
         assert read(cache, *labels) == []
 
 
-def test_of_what_is_kept_the_name_counts_alone(cache: ShardCache, tmp_path: Path) -> None:
+def test_persistent_labels_are_found_by_name_alone(cache: ShardCache, tmp_path: Path) -> None:
     cache.write(usual(1), "full", label("kept", 1))
     assert read(cache, "full", label("kept", 2)) == usual(1)
     assert kept(tmp_path) == [1]
@@ -103,7 +103,7 @@ def test_of_what_is_kept_the_name_counts_alone(cache: ShardCache, tmp_path: Path
     assert cache.name_in(f"WriteCache_{label('other')}") is None
 
 
-def test_of_everything_else_the_whole_label_counts(cache: ShardCache) -> None:
+def test_other_labels_are_found_by_all_parts(cache: ShardCache) -> None:
     cache.write(usual(1), "full", label("x", 1))
     cache.write(usual(2), "full", label("x", 2))
     cache.write(usual(3), "sample", label("x", 1))
@@ -238,7 +238,7 @@ def test_an_empty_pcollection_exists_when_it_is_written(cache: ShardCache) -> No
         assert cache.exists("full", label(name)) and read(cache, "full", label(name)) == []
 
 
-def test_what_was_written_in_vain_is_not_there(cache: ShardCache) -> None:
+def test_output_of_a_failed_bundle_is_not_there(cache: ShardCache) -> None:
     def fail(number: int) -> None:
         if number > timed.ELEMENTS:
             raise ValueError("no such number")

@@ -144,7 +144,7 @@ def answers(function: Callable[[int], Any], **how: Any) -> list[Any]:
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("options", [None, THREADS], ids=["one thread", "threads"])
-def test_a_function_answers_in_a_run_as_in_a_cell(name: str, options: Any) -> None:
+def test_a_function_returns_the_same_in_a_run_as_in_a_cell(name: str, options: Any) -> None:
     function, setting = SETTINGS[name]
     at_first = [function(1), function(2)]
     assert answers(function, options=options) == at_first
@@ -167,7 +167,7 @@ class Answers:
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "context variable"])
 @pytest.mark.parametrize("timeout", [None, 60.0], ids=["", "timeout"])
-def test_a_model_answers_in_a_run_as_in_a_cell(name: str, timeout: float | None) -> None:
+def test_a_model_returns_the_same_in_a_run_as_in_a_cell(name: str, timeout: float | None) -> None:
     function, setting = SETTINGS[name]
     mm.register("m", Answers(function), batch_size=1, timeout=timeout)
     graph = mm.pipeline("rows | m", rows=[1, 2])
@@ -228,7 +228,7 @@ def test_a_run_changes_none_of_its_callers_settings(options: Any) -> None:
     assert everything() == before
 
 
-def test_what_a_function_changes_is_gone_in_the_next_run() -> None:
+def test_settings_changed_by_a_function_are_reset_for_the_next_run() -> None:
     before = [unit(1), unit(2)], [third(1), third(2)]
     answers(changes_all)
     assert (answers(unit), answers(third)) == before

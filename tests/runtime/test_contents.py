@@ -85,7 +85,7 @@ def test_values_have_one_key_exactly_if_they_are_equal(values: list[Any]) -> Non
             assert (key == other_key) == (said(one) == said(other))
 
 
-def test_what_is_told_apart() -> None:
+def test_values_with_different_keys() -> None:
     different = [
         *(0, 0.0, -0.0, False, "", b"", None, math.nan, "0", b"0"),
         *(1, 1.0, True, np.int64(1), np.float32(1), np.float64(1), np.array(1), torch.tensor(1)),
@@ -110,7 +110,7 @@ def test_another_salt_has_other_keys() -> None:
     assert not set(contents.of_each(column, b"a")) & set(contents.of_each(column, b"b"))
 
 
-def test_what_cannot_be_known_has_no_key() -> None:
+def test_values_that_cannot_be_fingerprinted_have_no_key() -> None:
     lock = threading.Lock()
     found = keys(Objects([1, lock, "a"]))
     assert found[1] == contents.NONE and contents.NONE not in (found[0], found[2])
@@ -121,7 +121,7 @@ def test_what_cannot_be_known_has_no_key() -> None:
     ("values", "plain"),
     [([1, 2], True), (["a", None], True), ([{"a": "x"}], True), ([[1]], False), ([{}], False)],
 )
-def test_what_costs_next_to_nothing(values: list[Any], plain: bool) -> None:
+def test_plain_values_are_cheap(values: list[Any], plain: bool) -> None:
     assert contents.is_plain(pack(values)) is plain
 
 

@@ -281,9 +281,7 @@ def gone(part: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("when", [events.RunStarted, events.NodeFinished, events.RunProgressed])
-def test_a_part_of_the_cache_is_removed_while_a_run_goes_on(
-    part: str, when: type[events.Event]
-) -> None:
+def test_a_part_of_the_cache_is_removed_during_a_run(part: str, when: type[events.Event]) -> None:
     removed: list[events.Event] = []
 
     def remove(event: events.Event) -> None:
@@ -344,7 +342,7 @@ def test_a_shard_that_is_removed_before_its_node_is_finished(
 # Damage that is found only when the entry is read
 
 
-def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
+def test_damage_found_by_the_pipeline_restarts_the_run() -> None:
     mm.run(graph(), until="square")
     flip_unseen(shard("above"))
     run = Run(graph())
@@ -354,7 +352,7 @@ def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
     assert Run(graph()).computed == set()
 
 
-def test_damage_after_the_run_has_found_what_it_needs() -> None:
+def test_damage_after_the_entries_were_found() -> None:
     mm.run(graph(), until="square")
 
     def cut_above(event: events.Event) -> None:
@@ -388,7 +386,7 @@ def test_damage_to_a_source_whose_fields_a_split_goes_by(
 ARMS = 'above = rows["n"] | up\narms = above | split({"a": 0.5, "b": 0.5}, by="user")'
 
 
-def test_damage_that_only_a_result_sees_says_what_to_do() -> None:
+def test_damage_found_by_a_result_has_a_remedy() -> None:
     result = mm.run(graph())
     flip_unseen(shard("twice"))
     with pytest.raises(MMError) as caught:
@@ -462,7 +460,7 @@ say(said)
 """
 
 
-def test_a_class_that_is_gone_makes_no_sense_of_what_is_stored(tmp_path: Path) -> None:
+def test_a_deleted_class_makes_its_entries_unreadable(tmp_path: Path) -> None:
     kernel = Kernel(MAKE, tmp_path)
     pickled = kernel.result()
     *without, mended = kernel_script.run(WITHOUT, tmp_path, pickled=pickled)
@@ -569,7 +567,7 @@ DISKS = [True, False] if os.geteuid() == 0 and can_mount() else []
 
 
 @pytest.mark.parametrize("fills", DISKS)
-def test_on_a_full_disk_what_is_computed_is_kept_aside(tmp_path: Path, fills: bool) -> None:
+def test_on_a_full_disk_results_are_kept_for_the_kernel(tmp_path: Path, fills: bool) -> None:
     (tmp_path / "disk").mkdir()
     disk = str(tmp_path / "disk")
     found = kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False)

@@ -61,7 +61,7 @@ def test_mean_refuses_outputs_of_two_shapes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
-def test_none_is_no_output(kind: str) -> None:
+def test_none_is_not_an_output(kind: str) -> None:
     with pytest.raises(TypeError, match=r"b returned None; .* missing="):
         COMBINE[kind].one({"a": prediction(1.0), "b": prediction(None)})
 
@@ -229,7 +229,7 @@ KINDS = ("vote", "mean", "map", "flat", "filter")
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "stack", "first_of"])
-def test_what_a_member_failed_on_fails(result: mm.Result, kind: str) -> None:
+def test_a_failure_of_a_member_fails_the_element(result: mm.Result, kind: str) -> None:
     node = kind if kind == "first_of" else f"{kind}_fail"
     failed = result.failed[result.failed["node"] == node]
     assert failed["id"].tolist() == ["28", "29"]
@@ -243,7 +243,7 @@ def test_what_a_member_failed_on_fails(result: mm.Result, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "stack"])
-def test_what_a_member_failed_on_is_skipped(result: mm.Result, kind: str) -> None:
+def test_a_failure_of_a_member_skips_the_element(result: mm.Result, kind: str) -> None:
     node = f"{kind}_skip"
     assert result.nodes.loc[node, ["elements_in", "failed"]].tolist() == [28, 0]
     ids = list(dict.fromkeys(result[node]["id"].str.split("/").str[0]))
@@ -251,7 +251,7 @@ def test_what_a_member_failed_on_is_skipped(result: mm.Result, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_there_is_combined(result: mm.Result, kind: str) -> None:
+def test_existing_outputs_are_combined(result: mm.Result, kind: str) -> None:
     node = f"{kind}_rest"
     assert result.nodes.loc[node, ["elements_in", "failed"]].tolist() == [30, 0]
     assert len(set(result[node]["id"].str.split("/").str[0])) == 30
@@ -265,7 +265,7 @@ def test_values_of_an_ensemble(result: mm.Result) -> None:
     assert result["first"]["prediction"].tolist() == [10.0 * i for i in range(28)]
 
 
-def test_what_no_member_has_is_not_missed() -> None:
+def test_an_element_without_any_output_does_not_fail() -> None:
     graph = mm.pipeline(
         "low = rows | filter(below)\nhigh = rows | filter(above)\nmet = [low, high] | names",
         rows=[0, 1, 2, 3],

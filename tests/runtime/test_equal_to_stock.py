@@ -185,7 +185,7 @@ def text_of(steps: Mapping[str, Step]) -> str:
                 f"{name} = {{{name}_one, {name}_two}} | map(partly)",
             ]
         else:
-    # As in CoGroupByKey: an element that a filter removed from an input is missing.
+            # As in CoGroupByKey: an element that a filter removed from an input is missing.
             missing = ', missing="use rest"' if len(step.above) > 1 else ""
             lines.append(f"{name} = {above} | {step.kind}({step.function}{missing})")
     return "\n".join(lines)

@@ -74,7 +74,7 @@ def test_what_else_is_compressed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["a.csv", "a.jsonl.gz", "a.parquet", "a.npy", "a.csv.zst", "a.csv.xz", "a.png"]
 )
-def test_an_unreadable_file_of_a_glob_costs_itself(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_of_a_glob_fails_alone(tmp_path: Path, name: str) -> None:
     bad = tmp_path / name
     bad.write_bytes(b"no" if name == "a.jsonl.gz" else b"")  # an empty file, gzipped
     (tmp_path / "b.jsonl").write_text("1\n2\n3\n")
@@ -89,7 +89,7 @@ def test_an_unreadable_file_of_a_glob_costs_itself(tmp_path: Path, name: str) ->
         assert list(some["same"]["value"]) == expected and len(some.failed) == 1
 
 
-def test_what_of_it_could_be_read_stays(tmp_path: Path) -> None:
+def test_rows_read_before_the_error_stay(tmp_path: Path) -> None:
     data = b"".join(b"%d\n" % number for number in range(9000))
     packed = gzip.compress(data)
     (tmp_path / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])

@@ -57,7 +57,7 @@ CHOICES: dict[str, tuple[Any, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_these_and_what_is_below_are_computed(name: str) -> None:
+def test_named_nodes_and_those_downstream_are_computed(name: str) -> None:
     fresh, wanted = CHOICES[name]
     first = ran(False)
     again = ran(fresh)
@@ -73,7 +73,7 @@ def test_nodes_of_the_graph() -> None:
     assert computed(ran([made["c"], "b"], made)) == {"b", "c", "both"}
 
 
-def test_why_says_so() -> None:
+def test_why_has_the_reason() -> None:
     ran(False)
     why = ran("b").why
     assert why["b"] == "fresh='b'" and why["a"] == "read from the cache"
@@ -81,7 +81,7 @@ def test_why_says_so() -> None:
     assert ran(True).why["both"] == "fresh=True"
 
 
-def test_what_is_computed_takes_the_place_of_what_was_stored() -> None:
+def test_new_results_replace_the_stored_ones() -> None:
     calls = ctypes.c_int(0)
     address = ctypes.addressof(calls)
 

@@ -70,7 +70,7 @@ def lines_of(message: str) -> str:
 
 
 @pytest.mark.parametrize("guard", [truths, branches, labels, scored, classes])
-def test_a_model_that_gets_a_verdict_is_told_of_once_with_lines_that_work(guard: Any) -> None:
+def test_a_model_that_gets_a_verdict_is_warned_of_once_with_a_working_remedy(guard: Any) -> None:
     mm.register("answer", answer, framework="python")
     mm.register("guard", guard, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
@@ -87,7 +87,7 @@ def test_a_model_that_gets_a_verdict_is_told_of_once_with_lines_that_work(guard:
     assert list(result["refuse"]["value"]) == ["I cannot: guard"] * 3
 
 
-def test_a_stored_run_is_told_of_too() -> None:
+def test_a_cached_run_warns_too() -> None:
     mm.register("answer", answer, framework="python")
     mm.register("guard", truths, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
@@ -165,7 +165,7 @@ def any_side(made: Any) -> str:
 
 
 @pytest.mark.parametrize("first", [encoded, upper])
-def test_what_a_model_makes_for_the_next_is_no_verdict(first: Any) -> None:
+def test_the_input_of_the_next_model_is_not_a_verdict(first: Any) -> None:
     mm.register("answer", answer, framework="python")
     mm.register("first", first, framework="python")
     text = 'reviews["text"] | first | switch(any_side, answer=answer, refuse=refuse)'
@@ -173,7 +173,7 @@ def test_what_a_model_makes_for_the_next_is_no_verdict(first: Any) -> None:
     assert not found and isinstance(result, mm.Result)
 
 
-def test_who_says_what_is_meant_is_not_told() -> None:
+def test_an_explicit_input_does_not_warn() -> None:
     mm.register("answer", answer, framework="python")
     mm.register("field", answer, framework="python", input="label")
     mm.register("guard", scored, framework="python")

@@ -123,7 +123,7 @@ def test_any_difference_of_a_frame_counts(other: pd.DataFrame) -> None:
     assert of(FRAME.copy(deep=True)) == of(FRAME)
 
 
-def test_only_what_is_taken_counts() -> None:
+def test_only_used_elements_count() -> None:
     assert of(FRAME, None, 1) == of(FRAME.iloc[:1])
     assert of(FRAME, "b") != of(FRAME)
     assert of(range(9), None, 3) == of([0, 1, 2])
@@ -176,7 +176,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
+def test_only_read_fields_of_a_file_count(table: Path, tmp_path: Path) -> None:
     first = identity.of_files(plan(table))
     other = tmp_path / "b.csv"
     other.write_bytes(table.read_bytes())
@@ -254,7 +254,7 @@ def test_a_change_through_a_map_that_is_open_is_seen(
     assert len(set(found)) == 6
 
 
-def test_where_stamps_may_lie_every_file_is_read(
+def test_without_reliable_time_stamps_every_file_is_read(
     big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contents, "_SETTLED", -60)
@@ -301,7 +301,7 @@ def test_the_same_path_in_another_folder_is_another_file(
     assert len(set(found)) == 4  # the label of an image is the name of its folder
 
 
-def test_a_file_that_is_gone_says_so(table: Path) -> None:
+def test_a_missing_file_is_an_error(table: Path) -> None:
     gone = plan(table)
     table.unlink()
     with pytest.raises(RunError, match=r"cannot read .*a\.csv.*No such file"):

@@ -110,7 +110,7 @@ def either(row: Any) -> Any:
     [(one, kind) for one in (series, named, void) for kind in ("lightgbm", "python", "torch")]
     + [(either, kind) for kind in ("lightgbm", "xgboost", "sklearn", "torch")],
 )
-def test_names_count_and_not_places(function: Any, kind: str) -> None:
+def test_fields_are_passed_by_name_not_by_position(function: Any, kind: str) -> None:
     truth = XYZ["a"] * 3 - XYZ["b"] * 2 + XYZ["c"] * 7
     if kind == "torch":
         mm.register("m", Weighted())
@@ -172,7 +172,7 @@ def test_a_numbered_column_is_written_as_a_text() -> None:
     assert mm.run(mm.pipeline('z["0"] | yes', z=table, yes=yes), progress=False)["yes"].shape[0]
 
 
-def test_a_file_of_another_kind_costs_itself(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_fails_alone(tmp_path: Path) -> None:
     for at in range(12):
         np.save(tmp_path / f"{at}.npy", np.ones(1))
     (tmp_path / "notes.txt").write_text("x")

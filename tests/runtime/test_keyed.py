@@ -108,7 +108,7 @@ def test_equal_to_the_models_themselves_under_beam(
 
 
 @pytest.mark.parametrize("lowering", ["blocks", "beam"])
-def test_a_bad_element_costs_itself(lowering: str) -> None:
+def test_a_bad_element_fails_alone(lowering: str) -> None:
     data = frame(["KEY_1", "KEY_2", "other", "KEY_1", "KEY_2", "KEY_2"])
     data["x"] = [np.float32([x]) for x in (0, 5000, 2, 5000, 4, 5)]  # the maximum is 1000
     result = run(f'data["x"] | keyed({DOCUMENTED}, by="k", lowering="{lowering}")', data)
@@ -174,7 +174,7 @@ def test_each_model_has_its_own_batches_and_input() -> None:
     assert said["lowering"] == "blocks" and "one batch size" in said["reason"]
 
 
-def test_what_models_say_of_their_worker_must_agree() -> None:
+def test_worker_options_of_the_models_must_agree() -> None:
     mm.register("en", Scale(1.0), env_vars={"LANG_OF_MODEL": "en"})
     mm.register("de", Scale(2.0), env_vars={"LANG_OF_MODEL": "de"})
     with pytest.raises(ModelError, match="LANG_OF_MODEL='en' and LANG_OF_MODEL='de'"):
@@ -205,7 +205,7 @@ def first(prediction: Any) -> float:
     return float(prediction.inference[0])
 
 
-def test_no_element_is_no_load() -> None:
+def test_no_elements_need_no_load() -> None:
     nothing = run('data | filter(no) | keyed({"a": one}, by="k")', frame(["a"]), no=never)
     assert len(nothing["keyed"]) == 0 and nothing.models["loads"].tolist() == [0]
 

@@ -74,7 +74,7 @@ def test_loads_under_beam_are_as_forecast(rows: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("group", [True, False])
-def test_never_more_are_loaded_than_may_be(rows: pd.DataFrame, group: bool) -> None:
+def test_never_more_than_max_models_are_loaded(rows: pd.DataFrame, group: bool) -> None:
     run(rows, "group=False")  # all are loaded now
     assert set(mm.models.table.index) == set(NAMES)
     now: set[str] = set()
@@ -92,7 +92,7 @@ def test_never_more_are_loaded_than_may_be(rows: pd.DataFrame, group: bool) -> N
     assert list(mm.models.table.index) == []
 
 
-def test_what_fits_stays_warm(rows: pd.DataFrame) -> None:
+def test_models_that_fit_stay_loaded(rows: pd.DataFrame) -> None:
     assert loads(run(rows, "max_models=8")) == 8
     assert loads(run(rows, "max_models=8", fresh=True)) == 0
 

@@ -142,7 +142,7 @@ def check_next(folder: Path, finished: list[str]) -> None:
     assert len(found["temporary"]) <= 1
 
 
-def test_a_folder_that_the_dead_had_not_yet_locked_goes_after_a_while(tmp_path: Path) -> None:
+def test_an_unlocked_folder_of_a_dead_process_is_removed_later(tmp_path: Path) -> None:
     for name in ("mmnotebook-ofolddays", "mmnotebook-abcdefgh", "mmnotebook-12345678"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".lock.new").touch()
@@ -180,7 +180,7 @@ def test_a_kernel_killed_at_any_moment_loses_nothing_that_had_finished(
     check_next(tmp_path, finished)
 
 
-def test_what_is_above_a_join_is_safe_while_a_slow_step_after_it_still_runs(
+def test_nodes_before_a_join_are_stored_while_a_slow_step_after_it_runs(
     tmp_path: Path,
 ) -> None:
     above = {"data", "start", "twice", "thrice", "parts"}

@@ -197,7 +197,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_live_model_is_what_it_is_when_the_graph_runs(kind: str) -> None:
+def test_a_run_uses_the_current_state_of_a_live_model(kind: str) -> None:
     make, change = CHANGES[kind]
     model, other = make(), make()
     mm.register("m", model)
@@ -224,7 +224,7 @@ def test_the_weight_of_the_model_that_runs_is_shown() -> None:
     assert list(mm.models.table.index).count("m") == 1
 
 
-def test_an_object_that_is_gone_stays_as_it_was_stored() -> None:
+def test_a_deleted_object_keeps_its_stored_state() -> None:
     model = net(2.0)
     mm.register("m", model)
     first = answers()
@@ -235,7 +235,7 @@ def test_an_object_that_is_gone_stays_as_it_was_stored() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 10**6])
-def test_what_is_trained_while_it_is_stored_is_stored_again(
+def test_a_model_trained_while_it_is_stored_is_stored_again(
     times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, create = Table(), storage.create_private
@@ -254,7 +254,7 @@ def test_what_is_trained_while_it_is_stored_is_stored_again(
             mm.register("m", model)
 
 
-def test_what_is_trained_while_it_runs_is_stored_as_what_it_was() -> None:
+def test_a_model_trained_while_it_runs_is_cached_under_its_first_state() -> None:
     model = Table()
     mm.register("m", model)
     told: list[Any] = []
@@ -286,9 +286,7 @@ ENDINGS = {"joblib": "joblib", "pickle": "pkl", "state dict": "pth", "torchscrip
 
 @pytest.mark.parametrize("kind", SAVED)
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_file_is_what_it_holds_when_the_graph_runs(
-    kind: str, fresh: bool, tmp_path: Path
-) -> None:
+def test_a_run_uses_the_current_content_of_a_file(kind: str, fresh: bool, tmp_path: Path) -> None:
     path = tmp_path / f"m.{ENDINGS[kind]}"
     options = SAVED[kind](path, 1)
     mm.register("m", path, **options)
@@ -413,7 +411,7 @@ def test_the_file_of_a_handler_that_cannot_be_known(tmp_path: Path) -> None:
         assert answers() == [3.0 * factor, 7.0 * factor]
 
 
-def test_what_a_file_gave_that_changed_meanwhile_is_not_stored(tmp_path: Path) -> None:
+def test_results_of_a_file_that_changed_during_the_run_are_not_cached(tmp_path: Path) -> None:
     path = tmp_path / "m.joblib"
     joblib.dump(constant(0), path)
     mm.register("m", path)
@@ -492,7 +490,9 @@ def test_a_folder_that_is_too_big_is_never_trusted(
 
 
 @pytest.mark.parametrize("text", ["/", ".", "..", "~", "no such file", "/no/such/file", "a\nb"])
-def test_what_names_no_file(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_do_not_name_a_file(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").mkdir()
     assert held_files.paths({"text": text, "rows": [1, 2.0]}, np.zeros(3), torch.zeros(3)) == ()
@@ -553,7 +553,7 @@ def test_a_remote_file_counts_by_its_stores_version() -> None:
     assert why() == "its model m changed"
 
 
-def test_a_remote_file_whose_version_nobody_says_is_never_trusted() -> None:
+def test_a_remote_file_without_a_version_is_never_cached() -> None:
     mm.register("m", Elsewhere("nowhere://bucket/m"))
     for _ in range(2):
         assert "'nowhere://bucket/m', cannot be read" in why()
@@ -623,7 +623,7 @@ def test_the_library_that_loads_a_file_counts(
     assert why() == "its model m changed"
 
 
-def test_a_new_kernel_takes_what_is_the_same(tmp_path: Path) -> None:
+def test_a_new_kernel_reuses_unchanged_entries(tmp_path: Path) -> None:
     path = tmp_path / "m.pkl"
     path.write_bytes(pickle.dumps(linear(2.0)))
     code = """

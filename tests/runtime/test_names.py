@@ -169,7 +169,7 @@ class TestColumns:
             "df | m2",
         ],
     )
-    def test_whatever_stands_between(self, text: str) -> None:
+    def test_with_any_step_between(self, text: str) -> None:
         model = fitted()["plain"]
         for name in ("m", "n"):
             mm.register(name, model)
@@ -284,7 +284,7 @@ class TestSeveralInputs:
         assert predictions("df | m", df=rows) == [5.0, 5.0]
         assert predictions('df[["b", "a"]] | m', df=rows) == [5.0, 5.0]
 
-    def test_an_element_that_lacks_an_input_costs_itself(self) -> None:
+    def test_an_element_without_an_input_fails_alone(self) -> None:
         mm.register("m", Two())
         rows = [{"a": 1.0, "b": 2.0}] * 9 + [{"a": 1.0, "bb": 2.0}]
         result = mm.run(mm.pipeline("df | m", df=rows), progress=False)
@@ -424,7 +424,7 @@ class TestProblems:
             'long["inner"] | m',
         ],
     )
-    def test_where_it_is_not_known_nothing_is_said(self, text: str) -> None:
+    def test_unknown_fields_are_not_reported(self, text: str) -> None:
         for name in ("m", "n"):
             mm.register(name, LinearRegression().fit([[1.0]], [1.0]))
         known = {

@@ -254,7 +254,7 @@ class TestFiles:
         os.utime(folder / "a.csv", (1, 1))
         assert found.changed() == ""
 
-    def test_one_of_which_the_stamp_is_read_has(self, folder: Path) -> None:
+    def test_a_file_whose_stamp_is_read_changes_with_its_stamp(self, folder: Path) -> None:
         path = str(folder / "a.csv")
         found = [
             seen(lambda: os.stat(path).st_mtime),
@@ -267,7 +267,7 @@ class TestFiles:
         assert all("a.csv" in one.changed() for one in found)
 
     @pytest.mark.parametrize("ask", [os.path.exists, os.path.isfile, lambda p: Path(p).is_file()])
-    def test_one_that_is_only_asked_for_may_hold_anything(
+    def test_the_content_of_a_file_checked_for_existence_does_not_count(
         self, folder: Path, ask: Callable[[str], bool]
     ) -> None:
         there, missing = str(folder / "a.csv"), str(folder / "b.csv")
@@ -280,7 +280,7 @@ class TestFiles:
         Path(there).unlink()
         assert found.changed() == "the file a.csv that it reads no longer exists"
 
-    def test_what_a_library_makes_of_stamps_is_not_whether_it_is_there(self, folder: Path) -> None:
+    def test_stamps_compared_by_a_library_are_dependencies(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
         found = [seen(lambda: filecmp.cmp(one, other)), seen(lambda: filecmp.cmp(one, other))]
         for observed in found:
@@ -288,7 +288,7 @@ class TestFiles:
         os.utime(other, (1, 1))
         assert all("a.json" in observed.changed() for observed in found)
 
-    def test_of_two_that_may_be_asked_for_it_is_not_said_which(self, folder: Path) -> None:
+    def test_a_stat_of_an_ambiguous_path_is_not_cacheable(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
         assert "looks at files" in seen(lambda x: os.stat(one if x else other), 1).volatile
         assert seen(lambda x: os.stat(path=one), 1).files.keys() == {one}
@@ -351,13 +351,13 @@ class TestFiles:
             assert str(tmp_path / "beside_me.py") in found.files
             assert not found.volatile
 
-    def test_what_changes_while_it_is_read_is_of_no_use(self, folder: Path) -> None:
+    def test_a_file_that_changes_while_it_is_read_is_not_cacheable(self, folder: Path) -> None:
         path = folder / "a.csv"
         record = recorded(lambda: path.read_text())
         path.write_text("other")
         assert "a.csv that it reads changed while it ran" in record.observed().volatile
 
-    def test_so_is_one_that_is_changed_through_memory(self, folder: Path) -> None:
+    def test_so_is_one_that_is_changed_through_a_memory_map(self, folder: Path) -> None:
         path = folder / "a.npy"
         held = np.lib.format.open_memmap(path, mode="r+")
         held[0] = 5
@@ -417,7 +417,9 @@ def write(path: Path) -> None:
         ),
     ],
 )
-def test_what_changes_files_is_done_again(folder: Path, change: Callable[[Path], Any]) -> None:
+def test_a_function_that_changes_files_is_not_cacheable(
+    folder: Path, change: Callable[[Path], Any]
+) -> None:
     record = Record([lambda: folder])
     recorded(change, folder, record=record)
     assert "files" in record.observed().volatile
@@ -459,7 +461,7 @@ class TestVolatile:
     def test_the_clock(self, name: str) -> None:
         assert seen(CLOCK[name]).volatile.startswith("it reads the clock")
 
-    def test_the_second_of_a_pair_that_numpy_keeps(self) -> None:
+    def test_the_second_number_of_a_pair_that_numpy_keeps(self) -> None:
         np.random.randn()
         assert seen(lambda: np.random.randn()).volatile
         random.gauss(0, 1)
@@ -499,7 +501,7 @@ class TestVolatile:
             (lambda: os.chdir("."), "it changes the working directory"),
         ],
     )
-    def test_other_kinds(self, do: Callable[[], Any], said: str) -> None:
+    def test_other_causes(self, do: Callable[[], Any], said: str) -> None:
         try:
             assert said in seen(do).volatile
         finally:
@@ -637,7 +639,7 @@ MODELS = models()
 
 class TestPlain:
     @pytest.mark.parametrize("name", MODELS)
-    def test_what_answers_the_same_each_time_is_not_volatile(self, name: str) -> None:
+    def test_deterministic_calls_are_not_volatile(self, name: str) -> None:
         function, given = MODELS[name]
         for found in (seen(lambda: function(given)), seen_as_ours(function, given)):
             assert (found.volatile, found.network) == ("", False)
@@ -768,7 +770,7 @@ class TestNothingElse:
         assert sys.getprofile() is None
         assert record.complete
 
-    def test_an_object_that_nobody_can_look_into_fails_nothing(self) -> None:
+    def test_an_object_that_cannot_be_inspected_fails_nothing(self) -> None:
         class Closed:
             @property
             def __class__(self) -> Any:
@@ -801,7 +803,7 @@ class TestNothingElse:
         record = recorded(lambda: tmp_path)
         assert "too many folders" in record.unwatched[0]
 
-    def test_without_the_kernels_word_named_files_count_by_content(
+    def test_without_file_events_named_files_count_by_content(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(notify._get(), "handle", -1)
@@ -813,7 +815,7 @@ class TestNothingElse:
         assert found.changed() == "the file a.csv that it reads changed"
 
     @native
-    def test_no_watch_is_left(self, folder: Path) -> None:
+    def test_no_watch_remains(self, folder: Path) -> None:
         recorded(lambda: folder)
         assert notify._get().watched == {}
 
@@ -827,7 +829,7 @@ class TestObserved:
         assert again == found
         assert again.digest() == found.digest() != ""
 
-    def test_two_together(self, folder: Path) -> None:
+    def test_two_observations_can_be_combined(self, folder: Path) -> None:
         path = folder / "a.csv"
         read, asked = seen(path.read_text), seen(path.exists)
         both = read | asked
@@ -883,12 +885,12 @@ class TestInARun:
         assert record.entered > 1
         assert (record.observed().volatile, record.observed().network) == ("", False)
 
-    def test_one_that_fails_does_too(self) -> None:
+    def test_a_failing_function_depends_on_nothing(self) -> None:
         record = live_run(lambda x: 1 / (x - 1), list(range(50)))
         assert record.observed() == Observed()
 
 
-def test_the_profiler_has_patience_for_what_a_call_answers(
+def test_the_profiler_waits_for_the_result_of_a_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(profile, "PATIENCE", 10)

@@ -151,7 +151,7 @@ def test_what_a_model_sees_of_an_edited_frame(cache: str | None, seen: dict[str,
         assert result["total"]["id"].tolist() == [str(i) for i in edited.index]
 
 
-def test_after_an_edit_everything_is_found_by_the_whole_again() -> None:
+def test_after_an_edit_the_complete_entry_is_found_again() -> None:
     mm.register("total", Total(), input=["a", "b"], cache="element")
     frame = number(300, 0)
     run("rows | total", rows=frame)
@@ -199,7 +199,7 @@ def test_an_edited_function_is_called_for_everything() -> None:
     assert SEEN.values == list(range(4096, 5002)), "what it was before is found again"
 
 
-def test_fresh_uses_no_answer() -> None:
+def test_fresh_reuses_no_element() -> None:
     run("data | f", data=list(range(5000)), f=doubled)
     run("data | f", data=list(range(5001)), f=doubled, fresh=True)
     assert len(SEEN.values) == 5001
@@ -222,7 +222,7 @@ def unpacked(x: dict[str, Any]) -> int:
     return int(seen_as(x["some"][0]))
 
 
-def test_what_costs_too_much_to_look_at_is_computed() -> None:
+def test_values_that_are_expensive_to_compare_are_computed() -> None:
     text = "one = data | map(f)\ntwo = one | map(g)"
     for count in (5000, 5001):
         result = run(text, data=list(range(count)), f=nested, g=unpacked)
@@ -256,7 +256,7 @@ class OfBatch:
 
 
 @pytest.mark.parametrize("cache", ["element", None])
-def test_no_part_of_what_depends_on_the_batch(cache: str | None) -> None:
+def test_outputs_that_depend_on_the_batch_are_not_reused_in_part(cache: str | None) -> None:
     mm.register("of_batch", OfBatch(), input=["a", "b"], cache=cache)
     with pytest.warns(mm.ModelWarning, match="depend"):
         run("rows | of_batch", rows=number(5000, 0))
@@ -265,7 +265,7 @@ def test_no_part_of_what_depends_on_the_batch(cache: str | None) -> None:
     assert result.models.loc["of_batch", "predictions"] == 4999
 
 
-def test_elements_that_took_an_arm() -> None:
+def test_elements_of_a_branch() -> None:
     mm.register("total", Total(), cache="element")
     text = """
     arms = one["x"] | split({"a": 0.5, "b": 0.5})
@@ -279,7 +279,7 @@ def test_elements_that_took_an_arm() -> None:
     assert equal(result, run(text, one=frames[1], fresh=True))
 
 
-def test_another_kernel_asks_for_the_new_ones_alone(tmp_path: Path) -> None:
+def test_another_kernel_computes_only_the_new_ones(tmp_path: Path) -> None:
     for count, asked in ((100, 100), (103, 3), (60, 0)):
         found = kernel_script.run(KERNEL, tmp_path, count=count)
         assert found == {"asked": asked, "right": True}
@@ -309,7 +309,7 @@ say({"asked": int(result.models["predictions"].sum()), "right": right})
         ({"cache": "element", "reset": "predict"}, "reset= that it depends on earlier elements"),
     ],
 )
-def test_what_cache_may_be(options: dict[str, Any], said: str) -> None:
+def test_allowed_values_of_cache(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said) as raised:
         mm.register("total", Total(), **options)
     assert raised.value.remedy
@@ -322,7 +322,7 @@ def prompts(count: int) -> list[str]:
     return [f"prompt {i}" for i in range(count)]
 
 
-def test_what_a_remote_model_refused_for_the_time_being_is_asked_again_alone() -> None:
+def test_temporary_failures_of_a_remote_model_are_tried_again_alone() -> None:
     mm.register("ask", Far(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(40)[5::10])
     first = run("prompts | ask", prompts=prompts(40))
@@ -343,7 +343,7 @@ def test_what_a_remote_model_refused_for_the_time_being_is_asked_again_alone() -
     assert again["ask"]["prediction"].tolist() == [f"answer to {p}" for p in prompts(40)]
 
 
-def test_what_is_refused_for_good_is_not_asked_again() -> None:
+def test_permanent_failures_are_not_tried_again() -> None:
     mm.register("ask", Far(), batch_size=1, remote=True)
     given = ["good", "bad 1", "bad 2"]
     first = run("prompts | ask", prompts=given)
@@ -353,7 +353,7 @@ def test_what_is_refused_for_good_is_not_asked_again() -> None:
     assert set(first.failed["message"]) == set(second.failed["message"]) == {"refused for good"}
 
 
-def test_a_node_below_asks_for_the_new_ones_alone_too() -> None:
+def test_a_node_downstream_computes_only_the_new_ones_too() -> None:
     mm.register("ask", Far(), batch_size=1, remote=True)
     mm.register("then", Far(), batch_size=1, remote=True)
     SEEN.busy = frozenset(["prompt 3"])
@@ -366,7 +366,7 @@ def test_a_node_below_asks_for_the_new_ones_alone_too() -> None:
 
 
 @pytest.mark.parametrize("kind", ["map", "filter", "flat_map"])
-def test_what_a_function_was_refused_is_called_again_alone(kind: str) -> None:
+def test_temporary_failures_of_a_function_are_tried_again_alone(kind: str) -> None:
     function = {"map": doubled, "filter": kept, "flat_map": several}[kind]
     text, names = f"data | {kind}(f)", {"data": list(range(5000)), "f": function}
     SEEN.busy = frozenset([7, 4999])
@@ -381,7 +381,7 @@ def test_what_a_function_was_refused_is_called_again_alone(kind: str) -> None:
     assert equal(second, run(text, **names, fresh=True))
 
 
-def test_what_was_answered_before_a_run_was_stopped_is_not_asked_again() -> None:
+def test_outputs_before_a_stop_are_reused() -> None:
     mm.register("ask", Far(), batch_size=1, remote=True)
     frame = pd.DataFrame({"text": prompts(5000)})
     text = 'data["text"] | ask'
@@ -402,7 +402,7 @@ def test_what_was_answered_before_a_run_was_stopped_is_not_asked_again() -> None
     assert result["ask"]["prediction"].tolist() == [f"answer to {p}" for p in prompts(5000)]
 
 
-def test_too_many_that_were_refused_cost_nothing_the_next_time() -> None:
+def test_after_too_many_refusals_the_other_outputs_are_reused() -> None:
     mm.register("ask", Far(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(100)[::3])
     graph = mm.pipeline("prompts | ask", prompts=prompts(100))
@@ -422,7 +422,7 @@ def stored(suffix: str) -> list[Path]:
 
 @pytest.mark.parametrize("suffix", [".keys", ".shard"])
 @pytest.mark.parametrize("how", ["cut", "altered", "removed"])
-def test_what_is_damaged_is_no_answer(suffix: str, how: str) -> None:
+def test_damaged_outputs_are_not_reused(suffix: str, how: str) -> None:
     mm.register("total", Total(), cache="element")
     rows = np.arange(80.0).reshape(40, 2)
     result = run("rows | total", rows=rows)
@@ -440,7 +440,7 @@ def test_what_is_damaged_is_no_answer(suffix: str, how: str) -> None:
     assert again["total"]["prediction"].tolist() == rows[:30].sum(axis=1).tolist()
 
 
-def test_keys_of_another_shard_are_no_keys() -> None:
+def test_keys_of_another_shard_are_not_used() -> None:
     mm.register("total", Total(), cache="element")
     rows = np.arange(80.0).reshape(40, 2)
     run("rows | total", rows=rows[:20])

@@ -206,7 +206,7 @@ say({"cached": nodes.index[nodes["cached"]].tolist(), "last": result["third"]["v
 """
 
 
-def test_another_kernel_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
+def test_another_kernel_continues_from_the_last_one(tmp_path: Path) -> None:
     rounds = [
         ({"plus": 1, "times": 2}, []),
         ({"plus": 1, "times": 2}, ["data", "first", "second", "third"]),
@@ -222,7 +222,7 @@ def test_another_kernel_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
 # Models
 
 
-def test_no_element_takes_no_file() -> None:
+def test_no_elements_need_no_file() -> None:
     def never(x: int) -> bool:
         return x > 9
 
@@ -234,7 +234,7 @@ def test_no_element_takes_no_file() -> None:
     assert again.nodes["cached"].all() and again["str"].empty
 
 
-def test_weights_batch_size_and_what_comes_out_are_what_a_model_is() -> None:
+def test_weights_batch_size_and_output_identify_a_model() -> None:
     rows = np.arange(12, dtype=np.float32).reshape(6, 2)
 
     def runs(*args: Any, **options: Any) -> tuple[set[str], list[Any]]:
@@ -289,7 +289,7 @@ def test_a_part_of_the_data_and_a_part_of_the_graph() -> None:
     assert computed(mm.run(graph, limit=9)) == set()
 
 
-def test_fresh_computes_everything_and_is_what_is_found_afterwards() -> None:
+def test_fresh_computes_everything_and_replaces_the_entries() -> None:
     graph = mm.pipeline("one = data | plus\ntwo = one | plus", data=[1, 2], plus=plus)
     before = mm.run(graph)
     fresh = mm.run(graph, fresh=True)
@@ -317,7 +317,7 @@ def clocked(x: Any) -> Any:
     return x, time.time()
 
 
-def test_what_cannot_be_known_is_always_computed_and_all_that_is_below_it() -> None:
+def test_what_is_not_cacheable_is_always_computed_with_all_downstream() -> None:
     graph = mm.pipeline(
         "one = data | plus\ntold = one | clocked\nlater = told | map(str)\nother = one | map(str)",
         data=[1, 2], plus=plus, clocked=clocked, str=str,
@@ -334,7 +334,7 @@ def test_what_cannot_be_known_is_always_computed_and_all_that_is_below_it() -> N
     assert len(seen) == 2
 
 
-def test_data_that_cannot_be_known() -> None:
+def test_data_that_cannot_be_fingerprinted() -> None:
     graph = mm.pipeline("data | call", data=[time.time, time.monotonic], call=call)
     for _ in range(2):
         result = mm.run(graph)
@@ -422,7 +422,7 @@ def ask(x: int) -> int:
     return -x
 
 
-def test_an_error_that_may_pass_is_tried_again() -> None:
+def test_a_temporary_error_is_tried_again() -> None:
     text, names = "one = data | ask\ntwo = one | plus", {"ask": ask, "plus": plus}
     graph = mm.pipeline(text, data=list(range(200)), **names)
     ASKED.value = 0

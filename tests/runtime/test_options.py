@@ -296,7 +296,7 @@ class TestWholeBatches:
         assert set(run("m", [[1.0], [2.0]])["m"]["prediction"][0]) == {"rows"}
 
     @pytest.mark.parametrize("given", [None, "text", 5])
-    def test_what_holds_no_outputs(self, given: Any) -> None:
+    def test_return_values_without_outputs(self, given: Any) -> None:
         def constant(batch: Any) -> Any:
             return given
 
@@ -352,7 +352,7 @@ def test_a_deployment_has_the_options_too() -> None:
     assert os.environ.pop("MM_TEST_DEPLOYED") == "1"
 
 
-def test_a_gpu_that_is_not_there_is_the_cpu_for_a_warm_model_too() -> None:
+def test_without_a_gpu_a_loaded_model_uses_the_cpu_too() -> None:
     mm.register("m", toys.Scale(3.0), device="GPU")
     for fresh in (False, True):  # the second run does not load the model again
         result = run("m", [[1.0], [2.0]], fresh=fresh)
@@ -371,5 +371,5 @@ def test_the_registry_shows_what_was_given_and_no_secret(models: Registry) -> No
     assert "s3cret" not in repr(models) + models._repr_html_()
 
 
-def test_colours_for_a_terminal_are_no_part_of_an_error() -> None:
+def test_errors_contain_no_terminal_colors() -> None:
     assert one_line(ValueError("\x1b[1mshape\x1b[0m of 2")) == "ValueError: shape of 2"

@@ -234,7 +234,7 @@ def test_another_number_of_predictions_stops_the_run() -> None:
 
 
 class TestFrameworkByName:
-    def test_is_taken_at_its_word(self) -> None:
+    def test_is_used_without_detection(self) -> None:
         model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
         assert mm.register("m", model).framework == "sklearn"
         assert mm.register("m", model, framework="python").framework == "python"
@@ -246,7 +246,7 @@ class TestFrameworkByName:
         assert "a Beam ModelHandler" in refused("m", Net(), framework="beam")
         assert "allowed: a fitted scikit-learn" in refused("m", Net(), framework="sklearn")
 
-    def test_that_there_is_not(self) -> None:
+    def test_that_does_not_exist(self) -> None:
         assert "did you mean 'torch'" in refused("m", Net(), framework="troch")
 
     def test_that_is_not_installed(self) -> None:

@@ -159,12 +159,12 @@ LASTING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_may_pass(name: str) -> None:
+def test_temporary_errors(name: str) -> None:
     assert may_pass(PASSING[name])
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_lasts(name: str) -> None:
+def test_permanent_errors(name: str) -> None:
     assert not may_pass(LASTING[name])
 
 

@@ -261,7 +261,7 @@ say([kept, result["made"].value.tolist()])
         said = kernel_script.run(START + VALUES + code, tmp_path)
         assert said == [[True] * 4, [True]]
 
-    def test_what_is_of_no_class_of_theirs_is_the_same_object(self, cells: Cells) -> None:
+    def test_values_without_notebook_classes_are_the_same_object(self, cells: Cells) -> None:
         cells("class A: pass\nclass B: pass")
         others = {cells["A"]: cells["B"]}
         value = [1, "a", cells["B"](), {"x": (2.0,)}]
@@ -383,8 +383,8 @@ class TestOnePickle:
         assert type(cloudpickle.loads(cloudpickle.dumps(cells["K"]()))) is cells["K"]
 
 
-class TestWhatItLeansOn:
-    def test_nothing_here_is_pickled_otherwise(self) -> None:
+class TestCloudpickle:
+    def test_nothing_here_is_pickled_in_another_way(self) -> None:
         root = Path(mmnotebook.__file__).parent
         uses = re.compile(r"^\s*(import cloudpickle|from cloudpickle)", re.MULTILINE)
         files = (file for file in root.rglob("*.py") if uses.search(file.read_text()))
@@ -400,7 +400,7 @@ class TestWhatItLeansOn:
         assert re.findall(r"_make_\w+", source) == ["_make_skeleton_enum", "_make_skeleton_class"]
         assert "if class_tracker_id is not None" in inspect.getsource(theirs._lookup_class_or_track)
 
-    def test_beam_sets_a_class_but_once(self) -> None:
+    def test_beam_sets_a_class_only_once(self) -> None:
         source = inspect.getsource(beams._class_setstate)
         first = "skip_reset_dynamic_type_state and obj in _DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS"
         assert first in source

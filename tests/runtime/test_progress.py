@@ -91,7 +91,7 @@ def test_where_a_run_ends_early_its_nodes_say_so() -> None:
     assert [node.state for node in failed.nodes.values()] == ["done", "failed", "waiting"]
 
 
-def test_of_how_many_is_known_where_each_element_gives_one() -> None:
+def test_the_total_is_known_for_one_output_per_element() -> None:
     text = "few = rows | filter(f)\nfew | g\nrows | n | split(x=0.5, y=0.5)\n[g, n] | join"
     names = dict.fromkeys(("f", "g", "n", "x", "y", "join"), plus)
     graph = mm.pipeline(text, rows=[1], **names)
@@ -106,7 +106,7 @@ def test_of_how_many_is_known_where_each_element_gives_one() -> None:
     assert progress.expected()["split"] == 98
 
 
-def test_models_are_named_while_they_load_and_when_they_had_to_go() -> None:
+def test_models_are_named_while_they_load_and_when_they_are_unloaded() -> None:
     progress = told(started("a"), events.ModelLoading("mlp"), events.ModelLoading("tree"))
     assert progress.now() == "loading mlp, tree"
     progress(events.ModelLoaded("mlp", 0.1, 10))
@@ -117,7 +117,7 @@ def test_models_are_named_while_they_load_and_when_they_had_to_go() -> None:
     assert "loading" not in progress.now()
 
 
-def test_a_run_that_begins_anew_forgets_what_it_had_counted() -> None:
+def test_a_restarted_run_resets_its_counts() -> None:
     progress = told(
         started("a"), events.NodeCached("a", 5), events.Noted("a: damaged"), started("a")
     )
@@ -208,7 +208,7 @@ def test_text_and_html_have_a_line_per_node() -> None:
         assert f">{cell}</td>" in shown["text/html"]
 
 
-def test_of_many_nodes_those_are_shown_in_which_something_happens() -> None:
+def test_of_many_nodes_the_active_ones_are_shown() -> None:
     names = [f"n{place}" for place in range(50)]
     progress = told(started(*names), *(events.NodeCached(name, 1) for name in names[:10]))
     progress(events.NodeStarted("n10"))
@@ -254,7 +254,7 @@ def test_notes_stay_in_a_terminal(monkeypatch: pytest.MonkeyPatch, live: bool) -
     assert ("rows" in sent) == live
 
 
-def test_what_comes_too_soon_is_shown_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_that_are_too_frequent_are_shown_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_display, "PATIENCE", 0.02)
     progress, stream = Progress(), io.StringIO()
     display = TerminalDisplay(progress, stream, live=True)

@@ -66,7 +66,7 @@ def test_until_and_limit() -> None:
         ({"max_failed": "10%"}, "max_failed='10%'"),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+def test_invalid_options(options: dict[str, Any], says: str) -> None:
     with pytest.raises(RunError, match=says):
         mm.run(chain([1]), **options)
 
@@ -192,7 +192,7 @@ def range_list(count: int) -> list[int]:
     return list(range(count))
 
 
-def test_numbers_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
+def test_the_size_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
     # Wide embeddings: they are created quickly, and each run reads only one row.
     sizes = {"large": 205_000_000, "small": 51_000_000}
     for name, size in sizes.items():
@@ -397,7 +397,7 @@ def test_until_the_name_of_several_nodes() -> None:
     assert result["both"][["plus", "picky"]].to_numpy().tolist() == [[2, 1]]
 
 
-def test_an_exception_that_cannot_say_what_it_is() -> None:
+def test_an_exception_that_cannot_be_printed() -> None:
     result = mm.run(mm.pipeline("data | mute", data=[1, 2], mute=toys.mute), max_failed=1)
     assert result.failed["message"].tolist() == ["(its message cannot be shown)"] * 2
     assert result.failed["error"].tolist() == ["Mute", "Mute"]

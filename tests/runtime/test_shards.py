@@ -178,7 +178,7 @@ def test_every_cut_is_seen_even_from_the_file_alone(tmp_path: Path) -> None:
             look(path, info)
 
 
-def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
+def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
     path, info = a_shard(tmp_path)
     other = shards.write(tmp_path / "b.shard", "other")
     with pytest.raises(Damaged, match="was altered"):
@@ -217,7 +217,7 @@ class Gone:
     pass
 
 
-def test_what_cannot_be_made_again_here_says_why(
+def test_values_that_cannot_be_unpickled_here_have_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.shard"

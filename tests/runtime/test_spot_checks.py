@@ -190,7 +190,7 @@ class TestDifferences:
         assert said.values("a")[0] == 4 and said.values("b")[0] == 5
         assert counts() == (before[0] + 2, before[1] + 2)
 
-    def test_what_subscribers_are_told(self) -> None:
+    def test_the_events_of_a_difference(self) -> None:
         names = {"data": DATA, "plus": plus, "str": str}
         graph = mm.pipeline("data | map(plus) | map(str)", **names)
         mm.run(graph, progress=False)
@@ -203,7 +203,7 @@ class TestDifferences:
         assert kinds == {"data": "NodeCached", "plus": "NodeFinished", "str": "NodeFinished"}
         assert last["str"].elements == ROWS and heard[-1].state == "done"
 
-    def test_what_no_identity_can_see(self) -> None:
+    def test_a_change_outside_of_the_identity(self) -> None:
         hidden = ctypes.c_int(3)
         address = ctypes.addressof(hidden)
 
@@ -243,7 +243,7 @@ class TestDifferences:
         ]  # fmt: skip
         assert len(said) == 2 and len(result.failed) == 0
 
-    def test_what_was_made_of_it_in_other_graphs_goes_too(self) -> None:
+    def test_entries_computed_from_it_in_other_graphs_are_removed_too(self) -> None:
         one = {"data": DATA, "plus": plus}
         names = {**one, "str": str}
         right = Said("data | map(plus) | map(str)", **names).values("str")
@@ -301,7 +301,7 @@ VALUES: dict[str, Callable[[int], Any]] = {
 
 class TestNoDifferences:
     @pytest.mark.parametrize("name", VALUES)
-    def test_all_that_a_function_gives(self, name: str) -> None:
+    def test_every_kind_of_value(self, name: str) -> None:
         names = {"data": DATA, "give": VALUES[name], "again": lambda x: x}
         for _ in range(2):  # a class that was never pickled differs afterwards
             Said("data | map(give) | map(again)", **names)
@@ -380,7 +380,7 @@ class TestLeftOut:
         assert set(Said(text, **names).result.why.values()) == {CACHED}
         return counts()[0] - before[0]
 
-    def test_off(self) -> None:
+    def test_verify_off(self) -> None:
         mm.cache.verify = "off"
         assert self.checked("data | map(plus)", data=DATA, plus=plus) == 0
 
@@ -393,7 +393,7 @@ class TestLeftOut:
         assert not len(mm.models.table)
 
     @pytest.mark.parametrize("name", ["same", "remote", "batched", "counting"])
-    def test_models(self, name: str) -> None:
+    def test_models_that_are_not_deterministic(self, name: str) -> None:
         made: dict[str, tuple[Any, dict[str, Any]]] = {
             "same": (torch.nn.Identity(), {}),
             "remote": (torch.nn.Identity(), {"remote": True}),
@@ -442,7 +442,7 @@ class TestLeftOut:
         assert hidden.value == ROWS
 
     @pytest.mark.parametrize("network", [True, False])
-    def test_what_was_seen_of_it(self, network: bool) -> None:
+    def test_a_node_that_used_the_network(self, network: bool) -> None:
         names = {"data": DATA, "plus": plus}
         Said("data | map(plus)", **names)
         entry = entries.read_manifest(folder_of("plus"))
@@ -456,7 +456,7 @@ class TestLeftOut:
         text = "a = data | map(plus)\nb = data | map(float)\n[a, b] | mean()"
         assert self.checked(text, data=DATA, plus=plus, float=float) == 2
 
-    def test_an_error_in_the_check_is_none_of_the_run(
+    def test_an_error_in_the_check_does_not_fail_the_run(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: Any) -> Any:
@@ -471,7 +471,7 @@ def generators() -> tuple[Any, ...]:
     return random.getstate(), torch.get_rng_state().tolist(), str(np.random.get_state())
 
 
-class TestBeside:
+class TestSideEffects:
     """A check changes nothing except its count."""
 
     def test_generators_warnings_and_state(self) -> None:
@@ -527,7 +527,7 @@ class TestSetting:
             mm.cache.verify = wrong
         assert caught.value.remedy and mm.cache.verify == "all"
 
-    def test_it_is_said(self) -> None:
+    def test_differences_are_shown(self) -> None:
         Said("data | map(plus)", data=DATA, plus=plus)
         falsify("plus", WRONG[plus][1])
         Said("data | map(plus)", data=DATA, plus=plus)
@@ -556,7 +556,7 @@ class TestCost:
                 assert spent <= (spot_checks.SHARE + 0.004) * 20_000 * max(seconds, 0.1)
                 assert chance * cost <= spot_checks.SHARE * seconds * (1 + 1e-9)
 
-    def test_what_is_expected(self) -> None:
+    def test_the_expected_cost(self) -> None:
         empty, cost = CheckCost(), spot_checks.expected_cost
         assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
         assert cost(measured(10, 2), 0, empty) > 10
@@ -597,7 +597,7 @@ class TestCost:
 
 
 class TestStore:
-    def test_what_was_computed_from_it_goes_too(self) -> None:
+    def test_entries_computed_from_it_are_removed_too(self) -> None:
         Said("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
         store = open_store()
         names = [folder_of(node).name.split(".")[0] for node in ("data", "plus", "str")]

@@ -78,7 +78,7 @@ def test_a_folder_lives_as_long_as_its_process(
     assert not folder.exists()
 
 
-def test_a_process_that_ends_takes_its_folder_along(
+def test_a_process_that_ends_removes_its_folder(
     holder: tuple[subprocess.Popen[str], Path],
 ) -> None:
     process, folder = holder
@@ -94,7 +94,7 @@ def test_many_processes_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_only_looks_like_a_folder_of_ours_is_left_alone(tmp_path: Path) -> None:
+def test_folders_that_are_not_ours_are_kept(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / ".lock").touch()
@@ -116,7 +116,7 @@ def test_a_forked_child_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_goes_with_its_owner() -> None:
+def test_a_folder_is_removed_with_its_owner() -> None:
     class Owner:
         pass
 

@@ -81,7 +81,7 @@ def test_a_draft_is_not_found_and_goes_when_discarded_or_dropped(store: Store) -
         assert not path.exists() and files(store) == []
 
 
-def test_what_was_left_half_written_is_not_taken_in(store: Store) -> None:
+def test_incomplete_entries_are_not_found(store: Store) -> None:
     draft = write(store, "3")
     (draft.path / "0-x.part").write_bytes(b"half")
     entry = draft.commit({})
@@ -105,7 +105,7 @@ def test_an_identity_is_a_plain_word(store: Store, identity: str) -> None:
         store.draft(identity)
 
 
-def test_who_commits_second_gets_what_is_there(store: Store) -> None:
+def test_a_second_commit_returns_the_existing_entry(store: Store) -> None:
     one, two = write(store, "5"), write(again(store), "5")
     first = one.commit({"by": "one"})
     second = two.commit({"by": "two"})
@@ -113,7 +113,7 @@ def test_who_commits_second_gets_what_is_there(store: Store) -> None:
     assert len(folders(store, "5")) == 1 and not two.path.exists()
 
 
-def test_who_commits_second_replaces_what_is_damaged(store: Store) -> None:
+def test_a_second_commit_replaces_a_damaged_entry(store: Store) -> None:
     first = commit(store, "5").path
     draft = write(again(store), "5")
     shard = next(first.glob("*.shard"))
@@ -193,7 +193,7 @@ def _edit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_found_out_said_once_and_put_right(store: Store, name: str) -> None:
+def test_damage_is_found_noted_once_and_repaired(store: Store, name: str) -> None:
     damage, said = DAMAGES[name]
     commit(store, "6")
     path = commit(store, "7").path
@@ -235,7 +235,7 @@ def test_damage_after_the_check_is_found_when_it_is_read(store: Store) -> None:
     assert store.notes == ["node7: a stored shard was altered; computed again"]
 
 
-def test_damage_to_what_others_hold_does_not_take_the_rest_from_them(store: Store) -> None:
+def test_damage_to_held_entries_keeps_their_other_shards(store: Store) -> None:
     held = commit(store, "7")
     _shard(held.path).unlink()
     other = again(store)
@@ -275,7 +275,7 @@ def test_an_entry_that_is_held_stays_and_goes_when_it_is_not(store: Store) -> No
     assert folders(store, "5") == [] and store.find(["5"]) == {}
 
 
-def test_an_entry_holds_its_place_when_its_store_is_gone(store: Store) -> None:
+def test_an_entry_is_held_after_its_store_is_deleted(store: Store) -> None:
     entry = commit(Store(store.folder, PLENTY), "5")
     gc.collect()
     Store(store.folder, 0).clear()
@@ -311,7 +311,7 @@ def sized(store: Store, identity: str) -> int:
     return draft.commit({"node": identity}).bytes
 
 
-def test_over_the_limit_what_was_used_longest_ago_goes_to_nine_tenths(store: Store) -> None:
+def test_over_the_limit_the_least_recently_used_are_evicted_to_nine_tenths(store: Store) -> None:
     one = sized(store, "0")
     store.limit = one * 10 + 5
     for number in range(1, 10):
@@ -322,7 +322,7 @@ def test_over_the_limit_what_was_used_longest_ago_goes_to_nine_tenths(store: Sto
     assert left == {"0", "1", "4", "5", "6", "7", "8", "9", "10"}
 
 
-def test_what_is_held_counts_and_is_passed_over(store: Store) -> None:
+def test_held_entries_count_but_are_not_evicted(store: Store) -> None:
     one = sized(store, "0")
     held = store.find(["0"])
     store.limit = one
@@ -418,7 +418,7 @@ def tree(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-def test_what_another_cannot_take_is_kept_aside(store: Store) -> None:
+def test_entries_that_the_folder_cannot_take_are_kept_for_the_process(store: Store) -> None:
     commit(store, "5")
     commit(store, "6")
     shutil.rmtree(folders(store, "6")[0])
@@ -495,7 +495,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert f"{str(fixed / 'cache')!r} cannot be used" in refused(fixed / "cache")
 
 
-def test_answers_are_found_by_what_a_node_is_the_newest_first(store: Store) -> None:
+def test_answers_are_found_by_node_identity_newest_first(store: Store) -> None:
     for identity, own in (("1", "a"), ("2", "b"), ("3", "a"), ("4", ""), ("5", "a")):
         write(store, identity).commit({}, own=own)
     assert [entry.identity for entry in store.answers("a", 9)] == ["5", "3", "1"]

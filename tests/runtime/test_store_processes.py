@@ -118,7 +118,7 @@ def test_two_processes_commit_the_same_at_once(
     assert store.find([*mine, "40", "41", "50", "51"]).keys() == one.keys() | two.keys()
 
 
-def test_what_is_found_stays_whole_while_others_throw_away(
+def test_found_entries_stay_complete_while_others_evict(
     nursery: Nursery, second: Nursery, tmp_path: Path
 ) -> None:
     folder, limit = tmp_path / "cache", 300_000
@@ -178,7 +178,7 @@ def forking(folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_a_fork_has_a_place_of_its_own_and_leaves_its_parents_alone(tmp_path: Path) -> None:
+def test_a_fork_has_its_own_folder_and_keeps_its_parents(tmp_path: Path) -> None:
     process = forking(tmp_path / "cache")
     said, _ = process.communicate("\n\n")
     assert process.returncode == 0
@@ -226,7 +226,7 @@ if os.geteuid() == 0 and can_mount():
 
 
 @pytest.mark.parametrize("why", FULL)
-def test_a_full_disk_is_said_and_the_store_goes_on(tmp_path: Path, why: str) -> None:
+def test_a_full_disk_is_noted_and_the_store_continues(tmp_path: Path, why: str) -> None:
     (tmp_path / "disk").mkdir()
     script = f'mount -t tmpfs -o size=8m tmpfs {tmp_path / "disk"} && exec "$@"'
     small = why.startswith("no space")

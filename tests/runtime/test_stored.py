@@ -94,7 +94,7 @@ def test_children_and_keys_are_those_of_their_blocks() -> None:
     st.lists(st.sampled_from(["a", "b", "p/1", "stray"]), max_size=12),
     st.lists(st.sampled_from(["", "/0", "/10", "/2", "/2/1", "/x"]), min_size=12, max_size=12),
 )
-def test_elements_stand_as_their_origins_do(origins: list[str], ends: list[str]) -> None:
+def test_elements_are_in_the_order_of_their_origins(origins: list[str], ends: list[str]) -> None:
     sources = ["b", "p/1", "a"]
     ids = [origin + end for origin, end in zip(origins, ends, strict=False)]
     places = frames.Order(pd.Index(sources)).sort(ids, origins)
@@ -129,7 +129,7 @@ def test_fields_of_records_are_columns_of_their_own_types(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("values", [[np.ones(2)] * 2, [1, 2], ["t", "u"], [torch.ones(1)] * 2])
-def test_what_is_no_record_has_no_field(tmp_path: Path, values: list[Any]) -> None:
+def test_values_that_are_not_records_have_no_fields(tmp_path: Path, values: list[Any]) -> None:
     found = stored_of(tmp_path, rows=[Block(["a", "b"], pack(values))]).fields(["rows"])
     assert found.shape == (2, 0) and found.index.tolist() == ["a", "b"]
 

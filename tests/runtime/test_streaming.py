@@ -158,7 +158,7 @@ def test_what_a_stream_cannot_do_is_refused(text: str) -> None:
         (beam.Create([1]), {"limit": 3}, "limit= is not supported for Beam transforms"),
     ],
 )
-def test_what_is_no_source(value: Any, options: dict[str, Any], says: str) -> None:
+def test_transforms_that_are_not_sources(value: Any, options: dict[str, Any], says: str) -> None:
     graph = mm.pipeline("rows | triple", rows=value)
     with pytest.raises(RunError, match=says):
         pipeline = beam.Pipeline(FnApiRunner(), options=PipelineOptions([]))

@@ -94,7 +94,7 @@ def test_other_windows_are_another_identity() -> None:
     assert (row["value"], row["window_end"]) == (2.5, at(5)[0])
 
 
-def test_a_recording_goes_when_its_transform_does() -> None:
+def test_a_recording_is_removed_with_its_transform() -> None:
     events = beam.Create([1.0, 2.0])
     run("events | double", events=events)
     assert recorded.find(events, None) is not None
@@ -133,7 +133,7 @@ def test_a_size_limit_ends_a_recording() -> None:
     assert result.why["events"].endswith("until recording_size_limit (100 bytes) was reached")
 
 
-def test_a_limit_ends_a_recording_which_is_enough_for_as_many() -> None:
+def test_a_limit_ends_a_recording_that_suffices_for_the_same_limit() -> None:
     events = PeriodicImpulse(fire_interval=0.01)
     result = run("events | double", events=events, limit=5)
     assert len(result["double"]) == 5

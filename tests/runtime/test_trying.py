@@ -45,7 +45,7 @@ class TestTrial:
         assert trial.batch == 16
         assert 0 < trial.ran_in < 60 and 0 < trial.loaded_in < 60
 
-    def test_a_batch_of_64_unless_said(self, mlp: torch.nn.Module, digits: pd.DataFrame) -> None:
+    def test_a_batch_of_64_by_default(self, mlp: torch.nn.Module, digits: pd.DataFrame) -> None:
         trial = try_model(mlp, digits["x"][0])
         assert trial.batch == 64
         assert trial.output.startswith("float32 (10,): [") and trial.output.endswith(", …]")

@@ -186,7 +186,9 @@ def test_an_error_in_loading_is_raised_and_leaves_nothing(warm: LoadedModels) ->
     assert warm.get("k", "mlp", array(1)).fresh
 
 
-def test_who_waited_for_a_failed_load_loads(warm: LoadedModels, large: mm.ModelSpec) -> None:
+def test_a_waiting_thread_loads_after_a_failed_load(
+    warm: LoadedModels, large: mm.ModelSpec
+) -> None:
     together = threading.Barrier(8)
     loads = []
 
@@ -229,7 +231,7 @@ def test_equal_content_under_two_names_is_one_model(warm: LoadedModels) -> None:
     assert warm.unload("b").models == ("a", "b")
 
 
-def test_events_tell_what_comes_and_goes(warm: LoadedModels) -> None:
+def test_events_report_loads_and_unloads(warm: LoadedModels) -> None:
     told: list[events.Event] = []
     warm.on_event.append(told.append)
     warm.budget = 100
@@ -252,7 +254,7 @@ def test_events_tell_what_comes_and_goes(warm: LoadedModels) -> None:
 
 
 @pytest.mark.usefixtures("large", "trees")
-def test_unload_says_what_it_did(warm: LoadedModels, large: mm.ModelSpec) -> None:
+def test_unload_reports_what_it_did(warm: LoadedModels, large: mm.ModelSpec) -> None:
     warm.get("k", "large", loader(large)).release()
     warm.get("o", "other", array(5 * MB)).release()
     answer = warm.unload("large")
@@ -278,7 +280,7 @@ def test_unload_refuses_a_name_that_stands_for_nothing(warm: LoadedModels) -> No
     assert names(warm) == ["encoder"]
 
 
-def test_what_a_run_uses_goes_after_it(warm: LoadedModels) -> None:
+def test_unloaded_models_in_use_are_freed_after_the_run(warm: LoadedModels) -> None:
     lease = warm.get("k", "mlp", array(10))
     answer = warm.unload()
     assert (answer.models, answer.later, answer.freed_bytes) == ((), ("mlp",), 0)
@@ -303,7 +305,7 @@ def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: LoadedModels) 
     assert names(warm) == []
 
 
-def test_a_forgotten_model_is_gone(warm: LoadedModels) -> None:
+def test_a_deleted_model_is_freed(warm: LoadedModels) -> None:
     warm.get("k", "mlp", array(10)).release()
     warm.forget("another")
     assert names(warm) == ["mlp"]
@@ -311,7 +313,7 @@ def test_a_forgotten_model_is_gone(warm: LoadedModels) -> None:
     assert names(warm) == []
 
 
-def test_a_lease_that_only_a_cycle_holds_is_none(warm: LoadedModels) -> None:
+def test_a_lease_in_a_reference_cycle_ends(warm: LoadedModels) -> None:
     gc.disable()
     try:
         cycle: list[Any] = [warm.get("k", "mlp", array(10))]
@@ -544,7 +546,7 @@ STEPS = st.one_of(
 
 @settings(deadline=None)
 @given(steps=st.lists(STEPS, max_size=40), sizes=st.tuples(*[st.integers(1, 120)] * 5))
-def test_any_sequence_goes_as_a_simple_model_says(
+def test_any_sequence_behaves_like_a_simple_model(
     steps: list[tuple[str, Any]], sizes: tuple[int, ...]
 ) -> None:
     warm, plain = LoadedModels(), Plain()

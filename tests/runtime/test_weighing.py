@@ -45,7 +45,7 @@ def test_a_model_without_parameters_weighs_nothing() -> None:
     assert weigh(torch.nn.ReLU()).device_bytes is None
 
 
-def test_a_quantized_model_is_not_said_to_weigh_nothing() -> None:
+def test_a_quantized_model_does_not_have_size_zero() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(100, 50))
     quantized = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear})
     assert (weigh(quantized).parameter_bytes or 0) >= 100 * 50
@@ -93,7 +93,7 @@ def test_a_module_inside_of_something_else() -> None:
 @pytest.mark.parametrize(
     "model", [object(), "text", {"a": 1}, threading.Lock()], ids=lambda model: type(model).__name__
 )
-def test_what_cannot_be_known_is_missing(model: Any) -> None:
+def test_unknown_sizes_are_missing(model: Any) -> None:
     assert weigh(model).parameter_bytes is None
 
 
@@ -118,7 +118,7 @@ def test_the_plain_attributes_of_a_module_count() -> None:
     assert weigh(Loose()).parameter_bytes == 4 * 6 + 4000 + 80 + 20
 
 
-def test_models_inside_of_an_object_weigh_what_they_weigh_alone() -> None:
+def test_the_size_of_models_inside_an_object() -> None:
     inner = torch.nn.Sequential(torch.nn.Linear(100, 50))
     quantized = torch.ao.quantization.quantize_dynamic(inner, {torch.nn.Linear})
     scripted = torch.jit.script(torch.nn.Linear(10, 5))
@@ -133,7 +133,7 @@ def test_models_inside_of_an_object_weigh_what_they_weigh_alone() -> None:
     )
 
 
-def test_what_is_partly_unknown_is_missing() -> None:
+def test_partly_unknown_sizes_are_missing() -> None:
     graph = helper.make_graph([], "g", [], [])
     session = _session(graph)
     session._model_bytes = None

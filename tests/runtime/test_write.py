@@ -118,7 +118,7 @@ class TestNumbers:
         pd.testing.assert_frame_equal(found, frame)
 
     @pytest.mark.parametrize("ending", ["csv", "parquet"])
-    def test_no_float_is_made_of_a_whole_number_that_none_is(self, ending: str) -> None:
+    def test_integers_that_no_float_represents_are_refused(self, ending: str) -> None:
         with pytest.raises(
             RunError, match=rf"field 'value'.*float64 cannot represent {BIG}\n.*jsonl"
         ):
@@ -145,7 +145,7 @@ class TestNames:
 
     @pytest.mark.parametrize("ending", ENDINGS)
     @pytest.mark.parametrize("nested", [False, True])
-    def test_names_that_read_alike_are_refused(self, ending: str, nested: bool) -> None:
+    def test_names_with_the_same_text_are_refused(self, ending: str, nested: bool) -> None:
         record = {1: "int", "1": "text"}
         with pytest.raises(RunError, match=r"1 \(int\) and '1' \(str\)\n.*rename one"):
             written([{"a": record} if nested else record], ending)
@@ -173,7 +173,7 @@ TABLES: list[tuple[Any, Any]] = [
 
 class TestKinds:
     @pytest.mark.parametrize(("value", "wanted"), TABLES)
-    def test_what_has_items_is_written_whole(self, value: Any, wanted: Any) -> None:
+    def test_nested_values_are_written_completely(self, value: Any, wanted: Any) -> None:
         assert written([{"a": value}], "jsonl")["a"].tolist() == [wanted]
         assert json.loads(written([{"a": value}], "csv")["a"][0]) == wanted
 
@@ -189,7 +189,7 @@ class TestKinds:
             (np.array([1j]), "number.real"),
         ],
     )
-    def test_what_would_be_a_picture_of_itself_is_refused(
+    def test_objects_without_a_file_representation_are_refused(
         self, ending: str, value: Any, remedy: str
     ) -> None:
         for wrapped in (value, [value], {"in": value}):
@@ -296,7 +296,7 @@ class TestFailing:
         assert Path("good.csv").read_text() == "good"
         assert caught.value.failed["id"].tolist() == ["2", "3"]
 
-    def test_so_are_those_of_nodes_of_which_nobody_knew_how_many_come(self) -> None:
+    def test_so_are_those_of_nodes_with_an_unknown_count(self) -> None:
         Path("good.csv").write_text("good")
         text = 'rows | flat_map(list) | same | parse | write("good.csv")'
         with pytest.raises(RunError, match="'parse'.*2 of 4 elements failed"):
@@ -322,7 +322,7 @@ class TestFiles:
             writers.write(name, [Block(["0"], pack([1]))])
             assert stat.S_IMODE(Path(name).stat().st_mode) == wanted
 
-    def test_what_is_no_file_is_refused(self, folder: Path) -> None:
+    def test_a_path_that_is_not_a_file_is_refused(self, folder: Path) -> None:
         os.mkfifo("pipe.csv")
         Path("a.csv").symlink_to("b.csv")
         Path("b.csv").symlink_to("a.csv")
@@ -360,7 +360,7 @@ class TestFiles:
             run('rows | same | write("a.csv")', rows=[1], same=same)
 
     @pytest.mark.parametrize("ending", ENDINGS)
-    def test_half_a_character(self, ending: str) -> None:
+    def test_an_unpaired_surrogate(self, ending: str) -> None:
         with pytest.raises(RunError, match="UnicodeEncodeError.*\n.*surrogate.*encode"):
             run(f'rows | same | write("a.{ending}")', rows=["\ud800"], same=same)
 

@@ -79,7 +79,7 @@ def test_another_array_is_shown_by_its_shape(value: Any) -> None:
     assert shown.image == "" and str(value.shape) in shown.text
 
 
-def test_a_square_vector_is_an_image_on_demand_alone() -> None:
+def test_a_square_vector_is_an_image_only_on_demand() -> None:
     vector = np.arange(64.0)
     assert cell(vector).image == ""
     shown = cell(vector, square=True)
@@ -158,7 +158,7 @@ def test_other_values_are_text(value: Any, text: str, kind: str) -> None:
     assert (shown.text, shown.kind) == (text, kind)
 
 
-def test_a_long_text_has_all_of_itself_behind_it() -> None:
+def test_a_long_text_has_a_tooltip_with_all_of_it() -> None:
     text = "word " * 100
     shown = cell(text)
     assert len(shown.text) == 120 and shown.text.endswith("…") and shown.more == text

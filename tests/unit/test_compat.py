@@ -104,7 +104,7 @@ def documented(module: str) -> Iterator[tuple[str, str]]:
 
 class TestThePackage:
     @pytest.mark.parametrize("module", sorted(NAMES))
-    def test_each_name_says_what_it_leans_on(self, module: str) -> None:
+    def test_each_name_documents_what_it_depends_on(self, module: str) -> None:
         for name, said in documented(module):
             says = "eans on" in said or "As `" in said or name == "WARNINGS"
             assert name.startswith("_") or says, f"{module}.{name}"
@@ -231,7 +231,7 @@ class TestInteractive:
         assert isinstance(beam.environment(), interactive_environment.InteractiveEnvironment)
         assert beam.environment() is interactive_environment.current_env()
 
-    def test_it_is_told_once_what_to_watch(self, env: Any) -> None:
+    def test_it_watches_each_module_once(self, env: Any) -> None:
         kind = interactive_environment.InteractiveEnvironment
         assert parameters(kind.watch) == ["self", "watchable"]
         assert parameters(kind.watching) == ["self"]
@@ -362,7 +362,7 @@ class TestHandlers:
             lambda handler: handler.with_no_batching(),
         ],
     )
-    def test_what_is_wrapped(self, wrap: Any) -> None:
+    def test_the_handler_inside_a_wrapper(self, wrap: Any) -> None:
         handler = self.Handler()
         assert beam.wrapped(wrap(handler)) is handler
         assert beam.wrapped(handler) is None
@@ -415,7 +415,7 @@ class TestCloudpickle:
         assert reduced[0] in cloudpickles.MAKERS
         assert cloudpickles.tracked_class(reduced[1][-2]) is made
 
-    def test_beams_too(self) -> None:
+    def test_beams_copy_too(self) -> None:
         made = type("Made", (), {"__module__": "__main__"})
         pickler = cloudpickles.BeamsPickler(
             io.BytesIO(),
@@ -551,7 +551,7 @@ class TestStates:
         assert words[-2] == said["state"]["pos"]
 
     @pytest.mark.own_process
-    def test_what_runs_when_tensorflow_draws(self) -> None:
+    def test_the_function_that_draws_in_tensorflow(self) -> None:
         tensorflow = pytest.importorskip("tensorflow")
         from mmnotebook.compat.tensorflow import drawing
 

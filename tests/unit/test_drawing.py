@@ -48,7 +48,7 @@ def test_every_graph_is_drawn_as_well_formed_svg(graph: Graph) -> None:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs())
-def test_boxes_stand_apart_and_edges_lead_to_the_right(graph: Graph) -> None:
+def test_boxes_do_not_overlap_and_edges_go_right(graph: Graph) -> None:
     edges = {(wire.node, node.name): 40.0 for node in graph for wire in node.inputs}
     placed = place(graph, dict.fromkeys(graph.names, 80.0), 44.0, edges)
     for one, other in combinations(placed.boxes.values(), 2):
@@ -96,7 +96,7 @@ def test_tooltips_hold_what_the_boxes_have_no_room_for() -> None:
     assert any("each element separately" in title for title in titles(drawing))
 
 
-def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:
+def test_a_keyed_step_shows_the_model_of_each_key() -> None:
     keyed = "keyed({'KEY_1': m1, ('KEY_2', 'KEY_3'): m2}, by=lang_of, default=m3)"
     drawing = svg(parse(f"rows | {keyed}"))
     assert "3 models by lang_of" in texts(drawing)
@@ -112,7 +112,7 @@ def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:
     assert len(told) < 600
 
 
-def test_a_split_says_what_it_goes_by() -> None:
+def test_a_split_shows_its_by_field() -> None:
     text = "rows | split(a=0.9, b=0.1, by={})"
     for by in ('"user"', "user_of"):
         assert f"a 0.9, b 0.1 by {by.strip(chr(34))}" in texts(svg(parse(text.format(by))))
@@ -213,14 +213,14 @@ def counted(graph: Graph, count: int) -> dict[tuple[str, str], int]:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs(), st.integers(0, 9_999_999))
-def test_no_text_lies_over_another(graph: Graph, count: int) -> None:
+def test_no_text_overlaps_another(graph: Graph, count: int) -> None:
     for counts in ({}, counted(graph, count)):
         assert over(svg(graph, counts)) == []
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
-def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
+def test_no_text_overlaps_in_a_crowded_graph(data: st.DataObject) -> None:
     """Check several layers of connected nodes, with names of any length."""
     letters = st.text("ilWm_", max_size=30)
     layers = [
@@ -254,7 +254,7 @@ def test_lines_stay_clear_of_every_label() -> None:
             assert abs(a.middle - b.middle) >= 17.9
 
 
-def test_a_label_stands_over_its_own_line() -> None:
+def test_a_label_is_above_its_own_line() -> None:
     drawing = svg(parse("rows | [a, b]"), {("rows", "a"): 11, ("rows", "b"): 22})
     groups = [
         g for g in ElementTree.fromstring(drawing).iter(f"{SVG}g") if "→" in (g[0].text or "")

@@ -47,7 +47,7 @@ def apart(places: Mapping[str, Place]) -> bool:
 
 @thorough
 @given(incomplete(), st.data())
-def test_commands_keep_a_document_whole_and_undo_gives_it_back(
+def test_commands_keep_a_document_valid_and_undo_restores_it(
     graph: Graph, data: st.DataObject
 ) -> None:
     first = Document.of(graph)
@@ -118,7 +118,7 @@ def test_any_text_is_a_document_that_can_be_written_or_says_why_not(text: str) -
 
 @thorough
 @given(incomplete(), st.data())
-def test_a_wire_is_refused_exactly_when_it_cannot_be(graph: Graph, data: st.DataObject) -> None:
+def test_a_wire_is_refused_exactly_if_it_is_invalid(graph: Graph, data: st.DataObject) -> None:
     document = Document.of(graph)
     source, target = (data.draw(st.sampled_from(graph.names)) for _ in "st")
     port = data.draw(st.sampled_from([None, "nothing", *graph[source].arms]))

@@ -117,7 +117,7 @@ def test_the_order_of_a_dict_counts_and_that_of_a_set_does_not() -> None:
     assert digest(set(names)) == digest({*names[50:], *names[:50]})
 
 
-def test_a_value_that_is_shared_is_as_good_as_two() -> None:
+def test_a_shared_value_is_equal_to_two_copies() -> None:
     row = [object(), [1]]
     assert digest([row, row]) == digest([row, [object(), [1]]])
 
@@ -506,12 +506,12 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_what_is_no_change_of_a_function(one: str, other: str) -> None:
+def test_edits_that_keep_the_digest_of_a_function(one: str, other: str) -> None:
     assert f_of(one) == f_of(other)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
-def test_what_is_a_change_of_a_function(one: str, other: str) -> None:
+def test_edits_that_change_the_digest_of_a_function(one: str, other: str) -> None:
     assert f_of(one) == f_of("\n" + one) != f_of(other)
 
 
@@ -766,7 +766,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize("text", UNKNOWN)
-def test_why_a_function_cannot_be_known(text: str) -> None:
+def test_reasons_why_a_function_cannot_be_fingerprinted(text: str) -> None:
     names = cell(text)
     with pytest.raises(Unknowable) as caught:
         digest(names["f"])
@@ -776,7 +776,7 @@ def test_why_a_function_cannot_be_known(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", KNOWN)
-def test_ordinary_functions_can_be_known(text: str) -> None:
+def test_ordinary_functions_can_be_fingerprinted(text: str) -> None:
     assert f_of(text) == f_of(text)
 
 
@@ -899,7 +899,7 @@ def chain(*middle: Node) -> Graph:
     return Graph((Node.make("rows", "source", data="rows"), *middle, last))
 
 
-def test_what_is_below_something_unknowable_says_so_once() -> None:
+def test_nodes_below_an_uncacheable_one_have_its_reason_once() -> None:
     crop = Node.make("crop", "map", ["rows"], function="f")
     mid = Node.make("mid", "map", ["crop"], function="h")
     graph = chain(crop, mid)
@@ -926,7 +926,7 @@ def test_the_gradient_of_a_tensor_that_code_reads_counts() -> None:
     assert digest(f) != before
 
 
-def test_a_write_is_never_known() -> None:
+def test_a_write_is_never_cached() -> None:
     graph = step("write", path="a.csv")
     assert same(graph)["n"].digest is None and same(graph)["n"].reason == "it writes a file"
 
@@ -938,7 +938,7 @@ def test_a_reason_may_be_missing() -> None:
     assert found["n"].reason == "rows above it: it cannot be fingerprinted"
 
 
-def test_what_changed_in_words() -> None:
+def test_the_change_in_words() -> None:
     crop = Node.make("crop", "map", ["rows"], function="f")
     before = same(chain(crop))
     after = same(chain(crop), f="other")
@@ -1027,7 +1027,7 @@ def test_settings_of_a_library_count_for_it_alone() -> None:
         assert digest_of_settings(["sklearn"]) != none
 
 
-def test_a_setting_that_cannot_be_taken_apart_is_unknowable() -> None:
+def test_a_setting_that_cannot_be_fingerprinted_is_not_cacheable() -> None:
     lock = threading.Lock()
 
     def noted(kind: str, flag: int) -> None:

@@ -13,7 +13,7 @@ CONTRIBUTING = (house.ROOT / "CONTRIBUTING.md").read_text("utf-8")
 NAMED = re.findall(r"\| `(mmnotebook/[\w/]+\.py)` \| `(\w+)` \|", CONTRIBUTING)
 
 
-def test_no_module_is_in_a_circle() -> None:
+def test_no_imports_are_circular() -> None:
     assert house.circles(house.graph()) == []
 
 
@@ -26,7 +26,7 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
     assert house.doubles() == {}
 
 
-def test_no_step_kind_is_told_by_its_name() -> None:
+def test_no_step_kind_is_compared_by_name() -> None:
     assert house.named_kinds() == []
 
 
@@ -35,12 +35,12 @@ def test_contributing_has_the_layers_as_they_are() -> None:
     assert shown == house.plan(), "python -m tests.house --plan prints the table"
 
 
-def test_it_says_where_much_happens() -> None:
+def test_contributing_names_many_places() -> None:
     assert len(NAMED) >= 15
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
-def test_each_place_is_there(path: str, name: str) -> None:
+def test_each_named_place_exists(path: str, name: str) -> None:
     body = ast.parse((house.ROOT / path).read_text("utf-8")).body
     names = {getattr(node, "name", None) for node in body}
     targets = [node.target for node in body if isinstance(node, ast.AnnAssign)]

@@ -245,7 +245,9 @@ def test_several_ends_that_no_list_can_hold() -> None:
         ("digits | it\nx = it", FEATURES, "'x' would be a second name for 'it'", None),
     ],
 )
-def test_what_cannot_be_taken_in(text: str, inner: Graph, message: str, remedy: str | None) -> None:
+def test_pipelines_that_cannot_be_inlined(
+    text: str, inner: Graph, message: str, remedy: str | None
+) -> None:
     error = refused(text, it=inner)
     assert message in str(error.problems[0])
     assert len(error.problems) == 1

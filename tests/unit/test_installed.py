@@ -113,7 +113,7 @@ EDITS: dict[str, Callable[[Site], object]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_makes_a_package_another(edit: str, site: Site) -> None:
+def test_changes_that_change_the_digest_of_a_package(edit: str, site: Site) -> None:
     for name in ("mm_one", "mm_two", "mm_three"):
         site.write(name, ADD.format(1))
         site.record(name, needs="mm-two" if name == "mm_one" else "")
@@ -131,7 +131,7 @@ def test_packages_that_need_each_other(site: Site) -> None:
     assert installed.content("mm_one").packages == {"mm_one", "mm_two"}
 
 
-def test_a_need_that_was_installed_to_be_edited(
+def test_an_editable_dependency(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path / "src")
@@ -165,7 +165,7 @@ def test_a_package_that_is_loaded_anew_is_another(site: Site) -> None:
 
 
 @pytest.mark.parametrize("edited", [ADD.format(22), "K = 2\ndef add(x): return x + 1\n", "("])
-def test_code_that_is_not_that_of_its_file_is_not_known(edited: str, site: Site) -> None:
+def test_code_that_differs_from_its_file_has_no_digest(edited: str, site: Site) -> None:
     site.write("mm_old", ADD.format(1))
     importlib.import_module("mm_old")
     site.write("mm_old", edited)
@@ -173,7 +173,7 @@ def test_code_that_is_not_that_of_its_file_is_not_known(edited: str, site: Site)
         of_user(USE.format("mm_old"))
 
 
-def test_a_need_that_is_not_what_its_file_says_is_not_known(site: Site) -> None:
+def test_a_dependency_that_differs_from_its_file_has_no_digest(site: Site) -> None:
     site.write("mm_needy", "import mm_needed\ndef add(x): return mm_needed.add(x)\n")
     site.record("mm_needy", needs="mm-needed")
     site.write("mm_needed", ADD.format(1))

@@ -96,7 +96,7 @@ def test_several_outputs_are_a_field_each(make: Any, expected: Any) -> None:
         assert str(row) == str(expected)
 
 
-def test_two_heads_for_two_elements_are_not_taken_for_an_output_each() -> None:
+def test_two_heads_for_two_elements_are_not_one_output_each() -> None:
     """Check that a second batch of another size resolves the ambiguity of a batch of two."""
     make = lambda n: [grid(n), -grid(n)]  # noqa: E731
     assert told(make, 2).layout is None
@@ -122,7 +122,7 @@ def test_a_square_array_is_decided_by_another_size(other: int) -> None:
         (lambda n: {"a": np.ones(n), "h": np.ones((2, n))}, "output_batch_axis={'a': 0, 'h': 1}"),
     ],
 )
-def test_another_axis_is_named_and_taken_when_it_is_said(make: Any, remedy: str) -> None:
+def test_another_axis_is_named_and_works_when_set(make: Any, remedy: str) -> None:
     with pytest.raises(WrongOutputsError) as caught:
         told(make, 1, 5)
     assert remedy in str(caught.value.remedy)
@@ -149,7 +149,7 @@ def test_another_axis_is_named_and_taken_when_it_is_said(make: Any, remedy: str)
         lambda n: [np.ones(n) for _ in range(n)],
     ],
 )
-def test_what_is_not_one_per_element_is_refused_whatever_fits_by_chance(make: Any) -> None:
+def test_outputs_that_are_not_one_per_element_are_refused_despite_matching_sizes(make: Any) -> None:
     with pytest.raises(WrongOutputsError, match="for a batch of"):
         known = told(make, 1, 6, 2, 3)
         known.settle(make(6), 6, None)
@@ -160,7 +160,7 @@ def test_what_is_not_one_per_element_is_refused_whatever_fits_by_chance(make: An
     st.integers(0, 3),
     st.lists(st.integers(1, 6), min_size=2, max_size=4, unique=True),
 )
-def test_a_proven_layout_is_the_true_one(shape: list[int], axis: int, sizes: list[int]) -> None:
+def test_a_certain_layout_is_right(shape: list[int], axis: int, sizes: list[int]) -> None:
     """Check arrays with the batch on any axis, also with equal sizes."""
     axis = min(axis, len(shape))
 

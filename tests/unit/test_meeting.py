@@ -40,7 +40,7 @@ def test_outputs_of_exclusive_branches_are_not_joined(text: str, allowed: str) -
         assert parse("\n".join([*lines, allowed]))
 
 
-def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
+def test_a_join_of_existing_outputs_succeeds_after_a_switch() -> None:
     assert parse(f"{FORK}[m, a] | map(total, missing='use rest')")
     assert parse(f"{FORK}[m, xs] | map(total, missing='skip')")
     assert parse(f"{FORK}u = {{m, a}} | total\n[u, xs] | total")

@@ -70,7 +70,7 @@ def test_a_percentile_needs_enough_samples(q: float, needed: int) -> None:
 
 
 @pytest.mark.parametrize("q", [-0.1, 1.0, 2.0, math.nan])
-def test_what_is_no_quantile_is_refused(q: float) -> None:
+def test_an_invalid_quantile_is_refused(q: float) -> None:
     with pytest.raises(ValueError, match="from 0 to below 1"):
         quantile(sketch([1.0]), q)
 
@@ -95,7 +95,7 @@ def test_merge_weighs_load_times_by_loads_and_keeps_the_largest_size() -> None:
     assert merged.device_bytes is None
 
 
-def test_merging_nothing_knows_nothing() -> None:
+def test_merging_nothing_has_unknown_values() -> None:
     merged = merge([])
     assert (merged.predictions, merged.loads, merged.buckets) == (0, 0, {})
     assert merged.max_ms is merged.load_ms is merged.parameter_bytes is None

@@ -76,7 +76,7 @@ def test_every_module_that_was_moved_is_there() -> None:
             assert not hasattr(module, "__file__")
 
 
-def test_looking_through_all_modules_warns_of_nothing() -> None:
+def test_inspecting_all_modules_gives_no_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert inspect.getmodule(Failure) is sys.modules["mmnotebook.results.records"]

@@ -119,7 +119,7 @@ def test_the_lowest_beam_is_pinned_with_versions_of_every_range() -> None:
         assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
 
 
-def test_builds_for_the_cpu_are_in_the_range_of_what_they_stand_for() -> None:
+def test_cpu_builds_are_in_the_range_of_the_packages_they_replace() -> None:
     tests = _requirements("test")
     for build, name in CPU_BUILDS.items():
         assert tests[build].specifier == _requirements(name)[name].specifier
@@ -150,7 +150,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     assert {"torch", "apache_beam", "pandas"} <= imported
 
 
-def test_pins_are_versions_that_any_index_may_hold() -> None:
+def test_pins_have_no_local_version() -> None:
     assert [str(pin) for pin in _pins().values() if pin.local] == []
     assert len(_pins()) > 100
 

@@ -169,7 +169,7 @@ def test_sizes_in_words(size: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("plot", [plots.latency, plots.memory])
-def test_plots_draw_where_they_are_told_and_change_nothing_else(plot: object) -> None:
+def test_plots_draw_on_the_given_axes_and_change_nothing_else(plot: object) -> None:
     assert callable(plot)
     before = (dict(matplotlib.rcParams), pyplot.get_fignums())
     ax = Figure().subplots()

@@ -71,7 +71,7 @@ def test_only_nodes_with_failures_are_read_for_them() -> None:
     assert len(result.failed) == 1 and store.reads == ["failures of mlp"]
 
 
-def test_what_is_written_into_a_frame_stays_outside() -> None:
+def test_changes_of_a_frame_do_not_change_the_result() -> None:
     result = mirror_run()
     frame = result["mlp"]
     frame.loc[0, "model"] = "other"
@@ -341,9 +341,7 @@ def cached_result(cached: int) -> Result:
         (4, "Result: 4 nodes (all from the cache), 0 models, 0 failed"),
     ],
 )
-def test_what_came_from_the_cache_is_in_the_headline_and_the_table(
-    cached: int, headline: str
-) -> None:
+def test_cached_nodes_are_in_the_headline_and_the_table(cached: int, headline: str) -> None:
     bundle = cached_result(cached)._repr_mimebundle_()
     text, html = bundle["text/plain"], bundle["text/html"]
     assert text.splitlines()[0] == headline and headline in html

@@ -114,7 +114,7 @@ def test_many_models_and_steps_are_cut_to_those_that_took_longest() -> None:
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_plots_draw_where_they_are_told_and_change_nothing_else(plot: Any) -> None:
+def test_plots_draw_on_the_given_axes_and_change_nothing_else(plot: Any) -> None:
     before = (dict(matplotlib.rcParams), pyplot.get_fignums())
     ax = Figure().subplots()
     assert plot(mirror_run(), mirror_run(), ax=ax) is ax

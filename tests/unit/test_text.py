@@ -114,13 +114,13 @@ def test_text_of_any_graph_parses_back_to_it(graph: Graph) -> None:
 
 @thorough
 @given(graphs().filter(resolves))
-def test_text_parses_back_where_its_names_are_bound(graph: Graph) -> None:
+def test_text_parses_back_if_its_names_are_bound(graph: Graph) -> None:
     assert parse(to_text(graph), bound_names(graph)) == graph
 
 
 # How deeply nested a text Python's parser accepts depends on the release.
 @pytest.mark.parametrize("text", ["a" + " | b" * 20000, "a | " + "(a | " * 150 + "b" + ")" * 150])
-def test_what_python_may_not_parse_is_read_or_refused(text: str) -> None:
+def test_deeply_nested_text_is_read_or_refused(text: str) -> None:
     check(text, None)
 
 
@@ -600,7 +600,7 @@ def test_remedies(text: str, remedy: str) -> None:
     assert remedy in error.value.remedy
 
 
-def test_every_problem_is_told_at_once_and_none_twice() -> None:
+def test_all_problems_are_reported_together_and_none_twice() -> None:
     problems = refused(
         """\
 one = rows | mpl | map(corp) | crop

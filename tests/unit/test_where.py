@@ -94,7 +94,7 @@ def _joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 @given(st.recursive(CONDITIONS, _joined, max_leaves=4))
-def test_it_answers_as_pandas_does(where: str) -> None:
+def test_it_selects_the_same_rows_as_pandas(where: str) -> None:
     with np.errstate(all="ignore"):
         expected = FRAME.eval(where, engine="python", local_dict={}, global_dict={})
     assert matching(FRAME, where).tolist() == expected.tolist()
@@ -132,7 +132,7 @@ def test_it_answers_as_pandas_does(where: str) -> None:
         ("~f", [1, 4, 5]),
     ],
 )
-def test_it_answers(where: str, places: list[int]) -> None:
+def test_the_selected_rows(where: str, places: list[int]) -> None:
     assert np.flatnonzero(matching(FRAME, where)).tolist() == places
 
 
@@ -171,7 +171,7 @@ NAN = float("nan")
         ("v.str.len() == 1", ["a", None, 1], [0]),
     ],
 )
-def test_of_mixed_cells_those_that_can_be_compared_are(
+def test_comparable_cells_of_mixed_types_are_compared(
     where: str, values: list[Any], places: list[int]
 ) -> None:
     assert found(where, v=values) == places
@@ -233,7 +233,9 @@ def test_columns_of_other_types() -> None:
         ("v == 1 / 0", [1], "is not a number"),
     ],
 )
-def test_what_has_no_answer_says_why(where: str, values: list[Any], match: str) -> None:
+def test_expressions_without_a_result_have_a_reason(
+    where: str, values: list[Any], match: str
+) -> None:
     refused(where, match, v=values)
 
 
@@ -356,7 +358,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_not_allowed_is_refused(attack: str, tmp_path: Path) -> None:
+def test_invalid_expressions_are_refused(attack: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for values in ([1, 2], ["a", "b"], [Trap()]):
         frame = pd.DataFrame({"v": _column(values)})
@@ -366,7 +368,7 @@ def test_what_is_not_allowed_is_refused(attack: str, tmp_path: Path) -> None:
         assert not out.exists() and HITS == []
 
 
-def test_of_no_rows_the_columns_are_not_known_but_the_rest_is() -> None:
+def test_without_rows_only_the_columns_are_unknown() -> None:
     empty = pd.DataFrame({"a": []})
     assert matching(empty, "whatever > 1 and not (other == 'a')").tolist() == []
     with pytest.raises(ResultError, match="not a supported function"):
@@ -437,7 +439,7 @@ def test_patterns_are_literal_unless_said() -> None:
         refused(f"t.str.fullmatch('{pattern}')", "not one of RE2", t=texts)
 
 
-def test_many_rows_take_no_time() -> None:
+def test_many_rows_are_fast() -> None:
     count = 100_000
     frame = pd.DataFrame(
         {

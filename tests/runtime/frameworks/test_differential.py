@@ -357,7 +357,7 @@ ONE_FIXTURE = [HealthCheck.function_scoped_fixture]
 @pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=3, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
-def test_a_run_gives_what_the_model_gives(
+def test_a_run_returns_the_predictions_of_the_model(
     name: str, count: int, batch: int, seed: int, form: str
 ) -> None:
     check(name, count, batch, seed, form)
@@ -367,7 +367,7 @@ def test_a_run_gives_what_the_model_gives(
 @pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=25, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
-def test_many_runs_give_what_the_model_gives(
+def test_many_runs_return_the_predictions_of_the_model(
     name: str, count: int, batch: int, seed: int, form: str
 ) -> None:
     check(name, count, batch, seed, form)

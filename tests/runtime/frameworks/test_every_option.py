@@ -201,7 +201,7 @@ def test_every_form_of_tensorflow_is_here(targets_of_tensorflow: dict[str, Any])
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_by_name(registering: Registering, options: Any) -> None:
+def test_an_invalid_option_is_refused_by_name(registering: Registering, options: Any) -> None:
     with pytest.raises(ModelError) as caught:
         registering(**options)
     assert any(word in str(caught.value) for word in [*options, *map(str, options.values())])
@@ -233,7 +233,7 @@ def test_a_gpu_is_used_where_there_is_one_or_refused(
     assert run(elements).failed.empty
 
 
-def test_what_goes_for_every_model_is_honoured(
+def test_options_of_every_model_are_used(
     registering: Registering, elements: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MM_TEST_OF_OPTIONS", raising=False)
@@ -253,9 +253,7 @@ def test_what_goes_for_every_model_is_honoured(
     assert os.environ["MM_TEST_OF_OPTIONS"] == "set"
 
 
-def test_a_function_before_the_model_is_asked(
-    registering: Registering, elements: list[Any]
-) -> None:
+def test_preprocess_is_called(registering: Registering, elements: list[Any]) -> None:
     def refuse(example: Any) -> Any:
         raise KeyError("refused before the model")
 

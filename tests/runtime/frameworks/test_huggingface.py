@@ -54,7 +54,9 @@ def tokens(tokenizer: Any) -> list[dict[str, Any]]:
     return [dict(tokenizer(text, padding="max_length", max_length=6)) for text in TEXTS]
 
 
-def test_a_pipeline_gives_what_it_gives_alone(bert: Any, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_pipeline_returns_the_same_as_in_a_direct_call(
+    bert: Any, tokenizer: Any, tmp_path: Path
+) -> None:
     pipeline = transformers.pipeline(
         "text-classification", model=bert, tokenizer=tokenizer, top_k=2, device="cpu"
     )

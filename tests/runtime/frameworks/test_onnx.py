@@ -141,14 +141,14 @@ class TestLiveSessions:
         assert own.graph_optimization_level == options.graph_optimization_level
         assert (own.intra_op_num_threads, own.enable_mem_pattern) == (1, False)
 
-    def test_what_it_was_made_from_is_gone(self, tmp_path: Path) -> None:
+    def test_the_file_of_a_session_is_deleted(self, tmp_path: Path) -> None:
         onnx.save_model(linear(), tmp_path / "gone.onnx")
         session = onnxruntime.InferenceSession(tmp_path / "gone.onnx")
         (tmp_path / "gone.onnx").unlink()
         with pytest.raises(ModelError, match="gone.onnx is gone\n.*register the .onnx file"):
             mm.register("gone", session)
 
-    def test_where_onnx_runtime_keeps_what_a_session_was_made_from(self, tmp_path: Path) -> None:
+    def test_the_private_attribute_with_the_model_of_a_session(self, tmp_path: Path) -> None:
         """Fail if a new version of ONNX Runtime stores the model in another private attribute."""
         path = tmp_path / "linear.onnx"
         onnx.save_model(linear(), path)

@@ -72,13 +72,13 @@ def test_what_a_method_is_given(encoder: Encoder, elements: list[Any], kind: str
     assert run(elements)["m"]["prediction"].tolist() == [kind] * 2
 
 
-def test_fields_of_records_go_each_their_way(encoder: Encoder) -> None:
+def test_each_field_of_a_record_is_converted_separately(encoder: Encoder) -> None:
     mm.register("m", encoder, method="fields")
     records = [{"text": text, "weight": 1.5} for text in TEXTS]
     assert set(run(records)["m"]["prediction"]) == {"list Tensor"}
 
 
-def test_without_the_keyword_the_error_says_it(encoder: Encoder) -> None:
+def test_without_method_the_error_names_the_methods(encoder: Encoder) -> None:
     mm.register("m", encoder)
     expected = 'takes numbers.*method="encode" or method="kinds" or method="fields" calls'
     with pytest.raises(mm.RunError, match=expected):

@@ -91,7 +91,7 @@ def alike(left: Any, right: Any) -> bool:
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=8)
 @given(data=st.data())
-def test_each_text_gives_what_the_pipeline_gives_for_it_alone(
+def test_each_text_has_the_output_of_the_pipeline_for_it_alone(
     pipelines: dict[str, tuple[Any, Any]], name: str, data: st.DataObject
 ) -> None:
     given, size = data.draw(texts()), data.draw(st.integers(1, 6))
@@ -124,7 +124,7 @@ def test_each_input_is_prepared_once_and_equal_lengths_share_a_call(
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_model_that_sees_its_padding(side: str) -> None:
+def test_a_model_without_an_attention_mask(side: str) -> None:
     """Use a model without an attention mask, which counts positions from the left."""
 
     class Blind(transformers.BertModel):
@@ -155,7 +155,7 @@ def _generator(tokenizer: Any, **options: Any) -> Any:
 @pytest.mark.parametrize(
     "options", [{}, {"return_full_text": False}, {"return_tensors": True}], ids=str
 )
-def test_what_is_generated_does_not_tell_how_long_the_others_are(
+def test_generated_text_does_not_depend_on_the_batch(
     tokenizer: Any, options: dict[str, Any]
 ) -> None:
     plain = _generator(tokenizer, **options)

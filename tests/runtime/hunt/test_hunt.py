@@ -112,7 +112,7 @@ class TestAll:
         refused = never_run(everything)
         assert len(refused) <= REFUSED, table([o for o in everything if o["place"] in refused])
 
-    def test_there_are_as_many_as_it_takes(self, everything: list[dict[str, Any]]) -> None:
+    def test_there_are_enough_edits(self, everything: list[dict[str, Any]]) -> None:
         refused = never_run(everything)
         asked = {
             one["place"]: one
@@ -124,7 +124,7 @@ class TestAll:
         assert len(asked) - len(changes) >= 60
         assert 2 * len(tables.PARTS) <= 10  # kernels
 
-    def test_what_changes_nothing_is_read(self, everything: list[dict[str, Any]]) -> None:
+    def test_edits_without_effect_use_the_cache(self, everything: list[dict[str, Any]]) -> None:
         computed = [one for one in everything if one["fault"] == "computed"]
         assert len({one["place"] for one in computed}) <= 3, table(computed)
 
