@@ -55,7 +55,7 @@ class Keys:
             self.press(key)
             self.page.evaluate("() => new Promise(requestAnimationFrame)")
             if self.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
-                self.seen()
+                self.check_focus_is_visible()
             if re.match(name, self.at()):
                 return
         raise AssertionError(
@@ -64,12 +64,12 @@ class Keys:
 
     def wait_at(self, name: str) -> None:
         self.studio.wait_for(self.at, name)
-        self.seen()
+        self.check_focus_is_visible()
 
-    def seen(self) -> None:
+    def check_focus_is_visible(self) -> None:
         assert self.page.evaluate(_FOCUS_IS_SEEN), f"the focus on {self.at()!r} is not seen"
 
-    def told(self, text: str) -> None:
+    def wait_for_announcement(self, text: str) -> None:
         """Wait for a message to screen readers."""
         expect(self.studio.root.locator(".mm-live")).to_have_text(re.compile(re.escape(text)))
 
@@ -82,6 +82,6 @@ class Keys:
         self.press("ArrowDown", "ArrowDown")
         assert self.at().startswith(f"Add {title}")
         self.press("Enter")
-        self.told(f"{title} added")
+        self.wait_for_announcement(f"{title} added")
         self.press("Escape")
         self.wait_at(title)

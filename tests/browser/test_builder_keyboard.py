@@ -80,23 +80,23 @@ def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
     keys.wait_at("split")
 
     keys.press("c")
-    keys.told("connect split: output a; Enter chooses, Escape cancels")
+    keys.wait_for_announcement("connect split: output a; Enter chooses, Escape cancels")
     keys.press("ArrowDown")
-    keys.told("output b")
+    keys.wait_for_announcement("output b")
     keys.press("Enter", "ArrowDown")
-    keys.told("connect split b to tree (model); Enter connects, Escape cancels")
+    keys.wait_for_announcement("connect split b to tree (model); Enter connects, Escape cancels")
     keys.press("Enter")
-    keys.told("split b connected to tree")
+    keys.wait_for_announcement("split b connected to tree")
     assert ("split", "b", "tree") in studio.wires()
     assert keys.at() == "split"
 
     keys.press("l", "ArrowRight", "ArrowDown")
-    keys.told("nodes arranged")
+    keys.wait_for_announcement("nodes arranged")
     keys.wait_at("tree")
     studio.settle()
     x, y = studio.places()["tree"]
     keys.press("Alt+ArrowDown", "Alt+Shift+ArrowRight")
-    keys.told("tree moved")
+    keys.wait_for_announcement("tree moved")
     studio.wait_for(lambda: studio.places()["tree"], [x + 40, y + 8])
 
     keys.press("ArrowLeft", "Enter")
@@ -161,7 +161,7 @@ def test_keys_in_the_builder_do_not_reach_the_notebook(studio: Studio, keys: Key
     text, passed = studio.text(), []
     keys.reach("Run$", "Shift+Tab")
     while studio.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
-        keys.seen()
+        keys.check_focus_is_visible()
         passed.append(keys.at())
         if studio.page.evaluate("() => !document.activeElement.matches('input, textarea')"):
             keys.press(*"00vzmiijkob")

@@ -55,7 +55,7 @@ class View:
     def inspector(self) -> Any:
         return self.tab.children[0]
 
-    def said(self) -> str:
+    def latest_text(self) -> str:
         return str(self.messages[-1]["text"])
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_text_keeps_the_canvas_and_shows_the_position(builder: Builder) 
     assert "1 problem" in summary
     assert "mpl" in summary
     view.send("run", until=None, limit=None, fresh=False)
-    assert "mpl" in view.said()
+    assert "mpl" in view.latest_text()
     assert builder.result is None
     view.send("undo")
     assert builder.text == "digits | mlp"
@@ -143,7 +143,7 @@ def test_a_refused_command_gives_a_reason_and_changes_nothing(builder: Builder) 
     ab(view)
     before = view.scene["nodes"]
     view.send("connect", source="mlp", port=None, target="split")
-    assert "cycle" in view.said()
+    assert "cycle" in view.latest_text()
     assert view.scene["nodes"] == before
     assert view.canvas.seen == {"view": 5}
     for wrong in (
@@ -166,11 +166,11 @@ def test_a_refused_command_gives_a_reason_and_changes_nothing(builder: Builder) 
 def test_a_run_of_a_wrong_graph_is_refused_at_the_node(builder: Builder) -> None:
     view = View(builder)
     view.send("run", until=None, limit=None, fresh=False)
-    assert "nothing to run" in view.said()
+    assert "nothing to run" in view.latest_text()
     view.send("add", kind="model", params={"model": "mlp"})
     view.send("add", kind="source", params={"data": "digits"})
     view.send("run", until=None, limit=None, fresh=False)
-    assert "this model step has no input" in view.said()
+    assert "this model step has no input" in view.latest_text()
     assert view.canvas.selection == ["mlp"]
     view.send("run", until="digits", limit=5, fresh=False)
     assert len(builder.wait(60)["digits"]) == 5
@@ -252,7 +252,7 @@ def test_a_cell_makes_the_same_graph(builder: Builder, notebook: Notebook) -> No
     view.send("text", text="digits | [mlp, tree]")
     view.tell(type="insert", name="made")
     assert view.messages[-1]["type"] == "cell"
-    notebook.run(view.said())
+    notebook.run(view.latest_text())
     assert notebook.variables["made"] == builder.graph
 
 
@@ -326,7 +326,7 @@ def test_failures_of_a_stopped_run_are_shown(builder: Builder, notebook: Noteboo
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "never" in view.said()
+    assert "never" in view.latest_text()
     inspector = view.inspector
     assert (inspector.node, inspector.tabs.selected_index) == ("never", 1)
     assert len(inspector.failures.table.rows) > 0
@@ -347,7 +347,7 @@ def test_the_panel_sets_how_many_elements_may_fail(builder: Builder, notebook: N
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "click on an empty place of the canvas and change it in the panel" in view.said()
+    assert "click on an empty place of the canvas and change it in the panel" in view.latest_text()
     panel.may_fail.value = 100
     view.send("run", until=None, limit=None, fresh=False)
     assert builder.wait(60).nodes["failed"]["picky"] > 20

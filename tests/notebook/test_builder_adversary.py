@@ -222,7 +222,7 @@ def test_a_second_run_is_refused_while_one_is_in_progress(builder: Builder) -> N
     with pytest.raises(RunError, match="already in progress"):
         builder.run(limit=5)
     view.send("run", limit=5)
-    assert "already in progress" in view.said()
+    assert "already in progress" in view.latest_text()
     release.set()
     assert builder.wait(60) is not None
 
@@ -240,7 +240,7 @@ def test_an_error_at_the_end_of_a_run_is_shown_and_ends_it(
     view.send("run", limit=5)
     builder.wait(60)
     assert view.canvas.status["state"] == "done"
-    assert "no plot" in view.said()
+    assert "no plot" in view.latest_text()
 
 
 def test_a_step_that_ends_the_interpreter_ends_the_run(

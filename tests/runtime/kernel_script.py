@@ -40,28 +40,28 @@ class Kernel:
 
     def __init__(self, code: str, folder: Path, **names: Any) -> None:
         own = Path(tempfile.mkdtemp(prefix="kernel-", dir=folder))
-        self._errors, ears = own / "errors", own / "ears"
-        os.mkfifo(ears, 0o600)
+        self._errors, pipe = own / "errors", own / "pipe"
+        os.mkfifo(pipe, 0o600)
         environ = {"MMNOTEBOOK_CACHE": os.environ["MMNOTEBOOK_CACHE"], "TMPDIR": str(folder)}
-        order = {"code": code, "names": names, "environ": environ, "ears": str(ears)}
+        order = {"code": code, "names": names, "environ": environ, "pipe": str(pipe)}
         self.pid = int(_nursery(order))
-        self._ears = os.open(ears, os.O_RDONLY)
-        self._heard = b""
-        self.said: list[Any] = []
+        self._pipe = os.open(pipe, os.O_RDONLY)
+        self._buffer = b""
+        self.values: list[Any] = []
         self._ended: int | None = None
 
-    def listen(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
+    def receive(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
         """Receive values until `enough`, until the process ends, or until the time is over."""
         end = time.monotonic() + seconds
-        while not enough(self.said):
+        while not enough(self.values):
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self._ears], [], [], left)[0]:
+            if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
                 return False
-            heard = os.read(self._ears, 1 << 16)
-            if not heard:
+            received = os.read(self._pipe, 1 << 16)
+            if not received:
                 return False
-            *lines, self._heard = (self._heard + heard).split(b"\n")
-            self.said += map(json.loads, lines)
+            *lines, self._buffer = (self._buffer + received).split(b"\n")
+            self.values += map(json.loads, lines)
         return True
 
     def kill(self) -> None:
@@ -72,9 +72,9 @@ class Kernel:
     def end(self) -> int:
         """Wait for its end; return 0 on success, or the negative number of the signal."""
         if self._ended is None:
-            assert not self.listen(lambda said: False)
+            assert not self.receive(lambda values: False)
             self._ended = int(_nursery({"wait": self.pid}))
-            os.close(self._ears)
+            os.close(self._pipe)
         return self._ended
 
     def result(self) -> Any:
@@ -82,7 +82,7 @@ class Kernel:
         ended = self.end()
         errors = self._errors.read_text()
         assert (ended, errors) == (0, ""), f"exit {ended}\n{errors}"
-        return self.said[-1]
+        return self.values[-1]
 
 
 def run(code: str, folder: Path, **names: Any) -> Any:
@@ -108,19 +108,19 @@ def _nursery(order: Mapping[str, Any]) -> str:
     return process.stdout.readline()
 
 
-def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], ears: str) -> None:
+def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], pipe: str) -> None:
     """Run the code as `__main__`."""
-    errors = os.open(Path(ears).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
+    errors = os.open(Path(pipe).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(errors, 1)
     os.dup2(errors, 2)
     os.environ.update(environ)
     tempfile.tempdir = None
     main = types.ModuleType("__main__")
-    with Path(ears).open("w") as voice:
+    with Path(pipe).open("w") as writer:
 
         def say(value: Any) -> None:
-            voice.write(json.dumps(value) + "\n")
-            voice.flush()
+            writer.write(json.dumps(value) + "\n")
+            writer.flush()
 
         vars(main).update(names, say=say)
         sys.modules["__main__"] = main

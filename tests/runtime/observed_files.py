@@ -159,18 +159,18 @@ def mark(name: str) -> None:
         os.close(os.open(MARK + name, os.O_RDONLY))
 
 
-def named(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
+def absolute_reader(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
     """Return a function that contains the complete path of the file."""
     return lambda: read(path)
 
 
-def put_together(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
+def relative_reader(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
     """Return a function that builds the path from the working directory."""
     first, second = Path(path).name[:1], Path(path).name[1:]
     return lambda: read(first + second)
 
 
-def seen(function: Callable[[], Any], way: str) -> list[str]:
+def observed_files(function: Callable[[], Any], way: str) -> list[str]:
     """Return the files that were observed as read."""
     record = Record([function])
     mark(way)
@@ -190,9 +190,9 @@ def main(folder: Path) -> None:
     found = {}
     for name, (file, read) in WAYS.items():
         path = str(folder / file)
-        found[f"{name} 1"] = seen(named(read, path), f"{name} 1")
-        found[f"{name} 2"] = seen(named(read, path), f"{name} 2")
-        found[f"{name} 3"] = seen(put_together(read, path), f"{name} 3")
+        found[f"{name} 1"] = observed_files(absolute_reader(read, path), f"{name} 1")
+        found[f"{name} 2"] = observed_files(absolute_reader(read, path), f"{name} 2")
+        found[f"{name} 3"] = observed_files(relative_reader(read, path), f"{name} 3")
     print(json.dumps(found))
 
 

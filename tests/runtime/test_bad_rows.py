@@ -26,7 +26,7 @@ BAD = 5
 DATA = list(range(40))
 
 
-class Own(BaseException):
+class CustomBaseException(BaseException):
     """A user's exception that is not a subclass of `Exception`."""
 
 
@@ -42,7 +42,7 @@ class CannotComeBack(Exception):
         super().__init__(one)
 
 
-class Sullen:
+class RaisesOnAccess:
     """An object whose methods raise."""
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ def raising(error: type[BaseException], *args: Any) -> Callable[[], Any]:
 RAISES: dict[str, Callable[[], Any]] = {
     "SystemExit": raising(SystemExit, 1),
     "GeneratorExit": raising(GeneratorExit),
-    "Own": raising(Own, "no more"),
+    "Own": raising(CustomBaseException, "no more"),
     "StopIteration": raising(StopIteration, 3),
     "MemoryError": raising(MemoryError),
     "RecursionError": raising(RecursionError),
@@ -129,7 +129,7 @@ def steps(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "big", "n = d | cascade(same, asks, below=0.8, score=unsure)", {"unsure": unsure}
 
 
-def asked(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def steps_without_output(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The same for steps that use the returned value and do not pass it on."""
 
     def f(x: Any) -> Any:
@@ -190,7 +190,7 @@ def test_only_the_bad_value_fails(kind: str, step: str) -> None:
 @pytest.mark.parametrize("step", ["filter", "switch", "keyed", "score", "preprocess"])
 @pytest.mark.parametrize("kind", RAISES)
 def test_any_exception_fails_only_its_element(kind: str, step: str) -> None:
-    found = {name: (text, names) for name, text, names in asked(RAISES[kind])}
+    found = {name: (text, names) for name, text, names in steps_without_output(RAISES[kind])}
     check(*found[step])
 
 
@@ -316,11 +316,11 @@ def test_causes_notes_and_groups_are_in_the_traceback() -> None:
 
 
 def test_values_that_raise_when_they_are_shown() -> None:
-    graph = mm.pipeline("d | f", d=DATA, f=lambda_of(Sullen))
+    graph = mm.pipeline("d | f", d=DATA, f=lambda_of(RaisesOnAccess))
     result = mm.run(graph, progress=False)
     assert len(result["f"]) == len(DATA)
     assert result._repr_mimebundle_() and mm.inspect(result, "f")._repr_mimebundle_()
-    assert shown(Sullen()) == "a Sullen that cannot be shown"
+    assert shown(RaisesOnAccess()) == "a Sullen that cannot be shown"
 
 
 def lambda_of(make: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -356,7 +356,7 @@ def test_an_interrupt_that_a_function_raises_ends_the_run() -> None:
     assert caught.value.node == "f" and "KeyboardInterrupt" in str(caught.value)
 
 
-class Dying(ModelHandler[Any, Any, Any]):
+class ExitsOnLoad(ModelHandler[Any, Any, Any]):
     """A model that raises SystemExit when it is loaded."""
 
     def load_model(self) -> Any:
@@ -367,7 +367,7 @@ class Dying(ModelHandler[Any, Any, Any]):
 
 
 def test_a_model_that_exits_while_it_loads() -> None:
-    mm.register("dying", Dying())
+    mm.register("dying", ExitsOnLoad())
     with pytest.raises(mm.MMError, match="model 'dying' cannot be loaded: SystemExit: 3"):
         mm.run(mm.pipeline("d | dying", d=DATA), progress=False)
 

@@ -330,7 +330,7 @@ def server() -> Iterator[Any]:
     thread.join(20)
 
 
-class Asks:
+class Connects:
     """A model that sends a request in each call, as an HTTP client does."""
 
     def __init__(self, port: int) -> None:
@@ -351,7 +351,7 @@ class TestRemote:
     @pytest.mark.parametrize("remote", [None, True])
     def test_a_remote_model_is_asked_for_predictions_alone(self, server: Any, remote: Any) -> None:
         port, seen = server
-        mm.register("m", Asks(port), batch_size=23, remote=remote)
+        mm.register("m", Connects(port), batch_size=23, remote=remote)
         result = run("m")
         assert np.allclose(result["m"]["prediction"].tolist(), X.sum(1))
         model = result.models.loc["m"]
@@ -360,7 +360,7 @@ class TestRemote:
 
     def test_a_model_with_remote_false_is_probed(self, server: Any) -> None:
         port, seen = server
-        mm.register("m", Asks(port), remote=False)
+        mm.register("m", Connects(port), remote=False)
         assert verdict("m") == (True, True)
         assert len(seen) > 2
 
@@ -378,7 +378,7 @@ class TestRemote:
         assert np.allclose(got, np.stack([X[:3].sum(1), X[:3].max(1)], 1))
 
     def test_a_refused_element_fails_alone(self, server: Any) -> None:
-        class Refuses(Asks):
+        class Refuses(Connects):
             def predict(self, rows: Any) -> Any:
                 made = super().predict(rows)
                 if any(row[0] == X[0, 0] for row in rows):
@@ -555,7 +555,7 @@ class TestTables:
         assert result["m"]["prediction"].isna().tolist() == (X[:, 0] > 0.5).tolist()
 
 
-class Late:
+class ChangesLater:
     """A model whose output changes after some calls, which the probe alone may make."""
 
     def __init__(self) -> None:
@@ -601,7 +601,7 @@ def returns(make: Any) -> Any:
 
 class TestProbes:
     def test_a_probe_does_not_change_the_model(self) -> None:
-        mm.register("m", Late(), batch_size=20)
+        mm.register("m", ChangesLater(), batch_size=20)
         for fresh in (True, True, False):
             assert np.allclose(run("m", fresh=fresh)["m"]["prediction"].tolist(), X.sum(1))
 

@@ -66,12 +66,12 @@ def test_the_column_that_holds_a_value_does_not_count(values: list[Any]) -> None
     assert keys(pack(values)) == keys(pack([*values, object()]))[: len(values)]
 
 
-def said(value: Any) -> str:
+def with_types(value: Any) -> str:
     """Return a value with the types of all its parts."""
     if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__}({', '.join(map(said, value))})"
+        return f"{type(value).__name__}({', '.join(map(with_types, value))})"
     if isinstance(value, dict):
-        return f"dict({', '.join(f'{said(k)}: {said(v)}' for k, v in value.items())})"
+        return f"dict({', '.join(f'{with_types(k)}: {with_types(v)}' for k, v in value.items())})"
     if isinstance(value, np.ndarray | torch.Tensor):
         return f"{type(value).__name__} {value.dtype} {value.shape} {value.tolist()}"
     return f"{type(value).__name__} {value!r}"
@@ -82,7 +82,7 @@ def test_values_have_one_key_exactly_if_they_are_equal(values: list[Any]) -> Non
     found = keys(pack(values))
     for one, key in zip(values, found, strict=True):
         for other, other_key in zip(values, found, strict=True):
-            assert (key == other_key) == (said(one) == said(other))
+            assert (key == other_key) == (with_types(one) == with_types(other))
 
 
 def test_values_with_different_keys() -> None:
@@ -130,8 +130,8 @@ def test_blocks_are_equal_exactly_if_their_elements_are(one: list[Any], other: l
     same = copy.deepcopy(one)
     first, second = (contents.of_block(pack(values)) for values in (one, other))
     assert first == contents.of_block(pack(same))
-    if "nan" not in said(one):  # there are several of these
-        assert (first == second) == (said(one) == said(other))
+    if "nan" not in with_types(one):  # there are several of these
+        assert (first == second) == (with_types(one) == with_types(other))
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])

@@ -271,7 +271,7 @@ def test_an_entry_that_another_version_has_measured() -> None:
 PARTS = ["", "v2", "v2/entries", "v2/processes", "v2/drafts", "v2/trash", "v2/.lock"]
 
 
-def gone(part: str) -> None:
+def remove_part(part: str) -> None:
     path = mm.cache.folder / part
     if path.is_dir():
         shutil.rmtree(path)
@@ -287,7 +287,7 @@ def test_a_part_of_the_cache_is_removed_during_a_run(part: str, when: type[event
     def remove(event: events.Event) -> None:
         if isinstance(event, when) and not removed:
             removed.append(event)
-            gone(part)
+            remove_part(part)
 
     try:
         result = mm.run(graph(), subscribers=[remove])
@@ -306,7 +306,7 @@ def test_a_part_of_the_cache_is_removed_by_a_step_of_the_run(part: str, tmp_path
     def slowly(outputs: dict[str, Any]) -> Any:
         if not once.exists():
             once.touch()
-            gone(part)
+            remove_part(part)
         return add(outputs)
 
     text = TEXT.replace("map(add)", "map(slowly)")

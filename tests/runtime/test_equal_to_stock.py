@@ -110,7 +110,7 @@ def paired(x: Any) -> Any:
     return Pair(x, None)
 
 
-def told(x: Any) -> Any:
+def type_name(x: Any) -> Any:
     return type(x).__name__
 
 
@@ -136,7 +136,7 @@ def spread(x: Any) -> Any:
     return list(x) if isinstance(x, (list, tuple)) else [x] * (len(repr(x)) % 3)
 
 
-MAPS = (wrapped, paired, told, doubled, measured, partly)
+MAPS = (wrapped, paired, type_name, doubled, measured, partly)
 FUNCTIONS = {f.__name__: f for f in (*MAPS, kept, spread)}
 
 
@@ -203,7 +203,9 @@ def children(element: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"{element[0]}/{place}", child
 
 
-def whole(element: tuple[str, dict[str, list[Any]]], names: tuple[str, ...]) -> tuple[str, Any]:
+def joined_outputs(
+    element: tuple[str, dict[str, list[Any]]], names: tuple[str, ...]
+) -> tuple[str, Any]:
     outputs = element[1]
     return element[0], {name: outputs[name][0] for name in names if outputs[name]}
 
@@ -224,7 +226,7 @@ def stock(
         above = made[step.above[0]]
         if len(step.above) > 1:
             together = {a: made[a] for a in step.above} | f"{name} join" >> beam.CoGroupByKey()
-            above = together | f"{name} whole" >> beam.Map(whole, step.above)
+            above = together | f"{name} whole" >> beam.Map(joined_outputs, step.above)
         if step.kind == "split":
             made[f"{name}_arms"] = above
             one, two = above | f"{name} arms" >> beam.Partition(side, 2)
@@ -259,7 +261,7 @@ def by_id(elements: Any) -> dict[str, Any]:
 SEEN: dict[str, list[tuple[str, Any]]] = {}
 
 
-def seen(make: Callable[[beam.Pipeline], Mapping[str, Any]]) -> Values:
+def compiled_values(make: Callable[[beam.Pipeline], Mapping[str, Any]]) -> Values:
     """Return the values that FnApiRunner computes, as pairs of an id (or a key) and a value."""
     SEEN.clear()
     with beam.Pipeline(FnApiRunner()) as pipeline:
@@ -274,7 +276,7 @@ def see(element: tuple[Any, Any], name: str) -> None:
 
 
 def compiled(graph: Graph) -> Values:
-    return seen(lambda pipeline: compile_graph(graph, pipeline))
+    return compiled_values(lambda pipeline: compile_graph(graph, pipeline))
 
 
 def check_frame(result: Result, name: str, values: Mapping[str, Any]) -> None:
@@ -295,7 +297,7 @@ Drawn = tuple[dict[str, list[Any]], dict[str, Step]]
 @settings(max_examples=1)
 @given(graphs())
 def test_every_value_is_the_stock_interactive_runners(drawn: Drawn) -> None:
-    graph = possible(drawn)
+    graph = valid_graph(drawn)
     pcolls = stock(beam.Pipeline(InteractiveRunner()), *drawn)
     check(graph, dict(zip(pcolls, map(by_id, collected(pcolls)), strict=True)))
 
@@ -303,11 +305,11 @@ def test_every_value_is_the_stock_interactive_runners(drawn: Drawn) -> None:
 @settings(max_examples=4)
 @given(graphs())
 def test_every_value_is_that_of_beams_own_transforms(drawn: Drawn) -> None:
-    graph = possible(drawn)
-    check(graph, seen(lambda pipeline: stock(pipeline, *drawn)))
+    graph = valid_graph(drawn)
+    check(graph, compiled_values(lambda pipeline: stock(pipeline, *drawn)))
 
 
-def possible(drawn: Drawn) -> Graph:
+def valid_graph(drawn: Drawn) -> Graph:
     """Draw a graph without joins that can never succeed."""
     data, steps = drawn
     text = text_of(steps)

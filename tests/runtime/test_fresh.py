@@ -39,7 +39,7 @@ def computed(result: Result) -> set[str]:
     return set(result.nodes.index[~result.nodes["cached"]])
 
 
-def ran(fresh: Any, made: Graph | None = None, **how: Any) -> Result:
+def run_fresh(fresh: Any, made: Graph | None = None, **how: Any) -> Result:
     return mm.run(made or graph(), fresh=fresh, progress=False, **how)
 
 
@@ -59,26 +59,26 @@ CHOICES: dict[str, tuple[Any, set[str]]] = {
 @pytest.mark.parametrize("name", CHOICES)
 def test_named_nodes_and_those_downstream_are_computed(name: str) -> None:
     fresh, wanted = CHOICES[name]
-    first = ran(False)
-    again = ran(fresh)
+    first = run_fresh(False)
+    again = run_fresh(fresh)
     assert computed(again) == wanted
     assert again["both"].equals(first["both"])
-    assert computed(ran(False)) == set()
+    assert computed(run_fresh(False)) == set()
 
 
 def test_nodes_of_the_graph() -> None:
     made = graph()
-    ran(False, made)
-    assert computed(ran(made["b"], made)) == {"b", "both"}
-    assert computed(ran([made["c"], "b"], made)) == {"b", "c", "both"}
+    run_fresh(False, made)
+    assert computed(run_fresh(made["b"], made)) == {"b", "both"}
+    assert computed(run_fresh([made["c"], "b"], made)) == {"b", "c", "both"}
 
 
 def test_why_has_the_reason() -> None:
-    ran(False)
-    why = ran("b").why
+    run_fresh(False)
+    why = run_fresh("b").why
     assert why["b"] == "fresh='b'" and why["a"] == "read from the cache"
     assert why["both"] == "its input is recomputed (b)"
-    assert ran(True).why["both"] == "fresh=True"
+    assert run_fresh(True).why["both"] == "fresh=True"
 
 
 def test_new_results_replace_the_stored_ones() -> None:
@@ -91,34 +91,34 @@ def test_new_results_replace_the_stored_ones() -> None:
 
     made = mm.pipeline("one = rows | count", rows=[1], count=count)
     for fresh, wanted in ((False, 1), (False, 1), ("one", 2), (False, 2)):
-        assert ran(fresh, made)["one"]["value"].tolist() == [wanted]
+        assert run_fresh(fresh, made)["one"]["value"].tolist() == [wanted]
 
 
 @pytest.mark.parametrize("fresh", [1, 0, None, "", "yes", np.True_, {"b": True}, ["b", 1], [["b"]]])
 def test_anything_else_is_an_error(fresh: Any) -> None:
     with pytest.raises(RunError, match="fresh=") as caught:
-        ran(fresh)
+        run_fresh(fresh)
     assert caught.value.remedy
 
 
 def test_a_name_that_is_nearly_right() -> None:
     with pytest.raises(RunError, match="did you mean 'both'"):
-        ran(["bot"])
+        run_fresh(["bot"])
 
 
 def test_a_node_of_another_graph() -> None:
     other = mm.pipeline("b = rows | one_more", rows=[1], one_more=one_more)
     with pytest.raises(RunError, match="fresh='b': this node is not in the graph"):
-        ran(other["b"])
+        run_fresh(other["b"])
 
 
 def test_a_node_that_is_not_run() -> None:
     with pytest.raises(RunError, match="no node with that name is run"):
-        ran("both", until="b")
+        run_fresh("both", until="b")
 
 
 def test_a_source_that_is_recorded_anew() -> None:
     made = mm.pipeline("rows | one_more", rows=beam.Create([1, 2]), one_more=one_more)
-    ran(False, made)
-    assert "recorded earlier" in ran("one_more", made).why["rows"]
-    assert "recorded now" in ran("rows", made).why["rows"]
+    run_fresh(False, made)
+    assert "recorded earlier" in run_fresh("one_more", made).why["rows"]
+    assert "recorded now" in run_fresh("rows", made).why["rows"]

@@ -155,9 +155,9 @@ def test_an_unlocked_folder_of_a_dead_process_is_removed_later(tmp_path: Path) -
     assert left == ["mmnotebook-12345678", "mmnotebook-ofolddays"]
 
 
-def heard(kernel: Kernel) -> list[str]:
+def reported_nodes(kernel: Kernel) -> list[str]:
     """Return the nodes that a kernel reported as finished."""
-    return [word for word in kernel.said if isinstance(word, str)]
+    return [word for word in kernel.values if isinstance(word, str)]
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
@@ -172,11 +172,11 @@ def test_a_kernel_killed_at_any_moment_loses_nothing_that_had_finished(
         kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=event)
         if event is None:
             count = rng.randrange(len(values()))
-            if kernel.listen(lambda said, count=count: len(said) >= count):
-                kernel.listen(lambda said: False, rng.uniform(0, 0.4))
+            if kernel.receive(lambda said, count=count: len(said) >= count):
+                kernel.receive(lambda said: False, rng.uniform(0, 0.4))
             kernel.kill()
         assert kernel.end() in (0, -9)
-        finished += heard(kernel)
+        finished += reported_nodes(kernel)
     check_next(tmp_path, finished)
 
 
@@ -185,9 +185,9 @@ def test_nodes_before_a_join_are_stored_while_a_slow_step_after_it_runs(
 ) -> None:
     above = {"data", "start", "twice", "thrice", "parts"}
     kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
-    assert kernel.listen(lambda said: above <= set(said))
-    assert set(kernel.said) == above
+    assert kernel.receive(lambda said: above <= set(said))
+    assert set(kernel.values) == above
     kernel.kill()
     # Killed before the end: the node after the join was not finished.
-    assert kernel.end() == -9 and set(kernel.said) == above
+    assert kernel.end() == -9 and set(kernel.values) == above
     check_next(tmp_path, sorted(above))

@@ -55,7 +55,7 @@ _SLOT = ctypes.py_object(SEEN)
 _ADDRESS = ctypes.addressof(_SLOT)
 
 
-def seen_as(value: Any) -> Any:
+def record(value: Any) -> Any:
     """Record a value at a memory address, so that the count is not part of any identity."""
     state: Any = ctypes.py_object.from_address(_ADDRESS).value
     if not state.values and state.first is not None:
@@ -78,10 +78,10 @@ class Total:
     """A model that sums each row."""
 
     def predict(self, rows: Any) -> list[float]:
-        return [float(np.sum(seen_as(row))) for row in rows]
+        return [float(np.sum(record(row))) for row in rows]
 
 
-class Far:
+class RemoteModel:
     """A remote model, called with one element at a time."""
 
     def predict(self, prompts: Any) -> list[str]:
@@ -89,7 +89,7 @@ class Far:
 
 
 def answer(prompt: str) -> str:
-    seen_as(prompt)
+    record(prompt)
     if prompt.startswith("bad"):
         raise ValueError("refused for good")
     return f"answer to {prompt}"
@@ -165,15 +165,15 @@ def test_after_an_edit_the_complete_entry_is_found_again() -> None:
 
 
 def doubled(x: int) -> int:
-    return 2 * seen_as(x)
+    return 2 * record(x)
 
 
 def kept(x: int) -> bool:
-    return seen_as(x) % 3 > 0
+    return record(x) % 3 > 0
 
 
 def several(x: int) -> list[int]:
-    return [seen_as(x)] * (x % 3)
+    return [record(x)] * (x % 3)
 
 
 @pytest.mark.parametrize("function", [doubled, kept, several])
@@ -189,7 +189,7 @@ def test_only_the_last_block_of_a_function_is_made(function: Callable[[int], Any
 
 def test_an_edited_function_is_called_for_everything() -> None:
     def made(factor: int) -> Callable[[int], int]:
-        return lambda x: factor * seen_as(x)
+        return lambda x: factor * record(x)
 
     run("data | f", data=list(range(5000)), f=made(2))
     result = run("data | f", data=list(range(5001)), f=made(3))
@@ -215,11 +215,11 @@ def test_a_function_twice_in_a_row() -> None:
 
 
 def nested(x: int) -> dict[str, Any]:
-    return {"some": [x, {"more": seen_as(x)}]}
+    return {"some": [x, {"more": record(x)}]}
 
 
 def unpacked(x: dict[str, Any]) -> int:
-    return int(seen_as(x["some"][0]))
+    return int(record(x["some"][0]))
 
 
 def test_values_that_are_expensive_to_compare_are_computed() -> None:
@@ -252,7 +252,7 @@ class OfBatch:
     """A model whose output depends on the rest of its batch."""
 
     def predict(self, rows: Any) -> list[float]:
-        return [float(np.sum(seen_as(row)) - np.mean(rows)) for row in rows]
+        return [float(np.sum(record(row)) - np.mean(rows)) for row in rows]
 
 
 @pytest.mark.parametrize("cache", ["element", None])
@@ -323,7 +323,7 @@ def prompts(count: int) -> list[str]:
 
 
 def test_temporary_failures_of_a_remote_model_are_tried_again_alone() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(40)[5::10])
     first = run("prompts | ask", prompts=prompts(40))
     assert len(first["ask"]) == 36 and len(first.failed) == 4
@@ -344,7 +344,7 @@ def test_temporary_failures_of_a_remote_model_are_tried_again_alone() -> None:
 
 
 def test_permanent_failures_are_not_tried_again() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     given = ["good", "bad 1", "bad 2"]
     first = run("prompts | ask", prompts=given)
     second = run("prompts | ask", prompts=[*reversed(given), "more"])
@@ -354,8 +354,8 @@ def test_permanent_failures_are_not_tried_again() -> None:
 
 
 def test_a_node_downstream_computes_only_the_new_ones_too() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
-    mm.register("then", Far(), batch_size=1, remote=True)
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
+    mm.register("then", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(["prompt 3"])
     run("prompts | ask | then", prompts=prompts(9))
     SEEN.busy = frozenset()
@@ -382,7 +382,7 @@ def test_temporary_failures_of_a_function_are_tried_again_alone(kind: str) -> No
 
 
 def test_outputs_before_a_stop_are_reused() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     frame = pd.DataFrame({"text": prompts(5000)})
     text = 'data["text"] | ask'
     graph = mm.pipeline(text, data=frame)
@@ -403,7 +403,7 @@ def test_outputs_before_a_stop_are_reused() -> None:
 
 
 def test_after_too_many_refusals_the_other_outputs_are_reused() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(100)[::3])
     graph = mm.pipeline("prompts | ask", prompts=prompts(100))
     with pytest.raises(mm.RunError, match="34 of 100 elements failed"):

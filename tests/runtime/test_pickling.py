@@ -209,7 +209,7 @@ say([once, ran("s | f", s=Source(), f=f)["f"].value.tolist(), mine(Add.process)]
 """
         kernel = kernel_script.Kernel(START + code, tmp_path)
         assert kernel.end() == 0
-        assert kernel.said == [[["1km"], ["1mi"], True]]
+        assert kernel.values == [[["1km"], ["1mi"], True]]
 
 
 VALUES = """

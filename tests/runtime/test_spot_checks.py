@@ -51,7 +51,7 @@ def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> No
     mm.cache.verify = "all"
 
 
-class Said:
+class CheckedRun:
     """The result of a run, and its cache warnings."""
 
     def __init__(self, text: str, **names: Any) -> None:
@@ -117,10 +117,10 @@ class TestDifferences:
         node, (kind, change) = step.__name__, WRONG[step]
         names = {"data": DATA, node: step, "str": str}
         text = f"data | {kind}({node}) | map(str)"
-        right = Said(text, **names).values("str")
+        right = CheckedRun(text, **names).values("str")
         before = counts()
         falsify(node, change)
-        said = Said(text, **names)
+        said = CheckedRun(text, **names)
         assert said.values("str") == right
         why = said.result.why
         assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
@@ -130,7 +130,7 @@ class TestDifferences:
         (warned,) = said.warned
         assert warned.startswith(f"node {node!r}: its cached output differed")
         assert counts() == (before[0] + 1, before[1] + 1)
-        again = Said(text, **names)
+        again = CheckedRun(text, **names)
         assert set(again.result.why.values()) == {CACHED} and again.warned == []
         assert again.values("str") == right
         assert counts() == (before[0] + 3, before[1] + 1)
@@ -141,8 +141,8 @@ class TestDifferences:
         linear = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
         mm.register("lin", linear if kind == "sklearn" else torch.nn.Linear(3, 1))
         names = {"rows": VECTORS, "label": label}
-        right = Said("rows | lin | map(label)", **names).values("label")
-        assert Said("rows | lin | map(label)", **names).warned == []
+        right = CheckedRun("rows | lin | map(label)", **names).values("label")
+        assert CheckedRun("rows | lin | map(label)", **names).warned == []
         before = counts()
 
         def other(block: Block) -> Block:
@@ -150,7 +150,7 @@ class TestDifferences:
             return block.giving(given)
 
         falsify("lin", other)
-        said = Said("rows | lin | map(label)", **names)
+        said = CheckedRun("rows | lin | map(label)", **names)
         assert said.values("label") == right and len(said.warned) == 1
         assert said.result.why["lin"].startswith(spot_checks.AGAIN)
         assert counts() == (before[0] + 1, before[1] + 1)
@@ -166,7 +166,7 @@ class TestDifferences:
 
         text = "one = data | map(plus)\na = data | map(read)\nb = one | map(read)"
         names = {"data": DATA, "read": read, "plus": plus}
-        Said(text, **names)
+        CheckedRun(text, **names)
         hidden.value = 4
 
         class Dice(random.Random):
@@ -185,7 +185,7 @@ class TestDifferences:
         monkeypatch.setattr(spot_checks, "check", lambda *given: check(*given, Dice()))
         mm.cache.verify = "sample"
         before = counts()
-        said = Said(text, **names)
+        said = CheckedRun(text, **names)
         assert len(said.warned) == 2 and said.result.why["one"] == CACHED
         assert said.values("a")[0] == 4 and said.values("b")[0] == 5
         assert counts() == (before[0] + 2, before[1] + 2)
@@ -211,13 +211,13 @@ class TestDifferences:
             return x + ctypes.c_int.from_address(address).value
 
         names = {"data": DATA, "read": read}
-        assert Said("data | map(read)", **names).values("read")[0] == 3
-        assert Said("data | map(read)", **names).warned == []
+        assert CheckedRun("data | map(read)", **names).values("read")[0] == 3
+        assert CheckedRun("data | map(read)", **names).warned == []
         hidden.value = 4
         mm.cache.verify = "off"
-        assert Said("data | map(read)", **names).values("read")[0] == 3
+        assert CheckedRun("data | map(read)", **names).values("read")[0] == 3
         mm.cache.verify = "all"
-        said = Said("data | map(read)", **names)
+        said = CheckedRun("data | map(read)", **names)
         assert said.values("read")[0] == 4 and len(said.warned) == 1
 
     def test_another_failure_and_none(self) -> None:
@@ -246,11 +246,11 @@ class TestDifferences:
     def test_entries_computed_from_it_in_other_graphs_are_removed_too(self) -> None:
         one = {"data": DATA, "plus": plus}
         names = {**one, "str": str}
-        right = Said("data | map(plus) | map(str)", **names).values("str")
+        right = CheckedRun("data | map(plus) | map(str)", **names).values("str")
         falsify("plus", WRONG[plus][1])
         falsify("str", lambda block: block.giving(["wrong"] * len(block)))
-        assert Said("data | map(plus)", **one).warned
-        said = Said("data | map(plus) | map(str)", **names)
+        assert CheckedRun("data | map(plus)", **one).warned
+        said = CheckedRun("data | map(plus) | map(str)", **names)
         assert said.values("str") == right and said.warned == []
         assert said.result.why["str"] == "not in the cache"
 
@@ -304,10 +304,10 @@ class TestNoDifferences:
     def test_every_kind_of_value(self, name: str) -> None:
         names = {"data": DATA, "give": VALUES[name], "again": lambda x: x}
         for _ in range(2):  # a class that was never pickled differs afterwards
-            Said("data | map(give) | map(again)", **names)
+            CheckedRun("data | map(give) | map(again)", **names)
         before = counts()
         for _ in range(4):
-            assert Said("data | map(give) | map(again)", **names).warned == []
+            assert CheckedRun("data | map(give) | map(again)", **names).warned == []
         assert counts() == (before[0] + 8, before[1])
 
     def test_elements_in_many_shards(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,11 +315,11 @@ class TestNoDifferences:
         data = list(range(20_000))
         names = {"data": data, "plus": plus, "even": even, "twice": twice}
         text = "data | map(plus) | filter(even) | flat_map(twice)"
-        assert len(Said(text, **names).values("twice")) == 20_000
+        assert len(CheckedRun(text, **names).values("twice")) == 20_000
         assert len(entries.read_manifest(folder_of("plus")).infos) > 2
         before = counts()
         for _ in range(4):
-            assert Said(text, **names).warned == []
+            assert CheckedRun(text, **names).warned == []
         assert counts() == (before[0] + 12, before[1])
 
     def test_one_branch_alone(self) -> None:
@@ -328,19 +328,19 @@ class TestNoDifferences:
 
         text = 'way = data | switch(side, ["low", "high"])\nway.low | map(plus)'
         names = {"data": DATA, "side": side, "plus": plus}
-        Said(text, **names)
+        CheckedRun(text, **names)
         before = counts()
-        assert [Said(text, **names).warned for _ in range(3)] == [[], [], []]
+        assert [CheckedRun(text, **names).warned for _ in range(3)] == [[], [], []]
         assert counts() == (before[0] + 3, before[1])
         falsify("plus", WRONG[plus][1])
-        assert len(Said(text, **names).warned) == 1
+        assert len(CheckedRun(text, **names).warned) == 1
 
     def test_ids_that_come_twice(self) -> None:
         text = "one = data | map(plus)\ntwo = data | map(str)\nboth = {one, two} | map(int)\n"
         text += "both | map(even)"
         names = {"data": DATA, "plus": plus, "str": str, "int": int, "even": even}
-        Said(text, **names)
-        assert [Said(text, **names).warned for _ in range(4)] == [[], [], [], []]
+        CheckedRun(text, **names)
+        assert [CheckedRun(text, **names).warned for _ in range(4)] == [[], [], [], []]
 
 
 class Batched(torch.nn.Module):
@@ -375,9 +375,9 @@ def met_network() -> dict[str, Any]:
 class TestLeftOut:
     def checked(self, text: str, **names: Any) -> int:
         """Return the number of checks in the second of two runs."""
-        Said(text, **names)
+        CheckedRun(text, **names)
         before = counts()
-        assert set(Said(text, **names).result.why.values()) == {CACHED}
+        assert set(CheckedRun(text, **names).result.why.values()) == {CACHED}
         return counts()[0] - before[0]
 
     def test_verify_off(self) -> None:
@@ -444,7 +444,7 @@ class TestLeftOut:
     @pytest.mark.parametrize("network", [True, False])
     def test_a_node_that_used_the_network(self, network: bool) -> None:
         names = {"data": DATA, "plus": plus}
-        Said("data | map(plus)", **names)
+        CheckedRun("data | map(plus)", **names)
         entry = entries.read_manifest(folder_of("plus"))
         draft = open_store().draft(entry.identity)
         for place, shard in enumerate(entry.shards()):
@@ -480,7 +480,7 @@ class TestSideEffects:
             return x
 
         names = {"data": DATA, "warns": warns}
-        first = Said("data | map(warns)", **names).result
+        first = CheckedRun("data | map(warns)", **names).result
         states = generators()
         before = counts()
         with warnings.catch_warnings(record=True) as caught:
@@ -528,9 +528,9 @@ class TestSetting:
         assert caught.value.remedy and mm.cache.verify == "all"
 
     def test_differences_are_shown(self) -> None:
-        Said("data | map(plus)", data=DATA, plus=plus)
+        CheckedRun("data | map(plus)", data=DATA, plus=plus)
         falsify("plus", WRONG[plus][1])
-        Said("data | map(plus)", data=DATA, plus=plus)
+        CheckedRun("data | map(plus)", data=DATA, plus=plus)
         assert "1 checked, 1 of them differed" in repr(mm.cache)
 
 
@@ -575,7 +575,7 @@ class TestCost:
             return x
 
         names = {"data": DATA, "slow": slow}
-        saved = Said("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
+        saved = CheckedRun("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
         spent, check = [], spot_checks.check
 
         def clocked(*arguments: Any) -> Any:
@@ -588,7 +588,7 @@ class TestCost:
         monkeypatch.setattr(spot_checks, "check", clocked)
         before, runs = mm.cache.checked, 60
         for _ in range(runs):
-            Said("data | map(slow)", **names)
+            CheckedRun("data | map(slow)", **names)
         assert len(spent) == runs and mm.cache.checked > before
         # The number of checks is random: allow three standard deviations above its mean.
         most = spot_checks.SHARE * saved * runs
@@ -598,7 +598,7 @@ class TestCost:
 
 class TestStore:
     def test_entries_computed_from_it_are_removed_too(self) -> None:
-        Said("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
+        CheckedRun("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
         store = open_store()
         names = [folder_of(node).name.split(".")[0] for node in ("data", "plus", "str")]
         aside = Aside(store.inner, "is read-only")

@@ -118,7 +118,7 @@ say({"right": right})
 
 def test_results_stay_readable_while_another_kernel_clears_and_evicts(tmp_path: Path) -> None:
     one = Kernel(NOTEBOOK + RUNS_ON, tmp_path, rounds=ROUNDS)
-    assert one.listen(lambda said: "one" in said)
+    assert one.receive(lambda said: "one" in said)
     other = Kernel(NOTEBOOK + CLEARS, tmp_path, rounds=ROUNDS)
     for kernel in (other, one):
         assert kernel.result() == {"right": [True] * ROUNDS}
@@ -145,7 +145,7 @@ def test_what_a_living_kernel_shows_is_not_cleared(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     one = Kernel(NOTEBOOK + SHOWS, tmp_path, gate=str(gate))
-    assert one.listen(lambda said: "ran" in said)
+    assert one.receive(lambda said: "ran" in said)
     emptied: dict[str, Any] = kernel_script.run(NOTEBOOK + EMPTIES, tmp_path)
     assert emptied["freed"] == 0 and emptied["kept"] > 0 and emptied["entries"] == [5, 5]
     gate.open("w").close()

@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(values: Any, ending: str) -> pd.DataFrame:
+def read_back(values: Any, ending: str) -> pd.DataFrame:
     """Return the values that are read from a file with these values, without ids."""
     path = f"out.{ending}"
     ids = list(map(str, range(len(values))))
@@ -70,13 +70,13 @@ class TestNumbers:
     @pytest.mark.parametrize("last", [1234567890123456789, 2**64 - 1])
     @pytest.mark.parametrize("ending", ENDINGS)
     def test_whole_numbers_stay_whole_where_one_is_missing(self, ending: str, last: int) -> None:
-        cells = written([BIG, None, last], ending)["value"].tolist()
+        cells = read_back([BIG, None, last], ending)["value"].tolist()
         assert [str(cells[0]), str(cells[2])] == [str(BIG), str(last)]
         assert pd.isna(cells[1]) or cells[1] == ""
 
     @pytest.mark.parametrize("ending", ENDINGS)
     def test_records_of_which_one_lacks_the_field(self, ending: str) -> None:
-        cells = written([{"a": BIG}, {}], ending)["a"].tolist()
+        cells = read_back([{"a": BIG}, {}], ending)["a"].tolist()
         assert str(cells[0]) == str(BIG)
 
     @pytest.mark.parametrize("ending", ENDINGS)
@@ -122,9 +122,9 @@ class TestNumbers:
         with pytest.raises(
             RunError, match=rf"field 'value'.*float64 cannot represent {BIG}\n.*jsonl"
         ):
-            written([BIG, 0.5], ending)
-        assert written([BIG, 0.5], "jsonl")["value"].tolist() == [BIG, 0.5]
-        assert list(map(float, written([2, 0.5], ending)["value"])) == [2.0, 0.5]
+            read_back([BIG, 0.5], ending)
+        assert read_back([BIG, 0.5], "jsonl")["value"].tolist() == [BIG, 0.5]
+        assert list(map(float, read_back([2, 0.5], ending)["value"])) == [2.0, 0.5]
 
 
 class TestNames:
@@ -136,7 +136,7 @@ class TestNames:
         assert {"id_field_field", "id_field"} <= set(r["same"].columns)
 
     def test_fields_and_values_together(self) -> None:
-        found = written([{"value": 1, "value_field": 2}, 3], "jsonl")
+        found = read_back([{"value": 1, "value_field": 2}, 3], "jsonl")
         assert found.iloc[0].tolist() == [1, 2] and list(found) == [
             "value_field_field",
             "value_field",
@@ -148,7 +148,7 @@ class TestNames:
     def test_names_with_the_same_text_are_refused(self, ending: str, nested: bool) -> None:
         record = {1: "int", "1": "text"}
         with pytest.raises(RunError, match=r"1 \(int\) and '1' \(str\)\n.*rename one"):
-            written([{"a": record} if nested else record], ending)
+            read_back([{"a": record} if nested else record], ending)
 
 
 class Foo:
@@ -174,8 +174,8 @@ TABLES: list[tuple[Any, Any]] = [
 class TestKinds:
     @pytest.mark.parametrize(("value", "wanted"), TABLES)
     def test_nested_values_are_written_completely(self, value: Any, wanted: Any) -> None:
-        assert written([{"a": value}], "jsonl")["a"].tolist() == [wanted]
-        assert json.loads(written([{"a": value}], "csv")["a"][0]) == wanted
+        assert read_back([{"a": value}], "jsonl")["a"].tolist() == [wanted]
+        assert json.loads(read_back([{"a": value}], "csv")["a"][0]) == wanted
 
     @pytest.mark.parametrize("ending", ENDINGS)
     @pytest.mark.parametrize(
@@ -194,14 +194,14 @@ class TestKinds:
     ) -> None:
         for wrapped in (value, [value], {"in": value}):
             with pytest.raises(RunError, match="field 'f' of element '1' is of type") as caught:
-                written([{"f": 1}, {"f": wrapped}], ending)
+                read_back([{"f": 1}, {"f": wrapped}], ending)
             assert remedy in str(caught.value)
 
     def test_bytes_are_for_parquet(self) -> None:
-        assert written([b"\xff"], "parquet")["value"].tolist() == [b"\xff"]
+        assert read_back([b"\xff"], "parquet")["value"].tolist() == [b"\xff"]
         for ending in ("csv", "jsonl"):
             with pytest.raises(RunError, match=r"'value' of element '0' is bytes.*\n.*\.parquet"):
-                written([b"\xff"], ending)
+                read_back([b"\xff"], ending)
 
     def test_the_run_names_the_field_and_leaves_the_file(self) -> None:
         Path("old.csv").write_text("old")
@@ -212,7 +212,7 @@ class TestKinds:
 
     def test_texts_with_returns_are_one_cell(self) -> None:
         text = 'a\rb\nc\r\nd,"e'
-        written([text, "x"], "csv")
+        read_back([text, "x"], "csv")
         assert pd.read_csv("out.csv", lineterminator=None)["value"].tolist() == [text, "x"]
 
     @pytest.mark.parametrize(
@@ -225,23 +225,23 @@ class TestKinds:
     )
     def test_parquet_cuts_no_date(self, values: list[Any]) -> None:
         with pytest.raises(RunError, match="parquet would store"):
-            written(values, "parquet")
+            read_back(values, "parquet")
 
 
 class TestMissing:
     def test_json_has_null_for_what_is_missing_and_for_nan(self) -> None:
         values = [pd.NaT, pd.NA, None, float("nan"), np.datetime64("NaT"), Decimal("NaN")]
-        assert written(values, "jsonl")["value"].tolist() == [None] * 6
-        assert written([values], "jsonl")["value"].tolist() == [[None] * 6]
+        assert read_back(values, "jsonl")["value"].tolist() == [None] * 6
+        assert read_back([values], "jsonl")["value"].tolist() == [[None] * 6]
 
     @pytest.mark.parametrize("value", [float("inf"), float("-inf"), Decimal("inf"), [np.inf]])
     def test_json_has_no_infinity(self, value: Any) -> None:
         with pytest.raises(RunError, match=r"'value' of element '1' is infinite.*\n.*\.parquet"):
-            written([1.0, value], "jsonl")
+            read_back([1.0, value], "jsonl")
 
     def test_the_others_have_infinity(self) -> None:
-        assert written([float("inf"), 1.0], "csv")["value"].tolist() == ["inf", "1.0"]
-        assert written([float("inf"), 1.0], "parquet")["value"].tolist() == [float("inf"), 1.0]
+        assert read_back([float("inf"), 1.0], "csv")["value"].tolist() == ["inf", "1.0"]
+        assert read_back([float("inf"), 1.0], "parquet")["value"].tolist() == [float("inf"), 1.0]
 
 
 PRINTED = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1)
@@ -263,7 +263,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("ending", ENDINGS)
     @given(values=FLAT)
     def test_what_is_read_back_is_equal(self, ending: str, values: list[Any]) -> None:
-        found = written([{"a": value} for value in values], ending)["a"].tolist()
+        found = read_back([{"a": value} for value in values], ending)["a"].tolist()
         for one, other in zip(values, found, strict=True):
             if one is None or one != one:
                 assert pd.isna(other) or other == ""
@@ -277,7 +277,7 @@ class TestRoundTrip:
     @given(values=FLAT)
     def test_lines_hold_any_json(self, values: list[Any]) -> None:
         values = [{"deep": [value, {"x": value}]} for value in values]
-        found = written(values, "jsonl")["deep"].tolist()
+        found = read_back(values, "jsonl")["deep"].tolist()
         wanted = [None if one != one else one for one in (v["deep"][0] for v in values)]
         assert found == [[one, {"x": one}] for one in wanted]
 

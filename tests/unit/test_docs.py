@@ -26,7 +26,7 @@ TEXTS = {path: path.read_text("utf-8") for path in PAGES}
 FENCE = re.compile(r"^(`{3,})(.*?)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return path.relative_to(DOCS).as_posix()
 
 
@@ -58,7 +58,7 @@ def page(path: Path, target: str) -> Path:
     return notebook if notebook.exists() else whole.with_name(f"{whole.name}.md")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
+@pytest.mark.parametrize("path", PAGES, ids=relative_name)
 def test_every_link_between_pages_resolves(path: Path) -> None:
     assert [str(target) for target in links(path) if not target.exists()] == []
 
@@ -84,9 +84,9 @@ def test_every_tutorial_is_a_link_to_the_notebook() -> None:
 def test_every_example_is_executed_when_the_pages_are_built() -> None:
     for path, text in TEXTS.items():
         kinds = {words.split()[0] for _, words, _ in FENCE.findall(text) if words.strip()}
-        assert kinds.isdisjoint({"python", "py", "ipython", "pycon"}), named(path)
+        assert kinds.isdisjoint({"python", "py", "ipython", "pycon"}), relative_name(path)
         if "{code-cell}" in kinds:
-            assert text.startswith("---\nfile_format: mystnb\n"), named(path)
+            assert text.startswith("---\nfile_format: mystnb\n"), relative_name(path)
 
 
 ENTRY = re.compile(

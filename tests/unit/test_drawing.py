@@ -196,7 +196,7 @@ def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
     return found
 
 
-def over(drawing: str) -> list[tuple[str, str]]:
+def overlapping(drawing: str) -> list[tuple[str, str]]:
     """Return the texts that overlap."""
     return [
         (a[0], b[0])
@@ -215,7 +215,7 @@ def counted(graph: Graph, count: int) -> dict[tuple[str, str], int]:
 @given(graphs(), st.integers(0, 9_999_999))
 def test_no_text_overlaps_another(graph: Graph, count: int) -> None:
     for counts in ({}, counted(graph, count)):
-        assert over(svg(graph, counts)) == []
+        assert overlapping(svg(graph, counts)) == []
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -236,7 +236,7 @@ def test_no_text_overlaps_in_a_crowded_graph(data: st.DataObject) -> None:
             )
     graph = parse("\n".join(lines))
     counts = {edge: data.draw(st.integers(0, 9_999_999)) for edge in counted(graph, 0)}
-    assert over(svg(graph, counts)) == []
+    assert overlapping(svg(graph, counts)) == []
 
 
 def test_lines_stay_clear_of_every_label() -> None:

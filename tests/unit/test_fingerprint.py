@@ -75,20 +75,20 @@ values = st.recursive(
 )
 
 
-def written(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     """Return a value in a form that compares as `digest` should."""
     if isinstance(value, (list, tuple)):
-        return type(value), tuple(map(written, value))
+        return type(value), tuple(map(comparable, value))
     if isinstance(value, (set, frozenset)):
-        return type(value), frozenset(map(written, value))
+        return type(value), frozenset(map(comparable, value))
     if isinstance(value, dict):
-        return dict, written(list(value)), written(list(value.values()))
+        return dict, comparable(list(value)), comparable(list(value.values()))
     return type(value), repr(value)
 
 
 @given(values, values)
 def test_equal_values_and_no_others_have_equal_digests(one: Any, other: Any) -> None:
-    assert (digest(one) == digest(other)) == (written(one) == written(other))
+    assert (digest(one) == digest(other)) == (comparable(one) == comparable(other))
 
 
 @given(values)

@@ -36,7 +36,7 @@ def outcome(f: Any) -> str:
         return repr(error)
 
 
-def both(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
+def before_and_after(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
     """Return f's results and digest, before and after; None if f is not cacheable."""
     found: list[tuple[str, str | None]] = []
     for after in (False, True):
@@ -57,14 +57,14 @@ def ids(edits: list[Edit]) -> list[str]:
 
 @pytest.mark.parametrize("edit", CHANGES, ids=ids(CHANGES))
 def test_an_edit_that_changes_what_it_gives(edit: Edit, folder: Path) -> None:
-    (given, before), (given_then, after) = both(edit, folder)
+    (given, before), (given_then, after) = before_and_after(edit, folder)
     assert given != given_then, "the edit changes nothing"
     assert before is None or before != after
 
 
 @pytest.mark.parametrize("edit", SAME, ids=ids(SAME))
 def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
-    (given, before), (given_then, after) = both(edit, folder)
+    (given, before), (given_then, after) = before_and_after(edit, folder)
     assert given == given_then, "the edit changes what it gives"
     assert before is not None and before == after
 

@@ -41,7 +41,7 @@ def names(**pipelines: Graph) -> Names:
     return Names(models, {**pipelines, "crop": crop}, {"digits": [1], "others": [2], "rows": [3]})
 
 
-def taken(text: str, **pipelines: Graph) -> Graph:
+def checked_graph(text: str, **pipelines: Graph) -> Graph:
     """Return the graph of a text; its canonical text parses to an equal graph."""
     graph = parse(text, names(**pipelines))
     assert parse(to_text(graph)) == graph
@@ -166,26 +166,31 @@ def refused(text: str, **pipelines: Graph) -> GraphError:
     ],
 )
 def test_a_pipeline_is_written_out(text: str, inner: Graph, written: str) -> None:
-    graph = taken(text, it=inner)
+    graph = checked_graph(text, it=inner)
     assert graph == parse(written)
     assert graph.pipelines == ("it",)
 
 
 def test_an_output_of_a_pipeline_that_ends_in_a_split_can_be_named() -> None:
     inner = parse('rows | split({"train": 0.9, "test": 0.1})')
-    graph = taken("digits | it\nit.train | a", it=inner)
+    graph = checked_graph("digits | it\nit.train | a", it=inner)
     assert graph["a"].inputs == (Input("it", "train"),)
 
 
 def test_groups_come_along_but_not_those_of_the_replaced_source() -> None:
     inner = parse("both = rows | [mlp, tree]\nall = {rows, mlp}\nboth | vote()")
-    assert set(taken("digits | it", it=inner).groups) == {Group("it_both", ("it_mlp", "it_tree"))}
-    assert {group.name for group in taken("it | a", it=inner).groups} == {"it_both", "it_all"}
+    assert set(checked_graph("digits | it", it=inner).groups) == {
+        Group("it_both", ("it_mlp", "it_tree"))
+    }
+    assert {group.name for group in checked_graph("it | a", it=inner).groups} == {
+        "it_both",
+        "it_all",
+    }
 
 
 def test_a_pipeline_in_a_pipeline_in_a_pipeline() -> None:
-    middle = taken("digits | it | a", it=FEATURES)
-    outer = taken("others | mid | b", mid=middle)
+    middle = checked_graph("digits | it | a", it=FEATURES)
+    outer = checked_graph("others | mid | b", mid=middle)
     assert outer == parse(
         'mid_it_mlp = others["x"] | mlp\nmid_it = mid_it_mlp | map(crop)\nmid = mid_it | a\nmid | b'
     )
@@ -193,15 +198,15 @@ def test_a_pipeline_in_a_pipeline_in_a_pipeline() -> None:
 
 
 def test_a_node_and_a_model_of_the_name_come_first() -> None:
-    assert taken("it = digits | a\nit | b", it=FEATURES) == parse("it = digits | a\nit | b")
-    assert taken("digits | mlp", mlp=FEATURES) == parse("digits | mlp")
+    assert checked_graph("it = digits | a\nit | b", it=FEATURES) == parse("it = digits | a\nit | b")
+    assert checked_graph("digits | mlp", mlp=FEATURES) == parse("digits | mlp")
 
 
 def test_several_ends_that_no_list_can_hold() -> None:
     inner = parse('s = rows | split({"l": 0.5, "r": 0.5})\ns.l | a\ns.r | b\nrows | c')
     error = refused("digits | it | mlp", it=inner)
     assert "some of these outputs are joined and others are in a union" in str(error)
-    assert len(taken("digits | it", it=inner)) == 5
+    assert len(checked_graph("digits | it", it=inner)) == 5
 
 
 # --- what is refused -------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def truth(model: Any, count: int) -> list[Any]:
     return [model(np.arange(place, place + 1.0)) for place in range(count)]
 
 
-def told(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
+def layout_after(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
     """Return what is known after batches of these sizes."""
     known = Knowledge()
     for size in sizes:
@@ -39,7 +39,7 @@ def told(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
 
 
 def rows(make: Any, *sizes: int, count: int = 5, axes: Any = None) -> list[Any]:
-    known = told(make, *sizes, axes=axes)
+    known = layout_after(make, *sizes, axes=axes)
     assert known.layout is not None
     return outputs.rows(make(count), count, known.layout).rows()
 
@@ -99,7 +99,7 @@ def test_several_outputs_are_a_field_each(make: Any, expected: Any) -> None:
 def test_two_heads_for_two_elements_are_not_one_output_each() -> None:
     """Check that a second batch of another size resolves the ambiguity of a batch of two."""
     make = lambda n: [grid(n), -grid(n)]  # noqa: E731
-    assert told(make, 2).layout is None
+    assert layout_after(make, 2).layout is None
     heads = rows(make, 2, 3, count=2)
     assert [np.array_equal(a, grid(2)[i]) for i, (a, _) in enumerate(heads)] == [True, True]
 
@@ -107,10 +107,10 @@ def test_two_heads_for_two_elements_are_not_one_output_each() -> None:
 @pytest.mark.parametrize("other", [2, 3, 7])
 def test_a_square_array_is_decided_by_another_size(other: int) -> None:
     first, last = (lambda n: np.ones((n, 4))), (lambda n: np.ones((4, n)))
-    assert told(first, 4).layout is None
-    assert told(first, 4, other).layout == layouts.OutputRows(frozenset({0}))
+    assert layout_after(first, 4).layout is None
+    assert layout_after(first, 4, other).layout == layouts.OutputRows(frozenset({0}))
     with pytest.raises(WrongOutputsError) as caught:
-        told(last, 4, other)
+        layout_after(last, 4, other)
     assert "output_batch_axis=1" in str(caught.value.remedy)
 
 
@@ -124,7 +124,7 @@ def test_a_square_array_is_decided_by_another_size(other: int) -> None:
 )
 def test_another_axis_is_named_and_works_when_set(make: Any, remedy: str) -> None:
     with pytest.raises(WrongOutputsError) as caught:
-        told(make, 1, 5)
+        layout_after(make, 1, 5)
     assert remedy in str(caught.value.remedy)
     axes = eval(remedy.partition("=")[2])
     assert len(rows(make, 1, 5, axes=axes)) == 5
@@ -151,7 +151,7 @@ def test_another_axis_is_named_and_works_when_set(make: Any, remedy: str) -> Non
 )
 def test_outputs_that_are_not_one_per_element_are_refused_despite_matching_sizes(make: Any) -> None:
     with pytest.raises(WrongOutputsError, match="for a batch of"):
-        known = told(make, 1, 6, 2, 3)
+        known = layout_after(make, 1, 6, 2, 3)
         known.settle(make(6), 6, None)
 
 
@@ -169,10 +169,10 @@ def test_a_certain_layout_is_right(shape: list[int], axis: int, sizes: list[int]
         return np.moveaxis(whole, 0, axis)
 
     try:
-        known = told(make, *sizes)
+        known = layout_after(make, *sizes)
     except WrongOutputsError as error:
         assert axis > 0 and f"output_batch_axis={axis}" in str(error.remedy)
-        known = told(make, *sizes, axes=axis)
+        known = layout_after(make, *sizes, axes=axis)
     if known.layout is not None:
         got = outputs.rows(make(4), 4, known.layout).rows()
         assert all(np.array_equal(a, np.moveaxis(make(4), axis, 0)[i]) for i, a in enumerate(got))

@@ -173,7 +173,7 @@ class Hunt:
     def first(self) -> None:
         """Run before the edits."""
         for books in self._parts():
-            self.old |= self._told(books, Notebook.before)
+            self.old |= self._truths_after(books, Notebook.before)
             self.seen_before |= self._run(books, "first", self.old)
 
     def edited(self, run: Literal["edited", "restarted"]) -> None:
@@ -182,14 +182,14 @@ class Hunt:
         for whole in self._parts():
             books = [book for book in whole if book.edit.only != left_out]
             if run == "restarted":
-                self.old |= self._told(books, Notebook.before)
-            self._run(books, run, self._told(books, Notebook.after))
+                self.old |= self._truths_after(books, Notebook.before)
+            self._run(books, run, self._truths_after(books, Notebook.after))
 
     def back(self) -> None:
         """Run with the cells before the edits again."""
         for whole in self._parts():
             books = [b for b in whole if b.edit.expects == "new" and b.edit.only != "restart"]
-            self._run(books, "back", self._told(books, Notebook.before))
+            self._run(books, "back", self._truths_after(books, Notebook.before))
 
     def _parts(self) -> Iterator[list[Notebook]]:
         """Yield the edits that share a graph: fewer if their settings can interfere."""
@@ -202,7 +202,9 @@ class Hunt:
             if book.edit.is_alone:
                 yield [book]
 
-    def _told(self, books: list[Notebook], cells: Callable[[Notebook], None]) -> dict[int, Any]:
+    def _truths_after(
+        self, books: list[Notebook], cells: Callable[[Notebook], None]
+    ) -> dict[int, Any]:
         """Execute cells and return the true answers; remove edits whose cells raise."""
         truths: dict[int, Any] = {}
         for step in (cells, lambda book: truths.update({book.place: book.truth()})):
