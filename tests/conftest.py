@@ -30,7 +30,9 @@ def no_tensorflow(request: pytest.FixtureRequest) -> Iterator[None]:
     before = own_process.ALONE in sys.modules
     yield
     if own_process.ALONE in sys.modules and not before:
-        assert own_process.is_alone(request.session), "mark it own_process: it imports TensorFlow"
+        assert own_process.is_alone(request.session), (
+            "imports TensorFlow without the mark own_process"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -102,7 +102,7 @@ def _read(report: Path, outcomes: dict[str, Outcome]) -> None:
 def main() -> int:
     """Run the named suites, or all; return 1 if a test failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.beam_suites", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites: {', '.join(SUITES)}")
     args = parser.parse_args()
     if unknown := set(args.names) - set(SUITES):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")

@@ -11,7 +11,7 @@ from tests.browser.studio import Studio
 MOST_TABS = 60
 
 # Is an outline drawn around the focused element, or around the card or field that contains it?
-_FOCUS_IS_SEEN = """() => {
+_FOCUS_IS_VISIBLE = """() => {
     const active = document.activeElement;
     const drawn = (element, pseudo) => {
         const {outlineStyle, outlineWidth, boxShadow, borderTopWidth, borderTopStyle, content} =
@@ -67,7 +67,7 @@ class Keys:
         self.check_focus_is_visible()
 
     def check_focus_is_visible(self) -> None:
-        assert self.page.evaluate(_FOCUS_IS_SEEN), f"the focus on {self.at()!r} is not seen"
+        assert self.page.evaluate(_FOCUS_IS_VISIBLE), f"the focus on {self.at()!r} is not visible"
 
     def wait_for_announcement(self, text: str) -> None:
         """Wait for a message to screen readers."""

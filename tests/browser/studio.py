@@ -207,7 +207,7 @@ class Studio:
 
     def centre(self, of: Locator) -> tuple[float, float]:
         box = of.bounding_box()
-        assert box is not None, "not in sight"
+        assert box is not None, "not visible"
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     @contextmanager

@@ -416,7 +416,7 @@ class TestName:
         view.name.value = "digits"
         assert "is taken" in view.message and view.name.value == "digits"
         made.show()
-        assert view.name.value == "digits", "what was typed can be corrected"
+        assert view.name.value == "digits", "the typed text can be corrected"
 
     def test_one_that_follows_the_model_keeps_the_controls(self) -> None:
         node = Node.make("mlp", "model", ["digits"], model="mlp")

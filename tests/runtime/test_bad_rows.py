@@ -320,7 +320,7 @@ def test_values_that_raise_when_they_are_shown() -> None:
     result = mm.run(graph, progress=False)
     assert len(result["f"]) == len(DATA)
     assert result._repr_mimebundle_() and mm.inspect(result, "f")._repr_mimebundle_()
-    assert shown(RaisesOnAccess()) == "a Sullen that cannot be shown"
+    assert shown(RaisesOnAccess()) == "a RaisesOnAccess that cannot be shown"
 
 
 def lambda_of(make: Callable[[], Any]) -> Callable[[Any], Any]:

@@ -622,7 +622,7 @@ say({"said": said, "notes": notes, "look": look})
 """
 
 
-@pytest.mark.skipif(not DISKS, reason="needs the right to mount")
+@pytest.mark.skipif(not DISKS, reason="needs permission to mount")
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_cache_that_is_read_only_is_read(tmp_path: Path, filled: bool) -> None:
     disk = str(tmp_path / "disk")

@@ -223,7 +223,7 @@ def test_a_big_file_is_read_once_until_it_is_touched(
     big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_on_disk(big):
-        pytest.skip("the folder of temporary files is on no disk")
+        pytest.skip("the folder of temporary files is not on a disk")
     monkeypatch.setattr(contents, "_SETTLED", -60)
     first = contents.of(big)
     assert contents.of(big) == first

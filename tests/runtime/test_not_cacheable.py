@@ -31,6 +31,7 @@ LABELS = Path.home() / "no-such-folder"
 seen: list[int] = []
 total = 0
 numbers = iter(range(1000))
+open_file = open(os.devnull)  # noqa: SIM115, PTH123 - an open file is tested
 
 
 def f_id_of(x: int) -> int:
@@ -99,6 +100,10 @@ def f_iterates(x: int) -> int:
     return next(numbers)
 
 
+def f_names_open_file(x: int) -> str:
+    return open_file.name
+
+
 def f_home(x: int) -> str:
     return str(Path.home())
 
@@ -149,6 +154,11 @@ def f_makes_folder(x: int) -> int:
     return x
 
 
+def f_copies(x: int) -> int:
+    shutil.copy(__file__, f"{FOLDER}.txt")
+    return x
+
+
 def f_starts(x: int) -> int:
     return subprocess.run([sys.executable, "--version"], check=True).returncode
 
@@ -195,6 +205,10 @@ CAUSES: dict[str, tuple[Callable[[int], Any], str]] = {
     "global_": (f_assigns_global, "`total` is a global that f_assigns_global itself changes"),
     "nonlocal_": (nonlocal_(), "`total` is a variable that f_assigns_nonlocal itself changes"),
     "iterator": (f_iterates, "f_iterates uses an iterator, which cannot be fingerprinted"),
+    "open_file_": (
+        f_names_open_file,
+        "f_names_open_file uses an open file, which cannot be fingerprinted",
+    ),
     "home_folder": (f_home, "it may open files, and was not seen to"),
     "cwd": (f_working_folder, "it may open files, and was not seen to"),
     "gettempdir": (f_temporary_folder, "it may open files, and was not seen to"),
@@ -207,6 +221,7 @@ CAUSES: dict[str, tuple[Callable[[int], Any], str]] = {
     "dropout": (f_draws_in_torch, "it drew random numbers (torch)"),
     "write_text": (f_writes, f"it writes files ({FOLDER.name}.txt)"),
     "mkdir": (f_makes_folder, "it changes files (mkdir)"),
+    "copy": (f_copies, "it changes files (copyfile)"),
     "subprocess_": (f_starts, "f_starts starts other processes (subprocess.run)"),
     "threading_": (f_uses_threads, "f_uses_threads uses threads (threading.Thread)"),
     "eval_": (f_evaluates, "f_evaluates runs code that cannot be analyzed (eval)"),

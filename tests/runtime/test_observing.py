@@ -63,7 +63,7 @@ from mmnotebook.state import live
 
 ROWS = np.random.default_rng(0).random((50, 4)).astype(np.float32)
 LABELS = (ROWS[:, 0] > 0.5).astype(int)
-native = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of files")
+native = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports file events")
 
 
 def recorded(function: Callable[..., Any], *given: Any, record: Record | None = None) -> Record:

@@ -22,7 +22,7 @@ SYSTEM = ("/etc/", "/lib/", "/usr/lib/", "/usr/share/zoneinfo/")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here"),
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
 ]
 
 

@@ -196,7 +196,7 @@ def test_an_edited_function_is_called_for_everything() -> None:
     assert len(SEEN.values) == 5001
     assert result["f"]["value"].tolist() == [3 * x for x in range(5001)]
     run("data | f", data=list(range(5002)), f=made(2))
-    assert SEEN.values == list(range(4096, 5002)), "what it was before is found again"
+    assert SEEN.values == list(range(4096, 5002)), "the earlier state is found again"
 
 
 def test_fresh_reuses_no_element() -> None:

@@ -229,7 +229,7 @@ def test_no_elements_need_no_file() -> None:
     graph = mm.pipeline("data | filter(never) | map(str)", data=[1, 2], never=never)
     assert mm.run(graph)["str"].empty
     stored = Path(os.environ["MMNOTEBOOK_CACHE"]).rglob("*.shard")
-    assert len(list(stored)) == 1, "that of the source"
+    assert len(list(stored)) == 1, "only the shard of the source"
     again = mm.run(graph)
     assert again.nodes["cached"].all() and again["str"].empty
 

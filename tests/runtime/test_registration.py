@@ -75,7 +75,7 @@ class TestLiveObjects:
         first = mm.register("m", toys.Scale())
         path = Path(str(first.path))
         mm.register("m", toys.Scale(3.0))
-        assert path.exists(), "somebody still holds the model"
+        assert path.exists(), "a reference to the model remains"
         del first
         gc.collect()
         assert not path.parent.exists()

@@ -502,7 +502,7 @@ def test_answers_are_found_by_node_identity_newest_first(store: Store) -> None:
     assert [entry.identity for entry in again(store).answers("a", 2)] == ["5", "3"]
     assert [entry.identity for entry in Aside(store.inner, "is full").answers("b", 9)] == ["2"]
     assert store.answers("", 9) == store.answers("c", 9) == []
-    assert store.find(["1", "4"]).keys() == {"1", "4"}, "they are found as before, too"
+    assert store.find(["1", "4"]).keys() == {"1", "4"}, "they can also be found by identity"
 
 
 def test_answers_stay_while_they_are_held(store: Store) -> None:

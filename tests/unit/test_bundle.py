@@ -54,7 +54,7 @@ def test_the_bundles_are_built_from_the_sources(built: Path) -> None:
     assert sorted(shipped) == sorted(new)
     assert {"builder.js", "builder.css", LICENSES} <= shipped.keys()
     changed = [name for name, data in sorted(new.items()) if shipped[name] != data]
-    assert changed == [], f"build them anew and commit them: {BUILD}"
+    assert changed == [], f"build them again and commit them: {BUILD}"
 
 
 def test_the_types_of_the_sources_are_right(frontend: Path) -> None:

@@ -65,7 +65,7 @@ def test_an_edit_that_changes_what_it_gives(edit: Edit, folder: Path) -> None:
 @pytest.mark.parametrize("edit", SAME, ids=ids(SAME))
 def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
     (given, before), (given_then, after) = before_and_after(edit, folder)
-    assert given == given_then, "the edit changes what it gives"
+    assert given == given_then, "the edit changes the result"
     assert before is not None and before == after
 
 

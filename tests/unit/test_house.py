@@ -32,7 +32,7 @@ def test_no_step_kind_is_compared_by_name() -> None:
 
 def test_contributing_has_the_layers_as_they_are() -> None:
     shown = CONTRIBUTING.partition("<!-- layers -->\n")[2].partition("\n<!-- end of layers -->")[0]
-    assert shown == house.plan(), "python -m tests.house --plan prints the table"
+    assert shown == house.plan(), "python -m tests.house --plan prints the current table"
 
 
 def test_contributing_names_many_places() -> None:

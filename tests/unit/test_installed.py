@@ -155,7 +155,7 @@ def test_a_package_that_is_loaded_anew_is_another(site: Site) -> None:
     site.write("mm_again", ADD.format(1))
     before = of_user(USE.format("mm_again"))
     site.write("mm_again", ADD.format(22))
-    assert of_user(USE.format("mm_again")) == before, "what runs is what was loaded"
+    assert of_user(USE.format("mm_again")) == before, "the loaded code runs"
     importlib.reload(sys.modules["mm_again"])
     reloaded = of_user(USE.format("mm_again"))
     assert reloaded != before

@@ -407,7 +407,7 @@ def test_its_cost_is_bounded(where: str, match: str | None) -> None:
     started = time.perf_counter()
     try:
         found(where, **columns)
-        assert match is None or pytest.fail(f"{where[:50]} was answered")
+        assert match is None or pytest.fail(f"{where[:50]} was accepted")
     except ResultError as error:
         assert len(str(error)) < 1000
         refused(where, match or "cannot be evaluated", **columns)
