@@ -106,7 +106,7 @@ def test_everything_that_may_follow(ab: Any) -> None:
     assert not {"net", "forest", "get_ipython", "In", "exit", "source("} & found
 
 
-def test_what_a_text_offers_has_its_type(ab: Any) -> None:
+def test_completions_of_a_text_have_their_type(ab: Any) -> None:
     assert complete(ab, "%%mm_pipeline\nml") == {"%%mm_pipeline\nmlp": "model"}
     assert complete(ab, "%%mm_pipeline\ndigits | ab") == {"%%mm_pipeline\ndigits | ab": "pipeline"}
     assert complete(ab, "%%mm_pipeline\nvot") == {"%%mm_pipeline\nvote()": "step"}

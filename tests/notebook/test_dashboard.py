@@ -125,7 +125,7 @@ def test_a_run_from_the_cache_shows_what_was_measured_and_says_so(
     assert "mlp in run 1: from the cache: p50" in page(board, "Latency")
 
 
-def test_what_changed_from_run_to_run(results: list[mm.Result]) -> None:
+def test_changes_from_run_to_run(results: list[mm.Result]) -> None:
     runs = Dashboard(*results).runs
     assert [run.changes for run in runs] == [
         ("first run",),

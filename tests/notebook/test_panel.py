@@ -598,7 +598,7 @@ class TestControls:
             for control in controls:
                 assert control.description or isinstance(control, HTML), control
 
-    def test_what_is_not_shown_any_more_is_closed(self) -> None:
+    def test_hidden_controls_are_closed(self) -> None:
         arms = (("a", 0.5), ("b", 0.5))
         nodes = [Node.make(f"s{n}", "split", ["digits"], arms=arms) for n in range(20)]
         made = Session(SOURCE, *nodes)

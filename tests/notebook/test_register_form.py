@@ -204,7 +204,7 @@ class TestRegister:
         form.fill(variable="net", output=ARGMAX).press("register")
         assert models["mlp"].output == "argmax"
 
-    def test_what_register_refuses_is_shown(self, form: Form, weights: Path) -> None:
+    def test_errors_of_register_are_shown(self, form: Form, weights: Path) -> None:
         said = form.file(weights, name="mlp").press("register")
         assert "weights without the module" in said and "→" in said and form.names == []
         assert not form.form.register.disabled

@@ -61,7 +61,7 @@ def test_a_saved_notebook_has_the_code_once(saved: dict[str, Any], name: str) ->
     assert len(drawn) >= (3 if name == "builder" else 2)
 
 
-def test_what_every_widget_carries_is_small(saved: dict[str, Any]) -> None:
+def test_the_state_of_every_widget_is_small(saved: dict[str, Any]) -> None:
     drawn = [one for one in saved.values() if "_bundle" in one]
     assert {one["_bundle"].removeprefix("IPY_MODEL_") in saved for one in drawn} == {True}
     for one in drawn:

@@ -78,7 +78,7 @@ def test_the_stop_button(fresh_kernel: Kernel, pid: int, mark: Path) -> None:
     assert fresh_kernel.of("execute_result")[0]["data"]["text/plain"] == "[0, 1, 2]"
 
 
-def test_what_a_killed_kernel_leaves_is_swept(
+def test_files_of_a_killed_kernel_are_removed(
     fresh_kernel: Kernel, pid: int, mark: Path, tmp_path: Path
 ) -> None:
     code = "from mmnotebook import storage; str(storage.session_folder())"

@@ -80,7 +80,7 @@ class TestSplit:
         frame = run('arms = rows["x"] | split({"p": 0.5, "q": 0.5}, by=tens)')["arms"]
         assert (frame["key"].groupby(frame["x"] // 10).nunique() == 1).all()
 
-    def test_what_the_function_raises_costs_its_element(self) -> None:
+    def test_an_exception_of_the_function_fails_only_its_element(self) -> None:
         result = run('arms = rows["x"] | split({"p": 0.5, "q": 0.5}, by=refuses)')
         assert result.failed[["node", "id", "message"]].values.tolist() == [["arms", "3", "three"]]
         assert result.arms["elements"].sum() == 59

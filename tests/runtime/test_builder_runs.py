@@ -90,7 +90,7 @@ def test_the_end_is_sent_once_and_last(
     assert {told["state"] for told in canvas.told[:-1]} == {"preparing", "running"}
 
 
-def test_what_was_computed_before_is_cached() -> None:
+def test_nodes_computed_before_are_cached() -> None:
     canvas = Canvas()
     graph = mm.pipeline("data | plus", data=[1, 2, 3], plus=plus)
     canvas.run(graph)

@@ -403,7 +403,7 @@ def test_streams_that_are_not_recorded_are_kept_like_everything_else(
         assert sorted(found, key=repr) == sorted(elements, key=repr)
 
 
-def test_what_is_kept_is_a_draft_of_the_store(tmp_path: Path) -> None:
+def test_cached_pcollections_are_drafts_of_the_store(tmp_path: Path) -> None:
     draft = Store(tmp_path / "store").draft("a" * 32)
     cache = ShardCache(tmp_path / "cache", {"rows": draft.path})
     block = Block.of([(Key(str(i), str(i)), np.full(3, i)) for i in range(5)])

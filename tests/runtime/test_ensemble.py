@@ -154,7 +154,7 @@ def test_by_column_is_as_one_at_a_time(rows: list[dict[str, Any]], kind: str) ->
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
 @pytest.mark.parametrize("made", [torch.tensor, np.float32, float])
-def test_what_models_give_is_combined_by_column(kind: str, made: Any) -> None:
+def test_outputs_of_models_are_combined_by_column(kind: str, made: Any) -> None:
     rows = [{"a": prediction(made(1.0)), "b": prediction(made(2.0))}] * 3
     assert COMBINE[kind].column(pack(rows)) is not None
 

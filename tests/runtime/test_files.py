@@ -64,7 +64,7 @@ def test_compressed(tmp_path: Path, ending: str, upper: bool) -> None:
     assert values(lines, limit=1) == [{"a": 1}]
 
 
-def test_what_else_is_compressed_is_refused(tmp_path: Path) -> None:
+def test_other_compressed_files_are_refused(tmp_path: Path) -> None:
     for name in ("a.npy.gz", "a.parquet.gz", "a.gz", "a.png.xz"):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(RunError, match=r"\.csv and \.jsonl also with one of \.gz, \.bz2"):

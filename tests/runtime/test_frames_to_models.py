@@ -94,13 +94,13 @@ def types(row: Any) -> str:
     return " ".join(type(cell).__name__ for cell in row.values())
 
 
-def test_what_functions_are_given_is_what_pandas_makes_of_a_row() -> None:
+def test_functions_receive_the_rows_of_pandas() -> None:
     frame = table()
     result = mm.run(mm.pipeline("d | types", d=frame, types=types), progress=False)
     assert list(result["types"]["value"]) == list(map(types, frame.to_dict("records")))
 
 
-def test_what_was_stored_is_given_alike(tmp_path: Path) -> None:
+def test_cached_values_are_passed_with_the_same_dtypes(tmp_path: Path) -> None:
     frame = table()
     mm.register("looks", Looks().fit(frame))
     first = predictions("e = d | filter(even)\ne | looks", d=frame, even=even)

@@ -452,7 +452,7 @@ def test_the_weights_of_a_beam_handler_inside_of_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_is_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) -> None:
+def test_files_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) -> None:
     read, saved = tmp_path / "factor.txt", tmp_path / "m.joblib"
     read.write_text("1")
     joblib.dump(Reads(str(read)), saved)

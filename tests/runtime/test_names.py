@@ -274,7 +274,7 @@ class TestSeveralInputs:
             wanted = turned if '"a": df["b"]' in text else SUM
             assert predictions(text) == pytest.approx(wanted), text
 
-    def test_what_every_call_is_given_needs_no_field(self) -> None:
+    def test_inference_args_need_no_field(self) -> None:
         mm.register("m", Keywords(), inference_args={"b": 0.0, "scale": 2.0})
         assert predictions("df | m") == (2 * FRAME["a"]).tolist()
 
@@ -392,7 +392,7 @@ class TestProblems:
             ("df | fed", "model 'fed' has no such input", None),
         ],
     )
-    def test_what_a_model_lacks_or_cannot_take(
+    def test_missing_inputs_and_unknown_fields(
         self, text: str, said: str, close: str | None
     ) -> None:
         class Three(torch.nn.Module):

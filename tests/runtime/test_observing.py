@@ -545,7 +545,7 @@ class TestVolatile:
         (tmp_path / "own_found.py").unlink()
         assert found.changed() == "the file own_found.py that it reads no longer exists"
 
-    def test_what_a_function_does_last_is_seen(self) -> None:
+    def test_the_last_action_of_a_function_is_observed(self) -> None:
         def late() -> float:
             for _ in range(30_000):
                 len("")
@@ -672,7 +672,7 @@ class TestPlain:
 
 
 class TestThreads:
-    def test_what_threads_do_that_a_function_starts(self, folder: Path) -> None:
+    def test_actions_of_threads_started_by_a_function(self, folder: Path) -> None:
         def reads(path: Path) -> None:
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(Path.read_text, [path / "a.csv", path / "a.json"]))
@@ -682,7 +682,7 @@ class TestThreads:
             str(folder / "a.json"),
         }
 
-    def test_what_the_threads_of_an_older_pool_do(self, folder: Path) -> None:
+    def test_actions_of_threads_of_an_older_pool(self, folder: Path) -> None:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(int).result()
             found = seen(lambda: pool.submit(Path.read_text, folder / "a.csv").result())
@@ -762,7 +762,7 @@ class TestNothingElse:
         sys.setprofile(None)
         assert not record.complete
 
-    def test_what_a_function_raises_goes_on(self) -> None:
+    def test_an_exception_of_a_function_is_passed_on(self) -> None:
         record = Record()
         with pytest.raises(ZeroDivisionError), within(record):
             _ = 1 / 0

@@ -134,7 +134,9 @@ def edits(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         (None, {"100 appended": 1908, "one edited": 4096, "reordered": 10_000}),
     ],
 )
-def test_what_a_model_sees_of_an_edited_frame(cache: str | None, seen: dict[str, int]) -> None:
+def test_a_model_receives_only_the_new_rows_of_an_edited_frame(
+    cache: str | None, seen: dict[str, int]
+) -> None:
     mm.register("total", Total(), input=["a", "b"], cache=cache)
     frame = number(10_000, 0)
     run("rows | total", rows=frame)

@@ -371,7 +371,7 @@ def after_what_was_met(prediction: Any) -> float:
     return float(prediction.sum()) + len(MET)
 
 
-def test_what_a_models_output_reads_changes_while_it_is_called() -> None:
+def test_a_value_read_by_an_output_function_changes_during_the_run() -> None:
     MET.clear()
     mm.register("scale", toys.Scale(2.0), output=after_what_was_met)
     graph = mm.pipeline("rows | scale\nrows | meets\nscale | map(str)",

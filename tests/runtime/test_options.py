@@ -261,7 +261,7 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
     ],
     ids=" ".join,
 )
-def test_what_changes_predictions_changes_the_identity(options: dict[str, Any]) -> None:
+def test_options_that_change_predictions_change_the_identity(options: dict[str, Any]) -> None:
     module = toys.Scale(2.0)
     before, loaded = (f(mm.register("m", module)).digest for f in (identity.of, identity.of_loaded))
     changed = mm.register("m", module, **options)

@@ -267,7 +267,7 @@ def test_a_kind_runs_in_both_lowerings_and_is_cached(found: dict[str, Any]) -> N
     assert found["used above"] == ["scale", "map", "spread"]
 
 
-def test_what_cannot_be_used_is_warned_of(found: dict[str, Any]) -> None:
+def test_unusable_entry_points_give_a_warning(found: dict[str, Any]) -> None:
     warned = "\n".join(found["warnings"])
     assert "'second_map' (toys.kinds:MAP) of the package 'toys'" in warned
     assert "there is a step kind 'map' already" in warned

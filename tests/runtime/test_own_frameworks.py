@@ -93,7 +93,9 @@ class TestExportedPrograms:
         assert len(predictions("net", ROWS)) == 3
         assert "it takes batches of 1" in refused("net", single, batch_size=8)
 
-    def test_what_is_no_program(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_files_that_are_not_programs(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         path = tmp_path / "net.pt2"
         path.write_bytes(b"PK broken")
         text = refused("net", path)
@@ -191,7 +193,7 @@ class TestPythonObjects:
         assert "has no predict" in refused("m", toys.Slotted(1.0), framework="python")
         assert "has no method 'fit'" in refused("m", Booster([1.0]), method="fit")
 
-    def test_what_its_batches_are(self) -> None:
+    def test_the_batches_that_it_receives(self) -> None:
         array = inputs.python_batch([[1, 2], [3, 4]])
         assert isinstance(array, np.ndarray) and array.shape == (2, 2)
         assert inputs.python_batch([torch.ones(2), torch.zeros(2)]).tolist() == [[1, 1], [0, 0]]

@@ -245,7 +245,7 @@ say(predicted("rows | [m, o]", "m", "o", rows=[Row(Color.RED), Row(Color.BLUE)])
         said = kernel_script.run(START + VALUES + code, tmp_path)
         assert said == [[True, False], [False, True]]
 
-    def test_what_a_model_returns_is_of_the_notebook_s_classes(self, tmp_path: Path) -> None:
+    def test_outputs_of_a_model_have_the_notebook_s_classes(self, tmp_path: Path) -> None:
         code = """
 class Model:
     def predict(self, batch): return [{"pair": Pair("a", r), "all": [Color.RED]} for r in batch]
@@ -278,7 +278,7 @@ say([kept, result["made"].value.tolist()])
         assert made[1]["t"] is tensor
         assert type(made[2]) is cells["B"]
 
-    def test_what_cannot_be_exchanged_is_an_error(self, cells: Cells) -> None:
+    def test_values_that_cannot_be_converted_are_an_error(self, cells: Cells) -> None:
         cells("class A: pass\nclass B: pass")
         with pytest.raises(TypeError):
             pickling.exchanged([cells["A"](), threading.Lock()], {cells["A"]: cells["B"]})

@@ -335,7 +335,7 @@ def test_cancelling(held: Graph) -> None:
     assert progress_of_run(chain(3)).line() == "3 nodes computed"
 
 
-def test_what_a_run_in_the_background_failed_with() -> None:
+def test_the_error_of_a_run_in_the_background() -> None:
     running = mm.run(chain(100), wait=False)
     for _ in range(2):
         with pytest.raises(RunError, match="node 'last'"):

@@ -403,7 +403,7 @@ def test_an_exception_that_cannot_be_printed() -> None:
     assert result.failed["error"].tolist() == ["Mute", "Mute"]
 
 
-def test_what_beam_logs_does_not_set_up_the_root_logger() -> None:
+def test_logging_of_beam_does_not_set_up_the_root_logger() -> None:
     # In a new process, since pytest adds handlers to the root logger.
     done = subprocess.run(
         [sys.executable, "-c", LOUD], capture_output=True, text=True, check=True, timeout=120

@@ -229,7 +229,7 @@ def test_values_that_cannot_be_unpickled_here_have_a_reason(
     assert str(copy) == str(caught.value) and copy.path == path
 
 
-def test_what_cannot_be_pickled_or_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         shards.write(tmp_path / "a.shard", (i for i in range(3)))
     with pytest.raises(OSError) as caught:

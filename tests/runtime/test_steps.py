@@ -285,7 +285,7 @@ class TestWrite:
     def test_no_drafts_are_left(self, folder: Path) -> None:
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
-    def test_what_cannot_be_written_fails_the_run(self, tmp_path: Path) -> None:
+    def test_a_file_that_cannot_be_written_fails_the_run(self, tmp_path: Path) -> None:
         path = tmp_path / "mixed.parquet"
         path.write_text("old")
         rows = [{"a": 1}] * 30 + [{"a": "text"}]

@@ -40,7 +40,7 @@ def files(store: Store) -> list[Path]:
     return [path for path in store.inner.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
-def test_what_was_committed_is_found_with_everything(store: Store) -> None:
+def test_a_committed_entry_is_found_with_all_its_parts(store: Store) -> None:
     meta = {"node": "mlp", "kind": "infer", "seconds": 0.25, "nan": [None, {"a": 1}]}
     draft = write(store, "7")
     entry = draft.commit(meta)
@@ -135,7 +135,7 @@ def test_a_new_version_takes_the_place_of_one_that_is_still_held(store: Store) -
     assert not path.exists() and folders(store, "5") == [newer.path]
 
 
-def test_what_was_replaced_does_not_come_back(store: Store) -> None:
+def test_a_replaced_entry_does_not_come_back(store: Store) -> None:
     old = commit(store, "7")
     new = write(store, "7").commit({}, replace=True)
     _cut(_shard(new.path), 0.5)
@@ -208,7 +208,7 @@ def test_damage_is_found_noted_once_and_repaired(store: Store, name: str) -> Non
     assert other.find(["6", "7"]).keys() == {"6", "7"} and other.notes == []
 
 
-def test_what_does_not_belong_to_an_entry_does_not_harm_it(store: Store) -> None:
+def test_foreign_files_do_not_harm_an_entry(store: Store) -> None:
     path = commit(store, "7").path
     (path / "99-extra.shard").write_bytes(b"extra")
     (path / "notes.txt").write_text("extra")

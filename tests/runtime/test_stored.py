@@ -62,7 +62,7 @@ def test_columns_are_made_plain_as_each_value_is(parts: list[list[Any]]) -> None
         [None, None],
     ],
 )
-def test_what_values_hold_is_made_plain(items: list[Any]) -> None:
+def test_nested_values_become_plain(items: list[Any]) -> None:
     compare(items, [pack(items)])
     compare(items, [pack(items[:1]), pack(items[1:])])
 

@@ -44,7 +44,7 @@ def models() -> None:
     mm.register("triple", toys.Scale(3.0), batch_size=8)
 
 
-def test_what_is_done_element_by_element_keeps_timestamp_and_window() -> None:
+def test_elementwise_steps_keep_timestamp_and_window() -> None:
     text = 'rows = source(events, id="k")\nhalved = rows | half\nrows | split(one=0.5, two=0.5)'
     events = streams.stream(*EVENTS)
     graph = mm.pipeline(text, events=events, half=half, one=half, two=half)
@@ -140,7 +140,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_a_stream_cannot_do_is_refused(text: str) -> None:
+def test_operations_that_a_stream_does_not_support_are_refused(text: str) -> None:
     names: dict[str, Any] = {"events": TestStream().advance_watermark_to_infinity()}
     if "rows" in text and "half" not in text:
         names = {"events": streams.stream(*EVENTS), "rows": [{"x": 1.0}]}

@@ -141,7 +141,7 @@ say({"freed": int(freed), "kept": freed.kept, "entries": [before, len(mm.cache.e
 """
 
 
-def test_what_a_living_kernel_shows_is_not_cleared(tmp_path: Path) -> None:
+def test_results_of_a_living_kernel_are_not_cleared(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     one = Kernel(NOTEBOOK + SHOWS, tmp_path, gate=str(gate))

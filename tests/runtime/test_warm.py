@@ -153,7 +153,7 @@ def test_a_model_was_used_until_its_lease_ended(warm: LoadedModels) -> None:
     assert names(warm) == ["new", "slow"]
 
 
-def test_what_is_in_use_stays_beyond_the_budget(warm: LoadedModels) -> None:
+def test_models_in_use_stay_loaded_beyond_the_budget(warm: LoadedModels) -> None:
     warm.budget = 100
     used = [warm.get(key, key, array(60)) for key in "ab"]
     warm.get("c", "c", array(60)).release()
@@ -295,7 +295,7 @@ def test_unloaded_models_in_use_are_freed_after_the_run(warm: LoadedModels) -> N
     assert warm.get("k", "mlp", array(10)).fresh
 
 
-def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: LoadedModels) -> None:
+def test_a_model_unloaded_while_it_loads_is_freed_after_its_use(warm: LoadedModels) -> None:
     def load() -> Any:
         warm.forget("k")
         return array(10)()

@@ -126,7 +126,7 @@ def test_both_fail_alike(function: Any) -> None:
     assert errors[0] == errors[1]
 
 
-def test_what_one_stored_the_other_reads() -> None:
+def test_each_reads_the_entries_of_the_other() -> None:
     graph = mm.pipeline("out = data | double", data=list(range(10)), double=double)
     made = mm.run(graph, progress=False)
     read = mm.run(graph, progress=False, runner=FnApiRunner())

@@ -262,7 +262,7 @@ FLAT = st.one_of(
 class TestRoundTrip:
     @pytest.mark.parametrize("ending", ENDINGS)
     @given(values=FLAT)
-    def test_what_is_read_back_is_equal(self, ending: str, values: list[Any]) -> None:
+    def test_values_read_back_are_equal(self, ending: str, values: list[Any]) -> None:
         found = read_back([{"a": value} for value in values], ending)["a"].tolist()
         for one, other in zip(values, found, strict=True):
             if one is None or one != one:
@@ -403,7 +403,7 @@ class Stuck:
         raise ValueError("stuck")
 
 
-def test_what_reset_raises_is_said_without_the_steps_label() -> None:
+def test_the_error_of_reset_has_no_step_label() -> None:
     mm.register("stuck", Stuck(), reset="reset")
     with pytest.raises(mm.ModelError, match="'stuck' cannot be reset.*stuck") as caught:
         run("rows | stuck", rows=[1, 2])

@@ -479,7 +479,7 @@ class TestPython:
         assert [str(one.message) for one in seen] == ["said"]
         assert python.warnings_hook() is before
 
-    def test_who_shows_warnings(self) -> None:
+    def test_the_function_that_shows_warnings(self) -> None:
         code = "from mmnotebook.compat import python; print(python.shows_warnings())"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert re.findall(r"function (\w+)", done.stdout) == ["showwarning", "_showwarnmsg_impl"]
@@ -738,7 +738,7 @@ class TestIPython:
         assert shell.find_line_magic("of_test_compat") is None
         ipython.remove_magics(shell, SomeMagics)
 
-    def test_what_a_magic_takes(self) -> None:
+    def test_the_arguments_of_a_magic(self) -> None:
         declared = ipython.declared(SomeMagics.of_test_compat)
         assert [one.args for one in declared if isinstance(one, argument)] == [("-n", "--number")]
         parser = ipython.parser(SomeMagics.of_test_compat)

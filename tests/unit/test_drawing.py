@@ -119,7 +119,7 @@ def test_a_split_shows_its_by_field() -> None:
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "a\0\ud800&b"])
-def test_what_users_write_is_escaped(hostile: str) -> None:
+def test_texts_of_users_are_escaped(hostile: str) -> None:
     graph = parse(f"rows[{hostile!r}] | a | write({hostile!r})")
     for drawing in (svg(graph), html(graph)):
         drawing.encode()

@@ -136,7 +136,7 @@ def test_a_step_is_placed_as_requested_or_below_other_steps() -> None:
     assert after("", "add", kind="vote").places["vote"] == (0, 0)
 
 
-def test_what_cannot_be_added_is_refused() -> None:
+def test_steps_that_cannot_be_added_are_refused() -> None:
     assert refusal("", "add", kind="modle").problems[0].nearest == "model"
     assert refusal("", "add", kind="map", params={"functoin": "f"}).problems[0].nearest
     assert (
@@ -401,7 +401,7 @@ def test_some_steps_are_arranged_where_they_stand() -> None:
     assert document.places["s"] == moved.places["s"]
 
 
-def test_what_is_removed_leaves_the_rest_as_it_is() -> None:
+def test_removing_a_step_keeps_the_others() -> None:
     document = after(JOINED, "remove", nodes=["a", "vote"], wires=[])
     assert document.graph["mean"].inputs == (Input("b"),)
     assert document.graph.groups == (Group("both", ("b",)),)

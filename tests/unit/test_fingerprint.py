@@ -955,7 +955,7 @@ def test_the_change_in_words() -> None:
     assert changes(before["crop"], unknown) == "not cacheable: f opens files (open)"
 
 
-def test_what_changed_among_several_inputs() -> None:
+def test_the_changed_input_among_several() -> None:
     def voted(*names: str) -> dict[str, Identity]:
         models = [Node.make(name, "model", ["rows"], model=name) for name in names]
         vote = Node.make("vote", "vote", names, "join")

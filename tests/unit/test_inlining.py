@@ -299,7 +299,7 @@ def test_a_name_of_two_meanings_is_refused(bound: Graph) -> None:
     assert same.bindings["crop"] is crop
 
 
-def test_what_is_given_for_a_pipelines_own_name_must_be_the_same(bound: Graph) -> None:
+def test_an_object_passed_for_a_pipelines_own_name_must_be_the_same(bound: Graph) -> None:
     with pytest.raises(GraphError, match="'crop' is <function crop"):
         pipeline("digits | it", digits=[2], it=bound, crop=len)
     unbound = parse("rows | map(crop) | mlp")

@@ -62,7 +62,7 @@ def test_children_are_joined_with_children_of_the_same_step_alone(text: str, sai
     assert said in refused(CHILDREN + text)
 
 
-def test_what_follows_one_flat_map_is_joined() -> None:
+def test_steps_after_one_flat_map_can_be_joined() -> None:
     assert parse(f"{CHILDREN}[parts | mlp, parts | filter(f)] | g")
     assert parse(f"{CHILDREN}u = {{xs, parts}} | f\n[u, parts] | g")
     assert parse(f"{CHILDREN}[xs, parts] | map(f, missing='use rest')")

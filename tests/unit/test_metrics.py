@@ -76,7 +76,7 @@ def test_an_invalid_quantile_is_refused(q: float) -> None:
 
 
 @pytest.mark.parametrize("latency", [0.0, -3.0, FLOOR_MS / 2, FLOOR_MS])
-def test_what_is_too_short_counts_as_the_shortest(latency: float) -> None:
+def test_shorter_latencies_count_as_the_shortest(latency: float) -> None:
     assert bucket(latency) == bucket(FLOOR_MS) <= bucket(2 * FLOOR_MS)
 
 

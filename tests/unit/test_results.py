@@ -148,7 +148,7 @@ def test_tensors_become_arrays(inference: object) -> None:
         np.testing.assert_array_equal(value, np.ones((2, 3)))
 
 
-def test_what_is_inside_a_dict_or_a_list_becomes_plain_too() -> None:
+def test_values_in_a_dict_or_a_list_become_plain_too() -> None:
     inference = {"score": torch.tensor(0.5), "boxes": [torch.ones(2)]}
     frame = one_model(pd.DataFrame(index=["a"]), [predicted("a", inference, "mlp")])["mlp"]
     found = frame["prediction"][0]

@@ -270,12 +270,12 @@ def test_mirror() -> None:
     )
 
 
-def test_what_follows_a_list_gets_its_outputs_joined() -> None:
+def test_a_step_after_a_list_gets_its_outputs_joined() -> None:
     vote = parse("rows | [a, b | c, d] | vote()")["vote"]
     assert (vote.gather, [wire.node for wire in vote.inputs]) == ("join", ["a", "c", "d"])
 
 
-def test_what_follows_a_split_gets_each_element_once() -> None:
+def test_a_step_after_a_split_gets_each_element_once() -> None:
     graph = parse('rows | split(a=0.9, b=0.1, by="user", salt="s") | map(f)')
     assert graph["split"].params == (
         ("arms", (("a", 0.9), ("b", 0.1))),
@@ -622,7 +622,7 @@ digts | mlp
     assert "6 problems" in str(GraphError(problems))
 
 
-def test_what_follows_a_problem_is_not_a_problem_of_its_own() -> None:
+def test_consequences_of_a_problem_are_not_reported() -> None:
     problem = only("x = rows | lambda v: v\nx | a\n[x, b] | vote()\ny = x | c\ny.left | d")
     assert place(problem) == (1, 12)
 

@@ -291,7 +291,7 @@ def test_a_value_that_an_input_cannot_hold_fails_alone(kind: int, good: Any, bad
     assert np.allclose(result["o"]["prediction"].astype(float), float(good), rtol=1e-3)
 
 
-def test_what_is_missing_stays_missing_in_floats() -> None:
+def test_missing_values_stay_missing_in_floats() -> None:
     mm.register("o", same(TensorProto.FLOAT))
     made = mm.run(mm.pipeline("data | o", data=[1.5, float("nan")]), progress=False)
     assert made["o"]["prediction"].isna().tolist() == [False, True]

@@ -74,7 +74,7 @@ def test_live_and_in_a_folder_it_gives_what_encode_gives(
     assert (r.models["parameter_bytes"] == own).all()
 
 
-def test_what_was_set_on_a_live_model_counts(encoder: SentenceTransformer) -> None:
+def test_settings_of_a_live_model_count(encoder: SentenceTransformer) -> None:
     before = mm.register("whole", encoder)
     whole = mm.run(mm.pipeline("texts | whole", texts=TEXTS))
     encoder.truncate_dim = 4
