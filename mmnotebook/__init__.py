@@ -5,11 +5,11 @@ Every public name is imported when it is first used, so that `import mmnotebook`
 """
 
 from mmnotebook import _moved, _public
-from mmnotebook.graph import above
+from mmnotebook.graph import upcalls
 
 __version__ = "0.1.0"
 
-above.find = _public.of_graph
+upcalls.find = _public.of_graph
 _moved.install()
 
 __getattr__ = _public.resolve

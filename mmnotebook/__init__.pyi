@@ -42,7 +42,7 @@ from mmnotebook.ui.builder.builder import Builder as Builder
 from mmnotebook.ui.dashboard import dashboard as dashboard
 from mmnotebook.ui.doctor import DoctorReport as DoctorReport
 from mmnotebook.ui.doctor import doctor as doctor
-from mmnotebook.ui.inspector.inspecting import inspect as inspect
+from mmnotebook.ui.inspector.first_rows import inspect as inspect
 
 __version__: str
 last: Result | None

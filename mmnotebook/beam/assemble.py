@@ -13,7 +13,7 @@ from mmnotebook.beam.lowering import gather, sources, step
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.lowering.step import Arms
 from mmnotebook.beam.prepare import Prepared
-from mmnotebook.beam.streaming import entering
+from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.elements import pickling
 from mmnotebook.fingerprint.identity import one_look
 from mmnotebook.graph.graph import Node
@@ -107,6 +107,6 @@ class _Assembly:
         carried = self.prepared.carried
         if node.name in self.prepared.transforms:
             transform = self.prepared.transforms[node.name]
-            return entering.read(node.name, self.pipeline, transform, node["id"], carried)
+            return windowed_blocks.read(node.name, self.pipeline, transform, node["id"], carried)
         plan = self.prepared.plans[node.name]
         return sources.read(node.name, self.pipeline, plan, self.run_id, carried)

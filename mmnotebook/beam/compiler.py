@@ -18,7 +18,7 @@ from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
 from mmnotebook.errors import RunError, shown
 from mmnotebook.graph.graph import Graph
-from mmnotebook.model.registered import refreshing
+from mmnotebook.model.registered import newest_file
 from mmnotebook.results.records import Failure
 from mmnotebook.sources import objects
 from mmnotebook.store import shards
@@ -77,7 +77,7 @@ def compile_graph(
     pipeline: beam.Pipeline,
     *,
     limit: int | None = None,
-    watch_every: float = refreshing.INTERVAL,
+    watch_every: float = newest_file.INTERVAL,
 ) -> Compiled:
     """Add a graph to a Beam pipeline, for any runner, batch or streaming.
 

@@ -14,7 +14,7 @@ from mmnotebook import quiet_beam, storage
 from mmnotebook.beam.dofns.cache_manager import ShardCache
 from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
-from mmnotebook.here import shell
+from mmnotebook.notebook_state import shell
 
 # The environment keeps every dict that it watches. It watches this one, once, and reads its current
 # content each time.

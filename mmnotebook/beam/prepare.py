@@ -10,7 +10,7 @@ from typing import Any
 from mmnotebook.beam.dofns.reuse import Reuse
 from mmnotebook.beam.lowering import children, step, union
 from mmnotebook.beam.lowering.step import BoundStep
-from mmnotebook.beam.streaming import entering
+from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.beam.streaming.recorded import Recording
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import Block
@@ -20,7 +20,7 @@ from mmnotebook.fingerprint.identity import one_look
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
-from mmnotebook.model.registered import refreshing, register
+from mmnotebook.model.registered import newest_file, register
 from mmnotebook.sources import fields, objects, overlap, sources, writers
 from mmnotebook.steps import field_flow
 from mmnotebook.steps.shapes import Shape
@@ -78,7 +78,7 @@ class Prepared:
     said: Mapping[str, str] = field(default_factory=dict)
     decisions: Mapping[str, Any] = field(default_factory=dict)
     codes: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
-    watch_every: float = refreshing.INTERVAL
+    watch_every: float = newest_file.INTERVAL
     limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
@@ -153,7 +153,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     values = _values(graph, names)
     _check_writes(graph, values, models)
     carried = dict.fromkeys(name for node in graph for name in node.fields)
-    refreshed, said = refreshing.models(graph, models)
+    refreshed, said = newest_file.models(graph, models)
     found = _sources(graph, values, limit, record)
     _check_fields(graph, found, models)
     _check_steps(graph, found)
@@ -203,7 +203,7 @@ def _decisions(prepared: Prepared) -> dict[str, Any]:
 def renewed(prepared: Prepared) -> Prepared:
     """Return the same graph with the current models."""
     models = _models(prepared.graph)
-    refreshed, _ = refreshing.models(prepared.graph, models)
+    refreshed, _ = newest_file.models(prepared.graph, models)
     return replace(prepared, models=models, refreshed=refreshed)
 
 
@@ -308,8 +308,8 @@ def _reads(
         by = f"source {name!r}"
         if objects.is_path(value):
             yield overlap.Read(by, str(value))
-        elif entering.is_transform(value):
-            yield from (overlap.Read(by, path) for path in entering.files(name, value))
+        elif windowed_blocks.is_transform(value):
+            yield from (overlap.Read(by, path) for path in windowed_blocks.files(name, value))
         else:
             yield from overlap.of_object(by, value)
     yield from overlap.of_models(models.values())
@@ -332,7 +332,7 @@ def _sources(
             options = {name: given for name, given in node.params if name in ("mode", "rotate")}
             plan = sources.plan_path(str(value), node["id"], **options)
             found.plans[node.name] = plan if limit is None else plan.first(limit)
-        elif entering.is_transform(value):
+        elif windowed_blocks.is_transform(value):
             _transform(found, node, value, limit, record)
         else:
             found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)

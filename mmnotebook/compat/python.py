@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
 import argparse
+import contextlib
 import importlib._bootstrap
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 get_frame = sys._getframe
@@ -92,3 +93,23 @@ def uuid_source() -> Any:
     """
     unique = sys.modules.get("_uuid")
     return None if unique is None else unique.generate_time_safe
+
+
+@contextlib.contextmanager
+def outside_event_loop() -> Iterator[None]:
+    """Let code in this block call `asyncio.run`, although the thread is in an event loop.
+
+    A kernel executes cells in its event loop. Leans on `asyncio/events.py` and on the policies,
+    where `asyncio.run` clears the thread's loop.
+    """
+    asyncio = sys.modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if asyncio is None or loop is None:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(loop)
+        asyncio._set_running_loop(loop)

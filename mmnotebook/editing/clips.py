@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mmnotebook.editing import fields, nodes, placing
+from mmnotebook.editing import fields, node_positions, nodes
 from mmnotebook.editing.document import Document, Edit, freed, refused
 from mmnotebook.editing.fields import Command
 from mmnotebook.errors import GraphError
@@ -33,10 +33,10 @@ def copy(document: Document, names: Iterable[str]) -> str:
 def paste(document: Document, command: Command) -> Edit:
     """Add the nodes and groups of a copied text to a document, under names that are not used."""
     part, places = _read(fields.text(command, "clip"))
-    block, corner = placing.completed(part, places), fields.place(command, "at")
+    block, corner = node_positions.completed(part, places), fields.place(command, "at")
     if corner is not None:
-        block = placing.at_corner(block, corner)
-    block = placing.shifted(block, document.places.values())
+        block = node_positions.at_corner(block, corner)
+    block = node_positions.shifted(block, document.places.values())
     called = _called(part, document)
     grown = document.grown(
         (_renamed(node, called) for node in part),
@@ -47,7 +47,7 @@ def paste(document: Document, command: Command) -> Edit:
     return Edit(grown, f"paste {nodes.counted(new, 'step')}", new)
 
 
-def _read(clip: str) -> tuple[Graph, Mapping[str, placing.Place]]:
+def _read(clip: str) -> tuple[Graph, Mapping[str, node_positions.Place]]:
     """Return the nodes of a copied text, with the wires between them, and their places."""
     try:
         data = json_format.loaded(clip)

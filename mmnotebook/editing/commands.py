@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mmnotebook.editing import clips, naming, nodes, templates, texts, wires
+from mmnotebook.editing import clips, nodes, renames, templates, texts, wires
 from mmnotebook.editing.document import Document, Edit, refused
 from mmnotebook.graph.names import Names
 
@@ -19,12 +19,12 @@ _COMMANDS: dict[str, Callable[[Document, Mapping[str, Any]], Edit]] = {
     "remove": nodes.remove,
     "move": nodes.move,
     "arrange": nodes.arrange,
-    "rename": naming.rename,
+    "rename": renames.rename,
     "configure": nodes.configure,
     "wire": wires.wire,
     "gather": wires.gather,
-    "group": naming.group,
-    "ungroup": naming.ungroup,
+    "group": renames.group,
+    "ungroup": renames.ungroup,
     "paste": clips.paste,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mmnotebook.editing.placing import SIZE, Place, arranged
+from mmnotebook.editing.node_positions import SIZE, Place, arranged
 from mmnotebook.errors import GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph, Group, Node
 from mmnotebook.steps import validation

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from mmnotebook.editing.connecting import Wire
 from mmnotebook.editing.document import refused
-from mmnotebook.editing.placing import Place
-from mmnotebook.graph import selecting
-from mmnotebook.graph.selecting import Select
+from mmnotebook.editing.node_positions import Place
+from mmnotebook.editing.wire_rules import Wire
+from mmnotebook.graph import field_selection
+from mmnotebook.graph.field_selection import Select
 
 Command = Mapping[str, Any]
 End = tuple[str, str | None]
@@ -91,10 +91,10 @@ def _text(value: Any) -> str | None:
 
 def _select(value: Any) -> tuple[Select] | None:
     try:
-        found = selecting.of_data(value)
+        found = field_selection.of_data(value)
     except TypeError:
         return None
-    return (found,) if selecting.is_select(found) else None
+    return (found,) if field_selection.is_select(found) else None
 
 
 def _list(value: Any) -> list[Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmnotebook.editing import connecting, fields, naming, placing, wires
+from mmnotebook.editing import fields, node_positions, renames, wire_rules, wires
 from mmnotebook.editing.document import Document, Edit, freed, refused
 from mmnotebook.editing.fields import Command, End
 from mmnotebook.errors import Gap, GraphError
@@ -21,17 +21,17 @@ def add(document: Document, command: Command) -> Edit:
     node = made(kind, fields.fields(command, "params"), document.taken)
     where = fields.place(command, "at")
     if where is None:
-        where = placing.beside(start[0] if start else None, document.places)
-    spot = placing.free(where, document.places.values())
+        where = node_positions.beside(start[0] if start else None, document.places)
+    spot = node_positions.free(where, document.places.values())
     grown = document.grown([node], {node.name: spot})
     return Edit(_continued(grown, start, node.name), f"add {node.name}", (node.name,))
 
 
 def _continued(document: Document, start: End | None, name: str) -> Document:
     """Connect an output to the new node, if that is possible."""
-    if start is None or connecting.refusal(document.graph, *start, name) is not None:
+    if start is None or wire_rules.refusal(document.graph, *start, name) is not None:
         return document
-    return document.wired(connecting.connected(document.graph, Input(*start), name))
+    return document.wired(wire_rules.connected(document.graph, Input(*start), name))
 
 
 def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
@@ -81,7 +81,7 @@ def remove(document: Document, command: Command) -> Edit:
 
 
 def without(
-    document: Document, gone: Iterable[str], cut: Iterable[connecting.Wire] = ()
+    document: Document, gone: Iterable[str], cut: Iterable[wire_rules.Wire] = ()
 ) -> Document:
     """Remove nodes with their wires, and further wires, from a document."""
     names = set(gone)
@@ -91,7 +91,7 @@ def without(
         for wire in node.inputs
         if wire.node in names
     }
-    graph = connecting.disconnected(document.graph, lost.union(cut))
+    graph = wire_rules.disconnected(document.graph, lost.union(cut))
     nodes = tuple(node for node in graph if node.name not in names)
     graph = replace(graph, nodes=nodes, groups=_left(graph, names))
     places = {name: at for name, at in document.places.items() if name not in names}
@@ -112,14 +112,14 @@ def configure(document: Document, command: Command) -> Edit:
     old = document.node(name)
     new = configured(old, params)
     wanted = kinds.default_name(new.kind, dict(new.params))
-    if naming.is_default(old) and wanted != kinds.default_name(old.kind, dict(old.params)):
+    if renames.is_default(old) and wanted != kinds.default_name(old.kind, dict(old.params)):
         keys = (wire.label for node in document.graph for wire in node.inputs if wire.label)
         new = replace(new, name=freed(wanted, document.taken.union(keys) - {name}))
     outputs = dict(zip(old.arms or (None,), new.arms or (None,), strict=False))
     graph = document.graph
     if old.arms != new.arms:
         graph = _replugged(graph, name, outputs)
-    document = naming.renamed(
+    document = renames.renamed(
         document.wired(graph).changed(replace(new, name=name)), name, new.name
     )
     gesture = command.get("gesture")
@@ -166,7 +166,7 @@ def _replugged(graph: Graph, fork: str, outputs: Mapping[str | None, str | None]
     def moved(wire: Input) -> Input:
         return replace(wire, port=outputs[wire.port]) if wire.node == fork else wire
 
-    kept = connecting.disconnected(graph, lost)
+    kept = wire_rules.disconnected(graph, lost)
     nodes = (replace(node, inputs=tuple(map(moved, node.inputs))) for node in kept)
     return replace(kept, nodes=tuple(nodes))
 
@@ -183,18 +183,18 @@ def move(document: Document, command: Command) -> Edit:
 
 def arrange(document: Document, command: Command) -> Edit:
     if command.get("nodes") is None:
-        places = placing.arranged(document.graph)
+        places = node_positions.arranged(document.graph)
         return Edit(Document(document.graph, places, True), "arrange")
     names = fields.texts(command, "nodes")
     for name in names:
         document.node(name)
     if not names:
         raise refused("no step is given")
-    block = placing.arranged(part(document.graph, names))
+    block = node_positions.arranged(part(document.graph, names))
     old = [document.places[name] for name in names]
     corner = min(x for x, _ in old), min(y for _, y in old)
     others = [at for name, at in document.places.items() if name not in block]
-    places = placing.shifted(placing.at_corner(block, corner), others)
+    places = node_positions.shifted(node_positions.at_corner(block, corner), others)
     return Edit(document.placed(places), f"arrange {counted(names, 'step')}")
 
 
@@ -207,7 +207,7 @@ def part(graph: Graph, names: Iterable[str]) -> Graph:
         for wire in node.inputs
         if wire.node not in kept
     }
-    cut = connecting.disconnected(graph, outside)
+    cut = wire_rules.disconnected(graph, outside)
     nodes = tuple(node for node in cut if node.name in kept)
     groups = tuple(group for group in graph.groups if kept.issuperset(group.members))
     return Graph(nodes, groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmnotebook.editing import fields, nodes, placing
+from mmnotebook.editing import fields, node_positions, nodes
 from mmnotebook.editing.document import Document, Edit, refused
 from mmnotebook.editing.fields import Command
 from mmnotebook.graph.graph import Gather, Graph, Input, Node
@@ -54,9 +54,11 @@ def template(document: Document, command: Command) -> Edit:
     data = sketch.source(fill.data)
     known[name].make(sketch, data, fill)
     new = tuple(node.name for node in sketch.nodes)
-    block = placing.arranged(nodes.part(Graph(tuple(sketch.nodes)), new))
-    corner = fields.place(command, "at") or placing.beside(data.node, document.places)
-    block = placing.shifted(placing.at_corner(block, corner), document.places.values())
+    block = node_positions.arranged(nodes.part(Graph(tuple(sketch.nodes)), new))
+    corner = fields.place(command, "at") or node_positions.beside(data.node, document.places)
+    block = node_positions.shifted(
+        node_positions.at_corner(block, corner), document.places.values()
+    )
     return Edit(document.grown(sketch.nodes, block), f"add {known[name].title}", new)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmnotebook.editing import fields, placing
+from mmnotebook.editing import fields, node_positions
 from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.fields import Command
 from mmnotebook.errors import Gap, GraphError, Problem, nearest
@@ -161,7 +161,7 @@ def typed(document: Document, command: Command, names: Names | None) -> Edit:
     gesture = command.get("gesture")
     merges = ("text", gesture) if isinstance(gesture, str) else None
     if document.by_layout or not document.places:
-        places = placing.arranged_there(reading.graph, document.places)
+        places = node_positions.arranged_there(reading.graph, document.places)
         return Edit(Document(reading.graph, places, True), "edit the text", None, merges)
-    places = placing.completed(reading.graph, document.places)
+    places = node_positions.completed(reading.graph, document.places)
     return Edit(Document(reading.graph, places), "edit the text", None, merges)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from mmnotebook.editing import connecting, fields
-from mmnotebook.editing.connecting import Wire
+from mmnotebook.editing import fields, wire_rules
 from mmnotebook.editing.document import Document, Edit, refused
 from mmnotebook.editing.fields import Command
+from mmnotebook.editing.wire_rules import Wire
 from mmnotebook.graph.graph import Gather, Input, Node
 from mmnotebook.graph.kinds import KINDS
 
@@ -22,15 +22,15 @@ def connect(document: Document, command: Command) -> Edit:
     if old is not None:
         there = _place_of(document, old)
         wire = replace(document.node(old[2]).inputs[there], node=source, port=port)
-        without = connecting.disconnected(graph, [old])
+        without = wire_rules.disconnected(graph, [old])
         if old[2] == target:
             place = there
         else:
             graph, wire = without, replace(wire, label=None)
-    why = connecting.refusal(without, source, port, target)
+    why = wire_rules.refusal(without, source, port, target)
     if why is not None:
         raise refused(why)
-    wired = connecting.connected(graph, wire, target, place)
+    wired = wire_rules.connected(graph, wire, target, place)
     _check_keys(wired[target])
     return Edit(document.wired(wired), label)
 
@@ -44,7 +44,7 @@ def disconnect(document: Document, command: Command) -> Edit:
     if len(wires) == 1:
         source, port, target = wires[0]
         label = f"disconnect {shown(source, port)} from {target}"
-    return Edit(document.wired(connecting.disconnected(document.graph, wires)), label)
+    return Edit(document.wired(wire_rules.disconnected(document.graph, wires)), label)
 
 
 def wire(document: Document, command: Command) -> Edit:

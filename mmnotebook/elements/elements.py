@@ -13,12 +13,12 @@ import numpy as np
 
 from mmnotebook.elements.columns import Cells, Column, Records, Selected, SelectedFields, row_of
 from mmnotebook.errors import cut, nearest, one_line, text_of
-from mmnotebook.graph import selecting
+from mmnotebook.graph import field_selection
+from mmnotebook.graph.field_selection import Drop, kept
 from mmnotebook.graph.names import is_a
-from mmnotebook.graph.selecting import Drop, kept
 from mmnotebook.results.records import Failure
 
-Select = selecting.Select
+Select = field_selection.Select
 """A field, several in their order, all but some, or the value itself."""
 
 _FIXED = {str, bytes, bool, int, float, type(None)}

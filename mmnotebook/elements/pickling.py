@@ -22,7 +22,7 @@ import torch
 
 from mmnotebook.compat import cloudpickle as compat
 from mmnotebook.compat.cloudpickle import beams_tracked_class, tracked_class
-from mmnotebook.observing import referring
+from mmnotebook.observing import pickle_references
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 _origins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDictionary()
@@ -37,7 +37,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
         if reduced is NotImplemented and isinstance(value, (type, *_FUNCTIONS)):
-            referring.note(str(value.__module__), value.__qualname__)
+            pickle_references.note(str(value.__module__), value.__qualname__)
         if not isinstance(reduced, tuple) or reduced[0] not in compat.MAKERS:
             return reduced
         make, arguments, *state = reduced

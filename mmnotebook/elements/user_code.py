@@ -15,7 +15,7 @@ from mmnotebook.elements import coders
 from mmnotebook.elements.columns import Column, Objects, Records, Same, Tuples
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import one_line
-from mmnotebook.state.live import Stopped
+from mmnotebook.state.run_state import Stopped
 
 ENDS_RUN = (KeyboardInterrupt, Stopped)
 """What ends the run when a function or a model raises it.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmnotebook.compat.python import ABSTRACT, registered
 from mmnotebook.fingerprint import origin
+from mmnotebook.fingerprint.bytecode import REMAKES
 from mmnotebook.fingerprint.codes import CALLED
-from mmnotebook.fingerprint.reading import REMAKES
 
 if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk

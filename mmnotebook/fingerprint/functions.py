@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from mmnotebook.fingerprint import (
+    bytecode,
     classes,
     codes,
     declared,
@@ -21,11 +22,10 @@ from mmnotebook.fingerprint import (
     modules,
     origin,
     patches,
-    reading,
 )
+from mmnotebook.fingerprint.bytecode import MISSING, Link, Reading
 from mmnotebook.fingerprint.codes import CALLED, KEPT, READ
 from mmnotebook.fingerprint.impure import KERNEL
-from mmnotebook.fingerprint.reading import MISSING, Link, Reading
 from mmnotebook.fingerprint.tokens import packed
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _function(
     # A decorator's wrapper, say: its code is the library's, but not what it closes over.
     stated = {key: one for key, one in vars(value).items() if not _is_cache(one)}
     inside = walk.tokens(value.__defaults__, value.__kwdefaults__, stated)
-    cells = (one for one in reading.cells(value).values() if not _is_cache(one))
+    cells = (one for one in bytecode.cells(value).values() if not _is_cache(one))
     held = b"".join(map(walk.held, cells))
     home = walk.source(source, value.__globals__["__name__"])
     return b"wrapper" + home + codes.body(value.__code__) + inside + held
@@ -120,7 +120,7 @@ def _is_public(value: Any) -> bool:
     """Return whether a function is found under its own name in its module."""
     found: Any = sys.modules.get(value.__module__)
     for name in value.__qualname__.split("."):
-        found = reading.member(found, name)
+        found = bytecode.member(found, name)
     return getattr(found, "__func__", found) is value
 
 
@@ -163,7 +163,7 @@ def _annotations(value: Any) -> Any:
 
 def _own(walk: Walk, value: types.FunctionType) -> bytes:
     code, name = value.__code__, value.__qualname__.rpartition("<locals>.")[2]
-    read = reading.read(value)
+    read = bytecode.read(value)
     walk.uses(read, codes.keywords(code))
     with walk.used_by(name, "uses"):
         _check(walk, read, name, value.__name__)
@@ -180,7 +180,7 @@ def _own(walk: Walk, value: types.FunctionType) -> bytes:
             body += called(walk, vars(value)["__wrapped__"])
         body += _read(walk, read)
     with walk.used_by(name, "closes over"):
-        for key, found in codes.in_order(code, reading.cells(value)):
+        for key, found in codes.in_order(code, bytecode.cells(value)):
             is_own_class = key == "__class__" and isinstance(found, type)
             body += classes.kind(walk, found) if is_own_class else used(walk, found, read)
     return body

@@ -18,7 +18,7 @@ from mmnotebook.fingerprint.walk import (
     digest_of_classes,
     digest_of_settings,
 )
-from mmnotebook.graph import selecting
+from mmnotebook.graph import field_selection
 from mmnotebook.graph.graph import Graph, Node
 
 __all__ = [
@@ -213,7 +213,7 @@ def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
     for wire in node.inputs:
         name = wire.key if node.gather == "join" else None
         content = digest(
-            (found[wire.node].content, wire.port, selecting.to_data(wire.select), name)
+            (found[wire.node].content, wire.port, field_selection.to_data(wire.select), name)
         )
         said = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
         if said in parts:  # another field of the same output, joined under its own key

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from mmnotebook.fingerprint.reading import MISSING, Link, Reading
+from mmnotebook.fingerprint.bytecode import MISSING, Link, Reading
 from mmnotebook.graph.names import is_a
 
 CLOCK, RANDOM, FILES = "reads the clock", "draws random numbers", "opens files"

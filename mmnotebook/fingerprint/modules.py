@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmnotebook.fingerprint import origin
 
 if TYPE_CHECKING:
-    from mmnotebook.fingerprint.reading import Reading
+    from mmnotebook.fingerprint.bytecode import Reading
     from mmnotebook.fingerprint.walk import Walk
 
 _OF_IMPORTING = {"__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__"}

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mmnotebook.fingerprint.bytecode import ANY
 from mmnotebook.fingerprint.impure import RANDOM
-from mmnotebook.fingerprint.reading import ANY
 
 Notes = list[Any]
 """`Refusal`, `UsedNames`, `MemberNotes`, `Making`, and notes of parts; may contain themselves."""

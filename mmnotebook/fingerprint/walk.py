@@ -33,8 +33,8 @@ from mmnotebook.fingerprint import (
     patches,
     settings,
 )
+from mmnotebook.fingerprint.bytecode import MISSING, Reading
 from mmnotebook.fingerprint.notes import Notes
-from mmnotebook.fingerprint.reading import MISSING, Reading
 from mmnotebook.fingerprint.tokens import hashed, packed
 from mmnotebook.fingerprint.unknowable import Unknowable, noun
 from mmnotebook.graph.names import is_a

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmnotebook.errors import GraphError, Problem, counted, nearest
-from mmnotebook.graph import above, kinds
-from mmnotebook.graph.selecting import Select
+from mmnotebook.graph import kinds, upcalls
+from mmnotebook.graph.field_selection import Select
 
 if TYPE_CHECKING:
     import networkx
@@ -485,7 +485,7 @@ class Graph:
         ...     print(error.problems[0].message)
         this model step has no input
         """
-        found = above.call("problems", self)
+        found = upcalls.call("problems", self)
         if found:
             raise GraphError(found)
         return self
@@ -509,7 +509,7 @@ class Graph:
         a = digits | tree
         a | write("out.csv")
         """
-        text: str = above.call("to_text", self)
+        text: str = upcalls.call("to_text", self)
         return text
 
     def to_json(self) -> str:
@@ -531,7 +531,7 @@ class Graph:
         >>> mm.Graph.from_json(graph.to_json()) == graph
         True
         """
-        text: str = above.call("to_json", self)
+        text: str = upcalls.call("to_json", self)
         return text
 
     @classmethod
@@ -557,7 +557,7 @@ class Graph:
         --------
         mmnotebook.Graph.to_json : The reverse; has an example.
         """
-        graph: Graph = above.call("from_json", text)
+        graph: Graph = upcalls.call("from_json", text)
         return graph
 
     def explain(self) -> Any:
@@ -577,20 +577,20 @@ class Graph:
         --------
         mmnotebook.explain : The same as a function; has an example.
         """
-        return above.call("explain", self)
+        return upcalls.call("explain", self)
 
     def __repr__(self) -> str:
-        found = above.call("problems", self)
+        found = upcalls.call("problems", self)
         if found:
             first = found[0] if len(found) == 1 else f"the first: {found[0]}"
             return f"(a graph with {counted(len(found), 'problem')}, {first})"
         return self.to_text() or "(empty graph)"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        if above.call("problems", self):
+        if upcalls.call("problems", self):
             return {"text/plain": repr(self)}
         drawn = {"text/html": "html", "image/svg+xml": "svg"}
         return {
             "text/plain": repr(self),
-            **{k: above.call(name, self) for k, name in drawn.items()},
+            **{k: upcalls.call(name, self) for k, name in drawn.items()},
         }

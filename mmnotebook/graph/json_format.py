@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.graph import selecting
+from mmnotebook.graph import field_selection
+from mmnotebook.graph.field_selection import text_of
 from mmnotebook.graph.graph import Graph, Group, Input, Node
-from mmnotebook.graph.selecting import text_of
 
 FORMAT = 1
 
@@ -85,7 +85,12 @@ def _node_to_json(node: Node) -> dict[str, Any]:
 
 def _input_to_json(wire: Input) -> dict[str, Any]:
     label = {} if wire.label is None else {"label": wire.label}
-    return {"node": wire.node, "port": wire.port, "select": selecting.to_data(wire.select), **label}
+    return {
+        "node": wire.node,
+        "port": wire.port,
+        "select": field_selection.to_data(wire.select),
+        **label,
+    }
 
 
 def _node_from_json(item: dict[str, Any]) -> Node:
@@ -97,7 +102,7 @@ def _node_from_json(item: dict[str, Any]) -> Node:
 
 def _input_from_json(wire: dict[str, Any]) -> Input:
     port, label = _text_or_none(wire.get("port")), _text_or_none(wire.get("label"))
-    return Input(text_of(wire["node"]), port, selecting.of_data(wire.get("select")), label)
+    return Input(text_of(wire["node"]), port, field_selection.of_data(wire.get("select")), label)
 
 
 def _group_from_json(item: dict[str, Any]) -> Group:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmnotebook.graph import above
+from mmnotebook.graph import upcalls
 from mmnotebook.graph.checks import once_each
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class StepKinds(Mapping[str, StepKind]):
 
 
 KINDS: Mapping[str, StepKind] = StepKinds(
-    lambda: above.call("own_kinds"), lambda: above.call("installed_kinds")
+    lambda: upcalls.call("own_kinds"), lambda: upcalls.call("installed_kinds")
 )
 
 

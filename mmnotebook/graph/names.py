@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
-from mmnotebook.here import shell, variables_of
+from mmnotebook.notebook_state import shell, variables_of
 
 Role = Literal["model", "function", "pipeline", "data", "unregistered"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from mmnotebook.fingerprint import identity
 from mmnotebook.fingerprint.identity import Identity, Unknowable, deferring, digest_of_settings
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import frameworks, standing
-from mmnotebook.observing import referring
+from mmnotebook.model import frameworks, provenance
+from mmnotebook.observing import pickle_references
 
 
 def of(spec: ModelSpec) -> Identity:
@@ -28,7 +28,7 @@ def of_loaded(spec: ModelSpec) -> Identity:
 
 def now(spec: ModelSpec) -> Identity:
     """Return the identity of a registered model, without a digest if its files have changed."""
-    path = standing.changed(spec)
+    path = provenance.changed(spec)
     return of(spec) if path is None else Identity(None, f"{path} changed")
 
 
@@ -51,7 +51,7 @@ def _known(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
     libraries = {spec.framework, *(module.partition(".")[0] for module, _ in spec.references)}
     with deferring() as left:
         try:
-            around = (referring.content(spec.references), digest_of_settings(libraries))
+            around = (pickle_references.content(spec.references), digest_of_settings(libraries))
         except Unknowable as reason:
             return Identity(None, str(reason))
     whole = (*named, read, *made, shared, *called, *around)

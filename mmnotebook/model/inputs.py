@@ -26,7 +26,7 @@ from mmnotebook.errors import nearest, shown
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.results.values import plain
 
 
@@ -263,7 +263,7 @@ def _float_type(model: Any) -> Any:
 
 def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
     """Return a batch as a DataFrame if names are known, texts as a list, else an array of rows."""
-    names = naming.of_estimator(model)
+    names = input_names.of_estimator(model)
     column = of_table(batch, names)
     if isinstance(column[0], Mapping):
         return frames.frame_of(column)

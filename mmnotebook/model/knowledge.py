@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from mmnotebook.here import shell
 from mmnotebook.model import layouts
 from mmnotebook.model.layouts import Axes, Layout, NamedOutputs, OutputRows, WrongOutputsError
 from mmnotebook.model.probes import Verdict
+from mmnotebook.notebook_state import shell
 
 _MOST = 1000
 """The most models that are remembered, those used last."""

@@ -11,7 +11,7 @@ from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.model.loaded.parameter_bytes import weigh
 
 _OF_USERS = ("torch", "python", "beam")
 """Frameworks whose models run code of the user's; the others manage their own state."""

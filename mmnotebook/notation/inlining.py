@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from mmnotebook.graph.field_selection import Drop, names_in
 from mmnotebook.graph.graph import Gather, Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS
-from mmnotebook.graph.selecting import Drop, names_in
 from mmnotebook.notation.terms import Ends
 from mmnotebook.steps import validation
 from mmnotebook.steps.exclusive import apart, arms_by_node

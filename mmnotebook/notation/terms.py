@@ -6,8 +6,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmnotebook.graph.field_selection import Drop, Select
 from mmnotebook.graph.graph import Gather, Input
-from mmnotebook.graph.selecting import Drop, Select
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from mmnotebook.errors import GraphError, Problem, nearest, shown
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, how_to_register, notebook_names, role_of
-from mmnotebook.here import of_caller, shell
 from mmnotebook.notation.log import Log, listed
 from mmnotebook.notation.reader import NotationReader
 from mmnotebook.notation.writer import to_text
+from mmnotebook.notebook_state import of_caller, shell
 
 __all__ = ["parse", "pipeline", "to_text"]
 

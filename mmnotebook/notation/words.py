@@ -9,9 +9,9 @@ from typing import Any
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.kinds import KINDS, StepKind, bare_step
 from mmnotebook.graph.names import Names, how_to_register
-from mmnotebook.here import shell
 from mmnotebook.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.notation.values import NotRead, Values
+from mmnotebook.notebook_state import shell
 
 Step = tuple[str, dict[str, Any]]
 

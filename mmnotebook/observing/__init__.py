@@ -8,6 +8,6 @@ compiled code opens. The result is `Observed`.
 from mmnotebook import quiet_beam as quiet_beam
 from mmnotebook.observing.observed import Observed
 from mmnotebook.observing.record import Record
-from mmnotebook.observing.within import within
+from mmnotebook.observing.thread_context import within
 
 __all__ = ["Observed", "Record", "within"]

@@ -16,10 +16,10 @@ from typing import Any
 from mmnotebook.compat.python import ALL_VARIABLES, FINDS, VARIABLE
 from mmnotebook.compat.random import OWN_METHODS
 from mmnotebook.compat.tensorflow import drawing
-from mmnotebook.observing import arguments, asking, current, origins, paths, states
-from mmnotebook.observing.asking import Kind
+from mmnotebook.observing import arguments, current, origins, paths, states, system_queries
 from mmnotebook.observing.current import Work
 from mmnotebook.observing.origins import Origin, Whose
+from mmnotebook.observing.system_queries import Kind
 
 PATIENCE = 200_000
 """The most events beyond its budget that a node may use while a result is awaited."""
@@ -86,7 +86,7 @@ class Profile:
             return
         try:
             if event == "c_call":
-                kind = asking.kind(argument)
+                kind = system_queries.kind(argument)
                 if kind is not None:
                     self._builtin(kind, argument, frame)
             elif event == "call":
@@ -194,16 +194,16 @@ class Profile:
             with current.unseen():
                 record.asks(".")
         elif who.whose is Whose.USER:
-            self._later(who, f"it queries the operating system ({asking.name(function)})")
+            self._later(who, f"it queries the operating system ({system_queries.name(function)})")
 
     def _clock(self, function: Any, frame: FrameType, who: Origin) -> None:
         count = arguments.count(frame)
-        if count is not None and not asking.reads_clock(function, count):
+        if count is not None and not system_queries.reads_clock(function, count):
             return
-        why = f"it reads the clock ({asking.name(function)})"
+        why = f"it reads the clock ({system_queries.name(function)})"
         if origins.of(frame) in (Whose.USER, Whose.OURS):
             self.work.varies(why)
-        elif who.by_user and not asking.is_interval(function):
+        elif who.by_user and not system_queries.is_interval(function):
             self._later(who, why)
 
     def _later(self, who: Origin, why: str) -> None:
@@ -224,17 +224,17 @@ class Profile:
             self._later(who, why)
 
     def _file(self, function: Any, frame: FrameType, who: Origin) -> None:
-        path: Any = asking.path(function)
+        path: Any = system_queries.path(function)
         if path is None:
             path = arguments.first(frame)
         if isinstance(path, int) or path is None:
             if who.whose is Whose.USER and isinstance(path, int):
-                self.work.varies(f"it looks at files ({asking.name(function)})")
+                self.work.varies(f"it looks at files ({system_queries.name(function)})")
             return
         try:
             name = os.fsdecode(path)
         except TypeError:  # the argument is unknown
-            why = f"it looks at files ({asking.name(function)})"
+            why = f"it looks at files ({system_queries.name(function)})"
             if who.whose is Whose.LIBRARY:
                 self._later(who, why)
             else:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmnotebook.errors import ResultError, nearest
 from mmnotebook.graph.models import registry
-from mmnotebook.here import called
-from mmnotebook.results.naming import expression_of
+from mmnotebook.notebook_state import called
+from mmnotebook.results.result_expression import expression_of
 from mmnotebook.results.tables import html_table
 
 if TYPE_CHECKING:

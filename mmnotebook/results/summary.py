@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mmnotebook.here import shell
-from mmnotebook.results.naming import expression_of
+from mmnotebook.notebook_state import shell
+from mmnotebook.results.result_expression import expression_of
 from mmnotebook.results.tables import html_table, short
 
 if TYPE_CHECKING:

@@ -19,16 +19,16 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.observing import outcome
 from mmnotebook.observing.outcome import Seen
 from mmnotebook.results.metrics import ModelMeasure
-from mmnotebook.running import answered, identities, measures
-from mmnotebook.running.answered import Answered
+from mmnotebook.running import identities, incremental, measures
+from mmnotebook.running.incremental import Answered
 from mmnotebook.running.measures import Counters, Measured, Values
 from mmnotebook.running.plan import Plan, remember
-from mmnotebook.state.live import Live
+from mmnotebook.state.run_state import RunState
 from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Draft
 
 
-class Finishing:
+class Committer:
     """Moves the nodes of a run from its plan's drafts to its entries.
 
     Attributes
@@ -39,7 +39,7 @@ class Finishing:
 
     lean = False
 
-    def __init__(self, plan: Plan, live: Live) -> None:
+    def __init__(self, plan: Plan, live: RunState) -> None:
         self.plan, self.live = plan, live
         self.files = plan.prepared.plans
         self.parts = {name: len(files.parts()) for name, files in self.files.items()}
@@ -89,7 +89,7 @@ class Finishing:
         """Keep the predictions of a costly model up to the run's cancellation."""
         node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
         whole = measures.measured(node, self.live.counters, self.live.values)
-        how = answered.how(node, self.plan.prepared, whole, before)
+        how = incremental.how(node, self.plan.prepared, whole, before)
         if before is None or how not in ("remote", "element"):
             return
         seen, reason = self._seen(name, whole, before.entries, is_here=True)
@@ -98,7 +98,7 @@ class Finishing:
         blocks = [*self.live.unfinished[name], *self.live.unwritten(name)]
         if blocks:
             marks.write_shard(draft.path, 0, blocks, sum(map(len, blocks)))
-        meta = {**whole.meta(name), "seen": seen.meta(), answered.META: how}
+        meta = {**whole.meta(name), "seen": seen.meta(), incremental.META: how}
         draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
 
     def take_made(self) -> list[str]:
@@ -126,14 +126,14 @@ class Finishing:
         if partly:
             self._partly.add(name)
         lasting = not reason and not any(wire.node in self._once for wire in node.inputs)
-        how = answered.how(node, plan.prepared, whole, before) if lasting else None
+        how = incremental.how(node, plan.prepared, whole, before) if lasting else None
         lasting = lasting and (how is not None or not partly)
         if not lasting:
             self._once.add(name)
         # Counts of nodes that ran elsewhere come from Beam, which may lack some.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
-            {**plan.meta(name, whole), "seen": seen.meta(), answered.META: how},
+            {**plan.meta(name, whole), "seen": seen.meta(), incremental.META: how},
             rows=rows,
             lasting=lasting,
             replace=partly or name in plan.fresh or name in plan.changed or seen != outcome.NOTHING,
@@ -149,18 +149,18 @@ class Finishing:
 
     def _stored_as(self, name: str, partly: bool) -> str | None:
         one = self.plan.identities[name]
-        return answered.partial(one) if partly else one.digest
+        return incremental.partial(one) if partly else one.digest
 
     def _tell_known(
         self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
     ) -> None:
         """Report how much of a node was known; discard what was stored of it in part."""
-        again = answered.partly(before, self.plan.identities[name])
+        again = incremental.partly(before, self.plan.identities[name])
         known = counts.get(REUSED, 0)
         rest = counts.get("elements_in", 0) - known
-        self.plan.why[name] = answered.said(self.plan.why[name], known, rest, again)
+        self.plan.why[name] = incremental.said(self.plan.why[name], known, rest, again)
         if again and not partly:
-            self.plan.store.forget(answered.partial(self.plan.identities[name]))
+            self.plan.store.forget(incremental.partial(self.plan.identities[name]))
 
     def _seen(
         self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool

@@ -20,15 +20,15 @@ from mmnotebook.beam.prepare import Prepared, renewed
 from mmnotebook.errors import CacheWarning, MMError, StorageError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.model.loaded.models import loaded_models
-from mmnotebook.model.standing import ModelChanged
+from mmnotebook.model.provenance import ModelChanged
 from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result
-from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warned
-from mmnotebook.running.commit import Finishing
+from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warning_counts
+from mmnotebook.running.commit import Committer
 from mmnotebook.running.plan import Plan, plan
 from mmnotebook.running.progress import follows
 from mmnotebook.running.stored import StoredElements
-from mmnotebook.state import caller, events, live
+from mmnotebook.state import caller, events, run_state
 from mmnotebook.store import entries, folder
 from mmnotebook.store.cache import cache
 from mmnotebook.store.shards import Damaged
@@ -36,6 +36,10 @@ from mmnotebook.store.store import Aside, Store
 
 ATTEMPTS = 3
 """Maximum number of attempts of a run whose entries are damaged or cannot be stored."""
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Execution:
@@ -84,11 +88,11 @@ class Execution:
     def _begin(self) -> None:
         self.plan: Plan = self.caller.run(self._planned)
         limits = {name: self.max_failed * most for name, most in self.prepared.most().items()}
-        tallies = {name: live.Tally() for name in self.order}
-        self.live = live.Live(uuid.uuid4().hex, tallies, limits, self.max_failed)
+        tallies = {name: run_state.Tally() for name in self.order}
+        self.live = run_state.RunState(uuid.uuid4().hex, tallies, limits, self.max_failed)
         self.live.caller = self.caller
         self.live.records = self.plan.records()
-        self.finishing = Finishing(self.plan, self.live)
+        self.finishing = Committer(self.plan, self.live)
         self._making = tuple(self.plan.drafts)
         self._started: set[str] = set()
 
@@ -126,15 +130,16 @@ class Execution:
         self.store = self.store.beside
         return True
 
-    def run(self, runner: Any, options: Any) -> None:
-        """Run until there is a result or an error; to be called in a thread of its own."""
+    def run(self, runner: Any, options: Any, ending: Callable[[], None] = _nothing) -> None:
+        """Run until there is a result or an error, and call `ending` before the run is cleared."""
         loaded_models.on_event.append(self._events.put)
         try:
-            with quiet_beam.quiet(), warned.counted():
+            with quiet_beam.quiet(), warning_counts.counted():
                 self.result = self._attempts(runner, options)
         except BaseException as error:  # noqa: BLE001 - raised again when the result is read
             self.error = error
         finally:
+            ending()
             loaded_models.on_event.remove(self._events.put)
             self.finishing.give_up()
             self.over.set()
@@ -184,7 +189,7 @@ class Execution:
         )
         reuses = {name: one.reuse for name, one in self.plan.answered.items()}
         self.finishing.lean = runner is None
-        live.start(self.live)
+        run_state.start(self.live)
         try:
             blocks = assemble.assemble(
                 self.prepared,
@@ -208,7 +213,7 @@ class Execution:
             counters, values = beam or (self.live.counters, self.live.values)
             self.finishing.store_all(counters, values)
         finally:
-            live.end(run_id)
+            run_state.end(run_id)
 
     def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
         """Raise the run's error as one that the user can act on."""
@@ -250,7 +255,7 @@ class Execution:
         said, node = None, None
         if state == "failed" and self.error is not None:
             said, node = failures.said(self.error), getattr(self.error, "node", None)
-        for line in warned.lines(one for _, one in self.live.warnings()):
+        for line in warning_counts.lines(one for _, one in self.live.warnings()):
             self._events.put(events.Noted(line))
         self._events.put(events.RunFinished(state, self.counts(), said, node))
         self._drain()

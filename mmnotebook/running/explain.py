@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmnotebook.beam.keyed.deciding import Decision
+from mmnotebook.beam.keyed.lowering_choice import Decision
 from mmnotebook.beam.lowering import step
 from mmnotebook.beam.prepare import Prepared, prepare
 from mmnotebook.errors import counted

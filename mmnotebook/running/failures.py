@@ -12,7 +12,7 @@ from mmnotebook.beam.dofns.cache_manager import unstorable
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.graph.graph import Graph
-from mmnotebook.here import called
+from mmnotebook.notebook_state import called
 from mmnotebook.results import causes
 from mmnotebook.results.causes import Cause
 from mmnotebook.results.metrics import NodeMeasure
@@ -20,7 +20,7 @@ from mmnotebook.results.records import Failure
 from mmnotebook.results.results import Result
 from mmnotebook.running.plan import Plan
 from mmnotebook.running.stored import StoredElements
-from mmnotebook.state.live import Live
+from mmnotebook.state.run_state import RunState
 
 _WHILE = re.compile(r"\[while running '(.*?)'\]")
 _LABEL = " [while running "
@@ -55,7 +55,7 @@ def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
     return f"{measure.failed:,} of {seen:,}" if measure.failed > max_failed * seen else None
 
 
-def stopped_early(graph: Graph, run: Live) -> RunError:
+def stopped_early(graph: Graph, run: RunState) -> RunError:
     """Return the error of a run that stopped before its end because too many elements failed."""
     assert run.too_many is not None
     name = run.too_many
@@ -95,7 +95,7 @@ Stores = Callable[[str], str | None]
 """Returns the node that a step of the pipeline, by its label, only stores."""
 
 
-def unexpected(error: BaseException, graph: Graph, stores: Stores, run: Live) -> RunError:
+def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState) -> RunError:
     """Return the error for anything but a failed element, with its node and model where known."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:

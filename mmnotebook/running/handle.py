@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from mmnotebook.errors import MMError, RunError
+from mmnotebook.compat.python import outside_event_loop
+from mmnotebook.errors import MMError, RunError, one_line
 from mmnotebook.results.results import Result
-from mmnotebook.running import progress_display, warned
+from mmnotebook.running import progress_display, warning_counts
 from mmnotebook.running.execution import Execution
+from mmnotebook.running.foreground import Interrupt
 from mmnotebook.running.progress import Progress
 
 TICK = 0.1
-PATIENCE = 1.5
 _GOES_ON = ".result() waits for it again, .cancel() stops it"
 
 
@@ -162,35 +163,49 @@ class Running:
         self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
-        """Start the run in a thread; `run` calls this."""
-        args = self._execution.run, runner, options
-        self._start("mmnotebook-run", *args)
-
-    def watch(self) -> None:
-        """Watch the run from a thread; `run` calls this."""
+        """Start the run in a thread, and watch it from another; `run` calls this."""
+        self._start("mmnotebook-run", self._execution.run, runner, options)
         self._start("mmnotebook-watch", self._watch)
 
-    def _start(self, name: str, *work: Any) -> None:
-        """Call a function in a thread of its own, under the caller's settings."""
-        run = self._execution.caller.run
-        threading.Thread(target=run, args=work, name=name, daemon=True).start()
+    def run_here(self, runner: Any, options: Any) -> Result:
+        """Run in this thread, and watch the run from another; `run` calls this.
 
-    def wait_here(self) -> Result:
-        """Watch the run until it ends; Ctrl-C cancels it within two seconds. `run` calls this."""
+        Ctrl-C cancels the run within two seconds; during a longer call of compiled code, when it
+        returns.
+        """
+        execution = self._execution
+        interrupt = Interrupt(self.cancel)
+        watcher = self._start("mmnotebook-watch", self._watch_beside, interrupt)
         try:
-            self._watch()
-        except KeyboardInterrupt:
-            self.cancel()
-            # A model cannot be stopped during a long call; its thread ends after the call.
-            self._execution.over.wait(PATIENCE)
-            self._execution.end("interrupted")
+            with outside_event_loop(), interrupt.handled():
+                execution.caller.run(execution.run, runner, options, interrupt.close)
+        except KeyboardInterrupt as error:  # not from the user's code
+            execution.error = execution.error or error
+        finally:
+            execution.over.set()
+        watcher.join()
+        self._watch("interrupted" if interrupt.asked else None)
+        if interrupt.asked:
             raise self._interrupted() from None
         return self._outcome()
 
-    def _watch(self) -> None:
+    def _start(self, name: str, *work: Any) -> threading.Thread:
+        """Call a function in a new thread, under the caller's settings."""
+        run = self._execution.caller.run
+        thread = threading.Thread(target=run, args=work, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _watch_beside(self, interrupt: Interrupt) -> None:
+        """Watch the run until it ends; after a Ctrl-C, see that it does."""
+        while not self._tick():
+            interrupt.remind()
+
+    def _watch(self, state: str | None = None) -> None:
+        """Watch the run until it ends, and report its end."""
         while not self._tick():
             pass
-        self._execution.end(self._state())
+        self._execution.end(state or self._state())
         self._watched.set()
         self._execution.warn()
 
@@ -200,7 +215,9 @@ class Running:
         except MMError as error:
             # An error of storing a finished node ends the run as an error of a step does.
             self._execution.live.stop(error)
-            return False
+        except Exception as error:  # noqa: BLE001 - a thread that ends would leave the run unwatched
+            self._execution.live.stop(RunError(f"watching the run failed: {one_line(error)}"))
+        return False
 
     def _state(self) -> str:
         if self._execution.error is None:
@@ -214,7 +231,7 @@ class Running:
     def _outcome(self) -> Result:
         if self._warns:
             self._warns = False
-            warned.issue(self._execution.live.warnings())
+            warning_counts.issue(self._execution.live.warnings())
         if self._execution.error is not None:
             if self._was_cancelled():
                 raise self._interrupted()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE
-from mmnotebook.beam.inference.metering import LATENCY, NAMESPACE
+from mmnotebook.beam.inference.meter import LATENCY, NAMESPACE
 from mmnotebook.graph.graph import Node
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure, merge
 from mmnotebook.results.records import Warned

@@ -14,8 +14,8 @@ from mmnotebook.errors import MMError
 from mmnotebook.fingerprint import identity as fingerprint
 from mmnotebook.fingerprint.identity import Behind, Identity
 from mmnotebook.observing import Record, outcome
-from mmnotebook.running import answered, identities, measures
-from mmnotebook.running.answered import Answered
+from mmnotebook.running import identities, incremental, measures
+from mmnotebook.running.incremental import Answered
 from mmnotebook.running.measures import Measured
 from mmnotebook.sources import objects
 from mmnotebook.store import entries, lineage, timed
@@ -138,7 +138,7 @@ def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
         if node.name not in made.entries:
             made.why[node.name] = _why(made, node.name)
             made.drafts[node.name] = made.draft(node.name)
-    made.answered = answered.nodes(prepared, made.identities, store, made.drafts, fresh)
+    made.answered = incremental.nodes(prepared, made.identities, store, made.drafts, fresh)
     for name, said in prepared.said.items():
         made.why[name] += f"; {said}"
     _before.update(made.identities)

@@ -9,10 +9,10 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from mmnotebook.here import has_kernel
+from mmnotebook.notebook_state import has_kernel
 from mmnotebook.results.tables import html_table
-from mmnotebook.running.pace import Paced
 from mmnotebook.running.progress import Progress
+from mmnotebook.running.rate_limit import Paced
 from mmnotebook.state import events
 
 PATIENCE = 0.2

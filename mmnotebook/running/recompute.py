@@ -28,10 +28,10 @@ from mmnotebook.elements.block import Block
 from mmnotebook.graph.graph import Node
 from mmnotebook.model import knowledge
 from mmnotebook.model.loaded.models import Lease, loaded_models
-from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.running.samples import SampleOutcome, collect
-from mmnotebook.state import live
-from mmnotebook.state.live import Live, Stopped
+from mmnotebook.state import run_state
+from mmnotebook.state.run_state import RunState, Stopped
 
 
 def can(node: Node) -> bool:
@@ -49,7 +49,7 @@ class Remote(Impossible):
 
 
 def computed(
-    node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run: Live
+    node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run: RunState
 ) -> dict[str, SampleOutcome]:
     """Return the current outputs of a node for some elements, by their ids.
 
@@ -139,10 +139,10 @@ def _as_stored(block: Block) -> Block:
 
 
 @dataclass
-class _Beside(Live):
+class _Beside(RunState):
     """A run whose counts and warnings are not shown, and which ends with another run."""
 
-    other: Live | None = None
+    other: RunState | None = None
 
     def check(self) -> None:
         super().check()
@@ -151,14 +151,14 @@ class _Beside(Live):
 
 
 @contextlib.contextmanager
-def _beside(run: Live, node: str) -> Iterator[str]:
+def _beside(run: RunState, node: str) -> Iterator[str]:
     """Yield the id of a run for one node, which ends with another run and is not counted in it."""
-    beside = _Beside(uuid.uuid4().hex, {node: live.Tally()}, other=run)
-    live.start(beside)
+    beside = _Beside(uuid.uuid4().hex, {node: run_state.Tally()}, other=run)
+    run_state.start(beside)
     try:
         yield beside.run_id
     finally:
-        live.end(beside.run_id)
+        run_state.end(beside.run_id)
 
 
 class _Import(Stopped):

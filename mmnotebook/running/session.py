@@ -178,13 +178,12 @@ def run(
     try:
         if progress:
             running.show(background=not wait)
+        if wait:
+            return running.run_here(runner, options)
         running.start(runner, options)
     except BaseException:
-        running.cancel()  # the run never started, so it must not block the next one
+        running.cancel()  # a run that never started must not block the next one
         raise
-    if wait:
-        return running.wait_here()
-    running.watch()
     return running
 
 

@@ -27,11 +27,11 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.model import probes
 from mmnotebook.observing import outcome
 from mmnotebook.running import recompute, samples
-from mmnotebook.running.answered import MOST
+from mmnotebook.running.incremental import MOST
 from mmnotebook.running.measures import Measured
 from mmnotebook.running.plan import Plan
 from mmnotebook.running.samples import ELEMENTS, SampleOutcome
-from mmnotebook.state.live import Live
+from mmnotebook.state.run_state import RunState
 
 SHARE = 0.03
 """The average cost of checks, as a share of the seconds that reading an entry saves, at most."""
@@ -97,7 +97,7 @@ def learn(plan: Plan, names: Collection[str]) -> None:
 
 def check(
     plan: Plan,
-    run: Live,
+    run: RunState,
     keys: Mapping[str, str | None],
     verify: str,
     dice: random.Random | None = None,
@@ -190,7 +190,7 @@ def _work(identity: Identity) -> tuple[str, ...]:
 
 
 def _checked(
-    plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
+    plan: Plan, node: Node, run: RunState, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
     """Return what differs between a node and its entry; "" if nothing does or it is not known."""
     if node.step.runs_one_model and recompute.loaded(node, plan.prepared, keys) is None:
@@ -213,7 +213,7 @@ def _checked(
 
 
 def _compared(
-    plan: Plan, node: Node, run: Live, keys: Mapping[str, str | None], dice: random.Random
+    plan: Plan, node: Node, run: RunState, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
     entry, above = plan.entries[node.name], plan.entries[node.inputs[0].node]
     chosen = samples.choose(node, above, dice)

@@ -13,14 +13,14 @@ from mmnotebook import storage
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.inference import BlockHandler
-from mmnotebook.beam.streaming import entering
+from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import MMError, ModelError, RunError, one_line
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model.loaded import memory
-from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.model.loaded.parameter_bytes import weigh
 from mmnotebook.model.registered import register
 from mmnotebook.results.values import plain
 from mmnotebook.sources import objects, readers, sources
@@ -100,7 +100,7 @@ def first_row(name: str, value: Any) -> Column:
     RunError
         If it is not data, cannot be read, or has no elements.
     """
-    if entering.is_transform(value):
+    if windowed_blocks.is_transform(value):
         raise RunError(
             f"{name!r} is a Beam transform: its elements are known only when it runs",
             remedy="type an example, or choose other data",

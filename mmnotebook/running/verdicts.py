@@ -13,7 +13,7 @@ from mmnotebook.errors import shown
 from mmnotebook.results.labels import labeled
 from mmnotebook.results.values import is_prediction, plain
 from mmnotebook.running.guards import Guarded, guarded, meant
-from mmnotebook.state.live import Tally
+from mmnotebook.state.run_state import Tally
 from mmnotebook.store import timed
 from mmnotebook.store.entries import Entry
 

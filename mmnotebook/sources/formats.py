@@ -14,7 +14,7 @@ import numpy as np
 from mmnotebook.elements import frames
 from mmnotebook.elements.block import BYTES, ROWS
 from mmnotebook.elements.columns import Arrays, Column, Records
-from mmnotebook.sources import cutting, images, packed
+from mmnotebook.sources import block_size, images, packed
 from mmnotebook.sources.csv_rows import wrong_rows
 from mmnotebook.sources.partial import Partial
 from mmnotebook.steps.shapes import Shape
@@ -99,7 +99,7 @@ def _npy(path: str) -> np.ndarray[Any, Any]:
 
 
 def _rows_within(array: np.ndarray[Any, Any]) -> int:
-    return cutting.rows_within(array.nbytes / max(1, len(array)))
+    return block_size.rows_within(array.nbytes / max(1, len(array)))
 
 
 class ParquetReader(FileReader):
@@ -132,7 +132,7 @@ class ParquetReader(FileReader):
             if first >= stop or first + count <= start:
                 continue
             row = first
-            step = cutting.rows_within(size / max(1, count))
+            step = block_size.rows_within(size / max(1, count))
             for batch in file.iter_batches(step, row_groups=[group]):
                 low, high = max(start, row), min(stop, row + batch.num_rows)
                 if low < high:
@@ -218,7 +218,7 @@ class CsvReader(FileReader):
         count = len(frame) + len(wrong)
         stop = count if stop is None else min(stop, count)
         sample = frames.sizes(frame, range(0, len(frame), max(1, len(frame) // 64)))
-        step = cutting.rows_within(sum(sample) / max(1, len(sample)))
+        step = block_size.rows_within(sum(sample) / max(1, len(sample)))
         before = sum(row < start for row in wrong)
         for first in range(start, stop, step):
             rows = range(first, min(first + step, stop))

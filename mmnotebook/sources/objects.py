@@ -35,7 +35,7 @@ from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import storable
 from mmnotebook.errors import RunError, counted, nearest, one_line
 from mmnotebook.graph.names import is_a
-from mmnotebook.sources import cutting, iterators, tables
+from mmnotebook.sources import block_size, iterators, tables
 
 _UNCHANGING = {
     *(str, bytes, bool, int, float, complex, type(None), range, decimal.Decimal),
@@ -152,7 +152,7 @@ def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
         raise RunError(f"source {name!r}: two columns have one name", remedy="rename one")
     ids = _frame_ids(name, frame, columns, id_column)
     found = []
-    for places in cutting.parts(len(frame), lambda places: frames.sizes(frame, places)):
+    for places in block_size.parts(len(frame), lambda places: frames.sizes(frame, places)):
         part = frame.iloc[places.start : places.stop]
         block = Block(ids[places.start : places.stop], frames.records(part, columns))
         found.append(_stored(name, block))
@@ -217,7 +217,7 @@ def _check_unique(name: str, ids: list[str], where: str) -> None:
 
 
 def _list(name: str, values: list[Any]) -> list[Block]:
-    found = cutting.parts(len(values), lambda places: [size_of(values[p]) for p in places])
+    found = block_size.parts(len(values), lambda places: [size_of(values[p]) for p in places])
     blocks = _numbered(found, lambda start, stop: pack(values[start:stop]))
     made = [_stored(name, block) for block in blocks]
     records = [block.values for block in made if isinstance(block.values, Records)]
@@ -240,7 +240,7 @@ def _array(name: str, array: Any, limit: int | None) -> list[Block]:
     array = np.asarray(array)[:limit]
     if array.dtype.hasobject:
         return _list(name, list(array))
-    found = cutting.parts(len(array), _alike(array))
+    found = block_size.parts(len(array), _alike(array))
     return _numbered(found, lambda start, stop: Arrays(np.array(array[start:stop], order="C")))
 
 
@@ -256,7 +256,7 @@ def _tensor(name: str, tensor: Any, limit: int | None) -> list[Block]:
         copy = tensor[start:stop].to("cpu", copy=True, memory_format=torch.contiguous_format)
         return Tensors(copy)
 
-    return _numbered(cutting.parts(len(tensor), _alike(tensor)), rows)
+    return _numbered(block_size.parts(len(tensor), _alike(tensor)), rows)
 
 
 def _alike(rows: Any) -> Callable[[range], Iterable[int]]:

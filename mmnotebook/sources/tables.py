@@ -14,7 +14,7 @@ from mmnotebook.elements.columns import Arrays, Column, Records, Tensors, size_o
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
 from mmnotebook.graph.names import is_a
-from mmnotebook.sources import cutting
+from mmnotebook.sources import block_size
 
 _PANDAS = {("pandas", "Series"), ("pandas", "Index"), ("pandas", "ExtensionArray")}
 _DATASET = {("datasets", "Dataset")}
@@ -45,7 +45,7 @@ class ColumnTable:
 
     def parts(self) -> Iterator[tuple[range, Records]]:
         """Return the rows as records, one block at a time, with their positions."""
-        found = list(cutting.parts(self.length, self._sizes))
+        found = list(block_size.parts(self.length, self._sizes))
         made = [self._records(places.start, places.stop) for places in found]
         frames.settle(made)
         return zip(found, made, strict=True)

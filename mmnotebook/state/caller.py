@@ -122,10 +122,14 @@ def _kinds(torch: Any) -> list[str]:
 
 @contextlib.contextmanager
 def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
-    """Enter only what differs: an active device or autocast context slows down every call."""
+    """Enter only what differs: an active device or autocast context slows down every call.
+
+    Undo what the code in this block changes.
+    """
     inference, grad, device, cached, casting = wanted
     has = _of_torch(torch)
     with ExitStack() as stack:
+        stack.callback(_restore, torch, has)
         if inference != has[0]:
             stack.enter_context(torch.inference_mode(inference))
         # After inference mode, which also sets grad mode.
@@ -137,3 +141,19 @@ def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
             cast = torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cached)
             stack.enter_context(cast)
         yield
+
+
+def _restore(torch: Any, before: tuple[Any, ...]) -> None:
+    """Set what differs from before; inference mode is always a block, which ended."""
+    now = _of_torch(torch)
+    _, grad, device, cached, casting = before
+    if grad != now[1]:
+        torch.set_grad_enabled(grad)
+    if device != now[2]:
+        # A default device slows down every call. Without one, it is the CPU.
+        torch.set_default_device(None if device.type == "cpu" else device)
+    if cached != now[3]:
+        torch.set_autocast_cache_enabled(cached)
+    for kind, dtype, enabled in casting if casting != now[4] else ():
+        torch.set_autocast_dtype(kind, dtype)
+        torch.set_autocast_enabled(kind, enabled)

@@ -8,13 +8,13 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from mmnotebook import observing
-from mmnotebook.state.live import Live, Stopped
+from mmnotebook.state.run_state import RunState, Stopped
 
 
 class Place(NamedTuple):
     """A node of a run in this process, and the model that it calls."""
 
-    run: Live
+    run: RunState
     node: str
     model: str | None
 
@@ -29,7 +29,7 @@ def current() -> Place | None:
 
 @contextlib.contextmanager
 def within(
-    run: Live | None, node: str, model: str | None = None, *, loads: bool = False
+    run: RunState | None, node: str, model: str | None = None, *, loads: bool = False
 ) -> Iterator[None]:
     """Work for a node, or for a model in it (`loads`: to load it), and observe that.
 
@@ -42,7 +42,7 @@ def within(
         yield from _noted(run, node, model, loads)
 
 
-def _noted(run: Live, node: str, model: str | None, loads: bool) -> Iterator[None]:
+def _noted(run: RunState, node: str, model: str | None, loads: bool) -> Iterator[None]:
     token = _place.set(Place(run, node, model))
     try:
         with observing.within(run.records.get(node), loads=loads):
@@ -60,9 +60,9 @@ class Heard:
     """The warnings of a model call that is not a prediction."""
 
     def __init__(self) -> None:
-        self.run = Live("", {})
+        self.run = RunState("", {})
 
-    def tell(self, run: Live | None, node: str, model: str) -> None:
+    def tell(self, run: RunState | None, node: str, model: str) -> None:
         """Count the warnings after all, as those of a model in a node."""
         if run is not None:
             for kind, one in self.run.warnings():

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.kinds import Family
+from mmnotebook.steps.descriptions import does
 from mmnotebook.steps.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.steps.phrases import select, step
-from mmnotebook.steps.wording import does
 
 Counts = Mapping[Edge, int]
 

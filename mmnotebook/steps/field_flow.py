@@ -8,11 +8,11 @@ from typing import Any
 
 from mmnotebook.errors import Problem, nearest
 from mmnotebook.graph import kinds
+from mmnotebook.graph.field_selection import Drop, Select, kept, names_in
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.selecting import Drop, Select, kept, names_in
 from mmnotebook.steps import shapes
 from mmnotebook.steps.shapes import Shape, together
 

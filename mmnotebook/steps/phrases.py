@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmnotebook.graph import kinds
+from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Input, Node
-from mmnotebook.graph.selecting import Drop
 
 
 def is_bare(node: Node) -> bool:

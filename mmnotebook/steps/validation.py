@@ -9,8 +9,8 @@ from typing import Any
 
 from mmnotebook.errors import Gap, Problem, nearest
 from mmnotebook.graph import checks, kinds
+from mmnotebook.graph.field_selection import is_select
 from mmnotebook.graph.graph import Graph, Input, Node
-from mmnotebook.graph.selecting import is_select
 from mmnotebook.steps import branch_meetings
 
 FIELDS = '["field"], [["field", "other"]] or .drop("field")'

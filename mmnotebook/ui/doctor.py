@@ -16,7 +16,7 @@ from typing import Literal
 
 from mmnotebook import cache_folder
 from mmnotebook.errors import StorageError, one_line
-from mmnotebook.here import has_kernel, shell
+from mmnotebook.notebook_state import has_kernel, shell
 
 State = Literal["ok", "missing", "note"]
 

@@ -8,8 +8,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.compat import ipython
 from mmnotebook.ui.completion import IDENTIFIER, Matcher
-from mmnotebook.ui.looking import LookingMagics
 from mmnotebook.ui.magics import MakingMagics
+from mmnotebook.ui.result_magics import LookingMagics
 
 NAME = "mm"
 """The name of the package in remedies and other texts for the user."""

@@ -244,7 +244,7 @@ class MakingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_builder, arguments.words(line))
         graph = self.variables.graph(args.name) if self.variables.has(args.name) else None
-        from mmnotebook.ui.builder.opening import opened
+        from mmnotebook.ui.builder.opened_builders import opened
 
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from mmnotebook.beam.inference.metering import Meter
+from mmnotebook.beam.inference.meter import Meter
 from mmnotebook.elements.columns import Column
 from tests.benchmarks import work
 from tests.benchmarks.measuring import Report, in_turns, report, spread

@@ -21,7 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 import mmnotebook as mm
 from mmnotebook.errors import GraphError, ResultError
 from mmnotebook.results import inspection
-from mmnotebook.ui.inspector import Inspector, inspecting
+from mmnotebook.ui.inspector import Inspector, first_rows
 from mmnotebook.ui.inspector.pages import NodeRows, Query
 from mmnotebook.ui.inspector.panes import Pane
 from tests.notebook.conftest import ROOT, Kernel
@@ -436,9 +436,9 @@ def test_displayed_text_is_found_by_search(value: Any) -> None:
 def test_only_the_latest_inspectors_stay_interactive(
     result: mm.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspecting, "has_kernel", lambda: True)
-    monkeypatch.setattr(inspecting, "ALIVE", 2)
-    monkeypatch.setattr(inspecting, "_alive", deque())
+    monkeypatch.setattr(first_rows, "has_kernel", lambda: True)
+    monkeypatch.setattr(first_rows, "ALIVE", 2)
+    monkeypatch.setattr(first_rows, "_alive", deque())
     frame = mm.inspect(result, next(iter(result)))
     first, second = frame._widget(), frame._widget()
     count = len(_instances)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mmnotebook as mm
-from mmnotebook.here import called, name_of
+from mmnotebook.notebook_state import called, name_of
 from tests.notebook.conftest import ROOT
 
 SCRIPT = """

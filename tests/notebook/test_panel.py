@@ -18,11 +18,11 @@ from ipywidgets.widgets.widget import _instances
 from mmnotebook.editing import commands
 from mmnotebook.editing.document import Document
 from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS, Param
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.selecting import Drop
 from mmnotebook.ui.builder.controls.fields import Wrong, joined, parted, read_select, select_text
 from mmnotebook.ui.builder.controls.rows import shares
 from mmnotebook.ui.builder.node_view import NodeView

@@ -20,7 +20,7 @@ import mmnotebook as mm
 from mmnotebook.graph.models import Registry
 from mmnotebook.ui.builder.form.call_fields import BATCH, ELEMENT, REMOTE, SINGLE
 from mmnotebook.ui.builder.form.model_fields import ARGMAX, FILE, FUNCTION
-from mmnotebook.ui.builder.form.registering import RegisterForm
+from mmnotebook.ui.builder.form.register_form import RegisterForm
 
 SECONDS = 60
 

@@ -23,7 +23,7 @@ RECORD = ROOT / "notebooks/images/pictures.json"
 _STUDIO = (
     "mmnotebook/ui/static/builder.*",
     "mmnotebook/ui/builder/**/*.py",
-    "mmnotebook/steps/wording.py",
+    "mmnotebook/steps/descriptions.py",
 )
 _TABLES = (
     "mmnotebook/ui/static/table.*",
@@ -38,7 +38,7 @@ _BOARD = (
 )
 _RESULT = (
     "mmnotebook/steps/drawing*.py",
-    "mmnotebook/steps/wording.py",
+    "mmnotebook/steps/descriptions.py",
     "mmnotebook/results/summary.py",
     "mmnotebook/results/tables.py",
 )

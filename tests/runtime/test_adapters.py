@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import inputs, naming
+from mmnotebook.model import input_names, inputs
 from mmnotebook.model import outputs as results
 from mmnotebook.model.frameworks.sklearn_handler import sklearn_inference
 from mmnotebook.model.frameworks.torch_handler import torch_inference
@@ -167,7 +167,7 @@ def test_argmax_takes_one_row_of_scores() -> None:
 
 
 def test_a_module_is_given_the_fields_that_are_its_arguments() -> None:
-    module, names = torch.nn.Linear(2, 1), naming.of_call(torch.nn.Linear(2, 1))
+    module, names = torch.nn.Linear(2, 1), input_names.of_call(torch.nn.Linear(2, 1))
     batch = [{"input": np.ones(2), "label": 1.0}]
     alone = torch_rows([np.ones(2)], module)
     assert torch_rows(batch, module, names)[0] == alone[0]

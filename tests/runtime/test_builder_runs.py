@@ -12,8 +12,8 @@ import mmnotebook as mm
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
-from mmnotebook.ui.builder import running, status
-from mmnotebook.ui.builder.running import Runner, line_of, said
+from mmnotebook.ui.builder import background_runs, status
+from mmnotebook.ui.builder.background_runs import Runner, line_of, said
 from tests.runtime import toys
 
 
@@ -83,7 +83,7 @@ def test_a_run_tells_counts_failures_and_times() -> None:
 def test_the_end_is_sent_once_and_last(
     function: Any, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PACE", 0.0)  # a message for each event
+    monkeypatch.setattr(background_runs, "PACE", 0.0)  # a message for each event
     canvas = Canvas()
     graph = mm.pipeline("data | f", data=list(range(40)), f=function)
     assert canvas.run(graph)["state"] == state

@@ -218,6 +218,8 @@ def changes_all(v: int) -> int:
     sklearn.set_config(assume_finite=True)
     torch.set_grad_enabled(False)
     torch.set_autocast_enabled("cpu", True)
+    torch.set_autocast_dtype("cpu", torch.float16)
+    torch.set_default_device("meta")
     return v
 
 

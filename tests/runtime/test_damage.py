@@ -16,7 +16,7 @@ import mmnotebook as mm
 from mmnotebook.errors import MMError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
-from mmnotebook.running.commit import Finishing
+from mmnotebook.running.commit import Committer
 from mmnotebook.state import events
 from mmnotebook.store import entries
 from tests.runtime import kernel_script
@@ -322,7 +322,7 @@ def test_a_shard_that_is_removed_before_its_node_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = tmp_path / "once"
-    monkeypatch.setattr(Finishing, "store_finished", lambda self: None)
+    monkeypatch.setattr(Committer, "store_finished", lambda self: None)
 
     def slowly(outputs: dict[str, Any]) -> Any:
         for path in () if once.exists() else (mm.cache.folder / "v2" / "drafts").rglob("*.shard"):

@@ -18,7 +18,7 @@ import pytest
 import mmnotebook as mm
 from mmnotebook.elements import frames
 from mmnotebook.errors import RunError
-from mmnotebook.sources import cutting, identity, readers, sources
+from mmnotebook.sources import block_size, identity, readers, sources
 
 
 def zst(data: bytes) -> bytes:
@@ -153,7 +153,7 @@ def test_columns_of_a_parquet_have_the_dtypes_of_the_whole_file(
     other = pa.array(list("aaaaabbbbb")).dictionary_encode()
     table = table.append_column("o", other)
     pq.write_table(table, path, row_group_size=5)
-    monkeypatch.setattr(cutting, "ROWS", 3)
+    monkeypatch.setattr(block_size, "ROWS", 3)
     monkeypatch.setattr(readers, "ROWS", 3)
     expected = dict(pd.read_parquet(path).dtypes)
     found = dtypes_of(path)

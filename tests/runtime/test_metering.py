@@ -13,7 +13,7 @@ import torch
 from apache_beam.ml.inference.base import PredictionResult
 
 import mmnotebook as mm
-from mmnotebook.beam.inference.metering import Meter
+from mmnotebook.beam.inference.meter import Meter
 from mmnotebook.errors import ModelError
 from mmnotebook.results.metrics import quantile
 from tests.runtime import toys

@@ -59,7 +59,7 @@ import mmnotebook as mm
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.fingerprint import origin
 from mmnotebook.observing import Observed, Record, notify, profile, within
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 ROWS = np.random.default_rng(0).random((50, 4)).astype(np.float32)
 LABELS = (ROWS[:, 0] > 0.5).astype(int)
@@ -848,15 +848,15 @@ def live_run(function: Callable[[Any], Any], data: Any) -> Record:
 def records_of(graph: Any, **functions: Any) -> dict[str, Record]:
     """Return the records of some nodes in a real run."""
     records: dict[str, Record] = {}
-    begin = live.start
+    begin = run_state.start
 
-    def start(run: live.Live) -> None:
+    def start(run: run_state.RunState) -> None:
         records.update({name: Record([one]) for name, one in functions.items()})
         run.records.update(records)
         begin(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "start", start)
+        patch.setattr(run_state, "start", start)
         mm.run(graph, progress=False, fresh=True)
     return records
 

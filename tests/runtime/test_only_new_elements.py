@@ -21,7 +21,7 @@ from mmnotebook.elements import block as blocks
 from mmnotebook.errors import ModelError
 from mmnotebook.results.results import Result
 from mmnotebook.running.handle import InterruptedRunError
-from mmnotebook.sources import cutting
+from mmnotebook.sources import block_size
 from tests.runtime import kernel_script
 
 
@@ -526,7 +526,7 @@ def check_edits(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr(cutting, "ROWS", 4)
+    monkeypatch.setattr(block_size, "ROWS", 4)
     monkeypatch.setattr(blocks, "ROWS", 4)
     mm.register("half", Halved(), batch_size=2)
     mm.register("each", Halved(), batch_size=2, cache="element")

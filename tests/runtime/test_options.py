@@ -21,7 +21,7 @@ import mmnotebook as mm
 from mmnotebook.beam.inference.handlers import base_handler
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.models import Registry
-from mmnotebook.model import identity, patience
+from mmnotebook.model import identity, time_limit
 from tests.runtime import toys
 
 
@@ -141,24 +141,24 @@ class TestTimeout:
         assert "batch_size=" in message and "timeout=" in message
 
     def test_is_a_timeout_error_and_errors_in_time_are_the_models(self) -> None:
-        assert issubclass(patience.CallTimeoutError, TimeoutError)
-        assert patience.within(60, lambda: 5) == 5
+        assert issubclass(time_limit.CallTimeoutError, TimeoutError)
+        assert time_limit.within(60, lambda: 5) == 5
         with pytest.raises(ZeroDivisionError):
-            patience.within(60, lambda: 1 / 0)
+            time_limit.within(60, lambda: 1 / 0)
 
     def test_calls_of_a_thread_share_a_thread(self) -> None:
-        ran = {patience.within(60, threading.get_ident) for _ in range(5)}
+        ran = {time_limit.within(60, threading.get_ident) for _ in range(5)}
         assert len(ran) == 1 and ran != {threading.get_ident()}
         release = threading.Event()
-        with pytest.raises(patience.CallTimeoutError):
-            patience.within(0.05, lambda: release.wait(60))
-        assert {patience.within(60, threading.get_ident)} != ran
+        with pytest.raises(time_limit.CallTimeoutError):
+            time_limit.within(0.05, lambda: release.wait(60))
+        assert {time_limit.within(60, threading.get_ident)} != ran
         release.set()
 
     def test_the_thread_ends_with_its_owner(self) -> None:
         ran: list[threading.Thread] = []
         owner = threading.Thread(
-            target=lambda: ran.append(patience.within(60, threading.current_thread))
+            target=lambda: ran.append(time_limit.within(60, threading.current_thread))
         )
         owner.start()
         owner.join()

@@ -22,7 +22,7 @@ import openai
 import pytest
 import torch
 
-from mmnotebook.beam.dofns.passing import may_pass
+from mmnotebook.beam.dofns.transient_errors import may_pass
 
 
 def raised(error: BaseException, cause: BaseException) -> BaseException:

@@ -25,7 +25,7 @@ from mmnotebook import storage
 from mmnotebook.beam import interactive
 from mmnotebook.errors import GraphError, ModelError, RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 from tests.runtime import toys
 
 
@@ -220,7 +220,7 @@ def state() -> dict[str, Any]:
     return {
         **sizes,
         "watched": dict(interactive._watched),
-        "live": dict(live._runs),
+        "live": dict(run_state._runs),
         "environ": dict(os.environ),
         "levels": [logger.level for logger in loggers],
         "handlers": [list(logger.handlers) for logger in loggers],
@@ -336,7 +336,7 @@ def test_ctrl_c_during_one_long_call(capfd: pytest.CaptureFixture[str], gate: to
     ended([])
     assert mm.run(chain([1, 2]))["last"]["value"].tolist() == [2, 3]
     assert capfd.readouterr() == ("", "")
-    assert live._runs == {}
+    assert run_state._runs == {}
 
 
 def test_ctrl_c_while_a_model_loads(

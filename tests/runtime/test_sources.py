@@ -22,7 +22,7 @@ import mmnotebook as mm
 from mmnotebook.elements.columns import Arrays, Column, Numbers, Records, size_of
 from mmnotebook.elements.elements import Key
 from mmnotebook.errors import RunError
-from mmnotebook.sources import cutting, objects, readers, sources
+from mmnotebook.sources import block_size, objects, readers, sources
 from mmnotebook.sources.partial import Partial
 
 
@@ -534,7 +534,7 @@ class TestBlocks:
 )
 def test_a_csv_in_chunks_of_any_size(lines: list[str], limit: int | None, most: int) -> None:
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
-        patch.setattr(cutting, "ROWS", most)
+        patch.setattr(block_size, "ROWS", most)
         path = file(Path(folder, "a.csv"), "\n".join(["a,b", *lines, ""]))
         found = list(read(path, limit=limit).values())
     rows = [row for row in csv.reader(io.StringIO("\n".join(lines))) if row]

@@ -27,7 +27,7 @@ import mmnotebook as mm
 from mmnotebook.errors import MMError, UnknownModelError
 from mmnotebook.model.frameworks.torch_handler import TorchHandler
 from mmnotebook.model.loaded.models import Lease, LoadedModels
-from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.model.loaded.parameter_bytes import weigh
 from mmnotebook.state import events
 
 MB = 1_000_000

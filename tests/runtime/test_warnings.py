@@ -13,8 +13,8 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook import events
-from mmnotebook.running import warned
-from mmnotebook.state import live
+from mmnotebook.running import warning_counts
+from mmnotebook.state import run_state
 from tests.runtime import toys
 
 DATA = list(range(40))
@@ -138,13 +138,13 @@ def test_a_failed_run_shows_them_too() -> None:
 
 
 def test_the_number_of_distinct_warnings_is_limited() -> None:
-    run = live.Live("run", {})
-    for n in range(live.DISTINCT + 7):
+    run = run_state.RunState("run", {})
+    for n in range(run_state.DISTINCT + 7):
         run.warn("node", None, UserWarning, f"{n} " + "x" * 10_000)
     found = [one for _, one in run.warnings()]
-    assert len(found) == live.DISTINCT + 1 and found[-1].count == 7
+    assert len(found) == run_state.DISTINCT + 1 and found[-1].count == 7
     assert max(len(one.message) for one in found) <= 2000
-    said = warned.lines(found)
+    said = warning_counts.lines(found)
     assert len(said) == 6 and said[-1] == "996 more distinct warnings: mm.last.warnings"
 
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.model.loaded.parameter_bytes import weigh
 
 
 def test_parameters_and_buffers() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mmnotebook.editing import clips
-from mmnotebook.editing.connecting import disconnected
 from mmnotebook.editing.document import Document
 from mmnotebook.editing.templates import templates
+from mmnotebook.editing.wire_rules import disconnected
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.kinds import KINDS
 from tests.unit.strategies import VALID, graphs, mutated, names, params, selects, several, texts

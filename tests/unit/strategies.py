@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mmnotebook.editing.texts import problems
+from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
 from mmnotebook.graph.names import Names
-from mmnotebook.graph.selecting import Drop
 from mmnotebook.steps import branch_meetings
 
 # Names with another meaning elsewhere in the notation, plain names and unusual names.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mmnotebook.editing import clips, placing, texts
+from mmnotebook.editing import clips, node_positions, texts
 from mmnotebook.editing.commands import apply
 from mmnotebook.editing.document import SIZE, Document
 from mmnotebook.editing.history import LIMIT, History
@@ -546,7 +546,9 @@ def test_text_is_arranged_while_no_step_was_moved(commands: list[dict[str, Any]]
     corner = [min(place[axis] for place in document.places.values()) for axis in (0, 1)]
     text = "rows | map(crop) | split(mlp=0.5, mlp2=0.5)"
     typed = apply(document, {"op": "text", "text": text}).document
-    assert typed.places == placing.at_corner(placing.arranged(typed.graph), tuple(corner))
+    assert typed.places == node_positions.at_corner(
+        node_positions.arranged(typed.graph), tuple(corner)
+    )
     name = typed.graph.names[-1]
     moved = apply(typed, {"op": "move", "places": {name: [900, 900]}}).document
     again = apply(moved, {"op": "text", "text": "rows | mlp | map(crop)"}).document

@@ -10,8 +10,8 @@ import pytest
 
 import mmnotebook
 from mmnotebook.editing import clips, commands
-from mmnotebook.editing.connecting import refusal
 from mmnotebook.editing.document import Document
+from mmnotebook.editing.wire_rules import refusal
 from mmnotebook.errors import GraphError
 from mmnotebook.graph import json_format
 from mmnotebook.graph.graph import Graph

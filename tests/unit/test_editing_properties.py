@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mmnotebook.editing import texts
 from mmnotebook.editing.commands import apply
-from mmnotebook.editing.connecting import refusal
 from mmnotebook.editing.document import SIZE, Document, Place
 from mmnotebook.editing.history import History
+from mmnotebook.editing.wire_rules import refusal
 from mmnotebook.errors import Gap, GraphError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.kinds import KINDS

@@ -32,6 +32,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmnotebook.fingerprint.bytecode import read
 from mmnotebook.fingerprint.identity import (
     Behind,
     Identity,
@@ -42,7 +43,6 @@ from mmnotebook.fingerprint.identity import (
     digest_of_settings,
     identities,
 )
-from mmnotebook.fingerprint.reading import read
 from mmnotebook.graph.graph import Graph, Input, Node
 from tests.unit.strategies import graphs
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.checks import is_count, is_name
+from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS, arm_names, default_name
 from mmnotebook.graph.names import Names, role_of
-from mmnotebook.graph.selecting import Drop
 from mmnotebook.notation.text import parse
 from mmnotebook.steps.validation import problems
 from tests.unit.strategies import graphs

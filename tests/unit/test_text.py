@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmnotebook.errors import GraphError, Problem
+from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, notebook_names
-from mmnotebook.graph.selecting import Drop
 from mmnotebook.notation.text import parse, pipeline, to_text
 from tests.unit.strategies import VALID, bound_names, graphs, mutated, resolves, soup
 

@@ -21,7 +21,7 @@ from mmnotebook.compat.beam import WindowedValue, WindowedValueHolder, time_of
 from mmnotebook.elements import coders
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import MMError, RunError, one_line
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 from mmnotebook.store import timed
 
 
@@ -188,7 +188,7 @@ class _WriteShards(PlainFn):
         _make(folder)
         write = timed.write_shard if self.name is None else marks.write_shard
         self._writer = timed.Writer(folder, write)
-        if self.name is not None and (run := live.find(self.run_id)) is not None:
+        if self.name is not None and (run := run_state.find(self.run_id)) is not None:
             run.writers[self.name].append(self._writer)
         self._last: Any = None
 
@@ -212,10 +212,10 @@ class _WriteShards(PlainFn):
         try:
             name = self._writer.flush()
         except MMError as error:
-            raise live.stop(self.run_id, error) from error
+            raise run_state.stop(self.run_id, error) from error
         except Exception as error:
-            raise live.stop(self.run_id, self._cause(error)) from error
-        run = live.find(self.run_id)
+            raise run_state.stop(self.run_id, self._cause(error)) from error
+        run = run_state.find(self.run_id)
         if run is not None and self.name in run.tallies:
             run.tallies[self.name].stored += elements
         return name

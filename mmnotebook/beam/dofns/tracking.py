@@ -10,16 +10,16 @@ from typing import Any
 from apache_beam.metrics import Metrics
 
 from mmnotebook.beam.dofns.inferences import inferences
-from mmnotebook.beam.dofns.passing import may_pass
+from mmnotebook.beam.dofns.transient_errors import may_pass
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column, Objects, Records, Same, Selected, Tuples
 from mmnotebook.elements.elements import Select, failure, pick_column, settled
 from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import ENDS_RUN, not_storable
 from mmnotebook.observing import paths
-from mmnotebook.observing.kept import KeptState
+from mmnotebook.observing.state_changes import KeptState
 from mmnotebook.results.records import Failure
-from mmnotebook.state import live, places
+from mmnotebook.state import places, run_state
 
 NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
@@ -56,8 +56,8 @@ class Tracker:
 
     def __init__(self, node: str, run_id: str, step: str = "main", enters: bool = True) -> None:
         self.node, self.enters = node, enters
-        self.run = live.find(run_id)
-        self.tally = self.run.tallies[node] if self.run else live.Tally()
+        self.run = run_state.find(run_id)
+        self.tally = self.run.tallies[node] if self.run else run_state.Tally()
         self.flow = self.tally.flows[step]
         self.record = self.run.records.get(node) if self.run else None
         self._kept: KeptState | None = None
@@ -239,7 +239,7 @@ def _texts(column: Column) -> Iterator[Iterable[Any]]:
             yield from _texts(one)
 
 
-def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int]) -> None:
+def add_counts(run: run_state.RunState | None, namespace: str, counts: Mapping[str, int]) -> None:
     """Add to Beam's counters, and to those of a run in this process."""
     for name, count in counts.items():
         if count:
@@ -248,7 +248,7 @@ def add_counts(run: live.Live | None, namespace: str, counts: Mapping[str, int])
                 run.counted(namespace, name, count)
 
 
-def add_values(run: live.Live | None, namespace: str, values: Mapping[str, int]) -> None:
+def add_values(run: run_state.RunState | None, namespace: str, values: Mapping[str, int]) -> None:
     """Add to Beam's distributions, and to those of a run in this process."""
     for name, value in values.items():
         Metrics.distribution(namespace, name).update(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.beam.dofns.tracking import Tracker
-from mmnotebook.beam.inference.examining import Examination
+from mmnotebook.beam.inference.first_calls import Examination
 from mmnotebook.beam.inference.handlers import inference
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import Column, Objects, Same, Tuples
@@ -21,11 +21,11 @@ from mmnotebook.elements.packing import concat, pack
 from mmnotebook.elements.user_code import ENDS_RUN, storable
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.model.inputs import Collated
-from mmnotebook.model.loaded.watching import watching
+from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.model.outputs import WrongOutputsError, argmax, not_finite
-from mmnotebook.model.patience import CallTimeoutError
 from mmnotebook.model.shapes import alike
-from mmnotebook.state import live
+from mmnotebook.model.time_limit import CallTimeoutError
+from mmnotebook.state import run_state
 
 if TYPE_CHECKING:
     from mmnotebook.beam.inference.inference import BlockHandler
@@ -278,7 +278,7 @@ class Calls:
             name, node = self.spec.name, self.handler.node
             remedy = _of_collate(self.spec.collate, error.remedy)
             cause = RunError(f"model {name!r} {error}", remedy=remedy, node=node)
-            raise live.stop(self.handler.run_id, cause) from None
+            raise run_state.stop(self.handler.run_id, cause) from None
 
     def _sort(self) -> None:
         """Sort the outputs into the order of the rows."""

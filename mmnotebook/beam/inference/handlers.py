@@ -11,10 +11,10 @@ from apache_beam.ml.inference.base import PredictionResult, RemoteModelHandler
 
 from mmnotebook.elements import pickling
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import frameworks, identity, outputs, standing
+from mmnotebook.model import frameworks, identity, outputs, provenance
 from mmnotebook.model.delegate import Delegate
 from mmnotebook.model.outputs import WrongOutputsError
-from mmnotebook.model.patience import CallTimeoutError, within
+from mmnotebook.model.time_limit import CallTimeoutError, within
 
 
 def base_handler(spec: ModelSpec) -> Any:
@@ -52,7 +52,7 @@ class SpecHandler(Delegate):
 
     def load_model(self) -> Any:
         def load() -> Any:
-            with standing.checked(self.spec):
+            with provenance.checked(self.spec):
                 model = self.base.load_model()
             return Served(self.base, model) if self.shares else model
 

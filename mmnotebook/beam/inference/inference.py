@@ -14,7 +14,7 @@ from mmnotebook.beam.dofns.reuse import Look, Reuse
 from mmnotebook.beam.dofns.tracking import Tracker, weight
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.calls import Calls
-from mmnotebook.beam.inference.metering import Meter
+from mmnotebook.beam.inference.meter import Meter
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.elements import Select
@@ -23,10 +23,10 @@ from mmnotebook.elements.user_code import ENDS_RUN
 from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import knowledge, standing, stateful
+from mmnotebook.model import knowledge, provenance, stateful
 from mmnotebook.model.loaded.models import Lease, loaded_models
-from mmnotebook.model.registered import refreshing
-from mmnotebook.state import live, places
+from mmnotebook.model.registered import newest_file
+from mmnotebook.state import places, run_state
 
 BATCHES = 16
 """Rows of small blocks are collected until they fill so many batches."""
@@ -100,7 +100,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                 return self.meter.load(self.base.load_model)
         # Beam keeps the last box that it was given, which must not keep the model.
         lease = self.lease(self.key)
-        if isinstance(lease, Lease) and (run := live.find(self.run_id)) is not None:
+        if isinstance(lease, Lease) and (run := run_state.find(self.run_id)) is not None:
             run.leases.append(lease)
         return lease
 
@@ -110,13 +110,13 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if self.spec.reset is not None and key is not None:
             key = f"{key} {self.node}"  # its state belongs to one node
         with self.loading():
-            if key is None or live.find(self.run_id) is None or self._starts_anew(known):
+            if key is None or run_state.find(self.run_id) is None or self._starts_anew(known):
                 lease: Lease | Loaded = Loaded(self.meter.load(self.base.load_model))
             else:
                 lease = loaded_models.get(key, self.spec.name, self.base.load_model)
                 self.meter.loaded(lease.seconds, lease.weight)
-            if live.find(self.run_id) is not None:
-                standing.check_learnt(self.spec)
+            if run_state.find(self.run_id) is not None:
+                provenance.check_learnt(self.spec)
         stateful.reset(self.spec, lease.model)
         return lease
 
@@ -135,12 +135,12 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def loading(self) -> Iterator[None]:
         """End the run with a `ModelError` if the model raises while it is loaded."""
         try:
-            with places.within(live.find(self.run_id), self.node, self.spec.name, loads=True):
+            with places.within(run_state.find(self.run_id), self.node, self.spec.name, loads=True):
                 yield
         except ENDS_RUN:
             raise
-        except standing.ModelChanged as error:
-            raise live.stop(self.run_id, error) from None
+        except provenance.ModelChanged as error:
+            raise run_state.stop(self.run_id, error) from None
         except BaseException as error:
             cause = ModelError(
                 f"model {self.spec.name!r} cannot be loaded"
@@ -148,7 +148,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
                 + f": {one_line(error)}",
                 remedy=f"register {self.spec.name!r} again",
             )
-            raise live.stop(self.run_id, cause) from error
+            raise run_state.stop(self.run_id, cause) from error
 
     def run_inference(
         self,
@@ -202,7 +202,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             calls = Calls(self, track, examples, box, inference_args)
             try:
                 calls.make()
-            except live.Stopped:
+            except run_state.Stopped:
                 if looks:
                     self._keep(track, looks, calls.so_far(given))
                 raise
@@ -233,7 +233,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
-        spec = self.spec if not model_path else refreshing.refreshed(self.spec, Path(model_path))
+        spec = self.spec if not model_path else newest_file.refreshed(self.spec, Path(model_path))
         self.base, self.meter = handlers.base_handler(spec), Meter(f"{self.node}.{spec.name}")
 
     def get_num_bytes(self, batch: Sequence[Block]) -> int:
@@ -254,10 +254,10 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def share_model_across_processes(self) -> bool:
         # A run in this process needs no sharing between processes; Beam would open a socket for it.
-        return live.find(self.run_id) is None and self.base.share_model_across_processes()
+        return run_state.find(self.run_id) is None and self.base.share_model_across_processes()
 
     def model_copies(self) -> int:
-        return 1 if live.find(self.run_id) is not None else self.base.model_copies()
+        return 1 if run_state.find(self.run_id) is not None else self.base.model_copies()
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         self.base.validate_inference_args(inference_args)
@@ -271,7 +271,7 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
     """
     inference = RunInference(handler)
     if watch_every is not None:
-        refreshing.check_watch(node)
+        newest_file.check_watch(node)
         inference = RunInference(handler, watch_model_pattern=node["watch"], interval=watch_every)
     return pcoll | node.name >> inference.with_output_types(Block)
 

@@ -27,9 +27,9 @@ from apache_beam.typehints import KV
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.inference.inference import BlockHandler
-from mmnotebook.beam.keyed.deciding import Decision
 from mmnotebook.beam.keyed.handler import together
 from mmnotebook.beam.keyed.keys import Routes
+from mmnotebook.beam.keyed.lowering_choice import Decision
 from mmnotebook.compat.beam import keep_password_secret, release_models
 from mmnotebook.elements.block import ROWS, Block
 from mmnotebook.elements.coders import Element
@@ -37,9 +37,9 @@ from mmnotebook.elements.columns import Cells, Column, Records, Selected
 from mmnotebook.elements.elements import Key
 from mmnotebook.elements.packing import concat, pack
 from mmnotebook.graph.graph import Node
-from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.results.records import Failure
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 STEPS = ("beam",)
 """The steps in between are not counted: such a node is finished when the run is."""
@@ -147,7 +147,7 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
 
     def load_model(self) -> Any:
         manager = super().load_model()
-        if (run := live.find(self.run_id)) is not None:
+        if (run := run_state.find(self.run_id)) is not None:
             run.leases.append(_Models(manager))
         return manager
 

@@ -15,7 +15,7 @@ from mmnotebook.beam.keyed.keys import Routes, by_model, row_size
 from mmnotebook.beam.keyed.model_set import ModelSet
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import concat, pack
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 
 class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
@@ -56,7 +56,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
 
     def load_model(self) -> ModelSet:
         models = ModelSet(self.members, self.limit, self.owner)
-        if (run := live.find(self.run_id)) is not None:
+        if (run := run_state.find(self.run_id)) is not None:
             run.leases.append(models)
         return models
 

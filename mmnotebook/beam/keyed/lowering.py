@@ -9,10 +9,10 @@ from apache_beam.ml.inference.base import RunInference
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.inference import handlers
 from mmnotebook.beam.inference.inference import BlockHandler
-from mmnotebook.beam.keyed import beam_lowering, deciding, pairs
-from mmnotebook.beam.keyed.deciding import Decision
+from mmnotebook.beam.keyed import beam_lowering, lowering_choice, pairs
 from mmnotebook.beam.keyed.handler import KeyedBlockHandler
 from mmnotebook.beam.keyed.keys import ElementKeys, KeyFn, Routes, Together, grouped
+from mmnotebook.beam.keyed.lowering_choice import Decision
 from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
 from mmnotebook.elements.block import Block
 from mmnotebook.graph.graph import Node
@@ -57,7 +57,7 @@ def _entered(node: Node, decision: Decision) -> tuple[str, ...]:
 LOWERING = Lowering(
     transforms=_transforms,
     entered=_entered,
-    decide=deciding.decision,
+    decide=lowering_choice.decision,
     problems=pairs.problems,
     explain=lambda step: "; ".join(step.decision.why),
 )

@@ -25,7 +25,7 @@ from mmnotebook.sources import readers
 from mmnotebook.sources.formats import Chunk
 from mmnotebook.sources.partial import Partial
 from mmnotebook.sources.sources import Slice, SourcePlan
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 from mmnotebook.store import shards, timed
 from mmnotebook.store.shards import ShardInfo
 
@@ -71,9 +71,9 @@ class _Read(NodeFn):
         try:
             return next(chunks, None)
         except MMError as error:
-            raise live.stop(self.run_id, error) from error
+            raise run_state.stop(self.run_id, error) from error
         except Exception as error:
-            raise live.stop(self.run_id, readers.unreadable(part[0].path, error)) from error
+            raise run_state.stop(self.run_id, readers.unreadable(part[0].path, error)) from error
 
     def _block(self, part: Slice, chunk: Chunk) -> Block:
         rows, values = chunk
@@ -125,8 +125,8 @@ class _Stored(PlainFn):
         self.sources, self.branches, self.carried = stored.sources, tuple(branches), carried
 
     def setup(self) -> None:
-        run = live.find(self.run_id)
-        self._tally = run.tallies[self.node] if run else live.Tally()
+        run = run_state.find(self.run_id)
+        self._tally = run.tallies[self.node] if run else run_state.Tally()
         self._fields = dict(self._by_id()) if self.carried else {}
 
     def process(self, file: tuple[str, ShardInfo]) -> Iterator[Any]:
@@ -147,7 +147,7 @@ class _Stored(PlainFn):
         try:
             return list(timed.pairs(shards.read(Path(file[0]) / file[1].name, file[1])))
         except shards.Damaged as damaged:
-            raise live.stop(self.run_id, damaged) from damaged
+            raise run_state.stop(self.run_id, damaged) from damaged
 
     def _by_id(self) -> Iterator[tuple[str, Fields]]:
         for file in self.sources:

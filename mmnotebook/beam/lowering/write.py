@@ -15,7 +15,7 @@ from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.errors import RunError
 from mmnotebook.sources import writers
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 
 class _Rows(NodeFn):
@@ -59,7 +59,7 @@ class _Write(NodeFn):
                 remedy=remedy,
                 node=self.node,
             )
-            raise live.stop(self.run_id, cause) from error
+            raise run_state.stop(self.run_id, cause) from error
         return blocks
 
     def weight(self, element: tuple[int, Iterable[Any]]) -> int:

@@ -7,7 +7,7 @@ import time
 from html import escape
 from typing import Any
 
-from mmnotebook.here import has_kernel
+from mmnotebook.notebook_state import has_kernel
 
 PACE = 0.2
 """Seconds between updates."""

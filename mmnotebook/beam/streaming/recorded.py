@@ -13,7 +13,7 @@ from apache_beam.transforms.window import GlobalWindow, IntervalWindow
 
 from mmnotebook.beam.dofns import windows
 from mmnotebook.beam.dofns.tracking import Tracker
-from mmnotebook.beam.streaming import entering
+from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.compat.beam import PANE_INFO_UNKNOWN, Windowing
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.packing import pack
@@ -86,7 +86,7 @@ class Recording:
         """Take the ids from a field; elements without one, and duplicates, fail."""
         if field is None:
             return self
-        name = entering.name_in(field, self.windowing.windowfn)
+        name = windowed_blocks.name_in(field, self.windowing.windowfn)
         track = Tracker(self.name, "", enters=False)
         seen: set[str] = set()
 
@@ -98,7 +98,7 @@ class Recording:
             return text
 
         blocks = [
-            entering.named(track, block.ids, block, functools.partial(own, found[0]))
+            windowed_blocks.named(track, block.ids, block, functools.partial(own, found[0]))
             for block, (_, found, _) in zip(self.blocks, self.times, strict=True)
         ]
         return replace(self, blocks=blocks)

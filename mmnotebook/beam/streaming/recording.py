@@ -14,7 +14,7 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from mmnotebook import quiet_beam
 from mmnotebook.beam.dofns.node_fn import PlainFn
-from mmnotebook.beam.streaming import entering, recorded
+from mmnotebook.beam.streaming import recorded, windowed_blocks
 from mmnotebook.beam.streaming.line import Line
 from mmnotebook.beam.streaming.recorded import RecordedElement, Recording
 from mmnotebook.compat.beam import FnApiRunner, PipelineVisitor
@@ -22,7 +22,7 @@ from mmnotebook.elements.columns import size_of
 from mmnotebook.errors import RunError, one_line
 from mmnotebook.graph.names import is_a
 from mmnotebook.state import caller
-from mmnotebook.state.live import Stopped
+from mmnotebook.state.run_state import Stopped
 
 TICK = 0.1
 PATIENCE = 1.5
@@ -109,7 +109,7 @@ class _Tap(PlainFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> None:
-        self._found().take(RecordedElement(entering.plain(value), timestamp.micros, window))
+        self._found().take(RecordedElement(windowed_blocks.plain(value), timestamp.micros, window))
 
     def _found(self) -> _Job:
         job = _jobs.get(self.job)
@@ -164,7 +164,7 @@ def record(
     """
     job = _Job(limit)
     pipeline = beam.Pipeline(FnApiRunner(), options=_streaming(options))
-    pcoll = entering.begin(name, pipeline, transform)
+    pcoll = windowed_blocks.begin(name, pipeline, transform)
     pipeline.runner = _runner(pipeline)
     pcoll | "tap" >> beam.ParDo(_Tap(job.id))
     _jobs[job.id] = job

@@ -12,7 +12,7 @@ from mmnotebook.elements import frames
 from mmnotebook.elements.columns import Arrays, Records, Tensors
 from mmnotebook.errors import shown
 from mmnotebook.graph.inputs import InputNames
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.inputs import by_name, labelled, of_table, unnamed
 from mmnotebook.results.values import plain
 
@@ -53,7 +53,7 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
     Records have names of their own. A model that was fitted on named columns receives only those
     columns, in its order.
     """
-    known = naming.of_columns(names)
+    known = input_names.of_columns(names)
     column = of_table(batch, known)
     if isinstance(column[0], Mapping):
         return frames.frame_of(column)

@@ -12,7 +12,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.framework import (
     Framework,
     Options,
@@ -47,7 +47,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if not target.is_fitted():
         raise not_fitted(name, target)
     path = storage.new_folder("model") / f"{name}{_ENDING}"
-    names = naming.of_columns(columns(target))
+    names = input_names.of_columns(columns(target))
     try:
         target.save_model(str(path))
         path.chmod(0o600)
@@ -79,7 +79,7 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
         remedy += "class of CatBoost's"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
-    return replace(spec, target=type(model), input_names=naming.of_columns(columns(model)))
+    return replace(spec, target=type(model), input_names=input_names.of_columns(columns(model)))
 
 
 def _handler(spec: ModelSpec) -> Any:

@@ -14,7 +14,7 @@ from mmnotebook.errors import ModelError, one_line
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.framework import (
     Framework,
     Options,
@@ -75,14 +75,14 @@ def _names(model: Any, options: Options) -> InputNames:
     from transformers.utils import find_labels
 
     truth = find_labels(type(model))
-    known = list((naming.of_call(model.forward) or InputNames()).known)
+    known = list((input_names.of_call(model.forward) or InputNames()).known)
     needed: tuple[str, ...] = ()
     if options.method is not None:
-        own = naming.of_call(getattr(model, options.method)) or InputNames()
+        own = input_names.of_call(getattr(model, options.method)) or InputNames()
         # `generate` passes other arguments on to `forward`.
         known = [*own.known, *(known if own.open else ())]
     else:
-        needed = (naming.of_call(model.forward) or InputNames()).needed
+        needed = (input_names.of_call(model.forward) or InputNames()).needed
     left = (name for name in dict.fromkeys(known) if name not in (*truth, *needed))
     return InputNames(needed, tuple(left), tuple(truth), always=True)
 

@@ -10,7 +10,7 @@ from mmnotebook import storage
 from mmnotebook.elements import pickling
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.framework import (
     Framework,
     Options,
@@ -52,7 +52,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise unpicklable(name, target, error) from error
     spec = of_file(name, "lightgbm", "pickle", path, kind)
-    return replace(spec, input_names=naming.of_columns(columns(target)))
+    return replace(spec, input_names=input_names.of_columns(columns(target)))
 
 
 def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
@@ -65,7 +65,7 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
         remedy = "save it again with booster.save_model('model.txt')"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
-    return replace(spec, input_names=naming.of_columns(columns(model)))
+    return replace(spec, input_names=input_names.of_columns(columns(model)))
 
 
 def _handler(spec: ModelSpec) -> Any:

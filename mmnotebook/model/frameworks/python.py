@@ -12,7 +12,7 @@ from mmnotebook import storage
 from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import framework, held_files, naming
+from mmnotebook.model import framework, held_files, input_names
 from mmnotebook.model.framework import Framework, Options
 from mmnotebook.model.frameworks import pickles
 
@@ -40,7 +40,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         held, form = pickles.load(name, target)
         _check(name, held, options.method)
         spec = framework.of_file(name, "python", form, target, beside=held_files.paths(held))
-        return replace(spec, input_names=naming.of_estimator(held))
+        return replace(spec, input_names=input_names.of_estimator(held))
     _check(name, target, options.method)
     path = storage.new_folder("model") / f"{name}.pkl"
     try:
@@ -50,7 +50,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         raise framework.unpicklable(name, target, error) from error
     origin = getattr(target, "__name__", type(target).__name__)
     spec = framework.of_file(name, "python", "pickle", path, origin)
-    return replace(spec, input_names=naming.of_estimator(target))
+    return replace(spec, input_names=input_names.of_estimator(target))
 
 
 def handler(spec: ModelSpec) -> Any:

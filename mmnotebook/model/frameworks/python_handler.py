@@ -9,7 +9,7 @@ from typing import Any
 from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.model import inputs, naming
+from mmnotebook.model import input_names, inputs
 from mmnotebook.model.frameworks import pickles
 
 
@@ -34,6 +34,6 @@ class PythonHandler(ModelHandler[Any, Any, Any]):
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
         named = self.spec.method or ("predict" if hasattr(model, "predict") else "__call__")
-        names = naming.of_estimator(model)
+        names = input_names.of_estimator(model)
         given = inputs.arranged(batch, self.spec, lambda part: inputs.python_batch(part, names))
         return getattr(model, named)(given, **(inference_args or {}))

@@ -11,7 +11,7 @@ from mmnotebook.elements import pickling
 from mmnotebook.errors import ModelError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import framework, held_files, naming
+from mmnotebook.model import framework, held_files, input_names
 from mmnotebook.model.framework import Framework, Options
 from mmnotebook.model.frameworks import pickles
 
@@ -29,7 +29,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
         spec = framework.of_file(name, "sklearn", form, target, beside=held_files.paths(estimator))
-        return replace(spec, input_names=naming.of_estimator(estimator))
+        return replace(spec, input_names=input_names.of_estimator(estimator))
     if not claims(target):
         raise framework.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
@@ -41,7 +41,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise framework.unpicklable(name, target, error) from error
     spec = framework.of_file(name, "sklearn", "pickle", path, kind)
-    return replace(spec, input_names=naming.of_estimator(target))
+    return replace(spec, input_names=input_names.of_estimator(target))
 
 
 def handler(spec: ModelSpec) -> Any:

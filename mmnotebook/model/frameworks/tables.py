@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.frameworks import arrays
 from mmnotebook.model.inputs import of_table
 from mmnotebook.results.values import plain
@@ -21,7 +21,7 @@ def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
     ValueError
         When the examples have another number of features: some models accept too many or too few.
     """
-    column = of_table(batch, naming.of_columns(names))
+    column = of_table(batch, input_names.of_columns(names))
     if isinstance(column[0], Mapping) or not _has_text(column[0]):
         given = arrays.table(column, names)
     else:

@@ -16,7 +16,7 @@ from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import framework, naming
+from mmnotebook.model import framework, input_names
 from mmnotebook.model.framework import Framework, Options
 from mmnotebook.model.frameworks import exported
 
@@ -88,7 +88,7 @@ def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
     """Return the spec with the input names of what is called with a batch."""
     call = module if options.method is None else getattr(module, options.method)
     _check_places(spec.name, call)
-    return replace(spec, input_names=naming.of_call(call))
+    return replace(spec, input_names=input_names.of_call(call))
 
 
 def _check_places(name: str, call: Any) -> None:

@@ -13,7 +13,7 @@ from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.inputs import InputNames
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
-from mmnotebook.model import naming
+from mmnotebook.model import input_names
 from mmnotebook.model.framework import (
     Framework,
     Options,
@@ -97,7 +97,7 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
 
 def _names(model: Any) -> InputNames | None:
     booster = model.get_booster() if hasattr(model, "get_booster") else model
-    return naming.of_columns(booster.feature_names)
+    return input_names.of_columns(booster.feature_names)
 
 
 def _class_of(path: Path) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mmnotebook.model.loaded.weighing import Weight
+from mmnotebook.model.loaded.parameter_bytes import Weight
 
 
 class LoadedModel:

@@ -18,7 +18,7 @@ from mmnotebook.graph.models import registry
 from mmnotebook.model.loaded import display, memory
 from mmnotebook.model.loaded.display import Unloaded
 from mmnotebook.model.loaded.leases import Leases, LoadedModel
-from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.state import events
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from mmnotebook import storage
 from mmnotebook.errors import ModelError, one_line, shown
 from mmnotebook.fingerprint.identity import Unknowable
 from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.model import frameworks, identity, settings, standing
+from mmnotebook.model import frameworks, identity, provenance, settings
 from mmnotebook.model.framework import Options
 from mmnotebook.model.loaded.models import loaded_models
 
@@ -263,7 +263,7 @@ def _store(
     found = named or frameworks.of(name, target, options)
     settings.check_options(name, found, options, device)
     found.need(name)
-    return standing.stored(name, target, found, options)
+    return provenance.stored(name, target, found, options)
 
 
 def current(spec: ModelSpec) -> ModelSpec:
@@ -278,11 +278,11 @@ def current(spec: ModelSpec) -> ModelSpec:
     target = None if given is None else given.target()
     try:
         if target is None:
-            return standing.with_files_now(spec)
+            return provenance.with_files_now(spec)
         paths = [path for path, _ in spec.files]
-        state = standing.state(given.framework, target, given.options, paths)
+        state = provenance.state(given.framework, target, given.options, paths)
         if state == given.state:
-            return standing.with_learnt(spec)
+            return provenance.with_learnt(spec)
         new = spec_of(spec.name, target, **given.whole)
     except Unknowable as reason:
         return replace(spec, unknown=str(reason))
@@ -291,7 +291,7 @@ def current(spec: ModelSpec) -> ModelSpec:
             f"model {spec.name!r} has changed since it was registered: {error.message}",
             remedy=error.remedy,
         ) from error
-    new = standing.with_learnt(replace(new, replaces=spec.replaces))
+    new = provenance.with_learnt(replace(new, replaces=spec.replaces))
     return _put(new) if registry.get(spec.name) is spec else new
 
 

@@ -12,7 +12,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.notation.text import bound
 from mmnotebook.results.results import Result
 from mmnotebook.ui.builder.studio import Studio
-from mmnotebook.ui.common.closing import discard
+from mmnotebook.ui.common.close_widgets import discard
 
 _HINT = "(the visual builder; execute this cell to open it)"
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.names import notebook_names
-from mmnotebook.here import shell
+from mmnotebook.notebook_state import shell
 from mmnotebook.ui.builder.editor import Editor
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from mmnotebook.editing import commands, placing, texts
+from mmnotebook.editing import commands, node_positions, texts
 from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.history import History
 from mmnotebook.errors import GraphError, Problem
@@ -136,7 +136,7 @@ class Editor:
         """Replace the graph and its objects; undo brings back the former ones."""
         with self.lock:
             before = self.document
-            places = placing.completed(Document.of(graph).graph, before.places)
+            places = node_positions.completed(Document.of(graph).graph, before.places)
             self._history.do(Edit(Document(graph, places), "load the variable's graph"))
             self._correct("take", before)
             self.select(self.selection)

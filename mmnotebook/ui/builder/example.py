@@ -11,7 +11,7 @@ from typing import Any
 from mmnotebook.errors import MMError
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import notebook_names
-from mmnotebook.here import shell
+from mmnotebook.notebook_state import shell
 
 _MODELS = ("logistic", "tree")
 

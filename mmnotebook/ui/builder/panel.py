@@ -19,7 +19,7 @@ from mmnotebook.graph.names import Names
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.fields import Context, models_of
 from mmnotebook.ui.builder.node_view import Edit, NodeView, rows_of
-from mmnotebook.ui.common.closing import discard
+from mmnotebook.ui.common.close_widgets import discard
 
 _LISTED = 8
 _KEPT = 4

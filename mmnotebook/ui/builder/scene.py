@@ -12,7 +12,7 @@ from mmnotebook.errors import Problem
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.names import Names
-from mmnotebook.steps.wording import does
+from mmnotebook.steps.descriptions import does
 from mmnotebook.ui.builder.palette import origin_of, size_of
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ipywidgets import Layout, VBox
 
-from mmnotebook.ui.builder.form.registering import RegisterForm
+from mmnotebook.ui.builder.form.register_form import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
 
 

@@ -14,11 +14,11 @@ from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
 from mmnotebook.results.results import Result
 from mmnotebook.ui.builder import cells, example, palette, scene, static_view, status
+from mmnotebook.ui.builder.background_runs import Runner, said
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
-from mmnotebook.ui.builder.form.registering import RegisterForm
+from mmnotebook.ui.builder.form.register_form import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
-from mmnotebook.ui.builder.running import Runner, said
 from mmnotebook.ui.builder.side import Side
 from mmnotebook.ui.builder.tables import Tables
 from mmnotebook.ui.common.beside import StaticOutput

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from mmnotebook.compat.ipywidgets import is_open
-from mmnotebook.here import has_kernel
+from mmnotebook.notebook_state import has_kernel
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = 0.6

@@ -16,7 +16,7 @@ from mmnotebook.graph.checks import is_name
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, is_a, role_of
-from mmnotebook.here import variables_of
+from mmnotebook.notebook_state import variables_of
 from mmnotebook.results import latest
 
 Accepts = Callable[[Any], bool]

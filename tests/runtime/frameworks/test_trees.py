@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mmnotebook as mm
 from mmnotebook.errors import ModelError
-from mmnotebook.model.loaded.weighing import weigh
+from mmnotebook.model.loaded.parameter_bytes import weigh
 
 QUIET = {"iterations": 5, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
 FEW = {"n_estimators": 5, "min_child_samples": 2, "verbose": -1, "n_jobs": 1}

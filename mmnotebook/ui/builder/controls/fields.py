@@ -10,10 +10,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from mmnotebook.graph.field_selection import Drop, Select
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.kinds import names_of
 from mmnotebook.graph.names import Names, is_a, role_of
-from mmnotebook.graph.selecting import Drop, Select
 
 ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".ubj", ".cbm", ".keras")
 """Suffixes of the files that are suggested."""

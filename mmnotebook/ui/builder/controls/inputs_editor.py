@@ -8,7 +8,7 @@ from typing import Any
 
 from ipywidgets import HTML, Combobox, Dropdown, HBox, Layout, Text, VBox
 
-from mmnotebook.graph import selecting
+from mmnotebook.graph import field_selection
 from mmnotebook.graph.graph import Input
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.ui.builder.controls import style
@@ -16,7 +16,7 @@ from mmnotebook.ui.builder.controls.editors import offer
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
 from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.style import button, put, show_if
-from mmnotebook.ui.common.closing import discard
+from mmnotebook.ui.common.close_widgets import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 End = tuple[str, str | None] | tuple[str, str | None, str]
@@ -89,7 +89,7 @@ class WireEditor(Quiet):
         if new == wire:
             return
         end = {"source": wire.node, "port": wire.port, "target": self._target}
-        chosen = selecting.to_data(select)
+        chosen = field_selection.to_data(select)
         command = {"op": "wire", **end, "select": chosen, "label": new.label}
         if self._one_of_several:
             command["key"] = wire.key

@@ -14,7 +14,7 @@ from mmnotebook.ui.builder.controls.editors import choose
 from mmnotebook.ui.builder.controls.fields import Context, Wrong, joined, parted
 from mmnotebook.ui.builder.controls.parameter import One
 from mmnotebook.ui.builder.controls.style import button, named, put
-from mmnotebook.ui.common.closing import discard
+from mmnotebook.ui.common.close_widgets import discard
 
 _LEAST_ARMS = 2
 

@@ -41,7 +41,7 @@ export interface Point {
 export const GRID = 8;
 /** Of a handle's side. */
 export const HANDLE = 12;
-// The same as in graph/editing/placing.py, which leaves room for it.
+// The same as in mmnotebook/editing/node_positions.py, which leaves room for it.
 const ROOM = 3; // outputs that a card of the usual height has room for
 const PITCH = 14; // what it grows by for each one more
 const EDGE = 10; // above the first of several outputs and below the last

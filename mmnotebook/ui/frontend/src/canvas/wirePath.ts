@@ -9,7 +9,7 @@ type Ends = Pick<
 >;
 
 // The name's, in px: what a letter takes, and the most that all take; the latter is in canvas.css
-// too, and both are in graph/editing/placing.py, which leaves room for them.
+// too, and both are in mmnotebook/editing/node_positions.py, which leaves room for them.
 const LETTER = 6;
 const LONGEST = 62;
 const MARGIN = 9;

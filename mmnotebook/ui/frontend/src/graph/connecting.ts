@@ -1,5 +1,5 @@
 // Which wires can be, and what they make of the node that they feed: the counterpart of
-// graph/editing/connecting.py. Both are held to the cases in tests/cases/connections.json.
+// mmnotebook/editing/wire_rules.py. Both are held to the cases in tests/cases/connections.json.
 
 import type { Gather, Input, Scene, SceneNode } from "../scene";
 

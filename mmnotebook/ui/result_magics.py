@@ -44,7 +44,7 @@ class LookingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_inspect, arguments.words(line, _WHERE))
         result = self.variables.result(args.result)
-        from mmnotebook.ui.inspector.inspecting import inspect
+        from mmnotebook.ui.inspector.first_rows import inspect
 
         display(inspect(result, args.node, n=args.n, where=args.where))
 

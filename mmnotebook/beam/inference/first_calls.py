@@ -20,9 +20,9 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import knowledge, layouts, outputs, probes, stateful
 from mmnotebook.model.knowledge import Knowledge
 from mmnotebook.model.layouts import Layout, WrongOutputsError
-from mmnotebook.model.loaded.watching import watching
-from mmnotebook.model.patience import CallTimeoutError
-from mmnotebook.state import live
+from mmnotebook.model.loaded.sockets import watching
+from mmnotebook.model.time_limit import CallTimeoutError
+from mmnotebook.state import run_state
 from mmnotebook.state.places import unheard
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Examination:
         self.known = knowledge.of(calls.base.identity)
         self._alone: dict[int, Any] = {}
         run = calls.track.run
-        self._cost = live.ModelCost() if run is None else run.costs[calls.handler.node]
+        self._cost = run_state.ModelCost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
         """Make the first calls, if there were none; return how many rows have outputs then."""

@@ -22,12 +22,12 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import held_files
 from mmnotebook.model.framework import Framework, Options
 from mmnotebook.model.held_files import Files
-from mmnotebook.observing import referring
+from mmnotebook.observing import pickle_references
 
 ATTEMPTS = 3
 """The most attempts to store something that changes meanwhile."""
 
-_learnt: dict[tuple[str, Files], frozenset[referring.Reference]] = {}
+_learnt: dict[tuple[str, Files], frozenset[pickle_references.Reference]] = {}
 # What the pickles of a model refer to in modules, as seen when it was loaded.
 
 
@@ -126,7 +126,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
     """
     for _ in range(ATTEMPTS):
         before = _state(framework, target, options)
-        with referring.noting() as noted:
+        with pickle_references.noting() as noted:
             spec = framework.store(name, target, options)
         after = _state(framework, target, options, [path for path, _ in spec.files])
         if isinstance(before, State) and isinstance(after, State) and not before.within(after):
@@ -145,10 +145,12 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
     )
 
 
-def _libraries(framework: Framework, spec: ModelSpec) -> set[referring.Reference]:
+def _libraries(framework: Framework, spec: ModelSpec) -> set[pickle_references.Reference]:
     """Return the libraries that run a model; for a handler, also those that its module uses."""
-    own = {referring.package(module) for module in ("sys", *framework.modules)}
-    return own | set(referring.imported(type(spec.target)) if spec.form == "handler" else ())
+    own = {pickle_references.package(module) for module in ("sys", *framework.modules)}
+    return own | set(
+        pickle_references.imported(type(spec.target)) if spec.form == "handler" else ()
+    )
 
 
 def _state(*arguments: Any) -> State | Unknowable:
@@ -179,7 +181,7 @@ def checked(spec: ModelSpec) -> Iterator[None]:
         When they do.
     """
     _check(spec)
-    with referring.noting() as noted:
+    with pickle_references.noting() as noted:
         yield
     _check(spec)
     known = _learnt.get((spec.fingerprint, spec.files), frozenset())

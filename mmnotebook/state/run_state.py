@@ -85,7 +85,7 @@ class Tally:
 
 
 @dataclass
-class Live:
+class RunState:
     """The state of one run, as its steps in this process see it.
 
     Attributes
@@ -241,15 +241,15 @@ class Live:
             self.values[namespace][name] = (total + value, count + 1, max(most, value))
 
 
-_runs: dict[str, Live] = {}
+_runs: dict[str, RunState] = {}
 
 
-def start(live: Live) -> None:
+def start(live: RunState) -> None:
     """Open the channel of a run."""
     _runs[live.run_id] = live
 
 
-def find(run_id: str) -> Live | None:
+def find(run_id: str) -> RunState | None:
     """Return the run with this id; None if it is not in this process or has ended."""
     return _runs.get(run_id)
 

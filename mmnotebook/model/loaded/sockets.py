@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mmnotebook.observing import hearing
+from mmnotebook.observing import audit_hook
 
 _EVENTS = frozenset(
     {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
@@ -37,5 +37,5 @@ def watching() -> Iterator[Watch]:
         if event in _EVENTS:
             watch.connected = True
 
-    with hearing.heard(notice):
+    with audit_hook.heard(notice):
         yield watch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmnotebook.here import called, name_of, package
+from mmnotebook.notebook_state import called, name_of, package
 
 if TYPE_CHECKING:
     from mmnotebook.results.results import Result

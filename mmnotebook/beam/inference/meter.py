@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mmnotebook.beam.dofns.tracking import add_counts, add_values
-from mmnotebook.model.loaded.weighing import Weight, weigh
+from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.results import metrics
-from mmnotebook.state import live
+from mmnotebook.state import run_state
 
 NAMESPACE = "mmnotebook.model."
 LATENCY = "latency_"
@@ -70,7 +70,7 @@ class Meter:
         self._counts["predictions"] += predictions
         self._counts["failed"] += failed
 
-    def publish(self, run: live.Live | None = None) -> None:
+    def publish(self, run: run_state.RunState | None = None) -> None:
         """Publish the counts as Beam's metrics, and to the run; call this inside a bundle only."""
         add_counts(run, self.namespace, self._counts)
         add_values(run, self.namespace, self._values)

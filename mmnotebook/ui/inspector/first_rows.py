@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from mmnotebook.here import has_kernel
+from mmnotebook.notebook_state import has_kernel
 from mmnotebook.results import inspection
 from mmnotebook.results.inspection import failures
 from mmnotebook.results.results import Result
@@ -93,7 +93,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         asked = self._asked
         if asked is None or not has_kernel() or not _same(self, asked.answer):
             return None
-        from mmnotebook.ui.common.closing import discard
+        from mmnotebook.ui.common.close_widgets import discard
         from mmnotebook.ui.inspector.widget import Inspector
 
         shown = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)

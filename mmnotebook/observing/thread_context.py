@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmnotebook.observing import audit, current, hearing
+from mmnotebook.observing import audit, audit_hook, current
 from mmnotebook.observing.current import Work
 from mmnotebook.observing.profile import Profile
 from mmnotebook.observing.record import Record
@@ -54,7 +54,7 @@ def _begun(work: Work) -> Iterator[None]:
         record.enter()
         work.begin()
     try:
-        with hearing.heard(audit.notice), current.working(work), Profile(work):
+        with audit_hook.heard(audit.notice), current.working(work), Profile(work):
             yield
     finally:
         with current.unseen():

@@ -94,7 +94,7 @@ class Runner:
 
     def _ran(self, graph: Graph, progress: Any, how: Mapping[str, Any]) -> None:
         from mmnotebook.running import session
-        from mmnotebook.running.pace import Paced
+        from mmnotebook.running.rate_limit import Paced
 
         paced = Paced(lambda: self._tell(status.during(graph, progress)), PACE)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mmnotebook.fingerprint import installed, origin
 from mmnotebook.fingerprint.identity import Unknowable, digest_of_classes
-from mmnotebook.observing import hearing
+from mmnotebook.observing import audit_hook
 
 Reference = tuple[str, str]
 """A module of the user's and a name in it; or a library's package and an empty name."""
@@ -121,7 +121,7 @@ def _under_way() -> list[NotedReferences]:
 @functools.lru_cache(maxsize=1)
 def _listen() -> None:
     """Listen to every unpickler of this process, whichever library it is in."""
-    hearing.start(_heard)
+    audit_hook.start(_heard)
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:

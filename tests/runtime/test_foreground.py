@@ -1,0 +1,254 @@
+"""Runs in the caller's thread: which thread does the work, and how Ctrl-C ends a run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+import mmnotebook as mm
+from mmnotebook.compat.python import outside_event_loop
+from mmnotebook.running import foreground
+from mmnotebook.running.foreground import Interrupt
+from mmnotebook.running.session import InterruptedRunError
+
+LIMIT = 60.0
+"""The time limit of a test in seconds."""
+
+
+@contextmanager
+def pressed(when: threading.Event) -> Iterator[list[float]]:
+    """Press Ctrl-C once when an event is set; append the time to the list."""
+    at: list[float] = []
+
+    def press() -> None:
+        if when.wait(LIMIT):
+            # Python may miss a signal that arrives when a system call begins, until the call ends.
+            threading.Event().wait(0.2)
+            at.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with default_handler():
+        yield at
+    when.set()
+    thread.join()
+
+
+@contextmanager
+def default_handler() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, whatever started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run(function: Callable[[int], Any], rows: list[int] | None = None, **settings: Any) -> Any:
+    graph = mm.pipeline("rows | f", rows=rows or [1, 2, 3], f=function)
+    return mm.run(graph, progress=False, fresh=True, **settings)
+
+
+def thread_of(row: int) -> str:
+    return threading.current_thread().name
+
+
+def test_the_work_is_done_in_the_callers_thread() -> None:
+    assert set(run(thread_of)["f"]["value"]) == {threading.current_thread().name}
+
+
+def test_also_if_that_is_not_the_main_thread() -> None:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.extend(run(thread_of)["f"]["value"]), name="t1")
+    thread.start()
+    thread.join(LIMIT)
+    assert set(found) == {"t1"}
+
+
+def test_a_run_in_the_background_has_a_thread_of_its_own() -> None:
+    names = set(run(thread_of, wait=False).result(LIMIT)["f"]["value"])
+    assert threading.current_thread().name not in names
+
+
+BEGUN = threading.Event()
+ROWS: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_begun() -> None:
+    BEGUN.clear()
+    ROWS.clear()
+
+
+def stuck_in_python(row: int) -> int:
+    BEGUN.set()
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        pass
+    return row
+
+
+def stuck_in_a_system_call(row: int) -> int:
+    BEGUN.set()
+    time.sleep(LIMIT)
+    return row
+
+
+def cleans_up(row: int) -> int:
+    try:
+        return stuck_in_a_system_call(row)
+    finally:
+        ROWS.append(row)
+
+
+@pytest.mark.parametrize("stuck", [stuck_in_python, stuck_in_a_system_call, cleans_up])
+def test_ctrl_c_inside_a_function_raises_there(stuck: Callable[[int], int]) -> None:
+    with pressed(BEGUN) as at, pytest.raises(InterruptedRunError, match="stopped by you"):
+        run(stuck)
+    assert time.monotonic() - at[0] < 10, "the function takes a minute"
+    assert ([1] if stuck is cleans_up else []) == ROWS
+
+
+def catches_all(row: int) -> int:
+    ROWS.append(row)
+    BEGUN.set()
+    with suppress(BaseException):  # as some user code does
+        time.sleep(0.05)
+    return row
+
+
+def test_ctrl_c_ends_the_run_even_if_a_function_catches_it() -> None:
+    with pressed(BEGUN), pytest.raises(InterruptedRunError):
+        run(catches_all, rows=list(range(1000)))
+    assert len(ROWS) < 1000
+
+
+class Slow:
+    """A model whose first call takes a minute."""
+
+    def predict(self, rows: list[int]) -> list[int]:
+        BEGUN.set()
+        time.sleep(LIMIT)
+        return rows
+
+
+def test_a_model_is_interrupted_too() -> None:
+    mm.register("slow", Slow())
+    with pressed(BEGUN) as at, pytest.raises(InterruptedRunError):
+        mm.run(mm.pipeline("rows | slow", rows=[1, 2]), progress=False, fresh=True)
+    assert time.monotonic() - at[0] < 10
+
+
+def test_where_nothing_checks_it_is_interrupted_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(foreground, "PATIENCE", 0.2)
+    over = threading.Event()
+    stopped: list[bool] = []
+    interrupt = Interrupt(lambda: stopped.append(True))
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            interrupt.remind()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with default_handler(), pytest.raises(KeyboardInterrupt), interrupt.handled():
+        signal.raise_signal(signal.SIGINT)
+        assert stopped
+        threading.Event().wait(LIMIT)
+    over.set()
+    watcher.join()
+    assert interrupt.asked
+    assert stopped == [True], "a reminder does not cancel again"
+
+
+@pytest.mark.parametrize("ends", ["well", "with an error", "interrupted"])
+def test_the_handler_of_ctrl_c_is_put_back(ends: str) -> None:
+    def fails(row: int) -> int:
+        if ends == "with an error":
+            raise ValueError
+        if ends == "interrupted":
+            raise KeyboardInterrupt
+        return row
+
+    def mine(signum: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, mine)
+    try:
+        if ends == "well":
+            run(fails)
+        else:
+            with pytest.raises(mm.RunError):
+                run(fails)
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_that_goes_on_lets_the_run_go_on() -> None:
+    heard: list[int] = []
+
+    def press(row: int) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return row
+
+    before = signal.signal(signal.SIGINT, lambda signum, frame: heard.append(signum))
+    try:
+        assert run(press)["f"]["value"].tolist() == [1, 2, 3]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT] * 3
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    def press(row: int) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return row
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(press)["f"]["value"].tolist() == [1, 2, 3]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def awaited(row: int) -> int:
+    await asyncio.sleep(0)
+    return row + 1
+
+
+def test_functions_may_use_asyncio_inside_an_event_loop() -> None:
+    async def cell() -> tuple[list[int], bool]:
+        loop = asyncio.get_running_loop()
+        values = run(lambda row: asyncio.run(awaited(row)))["f"]["value"].tolist()
+        is_same = asyncio.get_running_loop() is loop and asyncio.get_event_loop() is loop
+        await asyncio.sleep(0)
+        return values, is_same
+
+    assert asyncio.run(cell()) == ([2, 3, 4], True)
+
+
+def test_outside_an_event_loop_nothing_is_changed() -> None:
+    with outside_event_loop(), pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
+
+
+def test_an_error_of_a_subscriber_does_not_end_the_run() -> None:
+    def subscriber(event: Any) -> None:
+        raise ValueError("mine")
+
+    with pytest.warns(UserWarning, match="unsubscribed"):
+        result = run(thread_of, subscribers=[subscriber])
+    assert len(result["f"]) == 3
