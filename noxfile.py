@@ -1,7 +1,7 @@
-"""Sessions that CI does not run: the tests with the pinned versions, and with the lowest Beam.
+"""Sessions that CI does not run: tests with the pinned versions, and with the lowest Beam.
 
-`python -m pip install nox`, then `nox -s pinned` or `nox -s lowest`; what follows `--` goes to
-pytest. Each makes an environment of its own below `.nox/`.
+`python -m pip install nox`, then `nox -s pinned` or `nox -s lowest`. Arguments after `--` go to
+pytest. Each session creates a virtual environment below `.nox/`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOOLS = [
     "pyyaml",
     "xgboost-cpu",
 ]
-"""What the tests below `tests/runtime` need beside the extras."""
+"""The packages that the tests below `tests/runtime` need in addition to the extras."""
 RUNS = [
     "branches",
     "cache",
@@ -40,29 +40,29 @@ RUNS = [
     "streaming",
     "streaming_run",
 ]
-"""The tests of what leans on Beam most."""
+"""The tests of the code that depends most on Beam."""
 
 
 @nox.session(python="3.11")
 def pinned(session: nox.Session) -> None:
-    """Run all tests, with the versions of constraints.txt."""
+    """Run all tests with the versions of constraints.txt."""
     session.install("-c", "constraints.txt", "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python="3.11")
 def lowest(session: nox.Session) -> None:
-    """Run the tests of runs, with the lowest Beam of setup.cfg and what it goes with.
+    """Run the tests that run graphs, with the lowest Beam of setup.cfg and versions that fit it.
 
-    It goes with no TensorFlow of setup.cfg's range, nor with the JupyterLab of the pins.
+    This Beam does not fit any TensorFlow in the range of setup.cfg, nor the pinned JupyterLab.
     """
     session.install("-c", "constraints-lowest.txt", "-e", f".[{EXTRAS}]", *TOOLS)
     options = ["-n", "2", "--dist=loadscope", "-o", "addopts=", "--import-mode=importlib"]
     options += ["-m", "not slow and not own_process"]
     runs = [f"tests/runtime/test_{name}.py" for name in RUNS]
     tests = session.posargs or ["tests/unit/test_compat.py", *runs]
-    # Google's libraries warn of the old grpcio, where tests compare what is written; one test gives
-    # its script an environment of its own.
+    # Google's libraries warn about the old grpcio, and these tests compare what is printed. One of
+    # them starts its script in another environment.
     quiet = {"PYTHONWARNINGS": "ignore::FutureWarning"}
     options += [
         "--deselect",

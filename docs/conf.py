@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: python -m sphinx -W --keep-going -b html docs docs/_build."""
+"""Sphinx configuration; build with python -m sphinx -W --keep-going -b html docs docs/_build."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ for folder in (HERE / "_ext", ROOT):
 
 import mmnotebook  # noqa: E402 - from this checkout
 
-# The kernels that execute the pages import this checkout, and their runs stay out of the user's
-# cache. The folder goes when the build's process ends.
+# The kernels that execute the pages import this checkout, and do not use the user's cache. The
+# folder is removed when the build's process ends.
 _scratch = tempfile.TemporaryDirectory(prefix="mmnotebook-docs-")
 os.environ["MMNOTEBOOK_CACHE"] = str(Path(_scratch.name) / "cache")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Several kernels run at a time, and models this small are quickest on one thread.
+# Several kernels run at the same time, and models this small are fastest with one thread.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -31,24 +31,24 @@ release = version = mmnotebook.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "mm_docs"]
 exclude_patterns = ["_build", "README.md"]
-default_role = "literal"  # `x` in a docstring
+default_role = "literal"  # the role of `x` in a docstring
 
 # Pages
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
-nb_execution_excludepatterns = ["tutorials/*"]  # they are shown as they are saved
+nb_execution_excludepatterns = ["tutorials/*"]  # the build shows their saved outputs
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
-# A widget needs a live kernel; beside it a cell's output has a picture, which does not.
-# Scripts among the outputs are Beam's, and load others from a CDN.
+# A widget needs a live kernel, so the build shows the picture in the same output instead.
+# Beam's outputs contain scripts that load other scripts from a CDN.
 nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None),
     ("html", "application/javascript", None),
 ]
 nb_ipywidgets_js = {}
-suppress_warnings = ["mystnb.mime_priority"]  # of an output that is only one of these
+suppress_warnings = ["mystnb.mime_priority"]  # for outputs with only one of these types
 
 # Reference
 autosummary_generate = False
@@ -60,7 +60,7 @@ python_maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-# Looks
+# Theme
 html_theme = "pydata_sphinx_theme"
 html_title = f"mmnotebook {release}"
 html_static_path = ["_static"]

@@ -1,4 +1,4 @@
-"""What every test gets: Hypothesis profiles, a cache folder and a registry of models of its own."""
+"""Fixtures of every test: Hypothesis profiles, an empty cache folder and an empty registry."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def no_tensorflow(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Only tests with the mark `own_process` import it."""
+    """Check that only tests with the mark `own_process` import TensorFlow."""
     before = own_process.ALONE in sys.modules
     yield
     if own_process.ALONE in sys.modules and not before:
-        assert own_process.is_alone(request.session), "mark it own_process: it imports TensorFlow"
+        assert own_process.is_alone(request.session), (
+            "imports TensorFlow without the mark own_process"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache for what fixtures of modules and sessions run: never the user's own."""
+    """Set a cache for the fixtures of modules and sessions, instead of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMNOTEBOOK_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -43,7 +45,7 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, for kernels and other processes that a test starts too."""
+    """Set an empty cache, which kernels and other processes of a test use too."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("MMNOTEBOOK_CACHE", str(folder))
     return folder
@@ -51,13 +53,13 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 @pytest.fixture(autouse=True)
 def no_spot_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which nodes are checked is random, and a check calls functions and models."""
+    """Switch off spot checks, since they are random and call functions and models."""
     monkeypatch.setattr(cache, "_verify", "off")
 
 
 @pytest.fixture(autouse=True)
 def models() -> Iterator[Registry]:
-    """The registry of models, empty; what stood in it before stands in it again afterwards."""
+    """Empty the registry of models for the test, and restore it afterwards."""
     before = list(registry.values())
     _clear()
     yield registry

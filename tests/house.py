@@ -1,8 +1,8 @@
-"""Count what the architecture forbids: `python -m tests.house`; `--plan` prints the layers.
+"""Check the architecture: `python -m tests.house`; `--plan` prints the layers.
 
-Circles of modules, imports that run upwards through the layers of `setup.cfg`, names that several
-public classes share, underscored names of other packages outside the package `compat`, and step
-kinds that are told by their names.
+It counts circular imports, imports that go upwards through the layers of `setup.cfg`, public class
+names that are used twice, private names of other packages outside of the package `compat`, and
+comparisons with the names of step kinds.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ PACKAGE = "mmnotebook"
 KINDS = "mmnotebook/steps/kinds/"
 """The folder with a module per step kind."""
 COMPAT = "compat"
-"""The package whose modules may use what others keep to themselves."""
+"""The package whose modules may use private names of other packages."""
 
 
 def graph() -> grimp.ImportGraph:
-    """Who imports whom at run time, imports inside functions included."""
+    """Return the import graph at run time, including imports inside functions."""
     return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
 def circles(imports: grimp.ImportGraph) -> list[list[str]]:
-    """Modules that import each other, in whatever number of steps."""
+    """Return the groups of modules that import each other, directly or indirectly."""
     arrows = networkx.DiGraph()
     for module in imports.modules:
         found = imports.find_modules_directly_imported_by(module)
@@ -40,7 +40,7 @@ def circles(imports: grimp.ImportGraph) -> list[list[str]]:
 
 
 def layers() -> dict[str, list[set[str]]]:
-    """By container, its layers from the top down, as `lint-imports` is told."""
+    """Return the layers of each container, from the top down, from the contracts."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     contracts = [config[name] for name in config.sections() if ":contract:" in name]
@@ -55,7 +55,7 @@ def layers() -> dict[str, list[set[str]]]:
 
 
 def upward(imports: grimp.ImportGraph) -> list[tuple[str, str]]:
-    """Imports from a higher layer, or from the side, in every container that has layers."""
+    """Return imports from a higher or independent layer, in every container that has layers."""
     found = []
     for container, floors in layers().items():
         place = {f"{container}.{name}": at for at, names in enumerate(floors) for name in names}
@@ -69,20 +69,20 @@ def upward(imports: grimp.ImportGraph) -> list[tuple[str, str]]:
 
 
 def _inside(module: str, container: str) -> str:
-    """The child of a container that a module is or is in."""
+    """Return the child of a container that a module is or is in."""
     rest = module.removeprefix(f"{container}.")
     return module if rest == module else f"{container}.{rest.partition('.')[0]}"
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Each module's path in the package, and its code."""
+    """Yield each module's path in the package, and its code."""
     for path in sorted((ROOT / PACKAGE).rglob("*.py")):
         if "node_modules" not in path.parts:
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
 def doubles() -> dict[str, list[str]]:
-    """The modules of each public class name that several of them define."""
+    """Return the modules of each public class name that is defined more than once."""
     found = defaultdict(list)
     for path, tree in modules():
         for node in tree.body:
@@ -100,7 +100,7 @@ def _is_private(name: str) -> bool:
 
 
 def _own(trees: list[ast.Module]) -> set[str]:
-    """The underscored names that the package itself gives to attributes, functions and classes."""
+    """Return the underscored names that the package itself defines."""
     own = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -113,12 +113,12 @@ def _own(trees: list[ast.Module]) -> set[str]:
 
 
 def foreign(allowed: bool = False) -> list[tuple[str, int, str]]:
-    """Where an underscored name of another package is used: path, line and name.
+    """Return the uses of underscored names of other packages: path, line and name.
 
     Parameters
     ----------
     allowed
-        Those in `compat`, in place of those outside.
+        Whether to return the uses in `compat` instead of those outside.
     """
     trees = dict(modules())
     own = _own(list(trees.values()))
@@ -152,7 +152,7 @@ def _used(node: ast.AST, own: set[str]) -> Iterator[str]:
 
 
 def named_kinds(trees: Iterable[tuple[str, ast.Module]] | None = None) -> list[str]:
-    """Where a step kind is told by its name, outside its own module: path, line and name."""
+    """Return the comparisons with the name of a step kind outside of its own module."""
     names = {path.stem for path in (ROOT / KINDS).glob("*.py") if path.stem != "__init__"}
     found = []
     for path, tree in modules() if trees is None else trees:
@@ -168,7 +168,7 @@ def named_kinds(trees: Iterable[tuple[str, ast.Module]] | None = None) -> list[s
 
 
 def plan() -> str:
-    """The layers of the package as a Markdown table, from the contract and the docstrings."""
+    """Return the layers of the package as a Markdown table, with the docstrings of its parts."""
     lines = ["| layer | what it holds |", "|---|---|"]
     for names in layers()[PACKAGE]:
         for name in sorted(names):
@@ -182,7 +182,7 @@ def plan() -> str:
 
 
 def main() -> int:
-    """Print the counts, and what they count."""
+    """Print each count and its items."""
     if "--plan" in sys.argv:
         print(plan())  # noqa: T201
         return 0

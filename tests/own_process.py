@@ -1,13 +1,13 @@
-"""Run the tests with the mark `own_process` in a process that runs no others.
+"""Run the tests with the mark `own_process` in a process that runs no other tests.
 
 TensorFlow, and triton, which a CUDA build of torch imports, crash a process that imports both. So
-TensorFlow's tests run in a process of their own, which is started for the first of them, and no
-other test may import it. What is reported there is reported here as well: a test counts, fails and
-shows its output as if it had run here.
+TensorFlow's tests run in a separate process, which is started for the first of them, and no other
+test may import TensorFlow. Results from there are reported here: a test counts, fails and shows its
+output as if it ran here.
 
-Where all selected tests have the mark, as with `pytest -n 0 -m own_process`, they run as usual, so
+If all selected tests have the mark, as with `pytest -n 0 -m own_process`, they run as usual, so
 that a debugger works. `tests/conftest.py` registers the hooks of the process that starts the other
-one, and this module is the plugin of the other one.
+one; this module is also the plugin of the other process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPTIONS = ["-n", "0", "-m", MARK, "-o", "addopts=", "--import-mode=importlib", 
 
 
 def cases(names: Iterable[str], *marked: str) -> list[Any]:
-    """Cases for `parametrize`; those that are named have the mark."""
+    """Return cases for `parametrize`; the named ones have the mark."""
     return [pytest.param(n, marks=pytest.mark.own_process) if n in marked else n for n in names]
 
 
@@ -41,7 +41,7 @@ def is_marked(item: pytest.Item) -> bool:
 
 
 def is_alone(session: pytest.Session) -> bool:
-    """Have all tests of this process the mark?"""
+    """Return whether all tests of this process have the mark."""
     return all(map(is_marked, session.items))
 
 
@@ -61,16 +61,16 @@ class Process:
         theirs.close()
 
     def run(self, item: pytest.Item, after: pytest.Item | None) -> Iterator[dict[str, Any]]:
-        """Run a test, and give its reports as data; an OSError or EOFError when it crashes.
+        """Run a test and yield its reports as data; raise OSError or EOFError if it crashes.
 
-        What the test `after` it does not need any more is torn down.
+        Fixtures that the test `after` it does not need are torn down.
         """
         self._connection.send((item.nodeid, after.nodeid if after else None))
         while (report := self._connection.recv()) is not None:
             yield report
 
     def end(self) -> str:
-        """Let the process end; how it did, and the last that it wrote."""
+        """Wait for the end of the process; return how it ended, and its last output."""
         self._connection.close()
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
@@ -80,14 +80,14 @@ class Process:
 
 
 class Hooks:
-    """What a process that runs other tests too does with those that have the mark."""
+    """Hooks of a process that also runs tests without the mark."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
 
     @staticmethod
     def are_needed() -> bool:
-        """Not in the process that was started."""
+        """Return whether this process is the one that starts the other."""
         return _HANDLE not in os.environ
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -95,7 +95,7 @@ class Hooks:
             if ALONE in sys.modules:
                 raise pytest.UsageError(f"a module of tests imports {ALONE}: let its tests do so")
             for item in filter(is_marked, session.items):
-                # The other process takes the time; here it would count the start of that too.
+                # The other process checks the time limit; here, its start would count too.
                 item.add_marker(pytest.mark.timeout(0), append=False)
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
@@ -106,7 +106,7 @@ class Hooks:
         for report in self._reports(item, after):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        # What the test before this one had set up, and the next one here does not need.
+        # Tear down fixtures of the previous test that the next test of this process does not need.
         item.session._setupstate.teardown_exact(nextitem)
         return True
 
@@ -127,7 +127,7 @@ class Hooks:
 
 
 class _Served:
-    """What the process that was started does: it runs what it is asked for, and reports it."""
+    """Hooks of the other process: they run the requested tests and report the results."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -141,7 +141,7 @@ class _Served:
                 name, after = self._connection.recv()
                 run(item=items[name], nextitem=items.get(after))
                 self._connection.send(None)
-        except EOFError:  # the process that asked is done
+        except EOFError:  # the process that sends requests has ended
             return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -150,5 +150,5 @@ class _Served:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """As a plugin: serve the process that started this one."""
+    """Register the hooks of the other process, if this module is loaded as a plugin."""
     config.pluginmanager.register(_Served(config))

@@ -1,4 +1,4 @@
-"""What these pages take from the code in place of having it typed by hand.
+"""Directives that generate parts of these pages from the code.
 
 `mm-magics` lists the magics with their options, `mm-steps` the step kinds of the notation with
 their parameters, `mm-object NAME` an object such as `mm.cache` with its members, `mm-module NAME` a
@@ -30,7 +30,7 @@ import mmnotebook as mm
 
 
 class _Written(Directive):
-    """A directive whose content is reStructuredText that `lines` gives."""
+    """A directive whose content is the reStructuredText that `lines` yields."""
 
     def lines(self) -> Iterator[str]:
         raise NotImplementedError
@@ -45,7 +45,7 @@ class _Written(Directive):
 
 
 class Magics(_Written):
-    """Each magic: its usage, what it does, its options, examples."""
+    """Each magic: its usage, its description, its options, examples."""
 
     def lines(self) -> Iterator[str]:
         for name, function in magics().items():
@@ -90,7 +90,7 @@ def _option(action: argparse.Action) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Escape the asterisks of a text, which are no markup."""
+    """Escape the asterisks of a text, so that they are not markup."""
     return text.replace("*", r"\*")
 
 
@@ -99,7 +99,7 @@ def _block(language: str, text: str) -> Iterator[str]:
 
 
 class Steps(_Written):
-    """Each step kind of the notation: what it does and its parameters."""
+    """Each step kind of the notation: its summary and its parameters."""
 
     def lines(self) -> Iterator[str]:
         from mmnotebook.graph.kinds import KINDS
@@ -134,7 +134,7 @@ class Object(_Written):
 
 
 class Function(_Written):
-    """A function that has overloads: one signature, annotated as the code has it."""
+    """A function with overloads: one signature, with the annotations of the code."""
 
     required_arguments = 1
 
@@ -152,7 +152,7 @@ class Function(_Written):
 
 
 class _AsWritten:
-    """An annotation that is shown as it is written in the code."""
+    """An annotation that is shown exactly as in the code."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -162,7 +162,7 @@ class _AsWritten:
 
 
 class Module(_Written):
-    """A module of the package that is reached by a name: its functions and classes."""
+    """A module of the package that has a public name: its functions and classes."""
 
     required_arguments = 1
 
@@ -182,7 +182,7 @@ class Module(_Written):
 
 
 def _bare(signature: inspect.Signature) -> str:
-    """Return a signature without annotations, which would show internal modules."""
+    """Return a signature without annotations, since they would show internal modules."""
     given = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
     return str(signature.replace(parameters=given, return_annotation=signature.empty))
 
@@ -207,7 +207,7 @@ def _inside(text: str) -> Iterator[str]:
 
 
 def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Make a saved tutorial a page: put its pictures in place, and its links in this folder."""
+    """Convert a saved tutorial into a page: embed its pictures, link to pages of this folder."""
     if not docname.startswith("tutorials/") or docname == "tutorials/index":
         return
     notebook = json.loads(source[0])
@@ -223,7 +223,7 @@ def saved_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def own_cache(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give each page a cache, so that its outputs do not depend on the pages before it."""
+    """Give each page an empty cache, so that its outputs do not depend on other pages."""
     cache = Path(os.environ["MMNOTEBOOK_CACHE"]).parent / docname.replace("/", "-")
     os.environ["MMNOTEBOOK_CACHE"] = str(cache)
 
@@ -232,11 +232,11 @@ LOADED = re.compile(
     r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//"""
     r"""|\.(?:src|href)\s*=\s*["']https?://"""
 )
-"""What makes a browser load something from another place; a link to follow is none."""
+"""HTML that makes a browser load a file from another site; links to follow do not count."""
 
 
 def check_offline(app: Sphinx, error: Exception | None) -> None:
-    """Fail where a page would load something from the network."""
+    """Fail if a page would load something from the network."""
     if error is not None or app.builder.format != "html":
         return
     pages = Path(app.outdir).rglob("*.html")
@@ -254,8 +254,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", own_cache)
     app.connect("build-finished", check_offline)
     app.connect("source-read", saved_notebook)
-    app.add_lexer("mm", PythonLexer)  # a pipeline's text is in Python's grammar
-    # Each page has a kernel of its own. Sphinx gives each process a row of pages; twice as many
-    # processes as cores share the pages that are slow.
+    app.add_lexer("mm", PythonLexer)  # the text of a pipeline is in Python's grammar
+    # Each page needs a kernel. Sphinx gives each process a fixed list of pages, so twice as many
+    # processes as cores share the slow pages better.
     app.parallel = max(app.parallel, min(8, 2 * (os.cpu_count() or 1)))
     return {"version": mm.__version__, "parallel_read_safe": True, "parallel_write_safe": True}

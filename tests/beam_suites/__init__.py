@@ -1,1 +1,1 @@
-"""Beam's own tests over our parts, from the installed package: `python -m tests.beam_suites`."""
+"""Beam's own tests with parts of this package: `python -m tests.beam_suites`."""

@@ -1,4 +1,4 @@
-"""Run Beam's own tests with our cache manager and our handler of blocks put in."""
+"""Run Beam's own tests with our cache manager and our handler of blocks."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from xml.etree import ElementTree
 from tests.beam_suites.suites import EXCLUDED, PART, SUITES, USES
 
 _ROOT = Path(__file__).parents[2]
-# Looked up, not imported, which takes seconds.
+# Looked up without importing it, since the import takes seconds.
 _PACKAGES = Path(str(getattr(importlib.util.find_spec("apache_beam"), "origin", None))).parents[1]
-# Tests of handlers often sleep; to share the others costs as much as it saves.
+# Tests of handlers often sleep; running the others in parallel takes as long as it saves.
 _WORKERS = {"manager": "0", "handler": "2"}
 
 
 @dataclass
 class Outcome:
-    """What came of a suite's tests, with what is to be said of each."""
+    """The outcomes of a suite's tests, each with its message."""
 
     passed: dict[str, str] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)
@@ -45,11 +45,11 @@ class Outcome:
 
 
 def run(part: str, names: Sequence[str]) -> tuple[dict[str, Outcome], str]:
-    """Run the suites of one part in processes of their own; their outcomes and what pytest said."""
+    """Run the suites of one part in separate processes; return the outcomes and pytest's output."""
     outcomes = {name: Outcome() for name in names}
     with tempfile.TemporaryDirectory() as folder:
         report, uses, settings = (Path(folder, name) for name in ("report", "uses", "pytest.ini"))
-        # Away from this project's settings, which are not meant for another's tests.
+        # Outside of this project, whose settings do not apply to the tests of another project.
         settings.write_text("[pytest]\n")
         command = [
             *(sys.executable, "-m", "pytest", "-c", str(settings), f"--rootdir={_PACKAGES}", "-q"),
@@ -100,16 +100,16 @@ def _read(report: Path, outcomes: dict[str, Outcome]) -> None:
 
 
 def main() -> int:
-    """Run the suites that are named, or all; 1 when something failed."""
+    """Run the named suites, or all; return 1 if a test failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.beam_suites", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites: {', '.join(SUITES)}")
     args = parser.parse_args()
     if unknown := set(args.names) - set(SUITES):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     parts = defaultdict(list)
     for name in args.names or SUITES:
         parts[SUITES[name].part].append(name)
-    # All at once: many of the tests sleep.
+    # All in parallel: many of the tests sleep.
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(run, parts, parts.values()))
     failed = False

@@ -1,4 +1,4 @@
-"""Any handler of Beam's tests, run by the handler of blocks that every run uses."""
+"""Any handler of Beam's tests, called through the handler of blocks that every run uses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mmnotebook.model.delegate import Delegate
 
 
 class _Noting(Delegate):
-    """Notes whether a handler returns `PredictionResult` objects, and of which model.
+    """Records whether a handler returns `PredictionResult` objects, and of which model.
 
-    Blocks always hold such objects, with the name under which the model is registered.
+    Blocks always contain such objects, with the registered name of the model.
     """
 
     wraps = False
@@ -35,7 +35,7 @@ class _Noting(Delegate):
 
 
 class ByBlocks(Delegate):
-    """Gives a handler its examples through `BlockHandler`, and returns what it returns."""
+    """Calls a handler through `BlockHandler`, and returns what the handler returns."""
 
     def __init__(self, base: Any) -> None:
         super().__init__(base)
@@ -54,16 +54,16 @@ class ByBlocks(Delegate):
         if made.failed:
             raise RuntimeError(f"{made.failed[0].error}: {made.failed[0].message}")
         results = made.values.rows()
-        noted = self.blocks.base.base  # where the handler is in this process
+        noted = self.blocks.base.base  # the key of the handler in this process
         if not noted.wraps:
             return [one.inference for one in results]
         return [one._replace(model_id=noted.model_id) for one in results]
 
     def update_model_path(self, model_path: str | None = None) -> None:
-        self.blocks.base.base.update_model_path(model_path)  # the one that is called
+        self.blocks.base.base.update_model_path(model_path)  # the handler that is called
 
     def get_preprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
-        return []  # the handler of blocks has called them
+        return []  # the handler of blocks called them
 
     def get_postprocess_fns(self) -> Iterable[Callable[[Any], Any]]:
         return []

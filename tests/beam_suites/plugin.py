@@ -1,4 +1,4 @@
-"""A pytest plugin: puts our parts into Beam before its tests run, and leaves some tests out."""
+"""A pytest plugin: replaces parts of Beam by ours before its tests run, and skips some tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _used = 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put our part in, where the tests run: the process that hands them out need not wait."""
+    """Replace the part of Beam in each process that runs tests."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         {"manager": _put_manager, "handler": _put_handler}[os.environ[PART]]()
 
@@ -28,7 +28,7 @@ def _put_manager() -> None:
     from mmnotebook.beam.dofns.cache_manager import ShardCache
 
     class InstalledCache(ShardCache):
-        """Ours, made in the way in which Beam makes its own."""
+        """Our cache manager, constructed as Beam constructs its own."""
 
         def __init__(self, cache_dir: str | None = None, cache_format: str = "text") -> None:
             global _used
@@ -36,7 +36,7 @@ def _put_manager() -> None:
             self.cache_format = cache_format
             super().__init__(Path(cache_dir or tempfile.mkdtemp(prefix="ib-")))
 
-    setattr(cache_manager, "FileBasedCacheManager", InstalledCache)  # noqa: B010 - another's class
+    setattr(cache_manager, "FileBasedCacheManager", InstalledCache)  # noqa: B010 - a class of Beam
 
 
 def _put_handler() -> None:
@@ -54,17 +54,17 @@ def _put_handler() -> None:
     @functools.wraps(init)
     def by_blocks(self: Any, model_handler: Any, *args: Any, **kwargs: Any) -> None:
         global _used
-        # In a run, Beam's keyed handler is around blocks, and nothing is shared with processes.
+        # In a run, Beam's keyed handler wraps our handler, and processes do not share any model.
         if not (isinstance(model_handler, keyed) or model_handler.share_model_across_processes()):
             _used += 1
             model_handler = ByBlocks(model_handler)
         init(self, model_handler, *args, **kwargs)
 
-    setattr(RunInference, "__init__", by_blocks)  # noqa: B010 - another's method
+    setattr(RunInference, "__init__", by_blocks)  # noqa: B010 - a method of Beam
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Leave out what the suites exclude, all of which must be there."""
+    """Skip the tests that the suites exclude, and check that all of these exist."""
     for suite in SUITES.values():
         file = f"{suite.module.rpartition('.')[2]}.py"
         ours = [item for item in items if item.path.name == file]
@@ -76,6 +76,6 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Say how often our part was used."""
+    """Write how often our part was used."""
     with Path(os.environ[USES]).open("a") as file:
         file.write(f"{_used}\n")

@@ -1,4 +1,4 @@
-"""Which of Beam's test modules run, what of ours is put into them, and what they leave out."""
+"""The test modules of Beam that run, the part that is replaced in them, and the excluded tests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 PART = "MMNOTEBOOK_BEAM_SUITES_PART"
-"""Tells the plugin what to put in."""
+"""The environment variable that tells the plugin which part to replace."""
 USES = "MMNOTEBOOK_BEAM_SUITES_USES"
-"""Tells the plugin in which file to write how often that was used."""
+"""The environment variable with the file in which the plugin writes how often the part was used."""
 EXCLUDED = "excluded: "
-"""How the reason of a test that we leave out begins."""
+"""The beginning of the reason of each test that we skip."""
 
 _FOLDER = "asserts FileBasedCacheManager's private _cache_dir"
 _CLOUD = "starts a Dataproc cluster with Google Cloud's client, which is not among our packages"
@@ -39,12 +39,12 @@ class Suite:
     Attributes
     ----------
     module
-        Below `apache_beam`.
+        The module, below `apache_beam`.
     part
-        What of ours is put in: "manager" in place of every FileBasedCacheManager, or "handler"
-        in place of every handler that RunInference is given, which it then calls.
+        The part of Beam that is replaced by ours: "manager" for every FileBasedCacheManager, or
+        "handler" for every handler that RunInference receives, which our handler then calls.
     excluded
-        By `Class.test`, why a test is left out.
+        By `Class.test`, why a test is skipped.
     """
 
     module: str
@@ -78,4 +78,4 @@ SUITES = {
         },
     ),
 }
-"""By the name under which `python -m tests.beam_suites` knows them."""
+"""The suites by their names on the command line of `python -m tests.beam_suites`."""

@@ -1,1 +1,1 @@
-"""Benchmarks, one module each: `python -m tests.benchmarks [NAME ...]`. No tests."""
+"""Benchmarks, one module each: `python -m tests.benchmarks [NAME ...]`. They are not tests."""

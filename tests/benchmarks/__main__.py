@@ -1,4 +1,4 @@
-"""Run benchmarks by name, all of them without one; print what they found and write it as JSON."""
+"""Run the named benchmarks, or all; print the reports and write them as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = ("apache-beam", "numpy", "pandas", "torch")
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were taken on."""
+    """Return the machine and the versions with which the benchmarks ran."""
     return {
         "cores": os.cpu_count(),
         "processor": platform.processor() or platform.machine(),
@@ -31,7 +31,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse the names, run, report."""
+    """Parse the names, run the benchmarks, write the reports."""
     known = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in HELPERS]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}")

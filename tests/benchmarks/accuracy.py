@@ -1,4 +1,4 @@
-"""parameter_bytes of models of 50, 100 and 200 MB in every load order, against the true size."""
+"""parameter_bytes of models of 50, 100 and 200 MB in every load order, and their true sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZES_MB = (50, 100, 200)
 
 
 def measure(repeat: int) -> Report:
-    """The greatest relative error of each load order; each run loads all of them."""
+    """Return the greatest relative error for each load order; each run loads all models."""
     assert work.FOLDER.exists()
     true = {}
     for size in SIZES_MB:

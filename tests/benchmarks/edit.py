@@ -1,4 +1,4 @@
-"""A graph of five steps whose last function is edited, against a pipeline defined anew."""
+"""An edit of the last function in a graph of five steps, compared with a new pipeline."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _numbers = itertools.count()
 
 
 def scale(row: Any) -> Any:
-    """A map of the user's."""
+    """Return a scaled row; the first map step."""
     return row * 2.0
 
 
 def shift(row: Any) -> Any:
-    """Another."""
+    """Return a shifted row; the second map step."""
     return row - 0.5
 
 
 def edited() -> Callable[[Any], Any]:
-    """The function of the last step, its body never the same, as from a cell."""
+    """Return the function of the last step with a new body each time, as from an edited cell."""
     body = f"return float(prediction.inference) > {next(_numbers)}"
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(f"def decide(prediction):\n    {body}", names)
@@ -42,7 +42,7 @@ def edited() -> Callable[[Any], Any]:
 
 
 def stock() -> None:
-    """All of it defined and collected again."""
+    """Define the whole pipeline again and collect its result."""
     pipeline = beam.Pipeline(InteractiveRunner(FnApiRunner()))
     decided = (
         pipeline
@@ -58,7 +58,7 @@ def stock() -> None:
 
 
 def ours() -> mm.Result:
-    """The graph with its edited function, and the table of its last step."""
+    """Run the graph with its edited function, and read the table of its last step."""
     text = f"read({str(work.rows(ROWS))!r}) | scale | shift | {MODEL} | decide"
     graph = mm.pipeline(text, scale=scale, shift=shift, decide=edited())
     result = mm.run(graph, progress=False)
@@ -67,14 +67,14 @@ def ours() -> mm.Result:
 
 
 def checked() -> None:
-    """Only the edited step is computed."""
+    """Check that only the edited step is computed."""
     computed = (nodes := ours().nodes).index[~nodes["cached"]].tolist()
     if computed != ["decide"]:
         raise AssertionError(f"computed: {computed}")
 
 
 def measure(repeat: int) -> Report:
-    """Stock over ours."""
+    """Compare the time of the stock pipeline with ours."""
     work.register()
     ours()
     return faster("anew / edited, 5 steps, 20,000 rows", stock, checked, repeat, 10)

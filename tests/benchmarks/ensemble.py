@@ -1,4 +1,4 @@
-"""An ensemble of three models against the three models alone."""
+"""An ensemble of three models, compared with the three models alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODELS = ("one", "two", "three")
 
 
 def graph(step: str) -> mm.Graph:
-    """The three models, and what comes of them."""
+    """Return a graph with the three models, followed by `step`."""
     for seed, name in enumerate(MODELS):
         if name not in mm.registry:
             torch.manual_seed(seed)
@@ -25,12 +25,12 @@ def graph(step: str) -> mm.Graph:
 
 
 def run(step: str) -> None:
-    """Everything computed anew and stored."""
+    """Compute and store everything."""
     mm.run(graph(step), fresh=True, progress=False)
 
 
 def measure(repeat: int) -> Report:
-    """The models and their mean over the models alone."""
+    """Compare the models and their mean with the models alone."""
     alone, ensemble = in_turns(
         functools.partial(run, ""), functools.partial(run, " | mean()"), repeat
     )

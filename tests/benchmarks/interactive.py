@@ -1,4 +1,4 @@
-"""`mm.run` on W and both tables, against stock InteractiveRunner and `ib.collect` of both."""
+"""`mm.run` on W and both tables, compared with InteractiveRunner and `ib.collect` of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = 20_000
 
 
 def stock() -> None:
-    """What the Beam documentation shows, over the in-process runner."""
+    """Run the pipeline of Beam's documentation on the in-process runner."""
     pipeline = beam.Pipeline(InteractiveRunner(FnApiRunner()))
     source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
     first, second = (source | name >> RunInference(work.handler(name)) for name in work.MODELS)
@@ -24,12 +24,12 @@ def stock() -> None:
 
 
 def ours() -> None:
-    """The same graph computed anew, every node kept, both tables built."""
+    """Compute and store the same graph, and read both tables."""
     result = work.run(ROWS)
     for name in work.MODELS:
         result[name]
 
 
 def measure(repeat: int) -> Report:
-    """Stock over ours."""
+    """Compare the time of the stock pipeline with ours."""
     return faster("stock / mmnotebook, 20,000 rows, fresh=True", stock, ours, repeat, 15)

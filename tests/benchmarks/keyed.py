@@ -1,4 +1,4 @@
-"""A model per key, 8 models of 25 keys each in random order, against Beam's keyed handler."""
+"""A model per key, 8 models with 25 keys each in random order, compared with Beam's handler."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ KEYS = {name: [f"{name}-{key}" for key in range(25)] for name in MODELS}
 
 
 def keys(count: int) -> list[str]:
-    """The key of each row."""
+    """Return the key of each row."""
     every = [key for own in KEYS.values() for key in own]
     return [str(key) for key in np.random.default_rng(1).choice(every, count)]
 
 
 def model(name: str) -> torch.nn.Module:
-    """One of the models, with weights of its own."""
+    """Return one of the models; each has different weights."""
     torch.manual_seed(MODELS.index(name))
     return work.network()
 
 
 def handler(name: str) -> Any:
-    """A model as a Beam user hands it to RunInference."""
+    """Return a handler as a Beam user passes it to RunInference."""
     path = work.FOLDER / f"{name}.pt"
     if not path.exists():
         torch.save(model(name).state_dict(), path)
@@ -45,20 +45,20 @@ def handler(name: str) -> Any:
 
 
 class Documented(KeyedModelHandler[Any, Any, Any, Any]):
-    """Beam's handler, told the batch size as its warning says."""
+    """Beam's handler with a fixed batch size, as Beam's warning recommends."""
 
     def batch_elements_kwargs(self) -> dict[str, int]:
         return {"min_batch_size": work.BATCH, "max_batch_size": work.BATCH}
 
 
 def examples(path: str) -> Iterator[tuple[str, torch.Tensor]]:
-    """The rows with their keys, read inside of the pipeline."""
+    """Return the rows with their keys; called inside of the pipeline."""
     tensors = work.tensors(work.rows(ROWS))
     return zip(keys(len(tensors)), tensors, strict=True)
 
 
 def documented() -> None:
-    """As Beam's documentation shows it; outputs are only counted."""
+    """Run the pipeline of Beam's documentation; its outputs are only counted."""
     mapped = [KeyModelMapping(own, handler(name)) for name, own in KEYS.items()]
     with beam.Pipeline(FnApiRunner()) as pipeline:
         (
@@ -71,7 +71,7 @@ def documented() -> None:
 
 
 def graph(rest: str = "") -> mm.Graph:
-    """The same as mmnotebook runs it."""
+    """Return the same pipeline as a graph."""
     for name in MODELS:
         if name not in mm.registry:
             mm.register(name, model(name), batch_size=work.BATCH)
@@ -81,7 +81,7 @@ def graph(rest: str = "") -> mm.Graph:
 
 
 def measure(repeat: int) -> Report:
-    """Beam's over ours; the frame is made beforehand, and is stored anew in every run."""
+    """Compare Beam's time with ours; the DataFrame is created before, and stored in every run."""
     made = graph()
     results = []
     theirs, own = in_turns(

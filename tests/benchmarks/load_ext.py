@@ -18,7 +18,7 @@ print(time.perf_counter() - started, *{"torch", "apache_beam"} & set(sys.modules
 
 
 def measure(repeat: int) -> Report:
-    """Seconds per load."""
+    """Measure the seconds per `%load_ext`."""
     times, heavy = [], set()
     for _ in range(repeat + 1):
         out = subprocess.run(

@@ -1,4 +1,4 @@
-"""Two pieces of work side by side, in turns: the ratio of their times, and how it spreads."""
+"""Measurements of two pieces of work in alternation: the ratio of their times, and its spread."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Report:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes
     ----------
     what
-        What the number is.
+        The measured quantity.
     median, low, high
-        Of the repeated measurements.
+        Median, minimum and maximum of the repeated measurements.
     target
-        What the median is to be, in words.
+        The target for the median, as text.
     met
-        Is it?
+        Whether the target is met.
     detail
-        Anything else worth writing down.
+        Further results.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Report:
     detail: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report as a dict for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Report:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """How long one call takes."""
+    """Return the duration of one call."""
     gc.collect()
     started = time.perf_counter()
     work()
@@ -63,7 +63,7 @@ def report(
     each: bool = False,
     **detail: Any,
 ) -> Report:
-    """The median, minimum and maximum of values, and whether the median, or each, keeps a bound."""
+    """Report median, minimum and maximum, and whether the median, or each value, keeps a bound."""
     values = list(map(float, values))
     median, low, high = statistics.median(values), min(values), max(values)
     if at_most is not None:
@@ -77,7 +77,7 @@ def report(
 def in_turns(
     peer: Callable[[], Any], ours: Callable[[], Any], repeat: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of both, one after the other `repeat` times, after a warm-up of each."""
+    """Return the seconds of both, called alternately `repeat` times, after a warm-up of each."""
     peer()
     ours()
     times = [(seconds(peer), seconds(ours)) for _ in range(repeat)]
@@ -86,14 +86,14 @@ def in_turns(
 
 
 def spread(times: list[float]) -> str:
-    """Seconds in words: the median, and the range."""
+    """Return the median and the range of seconds as text."""
     return f"{statistics.median(times):.3g} s ({min(times):.3g} to {max(times):.3g})"
 
 
 def faster(
     what: str, peer: Callable[[], Any], ours: Callable[[], Any], repeat: int, at_least: float
 ) -> Report:
-    """How many times longer `peer` takes than `ours`."""
+    """Report how many times longer `peer` takes than `ours`."""
     theirs, own = in_turns(peer, ours, repeat)
     ratios = [one / other for one, other in zip(theirs, own, strict=True)]
     return report(what, ratios, at_least=at_least, peer=spread(theirs), ours=spread(own))

@@ -1,4 +1,4 @@
-"""A run with and without the metering handler's counters."""
+"""A run with the counters of the metering handler, compared with a run without them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = 100_000
 
 
 def metered() -> None:
-    """As always."""
+    """Run as usual."""
     work.run(ROWS)
 
 
@@ -30,13 +30,13 @@ def _nothing(*_: Any) -> None:
 
 
 def unmetered() -> None:
-    """The same run, nothing timed, counted or published."""
+    """Run the same graph without timing, counting or publishing."""
     with patch.multiple(Meter, call=_call, count=_nothing, publish=_nothing):
         work.run(ROWS)
 
 
 def measure(repeat: int) -> Report:
-    """Metered over unmetered."""
+    """Compare the metered with the unmetered run."""
     without, with_ = in_turns(unmetered, metered, repeat)
     ratios = [one / other for one, other in zip(with_, without, strict=True)]
     return report(

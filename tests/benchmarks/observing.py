@@ -1,4 +1,4 @@
-"""A run with and without watching what its functions and models do."""
+"""A run that observes functions and models, compared with a run that does not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _shifted(x: Any) -> Any:
 
 
 def observed() -> None:
-    """As always: two models on W, and two functions of 100,000 numbers."""
+    """Run as usual: two models on W, and two functions of 100,000 numbers."""
     work.run(ROWS)
     names = {"d": NUMBERS, "scaled": _scaled, "shifted": _shifted}
     mm.run(mm.pipeline("d | scaled | shifted", **names), fresh=True, progress=False)
@@ -38,13 +38,13 @@ def _nothing(_: Plan) -> Mapping[str, Any]:
 
 
 def unobserved() -> None:
-    """The same, nobody watching; then nothing is stored for another run."""
+    """Run the same without observation; nothing is stored for another run."""
     with patch.object(Plan, "records", _nothing):
         observed()
 
 
 def measure(repeat: int) -> Report:
-    """Observed over unobserved."""
+    """Compare the observed with the unobserved run."""
     without, with_ = in_turns(unobserved, observed, repeat)
     ratios = [one / other for one, other in zip(with_, without, strict=True)]
     return report(

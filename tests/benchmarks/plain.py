@@ -1,4 +1,4 @@
-"""W against a pipeline written by hand for the plain in-process runner, outputs only counted."""
+"""W, compared with a handwritten pipeline on the in-process runner that only counts its outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS = 20_000
 
 
 def by_hand() -> None:
-    """Nothing is kept."""
+    """Run the handwritten pipeline; no output is kept."""
     with beam.Pipeline(FnApiRunner()) as pipeline:
         source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
         for name in work.MODELS:
@@ -25,10 +25,10 @@ def by_hand() -> None:
 
 
 def ours() -> None:
-    """Every node is kept."""
+    """Run the graph; the output of every node is stored."""
     work.run(ROWS)
 
 
 def measure(repeat: int) -> Report:
-    """By hand over ours."""
+    """Compare the time of the handwritten pipeline with ours."""
     return faster("by hand / mmnotebook, 20,000 rows, fresh=True", by_hand, ours, repeat, 1)

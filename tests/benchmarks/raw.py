@@ -1,4 +1,4 @@
-"""W with 100,000 rows against a plain torch loop over the same batches."""
+"""W with 100,000 rows, compared with a plain torch loop over the same batches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.benchmarks.measuring import Report, in_turns, report, spread
 
 ROWS = 100_000
 TIMES, MORE = 1.5, 1.5
-"""How many times as long, and how many seconds more, it may take."""
+"""The allowed time: a multiple of the loop's time, plus a number of seconds."""
 
 
 def loop() -> None:
-    """Both models over all rows, the outputs collected in memory."""
+    """Call both models with all rows, and keep the outputs in memory."""
     given = torch.from_numpy(np.load(work.rows(ROWS)))
     outputs = []
     for name in work.MODELS:
@@ -24,12 +24,12 @@ def loop() -> None:
 
 
 def ours() -> None:
-    """Every node is kept."""
+    """Run the graph; the output of every node is stored."""
     work.run(ROWS)
 
 
 def measure(repeat: int) -> Report:
-    """Our seconds as a share of what is allowed."""
+    """Return our time as a share of the allowed time."""
     theirs, own = in_turns(loop, ours, repeat)
     allowed = [TIMES * seconds + MORE for seconds in theirs]
     return report(

@@ -1,4 +1,4 @@
-"""A computed node of 20,000 rows shown again, against `ib.collect` of it."""
+"""A cached node of 20,000 rows read again, compared with `ib.collect` of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NODE = work.MODELS[0]
 
 
 def measure(repeat: int) -> Report:
-    """Stock over ours; both have computed it before."""
+    """Compare the stock time with ours; both computed the node before."""
     pipeline = beam.Pipeline(InteractiveRunner(FnApiRunner()))
     source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
     predicted = source | NODE >> RunInference(work.handler(NODE))
@@ -29,7 +29,7 @@ def measure(repeat: int) -> Report:
             raise AssertionError
 
     def ours() -> None:
-        """Found in the cache by a run of its own: nothing is in memory."""
+        """Read the node from the cache in a new run, with no table in memory."""
         if len(mm.run(graph, progress=False)[NODE]) != ROWS:
             raise AssertionError
 

@@ -1,9 +1,9 @@
-"""W at 10,000 to 1,000,000 rows in processes of their own: is the time linear, memory bounded?
+"""W with 10,000 to 1,000,000 rows in separate processes: is the time linear and the memory bounded?
 
-A process imports everything, registers the models and calls each once; its peak of resident memory
-is what the others are measured against. The others do the same, run W on 64 rows for the fixed time
-of a run, and then on all rows, with `fresh=True`. The time per row is what a run takes above the
-fixed time, by its rows.
+One process imports everything, registers the models and calls each once; the memory of the others
+is compared with its peak resident memory. The others do the same, run W on 64 rows to measure the
+fixed time of a run, and then run all rows with `fresh=True`. The time per row is the time of the
+run above the fixed time, divided by the number of rows.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LINEAR = 1.1
 
 
 def peak_mb() -> float:
-    """The most resident memory that this process had, in MB."""
+    """Return the peak resident memory of this process in MB."""
     try:
-        # Of this program alone; Linux's ru_maxrss begins with that of the process it came from.
+        # Only of this program: Linux's ru_maxrss starts with the value of the parent process.
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
     except OSError:
@@ -38,14 +38,14 @@ def peak_mb() -> float:
 
 
 def _median_seconds(count: int) -> float:
-    """Of a run of W; small ones, whose time varies more, five times."""
+    """Return the median seconds of a run of W; small runs, which vary more, run five times."""
     times = max(1, min(5, 500_000 // count))
     return statistics.median(measuring.seconds(lambda: work.run(count)) for _ in range(times))
 
 
 def child(count: int) -> dict[str, float]:
-    """What one process measures; without rows, of the models alone."""
-    from mmnotebook.running import session  # noqa: F401 - its size is not that of a run
+    """Return the measurements of one process; without rows, only of the models."""
+    from mmnotebook.running import session  # noqa: F401 - import it now, so that a run does not
 
     work.register()
     for name in work.MODELS:
@@ -64,7 +64,7 @@ def child(count: int) -> dict[str, float]:
 
 
 def in_child(count: int) -> dict[str, float]:
-    """`child` in a process of its own."""
+    """Run `child` in a new process."""
     command = [sys.executable, "-m", "tests.benchmarks.scale", str(count)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -72,8 +72,8 @@ def in_child(count: int) -> dict[str, float]:
 
 
 def measure(repeat: int) -> Report:
-    """Time per row at most over least; memory at 1,000,000 rows above the models."""
-    for count in (SMALL, *SIZES):  # here: making the rows takes memory and time
+    """Compare the times per row (maximum / minimum), and the memory above that of the models."""
+    for count in (SMALL, *SIZES):  # in this process, since creating the rows takes memory and time
         work.rows(count)
     rounds = [{count: in_child(count) for count in (0, *SIZES)} for _ in range(repeat)]
     ratios = [_ratio(found) for found in rounds]

@@ -1,4 +1,4 @@
-"""p50 to p99.9 of the latency sketch, against the exact quantiles of the same latencies."""
+"""p50 to p99.9 of the latency sketch, compared with the exact quantiles of the same latencies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Latencies = NDArray[np.float64]
 
 
 def latencies(repeat: int) -> Iterator[tuple[str, Latencies]]:
-    """Milliseconds, made and measured."""
+    """Return generated and measured latencies in milliseconds."""
     for seed in range(repeat):
         random = np.random.default_rng(seed)
         yield "lognormal", random.lognormal(1.0, 1.0, CALLS)
@@ -43,7 +43,7 @@ def _calls() -> Latencies:
 
 
 def error(times: Latencies) -> float:
-    """The greatest relative error over the quantiles, workers' sketches added up."""
+    """Return the greatest relative error of the quantiles of the merged worker sketches."""
     buckets: Counter[int] = Counter()
     for worker in np.array_split(times, 4):
         buckets.update(Counter(metrics.bucket(float(ms)) for ms in worker))
@@ -53,7 +53,7 @@ def error(times: Latencies) -> float:
 
 
 def measure(repeat: int) -> Report:
-    """Of each set of latencies the greatest relative error; the worst must keep the bound."""
+    """Return the greatest relative error of each set; the worst must keep the bound."""
     errors = [(name, error(times)) for name, times in latencies(repeat)]
     worst = {name: max(e for other, e in errors if other == name) for name, _ in errors}
     return report(

@@ -1,4 +1,4 @@
-"""Model loads of 8 models under max_models=2 in random key order: grouped, and as forecast."""
+"""Loads of 8 models with max_models=2 in random key order: grouped, and as forecast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST = 2
 
 
 def loads(group: bool) -> tuple[int, int]:
-    """Observed loads, and those that the result's own forecast gives."""
+    """Return the observed loads, and the loads that the forecast of the result gives."""
     made = keyed.graph(f", max_models={MOST}, group={group}")
     result = mm.run(made, fresh=True, progress=False)
     table = mm.forecast(result).table.set_index("max_models")
@@ -19,7 +19,7 @@ def loads(group: bool) -> tuple[int, int]:
 
 
 def measure(repeat: int) -> Report:
-    """Loads grouped by model."""
+    """Return the loads with grouping."""
     grouped = [loads(group=True) for _ in range(repeat)]
     as_is = [loads(group=False) for _ in range(repeat)]
     if any(observed != forecast for observed, forecast in (*grouped, *as_is)):

@@ -1,4 +1,4 @@
-"""Model loads of the same graph run again with `fresh=True`, against Beam's own."""
+"""Model loads of a second run with `fresh=True`, compared with Beam's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _loads: list[str] = []
 
 
 class Counting(PytorchModelHandlerTensor):
-    """Counts its loads; the in-process runner loads in this process."""
+    """A handler that counts its loads; the in-process runner loads in this process."""
 
     def load_model(self) -> Any:
         _loads.append("load")
@@ -26,7 +26,7 @@ class Counting(PytorchModelHandlerTensor):
 
 
 def stock() -> int:
-    """How often Beam loads a model for the same pipeline."""
+    """Return how often Beam loads a model for the same pipeline."""
     _loads.clear()
     with beam.Pipeline(FnApiRunner()) as pipeline:
         source = pipeline | beam.Create([work.rows(ROWS)]) | beam.FlatMap(work.tensors)
@@ -36,7 +36,7 @@ def stock() -> int:
 
 
 def ours() -> int:
-    """How often a run has loaded a model."""
+    """Return how often a run loaded a model."""
     result = work.run(ROWS)
     if not (result.models["predictions"] == ROWS).all():
         raise AssertionError
@@ -44,7 +44,7 @@ def ours() -> int:
 
 
 def measure(repeat: int) -> Report:
-    """Our loads."""
+    """Return our loads."""
     before, first = stock(), ours()
     pairs = [(stock(), ours()) for _ in range(repeat)]
     return report(

@@ -1,4 +1,4 @@
-"""Chromium and JupyterLab for the browser tests."""
+"""Fixtures with Chromium and JupyterLab for the browser tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 
 
 QUICK = ("test_lab.py", "test_display.py")
-"""What the README's command runs; the rest of the folder is slow."""
+"""The tests that run by default; the other tests of this folder are marked slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,15 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running JupyterLab."""
+    """Start a JupyterLab."""
     with start_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 
-# Not for the session: while Playwright runs, asyncio takes its loop for the thread's running one.
+# Per module: while Playwright runs, asyncio takes its event loop for that of the thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """Start a headless Chromium."""
     executable = shutil.which("chromium")
     if executable is None:
         pytest.fail("the browser tests need Chromium: apt-get install chromium fonts-dejavu-core")
@@ -55,6 +55,6 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def shared_page(browser: Browser) -> Iterator[Page]:
-    """One for all tests of a module."""
+    """Open a page for all tests of a module."""
     with open_page(browser) as fresh:
         yield fresh

@@ -1,4 +1,4 @@
-"""A hand on the keyboard, for the visual builder in a page."""
+"""Keyboard control of the visual builder in a page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.browser.studio import Studio
 
 MOST_TABS = 60
 
-# Is something drawn around what has the focus, or around the card or the field that it stands for?
-_FOCUS_IS_SEEN = """() => {
+# Is an outline drawn around the focused element, or around the card or field that contains it?
+_FOCUS_IS_VISIBLE = """() => {
     const active = document.activeElement;
     const drawn = (element, pseudo) => {
         const {outlineStyle, outlineWidth, boxShadow, borderTopWidth, borderTopStyle, content} =
@@ -32,7 +32,7 @@ _ACTIVE = """() => {
 
 
 class Keys:
-    """Presses keys, and sees after each where the focus is."""
+    """Presses keys, and checks the focus after each."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio, self.page = studio, studio.page
@@ -45,17 +45,17 @@ class Keys:
         self.page.keyboard.type(text)
 
     def at(self) -> str:
-        """What has the focus: a node's name, or what a control is called."""
+        """Return what has the focus: the name of a node, or the label of a control."""
         said: str = self.page.evaluate(_ACTIVE)
         return said.strip()
 
     def reach(self, name: str, key: str = "Tab") -> None:
-        """Press a key until the focus is there; it is seen at each step within the builder."""
+        """Press a key until the element has the focus, which is visible at each step."""
         for _ in range(MOST_TABS):
             self.press(key)
             self.page.evaluate("() => new Promise(requestAnimationFrame)")
             if self.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
-                self.seen()
+                self.check_focus_is_visible()
             if re.match(name, self.at()):
                 return
         raise AssertionError(
@@ -64,17 +64,17 @@ class Keys:
 
     def wait_at(self, name: str) -> None:
         self.studio.wait_for(self.at, name)
-        self.seen()
+        self.check_focus_is_visible()
 
-    def seen(self) -> None:
-        assert self.page.evaluate(_FOCUS_IS_SEEN), f"the focus on {self.at()!r} is not seen"
+    def check_focus_is_visible(self) -> None:
+        assert self.page.evaluate(_FOCUS_IS_VISIBLE), f"the focus on {self.at()!r} is not visible"
 
-    def told(self, text: str) -> None:
-        """Wait for what screen readers are told."""
+    def wait_for_announcement(self, text: str) -> None:
+        """Wait for a message to screen readers."""
         expect(self.studio.root.locator(".mm-live")).to_have_text(re.compile(re.escape(text)))
 
     def add(self, query: str, title: str) -> None:
-        """Add what the search in the palette finds first."""
+        """Add the first match of a search in the palette."""
         self.press("a")
         self.wait_at("Search what can be added")
         self.press("Control+a")
@@ -82,6 +82,6 @@ class Keys:
         self.press("ArrowDown", "ArrowDown")
         assert self.at().startswith(f"Add {title}")
         self.press("Enter")
-        self.told(f"{title} added")
+        self.wait_for_announcement(f"{title} added")
         self.press("Escape")
         self.wait_at(title)

@@ -1,4 +1,4 @@
-"""A JupyterLab of its own for the tests, and notebooks in it, driven without its menus."""
+"""A JupyterLab for the tests, and notebooks in it, controlled without the menus."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from playwright.sync_api import Browser, Page
 ROOT = Path(__file__).parents[2]
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 SECONDS = 60
-"""How long a test waits for what it expects, on a machine that does other work too."""
+"""The time limit of an expectation, long enough for a busy machine."""
 _START_S = 90
-# Of each application the module, and where a notebook is opened in it.
+# For each application, its module, and the path under which it opens a notebook.
 _APPLICATIONS = {
     "LabApp": ("jupyterlab", "lab"),
     "JupyterNotebookApp": ("notebook", "notebooks/{}"),
@@ -36,7 +36,7 @@ _OPTIONS = (
     "--ServerApp.ip=127.0.0.1",
     "--ServerApp.port_retries=0",
 )
-# No news, no look for updates, no saving by itself, and every cell in the page.
+# No news, no update checks, no autosave, and every cell in the page.
 _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
@@ -53,9 +53,9 @@ class Lab:
     address
         `http://127.0.0.1:port`
     token
-        What it asks for.
+        The token that the server requires.
     root
-        The folder that it serves; notebooks go there.
+        The folder that it serves, in which notebooks are written.
     app
         "LabApp" or "JupyterNotebookApp".
     """
@@ -66,7 +66,7 @@ class Lab:
     app: str = "LabApp"
 
     def write(self, name: str, sources: Sequence[str]) -> None:
-        """A notebook with these code cells in the served folder."""
+        """Write a notebook with these code cells into the served folder."""
         cell: dict[str, Any] = {
             "cell_type": "code",
             "metadata": {},
@@ -83,9 +83,9 @@ class Lab:
         (self.root / name).write_text(json.dumps(notebook), encoding="utf-8")
 
     def write_foreign(self, path: str) -> None:
-        """A saved notebook as foreign.ipynb, with its outputs, and not trusted."""
+        """Write a saved notebook with its outputs as foreign.ipynb, not trusted."""
         notebook = json.loads((self.root / path).read_text(encoding="utf-8"))
-        notebook["cells"][0]["source"] = "# not run here"  # what was trusted was another content
+        notebook["cells"][0]["source"] = "# not run here"  # the trusted content was different
         (self.root / "foreign.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
     def open(self, page: Page, path: str) -> Notebook:
@@ -119,7 +119,7 @@ class Notebook:
     page: Page
 
     def run_all(self, timeout_s: float = 240) -> None:
-        """Run every cell from the top; returns when the last has run, or one has failed."""
+        """Run all cells from the top; return when the last cell has run, or one has failed."""
         self.page.evaluate(
             """() => {
                 window.mmRan = false;
@@ -131,27 +131,27 @@ class Notebook:
         self.wait_for_idle()
 
     def wait_for_idle(self, timeout_s: float = 60) -> None:
-        """Wait until the kernel has nothing to do."""
+        """Wait until the kernel is idle."""
         self.page.wait_for_function(
             'window.mmPanel.sessionContext.session?.kernel?.status === "idle"',
             timeout=timeout_s * 1000,
         )
 
     def cells(self) -> list[dict[str, Any]]:
-        """The cells as the notebook's model holds them, outputs included."""
+        """Return the cells of the notebook's model, including outputs."""
         cells: list[dict[str, Any]] = self.page.evaluate(
             "() => window.mmPanel.content.model.toJSON().cells"
         )
         return cells
 
     def errors(self) -> list[str]:
-        """`ValueError: text` for every cell that failed."""
+        """Return `ValueError: text` for every cell that failed."""
         outputs = [output for cell in self.cells() for output in cell.get("outputs", ())]
         failed = [output for output in outputs if output["output_type"] == "error"]
         return [f"{output['ename']}: {output['evalue']}" for output in failed]
 
     def change_theme(self, name: str) -> None:
-        """Change JupyterLab's theme and wait until it is there."""
+        """Change JupyterLab's theme and wait until it is applied."""
         self.page.evaluate(
             'theme => window.jupyterapp.commands.execute("apputils:change-theme", {theme})', name
         )
@@ -159,9 +159,9 @@ class Notebook:
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def contrasts(self, selector: str) -> dict[str, float]:
-        """The texts in the outputs that a selector finds, each with its least WCAG 2 contrast."""
+        """Return the texts in outputs that match a selector, each with its lowest contrast."""
         script = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-        # JupyterLab's colours change over some frames; these are the ones it ends at.
+        # JupyterLab's colors change over some frames; return the final ones.
         self.page.add_style_tag(content="* { transition: none !important; }")
         within = f":is({selector}):is(.jp-OutputArea-output *)"
         found: list[dict[str, Any]] = self.page.evaluate(script, within)
@@ -169,12 +169,12 @@ class Notebook:
         return {item["text"]: item["contrast"] for item in found}
 
     def unreadable(self) -> dict[str, float]:
-        """What has less contrast in drawings and tables than WCAG 2 AA asks for."""
+        """Return the texts in drawings and tables with less contrast than WCAG 2 AA requires."""
         found = self.contrasts("svg text, td, th, p")
         return {text: round(value, 1) for text, value in found.items() if value < 4.5}
 
     def watch_commands(self) -> None:
-        """Keep from now on what JupyterLab does, but for what its router does by itself."""
+        """Record the commands that JupyterLab executes from now on, except those of its router."""
         self.page.evaluate(
             """() => {
                 window.mmDone = [];
@@ -185,7 +185,7 @@ class Notebook:
         )
 
     def commands(self) -> list[str]:
-        """What JupyterLab has done since it was last asked."""
+        """Return the commands that JupyterLab executed since the last call."""
         found: list[str] = self.page.evaluate("() => window.mmDone.splice(0)")
         return found
 
@@ -194,12 +194,12 @@ class Notebook:
         self.page.evaluate("async () => { await window.mmPanel.context.save(); }")
 
     def shut_down(self) -> None:
-        """End the notebook's kernel."""
+        """Shut down the notebook's kernel."""
         self.page.evaluate("async () => { await window.mmPanel.sessionContext.shutdown(); }")
 
 
 def chromium_flags() -> list[str]:
-    """What Chromium is started with: no sandbox for root, nothing looked up in the background."""
+    """Return Chromium's arguments: no sandbox for root, no background requests."""
     return [
         "--no-sandbox",
         "--disable-gpu",
@@ -214,7 +214,7 @@ def chromium_flags() -> list[str]:
 
 @contextmanager
 def open_page(browser: Browser, width: int = 1400, height: int = 1000) -> Iterator[Page]:
-    """A fresh page, without anything that another one has stored, closed at the end."""
+    """Open a new page without stored data of others, and close it at the end."""
     context = browser.new_context(viewport={"width": width, "height": height})
     context.set_default_timeout(60_000)
     yield context.new_page()
@@ -223,7 +223,7 @@ def open_page(browser: Browser, width: int = 1400, height: int = 1000) -> Iterat
 
 @contextmanager
 def start_lab(folder: Path, app: str = "LabApp") -> Iterator[Lab]:
-    """A JupyterLab with a configuration of its own below `folder`, stopped at the end."""
+    """Start a JupyterLab with its configuration below `folder`, and stop it at the end."""
     root = folder / "served"
     root.mkdir()
     lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), root, app)
@@ -251,7 +251,7 @@ def _free_port() -> int:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The variables that keep JupyterLab and its kernels away from the user's own files."""
+    """Return variables that keep JupyterLab and its kernels away from the user's files."""
     settings = folder / "settings"
     for name, values in _SETTINGS.items():
         path = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"

@@ -1,4 +1,4 @@
-"""A hand and an eye for the visual builder in a page."""
+"""Control and inspection of the visual builder in a page."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from playwright.sync_api import Locator, Page, Position, expect
 from tests.browser.lab import DARK, LIGHT, ROOT, SECONDS, Lab, Notebook
 
 SHOTS = ROOT / "test-results"
-_STEPS = 12  # of a drag: a real hand's pointer does not jump
+_STEPS = 12  # steps of a drag: the pointer of a user does not jump
 _POLL_MS = 50
 
-# Nothing on the canvas moves any more, neither by itself nor with the page.
+# True if nothing on the canvas moves, neither by itself nor with the page.
 _AT_REST = """async root => {
     const FRAMES = 6;
     const frame = () => new Promise(requestAnimationFrame);
@@ -63,16 +63,16 @@ _WATCH_STATES = """status => {
 
 
 class Studio:
-    """The builder that a page shows; things are found by role, name and data attributes.
+    """The builder in a page; elements are found by role, name and data attributes.
 
     Parameters
     ----------
     page, notebook
-        Where it is displayed.
+        The page and the notebook that show it.
     builder
-        The Python expression that it is.
+        The Python expression of the builder.
     view
-        Which of the displayed ones, from the top.
+        The index of the view among those displayed, from the top.
     """
 
     def __init__(
@@ -87,43 +87,43 @@ class Studio:
         self.area = self.root.get_by_role("textbox", name="Pipeline text")
         expect(self.root).to_be_visible()
 
-    # Waiting.
+    # Wait
 
     def wait_for(self, read: Callable[[], Any], expected: Any, seconds: float = SECONDS) -> None:
-        """Look until something is as expected."""
+        """Wait until a value is as expected."""
         deadline = time.monotonic() + seconds
         while (seen := read()) != expected:
             assert time.monotonic() < deadline, f"after {seconds} s: {seen!r}, not {expected!r}"
             self.page.wait_for_timeout(_POLL_MS)
 
     def settle(self) -> None:
-        """Wait until the canvas is in sight, at rest, and Python has nothing to do for it."""
+        """Wait until the canvas is visible and at rest, and the kernel is idle."""
         expect(self.root.get_by_role("img", name="working")).to_have_count(0)
         self.canvas.scroll_into_view_if_needed()
         self.root.evaluate(_AT_REST)
 
-    # Python.
+    # Python
 
     def python(self, expression: str) -> Any:
-        """The value of an expression in the kernel, after all that was asked for before."""
+        """Return the value of an expression in the kernel, after all earlier requests."""
         answer = self.page.evaluate(_EXECUTE, expression)
         assert answer["status"] == "ok", f"{expression}: {answer}"
         shown = answer["data"]["text/plain"]
         try:
             return ast.literal_eval(shown)
-        except (SyntaxError, ValueError):  # no literal: as it is shown
+        except (SyntaxError, ValueError):  # not a literal: return it as text
             return shown
 
     def scene(self) -> dict[str, Any]:
-        """What Python has the canvas show."""
+        """Return the scene that Python sends to the canvas."""
         canvas = f"{self.builder}.children[0].children[0]"
         scene: dict[str, Any] = json.loads(self.python(f"__import__('json').dumps({canvas}.scene)"))
         return scene
 
-    # Seeing.
+    # Look
 
     def names(self) -> list[str]:
-        """The nodes on the canvas, by name."""
+        """Return the nodes on the canvas by name."""
         found: list[str] = self.root.locator(".react-flow__node").evaluate_all(
             "nodes => nodes.map(node => node.dataset.id)"
         )
@@ -133,22 +133,22 @@ class Studio:
         return self.root.locator(f'.react-flow__node[data-id="{name}"]')
 
     def handle(self, name: str, port: str | None = None) -> Locator:
-        """A node's output."""
+        """Return the output of a node."""
         handle = "out" if port is None else f"out:{port}"
         place = f'[data-nodeid="{name}"][data-handleid="{handle}"]'
         return self.root.locator(f".react-flow__handle.source{place}")
 
     def entry(self, name: str) -> Locator:
-        """A node's input."""
+        """Return the input of a node."""
         return self.root.locator(f'.react-flow__handle.target[data-nodeid="{name}"]')
 
     def status(self, name: str) -> str:
-        """What stands below a node: its counts; "" before a run."""
+        """Return the counts below a node; "" before a run."""
         footer = self.node(name).locator(".mm-footer")
         return footer.inner_text() if footer.count() else ""
 
     def wires(self) -> dict[tuple[str, str | None, str], str]:
-        """By wire the count on it, "" where there is none."""
+        """Return the count of each wire; "" for none."""
         found = self.root.locator(".react-flow__edge").evaluate_all(
             """edges => edges.map(edge => [
                 edge.dataset.id, edge.querySelector(".mm-wire-count")?.textContent ?? ""])"""
@@ -156,7 +156,7 @@ class Studio:
         return {tuple(json.loads(wire)): count for wire, count in found}
 
     def places(self) -> dict[str, list[float]]:
-        """Where the nodes stand on the canvas, in its own units."""
+        """Return the positions of the nodes in canvas units."""
         found: dict[str, list[float]] = self.root.evaluate(
             r"""root => Object.fromEntries([...root.querySelectorAll(".react-flow__node")].map(
                 node => [node.dataset.id, node.style.transform.match(/-?[\d.]+(?=px)/g).map(Number)]
@@ -174,29 +174,29 @@ class Studio:
         return self.area.input_value()
 
     def problems(self) -> list[str]:
-        """The list of what is wrong."""
+        """Return the list of problems."""
         return self.root.get_by_role("region", name="Problems").locator("li").all_inner_texts()
 
     def state(self) -> str:
-        """Of the run, in one line."""
+        """Return the state of the run, one line."""
         return self.root.locator(".mm-status-line").inner_text()
 
-    # Doing.
+    # Act
 
     def tool(self, name: str) -> Locator:
-        """A button of the toolbar, by what its name begins with."""
+        """Return the toolbar button whose name begins with this text."""
         return self.tools.get_by_role("button", name=re.compile(rf"^{re.escape(name)}(:|$)"))
 
     def item(self, title: str) -> Locator:
-        """What the palette offers under this title."""
+        """Return the palette item with this title."""
         return self.palette.get_by_role("button", name=re.compile(rf"^Add {_pattern(title)}(,|$)"))
 
     def add(self, title: str) -> None:
-        """Add from the palette by a click."""
+        """Add from the palette with a click."""
         self.item(title).click()
 
     def drop(self, title: str, x: float, y: float) -> None:
-        """Drag from the palette to a place on the canvas, given as shares of its size."""
+        """Drag from the palette to a position on the canvas, given as shares of its size."""
         self.settle()
         self.item(title).drag_to(self.canvas, target_position=self._at(x, y))
 
@@ -207,12 +207,12 @@ class Studio:
 
     def centre(self, of: Locator) -> tuple[float, float]:
         box = of.bounding_box()
-        assert box is not None, "not in sight"
+        assert box is not None, "not visible"
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     @contextmanager
     def held(self, start: Locator, end: Locator) -> Iterator[None]:
-        """The pointer has taken hold of the one and stands over the other; let go afterwards."""
+        """Press the pointer on one element and move it over another; release it afterwards."""
         self.settle()
         start.hover()
         (x0, y0), (x1, y1) = self.centre(start), self.centre(end)
@@ -223,12 +223,12 @@ class Studio:
         self.page.mouse.up()
 
     def connect(self, source: str, port: str | None, target: str) -> None:
-        """Drag a wire from an output to a node's input."""
+        """Drag a wire from an output to the input of a node."""
         with self.held(self.handle(source, port), self.entry(target)):
             pass
 
     def move(self, name: str, x: float, y: float) -> None:
-        """Drag a node by so many heights of its own."""
+        """Drag a node by a multiple of its height."""
         self.settle()
         node = self.node(name)
         node.hover()
@@ -240,14 +240,14 @@ class Studio:
         self.page.mouse.up()
 
     def select(self, *names: str) -> None:
-        """Click on a node, and with Ctrl on the others."""
+        """Click a node, and Ctrl-click the others."""
         self.settle()
         for place, name in enumerate(names):
             self.node(name).click(modifiers=["Control"] if place else [])
         self.wait_for(self.selected, sorted(names))
 
     def type_text(self, text: str) -> None:
-        """Put another text in place of the pipeline's; the focus stays there."""
+        """Replace the pipeline's text; the focus stays in the editor."""
         self.area.click()
         self.area.fill(text)
 
@@ -258,7 +258,7 @@ class Studio:
         self.tool("Redo").click()
 
     def run(self, seconds: float = 60) -> str:
-        """Run and wait for the end; how it ended: "done", "failed" or "stopped"."""
+        """Run, wait for the end, and return how it ended: "done", "failed" or "stopped"."""
         status = self.root.locator(".mm-status")
         status.evaluate(_WATCH_STATES)
         self.tool("Run").click()
@@ -274,30 +274,30 @@ class Studio:
         return name
 
     def screenshot(self, name: str) -> None:
-        """Pictures of the page in both themes."""
+        """Take screenshots of the page in both themes."""
         for theme in (DARK, LIGHT):
             self.notebook.change_theme(theme)
             self.settle()
             self.picture(f"{name}-{theme.rpartition(' ')[2].lower()}")
 
     def picture(self, name: str) -> None:
-        """A picture of the page as it is at this moment."""
+        """Take a screenshot of the page now."""
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
     def unreadable(self) -> dict[str, float]:
-        """The texts with less contrast than WCAG 2 AA asks for; what is disabled may have less."""
+        """Return the texts with less contrast than WCAG 2 AA requires, except disabled ones."""
         self.whole.evaluate(_MARK_TEXTS)
         found = self.notebook.contrasts("[data-mm-text]")
         return {text: round(value, 1) for text, value in found.items() if value < 4.5}
 
 
 def _pattern(title: str) -> str:
-    """As Playwright's selectors need it: they stand between slashes."""
+    """Return the text as a pattern between slashes, as Playwright's selectors need it."""
     return re.escape(title).replace("/", r"\/")
 
 
 def open_studio(lab: Lab, page: Page, name: str, sources: Sequence[str], **how: Any) -> Studio:
-    """Open a notebook of these cells, run them, and take the builder that one of them displays."""
+    """Open a notebook with these cells, run them, and return the builder that one displays."""
     lab.write(name, sources)
     notebook = lab.open(page, name)
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
@@ -307,7 +307,7 @@ def open_studio(lab: Lab, page: Page, name: str, sources: Sequence[str], **how: 
 
 
 def run_cell(notebook: Notebook, index: int, source: str) -> None:
-    """Put this into a cell and run it."""
+    """Put this code into a cell and run it."""
     notebook.page.evaluate(_RUN_CELL, [index, source])
     notebook.wait_for_idle()
     assert not notebook.errors(), notebook.errors()

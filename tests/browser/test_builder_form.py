@@ -1,4 +1,4 @@
-"""By clicks alone, from a notebook without data or models: the example; a model from a file."""
+"""With clicks only, in a notebook without data or models: the example, and a model from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN = "%load_ext mmnotebook\n%mm_builder ab"
 
 
 class Form:
-    """The form for a model, as it stands in a page."""
+    """The registration form in a page."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -43,7 +43,7 @@ class Form:
 
 @pytest.fixture
 def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
-    # A kernel goes on living, with its variables, for the path that it was started for.
+    # The kernel of a path keeps running, with its variables.
     name = f"{request.node.name}.ipynb"
     made = open_studio(lab, page, name, [OPEN], builder="get_ipython()")
     page.set_viewport_size({"width": 1440, "height": 1300})
@@ -54,7 +54,7 @@ def text_of(studio: Studio) -> Any:
     return studio.python("ab.to_text() if 'ab' in globals() else ''")
 
 
-def test_an_untrained_hand_gets_to_a_run_with_plots(studio: Studio) -> None:
+def test_a_new_user_gets_to_a_run_with_plots(studio: Studio) -> None:
     studio.root.get_by_role("button", name="Load an example").click()
     # The kernel imports scikit-learn for the first time, and trains two models.
     studio.wait_for(studio.names, ["digits", "logistic", "split", "tree"], seconds=120)
@@ -126,7 +126,7 @@ _CUT = """panel => {
 }"""
 
 
-def test_nothing_of_the_form_is_cut(studio: Studio) -> None:
+def test_no_text_of_the_form_is_cut_off(studio: Studio) -> None:
     studio.page.set_viewport_size({"width": 1280, "height": 1300})
     form = Form(studio)
     studio.tool("New model…").click()
@@ -137,7 +137,7 @@ def test_nothing_of_the_form_is_cut(studio: Studio) -> None:
     assert form.whole.evaluate(_CUT) == []
 
 
-def test_a_failed_run_covers_no_step_and_says_what_to_change(lab: Lab, page: Page) -> None:
+def test_a_failed_run_covers_no_step_and_shows_the_remedy(lab: Lab, page: Page) -> None:
     setup = "data = [1, 2, 3]\ndef never(x): raise ValueError('never')"
     studio = open_studio(lab, page, "failed.ipynb", [setup, OPEN], builder="get_ipython()")
     studio.type_text("data | map(never)")

@@ -1,4 +1,4 @@
-"""The builder by the keyboard alone: from an empty canvas to an A/B split that has run."""
+"""The builder with the keyboard only: from an empty canvas to a finished run of an A/B split."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ builder = mm.Builder(name="ab")""",
 
 @pytest.fixture
 def studio(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Studio:
-    # A name, and with it a kernel, of its own: the widgets of another test would be loaded again.
+    # A new name, and so a new kernel: otherwise the widgets of another test would be loaded again.
     opened = open_studio(lab, page, f"{request.node.name}.ipynb", CELLS)
-    opened.notebook.watch_commands()  # what it does for a key that it should not have seen
+    opened.notebook.watch_commands()  # JupyterLab's reaction to a key that it should not receive
     return opened
 
 
 @pytest.fixture
 def keys(studio: Studio) -> Keys:
-    """The keyboard, with the focus on the canvas: from the cell by Tab."""
+    """Move the focus from the cell to the canvas with Tab."""
     made = Keys(studio)
     made.press("Escape", "ArrowUp")
     studio.notebook.commands()
@@ -48,7 +48,7 @@ def keys(studio: Studio) -> Keys:
 
 
 def split(keys: Keys) -> None:
-    """Data, a split of it, and a model at each arm; one wire is drawn by hand."""
+    """Build data, a split, and a model on each branch; draw one wire by hand."""
     keys.add("data flowers", "flowers")
     keys.add("steps split", "split")
     keys.add("models line", "line")
@@ -58,7 +58,7 @@ def split(keys: Keys) -> None:
 
 
 def nameless(studio: Studio) -> list[str]:
-    """What the browser tells screen readers of without a name, of that which can be used."""
+    """Return the active elements that have no name for screen readers."""
     client = studio.page.context.new_cdp_session(studio.page)
     whole = client.send("Runtime.evaluate", {"expression": "document.querySelector('.mm-studio')"})
     about = {"objectId": whole["result"]["objectId"]}
@@ -80,23 +80,23 @@ def test_an_ab_split_is_built_and_run(studio: Studio, keys: Keys) -> None:
     keys.wait_at("split")
 
     keys.press("c")
-    keys.told("connect split: output a; Enter chooses, Escape cancels")
+    keys.wait_for_announcement("connect split: output a; Enter chooses, Escape cancels")
     keys.press("ArrowDown")
-    keys.told("output b")
+    keys.wait_for_announcement("output b")
     keys.press("Enter", "ArrowDown")
-    keys.told("connect split b to tree (model); Enter connects, Escape cancels")
+    keys.wait_for_announcement("connect split b to tree (model); Enter connects, Escape cancels")
     keys.press("Enter")
-    keys.told("split b connected to tree")
+    keys.wait_for_announcement("split b connected to tree")
     assert ("split", "b", "tree") in studio.wires()
     assert keys.at() == "split"
 
     keys.press("l", "ArrowRight", "ArrowDown")
-    keys.told("nodes arranged")
+    keys.wait_for_announcement("nodes arranged")
     keys.wait_at("tree")
     studio.settle()
     x, y = studio.places()["tree"]
     keys.press("Alt+ArrowDown", "Alt+Shift+ArrowRight")
-    keys.told("tree moved")
+    keys.wait_for_announcement("tree moved")
     studio.wait_for(lambda: studio.places()["tree"], [x + 40, y + 8])
 
     keys.press("ArrowLeft", "Enter")
@@ -146,8 +146,8 @@ def undo_and_redo_all(studio: Studio, keys: Keys) -> None:
     studio.wait_for(lambda: (studio.text(), studio.places()), built)
 
 
-def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> None:
-    """Not those that cut and paste cells, make them Markdown, move on or restart the kernel."""
+def test_keys_in_the_builder_do_not_reach_the_notebook(studio: Studio, keys: Keys) -> None:
+    """Check that keys such as cut, paste or restart do not reach the notebook."""
     keys.press("t")
     keys.wait_at("Pipeline text")
     keys.type("flowers | split(line=0.5, tree=0.5)")
@@ -161,7 +161,7 @@ def test_no_key_in_the_builder_is_the_notebooks(studio: Studio, keys: Keys) -> N
     text, passed = studio.text(), []
     keys.reach("Run$", "Shift+Tab")
     while studio.page.evaluate("() => document.activeElement.closest('.mm-studio') !== null"):
-        keys.seen()
+        keys.check_focus_is_visible()
         passed.append(keys.at())
         if studio.page.evaluate("() => !document.activeElement.matches('input, textarea')"):
             keys.press(*"00vzmiijkob")

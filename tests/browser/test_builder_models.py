@@ -1,4 +1,4 @@
-"""Models by the form, and graphs of them: torch's from variables and weights; all from files."""
+"""Models from the form, and graphs with them: torch from variables and weights, all from files."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def register(form: Form, name: str, file: str, fields: str) -> None:
 
 
 def fails(form: Form, what: str, remedy: str) -> None:
-    """Try it: one line says what is wrong, the next what can be done about it."""
+    """Try the model; one line states the problem, the next line the remedy."""
     form.press("Try it")
     alert = form.whole.get_by_role("alert")
     expect(alert).to_contain_text(what)

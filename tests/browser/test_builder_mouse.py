@@ -1,4 +1,4 @@
-"""The builder by mouse alone: from an empty canvas to a run, and back."""
+"""The builder with the mouse only: from an empty canvas to a run, and back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPLIT = "digits | split(logistic=0.5, tree=0.5)"
 
 @pytest.fixture(scope="module")
 def opened(lab: Lab, browser: Browser) -> Iterator[Notebook]:
-    """A notebook with data and two models, and room for a builder."""
+    """Open a notebook with data and two models, and a cell for a builder."""
     lab.write("mouse.ipynb", [SETUP, "pass"])
     with open_page(browser, 1440, 1200) as page:
         notebook = lab.open(page, "mouse.ipynb")
@@ -42,19 +42,19 @@ def opened(lab: Lab, browser: Browser) -> Iterator[Notebook]:
 
 
 def studio(opened: Notebook, text: str | None = None) -> Studio:
-    """A new builder, of this text or empty."""
+    """Open a new builder, empty or with this text."""
     run_cell(opened, 1, f"builder = mm.Builder({text!r})\nbuilder")
     return Studio(opened.page, opened)
 
 
 def document(studio: Studio) -> list[dict[str, Any]]:
-    """What undo and redo bring back: the graph and its places."""
+    """Return the state that undo and redo restore: the graph and its positions."""
     nodes: list[dict[str, Any]] = studio.scene()["nodes"]
     return [{key: value for key, value in node.items() if key != "problems"} for node in nodes]
 
 
 def shown(nodes: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """The places, as the canvas should have them."""
+    """Return the positions that the canvas should show."""
     return {node["name"]: [node["x"], node["y"]] for node in nodes}
 
 
@@ -63,7 +63,7 @@ def is_connected(made: Studio, wire: tuple[str, str | None, str]) -> bool:
 
 
 def build(made: Studio) -> Iterator[None]:
-    """The A/B split from an empty canvas; stops after each change."""
+    """Build the A/B split from an empty canvas; yield after each change."""
     for title, x, y in (
         ("digits", 0.15, 0.5),
         ("split", 0.45, 0.5),
@@ -84,7 +84,7 @@ def build(made: Studio) -> Iterator[None]:
         yield
 
 
-def test_a_split_is_built_run_and_looked_at(opened: Notebook) -> None:
+def test_a_split_is_built_run_and_inspected(opened: Notebook) -> None:
     made = studio(opened)
     expect(made.root.get_by_text("Nothing here yet")).to_be_visible()
     expect(made.tool("Run")).to_have_attribute("aria-disabled", "true")
@@ -123,7 +123,7 @@ def look_at_what_failed(made: Studio) -> None:
     made.picture("mouse-failed")
 
 
-def test_all_of_it_is_undone_and_done_again(opened: Notebook) -> None:
+def test_all_edits_are_undone_and_redone(opened: Notebook) -> None:
     made = studio(opened)
     states = [document(made)]
     for _ in build(made):
@@ -208,14 +208,14 @@ def test_boxed_copied_pasted_and_deleted(opened: Notebook) -> None:
     made.tool("Delete").click()
     made.wait_for(made.names, ["digits", "logistic", "split", "tree"])
     made.select("digits", "split")
-    made.select("split")  # one of several that are selected: the others are not any more
+    made.select("split")  # one of several selected nodes: the others are no longer selected
     made.tool("Duplicate").click()
     made.wait_for(made.names, ["digits", "logistic", "split", "split_2", "tree"])
     made.wait_for(lambda: [problem.partition(" ")[0] for problem in made.problems()], ["split_2"])
 
 
 def box(made: Studio, first: str, last: str) -> None:
-    """Draw a box around nodes, Shift held: from beyond the first's corner to the last's far one."""
+    """Draw a box around nodes with Shift, from outside the first corner to the last far corner."""
     made.settle()
     one, other = made.node(first).bounding_box(), made.node(last).bounding_box()
     assert one is not None
@@ -234,7 +234,7 @@ def box(made: Studio, first: str, last: str) -> None:
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
-def test_everything_can_be_read(opened: Notebook, theme: str) -> None:
+def test_every_text_is_readable(opened: Notebook, theme: str) -> None:
     made = studio(opened, SPLIT)
     opened.change_theme(theme)
 

@@ -1,4 +1,4 @@
-"""The builder's panes in JupyterLab: text, problems, palette, keys, and the way into a cell."""
+"""The builder's panes in JupyterLab: text, problems, palette, keys, and inserting a cell."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def page(shared_page: Page) -> Page:
 def notebook(lab: Lab, page: Page) -> Notebook:
     lab.write("panes.ipynb", CELLS)
     opened = lab.open(page, "panes.ipynb")
-    opened.watch_commands()  # what it does for a key that it should not have seen
+    opened.watch_commands()  # JupyterLab's reaction to a key that it should not receive
     return opened
 
 
 @pytest.fixture
 def builder(notebook: Notebook) -> Locator:
-    """A new one."""
+    """Open a new builder."""
     run_cell(notebook, 0, CELLS[0])
     found = notebook.page.locator(".mm-builder")
     expect(found).to_have_count(1)
@@ -59,7 +59,7 @@ def text(builder: Locator) -> Locator:
     return builder.get_by_role("textbox", name="Pipeline text")
 
 
-def test_what_is_typed_is_on_the_canvas_and_stays_as_typed_until_it_is_left(
+def test_typed_text_updates_the_canvas_and_stays_until_the_editor_loses_focus(
     builder: Locator, page: Page
 ) -> None:
     field = text(builder)
@@ -73,7 +73,7 @@ def test_what_is_typed_is_on_the_canvas_and_stays_as_typed_until_it_is_left(
     expect(field).not_to_be_focused()
 
 
-def test_keys_in_the_text_are_the_texts(builder: Locator, page: Page) -> None:
+def test_keys_in_the_text_editor_stay_there(builder: Locator, page: Page) -> None:
     field = text(builder)
     field.press("Control+End")
     field.press_sequentially("x")
@@ -88,7 +88,7 @@ def test_keys_in_the_text_are_the_texts(builder: Locator, page: Page) -> None:
     assert Notebook(page).commands() == []
 
 
-def test_a_problem_leads_to_its_place(builder: Locator, page: Page) -> None:
+def test_a_click_on_a_problem_selects_its_node(builder: Locator, page: Page) -> None:
     field = text(builder)
     field.press("Control+End")
     field.press_sequentially(" | hlaf")
@@ -102,7 +102,7 @@ def test_a_problem_leads_to_its_place(builder: Locator, page: Page) -> None:
     assert field.evaluate("(element) => element.selectionStart") == start
 
 
-def test_the_palette_adds_after_what_is_selected_and_keeps_the_focus(
+def test_the_palette_adds_after_the_selected_node_and_keeps_the_focus(
     builder: Locator, page: Page
 ) -> None:
     builder.locator(".react-flow__node[data-id=double]").click()
@@ -120,7 +120,7 @@ def test_the_palette_adds_after_what_is_selected_and_keeps_the_focus(
     expect(builder.get_by_role("status")).to_contain_text("half added, after double")
 
 
-def test_enter_in_the_search_adds_what_has_that_name_and_the_next_can_be_typed(
+def test_enter_in_the_search_adds_the_match_and_the_next_name_can_be_typed(
     builder: Locator, page: Page
 ) -> None:
     builder.locator(".react-flow__node[data-id=double]").click()
@@ -130,7 +130,7 @@ def test_enter_in_the_search_adds_what_has_that_name_and_the_next_can_be_typed(
     search.press_sequentially("half")
     search.press("Enter")
     expect(builder.locator(".react-flow__node[data-id=half].selected")).to_be_visible()
-    search.press_sequentially("vote")  # the template for an ensemble says so too, and is above
+    search.press_sequentially("vote")  # the template of an ensemble has the same text, and is above
     search.press("Enter")
     expect(search).to_have_value("")
     expect(text(builder)).to_have_value("rows | map(double) | [map(half)] | vote()")
@@ -142,7 +142,7 @@ def test_enter_in_the_search_adds_what_has_that_name_and_the_next_can_be_typed(
     expect(builder.locator(".react-flow__node[data-id=vote]")).to_be_focused()
 
 
-def test_one_of_several_that_are_selected_is_selected_by_a_click(builder: Locator) -> None:
+def test_a_click_selects_one_of_several_selected_nodes(builder: Locator) -> None:
     selected = builder.locator(".react-flow__node.selected")
     node = builder.locator(".react-flow__node[data-id=double]")
     node.click()

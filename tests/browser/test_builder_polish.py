@@ -1,4 +1,4 @@
-"""What a user meets beside the plain way: a busy kernel, failed runs, little room, lost focus."""
+"""Unusual situations: a busy kernel, failed runs, little space, lost focus."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def has_focus(studio: Studio) -> bool:
     return inside
 
 
-def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) -> None:
+def test_a_busy_kernel_is_shown_and_no_edit_is_lost(studio: Studio, lab: Lab) -> None:
     studio.page.evaluate(
         """code => {
             const kernel = window.mmPanel.sessionContext.session.kernel;
@@ -66,7 +66,7 @@ def test_a_busy_kernel_is_told_of_and_nothing_is_lost(studio: Studio, lab: Lab) 
     studio.wait_for(studio.text, "rows | map(plus)")
 
 
-def test_a_failed_run_says_why_and_shows_what_failed(studio: Studio) -> None:
+def test_a_failed_run_shows_the_reason_and_the_failed_elements(studio: Studio) -> None:
     studio.type_text("rows | plus | never")
     studio.wait_for(studio.names, ["never", "plus", "rows"])
     assert studio.run() == "failed"
@@ -81,7 +81,7 @@ def test_a_failed_run_says_why_and_shows_what_failed(studio: Studio) -> None:
     studio.wait_for(lambda: studio.state().endswith("edited since"), True)
 
 
-def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -> None:
+def test_the_canvas_gets_the_focus_when_the_focused_control_disappears(studio: Studio) -> None:
     begin(studio)
     studio.select("plus")
     panel(studio).get_by_role("button", name="Delete").click()
@@ -90,7 +90,7 @@ def test_the_canvas_gets_the_focus_of_a_control_that_goes_away(studio: Studio) -
 
 
 def push_far(studio: Studio) -> Keys:
-    """Push one of two nodes far down by keys; it has the focus."""
+    """Move one of two nodes far down with keys; it has the focus."""
     begin(studio)
     studio.tool("Arrange").click()
     studio.wait_for(lambda: len({y for _, y in studio.places().values()}), 1)
@@ -104,12 +104,12 @@ def push_far(studio: Studio) -> Keys:
 def test_the_view_follows_a_node_that_is_pushed_out_of_sight(studio: Studio) -> None:
     keys = push_far(studio)
     assert keys.at() == "plus"
-    places = studio.places()  # of what is in sight
+    places = studio.places()  # of the visible part
     assert places["plus"][1] - places["rows"][1] >= 1600
 
 
 def zoom(keys: Keys, key: str, seen: list[str]) -> None:
-    """Zoom by a key until just these nodes are in sight."""
+    """Zoom with a key until exactly these nodes are visible."""
     for _ in range(20):
         keys.press(key)
         keys.studio.settle()
@@ -129,7 +129,7 @@ def test_the_canvas_keeps_the_focus_for_a_node_out_of_sight(studio: Studio) -> N
     studio.wait_for(keys.at, "rows")
 
 
-def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: Studio) -> None:
+def test_the_view_follows_the_focused_node_when_it_is_arranged(studio: Studio) -> None:
     keys = push_far(studio)
     zoom(keys, "+", [])
     keys.press("ArrowLeft", "ArrowRight")
@@ -142,7 +142,7 @@ def test_the_view_goes_along_when_the_node_with_the_focus_is_arranged(studio: St
     studio.wait_for(keys.at, "plus")
 
 
-def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
+def test_in_a_narrow_window_the_panel_is_below_the_canvas(studio: Studio) -> None:
     begin(studio)
     try:
         for width, below in ((1400, False), (700, True)):
@@ -154,7 +154,7 @@ def test_in_a_narrow_window_the_panel_stands_below(studio: Studio) -> None:
 
 
 def make_wide(studio: Studio, width: int, below: bool) -> None:
-    """Give the window a width, and wait until the panel is below the canvas, or beside it."""
+    """Set the width of the window, and wait until the panel is below the canvas, or beside it."""
     studio.page.set_viewport_size({"width": width, "height": 1000})
     studio.wait_for(lambda: _is_panel_below(studio), below)
 
@@ -168,7 +168,7 @@ def _is_panel_below(studio: Studio) -> bool:
 
 
 def _is_inside(studio: Studio, name: str) -> bool:
-    """Is all of a node in sight, as far as its canvas goes?"""
+    """Return whether all of a node is visible within its canvas."""
     node, canvas = studio.node(name).bounding_box(), studio.canvas.bounding_box()
     assert node is not None
     assert canvas is not None
@@ -183,7 +183,7 @@ def test_the_panel_does_not_push_what_is_below(studio: Studio) -> None:
 
     begin(studio)
     studio.select("plus")
-    expect(studio.root.locator(".mm-toast")).to_have_count(0, timeout=60_000)  # it takes room
+    expect(studio.root.locator(".mm-toast")).to_have_count(0, timeout=60_000)  # it takes space
     before = height()
     studio.type_text(f"rows | split({dict.fromkeys('abcdefgh', 0.125)})")
     studio.wait_for(studio.names, ["rows", "split"])

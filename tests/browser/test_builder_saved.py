@@ -1,4 +1,4 @@
-"""What is kept of the builder: in the saved notebook, in its export, after its kernel died."""
+"""What is saved of the builder: in the notebook, in its export, after its kernel died."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COUNTS = ("flowers", "line", "tree")
 
 @pytest.fixture(scope="module")
 def studio(lab: Lab, shared_page: Page) -> Iterator[Studio]:
-    """The A/B split, from its template, that has run."""
+    """Run the A/B split from its template."""
     opened = open_studio(lab, shared_page, "saved.ipynb", CELLS, builder=BUILDER)
     opened.add("A/B split")
     opened.wait_for(opened.text, TEXT)
@@ -50,7 +50,7 @@ def studio(lab: Lab, shared_page: Page) -> Iterator[Studio]:
 
 @pytest.fixture
 def counts(studio: Studio) -> list[int]:
-    """Of elements, as the run has them."""
+    """Return the element counts of the run."""
     found = studio.python(f"[len({BUILDER}.result[name]) for name in {COUNTS}]")
     assert found[0] == found[1] + found[2] == 150
     return list(found)
@@ -61,7 +61,7 @@ def static(page: Page) -> Locator:
 
 
 def save(lab: Lab, studio: Studio, counts: list[int]) -> Path:
-    """Save once the static view, which is not seen, has all that was done; the file."""
+    """Save once the hidden static view is up to date; return the file."""
 
     def shown() -> bool:
         outputs = studio.notebook.cells()[1]["outputs"]
@@ -77,11 +77,11 @@ def save(lab: Lab, studio: Studio, counts: list[int]) -> Path:
 
 
 def check_static(page: Page, counts: list[int]) -> None:
-    """Graph with its counts, text, tables and plots: each once, and all to be read."""
+    """Check that graph, counts, text, tables and plots each appear once and are readable."""
     view = static(page)
     expect(view).to_have_count(1)
     expect(view).to_be_visible()
-    # What is not trusted has its drawings as pictures.
+    # A notebook that is not trusted shows drawings as pictures.
     shown = view.locator(":is(svg, .mm-image):visible")
     expect(shown).to_have_count(3)
     picture = view.locator(".mm-image").first.get_attribute("src") or ""
@@ -102,7 +102,7 @@ def check_static(page: Page, counts: list[int]) -> None:
         assert said is not None and said.startswith(f"{name}. ")
 
 
-def test_an_export_shows_all_offline_and_without_a_script(
+def test_an_export_shows_everything_offline_without_scripts(
     studio: Studio, lab: Lab, counts: list[int], browser: Browser, tmp_path: Path
 ) -> None:
     saved = save(lab, studio, counts)
@@ -115,7 +115,7 @@ def test_an_export_shows_all_offline_and_without_a_script(
         with opened(browser, file, java_script_enabled=False) as page:
             check_static(page, counts)
             page.screenshot(path=SHOTS / f"export-{theme}.png", full_page=True)
-        with opened(browser, file) as page:  # it takes a script to measure
+        with opened(browser, file) as page:  # measuring needs a script
             found = Notebook(page).contrasts(".mm-static :is(svg text, td, th, pre, p)")
         assert {text: value for text, value in found.items() if value < 4.5} == {}
         assert len(found) > 20
@@ -123,7 +123,7 @@ def test_an_export_shows_all_offline_and_without_a_script(
 
 @contextmanager
 def opened(browser: Browser, file: Path, **how: Any) -> Iterator[Page]:
-    """A page of a file, offline."""
+    """Open a page from a file, offline."""
     context = browser.new_context(offline=True, **how)
     page = context.new_page()
     page.goto(file.as_uri())
@@ -174,7 +174,7 @@ def run_cell(studio: Studio, place: int) -> None:
     )
 
 
-def test_a_saved_notebook_shows_it_before_anything_is_run(
+def test_a_saved_notebook_shows_the_builder_before_any_cell_runs(
     studio: Studio, lab: Lab, counts: list[int]
 ) -> None:
     saved = save(lab, studio, counts)

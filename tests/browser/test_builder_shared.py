@@ -1,4 +1,4 @@
-"""Several builders on a page are drawn by one copy of the frontend; what they tell is readable."""
+"""Several builders on a page share one copy of the frontend; their messages are readable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copies(text: str) -> int:
 
 
 def expect_all(page: Page) -> None:
-    """Three builders and a table, drawn and with their style."""
+    """Expect three builders and a table, drawn and styled."""
     expect(page.locator(".mm-builder")).to_have_count(3, timeout=2 * SECONDS * 1000)
     expect(page.locator(".mm-builder .react-flow__node")).to_have_count(4)
     expect(page.locator(".mm-inspector-table tbody tr").first).to_be_visible()
@@ -57,7 +57,7 @@ def test_one_copy_draws_all_of_a_page_live_reloaded_and_saved(lab: Lab, page: Pa
 
     made.notebook.save()
     assert copies((lab.root / "shared.ipynb").read_text(encoding="utf-8")) == 0
-    lab.open(page, "shared.ipynb")  # the page is loaded anew, its kernel lives
+    lab.open(page, "shared.ipynb")  # the page is loaded again, its kernel keeps running
     expect_all(page)
     again = Studio(page, made.notebook)
     again.add("vote")
@@ -65,12 +65,12 @@ def test_one_copy_draws_all_of_a_page_live_reloaded_and_saved(lab: Lab, page: Pa
 
     page.evaluate("id => window.jupyterapp.commands.execute(id)", SAVE_STATE)
     page.evaluate("async () => { await window.mmPanel.context.save(); }")
-    page.evaluate("id => window.jupyterapp.commands.execute(id)", SAVE_STATE)  # off again
+    page.evaluate("id => window.jupyterapp.commands.execute(id)", SAVE_STATE)  # switch it off again
     saved: Path = lab.root / "shared.ipynb"
     assert copies(saved.read_text(encoding="utf-8")) == 1
     made.notebook.shut_down()
-    lab.open(page, "shared.ipynb")  # with another kernel, which knows of no widget
-    # JupyterLab makes the saved widgets anew, or finds that no kernel has them.
+    lab.open(page, "shared.ipynb")  # with another kernel, which has no widgets
+    # JupyterLab creates the saved widgets again, or finds that no kernel has them.
     expect(page.locator(":is(.mm-builder, .mm-static):visible")).to_have_count(3)
     page.screenshot(path=SHOTS / "shared-reopened.png")
 
@@ -85,7 +85,7 @@ BAD = True
 builder = mm.Builder("numbers | picky")"""
 
 
-def test_what_a_run_failed_with_keeps_its_lines_until_the_next_run(lab: Lab, page: Page) -> None:
+def test_the_error_of_a_run_keeps_its_line_breaks_until_the_next_run(lab: Lab, page: Page) -> None:
     studio = open_studio(lab, page, "told.ipynb", [FAILS, "builder", "BAD = False"])
     run_cell(studio.notebook, 2, "BAD = True")
     toast = studio.root.locator(".mm-toast-error")

@@ -1,4 +1,4 @@
-"""The builder in more than one place, after a reload, and with many nodes."""
+"""The builder in several places, after a reload, and with many nodes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def half(value):
     return value / 2
 builder = mm.Builder("numbers | double | half")"""
 MANY = 300
-QUIET = 5  # looks, of some frames each
-# Chains of steps beside each other.
+QUIET = 5  # number of measurements, of some frames each
+# Chains of steps next to each other.
 CROWD = """
 import mmnotebook as mm
 numbers = list(range(40))
@@ -42,7 +42,7 @@ _FRAMES = """() => {
 
 
 class Traffic:
-    """What a page's widgets and their kernel say to each other."""
+    """The messages between a page's widgets and their kernel."""
 
     def __init__(self, page: Page) -> None:
         self.sent: list[str] = []
@@ -56,7 +56,7 @@ class Traffic:
     @staticmethod
     def _note(kept: list[str], frame: str | bytes) -> None:
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-        kind = re.search(r'"msg_type": ?"(\w+)"', text)  # the first is its own, not its parent's
+        kind = re.search(r'"msg_type": ?"(\w+)"', text)  # the first is the message's own
         if kind is not None and kind[1] == "comm_msg":
             kept.append(text)
 
@@ -68,7 +68,7 @@ class Traffic:
         return len(self.sent), len(self.received)
 
     def updates(self, trait: str) -> int:
-        """How often the kernel has said what a trait is now."""
+        """Return how often the kernel sent a value of a trait."""
         pattern = re.compile(rf'"method": ?"update", ?"state": ?\{{.*"{trait}":')
         return sum(pattern.search(text) is not None for text in self.received)
 
@@ -79,7 +79,7 @@ def page(browser: Browser) -> Iterator[Page]:
         yield fresh
 
 
-def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
+def test_a_reloaded_page_continues(lab: Lab, page: Page) -> None:
     made = open_studio(lab, page, "reload.ipynb", [SETUP, "builder"])
     made.move("half", 0, 2)
     made.wait_for(lambda: made.scene()["undo"], "move half")
@@ -89,7 +89,7 @@ def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
     made.notebook.save()
 
     reopened = lab.open(page, "reload.ipynb")
-    # ipywidgets asks for each widget by itself when the kernel has not told of all in four seconds.
+    # ipywidgets requests each widget separately if the kernel did not send all within four seconds.
     expect(page.locator(".mm-builder")).to_be_visible(timeout=2 * SECONDS * 1000)
     again = Studio(page, reopened)
     again.wait_for(again.names, ["double", "half", "numbers"])
@@ -109,7 +109,7 @@ def test_a_reloaded_page_goes_on(lab: Lab, page: Page) -> None:
     assert again.run() == "done"
 
 
-def test_two_views_of_one_builder_are_in_step(lab: Lab, page: Page) -> None:
+def test_two_views_of_one_builder_show_the_same(lab: Lab, page: Page) -> None:
     traffic = Traffic(page)
     one = open_studio(lab, page, "two.ipynb", [SETUP, "builder", "builder"])
     other = Studio(page, one.notebook, view=1)
@@ -126,7 +126,7 @@ def test_two_views_of_one_builder_are_in_step(lab: Lab, page: Page) -> None:
     other.move("half", 0, 1)
     one.wait_for(lambda: one.places() == other.places() != stood, True)
     quiet(one, traffic)
-    assert len(traffic.sent) == 2, traffic.sent  # what is selected, and where it has gone
+    assert len(traffic.sent) == 2, traffic.sent  # the selection, and its new position
     assert traffic.updates("scene") == 1
     one.wait_for(one.selected, ["half"])
 
@@ -142,7 +142,7 @@ def test_two_views_of_one_builder_are_in_step(lab: Lab, page: Page) -> None:
 
 
 def quiet(made: Studio, traffic: Traffic) -> None:
-    """Wait until nothing is said any more, by either side."""
+    """Wait until neither side sends messages."""
     before, same = None, 0
     while same < QUIET:
         made.settle()

@@ -1,4 +1,4 @@
-"""What a run in the background shows in JupyterLab while it goes on, and what stays of it."""
+"""The display of a background run in JupyterLab, during the run and after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ X = list(range(1200))
 """
 
 
-def test_it_is_shown_in_its_own_cell_while_others_run(lab: Lab, page: Page) -> None:
+def test_a_background_run_is_shown_in_its_own_cell_while_others_run(lab: Lab, page: Page) -> None:
     background = "%mm_pipeline X | wait --run --background -o going"
     lab.write("display.ipynb", [SETUP, background, "6 * 7"])
     notebook = lab.open(page, "display.ipynb")

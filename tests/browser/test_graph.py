@@ -1,4 +1,4 @@
-"""A graph and its result in JupyterLab: fresh, in both themes, and in a notebook from elsewhere."""
+"""A graph and its result in JupyterLab: new, in both themes, and in a notebook from elsewhere."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_saved_graph_shows_where_the_notebook_is_not_trusted(
     shown = foreign.page.locator(".jp-OutputArea-output").first
     foreign.page.screenshot(path=tmp_path / "foreign.png")
     assert foreign.cells()[2]["metadata"].get("trusted") is not True
-    # JupyterLab takes the tags of an inline SVG away and leaves its text: an image must stand in.
+    # JupyterLab removes the tags of an inline SVG but keeps its text, so an image must replace it.
     expect(shown.locator("img")).to_be_visible()
     assert shown.locator("img").evaluate("image => image.naturalWidth") > 100
     assert shown.inner_text().strip() == ""

@@ -1,4 +1,4 @@
-"""The inspector in JupyterLab: looked through with the mouse and with the keyboard, both themes."""
+"""The inspector in JupyterLab, with mouse and keyboard, in both themes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def notebook(lab: Lab, shared_page: Page) -> Notebook:
 
 @pytest.fixture
 def cell(notebook: Notebook) -> Locator:
-    """The cell with the inspector, a new one."""
+    """Return the cell of a new inspector."""
     run_cell(notebook, 1, CELLS[1])
     found = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(1)
     expect(rows(found)).to_have_count(5)
@@ -54,18 +54,18 @@ def cell(notebook: Notebook) -> Locator:
 
 
 def rows(cell: Locator) -> Locator:
-    """The rows of the table of the tab in front; the trace's table stands outside the tabs."""
+    """Return the rows of the table in the active tab; the trace's table is outside the tabs."""
     return cell.locator(".widget-tab-contents .mm-inspector-table tbody tr:visible")
 
 
 def trace(cell: Locator) -> Locator:
-    """The rows of the way of an element."""
+    """Return the rows of an element's trace."""
     table = cell.get_by_role("table", name="through the graph")
     return table.locator("tbody tr")
 
 
 def shot(notebook: Notebook, folder: Path, name: str) -> None:
-    """Pictures in both themes, in which everything can be read."""
+    """Take screenshots in both themes, in which all texts are readable."""
     for theme in (LIGHT, DARK):
         notebook.change_theme(theme)
         notebook.page.screenshot(path=folder / f"{name} {theme}.png")
@@ -132,7 +132,7 @@ def test_with_the_keyboard(notebook: Notebook, cell: Locator) -> None:
     expect(rows(cell).nth(1)).to_have_attribute("aria-current", "true")
     expect(trace(cell).locator("td:nth-child(3)")).to_have_text([ids[1]] * 3)
     expect(rows(cell).nth(1)).to_be_focused()
-    assert len(notebook.cells()) == len(CELLS)  # none was cut, none is new
+    assert len(notebook.cells()) == len(CELLS)  # no text is cut, none is new
     cell.get_by_role("button", name="Next page").first.focus()
     keyboard.press("Enter")
     expect(cell.get_by_role("status").first).to_have_text("6–10 of 148")

@@ -1,4 +1,4 @@
-"""The browser tests' own tools: they see outputs, errors, themes and text that cannot be read."""
+"""The tools of the browser tests: they see outputs, errors, themes and unreadable text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_outputs_and_errors_are_read(notebook: Notebook) -> None:
     assert cells[4]["outputs"] == []
 
 
-def test_contrast_tells_what_can_be_read_in_a_theme(notebook: Notebook) -> None:
+def test_contrast_finds_unreadable_text_in_a_theme(notebook: Notebook) -> None:
     notebook.change_theme(LIGHT)
     assert min(notebook.contrasts("svg text").values()) > 10
     notebook.change_theme(DARK)
@@ -42,7 +42,7 @@ def test_contrast_tells_what_can_be_read_in_a_theme(notebook: Notebook) -> None:
     assert dark["black"] < 1.5
 
 
-def test_nothing_leaves_this_machine(lab: Lab, page: Page) -> None:
+def test_no_request_leaves_this_machine(lab: Lab, page: Page) -> None:
     hosts = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     lab.write("quiet.ipynb", ["1"])

@@ -1,4 +1,4 @@
-"""The tutorials in JupyterLab, as a user runs them: no error, and a graph that can be seen."""
+"""The tutorials in JupyterLab, as a user runs them: no errors, and a visible graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.browser.lab import DARK, LIGHT, ROOT, Lab, Notebook
 
 @pytest.fixture
 def tutorial(lab: Lab, page: Page) -> Notebook:
-    """The A/B tutorial, run from top to bottom."""
+    """Run the A/B tutorial from top to bottom."""
     shutil.copy(ROOT / "notebooks" / "01_ab.ipynb", lab.root)
     notebook = lab.open(page, "01_ab.ipynb")
     notebook.run_all()

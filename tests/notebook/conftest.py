@@ -1,4 +1,4 @@
-"""A real IPython shell in this process, and real kernels in processes of their own."""
+"""Fixtures with a real IPython shell in this process, and real kernels in separate processes."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def halve(value):
 
 
 class Kernel:
-    """A kernel, and what it answered to the latest cell."""
+    """A kernel, and its messages for the latest cell."""
 
     def __init__(self, client: BlockingKernelClient) -> None:
         self.client = client
         self.outputs: list[dict[str, Any]] = []
 
     def run(self, code: str) -> dict[str, Any]:
-        """Execute a cell; returns the reply's content, the outputs are in `outputs`."""
+        """Execute a cell and return the content of the reply; the outputs are in `outputs`."""
         self.outputs = []
 
         def keep(message: dict[str, Any]) -> None:
@@ -67,21 +67,21 @@ class Kernel:
         return content
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        """The contents of the latest outputs of one kind."""
+        """Return the contents of the latest outputs of one type."""
         return [m["content"] for m in self.outputs if m["header"]["msg_type"] == kind]
 
     def printed(self) -> str:
         return "".join(content["text"] for content in self.of("stream"))
 
     def complete(self, code: str) -> list[str]:
-        """What can stand at the end of the code."""
+        """Return the completions at the end of the code."""
         content = self.client.complete(code, reply=True, timeout=SECONDS)["content"]
         matches: list[str] = content["matches"]
         return matches
 
 
 def start_kernel(**variables: str) -> Iterator[Kernel]:
-    """A kernel with these environment variables, stopped at the end."""
+    """Start a kernel with these environment variables, and stop it at the end."""
     manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     manager.start_kernel(
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
@@ -99,13 +99,13 @@ def start_kernel(**variables: str) -> Iterator[Kernel]:
 
 @pytest.fixture
 def fresh_kernel() -> Iterator[Kernel]:
-    """A kernel in which nothing has happened yet."""
+    """Start a new kernel."""
     yield from start_kernel()
 
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """A kernel with data, models, the magics and a cache, for a whole module."""
+    """Start a kernel with data, models, the magics and a cache, for a whole module."""
     for running in start_kernel(MMNOTEBOOK_CACHE=str(tmp_path_factory.mktemp("cache"))):
         assert running.run(SETUP + "%load_ext mmnotebook")["status"] == "ok"
         yield running
@@ -119,13 +119,13 @@ class Notebook:
         self.variables = shell.user_ns
 
     def run(self, code: str) -> CapturedIO:
-        """Execute a cell that works; returns what it showed."""
+        """Execute a cell that succeeds; return its output."""
         result, shown = self._run(code)
         result.raise_error()
         return shown
 
     def fail(self, code: str) -> tuple[BaseException, str]:
-        """Execute a cell that fails; returns its error and all that was printed."""
+        """Execute a cell that fails; return its error and everything printed."""
         result, shown = self._run(code)
         assert not result.success
         assert result.error_in_exec is not None
@@ -150,7 +150,7 @@ def shell() -> Iterator[InteractiveShell]:
 
 @pytest.fixture
 def notebook(shell: InteractiveShell) -> Iterator[Notebook]:
-    """IPython with data, models and the magics; what a test assigns is gone after it."""
+    """Return IPython with data, models and the magics; variables of a test are deleted after it."""
     before = dict(shell.user_ns)
     shell.run_line_magic("load_ext", "mmnotebook")
     yield Notebook(shell)
@@ -164,7 +164,7 @@ def notebook(shell: InteractiveShell) -> Iterator[Notebook]:
 def two_models(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """The models `mlp` and `tree`, which read `x`, and a cache of the test's own."""
+    """Register the models `mlp` and `tree`, which receive `x`."""
     monkeypatch.setenv("MMNOTEBOOK_CACHE", str(tmp_path))
     notebook.run("%mm_model mlp net --input x --output argmax\n%mm_model tree forest --input x")
     yield
@@ -174,7 +174,7 @@ def two_models(
 
 @pytest.fixture
 def builder() -> Iterator[Builder]:
-    """A builder with an empty canvas."""
+    """Return a builder with an empty canvas."""
     made = mm.Builder()
     yield made
     made.close()

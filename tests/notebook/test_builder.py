@@ -1,4 +1,4 @@
-"""The builder in a notebook, driven by the messages that its canvas sends."""
+"""The builder in a notebook, controlled by the messages that its canvas sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("two_models")
 
 
 class View:
-    """What a browser's view of a canvas does and sees."""
+    """The messages and the state of a canvas in a browser."""
 
     def __init__(self, builder: Builder, name: str = "view") -> None:
         self._builder = builder
@@ -55,7 +55,7 @@ class View:
     def inspector(self) -> Any:
         return self.tab.children[0]
 
-    def said(self) -> str:
+    def latest_text(self) -> str:
         return str(self.messages[-1]["text"])
 
 
@@ -66,7 +66,7 @@ def ab(view: View) -> None:
         view.send("add", kind="model", params={"model": model}, after=["split", arm])
 
 
-def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
+def test_a_split_is_built_run_and_inspected(builder: Builder) -> None:
     view = View(builder)
     ab(view)
     assert builder.problems == []
@@ -87,7 +87,7 @@ def test_a_split_is_built_run_and_looked_at(builder: Builder) -> None:
     assert view.canvas.status["nodes"]["mlp"]["elementsOut"] == len(result["mlp"])
 
 
-def test_every_change_can_be_undone_and_done_again(builder: Builder) -> None:
+def test_every_change_can_be_undone_and_redone(builder: Builder) -> None:
     view = View(builder)
     ab(view)
     built = builder.graph
@@ -118,7 +118,7 @@ def test_text_and_canvas_follow_each_other(builder: Builder) -> None:
     assert builder.text == "digits | [mlp, tree]"
 
 
-def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder) -> None:
+def test_a_wrong_text_keeps_the_canvas_and_shows_the_position(builder: Builder) -> None:
     view = View(builder)
     view.send("text", text="digits | mlp")
     view.send("text", text="digits | mpl")
@@ -132,18 +132,18 @@ def test_a_text_that_is_wrong_leaves_the_canvas_and_says_where(builder: Builder)
     assert "1 problem" in summary
     assert "mpl" in summary
     view.send("run", until=None, limit=None, fresh=False)
-    assert "mpl" in view.said()
+    assert "mpl" in view.latest_text()
     assert builder.result is None
     view.send("undo")
     assert builder.text == "digits | mlp"
 
 
-def test_what_is_refused_is_said_and_changes_nothing(builder: Builder) -> None:
+def test_a_refused_command_gives_a_reason_and_changes_nothing(builder: Builder) -> None:
     view = View(builder)
     ab(view)
     before = view.scene["nodes"]
     view.send("connect", source="mlp", port=None, target="split")
-    assert "cycle" in view.said()
+    assert "cycle" in view.latest_text()
     assert view.scene["nodes"] == before
     assert view.canvas.seen == {"view": 5}
     for wrong in (
@@ -163,14 +163,14 @@ def test_what_is_refused_is_said_and_changes_nothing(builder: Builder) -> None:
         builder.edit("connect", source="mlp", port=None, target="split")
 
 
-def test_a_run_of_what_is_wrong_is_refused_at_its_node(builder: Builder) -> None:
+def test_a_run_of_a_wrong_graph_is_refused_at_the_node(builder: Builder) -> None:
     view = View(builder)
     view.send("run", until=None, limit=None, fresh=False)
-    assert "nothing to run" in view.said()
+    assert "nothing to run" in view.latest_text()
     view.send("add", kind="model", params={"model": "mlp"})
     view.send("add", kind="source", params={"data": "digits"})
     view.send("run", until=None, limit=None, fresh=False)
-    assert "this model step has no input" in view.said()
+    assert "this model step has no input" in view.latest_text()
     assert view.canvas.selection == ["mlp"]
     view.send("run", until="digits", limit=5, fresh=False)
     assert len(builder.wait(60)["digits"]) == 5
@@ -188,7 +188,7 @@ def test_the_palette_is_the_notebooks(builder: Builder, notebook: Notebook) -> N
     assert view.items("Data") == ["digits", "numbers", "columns"]
 
 
-def test_a_template_is_filled_with_what_there_is(builder: Builder) -> None:
+def test_a_template_is_filled_with_existing_data_and_models(builder: Builder) -> None:
     view = View(builder)
     view.send("template", name="ab_split", at=None)
     assert builder.text == "digits | split(mlp=0.5, tree=0.5)"
@@ -210,7 +210,7 @@ def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) 
     view = View(builder)
     view.send("example")
     assert builder.text == "digits_example | split(logistic=0.5, tree_example=0.5)"
-    assert builder.selection == ()  # the panel speaks of the whole graph
+    assert builder.selection == ()  # the panel shows the whole graph
     assert len(notebook.variables["digits_example"]) == 898
     view.send("run", until=None, limit=100, fresh=False)
     assert len(builder.wait(60).models) == 2
@@ -219,7 +219,7 @@ def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) 
     assert builder.text == text
 
 
-def test_the_magic_lets_a_variable_follow(notebook: Notebook) -> None:
+def test_the_magic_keeps_the_variable_up_to_date(notebook: Notebook) -> None:
     notebook.run("import mmnotebook as mm\nab = mm.pipeline('digits | mlp')")
     notebook.run("%mm_builder ab")
     from mmnotebook.ui.builder import opened_builders
@@ -252,7 +252,7 @@ def test_a_cell_makes_the_same_graph(builder: Builder, notebook: Notebook) -> No
     view.send("text", text="digits | [mlp, tree]")
     view.tell(type="insert", name="made")
     assert view.messages[-1]["type"] == "cell"
-    notebook.run(view.said())
+    notebook.run(view.latest_text())
     assert notebook.variables["made"] == builder.graph
 
 
@@ -266,14 +266,14 @@ def test_given_objects_stay_bound(builder: Builder) -> None:
     given.close()
 
 
-def test_what_cannot_be_edited_is_said() -> None:
+def test_a_graph_that_cannot_be_edited_is_an_error() -> None:
     with pytest.raises(GraphError, match="a builder takes a graph"):
         mm.Builder(7)
     with pytest.raises(GraphError):
         mm.Builder("digits |")
 
 
-def test_without_a_kernel_it_is_shown_as_it_stands(notebook: Notebook) -> None:
+def test_without_a_kernel_a_static_view_is_shown(notebook: Notebook) -> None:
     shown = notebook.run("import mmnotebook as mm\nmm.Builder('digits | [mlp, tree]')")
     (output,) = shown.outputs
     assert set(output.data) == {"text/plain", "text/html"}
@@ -304,7 +304,7 @@ def test_elements_of_the_selected_node_are_shown_and_a_trace_leads_to_others(
     assert (inspector.node, view.canvas.selection) == ("mlp", [])
 
 
-def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> None:
+def test_changes_by_a_cell_are_noticed(builder: Builder, notebook: Notebook) -> None:
     view = View(builder)
     view.send("text", text="digits | mlp | halve")
     removed = mm.registry.remove("mlp")
@@ -319,16 +319,14 @@ def test_what_a_cell_does_is_taken_in(builder: Builder, notebook: Notebook) -> N
     assert run.graph == mm.last.graph
 
 
-def test_what_failed_in_a_run_that_was_given_up_is_shown(
-    builder: Builder, notebook: Notebook
-) -> None:
+def test_failures_of_a_stopped_run_are_shown(builder: Builder, notebook: Notebook) -> None:
     notebook.run("def never(row):\n    raise ValueError('never')")
     view = View(builder)
     view.send("text", text="digits | never | tree")
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "never" in view.said()
+    assert "never" in view.latest_text()
     inspector = view.inspector
     assert (inspector.node, inspector.tabs.selected_index) == ("never", 1)
     assert len(inspector.failures.table.rows) > 0
@@ -339,7 +337,7 @@ def test_what_failed_in_a_run_that_was_given_up_is_shown(
     assert (inspector.node, inspector.tabs.selected_index) == ("tree", 0)
 
 
-def test_more_may_fail_where_the_panel_says_so(builder: Builder, notebook: Notebook) -> None:
+def test_the_panel_sets_how_many_elements_may_fail(builder: Builder, notebook: Notebook) -> None:
     notebook.run("def picky(row):\n    assert row['label'] > 2\n    return row")
     view = View(builder)
     panel = view.panel
@@ -349,7 +347,7 @@ def test_more_may_fail_where_the_panel_says_so(builder: Builder, notebook: Noteb
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "click on an empty place of the canvas and change it in the panel" in view.said()
+    assert "click on an empty place of the canvas and change it in the panel" in view.latest_text()
     panel.may_fail.value = 100
     view.send("run", until=None, limit=None, fresh=False)
     assert builder.wait(60).nodes["failed"]["picky"] > 20

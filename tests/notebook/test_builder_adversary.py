@@ -1,4 +1,4 @@
-"""The builder among hostile variables, malformed messages and failing parts."""
+"""The builder with hostile variables, malformed messages and failing components."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def test_variables_that_raise_when_looked_at_are_listed_or_left_out(
     assert view.messages == [{"type": "form"}]
 
 
-def test_what_fails_after_a_cell_is_not_the_cells(builder: Builder, notebook: Notebook) -> None:
+def test_an_error_in_the_hook_after_a_cell_does_not_fail_the_cell(
+    builder: Builder, notebook: Notebook
+) -> None:
     def fail() -> None:
         raise RuntimeError("broken")
 
@@ -139,8 +141,8 @@ def test_a_text_with_mistakes_survives_a_move_and_comes_back_with_undo(builder: 
     assert view.scene["text"] == "digits | mlp"
 
 
-def test_what_is_not_asked_for_has_no_widgets(builder: Builder) -> None:
-    """A page that is loaded again may ask the kernel for each widget by itself."""
+def test_hidden_parts_have_no_widgets(builder: Builder) -> None:
+    """Check that no hidden widget exists: a reloaded page may request each one from the kernel."""
     view, before = View(builder), len(_instances)
     assert builder._studio.side.form is None and builder._studio.tables.tab.children == ()
     view.send("register")
@@ -157,8 +159,8 @@ def test_what_is_not_asked_for_has_no_widgets(builder: Builder) -> None:
     assert len(_instances) > before + 50
 
 
-def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
-    mm.Builder("digits | mlp").close()  # what is made once stays
+def test_a_closed_builder_leaves_no_widgets_or_hooks(notebook: Notebook) -> None:
+    mm.Builder("digits | mlp").close()  # a widget that was created once stays
     before = len(_instances)
     hooks = list(notebook.shell.events.callbacks["post_run_cell"])
     threads = threading.active_count()
@@ -177,7 +179,7 @@ def test_a_closed_builder_leaves_nothing_behind(notebook: Notebook) -> None:
     assert threading.active_count() <= threads + 1
 
 
-def test_a_script_that_ends_with_an_open_builder_says_nothing() -> None:
+def test_a_script_that_ends_with_an_open_builder_prints_nothing() -> None:
     script = "import mmnotebook as mm\nprint(mm.Builder())"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
@@ -209,7 +211,7 @@ def test_a_private_variable_is_opened_and_not_overwritten(notebook: Notebook) ->
         assert isinstance(notebook.fail(f"%mm_builder {name}")[0], UsageError), name
 
 
-def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) -> None:
+def test_a_second_run_is_refused_while_one_is_in_progress(builder: Builder) -> None:
     view = View(builder)
     view.send("text", text="digits | mlp")
     release = threading.Event()
@@ -220,12 +222,12 @@ def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) 
     with pytest.raises(RunError, match="already in progress"):
         builder.run(limit=5)
     view.send("run", limit=5)
-    assert "already in progress" in view.said()
+    assert "already in progress" in view.latest_text()
     release.set()
     assert builder.wait(60) is not None
 
 
-def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(
+def test_an_error_at_the_end_of_a_run_is_shown_and_ends_it(
     builder: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = View(builder)
@@ -238,7 +240,7 @@ def test_what_fails_at_the_end_of_a_run_is_said_and_the_run_is_over(
     view.send("run", limit=5)
     builder.wait(60)
     assert view.canvas.status["state"] == "done"
-    assert "no plot" in view.said()
+    assert "no plot" in view.latest_text()
 
 
 def test_a_step_that_ends_the_interpreter_ends_the_run(
@@ -252,7 +254,9 @@ def test_a_step_that_ends_the_interpreter_ends_the_run(
     assert view.canvas.status["state"] == "failed"
 
 
-def test_a_cell_needs_what_was_given_in_the_notebook(builder: Builder, notebook: Notebook) -> None:
+def test_an_inserted_cell_needs_the_given_objects_as_variables(
+    builder: Builder, notebook: Notebook
+) -> None:
     given = mm.Builder(mm.pipeline("rows | halve", rows=[1, 2]))
     assert given.problems == []
     with pytest.raises(GraphError, match="rows"):
@@ -262,7 +266,7 @@ def test_a_cell_needs_what_was_given_in_the_notebook(builder: Builder, notebook:
     given.close()
 
 
-def test_the_example_takes_nothing_away(builder: Builder, notebook: Notebook) -> None:
+def test_the_example_replaces_no_variable(builder: Builder, notebook: Notebook) -> None:
     notebook.run(
         "from sklearn.pipeline import make_pipeline\n"
         "mine = make_pipeline(forest)\n%mm_model logistic mine --input y\n"

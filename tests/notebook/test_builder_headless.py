@@ -1,4 +1,4 @@
-"""The builder in a notebook that is executed without a frontend, as nbconvert and nbclient do."""
+"""The builder in a notebook that is executed without a frontend, as by nbconvert and nbclient."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ builder""",
 
 
 def shown(cells: list[str], folder: Path) -> tuple[str, str]:
-    """The static view that the notebook is left with, as text and as HTML."""
+    """Return the static view that the notebook contains, as text and as HTML."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()

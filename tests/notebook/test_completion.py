@@ -11,14 +11,14 @@ import mmnotebook as mm
 
 
 def complete(notebook: Any, code: str) -> dict[str, str]:
-    """What IPython offers at the end of the code: text and type."""
+    """Return IPython's completions at the end of the code: text and type."""
     with provisionalcompleter():
         found = list(notebook.shell.Completer.completions(code, len(code)))
     return {code[: item.start] + item.text: item.type for item in found}
 
 
 def words(notebook: Any, code: str) -> set[str]:
-    """The words offered in place of the one at the end of the code."""
+    """Return the completions of the word at the end of the code."""
     start = len(code) - len(code.split()[-1]) if code[-1:].strip() else len(code)
     return {text[start:] for text in complete(notebook, code)}
 
@@ -28,7 +28,7 @@ RUN = {"--background", "--fresh", "--limit", "--result", "--until"}
 
 @pytest.fixture
 def ab(notebook: Any) -> Any:
-    """A notebook with two models and two graphs, of which nothing has run."""
+    """Return a notebook with two models and two graphs that have not run."""
     notebook.run("%mm_model mlp net\n%mm_model tree forest")
     notebook.run('%mm_pipeline ab both = digits["x"] | [mlp, tree]')
     notebook.run('%mm_pipeline seq digits["x"] | halve | mlp')
@@ -106,13 +106,13 @@ def test_everything_that_may_follow(ab: Any) -> None:
     assert not {"net", "forest", "get_ipython", "In", "exit", "source("} & found
 
 
-def test_what_a_text_offers_has_its_type(ab: Any) -> None:
+def test_completions_of_a_text_have_their_type(ab: Any) -> None:
     assert complete(ab, "%%mm_pipeline\nml") == {"%%mm_pipeline\nmlp": "model"}
     assert complete(ab, "%%mm_pipeline\ndigits | ab") == {"%%mm_pipeline\ndigits | ab": "pipeline"}
     assert complete(ab, "%%mm_pipeline\nvot") == {"%%mm_pipeline\nvote()": "step"}
 
 
-def test_nothing_of_ours_in_a_string_or_elsewhere(ab: Any) -> None:
+def test_no_completions_in_a_string_or_elsewhere(ab: Any) -> None:
     assert "split(" not in words(ab, '%%mm_pipeline\nread("spl')
     assert "split(" not in words(ab, "# spl")
     assert "mlp" not in words(ab, "ml")
@@ -126,7 +126,7 @@ def test_the_latest_results_nodes_come_too(ab: Any) -> None:
     assert words(ab, "%mm_inspect mlp -r ") == {"r"}
 
 
-def test_files_are_offered_where_a_model_may_be_one(ab: Any, tmp_path: Any) -> None:
+def test_files_are_offered_where_a_model_file_is_allowed(ab: Any, tmp_path: Any) -> None:
     (tmp_path / "weights.pt").touch()
     code = f"%mm_model mlp {tmp_path}/wei"
     assert f"%mm_model mlp {tmp_path}/weights.pt" in complete(ab, code)

@@ -1,4 +1,4 @@
-"""The dashboard over real runs, without a browser."""
+"""The dashboard of real runs, without a browser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def register(trees: int = 5) -> None:
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[list[mm.Result]]:
-    """One graph in full, on fewer elements, from the cache, and with another model."""
+    """Run one graph with all elements, with fewer, from the cache, and with another model."""
     register()
     graph = mm.pipeline(TEXT, digits=digits)
     ran = [mm.run(graph, fresh=True), mm.run(graph, limit=50), mm.run(graph)]
@@ -52,7 +52,7 @@ def results() -> Iterator[list[mm.Result]]:
 
 
 def page(board: Dashboard, name: str) -> str:
-    """A page as it is shown when its tab is open."""
+    """Return a page, as shown when its tab is open."""
     place = board._tabs.titles.index(name)
     board._tabs.selected_index = place
     shown: str = board._pages[place].value
@@ -60,7 +60,7 @@ def page(board: Dashboard, name: str) -> str:
 
 
 def cells(html: str) -> list[list[str]]:
-    """The rows of the table in a page."""
+    """Return the rows of the table in a page."""
     return [
         re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall("<tr>.*?</tr>", html)
     ]
@@ -125,7 +125,7 @@ def test_a_run_from_the_cache_shows_what_was_measured_and_says_so(
     assert "mlp in run 1: from the cache: p50" in page(board, "Latency")
 
 
-def test_what_changed_from_run_to_run(results: list[mm.Result]) -> None:
+def test_changes_from_run_to_run(results: list[mm.Result]) -> None:
     runs = Dashboard(*results).runs
     assert [run.changes for run in runs] == [
         ("first run",),
@@ -209,20 +209,20 @@ def test_models_that_fail_are_counted() -> None:
     assert rows["p50 ms"] == ["– (no calls)"]
 
 
-def test_nothing_of_the_elements_is_kept() -> None:
+def test_no_elements_are_kept() -> None:
     register()
     frame = digits.head(20).copy()
     result = mm.run(mm.pipeline('frame["x"] | mlp', frame=frame))
     board = Dashboard(result)
     held = [weakref.ref(one) for one in (result, result._store, frame)]
     del result, frame
-    mm.run(mm.pipeline("numbers | map(str)", numbers=[1]))  # which is mm.last now
+    mm.run(mm.pipeline("numbers | map(str)", numbers=[1]))  # now the value of mm.last
     gc.collect()
     assert [one() for one in held] == [None, None, None]
     assert len(cells(page(board, "Models"))) == 16
 
 
-def test_what_stays_in_a_saved_notebook(results: list[mm.Result]) -> None:
+def test_the_static_view_in_a_saved_notebook(results: list[mm.Result]) -> None:
     board = Dashboard(*results)
     bundle = board._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle

@@ -1,4 +1,4 @@
-"""`python -m mmnotebook demo`: a notebook executed, its table, one HTML file."""
+"""`python -m mmnotebook demo`: it executes a notebook, prints its table and writes an HTML file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write(path: Path, *cells: str) -> Path:
     return path
 
 
-def test_it_says_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
+def test_it_prints_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
     said: list[str] = []
     out = tmp_path / "demo.html"
     out.write_text("an older one")
@@ -57,13 +57,13 @@ def test_it_says_the_table_and_writes_one_private_file(tmp_path: Path) -> None:
     assert not re.search(r"@import|url\([\"']?(https?:)?//", html)
     assert "r.models.to_string" not in html
     assert sys.executable in html
-    # What the kernel left behind is gone with it.
+    # The files of the kernel are removed too.
     (left,) = re.findall(r"\S+/mmnotebook-demo-\w+/\w+", html)
     assert not Path(left).exists()
     assert not Path(left).parent.exists()
 
 
-def test_a_failing_cell_is_said_and_shown(tmp_path: Path) -> None:
+def test_a_failing_cell_is_reported_and_shown(tmp_path: Path) -> None:
     notebook = write(tmp_path / "a.ipynb", "%load_ext mmnotebook", "1 / 0", "never = 1")
     out = tmp_path / "demo.html"
     with pytest.raises(DemoError) as caught:
@@ -73,12 +73,12 @@ def test_a_failing_cell_is_said_and_shown(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in out.read_text("utf-8")
 
 
-def test_a_notebook_without_a_result_says_so(tmp_path: Path) -> None:
+def test_a_notebook_without_a_result_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DemoError, match="NameError"):
         demo(tmp_path / "d.html", say=lambda _: None, notebook=write(tmp_path / "a.ipynb", "1"))
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_runs(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_before_the_run(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(DemoError, match="no such folder"):
         demo(tmp_path / "none" / "d.html", say=said.append, notebook=tmp_path / "a.ipynb")
@@ -86,7 +86,7 @@ def test_a_folder_that_is_not_there_is_said_before_anything_runs(tmp_path: Path)
 
 
 def test_ctrl_c_stops_it_and_its_kernel(tmp_path: Path) -> None:
-    """The real command on the real tutorial, stopped in its first cell."""
+    """Interrupt the real command in the first cell of the real tutorial."""
     running = subprocess.Popen(
         [sys.executable, "-m", "mmnotebook", "demo", "--out", str(tmp_path / "d.html")],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What a run shows in a real kernel, while it goes on and in the saved notebook."""
+"""The output of a run in a real kernel, during the run and in the saved notebook."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_line_per_node_is_rewritten_in_place_and_one_line_stays(ready: Kernel)
     assert texts(shown) == ["", "2 nodes computed"]
     assert 'role="status"' in shown[1]["data"]["text/html"]
     assert {*ids(rewritten)} == {ids(shown)[0]} and len(rewritten) >= 3
-    # Where it is rewritten, and where it is not, the same stays of it.
+    # The saved output is the same, whether or not the frontend supports updates.
     assert rewritten[-1]["data"] == shown[0]["data"]
     states = [line.split()[:2] for text in texts(rewritten) for line in text.splitlines()]
     assert ["X", "done"] in states and ["slow", "running"] in states
 
 
-def test_what_is_over_at_once_is_never_rewritten(ready: Kernel) -> None:
+def test_a_short_run_is_never_updated(ready: Kernel) -> None:
     assert ready.run("mm.run(slowly)")["status"] == "ok"
     rewritten = []
     for _ in range(3):  # one may take longer on a busy machine
@@ -67,7 +67,7 @@ def test_what_is_over_at_once_is_never_rewritten(ready: Kernel) -> None:
     assert [] in rewritten
 
 
-def test_what_failed_is_in_the_line_and_in_the_error(ready: Kernel) -> None:
+def test_failures_are_in_the_line_and_in_the_error(ready: Kernel) -> None:
     assert ready.run("%mm_pipeline X | broken --run")["status"] == "error"
     assert texts(ready.of("display_data")) == ["", "failed in broken"]
     (error,) = ready.of("error")
@@ -101,7 +101,7 @@ def test_a_run_in_the_background_is_cancelled(ready: Kernel) -> None:
     assert texts(ready.of("update_display_data"))[-1] == "interrupted: 1 of 2 nodes computed"
 
 
-def test_a_run_in_the_background_says_what_it_failed_with(ready: Kernel) -> None:
+def test_a_run_in_the_background_shows_its_error(ready: Kernel) -> None:
     assert ready.run("%mm_pipeline X | broken --run --background -o going")["status"] == "ok"
     reply = ready.run("going.result()")
     assert reply["ename"] == "RunError" and "ValueError: <b>no</b>" in reply["evalue"]
@@ -125,7 +125,7 @@ def test_the_stop_button_ends_the_waiting_and_not_the_run(ready: Kernel) -> None
 
 
 def saved(cells: list[str], folder: Path) -> list[list[str]]:
-    """The texts of each cell's outputs in a notebook that was run and saved."""
+    """Return the texts of each cell's outputs in a notebook that was run and saved."""
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = NotebookClient(made, timeout=120, resources={"metadata": {"path": str(folder)}})
     client.execute(env={**os.environ, "MMNOTEBOOK_CACHE": str(folder / "cache")})

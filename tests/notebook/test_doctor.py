@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python that has none of the packages."""
+    """Return a Python without any of the packages."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, with_pip=False, symlinks=True)
     return folder / "bin" / "python"
@@ -45,7 +45,7 @@ def test_it_finds_what_is_installed() -> None:
     assert report.ok
     for name in ("apache-beam", "torch", "pandas", "pyarrow", "scikit-learn", "transformers"):
         assert (checks[name].state, checks[name].found) == ("ok", version(name))
-    for name in ("xgboost", "tensorflow"):  # or the build for the CPU alone
+    for name in ("xgboost", "tensorflow"):  # or the CPU build
         assert checks[name].state == "ok" and checks[name].found[0].isdigit()
     assert checks["Python"].state == "ok"
     assert checks["free memory"].found.endswith("GiB")
@@ -71,7 +71,7 @@ def test_its_table_is_escaped() -> None:
     assert "<script>" not in html
 
 
-def test_only_what_is_required_decides() -> None:
+def test_only_required_packages_decide_the_exit_status() -> None:
     optional = Check("pillow", "missing", "–", "images")
     assert DoctorReport((optional,)).ok
     assert not DoctorReport((optional, Check("torch", "missing", "–", "", required=True))).ok
@@ -92,7 +92,7 @@ def cache_check() -> Check:
     return check
 
 
-def test_the_cache_is_looked_at_and_not_made(
+def test_the_cache_is_checked_but_not_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "not" / "there"

@@ -1,4 +1,4 @@
-"""What the first run of a kernel puts into its cell."""
+"""The cell output of the first run in a kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of results and errors names what the notebook has: it can be evaluated."""
+"""Expressions shown with results and errors use the notebook's names, so they can be executed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def expressions(shown: CapturedIO) -> set[str]:
 
 
 def check(notebook: Any, shown: CapturedIO, expected: set[str]) -> None:
-    """The expressions that are shown, each of which is executed as a cell."""
+    """Execute each of the shown expressions as a cell."""
     found = expressions(shown)
     assert found == expected
     for expression in found:
@@ -54,16 +54,16 @@ def check(notebook: Any, shown: CapturedIO, expected: set[str]) -> None:
         ("_private = mm.run(g, max_failed=1, progress=False)\n_private", "mm.last"),
     ],
 )
-def test_a_result_is_called_as_the_notebook_has_it(notebook: Any, cell: str, called: str) -> None:
+def test_hints_use_the_variable_of_the_result(notebook: Any, cell: str, called: str) -> None:
     notebook.run(ODD.replace("% 5", "% 50") + "g = mm.pipeline('d | odd')")
     shown = notebook.run("from IPython.display import display\n" + cell)
-    if not shown.outputs:  # the value of a cell's last line, which this shell prints
+    if not shown.outputs:  # the value of the cell's last line, which this shell prints
         assert called in shown.stdout
     check(notebook, shown, {f"{called}.{name}" for name in ("nodes", "why", *_failed(shown))})
 
 
 def _failed(shown: CapturedIO) -> list[str]:
-    """`failed`, where the first failures are shown: in HTML."""
+    """Return the expression for `failed`, which the HTML shows below the first failures."""
     return ["failed"] if any("First failures" in text for text in texts(shown)) else []
 
 
@@ -88,15 +88,13 @@ def test_a_result_without_a_name_that_is_not_the_latest_names_nothing(notebook: 
         ("mm = 25.4", "import mmnotebook; mmnotebook.last"),
     ],
 )
-def test_the_latest_result_is_called_by_the_packages_name(
-    notebook: Any, code: str, called: str
-) -> None:
+def test_hints_for_the_latest_result_use_mm_last(notebook: Any, code: str, called: str) -> None:
     notebook.run(ODD + "def f(v):\n    return v\nmm = 25.4\n" + code)
     shown = notebook.run("%mm_pipeline g d | f --run")
     check(notebook, shown, {f"{called}.nodes", f"{called}.why"})
 
 
-def test_the_error_of_a_run_names_where_its_failures_are(notebook: Any) -> None:
+def test_the_error_of_a_run_has_the_expression_for_its_failures(notebook: Any) -> None:
     notebook.run(ODD + "mm = 1\nimport mmnotebook as other")
     error, _ = notebook.fail("%mm_pipeline g d | odd --run")
     assert isinstance(error, mm.RunError)

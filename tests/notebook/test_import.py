@@ -1,4 +1,4 @@
-"""What importing and `%load_ext` cost, and what the top level offers."""
+"""The cost of importing and of `%load_ext`, and the public names."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_last_is_looked_up_each_time() -> None:
         "print(first, mm.last)"
     )
     assert out.strip() == "None a result"
-    assert "last" not in mm.__all__  # a star import would freeze it
+    assert "last" not in mm.__all__  # a star import would copy its value
 
 
 def test_the_version_is_the_distributions() -> None:

@@ -1,4 +1,4 @@
-"""The inspector without a browser, on real runs over scikit-learn's digits; what mm.inspect is."""
+"""The inspector and mm.inspect on real runs over scikit-learn's digits, without a browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COUNT = 200
 
 
 def inked(pixels: Any) -> Any:
-    """Refuses the digits without ink in one place."""
+    """Return the digit; raise for digits without ink at one position."""
     if pixels[21] == 0:
         raise ValueError("no <b>ink</b> here")
     return pixels
@@ -56,7 +56,7 @@ top = parts | darkest
 
 @pytest.fixture(scope="module")
 def result() -> Iterator[mm.Result]:
-    """Some digits fail in `inked`, some halves in `darkest`."""
+    """Run a graph in which some digits fail in `inked`, and some halves in `darkest`."""
     data = load_digits()
     digits = pd.DataFrame(
         {
@@ -82,14 +82,14 @@ def inspector(result: mm.Result) -> Inspector:
 
 
 def column(inspector: Inspector, name: str) -> list[str]:
-    """The texts of a column of the page that is shown."""
+    """Return the texts of a column of the current page."""
     table = inspector.elements.table
     place = [column["name"] for column in table.columns].index(name)
     return [row[place]["text"] for row in table.rows]
 
 
 def sort(inspector: Inspector, name: str, ascending: bool) -> None:
-    """What a click on a header does."""
+    """Send the message of a click on a header."""
     names = [column["name"] for column in inspector.elements.table.columns]
     inspector.elements.table.sort = {"column": names.index(name), "ascending": ascending}
 
@@ -108,7 +108,7 @@ def test_a_page_of_a_node(inspector: Inspector, result: mm.Result) -> None:
     assert image == "image"
 
 
-def test_pages_are_turned(inspector: Inspector, result: mm.Result) -> None:
+def test_pages_can_be_changed(inspector: Inspector, result: mm.Result) -> None:
     ids = result["forest"]["id"].tolist()
     table, start = inspector.elements.table, (len(ids) - 1) // 20 * 20
     for to, first in (("next", 20), ("last", start), ("next", start), ("previous", start - 20)):
@@ -265,7 +265,7 @@ def test_a_row_of_the_way_is_a_node_to_go_to(result: mm.Result) -> None:
     assert told == ["digits"] and inspector.node == "forest"
 
 
-def test_an_id_that_no_node_met_is_said(inspector: Inspector) -> None:
+def test_an_unknown_id_is_an_error(inspector: Inspector) -> None:
     inspector.selected = "<b>"
     assert "&lt;b&gt;" in inspector.trace.title.value
     assert inspector.trace.table.rows == [] and inspector.trace.layout.display is None
@@ -277,7 +277,7 @@ def test_a_name_for_several_nodes(result: mm.Result) -> None:
     assert "forest, small" in inspector._counts.value
 
 
-def test_another_node_from_the_list_and_what_is_kept(result: mm.Result) -> None:
+def test_another_run_keeps_the_settings_and_another_node_resets_them(result: mm.Result) -> None:
     inspector = Inspector(result)
     assert inspector.node == "both"
     assert [*inspector._nodes.options] == [*result, "both"]
@@ -296,7 +296,7 @@ def test_another_node_from_the_list_and_what_is_kept(result: mm.Result) -> None:
     assert inspector.node == "clean"
 
 
-def test_nothing_yet() -> None:
+def test_without_a_run_it_is_empty() -> None:
     inspector = Inspector()
     assert "run the pipeline" in inspector._counts.value
     assert inspector.elements.table.rows == []
@@ -309,11 +309,13 @@ def test_an_inspector_has_a_static_view(inspector: Inspector) -> None:
     assert shown["text/plain"].startswith("forest: 1") and "data:image/png" in shown["text/html"]
 
 
-# What mm.inspect gives.
+# The return value of mm.inspect
 
 
 @pytest.mark.parametrize("where", [None, "label == 3"])
-def test_inspect_gives_what_it_always_gave(result: mm.Result, where: str | None) -> None:
+def test_inspect_returns_the_rows_of_the_results_package(
+    result: mm.Result, where: str | None
+) -> None:
     for node in (*result, "both"):
         if where is None or node != "top":
             shown = mm.inspect(result, node, n=7, where=where)
@@ -322,7 +324,7 @@ def test_inspect_gives_what_it_always_gave(result: mm.Result, where: str | None)
             assert shown.equals(expected) and repr(shown) == repr(expected)
 
 
-def test_what_is_made_of_it_is_a_plain_frame(result: mm.Result) -> None:
+def test_operations_on_it_return_a_plain_frame(result: mm.Result) -> None:
     frame = mm.inspect(result, "forest", n=5)
     made = [frame.head(2), frame.copy(), copy.copy(frame), copy.deepcopy(frame), frame[["id"]]]
     made += [pickle.loads(pickle.dumps(frame)), frame.merge(frame, on="id"), frame.T]
@@ -347,7 +349,7 @@ def test_its_html_has_pictures_counts_and_failures_and_is_the_same_each_time(
     assert f"rows that match, {count} in all" in some
 
 
-def test_a_frame_that_was_written_to_is_shown_as_it_is(result: mm.Result) -> None:
+def test_a_modified_frame_is_shown_with_its_changes(result: mm.Result) -> None:
     changes: list[Any] = [
         lambda frame: frame.insert(0, "new", 1),
         lambda frame: frame.drop(columns="key", inplace=True),
@@ -363,7 +365,7 @@ def test_a_frame_that_was_written_to_is_shown_as_it_is(result: mm.Result) -> Non
         assert "mm-inspect" in mm.inspect(result, "forest", n=5)._repr_html_()
 
 
-def test_wrong_questions_are_refused_at_once(result: mm.Result) -> None:
+def test_wrong_arguments_are_refused_immediately(result: mm.Result) -> None:
     with pytest.raises(ResultError, match="1 or more"):
         mm.inspect(result, "forest", n=0)
     with pytest.raises(ResultError, match="no column 'labl'"):
@@ -404,7 +406,7 @@ def test_in_a_notebook_it_is_the_widget_with_static_views_beside_it(kernel: Kern
     assert {*plain["data"]} == {"text/html", "text/plain"}
 
 
-def test_a_page_is_turned_without_sorting_again() -> None:
+def test_another_page_needs_no_sorting() -> None:
     sorted_by: list[str] = []
 
     class Name(str):
@@ -425,13 +427,13 @@ def test_a_page_is_turned_without_sorting_again() -> None:
 @pytest.mark.parametrize(
     "value", ["Größe \ud800", "a\n b", 1234567, -5, 0.25, 1e30, math.nan, True]
 )
-def test_what_is_shown_is_found(value: Any) -> None:
+def test_displayed_text_is_found_by_search(value: Any) -> None:
     rows = NodeRows(pd.DataFrame({"id": ["x"], "value": pd.Series([value], dtype=object)}))
     needle = rows.cells([0])[0][1].text
     assert len(rows.found(Query(search=needle))) == 1
 
 
-def test_of_many_inspectors_the_latest_stay_alive(
+def test_only_the_latest_inspectors_stay_interactive(
     result: mm.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(first_rows, "has_kernel", lambda: True)

@@ -1,4 +1,4 @@
-"""What users type in a magic's line: comments, expressions, quotes, misspelt options."""
+"""Text that users write in a magic's line: comments, expressions, quotes, misspelled options."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_comment_ends_a_line_and_stands_alone(line: str, expected: list[str]) 
 
 
 @given(st.text("ab 'x#", max_size=12), st.text(max_size=8).filter(lambda t: "\n" not in t))
-def test_what_follows_a_comment_sign_never_counts(before: str, comment: str) -> None:
+def test_text_after_a_comment_sign_is_ignored(before: str, comment: str) -> None:
     try:
         bare = words(before + " ")
     except UsageError:
-        return  # quotes that do not come in pairs
+        return  # an unpaired quote
     assert words(f"{before} #{comment}") == bare
 
 
@@ -119,7 +119,7 @@ def test_a_pipeline_line_with_a_comment(line: str, said: list[str], text: str) -
         ("%mm_model mlp don't", "a quote is not closed"),
     ],
 )
-def test_what_is_misspelt_gets_the_nearest(notebook: Any, line: str, message: str) -> None:
+def test_a_misspelled_option_gets_the_nearest_name(notebook: Any, line: str, message: str) -> None:
     error, printed = notebook.fail(line)
     assert isinstance(error, UsageError)
     assert message in printed
@@ -132,7 +132,7 @@ def test_a_value_in_quotes_may_begin_with_a_dash(notebook: Any) -> None:
     notebook.run("r = mm.run(g, progress=False)")
     for line in ("%mm_trace -5", "%mm_trace '-five'"):
         error, _ = notebook.fail(line)
-        assert isinstance(error, mm.MMError), error  # no element has such an id
+        assert isinstance(error, mm.MMError), error  # no element has this id
 
 
 def test_a_comment_alone_shows_the_models(notebook: Any) -> None:

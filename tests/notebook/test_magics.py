@@ -1,4 +1,4 @@
-"""The magics, in a real IPython and in a real kernel, on real models."""
+"""The magics in a real IPython and in a real kernel, with real models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_words_keep_what_is_in_quotes_and_every_backslash() -> None:
         words("net 'a")
 
 
-def test_the_main_job(notebook: Any) -> None:
+def test_register_run_and_inspect(notebook: Any) -> None:
     shown = notebook.run("%mm_model mlp net --batch 64 --output argmax\n%mm_model tree forest")
     mlp, tree = (output.data["text/plain"] for output in shown.outputs)
     assert (mlp, tree) == (repr(mm.registry["mlp"]), repr(mm.registry["tree"]))
@@ -105,7 +105,7 @@ def test_run(notebook: Any) -> None:
     assert shown.outputs[-1].data["text/plain"] == repr(result)
 
 
-def test_what_is_cached_is_not_computed_unless_asked_for(notebook: Any) -> None:
+def test_cached_nodes_are_computed_only_with_fresh(notebook: Any) -> None:
     notebook.run('%mm_pipeline seq digits["x"] | halve\n%mm_run seq --limit 20')
     notebook.run("%mm_run seq --limit 20 -o again")
     assert notebook.variables["again"].nodes["cached"].all()
@@ -128,7 +128,7 @@ def test_in_the_background_the_run_itself_is_assigned(notebook: Any, line: str) 
     assert notebook.variables["going"] is going
 
 
-def test_run_hands_on_how_many_may_fail(notebook: Any) -> None:
+def test_run_passes_on_max_failed(notebook: Any) -> None:
     notebook.run('def odd(v):\n    return v.x if v[2] > 3 else v\n%mm_pipeline p digits["x"] | odd')
     error, printed = notebook.fail("%mm_run p --max-failed 0")
     assert isinstance(error, mm.RunError)
@@ -182,7 +182,7 @@ def test_names_in_modules_and_pythons_own_functions(notebook: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("target", ["torch.nn.Linear(2,3)", 'parts["head"]'])
-def test_an_expression_is_no_target(notebook: Any, target: str) -> None:
+def test_an_expression_is_not_a_target(notebook: Any, target: str) -> None:
     _, printed = notebook.fail(f"%mm_model head '{target}'")
     assert "assign it to a variable first" in printed
 
@@ -240,7 +240,7 @@ def test_a_wrong_line_is_a_usage_error(notebook: Any, line: str, message: str) -
         ("%mm_pipeline digits_ba --run", "did you mean 'digits_ab'?"),
     ],
 )
-def test_a_mistake_of_the_user_says_what_to_do(notebook: Any, line: str, message: str) -> None:
+def test_a_user_error_has_a_remedy(notebook: Any, line: str, message: str) -> None:
     notebook.run("%mm_pipeline digits_ab digits | halve")
     error, printed = notebook.fail(line)
     assert isinstance(error, mm.MMError)
@@ -269,7 +269,7 @@ def test_every_manual_has_an_example_and_every_option(notebook: Any, name: str) 
             assert option in described
 
 
-def test_unloading_takes_everything_out(notebook: Any) -> None:
+def test_unloading_removes_all_magics(notebook: Any) -> None:
     shell = notebook.shell
     shell.run_line_magic("reload_ext", "mmnotebook")
     assert len(shell.Completer.custom_matchers) == 1
@@ -317,10 +317,10 @@ def test_a_failed_run_in_a_kernel_is_one_short_block(kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("line", ["%mm_run nope", "%mm_run", "%mm_plot speed"])
-def test_an_error_stops_the_cells_behind_it(kernel: Any, line: str, tmp_path: Path) -> None:
+def test_an_error_stops_the_following_cells(kernel: Any, line: str, tmp_path: Path) -> None:
     client, gate = kernel.client, tmp_path / "gate"
     os.mkfifo(gate)
-    before = client.execute(f"open({str(gate)!r}).read();")  # until all of them are there
+    before = client.execute(f"open({str(gate)!r}).read();")  # until all of them exist
     first = client.execute(line)
     second = client.execute("after = 1")
     gate.write_text("")

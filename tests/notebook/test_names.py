@@ -1,4 +1,4 @@
-"""Where a pipeline's names come from: a notebook, a script, `%run`, a function's variables."""
+"""Sources of a pipeline's names: a notebook, a script, `%run`, the variables of a function."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REFUSED = SCRIPT + "try:\n    made()\nexcept mm.GraphError as error:\n    print(
 
 
 def python(*arguments: str, folder: Path) -> str:
-    """What Python printed, run with these arguments in a folder."""
+    """Return the output of Python, run with these arguments in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MMNOTEBOOK_CACHE": str(folder / "cache")}
     command = [sys.executable, *arguments]
     done = subprocess.run(
@@ -40,7 +40,7 @@ def python(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_a_script_is_told_to_give_its_names(tmp_path: Path) -> None:
+def test_in_a_script_the_error_says_to_pass_names(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(REFUSED, encoding="utf-8")
     remedy = "mm.pipeline(..., photos=photos, crop=crop)\n"
     assert python("script.py", folder=tmp_path) == remedy
@@ -67,7 +67,7 @@ def test_a_script_that_is_run_in_a_notebook_has_its_names(notebook: Any, tmp_pat
     assert notebook.run(f"%run {script}").stdout == "[10, 20, 30]\n"
     assert notebook.run(f"%run -i {script}").stdout == "[10, 20, 30]\n"
     script.write_text(RUN.replace("photos =", "pictures ="), encoding="utf-8")
-    shown = notebook.run(f"%run {script}")  # which goes on after an error
+    shown = notebook.run(f"%run {script}")  # it continues after an error
     assert "nothing is defined with this name; found photos" in shown.stdout
 
 
@@ -94,21 +94,21 @@ def test_a_model_that_is_a_variable_is_registered_rather_than_given(notebook: An
     assert "mm.pipeline(" not in str(error)
 
 
-def test_an_object_is_called_as_its_variable_is(notebook: Any) -> None:
+def test_errors_use_the_variable_names_of_objects(notebook: Any) -> None:
     notebook.run("value = object()\n_private = value\nother = value")
     assert name_of(notebook.variables["value"]) == "other"
     assert name_of(object()) is None
 
 
 @pytest.mark.parametrize("code", ["import mmnotebook as m", "m = __import__('mmnotebook')"])
-def test_the_package_is_called_as_the_notebook_has_it(notebook: Any, code: str) -> None:
+def test_errors_use_the_notebooks_name_of_the_package(notebook: Any, code: str) -> None:
     notebook.run("mm = 25.4")
     assert called("last") == "import mmnotebook; mmnotebook.last"
     notebook.run(code)
     assert called("last") == "m.last"
 
 
-def test_the_extension_makes_mm_a_name_and_takes_no_one_elses(notebook: Any) -> None:
+def test_the_extension_defines_mm_unless_the_name_is_used(notebook: Any) -> None:
     shell = notebook.shell
     assert notebook.variables["mm"] is mm and called("last") == "mm.last"
     assert "mm" not in notebook.run("%who").stdout.split()

@@ -1,4 +1,4 @@
-"""The property panel, driven as a browser drives it: values are set, buttons are pressed."""
+"""The property panel, controlled as by a browser: values are set, buttons are clicked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NAMES = Names(MODELS, {}, {"digits": FRAME, "rows": [1, 2], "halve": halve, "rou
 
 
 class Session:
-    """A document and a panel that edits it: what the builder does around them, and no more."""
+    """A document and a panel that edits it, without the rest of the builder."""
 
     def __init__(self, *nodes: Node, groups: tuple[Group, ...] = ()) -> None:
         graph = Graph(nodes, groups)
@@ -101,7 +101,7 @@ SOURCE = Node.make("digits", "source", data="digits")
 
 
 def session(kind: str, **params: Any) -> tuple[Session, NodeView]:
-    """A session with one selected node of that kind behind `digits`."""
+    """Return a session with one selected node of this kind after `digits`."""
     inputs = [] if KINDS[kind].inputs == "none" else [Input("digits")]
     gather: Any = "join" if KINDS[kind].inputs == "join" else None
     node = Node.make("it", kind, inputs, gather, **params)
@@ -110,7 +110,7 @@ def session(kind: str, **params: Any) -> tuple[Session, NodeView]:
 
 
 def fill(rows: Any, *values: tuple[Any, ...]) -> None:
-    """Add rows and type into them, as a user does."""
+    """Add rows and fill them, as a user does."""
     for place, value in enumerate(values):
         rows.add.click()
         for control, typed in zip(rows.rows[place].children, value, strict=False):
@@ -244,7 +244,7 @@ class TestWhatIsNotValid:
         view.editors["path"].text.value = ""
         assert not made.commands and "needed: a path" in view.editors["path"].message
 
-    def test_another_can(self) -> None:
+    def test_an_optional_text_can_be_emptied(self) -> None:
         made, view = session("read", path="a.csv", id="user")
         view.editors["id"].text.value = ""
         assert made.commands[-1]["params"] == {"id": None} and "id" not in made.params
@@ -404,19 +404,19 @@ class TestName:
         view.editors["function"].text.value = "route"
         assert made.commands[-1]["node"] == "half"
 
-    def test_no_name_is_said(self) -> None:
+    def test_an_empty_name_is_refused(self) -> None:
         made, view = session("map")
         for name in ("a b", "", "class", "1"):
             view.name.value = name
             assert not made.commands and "is not a valid name" in view.message
 
-    def test_a_refused_one_is_said(self) -> None:
+    def test_a_refused_name_shows_the_reason(self) -> None:
         made, view = session("map")
         made.refusal = "'digits' is taken"
         view.name.value = "digits"
         assert "is taken" in view.message and view.name.value == "digits"
         made.show()
-        assert view.name.value == "digits", "what was typed can be corrected"
+        assert view.name.value == "digits", "the typed text can be corrected"
 
     def test_one_that_follows_the_model_keeps_the_controls(self) -> None:
         node = Node.make("mlp", "model", ["digits"], model="mlp")
@@ -549,7 +549,7 @@ class TestSelections:
         made.panel.several.apart.click()
         assert made.commands == [{"op": "ungroup", "name": "both"}]
 
-    def test_of_none_the_graph(self) -> None:
+    def test_nothing_selected_shows_the_graph(self) -> None:
         made = Session()
         made.show()
         assert "The canvas is empty" in made.panel.summary.value
@@ -578,7 +578,7 @@ class TestSelections:
         assert made.commands == [{"op": "remove", "nodes": ["it"], "wires": []}]
 
 
-class TestManners:
+class TestControls:
     def test_showing_again_sends_nothing_to_the_browser(self) -> None:
         made, view = session("split", arms=(("a", 0.5), ("b", 0.5)), by="user")
         changes: list[Any] = []
@@ -598,7 +598,7 @@ class TestManners:
             for control in controls:
                 assert control.description or isinstance(control, HTML), control
 
-    def test_what_is_not_shown_any_more_is_closed(self) -> None:
+    def test_hidden_controls_are_closed(self) -> None:
         arms = (("a", 0.5), ("b", 0.5))
         nodes = [Node.make(f"s{n}", "split", ["digits"], arms=arms) for n in range(20)]
         made = Session(SOURCE, *nodes)
@@ -612,7 +612,7 @@ class TestManners:
         made.select("s19")
         assert len(_instances) == before
 
-    def test_what_was_still_on_its_way_goes_to_its_own_node(self) -> None:
+    def test_late_messages_go_to_their_own_node(self) -> None:
         made = Session(SOURCE, *(Node.make(n, "read", path=n) for n in ("a", "b")))
         first = made.select("a")
         made.select("b")

@@ -1,4 +1,4 @@
-"""The name of a notebook's pipeline as a step of another."""
+"""The name of a pipeline in the notebook as a step of another pipeline."""
 
 from __future__ import annotations
 

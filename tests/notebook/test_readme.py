@@ -1,4 +1,4 @@
-"""Every Python cell of the README runs as it is copied, one after the other, in one notebook."""
+"""Every Python cell of the README runs without changes, all in order in one notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = FENCE.findall(README)
 CELLS = [code for language, code in BLOCKS if language == "python"]
-# What the README says that the notebook has.
+# The objects that the README expects in the notebook.
 SETUP = """
 import pandas as pd, torch
 from sklearn.datasets import load_digits
@@ -30,7 +30,7 @@ forest = RandomForestClassifier(10, random_state=0).fit(data.data, data.target)
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """A notebook after its set-up cell, in which the README's cells are executed in order."""
+    """Start a notebook with its setup cell; the README's cells are executed in it in order."""
     for kernel in start_kernel(MMNOTEBOOK_CACHE=str(tmp_path_factory.mktemp("cache"))):
         assert kernel.run(SETUP)["status"] == "ok"
         yield kernel
@@ -60,7 +60,7 @@ def test_a_cell_runs_word_for_word(notebook: Kernel, place: int) -> None:
         ("len(running.result()['tree'])", "1797"),
     ],
 )
-def test_what_the_cells_have_left(notebook: Kernel, expression: str, expected: str) -> None:
+def test_the_variables_after_the_cells(notebook: Kernel, expression: str, expected: str) -> None:
     assert notebook.run(expression)["status"] == "ok"
     (shown,) = notebook.of("execute_result")
     assert shown["data"]["text/plain"] == expected

@@ -1,4 +1,4 @@
-"""The form that registers a model, driven as a browser drives it, with real models."""
+"""The form that registers a model, controlled as by a browser, with real models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS = 60
 
 
 class Net(torch.nn.Module):
-    """One layer."""
+    """A network with one layer."""
 
     def __init__(self, hidden: int = 8) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Net(torch.nn.Module):
 
 
 class Gate(torch.nn.Module):
-    """Does not answer before it may."""
+    """A model that waits until it is released."""
 
     started, release = threading.Event(), threading.Event()
 
@@ -52,7 +52,7 @@ def highest(scores: Any) -> int:
 
 
 class Form:
-    """A form over some variables, and what it registered."""
+    """A form with some variables, and the models that it registered."""
 
     def __init__(self, **variables: Any) -> None:
         self.variables = variables
@@ -109,7 +109,7 @@ def tree(digits: pd.DataFrame, tmp_path: Path) -> Path:
 
 
 class Recurrent(torch.nn.Module):
-    """Keeps a state that can be reset."""
+    """A model with state that can be reset."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class TestHowItIsCalled:
             ("collate", "pda", "did you mean 'pad'?"),
         ],
     )
-    def test_what_it_cannot_be_is_said(self, field: str, text: str, said: str) -> None:
+    def test_invalid_options_show_the_reason(self, field: str, text: str, said: str) -> None:
         form = Form(net=Recurrent(), pad=highest).fill(name="m", variable="net", **{field: text})
         assert said in form.fields.check()[field]
 
@@ -204,7 +204,7 @@ class TestRegister:
         form.fill(variable="net", output=ARGMAX).press("register")
         assert models["mlp"].output == "argmax"
 
-    def test_what_register_refuses_is_shown(self, form: Form, weights: Path) -> None:
+    def test_errors_of_register_are_shown(self, form: Form, weights: Path) -> None:
         said = form.file(weights, name="mlp").press("register")
         assert "weights without the module" in said and "→" in said and form.names == []
         assert not form.form.register.disabled
@@ -292,7 +292,7 @@ class TestFields:
             ("input", "a,,b", "both sides of a comma"),
         ],
     )
-    def test_are_checked_as_one_types(self, form: Form, field: str, value: str, says: str) -> None:
+    def test_are_checked_while_typing(self, form: Form, field: str, value: str, says: str) -> None:
         form.fill(**{field: value})
         assert says in form.fields.message(field) and 'role="alert"' in form.fields.message(field)
         form.fill(**{field: ""})
@@ -314,7 +314,7 @@ class TestFields:
         form.fill(framework="torch")
         assert form.fields.message("device") == ""
 
-    def test_offer_what_there_is(
+    def test_offer_existing_variables(
         self, form: Form, tree: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tree.parent)
@@ -353,7 +353,7 @@ class TestFields:
 
 
 class Evil:
-    """A pickle that would leave a trace if anyone loaded it."""
+    """A pickle that creates a file if it is loaded."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -381,7 +381,7 @@ def test_the_static_view(models: Registry) -> None:
 
 
 class Lazy:
-    """A module that loads what is asked for, and cannot."""
+    """A module that imports its attributes on access, which fails."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("not installed")
@@ -405,7 +405,7 @@ def test_a_class_that_cannot_be_looked_up_is_said() -> None:
 
 
 class Leaving:
-    """Ends the interpreter when it is asked."""
+    """A model that exits the interpreter when it is called."""
 
     def predict(self, batch: Any) -> Any:
         raise SystemExit("away")

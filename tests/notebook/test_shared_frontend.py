@@ -1,4 +1,4 @@
-"""A kernel's widgets share one copy of the code that draws them, also in a saved notebook."""
+"""The widgets of a kernel share one copy of their frontend code, also in a saved notebook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The widgets' state in a notebook that was executed and saved with it."""
+    """Return the widget state that is saved in a notebook."""
     folder = tmp_path_factory.mktemp("saved")
     cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -48,7 +48,7 @@ def code_of(name: str) -> str:
 
 
 def holding(state: dict[str, Any], name: str) -> list[str]:
-    """The widgets that carry the code of a bundle."""
+    """Return the widgets that contain the code of a bundle."""
     text = json.dumps(code_of(name))[1:-1]
     return [model for model, one in state.items() if text in json.dumps(one)]
 
@@ -61,7 +61,7 @@ def test_a_saved_notebook_has_the_code_once(saved: dict[str, Any], name: str) ->
     assert len(drawn) >= (3 if name == "builder" else 2)
 
 
-def test_what_every_widget_carries_is_small(saved: dict[str, Any]) -> None:
+def test_the_state_of_every_widget_is_small(saved: dict[str, Any]) -> None:
     drawn = [one for one in saved.values() if "_bundle" in one]
     assert {one["_bundle"].removeprefix("IPY_MODEL_") in saved for one in drawn} == {True}
     for one in drawn:
@@ -91,7 +91,7 @@ def test_a_bundle_that_was_closed_is_made_anew(closed: None) -> None:
 
 
 def test_every_widget_with_code_of_its_own_shares_it() -> None:
-    """All that is drawn by this package's frontend is a `BundledWidget`."""
+    """Check that every widget of this package's frontend is a `BundledWidget`."""
     from mmnotebook.ui.builder.canvas import Canvas
     from mmnotebook.ui.inspector.table import Table
 

@@ -1,4 +1,4 @@
-"""The stop button of a real kernel in the middle of a run, and a kernel that is killed in one."""
+"""The stop button of a real kernel during a run, and a kernel that is killed during one."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ os.getpid()
 
 @pytest.fixture
 def mark(tmp_path: Path) -> Path:
-    """A file that the first element makes."""
+    """Return the file that the first element creates."""
     return tmp_path / "begun"
 
 
 @pytest.fixture
 def pid(fresh_kernel: Kernel, mark: Path) -> int:
-    """The process of a kernel that knows a slow step."""
+    """Return the process id of a kernel with a slow step."""
     assert fresh_kernel.run(SLOW.format(mark=str(mark)))["status"] == "ok"
     return int(fresh_kernel.of("execute_result")[0]["data"]["text/plain"])
 
 
 def when_begun(mark: Path, then: Any) -> threading.Thread:
-    """Do something as soon as the run is in its elements."""
+    """Call a function as soon as the run computes elements."""
 
     def wait() -> None:
         deadline = time.monotonic() + 60
@@ -78,7 +78,7 @@ def test_the_stop_button(fresh_kernel: Kernel, pid: int, mark: Path) -> None:
     assert fresh_kernel.of("execute_result")[0]["data"]["text/plain"] == "[0, 1, 2]"
 
 
-def test_what_a_killed_kernel_leaves_is_swept(
+def test_files_of_a_killed_kernel_are_removed(
     fresh_kernel: Kernel, pid: int, mark: Path, tmp_path: Path
 ) -> None:
     code = "from mmnotebook import storage; str(storage.session_folder())"

@@ -1,8 +1,8 @@
-"""The pictures of the README, the documentation and the tutorials, and whether they are old.
+"""Screenshots of the README, the documentation and the tutorials; checks whether they are outdated.
 
-`python -m tests.pictures` takes them all in JupyterLab and Chromium, and writes a digest beside
-them of what each one shows: the code that draws it, the built frontend, the cells of the notebook.
-Pixels differ from machine to machine, so a test compares these digests with the present instead.
+`python -m tests.pictures` takes all of them in JupyterLab and Chromium. For each, it stores a
+digest of what the picture shows: the code that draws it, the built frontend, the cells of the
+notebook. Pixels differ between machines, so a test compares these digests with the current ones.
 Comments and docstrings do not count.
 """
 
@@ -46,18 +46,18 @@ _RESULT = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a tutorial's notebook.
+    """A screenshot of a tutorial's notebook.
 
     Attributes
     ----------
     name
-        Its file below `notebooks/images`, or of an attachment of the notebook.
+        The file name below `notebooks/images`, or the name of an attachment of the notebook.
     notebook
         The tutorial, below `notebooks`.
     shows
-        The files that say how it looks, as patterns.
+        Patterns of the files that decide how it looks.
     is_attached
-        Is it in the notebook itself?
+        Whether it is an attachment of the notebook.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Picture:
     is_attached: bool = False
 
     def digest(self) -> str:
-        """Of all that the picture shows, as it is now."""
+        """Return a digest of everything that the picture shows now."""
         found = hashlib.blake2b(digest_size=16)
         for path in sorted({path for pattern in self.shows for path in ROOT.glob(pattern)}):
             found.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + _content(path))
@@ -86,7 +86,7 @@ PICTURES = (
 
 
 def cells(notebook: str) -> list[dict[str, Any]]:
-    """The cells of a tutorial."""
+    """Return the cells of a tutorial."""
     found: list[dict[str, Any]] = json.loads((ROOT / "notebooks" / notebook).read_text("utf-8"))[
         "cells"
     ]
@@ -94,18 +94,18 @@ def cells(notebook: str) -> list[dict[str, Any]]:
 
 
 def code(notebook: str) -> list[str]:
-    """The code of a tutorial's cells."""
+    """Return the code of a tutorial's cells."""
     return ["".join(cell["source"]) for cell in cells(notebook) if cell["cell_type"] == "code"]
 
 
 def old() -> list[str]:
-    """The names of the pictures that show what is no more."""
+    """Return the names of the pictures whose content changed."""
     recorded = json.loads(RECORD.read_text("utf-8"))
     return [one.name for one in PICTURES if recorded.get(one.name) != one.digest()]
 
 
 def record() -> None:
-    """Write down what the pictures show, which is the present."""
+    """Store the current digests of the pictures."""
     digests = {one.name: one.digest() for one in PICTURES}
     RECORD.write_text(json.dumps(digests, indent=1) + "\n", "utf-8")
 
@@ -115,7 +115,7 @@ def _content(path: Path) -> bytes:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a module without its docstrings, comments and empty lines."""
+    """Return the lines of a module without docstrings, comments and empty lines."""
     text = path.read_text("utf-8")
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -1,4 +1,4 @@
-"""Take all pictures in JupyterLab and Chromium; see `tests.pictures`."""
+"""Take all screenshots in JupyterLab and Chromium; see `tests.pictures`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BUILDER = "05_graph_builder.ipynb"
 
 
 def _take(studio: Studio, to: Path, height: float | None = None) -> None:
-    """The builder and what stands below it, from its top to a height."""
+    """Take a screenshot of the builder and the part below it, down to a height."""
     studio.settle()
     box = studio.whole.bounding_box()
     assert box is not None
@@ -30,14 +30,14 @@ def _take(studio: Studio, to: Path, height: float | None = None) -> None:
 
 
 def _setup() -> list[str]:
-    """The cells of the builder's tutorial up to the models."""
+    """Return the cells of the builder's tutorial up to the models."""
     sources = code(_BUILDER)
     last = next(place for place, source in enumerate(sources) if "mm.register" in source)
     return sources[: last + 1]
 
 
 def split(lab: Lab, page: Page, to: Path) -> None:
-    """An empty canvas, then the A/B split by two clicks, then the elements of a model."""
+    """Take pictures of an empty canvas, of the A/B split, and of a model's elements."""
     studio = open_studio(lab, page, "split.ipynb", [*_setup(), "%mm_builder digits_ab"])
     studio.notebook.change_theme(LIGHT)
     _take(studio, to / "empty.png")
@@ -56,7 +56,7 @@ def split(lab: Lab, page: Page, to: Path) -> None:
 
 
 def vote(lab: Lab, page: Page, to: Path) -> None:
-    """A vote: a wire that cannot be, an element that failed, two runs side by side."""
+    """Take pictures of a refused wire, of an element that failed, and of two runs side by side."""
     sources = code(_BUILDER)
     start = next(place for place, source in enumerate(sources) if "mm.Builder(" in source)
     rest = sources[start:]
@@ -89,7 +89,7 @@ def vote(lab: Lab, page: Page, to: Path) -> None:
 
 
 def result(lab: Lab, page: Page, to: Path) -> None:
-    """The cell of the first tutorial that runs a split, and what it displays."""
+    """Take a picture of the cell in the first tutorial that runs a split, with its output."""
     sources = code("01_ab.ipynb")
     last = next(place for place, source in enumerate(sources) if "--run" in source)
     lab.write("ab.ipynb", sources[: last + 1])
@@ -114,7 +114,7 @@ def _upper(studio: Studio) -> float:
 
 
 def _below(studio: Studio, to: Path, height: float | None = None) -> None:
-    """What stands below the canvas."""
+    """Return the part below the canvas."""
     studio.settle()
     whole = studio.whole.bounding_box()
     assert whole is not None
@@ -125,13 +125,13 @@ def _below(studio: Studio, to: Path, height: float | None = None) -> None:
 
 
 def _mended(sources: list[str]) -> list[str]:
-    """The tutorial's cells that mend the scans and run again."""
+    """Return the tutorial's cells that repair the scans and run again."""
     start = next(place for place, source in enumerate(sources) if "def mended" in source)
     return sources[start : start + 2]
 
 
 def _store(picture: Picture, taken: Path) -> None:
-    """Put a picture where it belongs, in 256 colors: a third of the bytes."""
+    """Write a picture with 256 colors, which takes a third of the bytes."""
     with Image.open(taken) as image:
         image.convert("RGB").quantize(256).save(taken, optimize=True)
     if not picture.is_attached:
@@ -142,7 +142,7 @@ def _store(picture: Picture, taken: Path) -> None:
     content = base64.b64encode(taken.read_bytes()).decode()
     for cell in cells(picture.notebook):
         if before := cell.get("attachments", {}).get(picture.name):
-            # The text of the file stays as it is otherwise.
+            # Keep the rest of the file's text.
             (kind,) = before
             text = text.replace(json.dumps(before[kind]), json.dumps(content))
     path.write_text(text, "utf-8")

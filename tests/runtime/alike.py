@@ -1,4 +1,4 @@
-"""Are two values the same, in every respect that a step could notice?"""
+"""Comparison of two values in every respect that a step could notice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmnotebook.errors import GraphError
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal in type, dtype, shape, order of fields and every value, nan and -0.0 told apart."""
+    """Return whether type, dtype, shape, field order and values are equal; -0.0 is not 0.0."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -52,5 +52,5 @@ NEVER = (
 
 
 def never_meet(error: GraphError) -> bool:
-    """Is a graph refused because it joins what no element has together?"""
+    """Return whether a graph is refused because it joins nodes without common elements."""
     return any(text in str(error) for text in NEVER)

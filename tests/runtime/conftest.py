@@ -1,4 +1,4 @@
-"""What the runtime's tests share: real data and models that train in a second."""
+"""Fixtures of the runtime tests: real data, and models that are trained within a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmnotebook.graph.models import registry
 
 @pytest.fixture(scope="module", autouse=True)
 def registry_of_the_module() -> Iterator[None]:
-    """What a module's own fixtures register is gone when the module is done."""
+    """Remove the models that fixtures of a module registered, when the module is done."""
     yield
     for name in list(registry):
         registry.remove(name)
@@ -24,7 +24,7 @@ def registry_of_the_module() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def digits() -> pd.DataFrame:
-    """300 of scikit-learn's digits: `x` (64 pixels), `label` and `user`."""
+    """Return 300 of scikit-learn's digits: `x` (64 pixels), `label` and `user`."""
     data = load_digits()
     rows = range(300)
     pixels = data.data[:300].astype(np.float32)
@@ -34,14 +34,14 @@ def digits() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def forest(digits: pd.DataFrame) -> RandomForestClassifier:
-    """A forest that was fitted on `digits`."""
+    """Return a forest fitted on `digits`."""
     model = RandomForestClassifier(10, random_state=0)
     return model.fit(np.stack(list(digits["x"])), digits["label"])
 
 
 @pytest.fixture(scope="session")
 def mlp(digits: pd.DataFrame) -> torch.nn.Module:
-    """A small network that was trained on `digits`."""
+    """Return a small network trained on `digits`."""
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
     inputs = torch.from_numpy(np.stack(list(digits["x"])))

@@ -1,7 +1,7 @@
-"""Kernels for tests: processes that run a notebook's code in a `__main__` of their own.
+"""Kernels for tests: processes that run a notebook's code in their own `__main__`.
 
-They are forked from one process that has imported everything, so that each is there at once. As a
-script this is that process: it reads a line of JSON per order and prints a line for each.
+They are forked from one process that imported everything, so that each starts immediately. As a
+script, this is that process: it reads a line of JSON per request and prints a line for each.
 """
 
 from __future__ import annotations
@@ -26,67 +26,67 @@ PATIENCE = 120.0
 
 
 class Kernel:
-    """A process that runs some code, whose `say(value)` is heard here.
+    """A process that runs some code; this process receives the values of its `say(value)`.
 
     Parameters
     ----------
     code
-        What stands in its cells.
+        The code of its cells.
     names
-        What its notebook has besides: values that JSON can hold.
+        Further variables of its notebook: values that JSON supports.
     folder
-        A folder for its files; its cache is the one that MMNOTEBOOK_CACHE names now.
+        A folder for its files; its cache is that of MMNOTEBOOK_CACHE now.
     """
 
     def __init__(self, code: str, folder: Path, **names: Any) -> None:
         own = Path(tempfile.mkdtemp(prefix="kernel-", dir=folder))
-        self._errors, ears = own / "errors", own / "ears"
-        os.mkfifo(ears, 0o600)
+        self._errors, pipe = own / "errors", own / "pipe"
+        os.mkfifo(pipe, 0o600)
         environ = {"MMNOTEBOOK_CACHE": os.environ["MMNOTEBOOK_CACHE"], "TMPDIR": str(folder)}
-        order = {"code": code, "names": names, "environ": environ, "ears": str(ears)}
+        order = {"code": code, "names": names, "environ": environ, "pipe": str(pipe)}
         self.pid = int(_nursery(order))
-        self._ears = os.open(ears, os.O_RDONLY)
-        self._heard = b""
-        self.said: list[Any] = []
+        self._pipe = os.open(pipe, os.O_RDONLY)
+        self._buffer = b""
+        self.values: list[Any] = []
         self._ended: int | None = None
 
-    def listen(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
-        """Hear what it says until that is enough, it has ended, or so many seconds are over."""
+    def receive(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
+        """Receive values until `enough`, until the process ends, or until the time is over."""
         end = time.monotonic() + seconds
-        while not enough(self.said):
+        while not enough(self.values):
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self._ears], [], [], left)[0]:
+            if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
                 return False
-            heard = os.read(self._ears, 1 << 16)
-            if not heard:
+            received = os.read(self._pipe, 1 << 16)
+            if not received:
                 return False
-            *lines, self._heard = (self._heard + heard).split(b"\n")
-            self.said += map(json.loads, lines)
+            *lines, self._buffer = (self._buffer + received).split(b"\n")
+            self.values += map(json.loads, lines)
         return True
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is dead."""
+        """Send SIGKILL and wait until it is dead."""
         os.kill(self.pid, signal.SIGKILL)
         self.end()
 
     def end(self) -> int:
-        """Wait for its end: 0 when all went well, the number of the signal below zero."""
+        """Wait for its end; return 0 on success, or the negative number of the signal."""
         if self._ended is None:
-            assert not self.listen(lambda said: False)
+            assert not self.receive(lambda values: False)
             self._ended = int(_nursery({"wait": self.pid}))
-            os.close(self._ears)
+            os.close(self._pipe)
         return self._ended
 
     def result(self) -> Any:
-        """What it said last, when it has ended well and written nothing on stderr."""
+        """Return the last value, if the process succeeded without output on stderr."""
         ended = self.end()
         errors = self._errors.read_text()
         assert (ended, errors) == (0, ""), f"exit {ended}\n{errors}"
-        return self.said[-1]
+        return self.values[-1]
 
 
 def run(code: str, folder: Path, **names: Any) -> Any:
-    """What a kernel says last."""
+    """Return the last value of a kernel."""
     return Kernel(code, folder, **names).result()
 
 
@@ -108,24 +108,24 @@ def _nursery(order: Mapping[str, Any]) -> str:
     return process.stdout.readline()
 
 
-def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], ears: str) -> None:
-    """Run the code, as `__main__`."""
-    errors = os.open(Path(ears).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
+def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], pipe: str) -> None:
+    """Run the code as `__main__`."""
+    errors = os.open(Path(pipe).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(errors, 1)
     os.dup2(errors, 2)
     os.environ.update(environ)
     tempfile.tempdir = None
     main = types.ModuleType("__main__")
-    with Path(ears).open("w") as voice:
+    with Path(pipe).open("w") as writer:
 
         def say(value: Any) -> None:
-            voice.write(json.dumps(value) + "\n")
-            voice.flush()
+            writer.write(json.dumps(value) + "\n")
+            writer.flush()
 
         vars(main).update(names, say=say)
         sys.modules["__main__"] = main
         exec(compile(code, "<cell>", "exec"), vars(main))
-        # As at the end of any process, which `os._exit` would pass over.
+        # As at the end of any process; `os._exit` would skip this.
         atexit._run_exitfuncs()
 
 
@@ -134,7 +134,7 @@ def _serve() -> None:
     from mmnotebook.beam import interactive
 
     assert mmnotebook.running.session
-    interactive.prepare()  # What it imports need not be imported in each kernel again.
+    interactive.prepare()  # Imported here once, so that no kernel imports it again.
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -150,7 +150,7 @@ def _forked(order: Mapping[str, Any]) -> int:
         try:
             _child(**order)
             status = 0
-        except BaseException:  # noqa: BLE001 - a kernel's last words
+        except BaseException:  # noqa: BLE001 - the error of a kernel is its last message
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)

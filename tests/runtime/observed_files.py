@@ -1,7 +1,7 @@
-"""Reads files in many ways, each within a record, and prints what was seen of each.
+"""Reads files in many ways, each with a record, and prints what was observed.
 
-`strace` runs it: the names of files that are not there mark in its trace where a way begins and
-ends. See `test_observing_traced.py`.
+`strace` runs it. Names of files that do not exist mark in its trace where each way begins and ends.
+See `test_observing_traced.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ MARK = "/observed/"
 
 
 def make(folder: Path) -> None:
-    """A file of each format."""
+    """Write a file of each format."""
     table = pd.DataFrame({"a": [1, 2], "b": [3.0, 4.0]})
     text = b"a,b\n1,2\n"
     (folder / "a.csv").write_bytes(text)
@@ -154,24 +154,24 @@ WAYS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def mark(name: str) -> None:
-    """Leave a mark in the trace."""
+    """Write a mark into the trace."""
     with suppress(FileNotFoundError):
         os.close(os.open(MARK + name, os.O_RDONLY))
 
 
-def named(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
-    """A function that holds the whole name of what it reads."""
+def absolute_reader(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
+    """Return a function that contains the complete path of the file."""
     return lambda: read(path)
 
 
-def put_together(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
-    """One that makes the name, in the working directory."""
+def relative_reader(read: Callable[[str], Any], path: str) -> Callable[[], Any]:
+    """Return a function that builds the path from the working directory."""
     first, second = Path(path).name[:1], Path(path).name[1:]
     return lambda: read(first + second)
 
 
-def seen(function: Callable[[], Any], way: str) -> list[str]:
-    """The files that were seen to be read."""
+def observed_files(function: Callable[[], Any], way: str) -> list[str]:
+    """Return the files that were observed as read."""
     record = Record([function])
     mark(way)
     with suppress(FileNotFoundError), within(record):
@@ -184,15 +184,15 @@ def seen(function: Callable[[], Any], way: str) -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Go every way, twice by a name: what is imported on the way is there the second time."""
+    """Run every way; those with complete paths twice, since the first run may import modules."""
     make(folder)
     os.chdir(folder)
     found = {}
     for name, (file, read) in WAYS.items():
         path = str(folder / file)
-        found[f"{name} 1"] = seen(named(read, path), f"{name} 1")
-        found[f"{name} 2"] = seen(named(read, path), f"{name} 2")
-        found[f"{name} 3"] = seen(put_together(read, path), f"{name} 3")
+        found[f"{name} 1"] = observed_files(absolute_reader(read, path), f"{name} 1")
+        found[f"{name} 2"] = observed_files(absolute_reader(read, path), f"{name} 2")
+        found[f"{name} 3"] = observed_files(relative_reader(read, path), f"{name} 3")
     print(json.dumps(found))
 
 

@@ -1,7 +1,7 @@
-"""Other processes at a store: `Nursery` forks them from one that has imported everything.
+"""Other processes with a store: `Nursery` forks them from one that imported everything.
 
-As a script it reads a line of JSON per worker, forks it, prints its process id, and when it is dead
-what became of it.
+As a script, it reads a line of JSON per worker, forks the worker and prints its process id; when
+the worker ended, it prints how.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from mmnotebook.elements import coders  # noqa: F401 - so that workers need not import it
+from mmnotebook.elements import coders  # noqa: F401 - imported once for all workers
 from mmnotebook.errors import StorageError
 from mmnotebook.store import eviction
 from mmnotebook.store.entries import Entry
@@ -31,7 +31,7 @@ PLENTY = 1 << 30
 
 
 def values(identity: str) -> list[np.ndarray[Any, Any]]:
-    """What stands under an identity, a number: the value of each shard."""
+    """Return the values of an entry with this identity, a number: one value per shard."""
     rng = np.random.default_rng(int(identity))
     return [rng.standard_normal(rng.integers(10, 8000)) for _ in range(int(identity) % 4)]
 
@@ -48,7 +48,7 @@ def commit(store: Store, identity: str, **options: Any) -> Entry:
 
 
 def is_right(entry: Entry) -> bool:
-    """Has an entry the values that belong to its identity?"""
+    """Return whether an entry has the values of its identity."""
     expected = values(entry.identity)
     return [v.tobytes() for v in entry.shards()] == [v.tobytes() for v in expected]
 
@@ -59,7 +59,7 @@ def _log(path: str, line: str) -> None:
 
 
 def work(folder: str, log: str, seed: int, limit: int = PLENTY) -> None:
-    """Everything that a kernel does, without an end; what was committed is logged."""
+    """Do everything that a kernel does, without end; log the commits."""
     rng = random.Random(seed)
     store = Store(Path(folder), limit)
     held: list[Entry] = []
@@ -81,7 +81,7 @@ def work(folder: str, log: str, seed: int, limit: int = PLENTY) -> None:
 
 
 def until(folder: str, log: str, event: int) -> None:
-    """Every kind of change once, in order; killed at the given event of the file system."""
+    """Do every kind of change once, in order; it is killed at the given file system event."""
     seen = 0
 
     def count(name: str, _: Any) -> None:
@@ -109,7 +109,7 @@ def until(folder: str, log: str, event: int) -> None:
 
 
 def race(folder: str, log: str, gate: str, identities: list[str]) -> None:
-    """Commit these as soon as the gate opens; the folder of each entry is logged."""
+    """Commit these as soon as the gate opens; log the folder of each entry."""
     store = Store(Path(folder), PLENTY)
     with Path(gate).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -120,14 +120,14 @@ def race(folder: str, log: str, gate: str, identities: list[str]) -> None:
 
 
 def churn(folder: str, limit: int, rounds: int) -> None:
-    """Commit more than there is room for."""
+    """Commit more than the limit allows."""
     store = Store(Path(folder), limit)
     for identity in range(rounds):
         commit(store, str(identity % 30), replace=identity % 3 == 0)
 
 
 def fill(folder: str, log: str, bytes_allowed: int | None = None) -> None:
-    """Write more than the disk takes, then go on with what it does take."""
+    """Write more than the disk can hold, then continue with less."""
     store = Store(Path(folder), PLENTY)
     kept = commit(store, "3")
     commit(store, "7")
@@ -162,14 +162,14 @@ class Nursery:
         )  # fmt: skip
 
     def start(self, action: str, **arguments: Any) -> int:
-        """Start a worker; its process id."""
+        """Start a worker and return its process id."""
         json.dump({"action": action, **arguments}, self._input)
         self._input.write("\n")
         self._input.flush()
         return int(self._output.readline())
 
     def wait(self) -> int:
-        """Wait for the worker's end: 0 when all went well, the signal's number below zero."""
+        """Wait for the worker; return 0 on success, or the negative number of the signal."""
         return int(self._output.readline())
 
     def run(self, action: str, **arguments: Any) -> int:
@@ -196,7 +196,7 @@ def _worker(arguments: dict[str, Any]) -> int:
     if child == 0:
         try:
             action(**arguments)
-        except BaseException:  # noqa: BLE001 - a worker's last words
+        except BaseException:  # noqa: BLE001 - the error of a worker is its last message
             sys.excepthook(*sys.exc_info())
             os._exit(1)
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Streams for the tests: what a TestStream gives, and what a stream has come to."""
+"""Streams for the tests: the output of a TestStream, and the results of a graph on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import mmnotebook as mm
 from mmnotebook.graph.graph import Graph
 
 SEEN: list[tuple[str, str, Any, float, Any]] = []
-"""Node, id, value, timestamp and window of every element, in the order in which they came."""
+"""Node, id, value, timestamp and window of every element, in order of arrival."""
 
 
 class See(beam.DoFn):
@@ -34,7 +34,7 @@ class See(beam.DoFn):
 
 
 def stream(*records: tuple[float, Any], windows: WindowFn | None = None) -> Any:
-    """A stream of (time in seconds, record) in windows of ten seconds; each record by itself."""
+    """Return a stream of (time in seconds, record) in windows of ten seconds, one by one."""
     events = TestStream()
     for seconds, record in records:
         events = events.add_elements([TimestampedValue(record, seconds)])
@@ -44,7 +44,7 @@ def stream(*records: tuple[float, Any], windows: WindowFn | None = None) -> Any:
 
 
 def run(graph: Graph, **options: Any) -> dict[str, dict[str, tuple[Any, float, Any]]]:
-    """A graph on Beam's own streaming runner: by node and id, value, timestamp and window."""
+    """Run a graph on Beam's streaming runner; return value, timestamp and window by node and id."""
     SEEN.clear()
     pipeline = beam.Pipeline(BundleBasedDirectRunner(), options=PipelineOptions([], streaming=True))
     compiled = mm.compile_graph(graph, pipeline, **options)

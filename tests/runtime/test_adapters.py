@@ -1,4 +1,4 @@
-"""From what users have to what a framework takes, and one output each on the way back."""
+"""Conversion of users' data into a framework's inputs, and of its outputs into one per element."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_records_become_named_arguments_and_dicts_one_per_example() -> None:
     assert [int(output["words"]) for output in outputs] == [0, 1, 2]
 
 
-def test_text_is_no_food_for_a_network() -> None:
+def test_text_is_refused_for_a_network() -> None:
     with pytest.raises(TypeError, match=r"takes numbers; the example is 'a text' \(str\)"):
         inputs.torch_batch(["a text"], torch.nn.Linear(1, 1), CPU)
 

@@ -1,4 +1,4 @@
-"""A remote model is asked for one element per call, and never again for an answer."""
+"""A remote model receives one element per call, and no element twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = [*range(40), -1, *range(40, 80)]
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A server on this machine."""
+    """Start a server on this machine."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -39,8 +39,8 @@ def port() -> Iterator[int]:
     thread.join(20)
 
 
-class Asked:
-    """What models of this module were given."""
+class Calls:
+    """Records the inputs of the models of this module."""
 
     batches: ClassVar[list[list[int]]] = []
 
@@ -58,42 +58,42 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def nothing_asked() -> None:
-    Asked.batches.clear()
+    Calls.batches.clear()
 
 
 def connect(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), timeout=10).close()
 
 
-class Asks:
-    """Asks a server in each call."""
+class Connects:
+    """A model that connects to a server in each call."""
 
     def __init__(self, port: int) -> None:
         self.port = port
 
     def predict(self, batch: Any) -> Any:
         connect(self.port)
-        return [f"{row}!" for row in Asked.note(batch)]
+        return [f"{row}!" for row in Calls.note(batch)]
 
 
-class AsksLater(Asks):
-    """Has the answer to the first element at hand."""
+class ConnectsLater(Connects):
+    """A model that answers the first element without a connection."""
 
     def predict(self, batch: Any) -> Any:
         if list(batch) != [0]:
             connect(self.port)
-        return [f"{row}!" for row in Asked.note(batch)]
+        return [f"{row}!" for row in Calls.note(batch)]
 
 
-class Columns(Asks):
-    """Whose outputs for one element do not tell which axis is that of the batch."""
+class Columns(Connects):
+    """A model whose output for one element does not show which axis is the batch."""
 
     def predict(self, batch: Any) -> Any:
         return np.array(super().predict(batch)).reshape(-1, 1)
 
 
 class Service(RemoteModelHandler[Any, str, str]):
-    """As Beam's users write one."""
+    """A remote handler as Beam's users write them."""
 
     def __init__(self, most: int | None = None) -> None:
         super().__init__("Service", num_retries=0)
@@ -103,13 +103,13 @@ class Service(RemoteModelHandler[Any, str, str]):
         return "client"
 
     def request(self, batch: Sequence[Any], model: str, inference_args: Any = None) -> list[str]:
-        return [f"{row}!" for row in Asked.note(batch)]
+        return [f"{row}!" for row in Calls.note(batch)]
 
     def batch_elements_kwargs(self) -> dict[str, int]:
         return {} if self.most is None else {"max_batch_size": self.most}
 
 
-def ran(rows: Sequence[int] = ROWS, text: str = "rows | m") -> Result:
+def run_graph(rows: Sequence[int] = ROWS, text: str = "rows | m") -> Result:
     return mm.run(mm.pipeline(text, rows=list(rows)), max_failed=1.0, progress=False)
 
 
@@ -120,54 +120,54 @@ def is_right(result: Result) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["found out", "said", "Beam's"])
-def test_a_bad_element_costs_itself_alone(port: int, kind: str) -> None:
+def test_only_the_bad_element_fails(port: int, kind: str) -> None:
     if kind == "Beam's":
         mm.register("m", Service())
     else:
-        mm.register("m", Asks(port), remote=True if kind == "said" else None)
-    assert is_right(ran())
-    assert set(map(len, Asked.batches)) == {1}
-    assert set(Asked.times().values()) == {1}
+        mm.register("m", Connects(port), remote=True if kind == "said" else None)
+    assert is_right(run_graph())
+    assert set(map(len, Calls.batches)) == {1}
+    assert set(Calls.times().values()) == {1}
 
 
-def test_two_elements_are_asked_for_where_one_does_not_tell(port: int) -> None:
+def test_two_elements_are_sent_if_one_does_not_show_the_batch_axis(port: int) -> None:
     mm.register("m", Columns(port))
-    assert is_right(ran())
-    assert [len(batch) for batch in Asked.batches] == [1, 2, *[1] * 78]
+    assert is_right(run_graph())
+    assert [len(batch) for batch in Calls.batches] == [1, 2, *[1] * 78]
 
 
-def test_a_batch_size_that_is_given_holds(port: int) -> None:
-    mm.register("m", Asks(port), batch_size=20)
-    result = ran(range(41))
+def test_a_given_batch_size_is_used(port: int) -> None:
+    mm.register("m", Connects(port), batch_size=20)
+    result = run_graph(range(41))
     assert len(result["m"]) == 41
-    assert [len(batch) for batch in Asked.batches] == [1, 20, 20]
-    Asked.batches.clear()
+    assert [len(batch) for batch in Calls.batches] == [1, 20, 20]
+    Calls.batches.clear()
     mm.register("own", Service(most=10))
-    assert len(ran(range(41), "rows | own")["own"]) == 41
-    assert [len(batch) for batch in Asked.batches] == [1, 10, 10, 10, 10]
+    assert len(run_graph(range(41), "rows | own")["own"]) == 41
+    assert [len(batch) for batch in Calls.batches] == [1, 10, 10, 10, 10]
 
 
-def test_a_batch_that_raises_is_asked_again_one_by_one(port: int) -> None:
-    mm.register("m", Asks(port), batch_size=20)
-    assert is_right(ran())
-    # The batch from 21 to 40 with the bad one in it: each of its elements once more.
-    assert set(Asked.times().values()) == {1, 2}
-    assert sum(Asked.times().values()) == len(ROWS) + 20
+def test_a_batch_that_raises_is_sent_again_one_by_one(port: int) -> None:
+    mm.register("m", Connects(port), batch_size=20)
+    assert is_right(run_graph())
+    # The elements of the failed batch, 21 to 40, are sent once more, one by one.
+    assert set(Calls.times().values()) == {1, 2}
+    assert sum(Calls.times().values()) == len(ROWS) + 20
 
 
-def test_one_that_connects_later_is_found_out_when_a_batch_fails(port: int) -> None:
-    mm.register("m", AsksLater(port))
-    assert is_right(ran())
-    assert [len(batch) for batch in Asked.batches].count(1) >= 64
-    # Compared with itself as long as it seemed to be here; never halved.
-    assert Asked.times()[39] <= 2 and Asked.times()[79] == 1
+def test_a_late_connection_is_noticed_when_a_batch_fails(port: int) -> None:
+    mm.register("m", ConnectsLater(port))
+    assert is_right(run_graph())
+    assert [len(batch) for batch in Calls.batches].count(1) >= 64
+    # Sent twice for the probe, before the first connection; never sent again in halves.
+    assert Calls.times()[39] <= 2 and Calls.times()[79] == 1
 
 
-def test_a_model_that_is_here_is_given_its_batches() -> None:
+def test_a_local_model_receives_full_batches() -> None:
     class Here:
         def predict(self, batch: Any) -> Any:
-            return [f"{row}!" for row in Asked.note(batch)]
+            return [f"{row}!" for row in Calls.note(batch)]
 
     mm.register("m", Here())
-    assert is_right(ran())
-    assert max(map(len, Asked.batches)) == 64
+    assert is_right(run_graph())
+    assert max(map(len, Calls.batches)) == 64

@@ -1,4 +1,4 @@
-"""Every kind of bad row costs itself alone, and what is said and shown of it is bounded."""
+"""Every kind of bad row fails alone, and the texts about it are bounded."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ BAD = 5
 DATA = list(range(40))
 
 
-class Own(BaseException):
-    """A user's exception that is no `Exception`."""
+class CustomBaseException(BaseException):
+    """A user's exception that is not a subclass of `Exception`."""
 
 
 class LeavesWhenStored:
@@ -36,14 +36,14 @@ class LeavesWhenStored:
 
 
 class CannotComeBack(Exception):
-    """Pickles, but its arguments are not those that it is made of."""
+    """An exception that can be pickled, but not unpickled, since its arguments differ."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(one)
 
 
-class Sullen:
-    """Raises whenever it is looked at."""
+class RaisesOnAccess:
+    """An object whose methods raise."""
 
     def __repr__(self) -> str:
         raise ValueError("no repr")
@@ -85,7 +85,7 @@ def raising(error: type[BaseException], *args: Any) -> Callable[[], Any]:
 RAISES: dict[str, Callable[[], Any]] = {
     "SystemExit": raising(SystemExit, 1),
     "GeneratorExit": raising(GeneratorExit),
-    "Own": raising(Own, "no more"),
+    "Own": raising(CustomBaseException, "no more"),
     "StopIteration": raising(StopIteration, 3),
     "MemoryError": raising(MemoryError),
     "RecursionError": raising(RecursionError),
@@ -104,7 +104,7 @@ RETURNS: dict[str, Callable[[], Any]] = {
 
 
 def steps(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """By where the bad element is met: the pipeline, and the names that it uses."""
+    """Yield where the bad element fails, the pipeline, and the names that it uses."""
 
     def f(x: Any) -> Any:
         return bad() if x == BAD else x
@@ -129,8 +129,8 @@ def steps(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "big", "n = d | cascade(same, asks, below=0.8, score=unsure)", {"unsure": unsure}
 
 
-def asked(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Where what the function returns is no value that flows on."""
+def steps_without_output(bad: Callable[[], Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The same for steps that use the returned value and do not pass it on."""
 
     def f(x: Any) -> Any:
         return bad() if x == BAD else "a"
@@ -182,26 +182,26 @@ def check(text: str, names: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("step", ["map", "flat_map", "model", "output", "cascade", "big"])
 @pytest.mark.parametrize("kind", [*RAISES, *RETURNS])
-def test_a_value_costs_itself_alone(kind: str, step: str) -> None:
+def test_only_the_bad_value_fails(kind: str, step: str) -> None:
     found = {name: (text, names) for name, text, names in steps({**RAISES, **RETURNS}[kind])}
     check(*found[step])
 
 
 @pytest.mark.parametrize("step", ["filter", "switch", "keyed", "score", "preprocess"])
 @pytest.mark.parametrize("kind", RAISES)
-def test_whatever_a_function_raises_costs_its_element_alone(kind: str, step: str) -> None:
-    found = {name: (text, names) for name, text, names in asked(RAISES[kind])}
+def test_any_exception_fails_only_its_element(kind: str, step: str) -> None:
+    found = {name: (text, names) for name, text, names in steps_without_output(RAISES[kind])}
     check(*found[step])
 
 
-def test_what_cannot_be_stored_is_named_with_a_remedy() -> None:
+def test_a_value_that_cannot_be_stored_fails_with_a_remedy() -> None:
     result = mm.run(mm.pipeline("d | f", d=["a"], f=toys.letters), max_failed=1, progress=False)
     (message,) = result.failed["message"]
     assert message.startswith("a generator cannot be stored: TypeError: cannot pickle 'generator'")
     assert "a list in place of a generator" in message
 
 
-def test_what_cannot_be_stored_does_not_flow_on() -> None:
+def test_a_value_that_cannot_be_stored_is_not_passed_on() -> None:
     graph = mm.pipeline("n = d | f\nm = n | g", d=["a"] * 2, f=toys.letters, g=same_value)
     result = mm.run(graph, max_failed=1, progress=False)
     assert result.nodes["elements_in"].fillna(0).tolist() == [0, 2, 0]
@@ -220,7 +220,7 @@ def same_value(x: Any) -> Any:
 
 
 class Sized(ModelHandler[Any, Any, Any]):
-    """Sizes by `size`, and notes the sizes of its batches."""
+    """A handler with an element size function; it returns the size of its batches."""
 
     def __init__(self, size: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -249,12 +249,12 @@ def test_a_size_function_that_raises(bad: int) -> None:
 
 
 @pytest.mark.parametrize("size", [-1, float("nan"), "many", None])
-def test_a_size_that_is_no_number_from_0(size: Any) -> None:
+def test_an_element_size_that_is_not_a_number_from_0(size: Any) -> None:
     mm.register("sized", Sized(lambda text: size if text == "b" else 2))
     graph = mm.pipeline("d | sized", d=["a", "b", "c", "d"])
     result = mm.run(graph, max_failed=1, progress=False)
     assert result.failed["id"].tolist() == ["1"]
-    # It takes no place in a batch: two of size 2, and the last one.
+    # It takes no space in a batch: there is a batch of two with size 2, and the last one.
     assert result["sized"]["prediction"].tolist() == [(1, 2), (1, 2), (1, 1)]
 
 
@@ -287,7 +287,7 @@ def test_a_long_traceback_is_cut_in_the_middle() -> None:
     assert len(text) < 10_000
 
 
-def test_a_failure_costs_little() -> None:
+def test_a_failure_takes_little_time_and_space() -> None:
     with pytest.raises(ValueError) as caught:
         fall(500)
     failure("n", "0", caught.value)
@@ -316,11 +316,11 @@ def test_causes_notes_and_groups_are_in_the_traceback() -> None:
 
 
 def test_values_that_raise_when_they_are_shown() -> None:
-    graph = mm.pipeline("d | f", d=DATA, f=lambda_of(Sullen))
+    graph = mm.pipeline("d | f", d=DATA, f=lambda_of(RaisesOnAccess))
     result = mm.run(graph, progress=False)
     assert len(result["f"]) == len(DATA)
     assert result._repr_mimebundle_() and mm.inspect(result, "f")._repr_mimebundle_()
-    assert shown(Sullen()) == "a Sullen that cannot be shown"
+    assert shown(RaisesOnAccess()) == "a RaisesOnAccess that cannot be shown"
 
 
 def lambda_of(make: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -330,7 +330,7 @@ def lambda_of(make: Callable[[], Any]) -> Callable[[Any], Any]:
     return f
 
 
-def test_what_can_be_stored_is_not_refused() -> None:
+def test_values_that_can_be_stored_are_not_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
     kinds: list[Any] = [
@@ -356,8 +356,8 @@ def test_an_interrupt_that_a_function_raises_ends_the_run() -> None:
     assert caught.value.node == "f" and "KeyboardInterrupt" in str(caught.value)
 
 
-class Dying(ModelHandler[Any, Any, Any]):
-    """A model that cannot be loaded, and leaves the process."""
+class ExitsOnLoad(ModelHandler[Any, Any, Any]):
+    """A model that raises SystemExit when it is loaded."""
 
     def load_model(self) -> Any:
         raise SystemExit(3)
@@ -366,8 +366,8 @@ class Dying(ModelHandler[Any, Any, Any]):
         return []
 
 
-def test_a_model_that_leaves_while_it_loads() -> None:
-    mm.register("dying", Dying())
+def test_a_model_that_exits_while_it_loads() -> None:
+    mm.register("dying", ExitsOnLoad())
     with pytest.raises(mm.MMError, match="model 'dying' cannot be loaded: SystemExit: 3"):
         mm.run(mm.pipeline("d | dying", d=DATA), progress=False)
 
@@ -414,7 +414,7 @@ def lambda_of_batch(f: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[A
     return batch
 
 
-def test_causes() -> None:
+def test_causes_are_counted_and_summarized() -> None:
     found = causes.of(
         [("0", "Odd", "no 1"), *((str(n), "ValueError", f"{n}.5 at 0x{n:x}f") for n in range(9))]
         + [(str(n), "KeyError", f"'{name}'") for n, name in enumerate("abcde")]

@@ -1,4 +1,4 @@
-"""Beam's own tests pass with our cache manager and our handler of blocks put in."""
+"""Beam's own tests pass with our cache manager and our handler of blocks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_suite_that_is_not_there_is_refused() -> None:
     assert done.returncode == 2 and "no suite bas; there are cache_manager" in done.stderr
 
 
-def test_what_is_excluded_must_be_there(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_excluded_tests_must_exist(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     module = tmp_path / "cache_manager_test.py"
     node = pytest.Module.from_parent(request.session, path=module)
     item = pytest.Function.from_parent(node, name="test_other", callobj=lambda: None)

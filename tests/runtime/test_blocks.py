@@ -1,4 +1,4 @@
-"""Columns and blocks give back what was put in: equal values, of the same types and dtypes."""
+"""Columns and blocks return the values that were put in, with the same types and dtypes."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ values = st.recursive(
 
 @st.composite
 def alike(draw: st.DrawFn) -> list[Any]:
-    """Values that mostly share one form, as the elements of a node do, or not at all."""
+    """Draw values that mostly share one form, as the elements of a node do, or none."""
     count = draw(st.integers(0, 6))
     kind = draw(st.sampled_from(["mixed", "repeated", "array", "tensor", "record", "tuple"]))
     few = draw(st.lists(values, min_size=1, max_size=2))
@@ -147,7 +147,7 @@ def test_rows_come_back_as_they_were(items: list[Any]) -> None:
 
 
 @given(alike(), st.data())
-def test_any_rows_can_be_taken(items: list[Any], data: st.DataObject) -> None:
+def test_rows_can_be_taken_in_any_order(items: list[Any], data: st.DataObject) -> None:
     column = pack(items)
     if items:
         places = data.draw(st.lists(st.integers(0, len(items) - 1), max_size=8))
@@ -167,7 +167,7 @@ def test_columns_one_after_the_other(lists: list[list[Any]]) -> None:
 
 
 @given(alike(), st.integers(0, 6))
-def test_what_was_cut_can_be_joined(items: list[Any], cut: int) -> None:
+def test_slices_can_be_concatenated(items: list[Any], cut: int) -> None:
     column = pack(items)
     cut = min(cut, len(items))
     joined = concat([column.part(0, cut), column.part(cut, len(items))])
@@ -229,7 +229,7 @@ def test_a_field_of_records(items: list[Any]) -> None:
     ],
     ids=repr,
 )
-def test_which_column_holds_what(items: list[Any], kind: type[Column]) -> None:
+def test_the_column_type_of_each_kind_of_value(items: list[Any], kind: type[Column]) -> None:
     column = pack(items)
     assert type(column) is kind
     if not any(isinstance(item, torch.Tensor) and item.is_sparse for item in items):
@@ -252,7 +252,7 @@ def test_a_conjugate_keeps_its_values() -> None:
     assert torch.equal(row, tensor)
 
 
-def test_columns_join_only_where_they_fit() -> None:
+def test_only_columns_of_one_type_are_concatenated() -> None:
     assert isinstance(concat([pack([1, 2]), pack([3])]), Numbers)
     assert isinstance(concat([pack([{"a": 1}]), pack([{"a": 2.5}])]), Records)
     assert isinstance(concat([pack([1]), pack(["a"])]), Objects)
@@ -308,7 +308,7 @@ def test_a_block_gives_its_elements_back(pairs: list[tuple[Key, Any]]) -> None:
     assert same(list(again.elements()), alone) and again.failed == FAILED
 
 
-def test_a_block_holds_no_more_than_it_must() -> None:
+def test_a_block_stores_only_the_columns_that_it_needs() -> None:
     simple = Block.of([(Key("1", "1"), 5), (Key("2", "2"), 6)])
     assert (simple.origins, simple.choices, simple.fields) == (None, None, None)
     assert (simple.branches, simple.model_keys, simple.models, simple.rows) == (None,) * 4
@@ -350,7 +350,7 @@ def test_elements_can_be_taken_in_any_order_and_again(
     assert block.failed == FAILED
 
 
-def test_as_many_elements_as_there_are_need_not_be_all() -> None:
+def test_a_selection_of_the_same_length_need_not_be_all_elements() -> None:
     block = Block.of([(Key("a", "a"), 1), (Key("b", "b"), 2)])
     assert [key.id for key, _ in block.take([0, 0]).elements()] == ["a", "a"]
     assert block.take([1, 0]).values.rows() == [2, 1]

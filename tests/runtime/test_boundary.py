@@ -1,4 +1,4 @@
-"""The boundary of a model: what it returns is each element's own, or the run says why not."""
+"""Every output of a model belongs to one element; otherwise the run reports the reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ X = np.random.default_rng(0).random((70, 3), "float32")
 
 @pytest.fixture(autouse=True)
 def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a first call alone may take a second."""
+    """Allow a long probe: on a busy machine, a first call may take a second."""
     monkeypatch.setattr(probes, "SECONDS", 60.0)
 
 
@@ -37,13 +37,13 @@ def run(name: str, data: Any = X, **options: Any) -> mm.Result:
 
 
 def verdict(name: str, data: Any = X) -> tuple[Any, Any]:
-    """What `r.models` says: batch_invariant, repeatable."""
+    """Return batch_invariant and repeatable of `r.models`."""
     model = run(name, data).models.loc[name]
     return model["batch_invariant"], model["repeatable"]
 
 
 class TimeMajor(torch.nn.Module):
-    """(batch, time, features) in, (time, batch, hidden) out, as a recurrent layer has it."""
+    """A module with (batch, time, features) in and (time, batch, hidden) out, as in an RNN."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class TestAxes:
             mm.register("m", torch.nn.Linear(2, 1), batched=False, **how)
 
     @pytest.mark.parametrize("axis", ["1", True, 1.5, [], {"a": "b"}])
-    def test_what_is_no_axis_is_refused(self, axis: Any) -> None:
+    def test_an_invalid_axis_is_refused(self, axis: Any) -> None:
         with pytest.raises(ModelError, match="allowed"):
             mm.register("m", torch.nn.Linear(2, 1), output_batch_axis=axis)
 
@@ -120,8 +120,8 @@ class Echo(ModelHandler[Any, PredictionResult, Any]):
 
 
 class TestHandlers:
-    def test_a_handler_that_cuts_its_outputs_is_found_out(self) -> None:
-        """As Beam's own do: outputs are paired with examples as far as they go."""
+    def test_a_handler_that_truncates_its_outputs_is_noticed(self) -> None:
+        """Use a handler like Beam's, which pairs outputs with examples until one of them ends."""
 
         class Cuts(Echo):
             def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
@@ -132,13 +132,13 @@ class TestHandlers:
         with pytest.raises(RunError, match="more than one axis"):
             run("m")
 
-    def test_one_with_a_function_after_it(self) -> None:
+    def test_a_handler_with_an_output_function(self) -> None:
         mm.register("m", Echo().with_postprocess_fn(lambda result: result.inference + 1))
         assert run("m", ["a", "bbb"])["m"]["prediction"].tolist() == [2, 4]
 
 
 class Fits:
-    """A scaler fitted on whatever it is given."""
+    """A model that fits a scaler on its input."""
 
     def predict(self, rows: Any) -> Any:
         return StandardScaler().fit_transform(rows).sum(1)
@@ -151,7 +151,7 @@ class Pads:
 
 
 class Counts:
-    """Keeps a state from call to call."""
+    """A model with state that changes between calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -198,7 +198,9 @@ class TestNeighbors:
         ],
         ids=["plain", "torch", "fits", "batch-norm", "pads", "draws", "counts"],
     )
-    def test_a_dependence_is_named(self, model: Any, data: Any, expected: Any) -> None:
+    def test_a_dependence_on_the_batch_is_reported(
+        self, model: Any, data: Any, expected: Any
+    ) -> None:
         mm.register("m", model)
         assert verdict("m", data) == expected
         said = run("m", data).warnings
@@ -206,7 +208,7 @@ class TestNeighbors:
         assert len(differs) == (False in expected)
         assert differs["message"].str.startswith("model 'm' returns a different output").all()
 
-    def test_it_is_said_once_and_with_the_remedy(self) -> None:
+    def test_it_is_warned_of_once_with_the_remedy(self) -> None:
         mm.register("m", Fits())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -216,7 +218,7 @@ class TestNeighbors:
         mm.register("m", Fits(), batch_size=1)  # the remedy
         assert verdict("m") == (True, True)
 
-    def test_no_call_is_counted_and_none_is_made_again(self, tmp_path: Path) -> None:
+    def test_probes_are_not_counted_or_repeated(self, tmp_path: Path) -> None:
         log = tmp_path / "log"
 
         class Noted(Plain):
@@ -229,7 +231,7 @@ class TestNeighbors:
         model = run("m").models.loc["m"]
         assert (model["batches"], model["predictions"], model["mean_batch"]) == (2, 70, 35)
         made = log.stat().st_size
-        assert made == 1 + 2 * 4 + 2  # one alone, three alone and together twice, two batches
+        assert made == 1 + 2 * 4 + 2  # one element, three alone and together twice, two batches
         assert run("m", fresh=True).models.loc["m", "batch_invariant"] is True
         assert log.stat().st_size == made + 2
 
@@ -246,7 +248,9 @@ class TestNeighbors:
         mm.register("m", Slow())
         assert verdict("m") == ("not probed", "not probed")
 
-    def test_all_models_of_a_node_share_its_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_models_of_a_node_share_the_time_limit(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(probes, "SECONDS", 1.0)
 
         class Steady(Plain):
@@ -288,7 +292,7 @@ class TestNeighbors:
         with pytest.raises(ModelError, match="did you mean 'start'"):
             mm.register("m", Counts(), reset="strat")
 
-    def test_nan_and_infinity_are_counted_and_said_once(self) -> None:
+    def test_nan_and_infinity_are_counted_and_warned_of_once(self) -> None:
         class Odd:
             def predict(self, rows: Any) -> Any:
                 return np.where(rows[:, 0] > 0.5, np.nan, rows[:, 0])
@@ -303,7 +307,7 @@ class TestNeighbors:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """A server on this machine that counts its connections."""
+    """Start a server on this machine that counts its connections."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20)
     seen: list[int] = []
@@ -321,13 +325,13 @@ def server() -> Iterator[Any]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield listener.getsockname()[1], seen
-    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, as close() does not
+    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept(), which close() does not do
     listener.close()
     thread.join(20)
 
 
-class Asks:
-    """Asks a server once per call, as a client of an HTTP service does."""
+class Connects:
+    """A model that sends a request in each call, as an HTTP client does."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -347,16 +351,16 @@ class TestRemote:
     @pytest.mark.parametrize("remote", [None, True])
     def test_a_remote_model_is_asked_for_predictions_alone(self, server: Any, remote: Any) -> None:
         port, seen = server
-        mm.register("m", Asks(port), batch_size=23, remote=remote)
+        mm.register("m", Connects(port), batch_size=23, remote=remote)
         result = run("m")
         assert np.allclose(result["m"]["prediction"].tolist(), X.sum(1))
         model = result.models.loc["m"]
         assert len(seen) == model["batches"] == 4  # one element, and 69 in batches of 23
         assert (model["batch_invariant"], model["repeatable"]) == ("not probed", "not probed")
 
-    def test_one_that_is_said_to_be_here_is_probed(self, server: Any) -> None:
+    def test_a_model_with_remote_false_is_probed(self, server: Any) -> None:
         port, seen = server
-        mm.register("m", Asks(port), remote=False)
+        mm.register("m", Connects(port), remote=False)
         assert verdict("m") == (True, True)
         assert len(seen) > 2
 
@@ -365,7 +369,7 @@ class TestRemote:
         with pytest.raises(RunError, match="output_batch_axis="):
             run("m")
 
-    def test_heads_are_proven_by_the_calls_of_the_run(self) -> None:
+    def test_heads_are_resolved_by_the_calls_of_the_run(self) -> None:
         def heads(rows: Any) -> Any:
             return [rows.sum(1), rows.max(1)]
 
@@ -373,8 +377,8 @@ class TestRemote:
         got = run("m", X[:3])["m"]["prediction"].tolist()
         assert np.allclose(got, np.stack([X[:3].sum(1), X[:3].max(1)], 1))
 
-    def test_an_element_that_it_refuses_costs_itself(self, server: Any) -> None:
-        class Refuses(Asks):
+    def test_a_refused_element_fails_alone(self, server: Any) -> None:
+        class Refuses(Connects):
             def predict(self, rows: Any) -> Any:
                 made = super().predict(rows)
                 if any(row[0] == X[0, 0] for row in rows):
@@ -416,7 +420,7 @@ class TestRagged:
         assert len(result.failed) == int((X[:, 0] > 0.97).sum()) > 0
         assert log.stat().st_size == 70
 
-    def test_a_failing_preprocess_costs_its_element(self) -> None:
+    def test_a_failing_preprocess_fails_only_its_element(self) -> None:
         def half(row: Any) -> Any:
             if row[0] == X[7, 0]:
                 raise ValueError("no")
@@ -429,7 +433,7 @@ class TestRagged:
     @pytest.mark.parametrize("framework", ["torch", "python"])
     def test_collate_packs_elements_of_different_lengths(self, framework: str) -> None:
         class Last(torch.nn.Module):
-            """The sum of each sequence, of those padded together."""
+            """A model that sums each padded sequence."""
 
             def forward(self, packed: Any) -> Any:
                 values, lengths = packed["values"], packed["lengths"]
@@ -467,7 +471,7 @@ class Mean:
 
 
 class Reuses:
-    """Answers in the same memory each time."""
+    """A model that returns the same memory in every call."""
 
     def __init__(self) -> None:
         self.out = np.zeros(64)
@@ -488,7 +492,7 @@ class ReusesTensor(torch.nn.Module):
 
 
 class Changes:
-    """Changes what it is given."""
+    """A model that changes its input."""
 
     def predict(self, batch: Any) -> Any:
         made = []
@@ -501,13 +505,13 @@ class Changes:
 
 class TestMemory:
     @pytest.mark.parametrize("model", [Reuses(), ReusesTensor()], ids=["array", "tensor"])
-    def test_a_model_that_answers_in_the_same_memory_each_time(self, model: Any) -> None:
+    def test_a_model_that_returns_the_same_memory_in_every_call(self, model: Any) -> None:
         mm.register("m", model, batch_size=16)
         got = np.stack(run("m")["m"]["prediction"])
         assert np.allclose(got, X.sum(1) if isinstance(model, Reuses) else 2 * X)
 
     @pytest.mark.parametrize("form", ["arrays", "lists", "records"])
-    def test_a_model_that_changes_what_it_is_given_changes_nothing_else(self, form: str) -> None:
+    def test_a_model_that_changes_its_input_changes_nothing_else(self, form: str) -> None:
         data: Any = [list(map(float, row)) for row in X]
         if form == "records":
             data = [{"x": row} for row in data]
@@ -551,8 +555,8 @@ class TestTables:
         assert result["m"]["prediction"].isna().tolist() == (X[:, 0] > 0.5).tolist()
 
 
-class Late:
-    """Answers otherwise after some calls, which a comparison alone may use up."""
+class ChangesLater:
+    """A model whose output changes after some calls, which the probe alone may make."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -563,7 +567,7 @@ class Late:
 
 
 class Centers:
-    """Depends on its batch from four elements on."""
+    """A model whose output depends on the batch if it has four or more elements."""
 
     def predict(self, rows: Any) -> Any:
         sums = rows.sum(1)
@@ -576,7 +580,7 @@ class Sorts:
 
 
 class Scores(dict):  # type: ignore[type-arg]
-    """Fields as attributes, a common idiom."""
+    """A dict whose keys are also attributes, a common idiom."""
 
     def __getattr__(self, name: str) -> Any:
         return self[name]
@@ -587,7 +591,7 @@ def scores() -> Scores:
 
 
 def returns(make: Any) -> Any:
-    """A model whose outputs for a batch are made by a function of it."""
+    """Return a model whose outputs for a batch are computed by a function."""
 
     def model(batch: Any) -> Any:
         return make(batch)
@@ -595,9 +599,9 @@ def returns(make: Any) -> Any:
     return model
 
 
-class TestSeen:
-    def test_a_comparison_leaves_no_trace_in_the_model(self) -> None:
-        mm.register("m", Late(), batch_size=20)
+class TestProbes:
+    def test_a_probe_does_not_change_the_model(self) -> None:
+        mm.register("m", ChangesLater(), batch_size=20)
         for fresh in (True, True, False):
             assert np.allclose(run("m", fresh=fresh)["m"]["prediction"].tolist(), X.sum(1))
 
@@ -614,8 +618,8 @@ class TestSeen:
             result = mm.run(mm.pipeline("data | [a, b]", data=X), progress=False)
         assert result.warnings["node"].tolist() == ["a", "b"]
 
-    def test_what_was_seen_in_an_earlier_run_says_so(self) -> None:
-        class Unseen(Fits):  # not the model of another test: what was seen of that is known
+    def test_a_result_of_an_earlier_probe_is_marked(self) -> None:
+        class Unseen(Fits):  # a separate class, since the results of probes are kept per model
             """A model that no other test registers."""
 
         mm.register("m", Unseen())
@@ -664,7 +668,7 @@ class TestOutputs:
         assert result.failed[["id", "message"]].to_numpy().tolist() == [["3", "503"]]
         assert len(result["m"]) == 19
 
-    def test_one_number_for_the_whole_batch_is_left_out_and_said(self) -> None:
+    def test_one_number_for_the_whole_batch_is_left_out_with_a_warning(self) -> None:
         make = lambda rows: {"loss": float(rows.mean()), "x": rows[:, 0]}  # noqa: E731
         mm.register("m", returns(make), framework="python")
         result = run("m")
@@ -672,11 +676,11 @@ class TestOutputs:
         assert "its output 'loss' is one number for a whole batch" in result.warnings["message"][0]
 
     @pytest.mark.parametrize("odd", [scores, io.BytesIO, object], ids=["record", "file", "object"])
-    def test_an_object_is_not_asked_what_it_is(self, odd: Any) -> None:
+    def test_the_attributes_of_an_object_are_not_read(self, odd: Any) -> None:
         got = self.given(lambda xs: [odd() if x == 3 else x for x in xs], list(range(20)))
         assert type(got[3]) in (Scores, io.BytesIO, object) and got[4] == 4
 
-    def test_a_very_deep_list_costs_itself(self) -> None:
+    def test_a_deeply_nested_list_fails_alone(self) -> None:
         def deep(x: Any) -> Any:
             for _ in range(1500):
                 x = [x]

@@ -1,4 +1,4 @@
-"""Splits and switches in runs: who goes where, by what, and how many."""
+"""Splits and switches in runs: the branch of each element, the parameters, and the counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = pd.DataFrame({"x": [float(i) for i in range(60)], "user": [f"u{i % 9}" fo
 
 
 def by_length(row: dict[str, Any]) -> int:
-    row["x"] = None  # its own copy
+    row["x"] = None  # the function receives a copy
     return len(row["user"]) + int(row["user"][1]) % 3
 
 
@@ -80,12 +80,12 @@ class TestSplit:
         frame = run('arms = rows["x"] | split({"p": 0.5, "q": 0.5}, by=tens)')["arms"]
         assert (frame["key"].groupby(frame["x"] // 10).nunique() == 1).all()
 
-    def test_what_the_function_raises_costs_its_element(self) -> None:
+    def test_an_exception_of_the_function_fails_only_its_element(self) -> None:
         result = run('arms = rows["x"] | split({"p": 0.5, "q": 0.5}, by=refuses)')
         assert result.failed[["node", "id", "message"]].values.tolist() == [["arms", "3", "three"]]
         assert result.arms["elements"].sum() == 59
 
-    def test_pinned_ids_take_their_arm(self) -> None:
+    def test_pinned_ids_go_to_their_branch(self) -> None:
         pin = 'pin={("1", "2", "3"): "q", "4": "p"}'
         pinned = run(f'arms = rows | split({{"p": 0.9, "q": 0.1}}, {pin})')["arms"]
         free = run('arms = rows | split({"p": 0.9, "q": 0.1})')["arms"]
@@ -94,13 +94,13 @@ class TestSplit:
         assert pinned["key"][others].tolist() == free["key"][others].tolist()
 
     @pytest.mark.parametrize("by", ['"user"', "by_length"])
-    def test_pinned_values_of_what_it_goes_by(self, by: str) -> None:
+    def test_pinned_values_of_the_by_field(self, by: str) -> None:
         pin = "u5" if by == '"user"' else "4"
         for arm in ("p", "q"):
             text = f'arms = rows | split({{"p": 0.5, "q": 0.5}}, by={by}, pin={{"{pin}": "{arm}"}})'
             frame = run(text)["arms"]
             users = {"u5"} if by == '"user"' else {"u2", "u5", "u8"}
-            # The element whose id is "4" is pinned too.
+            # The element with the id "4" is pinned too.
             assert set(frame.loc[frame["user"].isin(users), "key"]) == {arm}
             assert by == '"user"' or frame["key"][4] == arm
 
@@ -110,7 +110,7 @@ class TestSplit:
         frame = mm.run(mm.pipeline(text, rows=rows))["arms"]
         assert frame["key"].tolist()[9] == "q"
 
-    def test_a_field_that_the_data_has_not_is_told_before_the_run(self) -> None:
+    def test_a_missing_field_is_an_error_before_the_run(self) -> None:
         with pytest.raises(GraphError, match=r"'split'.*'usr'; allowed: 'x', 'user'; .*'user'"):
             run("rows['x'] | filter(none_of) | split(a=0.5, a2=0.5, by='usr')")
 
@@ -147,14 +147,14 @@ class TestSwitch:
         text += "all = {low, high} | refuses"
         result = run(text, max_failed=1.0)
         assert result["way"]["key"].tolist() == ["cheap"] * 45 + ["costly"] * 15
-        assert len(result["all"]) == 60 - 10  # those of 30 to 39 are refused
+        assert len(result["all"]) == 60 - 10  # 30 to 39 fail
         assert result.failed["message"].tolist() == ["three"] * 10
 
     def test_the_function_is_given_a_copy(self) -> None:
         result = run('way = rows | switch(route, ["cheap", "costly"])')
         assert [row["x"] for row in result["way"]["value"]] == ROWS["x"].tolist()
 
-    def test_what_is_no_arm_fails(self) -> None:
+    def test_an_unknown_branch_fails(self) -> None:
         result = run('way = rows["x"] | switch(wrong, ["cheap", "costly"])')
         messages = result.failed["message"].tolist()
         assert result.failed["id"].tolist() == ["0", "1"]
@@ -166,7 +166,7 @@ class TestSwitch:
             2,
         ]
 
-    def test_all_wrong_fails_the_run(self) -> None:
+    def test_if_every_branch_is_unknown_the_run_fails(self) -> None:
         with pytest.raises(
             RunError, match="which is not a branch of this step; allowed: 'cheap', 'costly'"
         ):
@@ -200,7 +200,7 @@ class TestArms:
         counts = ROWS["user"].map({"u0": "a", "u1": "a", "u2": "a2"}).fillna("cheap").value_counts()
         assert table.loc["keyed", "elements"].to_dict() == counts.to_dict()
 
-    def test_of_an_arm_that_nobody_took(self) -> None:
+    def test_of_an_empty_branch(self) -> None:
         pin = ", ".join(f'"{i}"' for i in range(60))
         result = run(f'arms = rows | split({{"p": 0.5, "q": 0.5}}, pin={{({pin}): "p"}})')
         assert result.arms["share"].tolist() == [1.0, 0.0]
@@ -215,7 +215,7 @@ class TestArms:
 
 
 class TestKeyColumn:
-    """It shows the latest choice: a branch, the key of a model, a model of a cascade."""
+    """The column `key` has the latest choice: a branch, a key, or a model of a cascade."""
 
     @pytest.mark.parametrize("fresh", [True, False])
     def test_of_one_choice_after_the_other(self, fresh: bool) -> None:
@@ -275,7 +275,7 @@ class TestExperiments:
         result = mm.run(mm.pipeline("rows | split(a=0.5, a2=0.5)", rows=rows))
         counts = result.arms["elements"].tolist()
         assert sum(counts) == 4000
-        # With this salt the shares are as they are; a split that leans would give less than 0.001.
+        # The salt is fixed, so the shares are too; a biased split would give less than 0.001.
         assert stats.chisquare(counts, [2000, 2000]).pvalue > 0.01
         for arm in ("a", "a2"):
             frame = result[arm]

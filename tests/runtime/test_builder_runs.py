@@ -1,4 +1,4 @@
-"""Runs that the builder starts: what its canvas is told, from the beginning to the end."""
+"""Runs started by the builder: the messages to its canvas, from beginning to end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[toys.Gate]:
 
 
 class Canvas:
-    """Keeps what it is told."""
+    """Records the messages to the canvas."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -80,17 +80,17 @@ def test_a_run_tells_counts_failures_and_times() -> None:
 
 
 @pytest.mark.parametrize(("function", "state"), [(plus, "done"), (never, "failed")])
-def test_it_is_over_once_and_with_the_last_word(
+def test_the_end_is_sent_once_and_last(
     function: Any, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_runs, "PACE", 0.0)  # each event is told of
+    monkeypatch.setattr(background_runs, "PACE", 0.0)  # a message for each event
     canvas = Canvas()
     graph = mm.pipeline("data | f", data=list(range(40)), f=function)
     assert canvas.run(graph)["state"] == state
     assert {told["state"] for told in canvas.told[:-1]} == {"preparing", "running"}
 
 
-def test_what_was_computed_before_is_cached() -> None:
+def test_nodes_computed_before_are_cached() -> None:
     canvas = Canvas()
     graph = mm.pipeline("data | plus", data=[1, 2, 3], plus=plus)
     canvas.run(graph)
@@ -114,7 +114,7 @@ def test_it_can_be_stopped_in_the_middle(gate: toys.Gate) -> None:
     canvas.runner.start(graph)
     assert gate.started.wait(60)
     assert canvas.runner.going
-    canvas.runner.start(graph)  # nothing: one goes on
+    canvas.runner.start(graph)  # no effect: a run is in progress
     canvas.runner.stop()
     gate.release.set()
     assert canvas.runner.wait(60)
@@ -140,7 +140,7 @@ def test_a_run_that_fails_says_where_and_keeps_what_there_is() -> None:
     assert again["state"] == "done"
 
 
-def test_what_was_edited_since_is_said() -> None:
+def test_edits_during_the_run_are_reported() -> None:
     canvas = Canvas()
     graph = mm.pipeline("data | plus", data=[1, 2, 3], plus=plus)
     last = canvas.run(graph)
@@ -159,7 +159,7 @@ def test_a_run_that_cannot_begin_says_why() -> None:
     assert canvas.results == []
 
 
-def test_what_is_not_as_it_ran_is_stale() -> None:
+def test_nodes_changed_since_the_run_are_stale() -> None:
     ran = mm.parse("one = data | map(f)\ntwo = one | map(g)\nthree = data | map(h)")
     now = mm.parse("one = data | map(k)\ntwo = one | map(g)\nthree = data | map(h)")
     assert status.unchanged(ran, now) == {"data", "three"}
@@ -183,7 +183,7 @@ def test_what_is_not_as_it_ran_is_stale() -> None:
     assert status.as_of(status.IDLE, None, now) == status.IDLE
 
 
-def test_what_a_run_fails_with_is_told_on_lines_of_their_own() -> None:
+def test_the_error_of_a_run_keeps_its_line_breaks() -> None:
     error = MMError("2 problems\n  line 1: one\n  line 2: two", remedy="mend them")
     assert said(error) == "2 problems\n  line 1: one\n  line 2: two\n  → mend them"
     assert line_of(error) == "2 problems line 1: one line 2: two → mend them"

@@ -1,4 +1,4 @@
-"""The cache behind InteractiveRunner, through Beam's own interface and in its own pipelines."""
+"""The cache manager of InteractiveRunner, through Beam's interface and in Beam pipelines."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def cache(tmp_path: Path) -> ShardCache:
 
 @pytest.fixture
 def env() -> Iterator[Any]:
-    """Beam's interactive environment, as empty afterwards as before."""
+    """Provide Beam's interactive environment, and empty it afterwards."""
     env = interactive_environment.current_env()
     yield env
     env.evict_cache_manager()
@@ -72,7 +72,7 @@ def read(cache: ShardCache, *labels: str) -> list[Any]:
 
 
 def kept(folder: Path) -> list[Any]:
-    """The elements of what the cache keeps."""
+    """Return the elements that the cache stores."""
     return [value for shard in timed.read(folder / "kept") for value in timed.values(shard)]
 
 
@@ -94,7 +94,7 @@ def test_write_read_and_clear(cache: ShardCache) -> None:
         assert read(cache, *labels) == []
 
 
-def test_of_what_is_kept_the_name_counts_alone(cache: ShardCache, tmp_path: Path) -> None:
+def test_persistent_labels_are_found_by_name_alone(cache: ShardCache, tmp_path: Path) -> None:
     cache.write(usual(1), "full", label("kept", 1))
     assert read(cache, "full", label("kept", 2)) == usual(1)
     assert kept(tmp_path) == [1]
@@ -103,7 +103,7 @@ def test_of_what_is_kept_the_name_counts_alone(cache: ShardCache, tmp_path: Path
     assert cache.name_in(f"WriteCache_{label('other')}") is None
 
 
-def test_of_everything_else_the_whole_label_counts(cache: ShardCache) -> None:
+def test_other_labels_are_found_by_all_parts(cache: ShardCache) -> None:
     cache.write(usual(1), "full", label("x", 1))
     cache.write(usual(2), "full", label("x", 2))
     cache.write(usual(3), "sample", label("x", 1))
@@ -238,7 +238,7 @@ def test_an_empty_pcollection_exists_when_it_is_written(cache: ShardCache) -> No
         assert cache.exists("full", label(name)) and read(cache, "full", label(name)) == []
 
 
-def test_what_was_written_in_vain_is_not_there(cache: ShardCache) -> None:
+def test_output_of_a_failed_bundle_is_not_there(cache: ShardCache) -> None:
     def fail(number: int) -> None:
         if number > timed.ELEMENTS:
             raise ValueError("no such number")
@@ -303,7 +303,7 @@ def test_windows_are_as_beams_own_cache_keeps_them(
 ) -> None:
     ours, beams = recorded(env, cache, windows), recorded(env, None, windows)
     if isinstance(windows, SlidingWindows):
-        # Beam's own writes what is in two windows once for each, in both; its groups then double.
+        # Beam's cache writes an element in two windows twice, once per window; its groups double.
         assert len(beams["windowed"]) == 2 * len(ours["windowed"]) == 24
         beams["windowed"] = beams["windowed"][::2]
     assert ours == beams
@@ -403,7 +403,7 @@ def test_streams_that_are_not_recorded_are_kept_like_everything_else(
         assert sorted(found, key=repr) == sorted(elements, key=repr)
 
 
-def test_what_is_kept_is_a_draft_of_the_store(tmp_path: Path) -> None:
+def test_cached_pcollections_are_drafts_of_the_store(tmp_path: Path) -> None:
     draft = Store(tmp_path / "store").draft("a" * 32)
     cache = ShardCache(tmp_path / "cache", {"rows": draft.path})
     block = Block.of([(Key(str(i), str(i)), np.full(3, i)) for i in range(5)])
@@ -418,7 +418,7 @@ def test_what_is_kept_is_a_draft_of_the_store(tmp_path: Path) -> None:
 
 
 def failing_writer(cache: ShardCache, name: str, elements: list[Any]) -> Any:
-    # Given to the writer itself: in a run Beam may see a value first, when it samples sizes.
+    # Called directly: in a run, Beam may process a value earlier, when it samples sizes.
     sink = cache.sink(("full", label(name)))
     writer = getattr(sink, "fn", None) or sink.write_shards
     writer.start_bundle()

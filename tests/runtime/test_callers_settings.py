@@ -1,4 +1,4 @@
-"""A run works under its caller's settings, and leaves them as they are."""
+"""A run uses the settings of its caller, and does not change them."""
 
 from __future__ import annotations
 
@@ -144,19 +144,19 @@ def answers(function: Callable[[int], Any], **how: Any) -> list[Any]:
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("options", [None, THREADS], ids=["one thread", "threads"])
-def test_a_function_answers_in_a_run_as_in_a_cell(name: str, options: Any) -> None:
+def test_a_function_returns_the_same_in_a_run_as_in_a_cell(name: str, options: Any) -> None:
     function, setting = SETTINGS[name]
     at_first = [function(1), function(2)]
     assert answers(function, options=options) == at_first
     with setting():
         here = [function(1), function(2)]
-        assert answers(function, options=options) == here  # never what was cached before
+        assert answers(function, options=options) == here  # not an earlier result from the cache
     assert here != at_first
     assert answers(function, options=options) == at_first
 
 
 class Answers:
-    """A model that answers by a function of each element."""
+    """A model that computes its outputs with a function of each element."""
 
     def __init__(self, function: Callable[[int], Any]) -> None:
         self.function = function
@@ -167,7 +167,7 @@ class Answers:
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "context variable"])
 @pytest.mark.parametrize("timeout", [None, 60.0], ids=["", "timeout"])
-def test_a_model_answers_in_a_run_as_in_a_cell(name: str, timeout: float | None) -> None:
+def test_a_model_returns_the_same_in_a_run_as_in_a_cell(name: str, timeout: float | None) -> None:
     function, setting = SETTINGS[name]
     mm.register("m", Answers(function), batch_size=1, timeout=timeout)
     graph = mm.pipeline("rows | m", rows=[1, 2])
@@ -206,7 +206,7 @@ def test_a_run_in_the_background_keeps_the_settings_of_its_start(name: str) -> N
 
 
 def everything() -> list[Any]:
-    """What every setting of this thread is."""
+    """Return all settings of this thread."""
     return [function(1) for function, _ in SETTINGS.values()]
 
 
@@ -230,7 +230,7 @@ def test_a_run_changes_none_of_its_callers_settings(options: Any) -> None:
     assert everything() == before
 
 
-def test_what_a_function_changes_is_gone_in_the_next_run() -> None:
+def test_settings_changed_by_a_function_are_reset_for_the_next_run() -> None:
     before = [unit(1), unit(2)], [third(1), third(2)]
     answers(changes_all)
     assert (answers(unit), answers(third)) == before
@@ -252,7 +252,7 @@ def test_entering_settings_leaves_the_thread_as_it_was() -> None:
     with settings.entered():
         assert everything() == inside
         decimal.getcontext().prec = 2
-        with settings.entered():  # this thread is under them already
+        with settings.entered():  # this thread has them already
             assert third(1) == "0.33"
     assert everything() == outside != inside
     assert settings.run(third, 1) == "0.33333"

@@ -1,4 +1,4 @@
-"""A small model first, a big one for what it is unsure of."""
+"""Cascades: a small model, and a large model for elements with low confidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.runtime import toys
     ("output", "expected"),
     [
         ([0.2, 0.7, 0.1], 0.7),
-        ([0.2, 0.7995], 0.7995),  # adds up to 1 within a thousandth
+        ([0.2, 0.7995], 0.7995),  # the sum is 1 within a thousandth
         ([0.5, 0.6], 1 / (1 + math.exp(-0.1))),
         ([-1.0, 2.0], 1 / (1 + math.exp(-3))),
         ([1000.0, 0.0], 1.0),
@@ -50,7 +50,7 @@ def test_confidence(output: Any, expected: float) -> None:
         np.zeros((2, 2)),
     ],
 )
-def test_no_confidence_can_be_told(output: Any) -> None:
+def test_an_output_without_a_confidence_is_refused(output: Any) -> None:
     assert np.isnan(confidence.of_column(pack([output]))).all()
     assert np.isnan(confidence.of_column(pack([output, 0.5]))).tolist() == [True, False]
     assert "predict_proba" in str(confidence.missing("m", output))
@@ -75,7 +75,7 @@ def test_a_score_is_a_number_from_0_to_1(found: Any) -> None:
 
 
 class Unsure(torch.nn.Module):
-    """Is as sure of 1 as its input says; refuses negative ones."""
+    """A model whose score for class 1 is its input; it raises for negative inputs."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if bool((x < 0).any()):
@@ -84,7 +84,7 @@ class Unsure(torch.nn.Module):
 
 
 class Sure(torch.nn.Module):
-    """Gives ten times its input; refuses what is above a half."""
+    """A model that returns ten times its input; it raises for inputs above one half."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if bool((x > 0.5).any()):
@@ -162,12 +162,12 @@ class TestRuns:
         assert run["cascade"]["model"].tolist() == ["label", "double", "label"]
 
     @pytest.mark.parametrize(("below", "model"), [(0.0, "small"), (1.0, "big")])
-    def test_the_ends_of_below(self, below: float, model: str) -> None:
+    def test_the_limits_of_below(self, below: float, model: str) -> None:
         text = f"data | cascade(small, big, below={below})"
         run = mm.run(mm.pipeline(text, data=X[1:50]))
         assert set(run["cascade"]["model"]) == {model}
 
-    def test_a_score_of_ones_own(self) -> None:
+    def test_a_custom_score_function(self) -> None:
         graph = mm.pipeline(
             "data | cascade(small, big, below=0.3, score=second)", data=X[:50], second=second
         )
@@ -186,7 +186,7 @@ class TestRuns:
         assert counts.tolist() == [13, 2, 11]
         assert run.models["failed"].to_dict() == {"small": 1, "big": 10}
 
-    def test_what_the_output_function_or_the_score_refuses_fails_alone(self) -> None:
+    def test_an_error_in_the_output_function_or_the_score_fails_only_its_element(self) -> None:
         text = "one = data | cascade(broken, big, below=0.9)\n"
         text += "two = data | cascade(small, big, below=0.9, score=far)"
         run = mm.run(mm.pipeline(text, data=[0.97, 0.92, 0.0], far=far), max_failed=1.0)

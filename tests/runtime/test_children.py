@@ -1,4 +1,4 @@
-"""Ids of children, parent/0, are those of no row, and a child is never joined with a row."""
+"""A row cannot have an id like that of a child, parent/0; a child is never joined with a row."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_row_with_the_id_of_a_child_is_refused(text: str, data: list[str]) -> 
     assert "reset_index" in str(error.value)
 
 
-def test_also_where_the_rows_are_of_another_source_that_they_meet() -> None:
+def test_also_if_the_rows_are_of_another_joined_source() -> None:
     one, other = frame("p"), frame("p/0")
     with pytest.raises(RunError, match="source 'e': the row 'p/0' .* from the row 'p' of 'd'"):
         run("c = d | flat_map(fan)\n{c, e} | same", d=one, e=other)

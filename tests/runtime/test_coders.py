@@ -1,4 +1,4 @@
-"""Elements come back from the coder as they went in, and take no more room than they must."""
+"""Elements are equal after encoding and decoding, and the encoding is small."""
 
 from __future__ import annotations
 

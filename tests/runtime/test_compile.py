@@ -1,4 +1,4 @@
-"""The same graph on other runners, and what it looks like to Beam."""
+"""Graphs on other runners, and their types and labels in Beam."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def graph() -> Graph:
 
 
 class Keep(beam.DoFn):
-    """Writes elements down as files, as any worker process can."""
+    """Writes elements into files, which any worker process can do."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ def test_labels_are_node_names(graph: Graph) -> None:
 
 
 class Types(PipelineVisitor):
-    """The type of every PCollection, by the transform that gives it."""
+    """Collects the type of every PCollection, by the transform that creates it."""
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
@@ -174,7 +174,7 @@ def test_an_empty_graph() -> None:
     assert "the graph is empty" in str(refused(Graph()))
 
 
-def test_names_that_stand_for_nothing() -> None:
+def test_unknown_names() -> None:
     error = refused(source_and(Node.make("f", "map", ["data"], function="plus")))
     assert isinstance(error, RunError) and error.node == "f"
     assert "'plus' is not bound" in str(error) and "graph.bind(plus=...)" in str(error)
@@ -196,7 +196,7 @@ def test_python_s_own_functions_need_no_binding() -> None:
     assert mm.run(graph)["f"]["value"].tolist() == ["1"]
 
 
-def test_what_is_no_function() -> None:
+def test_an_object_that_is_not_a_function() -> None:
     graph = source_and(Node.make("f", "map", ["data"], function="data"))
     assert "'data' is a list, not a function" in str(refused(graph))
 
@@ -211,12 +211,12 @@ def test_a_function_that_cannot_be_sent() -> None:
     assert "'f' cannot be sent to a worker" in str(error) and "generators" in str(error)
 
 
-def test_what_is_no_pipeline(graph: Graph) -> None:
+def test_an_object_that_is_not_a_pipeline(graph: Graph) -> None:
     with pytest.raises(RunError, match=r"pipeline='p' \(str\); allowed: a beam.Pipeline"):
         mm.compile_graph(graph, "p")  # type: ignore[arg-type]
 
 
-def test_what_was_compiled_shows_its_nodes(graph: Graph) -> None:
+def test_a_compiled_graph_shows_its_nodes(graph: Graph) -> None:
     shown = repr(mm.compile_graph(graph, beam.Pipeline()))
     assert all(name in shown for name in graph.names) and ".failed" in shown
 

@@ -1,4 +1,4 @@
-"""What elements are by their content: equal ones have one key, others never."""
+"""Content keys of elements: equal elements have equal keys, others have different keys."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_the_column_that_holds_a_value_does_not_count(values: list[Any]) -> None
     assert keys(pack(values)) == keys(pack([*values, object()]))[: len(values)]
 
 
-def said(value: Any) -> str:
-    """A value with the types of all that is in it."""
+def with_types(value: Any) -> str:
+    """Return a value with the types of all its parts."""
     if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__}({', '.join(map(said, value))})"
+        return f"{type(value).__name__}({', '.join(map(with_types, value))})"
     if isinstance(value, dict):
-        return f"dict({', '.join(f'{said(k)}: {said(v)}' for k, v in value.items())})"
+        return f"dict({', '.join(f'{with_types(k)}: {with_types(v)}' for k, v in value.items())})"
     if isinstance(value, np.ndarray | torch.Tensor):
         return f"{type(value).__name__} {value.dtype} {value.shape} {value.tolist()}"
     return f"{type(value).__name__} {value!r}"
@@ -82,10 +82,10 @@ def test_values_have_one_key_exactly_if_they_are_equal(values: list[Any]) -> Non
     found = keys(pack(values))
     for one, key in zip(values, found, strict=True):
         for other, other_key in zip(values, found, strict=True):
-            assert (key == other_key) == (said(one) == said(other))
+            assert (key == other_key) == (with_types(one) == with_types(other))
 
 
-def test_what_is_told_apart() -> None:
+def test_values_with_different_keys() -> None:
     different = [
         *(0, 0.0, -0.0, False, "", b"", None, math.nan, "0", b"0"),
         *(1, 1.0, True, np.int64(1), np.float32(1), np.float64(1), np.array(1), torch.tensor(1)),
@@ -110,7 +110,7 @@ def test_another_salt_has_other_keys() -> None:
     assert not set(contents.of_each(column, b"a")) & set(contents.of_each(column, b"b"))
 
 
-def test_what_cannot_be_known_has_no_key() -> None:
+def test_values_that_cannot_be_fingerprinted_have_no_key() -> None:
     lock = threading.Lock()
     found = keys(Objects([1, lock, "a"]))
     assert found[1] == contents.NONE and contents.NONE not in (found[0], found[2])
@@ -121,7 +121,7 @@ def test_what_cannot_be_known_has_no_key() -> None:
     ("values", "plain"),
     [([1, 2], True), (["a", None], True), ([{"a": "x"}], True), ([[1]], False), ([{}], False)],
 )
-def test_what_costs_next_to_nothing(values: list[Any], plain: bool) -> None:
+def test_plain_values_are_cheap(values: list[Any], plain: bool) -> None:
     assert contents.is_plain(pack(values)) is plain
 
 
@@ -130,8 +130,8 @@ def test_blocks_are_equal_exactly_if_their_elements_are(one: list[Any], other: l
     same = copy.deepcopy(one)
     first, second = (contents.of_block(pack(values)) for values in (one, other))
     assert first == contents.of_block(pack(same))
-    if "nan" not in said(one):  # of which there are several
-        assert (first == second) == (said(one) == said(other))
+    if "nan" not in with_types(one):  # there are several of these
+        assert (first == second) == (with_types(one) == with_types(other))
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])

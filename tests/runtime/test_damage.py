@@ -1,4 +1,4 @@
-"""What is stored and damaged is computed again; a disk that is full costs nothing but the run."""
+"""A damaged cache is computed again; on a full disk, only storing fails."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ VALUES = {
 
 
 class Run:
-    """A run, and what it noted."""
+    """A run, with the texts of its `Noted` events."""
 
     def __init__(self, graph: Graph, **options: Any) -> None:
         self.notes: list[str] = []
@@ -84,7 +84,7 @@ class Run:
 
 
 def entry(node: str) -> Path:
-    """The folder of a node's entry."""
+    """Return the folder of a node's entry."""
     folders = (mm.cache.folder / "v2" / "entries").iterdir()
     found = [path for path in folders if _node(path) == node]
     assert len(found) == 1
@@ -119,7 +119,7 @@ def lengthen(path: Path) -> None:
 
 
 def flip_unseen(path: Path) -> None:
-    """As a disk does it: nothing but the content tells."""
+    """Change the content without a change of size or time, as a disk error does."""
     before = path.stat()
     flip(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -190,7 +190,7 @@ def swap(one: Path, other: Path) -> None:
 
 
 def fill(source: Path, place: Path) -> None:
-    """What is in one entry's folder, in the place of another's."""
+    """Put the content of one entry's folder in the place of another's."""
     shutil.rmtree(place)
     shutil.copytree(source, place)
 
@@ -266,12 +266,12 @@ def test_an_entry_that_another_version_has_measured() -> None:
     assert Run(graph()).computed == set()
 
 
-# What is removed while a run goes on
+# Files that are removed during a run
 
 PARTS = ["", "v2", "v2/entries", "v2/processes", "v2/drafts", "v2/trash", "v2/.lock"]
 
 
-def gone(part: str) -> None:
+def remove_part(part: str) -> None:
     path = mm.cache.folder / part
     if path.is_dir():
         shutil.rmtree(path)
@@ -281,21 +281,19 @@ def gone(part: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("when", [events.RunStarted, events.NodeFinished, events.RunProgressed])
-def test_a_part_of_the_cache_is_removed_while_a_run_goes_on(
-    part: str, when: type[events.Event]
-) -> None:
+def test_a_part_of_the_cache_is_removed_during_a_run(part: str, when: type[events.Event]) -> None:
     removed: list[events.Event] = []
 
     def remove(event: events.Event) -> None:
         if isinstance(event, when) and not removed:
             removed.append(event)
-            gone(part)
+            remove_part(part)
 
     try:
         result = mm.run(graph(), subscribers=[remove])
         for name in result:
             assert result[name]["value"].tolist() == VALUES[name]
-    except MMError as error:  # what the result shows is gone
+    except MMError as error:  # the data of the result was removed
         assert "run the graph again" in str(error)
     Run(graph()).check()
     assert Run(graph()).computed == set()
@@ -308,7 +306,7 @@ def test_a_part_of_the_cache_is_removed_by_a_step_of_the_run(part: str, tmp_path
     def slowly(outputs: dict[str, Any]) -> Any:
         if not once.exists():
             once.touch()
-            gone(part)
+            remove_part(part)
         return add(outputs)
 
     text = TEXT.replace("map(add)", "map(slowly)")
@@ -341,10 +339,10 @@ def test_a_shard_that_is_removed_before_its_node_is_finished(
     assert once.exists()
 
 
-# Damage that is seen only when what was found is read
+# Damage that is found only when the entry is read
 
 
-def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
+def test_damage_found_by_the_pipeline_restarts_the_run() -> None:
     mm.run(graph(), until="square")
     flip_unseen(shard("above"))
     run = Run(graph())
@@ -354,7 +352,7 @@ def test_damage_that_only_the_pipeline_sees_begins_the_run_anew() -> None:
     assert Run(graph()).computed == set()
 
 
-def test_damage_after_the_run_has_found_what_it_needs() -> None:
+def test_damage_after_the_entries_were_found() -> None:
     mm.run(graph(), until="square")
 
     def cut_above(event: events.Event) -> None:
@@ -388,7 +386,7 @@ def test_damage_to_a_source_whose_fields_a_split_goes_by(
 ARMS = 'above = rows["n"] | up\narms = above | split({"a": 0.5, "b": 0.5}, by="user")'
 
 
-def test_damage_that_only_a_result_sees_says_what_to_do() -> None:
+def test_damage_found_by_a_result_has_a_remedy() -> None:
     result = mm.run(graph())
     flip_unseen(shard("twice"))
     with pytest.raises(MMError) as caught:
@@ -462,7 +460,7 @@ say(said)
 """
 
 
-def test_a_class_that_is_gone_makes_no_sense_of_what_is_stored(tmp_path: Path) -> None:
+def test_a_deleted_class_makes_its_entries_unreadable(tmp_path: Path) -> None:
     kernel = Kernel(MAKE, tmp_path)
     pickled = kernel.result()
     *without, mended = kernel_script.run(WITHOUT, tmp_path, pickled=pickled)
@@ -564,12 +562,12 @@ def can_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-# Only where this user may; the limit on the size of files holds for everybody.
+# Only if this user can mount; the limit on file sizes works for every user.
 DISKS = [True, False] if os.geteuid() == 0 and can_mount() else []
 
 
 @pytest.mark.parametrize("fills", DISKS)
-def test_on_a_full_disk_what_is_computed_is_kept_aside(tmp_path: Path, fills: bool) -> None:
+def test_on_a_full_disk_results_are_kept_for_the_kernel(tmp_path: Path, fills: bool) -> None:
     (tmp_path / "disk").mkdir()
     disk = str(tmp_path / "disk")
     found = kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False)
@@ -624,7 +622,7 @@ say({"said": said, "notes": notes, "look": look})
 """
 
 
-@pytest.mark.skipif(not DISKS, reason="needs the right to mount")
+@pytest.mark.skipif(not DISKS, reason="needs permission to mount")
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_cache_that_is_read_only_is_read(tmp_path: Path, filled: bool) -> None:
     disk = str(tmp_path / "disk")

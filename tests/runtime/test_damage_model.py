@@ -1,4 +1,4 @@
-"""Random damage to the cache between runs: every run gives the right values."""
+"""Random damage to the cache between runs: every run returns the right values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NUMBERS = st.integers(0, 2)
 
 
 class DamageMachine(RuleBasedStateMachine):
-    """A living kernel, while others remove, swap and copy what is in its cache."""
+    """A kernel that runs graphs while others remove, swap and copy entries of its cache."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class DamageMachine(RuleBasedStateMachine):
     def some(self, data: st.DataObject, part: str = "") -> Path | None:
         inner = self.folder / "v2" / part
         paths = sorted(path.relative_to(inner) for path in inner.rglob("*"))
-        # By its place in the list: names differ from one replay to the next.
+        # By position in the list, since names differ between replays.
         return inner / paths[data.draw(st.integers(0, 99)) % len(paths)] if paths else None
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What the user says of a function: `mm.pure`, `mm.depends` and `register(version=)`."""
+"""What users declare about a function: `mm.pure`, `mm.depends` and `register(version=)`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CACHED = "read from the cache"
 
 
 def run(f: Callable[[Any], Any], **names: Any) -> tuple[list[Any], str]:
-    """What a step gives for 1, 2, 3, and why it was computed."""
+    """Return the outputs of a step for 1, 2, 3, and why it was computed."""
     result = mm.run(mm.pipeline("d | f", d=[1, 2, 3], f=f, **names), progress=False)
     return list(result["f"]["value"]), result.why["f"]
 
@@ -45,7 +45,7 @@ def test_the_code_of_a_pure_function_counts() -> None:
     assert run(made(2))[0] == [(3, True), (4, True), (5, True)]
 
 
-def test_a_helper_that_is_pure_says_nothing_of_its_caller() -> None:
+def test_a_pure_helper_does_not_make_its_caller_pure() -> None:
     helper = mm.pure(lambda: time.time())
 
     def f(x: int) -> float:
@@ -92,7 +92,7 @@ LEVEL = [1]
 
 
 @pytest.mark.parametrize("pure_first", [True, False])
-def test_both_marks_hold_in_any_order(pure_first: bool) -> None:
+def test_both_decorators_work_in_any_order(pure_first: bool) -> None:
     state = ["a"]
     marks = [mm.pure, mm.depends(value=lambda: state[0])]
 
@@ -108,7 +108,7 @@ def test_both_marks_hold_in_any_order(pure_first: bool) -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"path": "https://example.org/a.csv"}])
-def test_what_nothing_can_depend_on_is_refused(given: dict[str, Any]) -> None:
+def test_invalid_dependencies_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(mm.MMError, match=r"@mm\.depends") as caught:
         mm.depends(**given)
     assert caught.value.remedy

@@ -1,4 +1,4 @@
-"""What a node was seen to depend on while it was computed decides whether it is read again."""
+"""The observed dependencies of a node decide whether its entry is used again."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_equal_size_and_time_do_not_hide_a_change(tmp_path: Path) -> None:
     assert values(run(f)) == [3, 4, 5]
 
 
-def test_what_is_below_is_computed_with_it(tmp_path: Path) -> None:
+def test_nodes_downstream_are_computed_too(tmp_path: Path) -> None:
     path = tmp_path / "more.txt"
     path.write_text("1")
     f = reader(path)
@@ -85,12 +85,12 @@ def test_what_is_below_is_computed_with_it(tmp_path: Path) -> None:
     assert values(changed, "double") == [12, 14, 16]
     assert changed.why["double"] == "its input changed (f)"
     assert run(f, text, double=double).why["double"] == CACHED
-    mm.cache.clear("f")  # and not found under what it is without the file
+    mm.cache.clear("f")  # and not found by its identity without the file
     path.write_text("1")
     assert values(run(f, text, double=double), "double") == [4, 6, 8]
 
 
-def test_all_that_changed_is_said(tmp_path: Path) -> None:
+def test_all_changes_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "more.txt"
     path.write_text("1")
     f, text = reader(path), "d | f | g"
@@ -172,7 +172,7 @@ SEED: Any = None
     ],
     ids=["torch", "numpy", "python"],
 )
-def test_what_drew_random_numbers_is_computed_again(draw: Callable[[], Any]) -> None:
+def test_a_random_function_is_computed_again(draw: Callable[[], Any]) -> None:
     def f(x: int) -> Any:
         return draw()
 
@@ -235,7 +235,7 @@ def other_kernel(url: str, version: str | None) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("version", [None, "1"])
-def test_what_came_over_the_network_is_reused_in_its_kernel(url: str, version: str | None) -> None:
+def test_results_from_the_network_are_reused_in_their_kernel(url: str, version: str | None) -> None:
     first = other_kernel(url, version)
     assert first[0]["f"] != CACHED and first[1]["f"] == CACHED
     assert first[0]["m"] != CACHED and first[1]["m"] == CACHED
@@ -258,14 +258,14 @@ def test_a_function_that_writes_is_computed_each_time(tmp_path: Path) -> None:
     assert path.read_text() == "x" * 6
 
 
-def test_what_keeps_a_count_is_computed_each_time() -> None:
+def test_a_function_with_a_counter_is_computed_each_time() -> None:
     kept: list[int] = []
 
     def f(x: int) -> int:
         kept.append(x)
         return len(kept)
 
-    def rewrites(x: int, table: dict[str, int] = {}) -> int:  # noqa: B006 - as some code does it
+    def rewrites(x: int, table: dict[str, int] = {}) -> int:  # noqa: B006 - a common mistake, tested here
         table["n"] = table.get("n", 0) + x
         return table["n"]
 
@@ -275,7 +275,7 @@ def test_what_keeps_a_count_is_computed_each_time() -> None:
             assert why == "not cacheable: it modifies state that it keeps between calls"
 
 
-def test_what_is_only_read_is_no_reason_to_compute() -> None:
+def test_state_that_is_only_read_is_cached() -> None:
     table, names = {"a": 1}, ["b"]
 
     def f(x: int) -> int:
@@ -285,7 +285,7 @@ def test_what_is_only_read_is_no_reason_to_compute() -> None:
     assert run(f).why["f"] == CACHED
 
 
-def test_code_that_the_identity_does_not_know_is_no_reason_to_trust_it(tmp_path: Path) -> None:
+def test_code_outside_of_the_identity_makes_it_not_cacheable(tmp_path: Path) -> None:
     (tmp_path / "hidden_steps.py").write_text("def more(x):\n    return x + 1\n")
     sys.path.insert(0, str(tmp_path))
     try:

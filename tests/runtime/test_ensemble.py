@@ -1,4 +1,4 @@
-"""Several outputs for one element: vote, mean, stack, and what of them is missing."""
+"""Several outputs for one element: vote, mean and stack, also with missing outputs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_mean_refuses_outputs_of_two_shapes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
-def test_none_is_no_output(kind: str) -> None:
+def test_none_is_not_an_output(kind: str) -> None:
     with pytest.raises(TypeError, match=r"b returned None; .* missing="):
         COMBINE[kind].one({"a": prediction(1.0), "b": prediction(None)})
 
@@ -89,7 +89,7 @@ def test_vote_refuses_what_cannot_be_counted() -> None:
         combine.vote({"a": "cat", "b": ["cat"]})
 
 
-# By column as one at a time
+# By column, compared with one element at a time
 
 NUMBERS = st.one_of(
     st.integers(-3, 3),
@@ -102,7 +102,7 @@ TORCH = ("int64", "float32", "float64", "bool", "uint8", "bfloat16")
 
 @st.composite
 def outputs_of_one(draw: st.DrawFn, count: int) -> list[Any]:
-    """What one model gives for some elements, mostly in a form that columns have."""
+    """Draw outputs of one model for some elements, mostly of a type that columns support."""
     kind = draw(st.sampled_from(["array", "array", "tensor", "tensor", "python", "text"]))
     shape = draw(st.sampled_from([(), (), (2,), (1, 2)]))
     size = (count, *shape)
@@ -125,7 +125,7 @@ def outputs_of_one(draw: st.DrawFn, count: int) -> list[Any]:
 def ensembles(draw: st.DrawFn) -> list[dict[str, Any]]:
     count = draw(st.integers(1, 5))
     models = [draw(outputs_of_one(count)) for _ in range(draw(st.integers(1, 4)))]
-    if draw(st.booleans()):  # models mostly agree on what they give
+    if draw(st.booleans()):  # models mostly return the same types
         models = [models[0], *(models[0][::-1] for _ in models[1:])]
     if draw(st.booleans()):
         models = [[prediction(value) for value in outputs] for outputs in models]
@@ -154,7 +154,7 @@ def test_by_column_is_as_one_at_a_time(rows: list[dict[str, Any]], kind: str) ->
 
 @pytest.mark.parametrize("kind", ["vote", "mean", "stack"])
 @pytest.mark.parametrize("made", [torch.tensor, np.float32, float])
-def test_what_models_give_is_combined_by_column(kind: str, made: Any) -> None:
+def test_outputs_of_models_are_combined_by_column(kind: str, made: Any) -> None:
     rows = [{"a": prediction(made(1.0)), "b": prediction(made(2.0))}] * 3
     assert COMBINE[kind].column(pack(rows)) is not None
 
@@ -165,7 +165,7 @@ ID = st.sampled_from("abcdef")
 
 
 def member(ids: list[str], at: int) -> list[Block]:
-    """The elements of a node in blocks of two, failures among them and none."""
+    """Draw the elements of a node in blocks of two, some of them failures."""
     cut = [ids[start : start + 2] for start in range(0, len(ids), 2)]
     return [Block(part, pack([f"{name}{at}" for name in part])) for part in cut]
 
@@ -229,7 +229,7 @@ KINDS = ("vote", "mean", "map", "flat", "filter")
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "stack", "first_of"])
-def test_what_a_member_failed_on_fails(result: mm.Result, kind: str) -> None:
+def test_a_failure_of_a_member_fails_the_element(result: mm.Result, kind: str) -> None:
     node = kind if kind == "first_of" else f"{kind}_fail"
     failed = result.failed[result.failed["node"] == node]
     assert failed["id"].tolist() == ["28", "29"]
@@ -243,7 +243,7 @@ def test_what_a_member_failed_on_fails(result: mm.Result, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "stack"])
-def test_what_a_member_failed_on_is_skipped(result: mm.Result, kind: str) -> None:
+def test_a_failure_of_a_member_skips_the_element(result: mm.Result, kind: str) -> None:
     node = f"{kind}_skip"
     assert result.nodes.loc[node, ["elements_in", "failed"]].tolist() == [28, 0]
     ids = list(dict.fromkeys(result[node]["id"].str.split("/").str[0]))
@@ -251,7 +251,7 @@ def test_what_a_member_failed_on_is_skipped(result: mm.Result, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_there_is_combined(result: mm.Result, kind: str) -> None:
+def test_existing_outputs_are_combined(result: mm.Result, kind: str) -> None:
     node = f"{kind}_rest"
     assert result.nodes.loc[node, ["elements_in", "failed"]].tolist() == [30, 0]
     assert len(set(result[node]["id"].str.split("/").str[0])) == 30
@@ -265,7 +265,7 @@ def test_values_of_an_ensemble(result: mm.Result) -> None:
     assert result["first"]["prediction"].tolist() == [10.0 * i for i in range(28)]
 
 
-def test_what_no_member_has_is_not_missed() -> None:
+def test_an_element_without_any_output_does_not_fail() -> None:
     graph = mm.pipeline(
         "low = rows | filter(below)\nhigh = rows | filter(above)\nmet = [low, high] | names",
         rows=[0, 1, 2, 3],

@@ -1,4 +1,4 @@
-"""What a run gives is what Beam's own transforms on the stock InteractiveRunner give."""
+"""The results of a run equal those of Beam's own transforms on the stock InteractiveRunner."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.runtime import toys
 from tests.runtime.alike import never_meet, same
 
 Values = Mapping[str, Mapping[str, Any]]
-"""By node, by id."""
+"""Values by node and by id."""
 
 
 class Pair(NamedTuple):
@@ -66,7 +66,7 @@ SCALARS: list[st.SearchStrategy[Any]] = [
 
 @st.composite
 def kinds(draw: st.DrawFn) -> st.SearchStrategy[Any]:
-    """What elements of one kind are drawn from: alike enough to be held in columns."""
+    """Draw a strategy for elements of one kind, which columns can hold."""
     inner = draw(
         st.one_of(
             *map(st.just, SCALARS),
@@ -95,11 +95,11 @@ def tensors(dtype: str, shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
 
 
 def numbers(dtype: str) -> st.SearchStrategy[Any]:
-    """Scalars of NumPy."""
+    """Draw NumPy scalars."""
     return st.builds(lambda seed: array(seed, dtype, (1,))[0], SEEDS)
 
 
-# Steps: functions of any value
+# Steps: functions that accept any value
 
 
 def wrapped(x: Any) -> Any:
@@ -110,7 +110,7 @@ def paired(x: Any) -> Any:
     return Pair(x, None)
 
 
-def told(x: Any) -> Any:
+def type_name(x: Any) -> Any:
     return type(x).__name__
 
 
@@ -136,15 +136,15 @@ def spread(x: Any) -> Any:
     return list(x) if isinstance(x, (list, tuple)) else [x] * (len(repr(x)) % 3)
 
 
-MAPS = (wrapped, paired, told, doubled, measured, partly)
+MAPS = (wrapped, paired, type_name, doubled, measured, partly)
 FUNCTIONS = {f.__name__: f for f in (*MAPS, kept, spread)}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One node: its kind, its function, and where it reads.
+    """One node: its kind, its function, and its inputs.
 
-    A split has an arm for `measured` and one for `wrapped`; `partly` takes what comes of both.
+    A split has branches for `measured` and `wrapped`; `partly` is the union of both.
     """
 
     kind: str
@@ -154,7 +154,7 @@ class Step:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[dict[str, list[Any]], dict[str, Step]]:
-    """Data by source, and steps by node."""
+    """Draw data by source, and steps by node."""
     data, steps = {}, dict[str, Step]()
     for place in range(2):
         source, values = f"data{place}", draw(kinds())
@@ -185,13 +185,13 @@ def text_of(steps: Mapping[str, Step]) -> str:
                 f"{name} = {{{name}_one, {name}_two}} | map(partly)",
             ]
         else:
-            # As CoGroupByKey has it: what a filter left out of one input is missing, no failure.
+            # As in CoGroupByKey: an element that a filter removed from an input is missing.
             missing = ', missing="use rest"' if len(step.above) > 1 else ""
             lines.append(f"{name} = {above} | {step.kind}({step.function}{missing})")
     return "\n".join(lines)
 
 
-# The same in Beam's own transforms, on (id, value)
+# The same with Beam's transforms, on (id, value)
 
 
 def applied(element: tuple[str, Any], function: Callable[[Any], Any]) -> tuple[str, Any]:
@@ -203,7 +203,9 @@ def children(element: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"{element[0]}/{place}", child
 
 
-def whole(element: tuple[str, dict[str, list[Any]]], names: tuple[str, ...]) -> tuple[str, Any]:
+def joined_outputs(
+    element: tuple[str, dict[str, list[Any]]], names: tuple[str, ...]
+) -> tuple[str, Any]:
     outputs = element[1]
     return element[0], {name: outputs[name][0] for name in names if outputs[name]}
 
@@ -224,7 +226,7 @@ def stock(
         above = made[step.above[0]]
         if len(step.above) > 1:
             together = {a: made[a] for a in step.above} | f"{name} join" >> beam.CoGroupByKey()
-            above = together | f"{name} whole" >> beam.Map(whole, step.above)
+            above = together | f"{name} whole" >> beam.Map(joined_outputs, step.above)
         if step.kind == "split":
             made[f"{name}_arms"] = above
             one, two = above | f"{name} arms" >> beam.Partition(side, 2)
@@ -242,7 +244,7 @@ def stock(
 
 
 def collected(pcolls: Mapping[str, Any]) -> list[list[Any]]:
-    """What the stock InteractiveRunner computes of each."""
+    """Return the values that the stock InteractiveRunner computes."""
     ib.watch(dict(pcolls))
     with contextlib.redirect_stdout(io.StringIO()):
         return list(ib.collect(*pcolls.values(), raw_records=True, force_tuple=True))
@@ -254,13 +256,13 @@ def by_id(elements: Any) -> dict[str, Any]:
     return found
 
 
-# The same in this package, in two ways
+# The same with this package, in two ways
 
 SEEN: dict[str, list[tuple[str, Any]]] = {}
 
 
-def seen(make: Callable[[beam.Pipeline], Mapping[str, Any]]) -> Values:
-    """What FnApiRunner computes of each, of pairs of an id, or a key that has one, and a value."""
+def compiled_values(make: Callable[[beam.Pipeline], Mapping[str, Any]]) -> Values:
+    """Return the values that FnApiRunner computes, as pairs of an id (or a key) and a value."""
     SEEN.clear()
     with beam.Pipeline(FnApiRunner()) as pipeline:
         for name, pcoll in make(pipeline).items():
@@ -274,11 +276,11 @@ def see(element: tuple[Any, Any], name: str) -> None:
 
 
 def compiled(graph: Graph) -> Values:
-    return seen(lambda pipeline: compile_graph(graph, pipeline))
+    return compiled_values(lambda pipeline: compile_graph(graph, pipeline))
 
 
 def check_frame(result: Result, name: str, values: Mapping[str, Any]) -> None:
-    """The frame of a node has the same values, made plain where it is no source."""
+    """Check that a node's frame has the same values, as plain values if it is not a source."""
     frame = result[name].set_index("id")
     assert set(frame.index) == set(values)
     cells = [values[id] for id in frame.index]
@@ -295,7 +297,7 @@ Drawn = tuple[dict[str, list[Any]], dict[str, Step]]
 @settings(max_examples=1)
 @given(graphs())
 def test_every_value_is_the_stock_interactive_runners(drawn: Drawn) -> None:
-    graph = possible(drawn)
+    graph = valid_graph(drawn)
     pcolls = stock(beam.Pipeline(InteractiveRunner()), *drawn)
     check(graph, dict(zip(pcolls, map(by_id, collected(pcolls)), strict=True)))
 
@@ -303,12 +305,12 @@ def test_every_value_is_the_stock_interactive_runners(drawn: Drawn) -> None:
 @settings(max_examples=4)
 @given(graphs())
 def test_every_value_is_that_of_beams_own_transforms(drawn: Drawn) -> None:
-    graph = possible(drawn)
-    check(graph, seen(lambda pipeline: stock(pipeline, *drawn)))
+    graph = valid_graph(drawn)
+    check(graph, compiled_values(lambda pipeline: stock(pipeline, *drawn)))
 
 
-def possible(drawn: Drawn) -> Graph:
-    """What was drawn as a graph; none that joins what can never come together."""
+def valid_graph(drawn: Drawn) -> Graph:
+    """Draw a graph without joins that can never succeed."""
     data, steps = drawn
     text = text_of(steps)
     used = {name: f for name, f in FUNCTIONS.items() if re.search(rf"\({name}\b", text)}
@@ -320,7 +322,7 @@ def possible(drawn: Drawn) -> Graph:
 
 
 def check(graph: Graph, right: Values) -> None:
-    """A graph gives what is right, from a compiled pipeline and from a run."""
+    """Check that a compiled pipeline and a run compute the right values."""
     ours = compiled(graph)
     result = mm.run(graph)
     assert set(ours) == set(right) == set(result)

@@ -1,4 +1,4 @@
-"""Files: compressed ones, ones of a glob that cannot be read, and the dtypes of their columns."""
+"""Files: compressed files, unreadable files in a glob, and the dtypes of columns."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_compressed(tmp_path: Path, ending: str, upper: bool) -> None:
     assert values(lines, limit=1) == [{"a": 1}]
 
 
-def test_what_else_is_compressed_is_refused(tmp_path: Path) -> None:
+def test_other_compressed_files_are_refused(tmp_path: Path) -> None:
     for name in ("a.npy.gz", "a.parquet.gz", "a.gz", "a.png.xz"):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(RunError, match=r"\.csv and \.jsonl also with one of \.gz, \.bz2"):
@@ -74,9 +74,9 @@ def test_what_else_is_compressed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["a.csv", "a.jsonl.gz", "a.parquet", "a.npy", "a.csv.zst", "a.csv.xz", "a.png"]
 )
-def test_an_unreadable_file_of_a_glob_costs_itself(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_of_a_glob_fails_alone(tmp_path: Path, name: str) -> None:
     bad = tmp_path / name
-    bad.write_bytes(b"no" if name == "a.jsonl.gz" else b"")  # an empty gzip is empty
+    bad.write_bytes(b"no" if name == "a.jsonl.gz" else b"")  # an empty file, gzipped
     (tmp_path / "b.jsonl").write_text("1\n2\n3\n")
     result = run(tmp_path / "*.*")
     assert list(result["same"]["value"]) == [1, 2, 3]
@@ -89,7 +89,7 @@ def test_an_unreadable_file_of_a_glob_costs_itself(tmp_path: Path, name: str) ->
         assert list(some["same"]["value"]) == expected and len(some.failed) == 1
 
 
-def test_what_of_it_could_be_read_stays(tmp_path: Path) -> None:
+def test_rows_read_before_the_error_stay(tmp_path: Path) -> None:
     data = b"".join(b"%d\n" % number for number in range(9000))
     packed = gzip.compress(data)
     (tmp_path / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])
@@ -125,7 +125,7 @@ def test_a_file_of_a_glob_that_is_gone(tmp_path: Path) -> None:
 
 
 def dtypes_of(path: Path) -> list[dict[str, Any]]:
-    """The dtypes of each block's frame."""
+    """Return the dtypes of each block's frame."""
     parts = sources.plan_path(str(path), None).parts()
     chunks = [chunk for part in parts for _, chunk in readers.read_part(part)]
     return [dict(frames.frame_of(getattr(v, "good", v)).dtypes) for _, v in chunks]

@@ -1,4 +1,4 @@
-"""Runs in the caller's thread: where the work is done, and how Ctrl-C ends it."""
+"""Runs in the caller's thread: which thread does the work, and how Ctrl-C ends a run."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from mmnotebook.running.foreground import Interrupt
 from mmnotebook.running.session import InterruptedRunError
 
 LIMIT = 60.0
-"""Seconds after which a test gives up."""
+"""The time limit of a test in seconds."""
 
 
 @contextmanager
 def pressed(when: threading.Event) -> Iterator[list[float]]:
-    """Press Ctrl-C once when an event is set; the list gets the time."""
+    """Press Ctrl-C once when an event is set; append the time to the list."""
     at: list[float] = []
 
     def press() -> None:
         if when.wait(LIMIT):
-            # Python may miss a signal that arrives while a system call begins, until the call ends.
+            # Python may miss a signal that arrives when a system call begins, until the call ends.
             threading.Event().wait(0.2)
             at.append(time.monotonic())
             os.kill(os.getpid(), signal.SIGINT)
@@ -121,7 +121,7 @@ def test_ctrl_c_inside_a_function_raises_there(stuck: Callable[[int], int]) -> N
 def catches_all(row: int) -> int:
     ROWS.append(row)
     BEGUN.set()
-    with suppress(BaseException):  # as careless code does
+    with suppress(BaseException):  # as some user code does
         time.sleep(0.05)
     return row
 

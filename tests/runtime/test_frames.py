@@ -1,4 +1,4 @@
-"""Records of a frame: exactly what pandas itself makes of its rows."""
+"""Records of a DataFrame: the same values as pandas' own rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that take frames are given the dtypes that the notebook's frame has."""
+"""Models that take DataFrames receive the dtypes of the notebook's DataFrame."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ COUNT = 30
 
 
 class Looks(BaseEstimator):  # type: ignore[misc]
-    """An estimator that predicts the dtypes and categories that it is given."""
+    """An estimator that predicts the dtypes and categories of its input."""
 
     def fit(self, table: Any) -> Looks:
         self.n_features_in_ = table.shape[1]
         return self
 
     def predict(self, table: Any) -> list[str]:
-        return [said(table)] * len(table)
+        return [dtypes_text(table)] * len(table)
 
 
-def said(table: pd.DataFrame) -> str:
+def dtypes_text(table: pd.DataFrame) -> str:
     kinds = []
     for name, dtype in dict(table.dtypes).items():
         categories = list(getattr(dtype, "categories", []))
@@ -81,8 +81,8 @@ def even(row: Any) -> bool:
 def test_of_every_kind_in_every_batch(batch_size: int | None) -> None:
     frame = table()
     mm.register("looks", Looks().fit(frame), batch_size=batch_size)
-    # Of the types of objects a batch has those of its own rows.
-    kinds = [line.split("[")[0] for line in said(frame).splitlines()]
+    # In a column of objects, the types depend on the rows of the batch.
+    kinds = [line.split("[")[0] for line in dtypes_text(frame).splitlines()]
     texts = ["d | looks", 's = d | split({"a": 0.5, "b": 0.5})\ns.a | looks']
     found = [one for text in texts for one in predictions(text, d=frame)]
     for one in {*found, *predictions("d | filter(even) | looks", d=frame, even=even)}:
@@ -94,13 +94,13 @@ def types(row: Any) -> str:
     return " ".join(type(cell).__name__ for cell in row.values())
 
 
-def test_what_functions_are_given_is_what_pandas_makes_of_a_row() -> None:
+def test_functions_receive_the_rows_of_pandas() -> None:
     frame = table()
     result = mm.run(mm.pipeline("d | types", d=frame, types=types), progress=False)
     assert list(result["types"]["value"]) == list(map(types, frame.to_dict("records")))
 
 
-def test_what_was_stored_is_given_alike(tmp_path: Path) -> None:
+def test_cached_values_are_passed_with_the_same_dtypes(tmp_path: Path) -> None:
     frame = table()
     mm.register("looks", Looks().fit(frame))
     first = predictions("e = d | filter(even)\ne | looks", d=frame, even=even)
@@ -119,7 +119,7 @@ def test_from_parquet(tmp_path: Path) -> None:
     frame.to_parquet(path, row_group_size=8)
     back = pd.read_parquet(path)
     mm.register("looks", Looks().fit(back))
-    assert set(predictions(f'read("{path}") | looks')) == {said(back)}
+    assert set(predictions(f'read("{path}") | looks')) == {dtypes_text(back)}
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, None])
@@ -157,7 +157,7 @@ def test_by_key(lowering: str) -> None:
     mm.register("other", Looks().fit(frame))
     text = f'd | keyed({{"p": looks, "q": other}}, by="key", lowering="{lowering}")'
     found = predictions(text, "keyed", d=frame)
-    assert set(found) == {said(frame)} and len(found) == COUNT
+    assert set(found) == {dtypes_text(frame)} and len(found) == COUNT
 
 
 def test_a_model_is_tried_with_a_row_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""`fresh=`: all nodes, none, or those that are named with what is below them."""
+"""`fresh=`: all nodes, none, or the named nodes and those downstream."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def computed(result: Result) -> set[str]:
     return set(result.nodes.index[~result.nodes["cached"]])
 
 
-def ran(fresh: Any, made: Graph | None = None, **how: Any) -> Result:
+def run_fresh(fresh: Any, made: Graph | None = None, **how: Any) -> Result:
     return mm.run(made or graph(), fresh=fresh, progress=False, **how)
 
 
@@ -57,68 +57,68 @@ CHOICES: dict[str, tuple[Any, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_these_and_what_is_below_are_computed(name: str) -> None:
+def test_named_nodes_and_those_downstream_are_computed(name: str) -> None:
     fresh, wanted = CHOICES[name]
-    first = ran(False)
-    again = ran(fresh)
+    first = run_fresh(False)
+    again = run_fresh(fresh)
     assert computed(again) == wanted
     assert again["both"].equals(first["both"])
-    assert computed(ran(False)) == set()
+    assert computed(run_fresh(False)) == set()
 
 
 def test_nodes_of_the_graph() -> None:
     made = graph()
-    ran(False, made)
-    assert computed(ran(made["b"], made)) == {"b", "both"}
-    assert computed(ran([made["c"], "b"], made)) == {"b", "c", "both"}
+    run_fresh(False, made)
+    assert computed(run_fresh(made["b"], made)) == {"b", "both"}
+    assert computed(run_fresh([made["c"], "b"], made)) == {"b", "c", "both"}
 
 
-def test_why_says_so() -> None:
-    ran(False)
-    why = ran("b").why
+def test_why_has_the_reason() -> None:
+    run_fresh(False)
+    why = run_fresh("b").why
     assert why["b"] == "fresh='b'" and why["a"] == "read from the cache"
     assert why["both"] == "its input is recomputed (b)"
-    assert ran(True).why["both"] == "fresh=True"
+    assert run_fresh(True).why["both"] == "fresh=True"
 
 
-def test_what_is_computed_takes_the_place_of_what_was_stored() -> None:
+def test_new_results_replace_the_stored_ones() -> None:
     calls = ctypes.c_int(0)
     address = ctypes.addressof(calls)
 
-    def count(x: int) -> int:  # how often it was called is no part of what it is
+    def count(x: int) -> int:  # the number of its calls is not part of its identity
         ctypes.c_int.from_address(address).value += 1
         return ctypes.c_int.from_address(address).value
 
     made = mm.pipeline("one = rows | count", rows=[1], count=count)
     for fresh, wanted in ((False, 1), (False, 1), ("one", 2), (False, 2)):
-        assert ran(fresh, made)["one"]["value"].tolist() == [wanted]
+        assert run_fresh(fresh, made)["one"]["value"].tolist() == [wanted]
 
 
 @pytest.mark.parametrize("fresh", [1, 0, None, "", "yes", np.True_, {"b": True}, ["b", 1], [["b"]]])
 def test_anything_else_is_an_error(fresh: Any) -> None:
     with pytest.raises(RunError, match="fresh=") as caught:
-        ran(fresh)
+        run_fresh(fresh)
     assert caught.value.remedy
 
 
 def test_a_name_that_is_nearly_right() -> None:
     with pytest.raises(RunError, match="did you mean 'both'"):
-        ran(["bot"])
+        run_fresh(["bot"])
 
 
 def test_a_node_of_another_graph() -> None:
     other = mm.pipeline("b = rows | one_more", rows=[1], one_more=one_more)
     with pytest.raises(RunError, match="fresh='b': this node is not in the graph"):
-        ran(other["b"])
+        run_fresh(other["b"])
 
 
 def test_a_node_that_is_not_run() -> None:
     with pytest.raises(RunError, match="no node with that name is run"):
-        ran("both", until="b")
+        run_fresh("both", until="b")
 
 
 def test_a_source_that_is_recorded_anew() -> None:
     made = mm.pipeline("rows | one_more", rows=beam.Create([1, 2]), one_more=one_more)
-    ran(False, made)
-    assert "recorded earlier" in ran("one_more", made).why["rows"]
-    assert "recorded now" in ran("rows", made).why["rows"]
+    run_fresh(False, made)
+    assert "recorded earlier" in run_fresh("one_more", made).why["rows"]
+    assert "recorded now" in run_fresh("rows", made).why["rows"]

@@ -1,4 +1,4 @@
-"""A model behind a switch that goes by another model's verdict: one warning, and what is meant."""
+"""A model after a switch that another model's output controls: one warning, and its remedy."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def classes(batch: list[Any]) -> list[Any]:
     return [int(is_bad(text)) for text in batch]
 
 
-def said(text: str, **names: Any) -> tuple[list[str], Any]:
-    """What a run warns of, and its result or its error."""
+def run_with_warnings(text: str, **names: Any) -> tuple[list[str], Any]:
+    """Return the warnings of a run, and its result or error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -70,29 +70,29 @@ def lines_of(message: str) -> str:
 
 
 @pytest.mark.parametrize("guard", [truths, branches, labels, scored, classes])
-def test_a_model_that_gets_a_verdict_is_told_of_once_with_lines_that_work(guard: Any) -> None:
+def test_a_model_that_gets_a_verdict_is_warned_of_once_with_a_working_remedy(guard: Any) -> None:
     mm.register("answer", answer, framework="python")
     mm.register("guard", guard, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
-    (message,), _ = said(TEXT, **names)
+    (message,), _ = run_with_warnings(TEXT, **names)
     assert message.startswith(
         "'answer' after the switch 'switch' received the output of 'guard', such as "
     )
     lines = lines_of(message)
     assert lines.count("\n") == 1
-    again, result = said(lines, **names)
+    again, result = run_with_warnings(lines, **names)
     assert not again
     good = [text for text in REVIEWS["text"] if not is_bad(text)]
     assert sorted(one["saw"] for one in result["answer"]["prediction"]) == good
     assert list(result["refuse"]["value"]) == ["I cannot: guard"] * 3
 
 
-def test_a_stored_run_is_told_of_too() -> None:
+def test_a_cached_run_warns_too() -> None:
     mm.register("answer", answer, framework="python")
     mm.register("guard", truths, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
-    first, _ = said(TEXT, **names)
-    again, result = said(TEXT, **names)
+    first, _ = run_with_warnings(TEXT, **names)
+    again, result = run_with_warnings(TEXT, **names)
     assert result.nodes["cached"].all() and first == again
 
 
@@ -106,9 +106,9 @@ def test_models_on_every_branch_and_steps_between() -> None:
         "kept | switch(route, answer=answer, refuse=deny) | map(repr)"
     )
     names = {"reviews": REVIEWS, "route": route, "loud": loud}
-    (message,), _ = said(text, **names)
+    (message,), _ = run_with_warnings(text, **names)
     assert "'answer' and 'deny' after the switch" in message
-    _, result = said(lines_of(message), **names)
+    _, result = run_with_warnings(lines_of(message), **names)
     saw = [one["saw"] for name in ("answer", "deny") for one in result[name]["prediction"]]
     assert sorted(saw) == sorted(map(loud, REVIEWS["text"]))
 
@@ -123,8 +123,8 @@ def test_a_vote_is_a_verdict() -> None:
     mm.register("g2", labels, framework="python")
     text = 'reviews["text"] | [g1, g2] | vote() | switch(by_label, answer=answer, refuse=map(repr))'
     names = {"reviews": REVIEWS, "by_label": by_label}
-    (message,), _ = said(text, **names)
-    _, result = said(lines_of(message), **names)
+    (message,), _ = run_with_warnings(text, **names)
+    _, result = run_with_warnings(lines_of(message), **names)
     good = [one for one in REVIEWS["text"] if not is_bad(one)]
     assert sorted(one["saw"] for one in result["answer"]["prediction"]) == good
 
@@ -138,9 +138,9 @@ def test_a_model_that_fails_on_every_verdict_is_told_of() -> None:
     mm.register("guard", torch.nn.Linear(4, 2))
     mm.register("head", torch.nn.Linear(4, 3))
     data = {"xs": [np.ones(4, dtype=np.float32) * n for n in range(6)], "side": side, "rest": rest}
-    (message,), error = said("xs | guard | switch(side, a=head, b=rest)", **data)
+    (message,), error = run_with_warnings("xs | guard | switch(side, a=head, b=rest)", **data)
     assert isinstance(error, mm.RunError) and "'head' after the switch" in message
-    _, result = said(lines_of(message), **data)
+    _, result = run_with_warnings(lines_of(message), **data)
     assert len(result["head"]) + len(result["rest"]) == 6
 
 
@@ -165,25 +165,27 @@ def any_side(made: Any) -> str:
 
 
 @pytest.mark.parametrize("first", [encoded, upper])
-def test_what_a_model_makes_for_the_next_is_no_verdict(first: Any) -> None:
+def test_the_input_of_the_next_model_is_not_a_verdict(first: Any) -> None:
     mm.register("answer", answer, framework="python")
     mm.register("first", first, framework="python")
     text = 'reviews["text"] | first | switch(any_side, answer=answer, refuse=refuse)'
-    found, result = said(text, reviews=REVIEWS, any_side=any_side, refuse=refuse)
+    found, result = run_with_warnings(text, reviews=REVIEWS, any_side=any_side, refuse=refuse)
     assert not found and isinstance(result, mm.Result)
 
 
-def test_who_says_what_is_meant_is_not_told() -> None:
+def test_an_explicit_input_does_not_warn() -> None:
     mm.register("answer", answer, framework="python")
     mm.register("field", answer, framework="python", input="label")
     mm.register("guard", scored, framework="python")
     names = {"reviews": REVIEWS, "route": route, "refuse": refuse}
     for branch in ("field", "map(part) | answer", "answer"):
         text = f'reviews["text"] | guard | switch(route, answer={branch}, refuse=refuse)'
-        found, _ = said(text, **names, **({"part": part} if "part" in branch else {}))
+        found, _ = run_with_warnings(text, **names, **({"part": part} if "part" in branch else {}))
         assert bool(found) == (branch == "answer")
     text = 's = reviews["text"] | guard | switch(route, ["answer", "refuse"])\n'
-    found, result = said(f'{text}s.answer["label"] | answer', reviews=REVIEWS, route=route)
+    found, result = run_with_warnings(
+        f'{text}s.answer["label"] | answer', reviews=REVIEWS, route=route
+    )
     assert not found
     assert {one["saw"] for one in result["answer"]["prediction"]} == {"GOOD"}
 

@@ -1,4 +1,4 @@
-"""The identity of data: equal for equal elements everywhere, another for any difference."""
+"""The identity of data: equal for equal elements in every process, different for any change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.runtime.alike import same
 
 @dataclass
 class Reading:
-    """An element of a class of the user's."""
+    """An element of a user's class."""
 
     level: float
 
@@ -44,7 +44,7 @@ def of(value: Any, id_column: str | None = None, limit: int | None = None) -> st
 
 
 def battery() -> list[Any]:
-    """Data of every kind, made anew with each call."""
+    """Return data of every kind, created again in each call."""
     words = [f"word {row}" for row in range(5000)]
     return [
         pd.DataFrame(
@@ -123,7 +123,7 @@ def test_any_difference_of_a_frame_counts(other: pd.DataFrame) -> None:
     assert of(FRAME.copy(deep=True)) == of(FRAME)
 
 
-def test_only_what_is_taken_counts() -> None:
+def test_only_used_elements_count() -> None:
     assert of(FRAME, None, 1) == of(FRAME.iloc[:1])
     assert of(FRAME, "b") != of(FRAME)
     assert of(range(9), None, 3) == of([0, 1, 2])
@@ -164,7 +164,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files whose content was read, in order."""
+    """Record the files whose content is read, in order."""
     found: list[Path] = []
     whole: Callable[[Path], str] = storage.fingerprint
 
@@ -176,14 +176,14 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
+def test_only_read_fields_of_a_file_count(table: Path, tmp_path: Path) -> None:
     first = identity.of_files(plan(table))
     other = tmp_path / "b.csv"
     other.write_bytes(table.read_bytes())
     everything = plan(tmp_path / "*.csv")
     found = [
         first,
-        identity.of_files(plan(other)),  # other ids
+        identity.of_files(plan(other)),  # different ids
         identity.of_files(plan(table, "a")),
         identity.of_files(plan(table).first(1)),
         identity.of_files(everything),
@@ -197,7 +197,7 @@ def test_what_is_read_of_a_file_counts(table: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
-    """A file that is worth remembering, and has been as it is for long."""
+    """Return a large file with an old time stamp, whose digest is remembered."""
     path = tmp_path / "big.npy"
     np.save(path, np.arange(1 << 18))
     os.utime(path, (0, 0))
@@ -214,7 +214,7 @@ def test_small_files_are_read_every_time(table: Path, read: list[Path]) -> None:
 
 
 def test_a_file_that_was_just_changed_is_read_again(big: Path, read: list[Path]) -> None:
-    # Two changes within one tick of the file system's clock leave the same times.
+    # Two changes within one tick of the file system's clock have the same time stamps.
     assert contents.of(big) == contents.of(big)
     assert read == [big, big]
 
@@ -223,7 +223,7 @@ def test_a_big_file_is_read_once_until_it_is_touched(
     big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_on_disk(big):
-        pytest.skip("the folder of temporary files is on no disk")
+        pytest.skip("the folder of temporary files is not on a disk")
     monkeypatch.setattr(contents, "_SETTLED", -60)
     first = contents.of(big)
     assert contents.of(big) == first
@@ -248,13 +248,13 @@ def test_a_change_through_a_map_that_is_open_is_seen(
     held = np.load(big, mmap_mode="r+")
     found = []
     for number in range(6):
-        held[-1] = number  # after the first, none need give the file another time
+        held[-1] = number  # after the first change, the time stamp may stay the same
         found += [contents.of(big), contents.of(big)]
     assert found[::2] == found[1::2]
     assert len(set(found)) == 6
 
 
-def test_where_stamps_may_lie_every_file_is_read(
+def test_without_reliable_time_stamps_every_file_is_read(
     big: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contents, "_SETTLED", -60)
@@ -268,7 +268,7 @@ def test_all_that_is_in_a_folder_counts(tmp_path: Path) -> None:
     for path in (folder / "inner", other):
         path.mkdir(parents=True)
         (path / "a").write_text("a")
-    (other / "back").symlink_to(tmp_path)  # in a circle
+    (other / "back").symlink_to(tmp_path)  # circular references
     found = [contents.of(folder)]
     (folder / "inner" / "b").write_text("")
     found.append(contents.of(folder))
@@ -298,10 +298,10 @@ def test_the_same_path_in_another_folder_is_another_file(
         (tmp_path / name / "a.png").write_bytes(b"never opened")
         monkeypatch.chdir(tmp_path / name)
         found += [identity.of_files(plan(Path("a.csv"))), identity.of_files(plan(Path("a.png")))]
-    assert len(set(found)) == 4  # an image's label is the name of its folder
+    assert len(set(found)) == 4  # the label of an image is the name of its folder
 
 
-def test_a_file_that_is_gone_says_so(table: Path) -> None:
+def test_a_missing_file_is_an_error(table: Path) -> None:
     gone = plan(table)
     table.unlink()
     with pytest.raises(RunError, match=r"cannot read .*a\.csv.*No such file"):

@@ -1,4 +1,4 @@
-"""Image files: the values that are in them, converted when `read` is asked, and upright."""
+"""Image files: exact values, conversion with `mode=`, and rotation by EXIF."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
     assert images.pixels(path).tolist() == [[255, 0]]
 
 
-def test_what_pillow_would_cut_off_is_refused(tmp_path: Path) -> None:
+def test_values_that_pillow_would_truncate_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     path.write_bytes(wide_png())
     with pytest.raises(ValueError, match=r'3 channels have 16 bits each.*mode="RGB"'):
@@ -74,7 +74,7 @@ def test_what_pillow_would_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 def wide_png() -> bytes:
-    """One pixel of three channels of 16 bits, which Pillow cannot write."""
+    """Write a PNG file with one pixel of three 16-bit channels, which Pillow cannot write."""
     import struct
     import zlib
 
@@ -127,7 +127,7 @@ def test_upright_as_exif_says(tmp_path: Path, orientation: int, ending: str) -> 
     assert lies.shape == (8, 16) and np.allclose(lies, values, atol=60)
 
 
-def test_read_takes_both(tmp_path: Path) -> None:
+def test_read_accepts_both(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     saved(tmp_path / "a.png", Image.new("RGB", (8, 4)), exif=exif)
@@ -150,7 +150,7 @@ def test_read_takes_both(tmp_path: Path) -> None:
         shapes(", rotate=90")
 
 
-def test_they_are_for_images_alone(tmp_path: Path) -> None:
+def test_mode_and_rotate_are_only_for_images(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
     graph = mm.pipeline(f'read("{tmp_path}/a.csv", mode="RGB") | map(str)')
     with pytest.raises(mm.MMError, match=r"a\.csv' is not an image, so no mode='RGB'"):

@@ -1,4 +1,4 @@
-"""What a model is given is what it would be given by hand: dtypes, names, and types."""
+"""Models receive the same inputs as in a direct call: dtypes, names and types."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def answers(text: str, **bound: Any) -> list[Any]:
 
 
 def code(table: pd.DataFrame) -> pd.DataFrame:
-    """A number that tells the dtype of a column from what it would become without it."""
+    """Return a number that differs between a column's dtype and the dtype without conversion."""
     column = table.iloc[:, 0]
     known = str(column.dtype) if not hasattr(column, "cat") else str(list(column.cat.categories))
     return pd.DataFrame({"n": [float(sum(map(ord, known)))] * len(table)})
@@ -65,7 +65,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_one_field_keeps_its_dtype(kind: str) -> None:
-    """By brackets, by `input=`, as a Series, past a filter, and in a union."""
+    """Check brackets, `input=`, a Series, a filter and a union."""
     table = pd.DataFrame({"x": COLUMNS[kind], "other": 1})
     model = make_pipeline(FunctionTransformer(code), LinearRegression())
     model.fit(table[["x"]], np.arange(6.0))
@@ -110,7 +110,7 @@ def either(row: Any) -> Any:
     [(one, kind) for one in (series, named, void) for kind in ("lightgbm", "python", "torch")]
     + [(either, kind) for kind in ("lightgbm", "xgboost", "sklearn", "torch")],
 )
-def test_names_count_and_not_places(function: Any, kind: str) -> None:
+def test_fields_are_passed_by_name_not_by_position(function: Any, kind: str) -> None:
     truth = XYZ["a"] * 3 - XYZ["b"] * 2 + XYZ["c"] * 7
     if kind == "torch":
         mm.register("m", Weighted())
@@ -172,7 +172,7 @@ def test_a_numbered_column_is_written_as_a_text() -> None:
     assert mm.run(mm.pipeline('z["0"] | yes', z=table, yes=yes), progress=False)["yes"].shape[0]
 
 
-def test_a_file_of_another_kind_costs_itself(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_fails_alone(tmp_path: Path) -> None:
     for at in range(12):
         np.save(tmp_path / f"{at}.npy", np.ones(1))
     (tmp_path / "notes.txt").write_text("x")
@@ -186,7 +186,7 @@ def test_a_file_of_another_kind_costs_itself(tmp_path: Path) -> None:
 
 
 class Two(torch.nn.Module):
-    """A record of single numbers."""
+    """A record of two numbers."""
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

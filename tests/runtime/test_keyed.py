@@ -1,4 +1,4 @@
-"""A model per key: both lowerings give what the models give; what a bad element or key costs."""
+"""A model per key: both lowerings return the models' predictions; bad elements and keys fail."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ OF_KEY = {
 
 @pytest.fixture(autouse=True)
 def registered() -> None:
-    """Four models that multiply by a factor of their own."""
+    """Register four models that multiply by different factors."""
     for name, factor in FACTORS.items():
         mm.register(name, Scale(factor, most=1000.0), batch_size=8)
 
 
 def frame(keys: list[Any]) -> pd.DataFrame:
-    """A row per key; `x` is the row's number."""
+    """Return a row per key; `x` is the row's number."""
     return pd.DataFrame({"x": [np.float32([row]) for row in range(len(keys))], "k": keys})
 
 
@@ -45,7 +45,7 @@ def run(text: str, data: pd.DataFrame, **given: Any) -> mm.Result:
 
 
 def check(result: mm.Result, of_key: dict[str, str]) -> None:
-    """Every prediction is that of its key's model."""
+    """Check that every prediction is that of its key's model."""
     table = result["keyed"]
     assert len(table) == result.measures["keyed"].elements_out
     assert table["key"].tolist() == table["k"].astype(str).tolist()
@@ -65,7 +65,7 @@ def test_the_documentations_examples(lowering: str, mapping: str) -> None:
     assert len(result.failed) == 0 and len(result["keyed"]) == 40
     check(result, OF_KEY)
     assert result.models["predictions"].sum() == 40
-    # Grouped, as max_models= is less than the models and nothing else is asked for.
+    # Grouped: max_models= is lower than the number of models, and group= is not set.
     assert result.models["loads"].tolist() == [1] * len(result.models)
 
 
@@ -108,9 +108,9 @@ def test_equal_to_the_models_themselves_under_beam(
 
 
 @pytest.mark.parametrize("lowering", ["blocks", "beam"])
-def test_a_bad_element_costs_itself(lowering: str) -> None:
+def test_a_bad_element_fails_alone(lowering: str) -> None:
     data = frame(["KEY_1", "KEY_2", "other", "KEY_1", "KEY_2", "KEY_2"])
-    data["x"] = [np.float32([x]) for x in (0, 5000, 2, 5000, 4, 5)]  # most is 1000
+    data["x"] = [np.float32([x]) for x in (0, 5000, 2, 5000, 4, 5)]  # the maximum is 1000
     result = run(f'data["x"] | keyed({DOCUMENTED}, by="k", lowering="{lowering}")', data)
     check(result, OF_KEY)
     assert result["keyed"]["id"].tolist() == ["0", "4", "5"]
@@ -174,7 +174,7 @@ def test_each_model_has_its_own_batches_and_input() -> None:
     assert said["lowering"] == "blocks" and "one batch size" in said["reason"]
 
 
-def test_what_models_say_of_their_worker_must_agree() -> None:
+def test_worker_options_of_the_models_must_agree() -> None:
     mm.register("en", Scale(1.0), env_vars={"LANG_OF_MODEL": "en"})
     mm.register("de", Scale(2.0), env_vars={"LANG_OF_MODEL": "de"})
     with pytest.raises(ModelError, match="LANG_OF_MODEL='en' and LANG_OF_MODEL='de'"):
@@ -205,7 +205,7 @@ def first(prediction: Any) -> float:
     return float(prediction.inference[0])
 
 
-def test_no_element_is_no_load() -> None:
+def test_no_elements_need_no_load() -> None:
     nothing = run('data | filter(no) | keyed({"a": one}, by="k")', frame(["a"]), no=never)
     assert len(nothing["keyed"]) == 0 and nothing.models["loads"].tolist() == [0]
 

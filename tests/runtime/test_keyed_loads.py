@@ -1,4 +1,4 @@
-"""How often the models of a keyed step are loaded: as forecast, and never more than may be."""
+"""Model loads of a keyed step: equal to the forecast, and never more models than allowed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NAMES = list("abcdefgh")
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    """Random keys; the batches of `register_all` make many windows of them."""
+    """Return rows with random keys; with the batches of `register_all`, they form many windows."""
     keys = np.random.default_rng(3).choice(NAMES, 4000)
     return pd.DataFrame({"x": [np.float32([row]) for row in range(4000)], "k": keys})
 
 
 @pytest.fixture(autouse=True)
 def register_all() -> Iterator[None]:
-    """A model per key, a batch of two elements, and none of them warm."""
+    """Register a model per key with batches of two, and unload all models."""
     for place, name in enumerate(NAMES):
         mm.register(name, Scale(float(place)), batch_size=2)
     mm.unload()
@@ -74,8 +74,8 @@ def test_loads_under_beam_are_as_forecast(rows: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("group", [True, False])
-def test_never_more_are_loaded_than_may_be(rows: pd.DataFrame, group: bool) -> None:
-    run(rows, "group=False")  # all are warm now
+def test_never_more_than_max_models_are_loaded(rows: pd.DataFrame, group: bool) -> None:
+    run(rows, "group=False")  # all are loaded now
     assert set(mm.models.table.index) == set(NAMES)
     now: set[str] = set()
     most = []
@@ -92,7 +92,7 @@ def test_never_more_are_loaded_than_may_be(rows: pd.DataFrame, group: bool) -> N
     assert list(mm.models.table.index) == []
 
 
-def test_what_fits_stays_warm(rows: pd.DataFrame) -> None:
+def test_models_that_fit_stay_loaded(rows: pd.DataFrame) -> None:
     assert loads(run(rows, "max_models=8")) == 8
     assert loads(run(rows, "max_models=8", fresh=True)) == 0
 

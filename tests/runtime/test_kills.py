@@ -1,4 +1,4 @@
-"""A kernel that is killed in the middle of a run: the next one goes on from what had finished."""
+"""A kernel that is killed during a run: the next one continues from the finished nodes."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ say({
 
 
 def values() -> dict[str, list[Any]]:
-    """The value of every element of every node, by its id, as JSON gives them back."""
+    """Return the values of all elements of all nodes by id, as JSON represents them."""
     starts = [[str(place), place + 1] for place in range(COUNT)]
     totals = [[name, x * 5] for name, x in starts]
     return {
@@ -126,7 +126,7 @@ def values() -> dict[str, list[Any]]:
 
 
 def check_next(folder: Path, finished: list[str]) -> None:
-    """The next kernel: everything is right, nothing is lost, nothing is left over."""
+    """Check the next kernel: all values are right, nothing is lost, no files are left over."""
     found = kernel_script.run(NOTEBOOK + NEXT, folder, count=COUNT)
     assert found["notes"] == []
     assert found["values"] == values()
@@ -138,11 +138,11 @@ def check_next(folder: Path, finished: list[str]) -> None:
     assert set(finished) <= set(found["cached"])
     assert found["entries"] == len(values())
     assert (found["processes"], found["drafts"], found["trash"]) == (1, [[]], [])
-    # What the dead had for the time of their runs goes with the next thing that is computed.
+    # Temporary files of the dead process are removed when something is computed next.
     assert len(found["temporary"]) <= 1
 
 
-def test_a_folder_that_the_dead_had_not_yet_locked_goes_after_a_while(tmp_path: Path) -> None:
+def test_an_unlocked_folder_of_a_dead_process_is_removed_later(tmp_path: Path) -> None:
     for name in ("mmnotebook-ofolddays", "mmnotebook-abcdefgh", "mmnotebook-12345678"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".lock.new").touch()
@@ -151,13 +151,13 @@ def test_a_folder_that_the_dead_had_not_yet_locked_goes_after_a_while(tmp_path: 
     kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
     kernel.result()
     left = sorted(path.name for path in tmp_path.glob("mmnotebook-*"))
-    # One is too young, the other's name is not of our making.
+    # One folder is too new; the name of the other does not have our form.
     assert left == ["mmnotebook-12345678", "mmnotebook-ofolddays"]
 
 
-def heard(kernel: Kernel) -> list[str]:
-    """The nodes that a kernel has said are finished."""
-    return [word for word in kernel.said if isinstance(word, str)]
+def reported_nodes(kernel: Kernel) -> list[str]:
+    """Return the nodes that a kernel reported as finished."""
+    return [word for word in kernel.values if isinstance(word, str)]
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
@@ -167,27 +167,27 @@ def test_a_kernel_killed_at_any_moment_loses_nothing_that_had_finished(
     rng = random.Random(seed)
     finished: list[str] = []
     for _ in range(rng.randint(1, 2)):
-        # By the clock, or at one of the run's own steps on the disk.
+        # After a random time, or at one of the run's file system operations.
         event = rng.randrange(1, 371) if rng.random() < 0.5 else None
         kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=event)
         if event is None:
             count = rng.randrange(len(values()))
-            if kernel.listen(lambda said, count=count: len(said) >= count):
-                kernel.listen(lambda said: False, rng.uniform(0, 0.4))
+            if kernel.receive(lambda said, count=count: len(said) >= count):
+                kernel.receive(lambda said: False, rng.uniform(0, 0.4))
             kernel.kill()
         assert kernel.end() in (0, -9)
-        finished += heard(kernel)
+        finished += reported_nodes(kernel)
     check_next(tmp_path, finished)
 
 
-def test_what_is_above_a_join_is_safe_while_a_slow_step_after_it_still_runs(
+def test_nodes_before_a_join_are_stored_while_a_slow_step_after_it_runs(
     tmp_path: Path,
 ) -> None:
     above = {"data", "start", "twice", "thrice", "parts"}
     kernel = Kernel(NOTEBOOK + RUN, tmp_path, count=COUNT, event=None)
-    assert kernel.listen(lambda said: above <= set(said))
-    assert set(kernel.said) == above
+    assert kernel.receive(lambda said: above <= set(said))
+    assert set(kernel.values) == above
     kernel.kill()
-    # Killed before the end: what comes after the join was not finished.
-    assert kernel.end() == -9 and set(kernel.said) == above
+    # Killed before the end: the node after the join was not finished.
+    assert kernel.end() == -9 and set(kernel.values) == above
     check_next(tmp_path, sorted(above))

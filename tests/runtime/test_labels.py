@@ -1,4 +1,4 @@
-"""{"label", "score"}, as Hugging Face classifies, in votes and cascades."""
+"""Outputs {"label", "score"}, as Hugging Face classifiers return them, in votes and cascades."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def test_a_label_and_its_score(output: Any, expected: tuple[Any, float]) -> None
     "output",
     [
         *("GOOD", [], {}, {"label": "a"}, one("a", None), one("a", "0.5"), one("a", True)),
-        {"label": "a", "score": 0.5, "box": {"xmin": 0}},  # one detection of several
+        {"label": "a", "score": 0.5, "box": {"xmin": 0}},  # one of several detections
         [one("a", 0.5), "b"],
         [0.5, 0.5],
     ],
 )
-def test_what_is_no_label_with_a_score(output: Any) -> None:
+def test_outputs_without_a_label_and_score(output: Any) -> None:
     assert labeled(output) is None
 
 
 @pytest.mark.parametrize("score", [1.5, -0.2, float("nan")])
-def test_a_score_that_is_no_confidence(score: float) -> None:
+def test_a_score_outside_of_0_to_1(score: float) -> None:
     assert np.isnan(confidence.of_column(pack([one("a", score)]))).all()
     assert '{"label": ..., "score": ...}' in str(confidence.missing("m", one("a", score)))
 
 
-def test_several_detections_are_no_vote() -> None:
+def test_several_detections_are_refused_in_a_vote() -> None:
     found = [{"label": "cat", "score": 0.9, "box": {}}]
     with pytest.raises(TypeError, match="one label per model; a returned"):
         combine.vote({"a": found, "b": "cat"})

@@ -1,4 +1,4 @@
-"""A model is what it is when the graph runs: its files, its object, its classes, its libraries."""
+"""A run uses the current state of a model: its files, its object, its classes, its libraries."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def net(weight: float = 1.0) -> torch.nn.Linear:
 
 
 class Table:
-    """A model of Python alone, whose parts can be changed in place."""
+    """A pure Python model whose parts can be changed in place."""
 
     def __init__(self) -> None:
         self.scale = {"by": [1.0]}
@@ -85,7 +85,7 @@ class Slots:
 
 
 class Around(ModelHandler[Any, Any, Any]):
-    """A handler that holds a live model."""
+    """A handler that contains a live model."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Around(ModelHandler[Any, Any, Any]):
 
 
 class Reads:
-    """Reads a file when it is unpickled, and holds the path alone."""
+    """A model that reads a file when it is unpickled, and pickles only the path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -117,7 +117,7 @@ class Reads:
 
 
 class Opens(ModelHandler[Any, Any, Any]):
-    """Opens a file by itself, so that nothing that it gives is stored."""
+    """A handler that opens a file itself, so that its outputs are not cached."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class Opens(ModelHandler[Any, Any, Any]):
 
 
 class Folder(ModelHandler[Any, Any, Any]):
-    """Adds up the numbers in the files of a folder of folders."""
+    """A handler that sums the numbers in the files of nested folders."""
 
     def __init__(self, folder: str) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ def refit(pipeline: Any) -> None:
 
 
 def through_numpy(module: torch.nn.Linear) -> None:
-    module.weight.detach().numpy()[:] = 5  # torch counts no new version for this
+    module.weight.detach().numpy()[:] = 5  # torch does not increase the version for this change
 
 
 def forward(module: torch.nn.Linear) -> None:
@@ -197,7 +197,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_live_model_is_what_it_is_when_the_graph_runs(kind: str) -> None:
+def test_a_run_uses_the_current_state_of_a_live_model(kind: str) -> None:
     make, change = CHANGES[kind]
     model, other = make(), make()
     mm.register("m", model)
@@ -224,7 +224,7 @@ def test_the_weight_of_the_model_that_runs_is_shown() -> None:
     assert list(mm.models.table.index).count("m") == 1
 
 
-def test_an_object_that_is_gone_stays_as_it_was_stored() -> None:
+def test_a_deleted_object_keeps_its_stored_state() -> None:
     model = net(2.0)
     mm.register("m", model)
     first = answers()
@@ -235,7 +235,7 @@ def test_an_object_that_is_gone_stays_as_it_was_stored() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 10**6])
-def test_what_is_trained_while_it_is_stored_is_stored_again(
+def test_a_model_trained_while_it_is_stored_is_stored_again(
     times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, create = Table(), storage.create_private
@@ -254,7 +254,7 @@ def test_what_is_trained_while_it_is_stored_is_stored_again(
             mm.register("m", model)
 
 
-def test_what_is_trained_while_it_runs_is_stored_as_what_it_was() -> None:
+def test_a_model_trained_while_it_runs_is_cached_under_its_first_state() -> None:
     model = Table()
     mm.register("m", model)
     told: list[Any] = []
@@ -286,13 +286,11 @@ ENDINGS = {"joblib": "joblib", "pickle": "pkl", "state dict": "pth", "torchscrip
 
 @pytest.mark.parametrize("kind", SAVED)
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_file_is_what_it_holds_when_the_graph_runs(
-    kind: str, fresh: bool, tmp_path: Path
-) -> None:
+def test_a_run_uses_the_current_content_of_a_file(kind: str, fresh: bool, tmp_path: Path) -> None:
     path = tmp_path / f"m.{ENDINGS[kind]}"
     options = SAVED[kind](path, 1)
     mm.register("m", path, **options)
-    SAVED[kind](path, 2)  # before it has run
+    SAVED[kind](path, 2)  # before the first run
     second = answers(fresh=fresh)
     SAVED[kind](path, 1)
     first = answers(fresh=fresh)
@@ -314,7 +312,7 @@ def test_why_says_that_a_file_changed(tmp_path: Path) -> None:
     assert why() == "its model m changed"
     assert why() == CACHED
     joblib.dump(constant(0), path)
-    assert why() == CACHED  # what it gave then is stored
+    assert why() == CACHED  # its outputs are stored
 
 
 def test_equal_size_and_times_are_no_equal_file(tmp_path: Path) -> None:
@@ -365,7 +363,7 @@ def test_a_file_that_is_no_model_any_more(tmp_path: Path) -> None:
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Any]]:
-    """What somebody else writes into a file, one at each load of scikit-learn's handler."""
+    """Replace a file at each load of scikit-learn's handler; the list has the new contents."""
     waiting: list[tuple[Path, Any]] = []
     load = SklearnModelHandlerNumpy.load_model
 
@@ -413,7 +411,7 @@ def test_the_file_of_a_handler_that_cannot_be_known(tmp_path: Path) -> None:
         assert answers() == [3.0 * factor, 7.0 * factor]
 
 
-def test_what_a_file_gave_that_changed_meanwhile_is_not_stored(tmp_path: Path) -> None:
+def test_results_of_a_file_that_changed_during_the_run_are_not_cached(tmp_path: Path) -> None:
     path = tmp_path / "m.joblib"
     joblib.dump(constant(0), path)
     mm.register("m", path)
@@ -429,7 +427,7 @@ def test_what_a_file_gave_that_changed_meanwhile_is_not_stored(tmp_path: Path) -
     assert answers() == [1.0, 1.0]
 
 
-# Files that objects name
+# Files that objects refer to
 
 
 def test_the_file_of_a_beam_handler(tmp_path: Path) -> None:
@@ -454,7 +452,7 @@ def test_the_weights_of_a_beam_handler_inside_of_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_is_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) -> None:
+def test_files_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) -> None:
     read, saved = tmp_path / "factor.txt", tmp_path / "m.joblib"
     read.write_text("1")
     joblib.dump(Reads(str(read)), saved)
@@ -462,7 +460,7 @@ def test_what_is_read_when_an_object_is_unpickled(live: bool, tmp_path: Path) ->
     mm.register("m", held if live else saved, framework="python")
     assert answers() == [3.0, 7.0]
     read.write_text("2")
-    del held  # an object that is still there has read it before
+    del held  # an object that still exists read it before
     assert answers() == [6.0, 14.0]
 
 
@@ -492,7 +490,9 @@ def test_a_folder_that_is_too_big_is_never_trusted(
 
 
 @pytest.mark.parametrize("text", ["/", ".", "..", "~", "no such file", "/no/such/file", "a\nb"])
-def test_what_names_no_file(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_do_not_name_a_file(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").mkdir()
     assert held_files.paths({"text": text, "rows": [1, 2.0]}, np.zeros(3), torch.zeros(3)) == ()
@@ -513,7 +513,7 @@ def test_texts_are_found_wherever_they_are(tmp_path: Path, monkeypatch: pytest.M
 
 
 class Toys(FileSystem):
-    """A store of files elsewhere, which says their checksums."""
+    """A remote file system that returns the checksums of its files."""
 
     versions: ClassVar[dict[str, str]] = {}
 
@@ -553,7 +553,7 @@ def test_a_remote_file_counts_by_its_stores_version() -> None:
     assert why() == "its model m changed"
 
 
-def test_a_remote_file_whose_version_nobody_says_is_never_trusted() -> None:
+def test_a_remote_file_without_a_version_is_never_cached() -> None:
     mm.register("m", Elsewhere("nowhere://bucket/m"))
     for _ in range(2):
         assert "'nowhere://bucket/m', cannot be read" in why()
@@ -567,7 +567,7 @@ def test_a_remote_file_whose_version_nobody_says_is_never_trusted() -> None:
 
 @pytest.fixture
 def module(tmp_path: Path) -> Iterator[Callable[[int], Any]]:
-    """Writes a module of the user's, and loads it anew."""
+    """Return a function that writes a user's module and reloads it."""
     name = f"own_{tmp_path.name}".replace("-", "_")
     sys.path.insert(0, str(tmp_path))
 
@@ -623,7 +623,7 @@ def test_the_library_that_loads_a_file_counts(
     assert why() == "its model m changed"
 
 
-def test_a_new_kernel_takes_what_is_the_same(tmp_path: Path) -> None:
+def test_a_new_kernel_reuses_unchanged_entries(tmp_path: Path) -> None:
     path = tmp_path / "m.pkl"
     path.write_bytes(pickle.dumps(linear(2.0)))
     code = """

@@ -1,4 +1,4 @@
-"""What is counted of a model, against what the model itself has seen."""
+"""The counts of a model's calls, compared with the calls that the model recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.runtime import toys
 
 
 class Diary(toys.OwnHandler):
-    """Notes how long each of its calls took, in this process."""
+    """A model that records the duration of each call, in this process."""
 
     calls: ClassVar[list[float]] = []
 
@@ -40,18 +40,18 @@ class Diary(toys.OwnHandler):
 
 @dataclass
 class Measured:
-    """A run, and of each call that its model answered two times in milliseconds."""
+    """A run, and two durations of each model call in milliseconds."""
 
     result: mm.Result
     within: list[float]
-    """As the model itself saw it: what the meter says can only be longer."""
+    """Measured by the model itself: the meter's value can only be longer."""
     around: list[float]
-    """With the meter's own work: what it says can only be shorter."""
+    """Including the meter's own work: the meter's value can only be shorter."""
 
 
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    mm.register("diary", Diary(), remote=True)  # no call but those for predictions
+    mm.register("diary", Diary(), remote=True)  # no calls except for predictions
     Diary.calls.clear()
     around = []
 
@@ -108,7 +108,7 @@ class Shapes(torch.nn.Module):
 
 
 class Sums(torch.nn.Module):
-    """One number for the whole batch, as a loss would be."""
+    """A model that returns one number for the whole batch, like a loss."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.sum().reshape(1)
@@ -205,7 +205,7 @@ def test_a_handler_says_how_big_its_batches_are() -> None:
 
     mm.register("sized", Sized())
     result = mm.run(mm.pipeline("data | sized", data=[6, 3, 3, 9, 9, 40, 1, 1]))
-    # 6+3, 3, 9, 9, 40 (too big, but alone), 1+1
+    # 6+3, 3, 9, 9, 40 (too large, so alone), 1+1
     assert result.models.loc["sized", ["predictions", "batches"]].tolist() == [8, 6]
 
 

@@ -1,4 +1,4 @@
-"""One model straight after another: the inference goes in, never Beam's PredictionResult."""
+"""A model directly after another: it receives the inference, never Beam's PredictionResult."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def equal(found: list[Any], expected: list[Any]) -> bool:
 
 ALL = ("first", "line", "twice", "own")
 PAIRS = [(a, b) for a in ("first", "line", "twice") for b in (*ALL, "second", "sums", "halved")]
-PAIRS.remove(("first", "own"))  # which does not know tensors
+PAIRS.remove(("first", "own"))  # which does not support tensors
 
 
 @pytest.mark.parametrize(("a", "b"), [*PAIRS, ("record", "field"), ("record", "sums")])
@@ -116,7 +116,7 @@ def double(value: Any) -> Any:
     return 2 * value
 
 
-def test_a_field_that_no_inference_has_is_told_of() -> None:
+def test_a_field_that_no_inference_has_is_an_error() -> None:
     result = mm.run(mm.pipeline('X | record["kk"] | twice', X=X), progress=False, max_failed=1.0)
     assert "no field 'kk'; the element has: k, n; did you mean 'k'?" in result.failed["message"][0]
 
@@ -196,7 +196,7 @@ def test_by_column_where_there_are_columns() -> None:
 
 
 @pytest.mark.parametrize("other", ["a text", None, {"unequal": 1}])
-def test_what_is_no_column_is_bare_too(other: Any) -> None:
+def test_single_values_are_passed_without_a_prediction_result_too(other: Any) -> None:
     made = PredictionResult(1, 2, "m")
     assert list(bare(pack([made, other]))) == [2, other]
     assert list(bare(pack([{"a": made}, {"b": other}]))) == [{"a": 2}, {"b": other}]

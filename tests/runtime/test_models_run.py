@@ -41,7 +41,7 @@ def result(
     forest: RandomForestClassifier,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> mm.Result:
-    """One run of twelve models over the same elements."""
+    """Run twelve models on the same elements."""
     folder = tmp_path_factory.mktemp("models")
     script = torch.jit.trace(mlp, torch.zeros(1, 64))
     torch.jit.save(script, folder / "script.pt")
@@ -83,7 +83,7 @@ def make_mlp(hidden: int) -> torch.nn.Module:
 def test_nothing_fails(result: mm.Result) -> None:
     assert result.failed.empty
     assert (result.models["predictions"] == 300).all() and len(result.models) == 12
-    # What is the same model under two names is loaded once.
+    # A model with two names is loaded once.
     loads = result.models["loads"]
     twins = [["own", "own_batched"], ["forest_joblib", "forest_joblib_pkl"]]
     assert all(loads[names].sum() == 1 for names in twins)

@@ -1,4 +1,4 @@
-"""What goes into a model by name, and what is asked for in vain."""
+"""Models receive fields by name; fields that do not exist are errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def two(values: Any) -> Any:
 
 
 class Two(torch.nn.Module):
-    """a + 2 b: told from 2 a + b."""
+    """A model that computes a + 2 b, which differs from 2 a + b."""
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return a + 2 * b
@@ -76,7 +76,7 @@ def predictions(text: str, **data: Any) -> list[float]:
 
 
 def refused(text: str, **data: Any) -> Problem:
-    """The one problem of a text, found when the graph is made."""
+    """Return the only problem of a text, found when the graph is created."""
     with pytest.raises(GraphError) as error:
         mm.pipeline(text, **{"df": FRAME, **data})
     (problem,) = error.value.problems
@@ -169,7 +169,7 @@ class TestColumns:
             "df | m2",
         ],
     )
-    def test_whatever_stands_between(self, text: str) -> None:
+    def test_with_any_step_between(self, text: str) -> None:
         model = fitted()["plain"]
         for name in ("m", "n"):
             mm.register(name, model)
@@ -198,7 +198,7 @@ class TestColumns:
         text = 'df[["b", "a"]] | map(seen)\nrest = df.drop("a", "label") | map(seen)'
         result = mm.run(mm.pipeline(text, df=FRAME, seen=seen), progress=False)
         assert result["seen"]["value"][1] == ("ndarray", "f", [7.0, 1.0])
-        assert result["rest"]["value"][1] == ("ndarray", "O", [7.0, "u1"])  # no number as a text
+        assert result["rest"]["value"][1] == ("ndarray", "O", [7.0, "u1"])  # a text is not a number
 
     def test_a_stored_selection_is_by_name_too(self) -> None:
         model = fitted()["plain"]
@@ -274,7 +274,7 @@ class TestSeveralInputs:
             wanted = turned if '"a": df["b"]' in text else SUM
             assert predictions(text) == pytest.approx(wanted), text
 
-    def test_what_every_call_is_given_needs_no_field(self) -> None:
+    def test_inference_args_need_no_field(self) -> None:
         mm.register("m", Keywords(), inference_args={"b": 0.0, "scale": 2.0})
         assert predictions("df | m") == (2 * FRAME["a"]).tolist()
 
@@ -284,7 +284,7 @@ class TestSeveralInputs:
         assert predictions("df | m", df=rows) == [5.0, 5.0]
         assert predictions('df[["b", "a"]] | m', df=rows) == [5.0, 5.0]
 
-    def test_an_element_that_lacks_an_input_costs_itself(self) -> None:
+    def test_an_element_without_an_input_fails_alone(self) -> None:
         mm.register("m", Two())
         rows = [{"a": 1.0, "b": 2.0}] * 9 + [{"a": 1.0, "bb": 2.0}]
         result = mm.run(mm.pipeline("df | m", df=rows), progress=False)
@@ -343,7 +343,7 @@ class TestHuggingFace:
 
 
 class TestProblems:
-    """Named when the graph is made, with the nearest name."""
+    """Problems found when the graph is created, with the nearest name."""
 
     @pytest.mark.parametrize(
         ("text", "found", "close"),
@@ -370,7 +370,7 @@ class TestProblems:
         with pytest.raises(GraphError) as error:
             mm.pipeline(text, df=FRAME, **given)
         assert [(p.found, p.nearest) for p in error.value.problems][:1] == [(found, close)]
-        # The same graph, made where nothing is known, is refused when it is to run.
+        # The same graph, created without known names, is refused before the run.
         graph = mm.Graph.from_json(_json(text)).bind(df=FRAME, **given)
         with pytest.raises(MMError, match=found):
             mm.run(graph, progress=False)
@@ -392,7 +392,7 @@ class TestProblems:
             ("df | fed", "model 'fed' has no such input", None),
         ],
     )
-    def test_what_a_model_lacks_or_cannot_take(
+    def test_missing_inputs_and_unknown_fields(
         self, text: str, said: str, close: str | None
     ) -> None:
         class Three(torch.nn.Module):
@@ -424,7 +424,7 @@ class TestProblems:
             'long["inner"] | m',
         ],
     )
-    def test_where_it_is_not_known_nothing_is_said(self, text: str) -> None:
+    def test_unknown_fields_are_not_reported(self, text: str) -> None:
         for name in ("m", "n"):
             mm.register(name, LinearRegression().fit([[1.0]], [1.0]))
         known = {
@@ -465,7 +465,7 @@ class TestProblems:
 
 
 def iter_free(rows: list[Any]) -> list[Any]:
-    """A list of a class of its own, which is not looked into."""
+    """Return a list subclass, whose content is not inspected."""
 
     class Rows(list[Any]):
         pass
@@ -478,10 +478,10 @@ def _json(text: str) -> str:
     from mmnotebook.graph.names import Names
     from mmnotebook.notation.text import parse
 
-    names = Names(registry, {"df": [], "f": two}, {})  # of the data nothing is known
+    names = Names(registry, {"df": [], "f": two}, {})  # the data is unknown
     try:
         return parse(text, names).to_json()
-    except GraphError:  # what a model cannot take is known of its own name
+    except GraphError:  # the inputs of the model are known from its name
         from mmnotebook.editing import texts
 
         graph = texts.read(text, names).graph

@@ -1,4 +1,4 @@
-"""What functions and models do while a node is computed is seen, and nothing else is."""
+"""The actions of functions and models are observed while a node is computed, and no others."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ from mmnotebook.state import run_state
 
 ROWS = np.random.default_rng(0).random((50, 4)).astype(np.float32)
 LABELS = (ROWS[:, 0] > 0.5).astype(int)
-native = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of files")
+native = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports file events")
 
 
 def recorded(function: Callable[..., Any], *given: Any, record: Record | None = None) -> Record:
-    """The record of one call."""
+    """Return the record of one call."""
     record = record or Record([function])
     try:
         with within(record):
@@ -78,20 +78,20 @@ def recorded(function: Callable[..., Any], *given: Any, record: Record | None = 
 
 
 def seen(function: Callable[..., Any], *given: Any) -> Observed:
-    """What was seen of one call, which could be watched."""
+    """Return the observations of one call, which must be complete."""
     record = recorded(function, *given)
     assert record.complete, record.unwatched
     return record.observed()
 
 
 def installed_below(library: Path) -> Callable[[str], bool]:
-    """Whether a file is installed, where what is below a folder is too."""
+    """Return a check whether a file is installed that also accepts files below a folder."""
     before = origin.is_installed
     return lambda file: before(file) or file.startswith(f"{library}/")
 
 
 def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
-    """The same of a call that code of ours makes, as in a run."""
+    """Return the observations of a call through our own code, as in a run."""
     record = Record([function])
     with within(record):
         outcome = Tracker("node", "").each(["1"], [given], function)
@@ -102,13 +102,13 @@ def seen_as_ours(function: Callable[..., Any], given: Any) -> Observed:
 
 
 def has_read(found: Observed, path: Path) -> bool:
-    """Does what was seen say what the file holds?"""
+    """Return whether the observations include the content of a file."""
     return (found.files.get(str(path)) or "").startswith("content")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a file of each format, beside which nobody works."""
+    """Return a folder with a file of each format, which no other test uses."""
     table = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
     table.to_csv(tmp_path / "a.csv", index=False)
     table.to_parquet(tmp_path / "a.parquet")
@@ -131,7 +131,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def relu() -> Any:
-    """A model for ONNX Runtime."""
+    """Return a model for ONNX Runtime."""
     kind = onnx.TensorProto.FLOAT
     places = [onnx.helper.make_tensor_value_info(name, kind, [None, 4]) for name in "xy"]
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
@@ -254,7 +254,7 @@ class TestFiles:
         os.utime(folder / "a.csv", (1, 1))
         assert found.changed() == ""
 
-    def test_one_of_which_the_stamp_is_read_has(self, folder: Path) -> None:
+    def test_a_file_whose_stamp_is_read_changes_with_its_stamp(self, folder: Path) -> None:
         path = str(folder / "a.csv")
         found = [
             seen(lambda: os.stat(path).st_mtime),
@@ -267,7 +267,7 @@ class TestFiles:
         assert all("a.csv" in one.changed() for one in found)
 
     @pytest.mark.parametrize("ask", [os.path.exists, os.path.isfile, lambda p: Path(p).is_file()])
-    def test_one_that_is_only_asked_for_may_hold_anything(
+    def test_the_content_of_a_file_checked_for_existence_does_not_count(
         self, folder: Path, ask: Callable[[str], bool]
     ) -> None:
         there, missing = str(folder / "a.csv"), str(folder / "b.csv")
@@ -280,7 +280,7 @@ class TestFiles:
         Path(there).unlink()
         assert found.changed() == "the file a.csv that it reads no longer exists"
 
-    def test_what_a_library_makes_of_stamps_is_not_whether_it_is_there(self, folder: Path) -> None:
+    def test_stamps_compared_by_a_library_are_dependencies(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
         found = [seen(lambda: filecmp.cmp(one, other)), seen(lambda: filecmp.cmp(one, other))]
         for observed in found:
@@ -288,7 +288,7 @@ class TestFiles:
         os.utime(other, (1, 1))
         assert all("a.json" in observed.changed() for observed in found)
 
-    def test_of_two_that_may_be_asked_for_it_is_not_said_which(self, folder: Path) -> None:
+    def test_a_stat_of_an_ambiguous_path_is_not_cacheable(self, folder: Path) -> None:
         one, other = str(folder / "a.csv"), str(folder / "a.json")
         assert "looks at files" in seen(lambda x: os.stat(one if x else other), 1).volatile
         assert seen(lambda x: os.stat(path=one), 1).files.keys() == {one}
@@ -341,7 +341,7 @@ class TestFiles:
     ) -> None:
         (tmp_path / "beside_me.py").write_text("answer = 1")
         monkeypatch.syspath_prepend(str(tmp_path))
-        for _ in range(2):  # the second time Python reads what it has compiled
+        for _ in range(2):  # the second time, Python reads the compiled file
 
             def imports() -> Any:
                 return __import__("beside_me")
@@ -351,13 +351,13 @@ class TestFiles:
             assert str(tmp_path / "beside_me.py") in found.files
             assert not found.volatile
 
-    def test_what_changes_while_it_is_read_is_of_no_use(self, folder: Path) -> None:
+    def test_a_file_that_changes_while_it_is_read_is_not_cacheable(self, folder: Path) -> None:
         path = folder / "a.csv"
         record = recorded(lambda: path.read_text())
         path.write_text("other")
         assert "a.csv that it reads changed while it ran" in record.observed().volatile
 
-    def test_so_is_one_that_is_changed_through_memory(self, folder: Path) -> None:
+    def test_so_is_one_that_is_changed_through_a_memory_map(self, folder: Path) -> None:
         path = folder / "a.npy"
         held = np.lib.format.open_memmap(path, mode="r+")
         held[0] = 5
@@ -417,7 +417,9 @@ def write(path: Path) -> None:
         ),
     ],
 )
-def test_what_changes_files_is_done_again(folder: Path, change: Callable[[Path], Any]) -> None:
+def test_a_function_that_changes_files_is_not_cacheable(
+    folder: Path, change: Callable[[Path], Any]
+) -> None:
     record = Record([lambda: folder])
     recorded(change, folder, record=record)
     assert "files" in record.observed().volatile
@@ -459,7 +461,7 @@ class TestVolatile:
     def test_the_clock(self, name: str) -> None:
         assert seen(CLOCK[name]).volatile.startswith("it reads the clock")
 
-    def test_the_second_of_a_pair_that_numpy_keeps(self) -> None:
+    def test_the_second_number_of_a_pair_that_numpy_keeps(self) -> None:
         np.random.randn()
         assert seen(lambda: np.random.randn()).volatile
         random.gauss(0, 1)
@@ -499,7 +501,7 @@ class TestVolatile:
             (lambda: os.chdir("."), "it changes the working directory"),
         ],
     )
-    def test_other_kinds(self, do: Callable[[], Any], said: str) -> None:
+    def test_other_causes(self, do: Callable[[], Any], said: str) -> None:
         try:
             assert said in seen(do).volatile
         finally:
@@ -543,7 +545,7 @@ class TestVolatile:
         (tmp_path / "own_found.py").unlink()
         assert found.changed() == "the file own_found.py that it reads no longer exists"
 
-    def test_what_a_function_does_last_is_seen(self) -> None:
+    def test_the_last_action_of_a_function_is_observed(self) -> None:
         def late() -> float:
             for _ in range(30_000):
                 len("")
@@ -597,7 +599,7 @@ def logs() -> None:
 
 
 def models() -> dict[str, tuple[Callable[[Any], Any], Any]]:
-    """Models of each framework, and what they are given."""
+    """Return a model of each framework, and its inputs."""
     made: dict[str, tuple[Callable[[Any], Any], Any]] = {}
     kinds = [
         RandomForestClassifier(3, random_state=0),
@@ -637,7 +639,7 @@ MODELS = models()
 
 class TestPlain:
     @pytest.mark.parametrize("name", MODELS)
-    def test_what_answers_the_same_each_time_is_not_volatile(self, name: str) -> None:
+    def test_deterministic_calls_are_not_volatile(self, name: str) -> None:
         function, given = MODELS[name]
         for found in (seen(lambda: function(given)), seen_as_ours(function, given)):
             assert (found.volatile, found.network) == ("", False)
@@ -670,7 +672,7 @@ class TestPlain:
 
 
 class TestThreads:
-    def test_what_threads_do_that_a_function_starts(self, folder: Path) -> None:
+    def test_actions_of_threads_started_by_a_function(self, folder: Path) -> None:
         def reads(path: Path) -> None:
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(Path.read_text, [path / "a.csv", path / "a.json"]))
@@ -680,14 +682,14 @@ class TestThreads:
             str(folder / "a.json"),
         }
 
-    def test_what_the_threads_of_an_older_pool_do(self, folder: Path) -> None:
+    def test_actions_of_threads_of_an_older_pool(self, folder: Path) -> None:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(int).result()
             found = seen(lambda: pool.submit(Path.read_text, folder / "a.csv").result())
         assert found.files.keys() == {str(folder / "a.csv")}
 
     def test_two_records_do_not_mix(self, folder: Path) -> None:
-        # In one folder the kernel does not say which thread opened a file.
+        # Within one folder, the kernel does not report which thread opened a file.
         (folder / "other").mkdir()
         (folder / "other" / "b.csv").write_text("b")
         records = {name: Record() for name in ("a.csv", "other/b.csv")}
@@ -760,7 +762,7 @@ class TestNothingElse:
         sys.setprofile(None)
         assert not record.complete
 
-    def test_what_a_function_raises_goes_on(self) -> None:
+    def test_an_exception_of_a_function_is_passed_on(self) -> None:
         record = Record()
         with pytest.raises(ZeroDivisionError), within(record):
             _ = 1 / 0
@@ -768,7 +770,7 @@ class TestNothingElse:
         assert sys.getprofile() is None
         assert record.complete
 
-    def test_an_object_that_nobody_can_look_into_fails_nothing(self) -> None:
+    def test_an_object_that_cannot_be_inspected_fails_nothing(self) -> None:
         class Closed:
             @property
             def __class__(self) -> Any:
@@ -801,7 +803,7 @@ class TestNothingElse:
         record = recorded(lambda: tmp_path)
         assert "too many folders" in record.unwatched[0]
 
-    def test_without_the_kernels_word_named_files_count_by_content(
+    def test_without_file_events_named_files_count_by_content(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(notify._get(), "handle", -1)
@@ -813,7 +815,7 @@ class TestNothingElse:
         assert found.changed() == "the file a.csv that it reads changed"
 
     @native
-    def test_no_watch_is_left(self, folder: Path) -> None:
+    def test_no_watch_remains(self, folder: Path) -> None:
         recorded(lambda: folder)
         assert notify._get().watched == {}
 
@@ -827,7 +829,7 @@ class TestObserved:
         assert again == found
         assert again.digest() == found.digest() != ""
 
-    def test_two_together(self, folder: Path) -> None:
+    def test_two_observations_can_be_combined(self, folder: Path) -> None:
         path = folder / "a.csv"
         read, asked = seen(path.read_text), seen(path.exists)
         both = read | asked
@@ -839,12 +841,12 @@ class TestObserved:
 
 
 def live_run(function: Callable[[Any], Any], data: Any) -> Record:
-    """The record of a node `f` in a real run."""
+    """Return the record of a node `f` in a real run."""
     return records_of(mm.pipeline("d | f", d=data, f=function), f=function)["f"]
 
 
 def records_of(graph: Any, **functions: Any) -> dict[str, Record]:
-    """The records of some nodes in a real run."""
+    """Return the records of some nodes in a real run."""
     records: dict[str, Record] = {}
     begin = run_state.start
 
@@ -883,12 +885,12 @@ class TestInARun:
         assert record.entered > 1
         assert (record.observed().volatile, record.observed().network) == ("", False)
 
-    def test_one_that_fails_does_too(self) -> None:
+    def test_a_failing_function_depends_on_nothing(self) -> None:
         record = live_run(lambda x: 1 / (x - 1), list(range(50)))
         assert record.observed() == Observed()
 
 
-def test_the_profiler_has_patience_for_what_a_call_answers(
+def test_the_profiler_waits_for_the_result_of_a_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(profile, "PATIENCE", 10)

@@ -1,4 +1,4 @@
-"""No file that a function opens is missed: the system's own trace says which ones it opened."""
+"""Every file that a function opens is observed, compared with the trace of the system calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SCRIPT = Path(__file__).with_name("observed_files.py")
 MARK = "/observed/"
 OPENED = re.compile(r'open(?:at)?\((?:AT_FDCWD, |\d+, )?"([^"]*)"')
 SYSTEM = ("/etc/", "/lib/", "/usr/lib/", "/usr/share/zoneinfo/")
-"""What the C library and the loader of programs read for themselves."""
+"""Folders from which the C library and the program loader read their own files."""
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here"),
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
 ]
 
 
 def opened(trace: str, folder: Path) -> dict[str, set[str]]:
-    """By way, the files that were opened on it in a working directory, found or not."""
+    """Return the files opened in each way, in a working directory, found or not."""
     found: dict[str, set[str]] = defaultdict(set)
     way = ""
     for line in trace.splitlines():
@@ -43,7 +43,7 @@ def opened(trace: str, folder: Path) -> dict[str, set[str]]:
 
 
 def counts(path: str) -> bool:
-    """Is it no code, and nothing of the system's?"""
+    """Return whether a path is neither code nor a file of the system."""
     return not (origins.is_code(path) or paths.is_kernel(path) or path.startswith(SYSTEM))
 
 
@@ -64,8 +64,8 @@ def test_no_file_that_is_opened_is_missed(tmp_path: Path) -> None:
     truth = opened(trace.read_text(errors="replace"), folder)
     assert len(seen) > 120
     read = sum(any(path.startswith(str(folder)) for path in found) for found in truth.values())
-    assert read >= len(seen) - 2  # what was read before may be remembered
-    # The folder is listed by us, for what is to be watched below it.
+    assert read >= len(seen) - 2  # files that were read before may be cached by libraries
+    # The run lists the folder itself, to watch it.
     missed = {
         name: sorted(path for path in truth[name] - seen[name] - {str(folder)} if counts(path))
         for name in seen

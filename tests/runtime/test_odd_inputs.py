@@ -1,4 +1,4 @@
-"""What is nearly what is meant: it gives what is meant, or is refused with what helps."""
+"""Unusual inputs: they work as the user expects, or are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TestChildren:
             (3, "returned one int"),
         ],
     )
-    def test_what_is_no_list_of_elements(self, made: Any, remedy: str) -> None:
+    def test_return_values_that_are_not_lists_of_elements(self, made: Any, remedy: str) -> None:
         with pytest.raises(TypeError, match=remedy):
             children(made)
 
@@ -66,7 +66,7 @@ class TestChildren:
             lambda: range(1, 3),
         ],
     )
-    def test_what_is_one(self, make: Callable[[], Any]) -> None:
+    def test_return_values_that_are_lists_of_elements(self, make: Callable[[], Any]) -> None:
         assert [int(child) for child in children(make())] == [1, 2]
 
     def test_a_text_fails_alone(self) -> None:
@@ -81,7 +81,7 @@ class TestChildren:
 
 
 def read(value: Any, limit: int | None = None, id_column: str | None = None) -> dict[str, Any]:
-    """The elements of data in the notebook, by id."""
+    """Return the elements of data in the notebook, by id."""
     made = objects.blocks("data", value, id_column, limit)
     return {key.id: item for block in made for key, item in block.elements()}
 
@@ -136,7 +136,7 @@ class TestKindsOfData:
             (np.ma.array([1]), "masked"),
         ],
     )
-    def test_what_is_none_says_what_helps(self, value: Any, said: str) -> None:
+    def test_an_object_that_is_not_data_has_a_remedy(self, value: Any, said: str) -> None:
         with pytest.raises(RunError, match=said) as caught:
             read(value)
         assert caught.value.remedy or said == "without columns"
@@ -190,14 +190,14 @@ class TestGenerators:
             read(xs)
         assert "create it again" in str(caught.value.remedy)
 
-    def test_used_up_elsewhere_after_a_part_was_read(self) -> None:
+    def test_consumed_elsewhere_after_a_part_was_read(self) -> None:
         xs = (n for n in range(3))
         assert list(read(xs, 1).values()) == [0]
         list(xs)
         with pytest.raises(RunError, match="read before"):
             read(xs)
 
-    def test_that_give_nothing_have_no_elements(self) -> None:
+    def test_empty_ones_have_no_elements(self) -> None:
         empty = (n for n in ())
         assert read(empty) == read(empty) == {}
 
@@ -211,7 +211,7 @@ class TestGenerators:
             with pytest.raises(RunError, match=r"raised after 1 elements: KeyError"):
                 read(xs)
 
-    def test_what_was_read_goes_with_them(self) -> None:
+    def test_the_read_elements_are_deleted_with_them(self) -> None:
         xs = (n for n in range(3))
         read(xs)
         known = len(iterators._known)
@@ -231,7 +231,7 @@ class TestGenerators:
 
 
 class Dataset:
-    """As far as it is used here what `datasets.Dataset` is: rows by slices, as a dict of lists."""
+    """A double of `datasets.Dataset`: its slices are dicts of lists."""
 
     def __init__(self, columns: dict[str, list[Any]], form: Any = dict) -> None:
         self.columns, self.form = columns, form
@@ -268,7 +268,7 @@ class TestDataSets:
         assert read(data, None, "text") == {"a": rows[0], "b": rows[1]}
         assert values('xs["ids"] | same', xs=data, same=same) == [[1], [2, 3]]
 
-    def test_one_that_is_iterated_over_is_read_anew(self) -> None:
+    def test_an_iterable_one_is_read_again(self) -> None:
         data = IterableDataset()
         assert read(data, 1) == {"0": {"a": 1}}
         assert len(read(data)) == len(read(data)) == 2

@@ -1,4 +1,4 @@
-"""When data is edited, a node is asked for the elements that are new, and for nothing else."""
+"""After an edit of the data, a node computes only the new elements."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.runtime import kernel_script
 
 
 class Seen:
-    """What functions and models were given.
+    """The values that functions and models received.
 
     Attributes
     ----------
     busy
-        What is refused for the time being.
+        Values that are refused temporarily.
     first
         Called before the first value.
     at
-        Called with the value of that name; no code of the user's, which would have to be known.
+        Functions called with these values; user code would have to be part of the identity.
     """
 
     values: list[Any]
@@ -55,8 +55,8 @@ _SLOT = ctypes.py_object(SEEN)
 _ADDRESS = ctypes.addressof(_SLOT)
 
 
-def seen_as(value: Any) -> Any:
-    """Note a value where no identity can see it: what was counted is no part of what counts."""
+def record(value: Any) -> Any:
+    """Record a value at a memory address, so that the count is not part of any identity."""
     state: Any = ctypes.py_object.from_address(_ADDRESS).value
     if not state.values and state.first is not None:
         state.first()
@@ -75,28 +75,28 @@ def nothing_seen() -> None:
 
 
 class Total:
-    """The sum of each row."""
+    """A model that sums each row."""
 
     def predict(self, rows: Any) -> list[float]:
-        return [float(np.sum(seen_as(row))) for row in rows]
+        return [float(np.sum(record(row))) for row in rows]
 
 
-class Far:
-    """Asks a service, element by element."""
+class RemoteModel:
+    """A remote model, called with one element at a time."""
 
     def predict(self, prompts: Any) -> list[str]:
         return [answer(prompt) for prompt in prompts]
 
 
 def answer(prompt: str) -> str:
-    seen_as(prompt)
+    record(prompt)
     if prompt.startswith("bad"):
         raise ValueError("refused for good")
     return f"answer to {prompt}"
 
 
 def run(text: str, **names: Any) -> Result:
-    """What a pipeline gives; what was seen before is forgotten."""
+    """Run a pipeline, after the recorded values are cleared."""
     SEEN.values.clear()
     fresh = names.pop("fresh", False)
     return mm.run(mm.pipeline(text, **names), fresh=fresh, max_failed=1.0, progress=False)
@@ -134,7 +134,9 @@ def edits(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         (None, {"100 appended": 1908, "one edited": 4096, "reordered": 10_000}),
     ],
 )
-def test_what_a_model_sees_of_an_edited_frame(cache: str | None, seen: dict[str, int]) -> None:
+def test_a_model_receives_only_the_new_rows_of_an_edited_frame(
+    cache: str | None, seen: dict[str, int]
+) -> None:
     mm.register("total", Total(), input=["a", "b"], cache=cache)
     frame = number(10_000, 0)
     run("rows | total", rows=frame)
@@ -151,7 +153,7 @@ def test_what_a_model_sees_of_an_edited_frame(cache: str | None, seen: dict[str,
         assert result["total"]["id"].tolist() == [str(i) for i in edited.index]
 
 
-def test_after_an_edit_everything_is_found_by_the_whole_again() -> None:
+def test_after_an_edit_the_complete_entry_is_found_again() -> None:
     mm.register("total", Total(), input=["a", "b"], cache="element")
     frame = number(300, 0)
     run("rows | total", rows=frame)
@@ -165,15 +167,15 @@ def test_after_an_edit_everything_is_found_by_the_whole_again() -> None:
 
 
 def doubled(x: int) -> int:
-    return 2 * seen_as(x)
+    return 2 * record(x)
 
 
 def kept(x: int) -> bool:
-    return seen_as(x) % 3 > 0
+    return record(x) % 3 > 0
 
 
 def several(x: int) -> list[int]:
-    return [seen_as(x)] * (x % 3)
+    return [record(x)] * (x % 3)
 
 
 @pytest.mark.parametrize("function", [doubled, kept, several])
@@ -189,17 +191,17 @@ def test_only_the_last_block_of_a_function_is_made(function: Callable[[int], Any
 
 def test_an_edited_function_is_called_for_everything() -> None:
     def made(factor: int) -> Callable[[int], int]:
-        return lambda x: factor * seen_as(x)
+        return lambda x: factor * record(x)
 
     run("data | f", data=list(range(5000)), f=made(2))
     result = run("data | f", data=list(range(5001)), f=made(3))
     assert len(SEEN.values) == 5001
     assert result["f"]["value"].tolist() == [3 * x for x in range(5001)]
     run("data | f", data=list(range(5002)), f=made(2))
-    assert SEEN.values == list(range(4096, 5002)), "what it was before is found again"
+    assert SEEN.values == list(range(4096, 5002)), "the earlier state is found again"
 
 
-def test_fresh_uses_no_answer() -> None:
+def test_fresh_reuses_no_element() -> None:
     run("data | f", data=list(range(5000)), f=doubled)
     run("data | f", data=list(range(5001)), f=doubled, fresh=True)
     assert len(SEEN.values) == 5001
@@ -210,19 +212,19 @@ def test_a_function_twice_in_a_row() -> None:
     for count in (5000, 5001):
         result = run(text, data=list(range(count)), f=doubled)
         assert result["two"]["value"].tolist() == [4 * x for x in range(count)]
-        # What the first makes of the first block is no answer for the second.
+        # An output of the first function for a block is not reused for the second function.
         assert len(SEEN.values) == (10_000 if count == 5000 else 2 * 905)
 
 
 def nested(x: int) -> dict[str, Any]:
-    return {"some": [x, {"more": seen_as(x)}]}
+    return {"some": [x, {"more": record(x)}]}
 
 
 def unpacked(x: dict[str, Any]) -> int:
-    return int(seen_as(x["some"][0]))
+    return int(record(x["some"][0]))
 
 
-def test_what_costs_too_much_to_look_at_is_computed() -> None:
+def test_values_that_are_expensive_to_compare_are_computed() -> None:
     text = "one = data | map(f)\ntwo = one | map(g)"
     for count in (5000, 5001):
         result = run(text, data=list(range(count)), f=nested, g=unpacked)
@@ -240,7 +242,7 @@ def test_one_more_file_of_a_glob(tmp_path: Path) -> None:
     (tmp_path / "100 and more.csv").write_text("n\n-1.5\n")
     result = run(text, **names)
     assert result.models.loc["total", "predictions"] == 1
-    # The files that are put together with it, and those that these have pushed away.
+    # The files in the same block as the new one, and those moved to another block.
     assert -1.5 in SEEN.values and len(SEEN.values) <= 1 + 2 * 2 * 64
     assert equal(result, run(text, **names, fresh=True))
 
@@ -249,14 +251,14 @@ def test_one_more_file_of_a_glob(tmp_path: Path) -> None:
 
 
 class OfBatch:
-    """What others are in the batch counts."""
+    """A model whose output depends on the rest of its batch."""
 
     def predict(self, rows: Any) -> list[float]:
-        return [float(np.sum(seen_as(row)) - np.mean(rows)) for row in rows]
+        return [float(np.sum(record(row)) - np.mean(rows)) for row in rows]
 
 
 @pytest.mark.parametrize("cache", ["element", None])
-def test_no_part_of_what_depends_on_the_batch(cache: str | None) -> None:
+def test_outputs_that_depend_on_the_batch_are_not_reused_in_part(cache: str | None) -> None:
     mm.register("of_batch", OfBatch(), input=["a", "b"], cache=cache)
     with pytest.warns(mm.ModelWarning, match="depend"):
         run("rows | of_batch", rows=number(5000, 0))
@@ -265,7 +267,7 @@ def test_no_part_of_what_depends_on_the_batch(cache: str | None) -> None:
     assert result.models.loc["of_batch", "predictions"] == 4999
 
 
-def test_elements_that_took_an_arm() -> None:
+def test_elements_of_a_branch() -> None:
     mm.register("total", Total(), cache="element")
     text = """
     arms = one["x"] | split({"a": 0.5, "b": 0.5})
@@ -279,7 +281,7 @@ def test_elements_that_took_an_arm() -> None:
     assert equal(result, run(text, one=frames[1], fresh=True))
 
 
-def test_another_kernel_asks_for_the_new_ones_alone(tmp_path: Path) -> None:
+def test_another_kernel_computes_only_the_new_ones(tmp_path: Path) -> None:
     for count, asked in ((100, 100), (103, 3), (60, 0)):
         found = kernel_script.run(KERNEL, tmp_path, count=count)
         assert found == {"asked": asked, "right": True}
@@ -309,7 +311,7 @@ say({"asked": int(result.models["predictions"].sum()), "right": right})
         ({"cache": "element", "reset": "predict"}, "reset= that it depends on earlier elements"),
     ],
 )
-def test_what_cache_may_be(options: dict[str, Any], said: str) -> None:
+def test_allowed_values_of_cache(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said) as raised:
         mm.register("total", Total(), **options)
     assert raised.value.remedy
@@ -322,8 +324,8 @@ def prompts(count: int) -> list[str]:
     return [f"prompt {i}" for i in range(count)]
 
 
-def test_what_a_remote_model_refused_for_the_time_being_is_asked_again_alone() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+def test_temporary_failures_of_a_remote_model_are_tried_again_alone() -> None:
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(40)[5::10])
     first = run("prompts | ask", prompts=prompts(40))
     assert len(first["ask"]) == 36 and len(first.failed) == 4
@@ -343,8 +345,8 @@ def test_what_a_remote_model_refused_for_the_time_being_is_asked_again_alone() -
     assert again["ask"]["prediction"].tolist() == [f"answer to {p}" for p in prompts(40)]
 
 
-def test_what_is_refused_for_good_is_not_asked_again() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+def test_permanent_failures_are_not_tried_again() -> None:
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     given = ["good", "bad 1", "bad 2"]
     first = run("prompts | ask", prompts=given)
     second = run("prompts | ask", prompts=[*reversed(given), "more"])
@@ -353,9 +355,9 @@ def test_what_is_refused_for_good_is_not_asked_again() -> None:
     assert set(first.failed["message"]) == set(second.failed["message"]) == {"refused for good"}
 
 
-def test_a_node_below_asks_for_the_new_ones_alone_too() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
-    mm.register("then", Far(), batch_size=1, remote=True)
+def test_a_node_downstream_computes_only_the_new_ones_too() -> None:
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
+    mm.register("then", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(["prompt 3"])
     run("prompts | ask | then", prompts=prompts(9))
     SEEN.busy = frozenset()
@@ -366,7 +368,7 @@ def test_a_node_below_asks_for_the_new_ones_alone_too() -> None:
 
 
 @pytest.mark.parametrize("kind", ["map", "filter", "flat_map"])
-def test_what_a_function_was_refused_is_called_again_alone(kind: str) -> None:
+def test_temporary_failures_of_a_function_are_tried_again_alone(kind: str) -> None:
     function = {"map": doubled, "filter": kept, "flat_map": several}[kind]
     text, names = f"data | {kind}(f)", {"data": list(range(5000)), "f": function}
     SEEN.busy = frozenset([7, 4999])
@@ -381,8 +383,8 @@ def test_what_a_function_was_refused_is_called_again_alone(kind: str) -> None:
     assert equal(second, run(text, **names, fresh=True))
 
 
-def test_what_was_answered_before_a_run_was_stopped_is_not_asked_again() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+def test_outputs_before_a_stop_are_reused() -> None:
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     frame = pd.DataFrame({"text": prompts(5000)})
     text = 'data["text"] | ask'
     graph = mm.pipeline(text, data=frame)
@@ -402,8 +404,8 @@ def test_what_was_answered_before_a_run_was_stopped_is_not_asked_again() -> None
     assert result["ask"]["prediction"].tolist() == [f"answer to {p}" for p in prompts(5000)]
 
 
-def test_too_many_that_were_refused_cost_nothing_the_next_time() -> None:
-    mm.register("ask", Far(), batch_size=1, remote=True)
+def test_after_too_many_refusals_the_other_outputs_are_reused() -> None:
+    mm.register("ask", RemoteModel(), batch_size=1, remote=True)
     SEEN.busy = frozenset(prompts(100)[::3])
     graph = mm.pipeline("prompts | ask", prompts=prompts(100))
     with pytest.raises(mm.RunError, match="34 of 100 elements failed"):
@@ -422,7 +424,7 @@ def stored(suffix: str) -> list[Path]:
 
 @pytest.mark.parametrize("suffix", [".keys", ".shard"])
 @pytest.mark.parametrize("how", ["cut", "altered", "removed"])
-def test_what_is_damaged_is_no_answer(suffix: str, how: str) -> None:
+def test_damaged_outputs_are_not_reused(suffix: str, how: str) -> None:
     mm.register("total", Total(), cache="element")
     rows = np.arange(80.0).reshape(40, 2)
     result = run("rows | total", rows=rows)
@@ -440,7 +442,7 @@ def test_what_is_damaged_is_no_answer(suffix: str, how: str) -> None:
     assert again["total"]["prediction"].tolist() == rows[:30].sum(axis=1).tolist()
 
 
-def test_keys_of_another_shard_are_no_keys() -> None:
+def test_keys_of_another_shard_are_not_used() -> None:
     mm.register("total", Total(), cache="element")
     rows = np.arange(80.0).reshape(40, 2)
     run("rows | total", rows=rows[:20])
@@ -475,7 +477,7 @@ def children(x: Any) -> list[Any]:
 
 
 class Halved:
-    """A model that refuses an element."""
+    """A model that fails for one element."""
 
     def predict(self, rows: Any) -> list[float]:
         return [odd(row) / 2 for row in rows]
@@ -486,7 +488,7 @@ VALUES = st.one_of(st.integers(0, 12), st.sampled_from([0.5, True, -0.0, 1e300])
 
 @st.composite
 def edited(draw: st.DrawFn, values: list[Any]) -> list[Any]:
-    """A list after one edit."""
+    """Draw a list after one edit."""
     kind = draw(st.sampled_from(["append", "delete", "edit", "reorder", "repeat"]))
     made = list(values)
     place = draw(st.integers(0, len(made) - 1))

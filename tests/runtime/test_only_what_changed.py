@@ -1,4 +1,4 @@
-"""An edit costs what it touches: exactly those nodes run again, in this process and in the next."""
+"""After an edit, exactly the affected nodes run again, in this process and in the next one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CACHED = "read from the cache"
 
 
 def computed(result: Result) -> set[str]:
-    """The nodes that were not read from the cache."""
+    """Return the nodes that were not read from the cache."""
     return set(result.nodes.index[~result.nodes["cached"]])
 
 
@@ -36,7 +36,7 @@ def computed(result: Result) -> set[str]:
 
 
 def function(name: str, kind: str, version: int, closed: int, read: int) -> Callable[[Any], Any]:
-    """What a cell with `def` makes, a closure around it, and a global that it reads."""
+    """Return a function as a cell with `def` creates it, with a closure and a global variable."""
     body = {
         "map": f"total(x) * {version} + closed + LEVEL",
         "filter": f"(total(x) + {version} + closed + LEVEL) % 4 != 0",
@@ -55,7 +55,7 @@ def total(x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Step:
-    """A node: its kind, the nodes above it, and what its function is made of."""
+    """A node: its kind, its input nodes, and the parts of its function."""
 
     kind: str
     above: tuple[str, ...]
@@ -81,12 +81,12 @@ class Notebook:
             functions[f"f_{name}"] = made
         try:
             return mm.pipeline("\n".join(lines), data=list(self.data), **functions)
-        except mm.GraphError as error:  # it joins what can never come together
+        except mm.GraphError as error:  # a join that can never succeed
             assume(not never_meet(error))
             raise
 
     def values(self) -> dict[str, dict[str, int]]:
-        """By node and id, what is right."""
+        """Return the right values by node and id."""
         found = {"data": {str(place): value for place, value in enumerate(self.data)}}
         for name, step in self.steps.items():
             given = found[step.above[0]]
@@ -97,12 +97,12 @@ class Notebook:
         return found
 
     def content(self, name: str) -> tuple[Any, ...]:
-        """What a node's values depend on, its own name left out."""
+        """Return everything that a node's values depend on, except its own name."""
         if name == "data":
             return ("data", self.data)
         step = self.steps[name]
         inputs = tuple(self.content(above) for above in step.above)
-        # A join's function is given a dict by the names of nodes.
+        # The function of a join receives a dict by node name.
         return (replace(step, above=step.above if len(step.above) > 1 else ()), inputs)
 
 
@@ -120,7 +120,7 @@ KINDS = st.sampled_from(["map", "map", "filter", "flat_map"])
 
 @st.composite
 def steps(draw: st.DrawFn, names: list[str]) -> Step:
-    """A step below one or two of these."""
+    """Draw a step after one or two of these."""
     above = draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))
     numbers = st.integers(1, 3)
     return Step(draw(KINDS), tuple(above), *(draw(numbers) for _ in range(3)))
@@ -136,7 +136,7 @@ def notebooks(draw: st.DrawFn) -> Notebook:
 
 
 def edited(draw: st.DrawFn, book: Notebook) -> Notebook:
-    """One edit of one thing."""
+    """Draw one edit."""
     made = dict(book.steps)
     name = draw(st.sampled_from(list(made)))
     what = draw(st.sampled_from(["version", "closed", "read", "data", "rename", "add", "remove"]))
@@ -206,7 +206,7 @@ say({"cached": nodes.index[nodes["cached"]].tolist(), "last": result["third"]["v
 """
 
 
-def test_another_kernel_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
+def test_another_kernel_continues_from_the_last_one(tmp_path: Path) -> None:
     rounds = [
         ({"plus": 1, "times": 2}, []),
         ({"plus": 1, "times": 2}, ["data", "first", "second", "third"]),
@@ -222,19 +222,19 @@ def test_another_kernel_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
 # Models
 
 
-def test_no_element_takes_no_file() -> None:
+def test_no_elements_need_no_file() -> None:
     def never(x: int) -> bool:
         return x > 9
 
     graph = mm.pipeline("data | filter(never) | map(str)", data=[1, 2], never=never)
     assert mm.run(graph)["str"].empty
     stored = Path(os.environ["MMNOTEBOOK_CACHE"]).rglob("*.shard")
-    assert len(list(stored)) == 1, "that of the source"
+    assert len(list(stored)) == 1, "only the shard of the source"
     again = mm.run(graph)
     assert again.nodes["cached"].all() and again["str"].empty
 
 
-def test_weights_batch_size_and_what_comes_out_are_what_a_model_is() -> None:
+def test_weights_batch_size_and_output_identify_a_model() -> None:
     rows = np.arange(12, dtype=np.float32).reshape(6, 2)
 
     def runs(*args: Any, **options: Any) -> tuple[set[str], list[Any]]:
@@ -273,7 +273,7 @@ def test_the_parameters_of_a_split() -> None:
     assert arms('split({"a": 0.5, "b": 0.5})') == {"rows", "more", "arms"}
     assert arms('split({"a": 0.4, "b": 0.6})') == {"arms"}
     assert arms('split({"a": 0.5, "b": 0.5}, salt="other")') == {"arms"}
-    # What is above it does not know by what it goes.
+    # The nodes upstream do not depend on the parameters of the split.
     assert arms('split({"a": 0.5, "b": 0.5}, by="user")') == {"arms"}
     assert arms('split({"a": 0.5, "b": 0.5})') == set()
 
@@ -285,11 +285,11 @@ def test_a_part_of_the_data_and_a_part_of_the_graph() -> None:
     few = mm.run(graph, limit=4)
     assert computed(few) == {"data", "one", "two"} and few["two"]["value"].tolist() == [2, 3, 4, 5]
     assert computed(mm.run(graph, limit=4)) == set()
-    # More than there is is all there is.
+    # A limit above the number of elements changes nothing.
     assert computed(mm.run(graph, limit=9)) == set()
 
 
-def test_fresh_computes_everything_and_is_what_is_found_afterwards() -> None:
+def test_fresh_computes_everything_and_replaces_the_entries() -> None:
     graph = mm.pipeline("one = data | plus\ntwo = one | plus", data=[1, 2], plus=plus)
     before = mm.run(graph)
     fresh = mm.run(graph, fresh=True)
@@ -310,14 +310,14 @@ def test_a_file_that_is_written_again(tmp_path: Path) -> None:
         assert result["one"]["value"].tolist() == [n + 1 for n in content]
 
 
-# What cannot be known
+# What cannot be fingerprinted
 
 
 def clocked(x: Any) -> Any:
     return x, time.time()
 
 
-def test_what_cannot_be_known_is_always_computed_and_all_that_is_below_it() -> None:
+def test_what_is_not_cacheable_is_always_computed_with_all_downstream() -> None:
     graph = mm.pipeline(
         "one = data | plus\ntold = one | clocked\nlater = told | map(str)\nother = one | map(str)",
         data=[1, 2], plus=plus, clocked=clocked, str=str,
@@ -334,7 +334,7 @@ def test_what_cannot_be_known_is_always_computed_and_all_that_is_below_it() -> N
     assert len(seen) == 2
 
 
-def test_data_that_cannot_be_known() -> None:
+def test_data_that_cannot_be_fingerprinted() -> None:
     graph = mm.pipeline("data | call", data=[time.time, time.monotonic], call=call)
     for _ in range(2):
         result = mm.run(graph)
@@ -371,7 +371,7 @@ def after_what_was_met(prediction: Any) -> float:
     return float(prediction.sum()) + len(MET)
 
 
-def test_what_a_models_output_reads_changes_while_it_is_called() -> None:
+def test_a_value_read_by_an_output_function_changes_during_the_run() -> None:
     MET.clear()
     mm.register("scale", toys.Scale(2.0), output=after_what_was_met)
     graph = mm.pipeline("rows | scale\nrows | meets\nscale | map(str)",
@@ -399,7 +399,7 @@ def test_failures_are_a_part_of_what_is_stored() -> None:
     assert computed(again) == set()
     assert len(first.failed) == 5 and first.failed.equals(again.failed)
     assert first.nodes.drop(columns="cached").equals(again.nodes.drop(columns="cached"))
-    # Whether they are too many is asked anew.
+    # Each run checks the number of failures again.
     with pytest.raises(mm.RunError, match="5 of 10 elements failed"):
         mm.run(graph)
     same = mm.run(mm.pipeline("called = data | odd_fails", data=list(range(10)),
@@ -412,7 +412,7 @@ _ADDRESS = ctypes.addressof(ASKED)
 
 
 def ask(x: int) -> int:
-    """A service that is busy when it is asked for the 150th time, once; it counts out of sight."""
+    """A service that is busy once, in the 150th call; the count is not part of any identity."""
     asked = ctypes.c_int.from_address(_ADDRESS)
     asked.value += 1
     if asked.value == 150:
@@ -422,12 +422,12 @@ def ask(x: int) -> int:
     return -x
 
 
-def test_an_error_that_may_pass_is_tried_again() -> None:
+def test_a_temporary_error_is_tried_again() -> None:
     text, names = "one = data | ask\ntwo = one | plus", {"ask": ask, "plus": plus}
     graph = mm.pipeline(text, data=list(range(200)), **names)
     ASKED.value = 0
     first = mm.run(graph, max_failed=0.7)
-    # However many others there were before it.
+    # The number of other failures before it does not matter.
     assert first.failed["error"].value_counts().to_dict() == {"ValueError": 120, "TimeoutError": 1}
     assert len(first["two"]) == 79
     second = mm.run(graph, max_failed=0.7)

@@ -1,4 +1,4 @@
-"""The options of `register`: what each does in a run, and what is refused."""
+"""The options of `register`: their effects in a run, and invalid options."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestPreprocess:
 
 
 class Scored(ModelHandler[Any, PredictionResult, None]):
-    """Adds what each call is given; knows one argument."""
+    """A model that adds its arguments; it accepts one argument."""
 
     def load_model(self) -> None:
         return None
@@ -118,7 +118,7 @@ class TestBatchBounds:
 
 
 class Stuck:
-    """Takes until it is let go for a batch with a zero in it."""
+    """A model that blocks until it is released, for a batch with a zero."""
 
     go = threading.Event()
 
@@ -172,7 +172,7 @@ class TestTimeout:
 
 
 class Noted(toys.OwnHandler):
-    """Its factor comes from the environment when it is loaded."""
+    """A model that reads its factor from the environment when it is loaded."""
 
     def load_model(self) -> toys.Slotted:
         return toys.Slotted(float(os.environ["MM_TEST_FACTOR"]))
@@ -193,13 +193,13 @@ class TestEnvVars:
 
 
 def listening() -> set[int]:
-    """The ports that this process listens on."""
+    """Return the ports on which this process listens."""
     open_ = psutil.Process().net_connections()
     return {one.laddr.port for one in open_ if one.status == psutil.CONN_LISTEN}
 
 
 class TestSharing:
-    """What Beam shares between processes is asked for whole batches: a proxy has methods alone."""
+    """Models that Beam shares between processes receive whole batches: a proxy has methods only."""
 
     @pytest.mark.parametrize("options", [{"large_model": True}, {"model_copies": 2}], ids=" ".join)
     @pytest.mark.parametrize("kind", ["torch", "sklearn", "beam"])
@@ -261,7 +261,7 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
     ],
     ids=" ".join,
 )
-def test_what_changes_predictions_changes_the_identity(options: dict[str, Any]) -> None:
+def test_options_that_change_predictions_change_the_identity(options: dict[str, Any]) -> None:
     module = toys.Scale(2.0)
     before, loaded = (f(mm.register("m", module)).digest for f in (identity.of, identity.of_loaded))
     changed = mm.register("m", module, **options)
@@ -275,14 +275,14 @@ def mean_of_all(batch: Any) -> Any:
 
 
 class Squeezed(torch.nn.Module):
-    """Takes the dimension of the batch out with the others."""
+    """A model that removes the batch dimension together with other dimensions of size 1."""
 
     def forward(self, x: Any) -> Any:
         return x.squeeze()
 
 
 class Total(torch.nn.Module):
-    """One number for all."""
+    """A model that returns one number for all elements."""
 
     def forward(self, x: Any) -> Any:
         return x.sum()
@@ -296,7 +296,7 @@ class TestWholeBatches:
         assert set(run("m", [[1.0], [2.0]])["m"]["prediction"][0]) == {"rows"}
 
     @pytest.mark.parametrize("given", [None, "text", 5])
-    def test_what_holds_no_outputs(self, given: Any) -> None:
+    def test_return_values_without_outputs(self, given: Any) -> None:
         def constant(batch: Any) -> Any:
             return given
 
@@ -310,7 +310,7 @@ class TestWholeBatches:
         handler = base_handler(spec)
         with pytest.raises(ValueError, match=r"2 examples of unequal shapes: \(1,\), \(2,\); pre"):
             handler.run_inference([[1.0], [1.0, 2.0]], handler.load_model())
-        result = run("m", [[1.0], [1.0, 2.0]])  # the model takes either, one at a time
+        result = run("m", [[1.0], [1.0, 2.0]])  # the model accepts each, one at a time
         assert [p.tolist() for p in result["m"]["prediction"]] == [[2.0], [2.0, 4.0]]
 
     @pytest.mark.parametrize("options", [{}, {"large_model": True}], ids=str)
@@ -352,7 +352,7 @@ def test_a_deployment_has_the_options_too() -> None:
     assert os.environ.pop("MM_TEST_DEPLOYED") == "1"
 
 
-def test_a_gpu_that_is_not_there_is_the_cpu_for_a_warm_model_too() -> None:
+def test_without_a_gpu_a_loaded_model_uses_the_cpu_too() -> None:
     mm.register("m", toys.Scale(3.0), device="GPU")
     for fresh in (False, True):  # the second run does not load the model again
         result = run("m", [[1.0], [2.0]], fresh=fresh)
@@ -371,5 +371,5 @@ def test_the_registry_shows_what_was_given_and_no_secret(models: Registry) -> No
     assert "s3cret" not in repr(models) + models._repr_html_()
 
 
-def test_colours_for_a_terminal_are_no_part_of_an_error() -> None:
+def test_errors_contain_no_terminal_colors() -> None:
     assert one_line(ValueError("\x1b[1mshape\x1b[0m of 2")) == "ValueError: shape of 2"

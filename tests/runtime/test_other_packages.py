@@ -1,4 +1,4 @@
-"""Step kinds and frameworks that another installed package brings."""
+"""Step kinds and frameworks of other installed packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow  # a process of its own for each look
+pytestmark = pytest.mark.slow  # each check runs in a new process
 
 KINDS = """
 from mmnotebook.graph.kinds import Param, StepKind
@@ -196,7 +196,7 @@ print("FOUND", json.dumps(found))
 
 
 class Toys:
-    """An installed package, which processes of their own import."""
+    """An installed package, which new processes import."""
 
     def __init__(self, folder: Path) -> None:
         self.site, self.cache = folder / "site", folder / "cache"
@@ -215,7 +215,7 @@ class Toys:
         (self.site / "toys" / f"{module}.py").write_text(code)
 
     def run(self) -> dict[str, Any]:
-        """What the script finds in a new process."""
+        """Return the output of the script in a new process."""
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(self.site), str(Path.cwd())]),
@@ -267,7 +267,7 @@ def test_a_kind_runs_in_both_lowerings_and_is_cached(found: dict[str, Any]) -> N
     assert found["used above"] == ["scale", "map", "spread"]
 
 
-def test_what_cannot_be_used_is_warned_of(found: dict[str, Any]) -> None:
+def test_unusable_entry_points_give_a_warning(found: dict[str, Any]) -> None:
     warned = "\n".join(found["warnings"])
     assert "'second_map' (toys.kinds:MAP) of the package 'toys'" in warned
     assert "there is a step kind 'map' already" in warned
@@ -299,5 +299,5 @@ def test_the_code_of_a_kind_is_part_of_its_results(toys: Toys, found: dict[str, 
     assert changed["why"] != "read from the cache"
     assert changed["both"] == [x * 3 + 1 - x / 2 for x in range(20)]
     lean = ("times * value + OFFSET", "OFFSET + times * value")
-    toys.write("lowerings", LOWERINGS.replace(*lean))  # the second lowering alone
+    toys.write("lowerings", LOWERINGS.replace(*lean))  # only the second lowering
     assert toys.run()["why"] != "read from the cache"

@@ -1,4 +1,4 @@
-"""What earlier versions have stored in a cache folder goes, unless somebody uses or shares it."""
+"""Data of earlier versions in a cache folder is removed, unless a process uses or shares it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write(store: Store, identity: str) -> Draft:
 
 @pytest.fixture
 def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
-    """Opens the store as an earlier version does."""
+    """Open the store as an earlier version does."""
 
     def opened() -> Store:
         with monkeypatch.context() as patch:
@@ -35,12 +35,12 @@ def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Sto
     return opened
 
 
-def test_it_goes_with_a_word(earlier: Callable[[], Store], tmp_path: Path) -> None:
+def test_it_is_removed_with_a_note(earlier: Callable[[], Store], tmp_path: Path) -> None:
     former = earlier()
     inner = former.inner
     write(former, "c")
     assert inner.name == "v1" and inner.is_dir()
-    (inner / "drafts" / ("0" * 32)).mkdir()  # of a process that is dead
+    (inner / "drafts" / ("0" * 32)).mkdir()  # of a dead process
     (inner / "processes" / ("0" * 32)).mkdir()
     del former
     store = Store(tmp_path / "cache", LIMIT)
@@ -52,7 +52,7 @@ def test_it_goes_with_a_word(earlier: Callable[[], Store], tmp_path: Path) -> No
     assert Store(tmp_path / "cache", LIMIT).notes == []
 
 
-def test_what_a_living_process_uses_stays(earlier: Callable[[], Store], tmp_path: Path) -> None:
+def test_data_of_a_living_process_stays(earlier: Callable[[], Store], tmp_path: Path) -> None:
     former = earlier()
     store = Store(tmp_path / "cache", LIMIT)
     assert store.notes == [] and former.find(["a", "b"]).keys() == {"a", "b"}
@@ -65,7 +65,9 @@ def test_what_a_living_process_uses_stays(earlier: Callable[[], Store], tmp_path
 
 
 @pytest.mark.parametrize("where", ["notes.txt", "entries/mine", "drafts/mine", "trash/x.csv"])
-def test_what_is_anothers_stays(earlier: Callable[[], Store], tmp_path: Path, where: str) -> None:
+def test_data_of_another_user_stays(
+    earlier: Callable[[], Store], tmp_path: Path, where: str
+) -> None:
     inner = earlier().inner
     (inner / where).write_text("mine")
     assert Store(tmp_path / "cache", LIMIT).notes == []
@@ -88,7 +90,7 @@ def test_a_folder_without_their_lock_stays(earlier: Callable[[], Store], tmp_pat
 
 
 @pytest.mark.parametrize("linked", ["v1", "v1/entries"])
-def test_what_a_link_leads_to_stays(
+def test_the_target_of_a_link_stays(
     earlier: Callable[[], Store], tmp_path: Path, linked: str
 ) -> None:
     inner = earlier().inner
@@ -99,7 +101,7 @@ def test_what_a_link_leads_to_stays(
     assert len(list((tmp_path / "elsewhere").rglob("*.shard"))) == 2
 
 
-def test_what_cannot_be_removed_keeps_nobody_from_a_store(
+def test_data_that_cannot_be_removed_does_not_block_the_store(
     earlier: Callable[[], Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = earlier().inner

@@ -1,4 +1,4 @@
-"""A graph that would write over what it reads is refused, and nothing has changed."""
+"""A graph that would overwrite its own input is refused, and no file changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def f(x: Any) -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: `data/in.csv`, links to it and beside it, a folder and a link to it."""
+    """Create the current folder: `data/in.csv`, links to it, and a folder with a link to it."""
     inside = tmp_path / "data"
     (inside / "deep").mkdir(parents=True)
     (inside / "in.csv").write_text(TEXT)

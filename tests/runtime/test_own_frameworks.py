@@ -1,4 +1,4 @@
-"""Exported programs, methods of models, and any Python object, from `register` to predictions."""
+"""Exported programs, methods of models, and Python objects, from `register` to predictions."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ class TestExportedPrograms:
         assert len(predictions("net", ROWS)) == 3
         assert "it takes batches of 1" in refused("net", single, batch_size=8)
 
-    def test_what_is_no_program(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_files_that_are_not_programs(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         path = tmp_path / "net.pt2"
         path.write_bytes(b"PK broken")
         text = refused("net", path)
@@ -136,7 +138,7 @@ class TestMethods:
 
 
 class Booster:
-    """Has a predict, as the models of many a library do."""
+    """An object with a predict method, as models of many libraries."""
 
     def __init__(self, weights: list[float]) -> None:
         self.weights = np.array(weights)
@@ -191,7 +193,7 @@ class TestPythonObjects:
         assert "has no predict" in refused("m", toys.Slotted(1.0), framework="python")
         assert "has no method 'fit'" in refused("m", Booster([1.0]), method="fit")
 
-    def test_what_its_batches_are(self) -> None:
+    def test_the_batches_that_it_receives(self) -> None:
         array = inputs.python_batch([[1, 2], [3, 4]])
         assert isinstance(array, np.ndarray) and array.shape == (2, 2)
         assert inputs.python_batch([torch.ones(2), torch.zeros(2)]).tolist() == [[1, 1], [0, 0]]
@@ -217,7 +219,7 @@ class TestPythonObjects:
 
 
 class Drops:
-    """Leaves out what it cannot tell."""
+    """A model that returns no output for some elements."""
 
     def predict(self, batch: Any) -> Any:
         return batch[batch >= 0]
@@ -234,7 +236,7 @@ def test_another_number_of_predictions_stops_the_run() -> None:
 
 
 class TestFrameworkByName:
-    def test_is_taken_at_its_word(self) -> None:
+    def test_is_used_without_detection(self) -> None:
         model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
         assert mm.register("m", model).framework == "sklearn"
         assert mm.register("m", model, framework="python").framework == "python"
@@ -246,7 +248,7 @@ class TestFrameworkByName:
         assert "a Beam ModelHandler" in refused("m", Net(), framework="beam")
         assert "allowed: a fitted scikit-learn" in refused("m", Net(), framework="sklearn")
 
-    def test_that_there_is_not(self) -> None:
+    def test_that_does_not_exist(self) -> None:
         assert "did you mean 'torch'" in refused("m", Net(), framework="troch")
 
     def test_that_is_not_installed(self) -> None:

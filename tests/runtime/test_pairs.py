@@ -1,4 +1,4 @@
-"""(key, value) pairs, as Beam's keyed models take them, into a model per key without `by`."""
+"""(key, value) pairs, as in Beam's keyed data, as the input of a model per key without `by`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_key_is_that_of_the_pair_and_the_model_gets_the_value(options: str) 
     assert not any(isinstance(made.example, tuple) for made in result.elements("keyed").given())
 
 
-def test_what_is_known_beforehand_decides() -> None:
+def test_elements_known_before_the_run_decide() -> None:
     said = repr(mm.explain(mm.pipeline(f"d | {KEYED % ', max_models=1'}", d=PAIRS)))
     assert "7 elements in arrival order take 2 loads, grouped 2" in said
 
@@ -132,7 +132,7 @@ def test_elements_without_a_key_are_refused_before_the_run(text: str, data: Any,
     assert said in str(error.value)
 
 
-def test_what_is_not_known_beforehand_fails_alone() -> None:
+def test_elements_unknown_before_the_run_fail_alone() -> None:
     pairs = [*PAIRS[:2], ("KEY_9", torch.ones(3))]
     result = mm.run(mm.pipeline(f"d | {KEYED % ''}", d=pairs), progress=False, max_failed=1.0)
     assert (

@@ -1,4 +1,4 @@
-"""Failures that another try may not meet: which they are, and that they alone are tried again."""
+"""Temporary failures: which errors are temporary, and that only these elements are tried again."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from mmnotebook.beam.dofns.transient_errors import may_pass
 
 
 def raised(error: BaseException, cause: BaseException) -> BaseException:
-    """An error that was raised from another."""
+    """Return an error that was raised from another one."""
     error.__cause__ = cause
     return error
 
 
 def with_(kind: type[BaseException] = Exception, **attributes: Any) -> BaseException:
-    """An error with attributes, as clients have them."""
+    """Return an error with attributes, as clients raise them."""
     error = kind("refused")
     vars(error).update(attributes)
     return error
 
 
 def hidden(error: BaseException, context: BaseException) -> BaseException:
-    """An error that was raised `from None` while another was handled."""
+    """Return an error that was raised `from None` while another one was handled."""
     error.__context__, error.__suppress_context__ = context, True
     return error
 
@@ -58,7 +58,7 @@ def of_openai(status: int) -> BaseException:
 
 
 class Grpc(Exception):
-    """As grpc has it: `code()` gives a member whose value is (number, text)."""
+    """An error like grpc's: `code()` returns a member whose value is (number, text)."""
 
     def __init__(self, number: int) -> None:
         super().__init__("refused")
@@ -69,11 +69,11 @@ class Grpc(Exception):
 
 
 class TooManyRequests(Exception):
-    """Says nothing but its name."""
+    """An error with a name, but no text."""
 
 
 class Odd(Exception):
-    """Whose attributes raise, and whose text does."""
+    """An error whose attributes and text raise."""
 
     @property
     def response(self) -> Any:
@@ -159,12 +159,12 @@ LASTING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_may_pass(name: str) -> None:
+def test_temporary_errors(name: str) -> None:
     assert may_pass(PASSING[name])
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_lasts(name: str) -> None:
+def test_permanent_errors(name: str) -> None:
     assert not may_pass(LASTING[name])
 
 

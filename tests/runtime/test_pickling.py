@@ -1,4 +1,4 @@
-"""What is pickled of a notebook's classes: each load answers as it did, and changes nothing."""
+"""Pickling of a notebook's classes: every loaded object behaves the same, and nothing changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Cells:
 
 @pytest.fixture
 def cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cells]:
-    """An empty notebook."""
+    """Return an empty notebook."""
     main = types.ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", main)
     return Cells(main)
@@ -135,7 +135,7 @@ SCALE = 3
 mm.register("three", place + "/net.pt", model_class=Net)
 say([before[0], predicted("rows | [two, three]", "two", "three", rows=[1.0]), mine(Net.forward)])
 """
-        # The class is what it is when the graph runs, as a function is.
+        # A run uses the current class, as it does for functions.
         said = kernel_script.run(START + code, tmp_path, place=str(tmp_path))
         assert said == [[2.0], [[3.0], [3.0]], True]
 
@@ -209,7 +209,7 @@ say([once, ran("s | f", s=Source(), f=f)["f"].value.tolist(), mine(Add.process)]
 """
         kernel = kernel_script.Kernel(START + code, tmp_path)
         assert kernel.end() == 0
-        assert kernel.said == [[["1km"], ["1mi"], True]]
+        assert kernel.values == [[["1km"], ["1mi"], True]]
 
 
 VALUES = """
@@ -229,7 +229,7 @@ class Pair(NamedTuple):
 
 
 class TestValues:
-    """A model has classes of its own, and yet what it is given and returns is the notebook's."""
+    """Values have the notebook's classes, although a loaded model has copies of them."""
 
     def test_a_model_knows_the_classes_of_its_elements(self, tmp_path: Path) -> None:
         code = """
@@ -245,7 +245,7 @@ say(predicted("rows | [m, o]", "m", "o", rows=[Row(Color.RED), Row(Color.BLUE)])
         said = kernel_script.run(START + VALUES + code, tmp_path)
         assert said == [[True, False], [False, True]]
 
-    def test_what_a_model_returns_is_of_the_notebook_s_classes(self, tmp_path: Path) -> None:
+    def test_outputs_of_a_model_have_the_notebook_s_classes(self, tmp_path: Path) -> None:
         code = """
 class Model:
     def predict(self, batch): return [{"pair": Pair("a", r), "all": [Color.RED]} for r in batch]
@@ -261,7 +261,7 @@ say([kept, result["made"].value.tolist()])
         said = kernel_script.run(START + VALUES + code, tmp_path)
         assert said == [[True] * 4, [True]]
 
-    def test_what_is_of_no_class_of_theirs_is_the_same_object(self, cells: Cells) -> None:
+    def test_values_without_notebook_classes_are_the_same_object(self, cells: Cells) -> None:
         cells("class A: pass\nclass B: pass")
         others = {cells["A"]: cells["B"]}
         value = [1, "a", cells["B"](), {"x": (2.0,)}]
@@ -278,7 +278,7 @@ say([kept, result["made"].value.tolist()])
         assert made[1]["t"] is tensor
         assert type(made[2]) is cells["B"]
 
-    def test_what_cannot_be_exchanged_is_an_error(self, cells: Cells) -> None:
+    def test_values_that_cannot_be_converted_are_an_error(self, cells: Cells) -> None:
         cells("class A: pass\nclass B: pass")
         with pytest.raises(TypeError):
             pickling.exchanged([cells["A"](), threading.Lock()], {cells["A"]: cells["B"]})
@@ -383,8 +383,8 @@ class TestOnePickle:
         assert type(cloudpickle.loads(cloudpickle.dumps(cells["K"]()))) is cells["K"]
 
 
-class TestWhatItLeansOn:
-    def test_nothing_here_is_pickled_otherwise(self) -> None:
+class TestCloudpickle:
+    def test_nothing_here_is_pickled_in_another_way(self) -> None:
         root = Path(mmnotebook.__file__).parent
         uses = re.compile(r"^\s*(import cloudpickle|from cloudpickle)", re.MULTILINE)
         files = (file for file in root.rglob("*.py") if uses.search(file.read_text()))
@@ -400,7 +400,7 @@ class TestWhatItLeansOn:
         assert re.findall(r"_make_\w+", source) == ["_make_skeleton_enum", "_make_skeleton_class"]
         assert "if class_tracker_id is not None" in inspect.getsource(theirs._lookup_class_or_track)
 
-    def test_beam_sets_a_class_but_once(self) -> None:
+    def test_beam_sets_a_class_only_once(self) -> None:
         source = inspect.getsource(beams._class_setstate)
         first = "skip_reset_dynamic_type_state and obj in _DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS"
         assert first in source

@@ -1,4 +1,4 @@
-"""What is shown of a run, and a run in the background."""
+"""The display of a run, and runs in the background."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def chain(count: int) -> Graph:
     return mm.pipeline(text, data=list(range(count)), plus=plus, picky=picky)
 
 
-def told(*given: events.Event) -> Progress:
+def progress_after(*given: events.Event) -> Progress:
     progress = Progress()
     for event in given:
         progress(event)
@@ -55,18 +55,18 @@ def counts(**elements: int) -> tuple[events.NodeCounts, ...]:
     return tuple(events.NodeCounts(name, n, n, 0) for name, n in elements.items())
 
 
-def ran(graph: Graph, **options: Any) -> Progress:
-    """A run, as its display sees it."""
+def progress_of_run(graph: Graph, **options: Any) -> Progress:
+    """Return the progress of a run, as its display receives it."""
     progress = Progress()
     mm.run(graph, subscribers=[progress], **options)
     return progress
 
 
-# What the events add up to
+# The state computed from events
 
 
 def test_a_node_waits_runs_and_is_done() -> None:
-    progress = told(started("a", "b", "c"), events.NodeCached("a", 7, 1))
+    progress = progress_after(started("a", "b", "c"), events.NodeCached("a", 7, 1))
     assert [node.state for node in progress.nodes.values()] == ["cached", "waiting", "waiting"]
     progress(events.NodeStarted("b"))
     progress(events.RunProgressed(counts(b=3, c=0)))
@@ -85,19 +85,19 @@ def test_where_a_run_ends_early_its_nodes_say_so() -> None:
         events.NodeFinished("a", 1, 0),
         events.NodeStarted("b"),
     )
-    stopped = told(*events_before, events.RunFinished("interrupted", counts(b=1)))
+    stopped = progress_after(*events_before, events.RunFinished("interrupted", counts(b=1)))
     assert [node.state for node in stopped.nodes.values()] == ["done", "stopped", "waiting"]
-    failed = told(*events_before, events.RunFinished("failed", counts(b=1), "no", "b"))
+    failed = progress_after(*events_before, events.RunFinished("failed", counts(b=1), "no", "b"))
     assert [node.state for node in failed.nodes.values()] == ["done", "failed", "waiting"]
 
 
-def test_of_how_many_is_known_where_each_element_gives_one() -> None:
+def test_the_total_is_known_for_one_output_per_element() -> None:
     text = "few = rows | filter(f)\nfew | g\nrows | n | split(x=0.5, y=0.5)\n[g, n] | join"
     names = dict.fromkeys(("f", "g", "n", "x", "y", "join"), plus)
     graph = mm.pipeline(text, rows=[1], **names)
     wires = follows(graph)
     assert wires == {"g": "few", "n": "rows", "split": "n"}
-    progress = told(events.RunStarted(graph.names, {"rows": 100}, wires))
+    progress = progress_after(events.RunStarted(graph.names, {"rows": 100}, wires))
     assert {"rows": 100, "n": 100, "split": 100}.items() <= progress.expected().items()
     assert "g" not in progress.expected()
     progress(events.NodeFinished("few", 40, 0))
@@ -106,8 +106,8 @@ def test_of_how_many_is_known_where_each_element_gives_one() -> None:
     assert progress.expected()["split"] == 98
 
 
-def test_models_are_named_while_they_load_and_when_they_had_to_go() -> None:
-    progress = told(started("a"), events.ModelLoading("mlp"), events.ModelLoading("tree"))
+def test_models_are_named_while_they_load_and_when_they_are_unloaded() -> None:
+    progress = progress_after(started("a"), events.ModelLoading("mlp"), events.ModelLoading("tree"))
     assert progress.now() == "loading mlp, tree"
     progress(events.ModelLoaded("mlp", 0.1, 10))
     progress(events.ModelEvicted("old", 10))
@@ -117,8 +117,8 @@ def test_models_are_named_while_they_load_and_when_they_had_to_go() -> None:
     assert "loading" not in progress.now()
 
 
-def test_a_run_that_begins_anew_forgets_what_it_had_counted() -> None:
-    progress = told(
+def test_a_restarted_run_resets_its_counts() -> None:
+    progress = progress_after(
         started("a"), events.NodeCached("a", 5), events.Noted("a: damaged"), started("a")
     )
     assert progress.nodes["a"].state == "waiting" and progress.notes == ["a: damaged"]
@@ -138,28 +138,30 @@ def test_a_run_that_begins_anew_forgets_what_it_had_counted() -> None:
     ],
 )
 def test_the_last_line(cached: int, failed: dict[str, int], state: str, line: str) -> None:
-    progress = told(started(*"abcde"), *(events.NodeCached(name, 9) for name in "abcde"[:cached]))
+    progress = progress_after(
+        started(*"abcde"), *(events.NodeCached(name, 9) for name in "abcde"[:cached])
+    )
     ends = tuple(events.NodeCounts(name, 9, 9, failed.get(name, 0)) for name in "abcde"[cached:])
     progress(events.RunFinished(state, ends))
     assert progress.line() == line
 
 
 def test_one_node_is_one_node() -> None:
-    assert told(started("a"), events.RunFinished("done", ())).line() == "1 node computed"
+    assert progress_after(started("a"), events.RunFinished("done", ())).line() == "1 node computed"
 
 
 # Real runs
 
 
 def test_the_last_line_says_what_a_run_did() -> None:
-    assert ran(chain(40)).line() == "3 nodes computed"
-    assert ran(chain(40)).line() == "3 nodes from the cache"
-    assert ran(chain(40), fresh=True).line() == "3 nodes computed"
-    assert ran(chain(40), until="first").line() == "2 nodes from the cache"
+    assert progress_of_run(chain(40)).line() == "3 nodes computed"
+    assert progress_of_run(chain(40)).line() == "3 nodes from the cache"
+    assert progress_of_run(chain(40), fresh=True).line() == "3 nodes computed"
+    assert progress_of_run(chain(40), until="first").line() == "2 nodes from the cache"
     graph = chain(51)
-    assert ran(graph).line() == "3 nodes computed; 2 failed elements in last"
-    # So many failed in the run that is taken up here.
-    assert ran(graph).line() == "3 nodes from the cache; 2 failed elements in last"
+    assert progress_of_run(graph).line() == "3 nodes computed; 2 failed elements in last"
+    # The failures of the earlier run that is read here.
+    assert progress_of_run(graph).line() == "3 nodes from the cache; 2 failed elements in last"
 
 
 def test_the_last_line_of_a_failed_run_names_the_node() -> None:
@@ -175,16 +177,16 @@ def test_damage_is_noted_in_a_line(cache_folder: Path) -> None:
     mm.run(chain(40), until="first")
     for shard in cache_folder.rglob("*.shard"):
         shard.write_bytes(shard.read_bytes()[:-1])
-    progress = ran(chain(40))
+    progress = progress_of_run(chain(40))
     assert len(progress.notes) == 2 and "computed again" in progress.notes[0]
     assert after(progress)["text/plain"].splitlines() == ["3 nodes computed", *progress.notes]
 
 
-# What is shown
+# The display
 
 
 def test_html_is_escaped_and_has_its_role() -> None:
-    progress = told(started(HOSTILE), events.ModelLoading(HOSTILE), events.Noted(HOSTILE))
+    progress = progress_after(started(HOSTILE), events.ModelLoading(HOSTILE), events.Noted(HOSTILE))
     for shown in (during(progress)["text/html"], after(progress)["text/html"]):
         assert HOSTILE not in shown and "&lt;script&gt;&amp;" in shown
         assert shown.startswith('<div class="mm-run" role="status"')
@@ -194,7 +196,9 @@ def test_html_is_escaped_and_has_its_role() -> None:
 
 
 def test_text_and_html_have_a_line_per_node() -> None:
-    progress = told(started("rows", "mlp", rows=2000), events.NodeFinished("rows", 2000, 0))
+    progress = progress_after(
+        started("rows", "mlp", rows=2000), events.NodeFinished("rows", 2000, 0)
+    )
     progress(events.NodeStarted("mlp"))
     progress(events.RunProgressed((events.NodeCounts("mlp", 1500, 1497, 3),)))
     shown = during(progress)
@@ -208,9 +212,9 @@ def test_text_and_html_have_a_line_per_node() -> None:
         assert f">{cell}</td>" in shown["text/html"]
 
 
-def test_of_many_nodes_those_are_shown_in_which_something_happens() -> None:
+def test_of_many_nodes_the_active_ones_are_shown() -> None:
     names = [f"n{place}" for place in range(50)]
-    progress = told(started(*names), *(events.NodeCached(name, 1) for name in names[:10]))
+    progress = progress_after(started(*names), *(events.NodeCached(name, 1) for name in names[:10]))
     progress(events.NodeStarted("n10"))
     shown = during(progress)["text/plain"]
     assert "n10" in shown and "n11" not in shown
@@ -220,7 +224,7 @@ def test_of_many_nodes_those_are_shown_in_which_something_happens() -> None:
 def terminal(
     monkeypatch: pytest.MonkeyPatch, *given: events.Event, live: bool = True, columns: int = 60
 ) -> str:
-    """What a terminal is sent."""
+    """Return the output of a terminal."""
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr(progress_display, "PATIENCE", 0)
     monkeypatch.setattr(progress_display, "PACE", 0)
@@ -254,13 +258,13 @@ def test_notes_stay_in_a_terminal(monkeypatch: pytest.MonkeyPatch, live: bool) -
     assert ("rows" in sent) == live
 
 
-def test_what_comes_too_soon_is_shown_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_that_are_too_frequent_are_shown_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_display, "PATIENCE", 0.02)
     progress, stream = Progress(), io.StringIO()
     display = TerminalDisplay(progress, stream, live=True)
     for event in (started("rows"), events.RunProgressed(counts(rows=7))):
         progress(event)
-        display(event)  # nothing comes after these: what goes on takes long
+        display(event)  # no event follows: the node takes a long time
     until(lambda: "rows 7" in stream.getvalue())
     display(events.RunFinished("done", ()))
     assert stream.getvalue().endswith("\r")
@@ -280,7 +284,7 @@ def test_nothing_is_shown_of_a_run_that_is_over_at_once(monkeypatch: pytest.Monk
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
-    """A graph whose second step waits for `toys.GATE`."""
+    """Return a graph whose second step waits for `toys.GATE`."""
     monkeypatch.setattr(toys, "GATE", toys.Gate())
     yield mm.pipeline("data | hold", data=[1, 2, 3], hold=toys.hold)
     toys.GATE.release.set()
@@ -297,7 +301,7 @@ def test_a_run_in_the_background(held: Graph) -> None:
     running = mm.run(held, wait=False)
     assert isinstance(running, mm.Running) and not running.done
     assert toys.GATE.started.wait(60)
-    # Its nodes are known from the run's first event on.
+    # The first event of the run contains its nodes.
     until(lambda: [n.state for n in running._progress.nodes.values()][1:] == ["running"])
     assert repr(running) == (
         "<run in the background, running: 1 of 2 nodes computed; data 3, hold 0 of 3 elements>"
@@ -327,11 +331,11 @@ def test_cancelling(held: Graph) -> None:
     with pytest.raises(handle.InterruptedRunError, match="stopped by you; data 3"):
         running.result(timeout=60)
     assert repr(running) == "<run, interrupted: 1 of 2 nodes computed>"
-    # The next run need not wait for it.
-    assert ran(chain(3)).line() == "3 nodes computed"
+    # The next run does not wait for it.
+    assert progress_of_run(chain(3)).line() == "3 nodes computed"
 
 
-def test_what_a_run_in_the_background_failed_with() -> None:
+def test_the_error_of_a_run_in_the_background() -> None:
     running = mm.run(chain(100), wait=False)
     for _ in range(2):
         with pytest.raises(RunError, match="node 'last'"):

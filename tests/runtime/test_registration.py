@@ -1,4 +1,4 @@
-"""What can be registered, what is refused, and with which remedy."""
+"""Models that can be registered, those that are refused, and the remedies."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class TestLiveObjects:
             "beam", "handler", None, None,
         )  # fmt: skip
 
-    def test_a_name_again_replaces_and_says_so(self, models: Registry) -> None:
+    def test_the_same_name_again_replaces_with_a_note(self, models: Registry) -> None:
         assert mm.register("m", toys.Scale()).replaces is None
         spec = mm.register("m", LinearRegression().fit([[1.0]], [1.0]))
         assert spec.replaces == "Scale" and "replaces Scale" in repr(spec)
@@ -75,7 +75,7 @@ class TestLiveObjects:
         first = mm.register("m", toys.Scale())
         path = Path(str(first.path))
         mm.register("m", toys.Scale(3.0))
-        assert path.exists(), "somebody still holds the model"
+        assert path.exists(), "a reference to the model remains"
         del first
         gc.collect()
         assert not path.parent.exists()
@@ -92,7 +92,7 @@ class TestLiveObjects:
 
 
 class TestRefusedObjects:
-    def test_live_weights_want_their_module(self) -> None:
+    def test_live_weights_need_their_module(self) -> None:
         assert "net.load_state_dict(weights)" in refused("m", torch.nn.Linear(1, 1).state_dict())
 
     def test_a_class(self) -> None:
@@ -181,7 +181,7 @@ class TestFiles:
 
 
 class Evil:
-    """A pickle that would leave a trace if anyone loaded it."""
+    """A pickle that creates a file if it is loaded."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -274,7 +274,7 @@ class TestRefusedFiles:
         path = tmp_path / "model.pkl"
         path.write_bytes(b"?" * 10)
         path.chmod(0)
-        if os.access(path, os.R_OK):  # root reads everything
+        if os.access(path, os.R_OK):  # root can read every file
             assert "cannot be loaded" in refused("m", path)
         else:
             assert "Permission" in refused("m", path)
@@ -304,12 +304,12 @@ class TestRefusedFiles:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+def test_invalid_options(options: dict[str, Any], says: str) -> None:
     assert says in refused("m", toys.Scale(), **options)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "1a", "for", None, 3, "map", "source", "vote"])
-def test_names_that_cannot_be(name: Any) -> None:
+def test_invalid_names(name: Any) -> None:
     text = refused(name, toys.Scale())
     assert "is not a valid model name" in text or "the name of a step" in text
 

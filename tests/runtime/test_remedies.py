@@ -1,4 +1,4 @@
-"""What errors and short texts say, where a user pastes what they say."""
+"""Code in error messages and hints works when a user pastes it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def result(models: Any, frame: pd.DataFrame) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("target", [pd.DataFrame({"x": range(9999)}), 5, None, [1], {"a": 1}])
-def test_what_is_no_model_is_named_and_models_are_listed_shortly(models: Any, target: Any) -> None:
+def test_an_unknown_model_is_named_and_known_ones_are_listed(models: Any, target: Any) -> None:
     with pytest.raises(ModelError) as error:
         mm.register("m", target)
     said = str(error.value)
@@ -63,7 +63,7 @@ def test_data_in_place_of_a_graph_is_not_printed_whole(frame: pd.DataFrame) -> N
             call(frame)
 
 
-def test_outputs_that_miss_elements_are_laid_on_the_function_that_made_the_batch(
+def test_missing_outputs_are_blamed_on_the_collate_function(
     models: Any,
 ) -> None:
     def two(rows: list[Any]) -> Any:
@@ -88,7 +88,7 @@ def test_the_bytes_of_a_model_whose_parameters_are_unknown_are_its_files(result:
     line = next(line for line in repr(mm.models).splitlines() if line.startswith("plain"))
     entry = mm.models.table.loc["plain"]
     assert pd.isna(entry["parameter_bytes"])
-    assert ("on disk" in line) or entry["bytes"] >= 4096  # measured, in pages
+    assert ("on disk" in line) or entry["bytes"] >= 4096  # measured in pages
     assert "parameters of unknown size" in repr(mm.unload("plain"))
 
 
@@ -129,10 +129,10 @@ def test_an_interrupt_that_a_function_raises_names_its_node(models: Any) -> None
         assert "KeyboardInterrupt" in str(error.value)
 
 
-def test_an_interrupt_by_the_user_is_told_from_one_that_is_raised() -> None:
+def test_an_interrupt_by_the_user_differs_from_a_raised_one() -> None:
     import signal
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells ignore it
 
     def interrupted() -> None:
         signal.raise_signal(signal.SIGINT)

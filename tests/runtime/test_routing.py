@@ -1,4 +1,4 @@
-"""Who goes where: the same element always the same way, whatever the process."""
+"""Routing: the same element always goes to the same branch, in every process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_other_processes_send_the_same_ids_the_same_way() -> None:
         assert done.stdout.strip() == ways()
 
 
-def test_another_salt_shuffles_anew() -> None:
+def test_another_salt_changes_the_assignment() -> None:
     ids = [str(i) for i in range(4000)]
     one = [routing.fraction(i, "one") < 0.5 for i in ids]
     two = [routing.fraction(i, "two") < 0.5 for i in ids]
@@ -91,7 +91,7 @@ def test_equal_numbers_go_the_same_way(number: int) -> None:
 
 
 @pytest.mark.parametrize("value", [True, np.True_, np.asarray(True), torch.tensor(True)])
-def test_truth_has_one_token(value: Any) -> None:
+def test_equal_booleans_have_one_token(value: Any) -> None:
     assert routing.token(value) == routing.token(True)
 
 
@@ -120,6 +120,6 @@ def test_a_switch_goes_by_the_name_of_an_arm() -> None:
         (np.zeros(3), r"returned array"),
     ],
 )
-def test_a_switch_refuses_what_is_no_arm(value: Any, says: str) -> None:
+def test_a_switch_refuses_unknown_branches(value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         routing.named(value, ("cheap", "costly"))

@@ -1,4 +1,4 @@
-"""`mm.run`: how far it goes, when it stops, what it says then, and what it leaves behind."""
+"""`mm.run`: its extent, when and how it stops, its errors, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_until_and_limit() -> None:
         ({"max_failed": "10%"}, "max_failed='10%'"),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+def test_invalid_options(options: dict[str, Any], says: str) -> None:
     with pytest.raises(RunError, match=says):
         mm.run(chain([1]), **options)
 
@@ -112,7 +112,7 @@ def fails(x: Any) -> Any:
 
 def test_too_many_failures_at_the_end_come_with_the_result() -> None:
     with pytest.raises(RunError) as caught:
-        # How many elements a flat_map gives is not known before it is over.
+        # The number of elements of a flat_map is unknown until it is finished.
         graph = mm.pipeline("many = data | flat_map(list)\nmany | picky", data=[list(range(60))],
                             list=list, picky=picky)  # fmt: skip
         mm.run(graph)
@@ -192,8 +192,8 @@ def range_list(count: int) -> list[int]:
     return list(range(count))
 
 
-def test_numbers_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
-    # Wide embeddings: cheap to make, and one row each is all that runs.
+def test_the_size_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
+    # Wide embeddings: they are created quickly, and each run reads only one row.
     sizes = {"large": 205_000_000, "small": 51_000_000}
     for name, size in sizes.items():
         table = torch.nn.Embedding(size // 4 // 1000, 1000, _weight=torch.empty(size // 4000, 1000))
@@ -203,14 +203,14 @@ def test_numbers_of_a_205_and_a_51_megabyte_model_in_either_order() -> None:
         result = mm.run(mm.pipeline(text, data=[0, 1]))
         assert result.models["parameter_bytes"].to_dict() == sizes
     for name in sizes:
-        mm.registry.remove(name)  # and its file with it
+        mm.registry.remove(name)  # its file is removed too
 
 
 def first_number(row: Any) -> float:
     return float(row.isnan().any())
 
 
-# What a run leaves behind
+# Files and threads after a run
 
 
 def state() -> dict[str, Any]:
@@ -251,7 +251,7 @@ def test_runs_leave_nothing_behind(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[toys.Gate]:
-    """What holds a call or a load until the test lets it go on; opened at the end."""
+    """Hold a call or a load until the test releases it; it is released at the end."""
     monkeypatch.setattr(toys, "GATE", toys.Gate())
     yield toys.GATE
     toys.GATE.release.set()
@@ -268,7 +268,7 @@ def chain_slow() -> Graph:
 
 
 def interrupted(graph: Graph) -> tuple[float, BaseException]:
-    """Seconds from Ctrl-C, pressed when the step says that it has begun, to its error, and that."""
+    """Press Ctrl-C when the step has begun; return the seconds until the error, and the error."""
     pressed: list[float] = []
 
     def press() -> None:
@@ -276,7 +276,7 @@ def interrupted(graph: Graph) -> tuple[float, BaseException]:
         pressed.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell that starts pytest in the background has it ignore the signal.
+    # A shell that starts pytest in the background makes it ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=press)
     thread.start()
@@ -290,7 +290,7 @@ def interrupted(graph: Graph) -> tuple[float, BaseException]:
 
 
 def ended(names: list[str]) -> None:
-    """Wait until no thread of a run is left but these."""
+    """Wait until no other thread of a run exists."""
     for thread in threading.enumerate():
         if thread.name.startswith("mmnotebook") and thread.name not in names:
             thread.join(30)
@@ -305,7 +305,7 @@ def test_ctrl_c_during_a_slow_map() -> None:
 
 
 class LongCall(toys.OwnHandler):
-    """One call takes longer than anyone who pressed Ctrl-C wants to wait."""
+    """A handler whose call takes long."""
 
     def run_inference(self, batch: Any, model: Any, inference_args: Any = None) -> Iterator[Any]:
         toys.hold(batch)
@@ -329,7 +329,7 @@ class LongLoad(toys.OwnHandler):
 def test_ctrl_c_during_one_long_call(capfd: pytest.CaptureFixture[str], gate: toys.Gate) -> None:
     mm.register("long", LongCall())
     interrupted(mm.pipeline("data | long", data=[1.0] * 30))
-    # The next run works while the thread of the first is still in its call, and after it.
+    # The next run works while the thread of the first one is still in its call, and after it.
     assert mm.run(chain([1, 2]))["last"]["value"].tolist() == [2, 3]
     assert not gate.release.is_set()
     gate.release.set()
@@ -348,7 +348,7 @@ def test_ctrl_c_while_a_model_loads(
     assert not gate.release.is_set()
     gate.release.set()
     ended([])
-    # Nothing goes on behind the user's back, and nobody logs what they have stopped.
+    # After the interrupt, nothing more is computed or logged.
     assert not mark.exists()
     assert capfd.readouterr() == ("", "")
 
@@ -397,14 +397,14 @@ def test_until_the_name_of_several_nodes() -> None:
     assert result["both"][["plus", "picky"]].to_numpy().tolist() == [[2, 1]]
 
 
-def test_an_exception_that_cannot_say_what_it_is() -> None:
+def test_an_exception_that_cannot_be_printed() -> None:
     result = mm.run(mm.pipeline("data | mute", data=[1, 2], mute=toys.mute), max_failed=1)
     assert result.failed["message"].tolist() == ["(its message cannot be shown)"] * 2
     assert result.failed["error"].tolist() == ["Mute", "Mute"]
 
 
-def test_what_beam_logs_does_not_set_up_the_root_logger() -> None:
-    # pytest's own handlers stand at the root logger: a process of its own has none.
+def test_logging_of_beam_does_not_set_up_the_root_logger() -> None:
+    # In a new process, since pytest adds handlers to the root logger.
     done = subprocess.run(
         [sys.executable, "-c", LOUD], capture_output=True, text=True, check=True, timeout=120
     )

@@ -1,4 +1,4 @@
-"""One file of values: exact, writable and fast to check; every damage is seen."""
+"""Shard files: exact, writable and fast to check; every damage is detected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def again(folder: Path, value: Any) -> Any:
 
 
 def arrays() -> list[np.ndarray[Any, Any]]:
-    """Big ones of every sort: noise, what can be compressed, views, read-only, other orders."""
+    """Draw large arrays of all sorts: noise, compressible, views, read-only, other orders."""
     noise = RNG.standard_normal((BIG, 3)).astype(np.float32)
     fixed = RNG.standard_normal(BIG)
     fixed.flags.writeable = False
@@ -143,7 +143,7 @@ def test_names_sort_in_the_order_of_writing() -> None:
 
 
 def a_shard(folder: Path) -> tuple[Path, shards.ShardInfo]:
-    """With a pickle and two parts beside it, one raw and one compressed; they start where said."""
+    """Return a shard with a pickle and two parts, one raw and one compressed, and their offsets."""
     path = folder / "a.shard"
     return path, shards.write(path, [RNG.standard_normal(5000), np.zeros(BIG), "text" * 100], 3)
 
@@ -178,7 +178,7 @@ def test_every_cut_is_seen_even_from_the_file_alone(tmp_path: Path) -> None:
             look(path, info)
 
 
-def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
+def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
     path, info = a_shard(tmp_path)
     other = shards.write(tmp_path / "b.shard", "other")
     with pytest.raises(Damaged, match="was altered"):
@@ -194,7 +194,7 @@ def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
 
 
 class Evil:
-    """Leaves a trace when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     traces: list[str] = []  # noqa: RUF012
 
@@ -217,7 +217,7 @@ class Gone:
     pass
 
 
-def test_what_cannot_be_made_again_here_says_why(
+def test_values_that_cannot_be_unpickled_here_have_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.shard"
@@ -229,7 +229,7 @@ def test_what_cannot_be_made_again_here_says_why(
     assert str(copy) == str(caught.value) and copy.path == path
 
 
-def test_what_cannot_be_pickled_or_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         shards.write(tmp_path / "a.shard", (i for i in range(3)))
     with pytest.raises(OSError) as caught:

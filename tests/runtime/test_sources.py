@@ -1,4 +1,4 @@
-"""What sources give: every kind of data, its ids, and what cannot be read."""
+"""Sources: every kind of data, its ids, and unreadable data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mmnotebook.sources.partial import Partial
 
 
 def read(value: Any, limit: int | None = None, id_column: str | None = None) -> dict[str, Any]:
-    """The elements of a source by id; the error for what cannot be read."""
+    """Return the elements of a source by id, or the error for unreadable ones."""
     if objects.is_path(value):
         plan = sources.plan_path(str(value), id_column)
         return files(plan if limit is None else plan.first(limit))
@@ -139,7 +139,7 @@ class TestArrays:
         array = np.array([{"a": 1}, None, "text"], dtype=object)
         assert read(array) == {"0": {"a": 1}, "1": None, "2": "text"}
 
-    def test_no_dimension_is_refused(self) -> None:
+    def test_an_array_without_dimensions_is_refused(self) -> None:
         with pytest.raises(RunError, match=r"without rows\n  → array.reshape\(1, -1\)"):
             read(np.array(3.0))
         with pytest.raises(RunError, match=r"without rows\n  → tensor.reshape\(1, -1\)"):
@@ -181,7 +181,7 @@ class TestLists:
         ]
 
     @pytest.mark.parametrize("value", [7, {1, 2}, b"bytes"], ids=repr)
-    def test_what_is_no_data(self, value: Any) -> None:
+    def test_objects_that_are_not_data(self, value: Any) -> None:
         with pytest.raises(
             RunError, match="allowed: a DataFrame, Series, list, tuple, range, numpy array"
         ):
@@ -282,7 +282,7 @@ class TestFiles:
             with pytest.raises(RunError, match="no file matches"):
                 read(missing)
 
-    def test_an_ending_that_is_not_known(self, tmp_path: Path) -> None:
+    def test_an_unknown_file_extension(self, tmp_path: Path) -> None:
         with pytest.raises(RunError, match=r"allowed endings: .*did you mean .jsonl"):
             read(file(tmp_path / "a.json", "[]"))
 
@@ -308,7 +308,7 @@ class TestFiles:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> mm.Result:
-    """One run of a source of every kind, empty ones too."""
+    """Run a source of every kind, also empty ones."""
     folder = tmp_path_factory.mktemp("many")
     file(folder / "a.csv", "a,b\n1,x\n2\n3,z\n" + "4,w\n" * 30)
     (folder / "b.jsonl").write_text("".join(json.dumps({"a": i}) + "\n" for i in range(3)))
@@ -368,7 +368,7 @@ def test_an_id_of_a_file_that_came_before_fails(tmp_path: Path) -> None:
 
 
 class TestCopies:
-    """What the notebook does to its data after a run began does not reach the run."""
+    """Changes of the data in the notebook after the start of a run do not affect the run."""
 
     def test_of_arrays_and_tensors(self) -> None:
         array, tensor = np.zeros((3, 2)), torch.zeros(3, 2)
@@ -398,7 +398,7 @@ class TestCopies:
         first = block.values[0]
         assert first["n"] == 0 and not first["x"].any() and first["list"] == [0]
 
-    def test_a_masked_array_does_not_lose_its_mask_unsaid(self) -> None:
+    def test_a_masked_array_is_refused(self) -> None:
         with pytest.raises(RunError, match=r"masked array[\s\S]*filled"):
             read(np.ma.masked_array([1, 2], [True, False]))
 
@@ -413,7 +413,7 @@ class TestCopies:
 
 
 class TestBlocks:
-    """How much goes together."""
+    """The sizes of blocks."""
 
     def test_numbers_stay_columns(self) -> None:
         frame = pd.DataFrame({"n": range(5000), "x": [np.ones(3)] * 5000, "s": ["a"] * 5000})
@@ -516,7 +516,7 @@ class TestBlocks:
         with pytest.raises(RunError, match=r"a\.npy.*5 rows; when it was first read, it had 8"):
             files(plan)
 
-    def test_a_file_that_is_gone_says_so(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
         path = file(tmp_path / "a.jsonl", "1\n")
         plan = sources.plan_path(str(path), None)
         (part,) = plan.parts()

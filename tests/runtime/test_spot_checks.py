@@ -1,4 +1,4 @@
-"""What is read from the cache is checked now and then; what differs goes, and is said."""
+"""Spot checks of cached elements; if outputs differ, the entry is removed, with a warning."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ ROWS = 50
 
 @pytest.fixture(autouse=True)
 def all_are_checked(monkeypatch: pytest.MonkeyPatch, no_spot_checks: None) -> None:
-    """Every node that can be; what was learned in other tests does not count."""
+    """Check every node that can be checked, without knowledge from other tests."""
     monkeypatch.setattr(spot_checks, "_costs", {})
     monkeypatch.setattr(spot_checks, "_last", {})
     monkeypatch.setattr(probes, "SECONDS", 60.0)
     mm.cache.verify = "all"
 
 
-class Said:
-    """A result, and the warnings that came with it."""
+class CheckedRun:
+    """The result of a run, and its cache warnings."""
 
     def __init__(self, text: str, **names: Any) -> None:
         with warnings.catch_warnings(record=True) as caught:
@@ -73,7 +73,7 @@ def folder_of(node: str) -> Path:
 
 
 def falsify(node: str, change: Callable[[Block], Block]) -> None:
-    """Store other values for a node, as whole and as rightly named as the right ones were."""
+    """Store other values for a node, in a complete and correctly named entry."""
     entry = entries.read_manifest(folder_of(node))
     draft = open_store().draft(entry.identity)
     for place, shard in enumerate(entry.shards()):
@@ -117,10 +117,10 @@ class TestDifferences:
         node, (kind, change) = step.__name__, WRONG[step]
         names = {"data": DATA, node: step, "str": str}
         text = f"data | {kind}({node}) | map(str)"
-        right = Said(text, **names).values("str")
+        right = CheckedRun(text, **names).values("str")
         before = counts()
         falsify(node, change)
-        said = Said(text, **names)
+        said = CheckedRun(text, **names)
         assert said.values("str") == right
         why = said.result.why
         assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
@@ -130,7 +130,7 @@ class TestDifferences:
         (warned,) = said.warned
         assert warned.startswith(f"node {node!r}: its cached output differed")
         assert counts() == (before[0] + 1, before[1] + 1)
-        again = Said(text, **names)
+        again = CheckedRun(text, **names)
         assert set(again.result.why.values()) == {CACHED} and again.warned == []
         assert again.values("str") == right
         assert counts() == (before[0] + 3, before[1] + 1)
@@ -141,8 +141,8 @@ class TestDifferences:
         linear = LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])
         mm.register("lin", linear if kind == "sklearn" else torch.nn.Linear(3, 1))
         names = {"rows": VECTORS, "label": label}
-        right = Said("rows | lin | map(label)", **names).values("label")
-        assert Said("rows | lin | map(label)", **names).warned == []
+        right = CheckedRun("rows | lin | map(label)", **names).values("label")
+        assert CheckedRun("rows | lin | map(label)", **names).warned == []
         before = counts()
 
         def other(block: Block) -> Block:
@@ -150,7 +150,7 @@ class TestDifferences:
             return block.giving(given)
 
         falsify("lin", other)
-        said = Said("rows | lin | map(label)", **names)
+        said = CheckedRun("rows | lin | map(label)", **names)
         assert said.values("label") == right and len(said.warned) == 1
         assert said.result.why["lin"].startswith(spot_checks.AGAIN)
         assert counts() == (before[0] + 1, before[1] + 1)
@@ -166,11 +166,11 @@ class TestDifferences:
 
         text = "one = data | map(plus)\na = data | map(read)\nb = one | map(read)"
         names = {"data": DATA, "read": read, "plus": plus}
-        Said(text, **names)
+        CheckedRun(text, **names)
         hidden.value = 4
 
         class Dice(random.Random):
-            """Chooses the second node that it is asked about alone."""
+            """A random number generator with which only the second node is checked."""
 
             asked = 0
 
@@ -178,19 +178,19 @@ class TestDifferences:
                 self.asked += 1
                 return 0.0 if self.asked == 2 else 0.99
 
-            def getrandbits(self, k: int) -> int:  # else what it samples hangs on `random`
+            def getrandbits(self, k: int) -> int:  # otherwise the sample depends on `random`
                 return super().getrandbits(k)
 
         check = spot_checks.check
         monkeypatch.setattr(spot_checks, "check", lambda *given: check(*given, Dice()))
         mm.cache.verify = "sample"
         before = counts()
-        said = Said(text, **names)
+        said = CheckedRun(text, **names)
         assert len(said.warned) == 2 and said.result.why["one"] == CACHED
         assert said.values("a")[0] == 4 and said.values("b")[0] == 5
         assert counts() == (before[0] + 2, before[1] + 2)
 
-    def test_what_subscribers_are_told(self) -> None:
+    def test_the_events_of_a_difference(self) -> None:
         names = {"data": DATA, "plus": plus, "str": str}
         graph = mm.pipeline("data | map(plus) | map(str)", **names)
         mm.run(graph, progress=False)
@@ -203,7 +203,7 @@ class TestDifferences:
         assert kinds == {"data": "NodeCached", "plus": "NodeFinished", "str": "NodeFinished"}
         assert last["str"].elements == ROWS and heard[-1].state == "done"
 
-    def test_what_no_identity_can_see(self) -> None:
+    def test_a_change_outside_of_the_identity(self) -> None:
         hidden = ctypes.c_int(3)
         address = ctypes.addressof(hidden)
 
@@ -211,13 +211,13 @@ class TestDifferences:
             return x + ctypes.c_int.from_address(address).value
 
         names = {"data": DATA, "read": read}
-        assert Said("data | map(read)", **names).values("read")[0] == 3
-        assert Said("data | map(read)", **names).warned == []
+        assert CheckedRun("data | map(read)", **names).values("read")[0] == 3
+        assert CheckedRun("data | map(read)", **names).warned == []
         hidden.value = 4
         mm.cache.verify = "off"
-        assert Said("data | map(read)", **names).values("read")[0] == 3
+        assert CheckedRun("data | map(read)", **names).values("read")[0] == 3
         mm.cache.verify = "all"
-        said = Said("data | map(read)", **names)
+        said = CheckedRun("data | map(read)", **names)
         assert said.values("read")[0] == 4 and len(said.warned) == 1
 
     def test_another_failure_and_none(self) -> None:
@@ -243,14 +243,14 @@ class TestDifferences:
         ]  # fmt: skip
         assert len(said) == 2 and len(result.failed) == 0
 
-    def test_what_was_made_of_it_in_other_graphs_goes_too(self) -> None:
+    def test_entries_computed_from_it_in_other_graphs_are_removed_too(self) -> None:
         one = {"data": DATA, "plus": plus}
         names = {**one, "str": str}
-        right = Said("data | map(plus) | map(str)", **names).values("str")
+        right = CheckedRun("data | map(plus) | map(str)", **names).values("str")
         falsify("plus", WRONG[plus][1])
         falsify("str", lambda block: block.giving(["wrong"] * len(block)))
-        assert Said("data | map(plus)", **one).warned
-        said = Said("data | map(plus) | map(str)", **names)
+        assert CheckedRun("data | map(plus)", **one).warned
+        said = CheckedRun("data | map(plus) | map(str)", **names)
         assert said.values("str") == right and said.warned == []
         assert said.result.why["str"] == "not in the cache"
 
@@ -301,13 +301,13 @@ VALUES: dict[str, Callable[[int], Any]] = {
 
 class TestNoDifferences:
     @pytest.mark.parametrize("name", VALUES)
-    def test_all_that_a_function_gives(self, name: str) -> None:
+    def test_every_kind_of_value(self, name: str) -> None:
         names = {"data": DATA, "give": VALUES[name], "again": lambda x: x}
-        for _ in range(2):  # a class that was never pickled is another one afterwards
-            Said("data | map(give) | map(again)", **names)
+        for _ in range(2):  # a class that was never pickled differs afterwards
+            CheckedRun("data | map(give) | map(again)", **names)
         before = counts()
         for _ in range(4):
-            assert Said("data | map(give) | map(again)", **names).warned == []
+            assert CheckedRun("data | map(give) | map(again)", **names).warned == []
         assert counts() == (before[0] + 8, before[1])
 
     def test_elements_in_many_shards(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,11 +315,11 @@ class TestNoDifferences:
         data = list(range(20_000))
         names = {"data": data, "plus": plus, "even": even, "twice": twice}
         text = "data | map(plus) | filter(even) | flat_map(twice)"
-        assert len(Said(text, **names).values("twice")) == 20_000
+        assert len(CheckedRun(text, **names).values("twice")) == 20_000
         assert len(entries.read_manifest(folder_of("plus")).infos) > 2
         before = counts()
         for _ in range(4):
-            assert Said(text, **names).warned == []
+            assert CheckedRun(text, **names).warned == []
         assert counts() == (before[0] + 12, before[1])
 
     def test_one_branch_alone(self) -> None:
@@ -328,30 +328,30 @@ class TestNoDifferences:
 
         text = 'way = data | switch(side, ["low", "high"])\nway.low | map(plus)'
         names = {"data": DATA, "side": side, "plus": plus}
-        Said(text, **names)
+        CheckedRun(text, **names)
         before = counts()
-        assert [Said(text, **names).warned for _ in range(3)] == [[], [], []]
+        assert [CheckedRun(text, **names).warned for _ in range(3)] == [[], [], []]
         assert counts() == (before[0] + 3, before[1])
         falsify("plus", WRONG[plus][1])
-        assert len(Said(text, **names).warned) == 1
+        assert len(CheckedRun(text, **names).warned) == 1
 
     def test_ids_that_come_twice(self) -> None:
         text = "one = data | map(plus)\ntwo = data | map(str)\nboth = {one, two} | map(int)\n"
         text += "both | map(even)"
         names = {"data": DATA, "plus": plus, "str": str, "int": int, "even": even}
-        Said(text, **names)
-        assert [Said(text, **names).warned for _ in range(4)] == [[], [], [], []]
+        CheckedRun(text, **names)
+        assert [CheckedRun(text, **names).warned for _ in range(4)] == [[], [], [], []]
 
 
 class Batched(torch.nn.Module):
-    """Depends on the batch."""
+    """A model whose output depends on the batch."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x - x.mean(0)
 
 
 class Counting(torch.nn.Module):
-    """Keeps a state from call to call."""
+    """A model with state that changes between calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -366,7 +366,7 @@ class Counting(torch.nn.Module):
 
 
 def met_network() -> dict[str, Any]:
-    """What is stored with a node that used the network in this kernel."""
+    """Return the metadata of a node that used the network in this kernel."""
     seen, reason = outcome.judged(Identity("1", may=frozenset({NETWORK})), Record())
     assert seen.kernel and not reason
     return seen.meta()
@@ -374,13 +374,13 @@ def met_network() -> dict[str, Any]:
 
 class TestLeftOut:
     def checked(self, text: str, **names: Any) -> int:
-        """How many checks the second of two runs makes."""
-        Said(text, **names)
+        """Return the number of checks in the second of two runs."""
+        CheckedRun(text, **names)
         before = counts()
-        assert set(Said(text, **names).result.why.values()) == {CACHED}
+        assert set(CheckedRun(text, **names).result.why.values()) == {CACHED}
         return counts()[0] - before[0]
 
-    def test_off(self) -> None:
+    def test_verify_off(self) -> None:
         mm.cache.verify = "off"
         assert self.checked("data | map(plus)", data=DATA, plus=plus) == 0
 
@@ -393,7 +393,7 @@ class TestLeftOut:
         assert not len(mm.models.table)
 
     @pytest.mark.parametrize("name", ["same", "remote", "batched", "counting"])
-    def test_models(self, name: str) -> None:
+    def test_models_that_are_not_deterministic(self, name: str) -> None:
         made: dict[str, tuple[Any, dict[str, Any]]] = {
             "same": (torch.nn.Identity(), {}),
             "remote": (torch.nn.Identity(), {"remote": True}),
@@ -418,7 +418,7 @@ class TestLeftOut:
         def uses(name: str) -> str:
             try:
                 return str(pkgutil.resolve_name(name).__name__)
-            except BaseException:  # noqa: BLE001 - as some code does it
+            except BaseException:  # noqa: BLE001 - as some user code does
                 return "none"
 
         names = {"data": ["heavy_library"] * 3, "uses": uses}
@@ -442,9 +442,9 @@ class TestLeftOut:
         assert hidden.value == ROWS
 
     @pytest.mark.parametrize("network", [True, False])
-    def test_what_was_seen_of_it(self, network: bool) -> None:
+    def test_a_node_that_used_the_network(self, network: bool) -> None:
         names = {"data": DATA, "plus": plus}
-        Said("data | map(plus)", **names)
+        CheckedRun("data | map(plus)", **names)
         entry = entries.read_manifest(folder_of("plus"))
         draft = open_store().draft(entry.identity)
         for place, shard in enumerate(entry.shards()):
@@ -456,7 +456,7 @@ class TestLeftOut:
         text = "a = data | map(plus)\nb = data | map(float)\n[a, b] | mean()"
         assert self.checked(text, data=DATA, plus=plus, float=float) == 2
 
-    def test_an_error_in_the_check_is_none_of_the_run(
+    def test_an_error_in_the_check_does_not_fail_the_run(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: Any) -> Any:
@@ -467,12 +467,12 @@ class TestLeftOut:
 
 
 def generators() -> tuple[Any, ...]:
-    """The states of the global random number generators."""
+    """Return the states of the global random number generators."""
     return random.getstate(), torch.get_rng_state().tolist(), str(np.random.get_state())
 
 
-class TestBeside:
-    """A check leaves no trace but its count."""
+class TestSideEffects:
+    """A check changes nothing except its count."""
 
     def test_generators_warnings_and_state(self) -> None:
         def warns(x: int) -> int:
@@ -480,7 +480,7 @@ class TestBeside:
             return x
 
         names = {"data": DATA, "warns": warns}
-        first = Said("data | map(warns)", **names).result
+        first = CheckedRun("data | map(warns)", **names).result
         states = generators()
         before = counts()
         with warnings.catch_warnings(record=True) as caught:
@@ -527,10 +527,10 @@ class TestSetting:
             mm.cache.verify = wrong
         assert caught.value.remedy and mm.cache.verify == "all"
 
-    def test_it_is_said(self) -> None:
-        Said("data | map(plus)", data=DATA, plus=plus)
+    def test_differences_are_shown(self) -> None:
+        CheckedRun("data | map(plus)", data=DATA, plus=plus)
         falsify("plus", WRONG[plus][1])
-        Said("data | map(plus)", data=DATA, plus=plus)
+        CheckedRun("data | map(plus)", data=DATA, plus=plus)
         assert "1 checked, 1 of them differed" in repr(mm.cache)
 
 
@@ -544,7 +544,7 @@ def measured(seconds: float, elements: int, batches: int = 0) -> Measured:
 
 class TestCost:
     def test_the_share_in_many_runs(self) -> None:
-        """Whatever entries save, the checks of all together cost no more than their share."""
+        """Check that the cost of all checks stays below its share, whatever the entries save."""
         dice = random.Random(0)
         nodes = [(0.01, 10, 1e3), (1, 1000, 1e5), (60, 20, 1e4), (9, 9, 1e8)]
         for seconds, elements, size in nodes:
@@ -556,13 +556,13 @@ class TestCost:
                 assert spent <= (spot_checks.SHARE + 0.004) * 20_000 * max(seconds, 0.1)
                 assert chance * cost <= spot_checks.SHARE * seconds * (1 + 1e-9)
 
-    def test_what_is_expected(self) -> None:
+    def test_the_expected_cost(self) -> None:
         empty, cost = CheckCost(), spot_checks.expected_cost
         assert 0.03 < cost(measured(10, 1000), 0, empty) < 0.05  # three of a thousand
         assert cost(measured(10, 2), 0, empty) > 10
         assert cost(measured(10, 1000, batches=10), 0, empty) > 1  # a whole batch
-        assert cost(measured(10, 1000), 0, None) > 10  # it may load in its first call
-        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as it was before
+        assert cost(measured(10, 1000), 0, None) > 10  # the first call may include the load
+        assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
         assert [spot_checks.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
         assert spot_checks.probability(0.0, 0.01) == 0 and spot_checks.probability(100, 0.01) == 1
@@ -575,7 +575,7 @@ class TestCost:
             return x
 
         names = {"data": DATA, "slow": slow}
-        saved = Said("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
+        saved = CheckedRun("data | map(slow)", **names).result.nodes.loc["slow", "seconds"]
         spent, check = [], spot_checks.check
 
         def clocked(*arguments: Any) -> Any:
@@ -588,17 +588,17 @@ class TestCost:
         monkeypatch.setattr(spot_checks, "check", clocked)
         before, runs = mm.cache.checked, 60
         for _ in range(runs):
-            Said("data | map(slow)", **names)
+            CheckedRun("data | map(slow)", **names)
         assert len(spent) == runs and mm.cache.checked > before
-        # A random number of checks: three standard deviations above what is expected.
+        # The number of checks is random: allow three standard deviations above its mean.
         most = spot_checks.SHARE * saved * runs
         made = mm.cache.checked - before
         assert sum(spent) <= most + 3 * (made**0.5) * max(spent)
 
 
 class TestStore:
-    def test_what_was_computed_from_it_goes_too(self) -> None:
-        Said("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
+    def test_entries_computed_from_it_are_removed_too(self) -> None:
+        CheckedRun("data | map(plus) | map(str)", data=DATA, plus=plus, str=str)
         store = open_store()
         names = [folder_of(node).name.split(".")[0] for node in ("data", "plus", "str")]
         aside = Aside(store.inner, "is read-only")

@@ -1,4 +1,4 @@
-"""Every step, in runs: what it gives, under which ids, and what it does with what fails."""
+"""Every step in runs: its outputs, their ids, and its failures."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def same(value: Any) -> Any:
     return value
 
 
-def test_what_a_function_does_to_its_value_stays_in_its_own_branch() -> None:
+def test_a_change_of_a_value_stays_in_its_branch() -> None:
     row = {"x": np.array([1.0, 2.0]), "more": [0], "t": torch.ones(1)}
     text = "kept = rows | filter(shrunk)\nown = rows | scaled\nother = rows | same"
     run = mm.run(mm.pipeline(text, rows=[row], shrunk=shrunk, scaled=scaled, same=same))
@@ -159,7 +159,7 @@ def test_a_union_takes_each_element_as_it_comes(result: mm.Result) -> None:
 
 def test_a_join_brings_outputs_together_by_id(result: mm.Result) -> None:
     members = [[name.split("_")[0] for name in names] for names in result["joined"]["value"]]
-    # minus failed for the last two: what is left comes alone.
+    # `minus` fails for the last two elements, so each of their outputs is alone.
     assert members == [["minus", "plus"]] * 38 + [["plus"]] * 2
 
 
@@ -184,7 +184,7 @@ def test_failures_name_node_id_error_and_the_users_line(result: mm.Result) -> No
     assert str(Path(mm.__file__).parent) not in failed["traceback"]
 
 
-def test_in_and_out_add_up_for_every_node(result: mm.Result) -> None:
+def test_input_and_output_counts_agree_for_every_node(result: mm.Result) -> None:
     nodes = result.nodes[~result.nodes["kind"].isin(["source", "flat_map", "filter"])]
     assert (nodes["elements_in"] == nodes["elements_out"] + nodes["failed"]).all()
     assert (result.nodes["failed"].sum()) == len(result.failed)
@@ -197,7 +197,7 @@ def test_a_node_may_have_any_name() -> None:
     assert all(result[name]["value"].tolist() == [2.0] for name in names)
 
 
-def test_what_is_missing_on_the_way_into_a_node_is_its_failure() -> None:
+def test_a_missing_input_is_a_failure_of_the_node() -> None:
     rows = [{"a": 1, "b": 1}] * 18 + [{"a": 2}, 3]
     text = 'picked = rows["b"] | one\nrows | split({"p": 0.5, "q": 0.5}, by="b")'
     result = mm.run(mm.pipeline(text, rows=rows, one=one))
@@ -271,7 +271,7 @@ class TestWrite:
         rows = [json.loads(line) for line in (folder / "arms.jsonl").read_text().splitlines()]
         assert len(rows) == 40 and {row["key"] for row in rows} == {"a", "b"}
 
-    def test_what_json_does_not_know_is_written_as_text(self, folder: Path) -> None:
+    def test_values_that_json_does_not_support_are_written_as_text(self, folder: Path) -> None:
         rows = [json.loads(line) for line in (folder / "odd.jsonl").read_text().splitlines()]
         one, other = sorted(rows, key=lambda row: row["id"])
         assert one == {"id": "0", "id_field": 1, "when": "2024-01-01 00:00:00", "where": "a"}
@@ -285,7 +285,7 @@ class TestWrite:
     def test_no_drafts_are_left(self, folder: Path) -> None:
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
-    def test_what_cannot_be_written_fails_the_run(self, tmp_path: Path) -> None:
+    def test_a_file_that_cannot_be_written_fails_the_run(self, tmp_path: Path) -> None:
         path = tmp_path / "mixed.parquet"
         path.write_text("old")
         rows = [{"a": 1}] * 30 + [{"a": "text"}]
@@ -339,7 +339,7 @@ def blackened(prediction: Any) -> Any:
     return prediction
 
 
-def test_what_a_function_does_to_a_prediction_stays_in_its_own_branch() -> None:
+def test_a_change_of_a_prediction_stays_in_its_branch() -> None:
     mm.register("scale", toys.Scale(2.0))
     graph = mm.pipeline("rows | scale | blackened", rows=np.ones((3, 2)), blackened=blackened)
     run = mm.run(graph)

@@ -1,4 +1,4 @@
-"""Private folders: one per process, swept when their process is dead and never before."""
+"""Private folders: one per process, removed when the process is dead, but not before."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ print(parent.is_dir())
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A living process that has a folder."""
+    """Start a process that has a folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD],
         stdin=subprocess.PIPE,
@@ -69,16 +69,16 @@ def test_a_folder_lives_as_long_as_its_process(
     assert folder.parent == tmp_path
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (other,) = python(MAKE, tmp_path)
-    assert folder.is_dir()  # the second process has swept, and left the living one's
-    assert not Path(other).exists()  # and taken its own along
+    assert folder.is_dir()  # the second process cleaned up, but kept the folder of the living one
+    assert not Path(other).exists()  # and removed its own folder
     process.kill()
     process.communicate()
-    assert folder.is_dir()  # a killed process cannot tidy up
+    assert folder.is_dir()  # a killed process cannot clean up
     python(MAKE, tmp_path)
     assert not folder.exists()
 
 
-def test_a_process_that_ends_takes_its_folder_along(
+def test_a_process_that_ends_removes_its_folder(
     holder: tuple[subprocess.Popen[str], Path],
 ) -> None:
     process, folder = holder
@@ -94,7 +94,7 @@ def test_many_processes_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_only_looks_like_a_folder_of_ours_is_left_alone(tmp_path: Path) -> None:
+def test_folders_that_are_not_ours_are_kept(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / ".lock").touch()
@@ -116,7 +116,7 @@ def test_a_forked_child_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_goes_with_its_owner() -> None:
+def test_a_folder_is_removed_with_its_owner() -> None:
     class Owner:
         pass
 

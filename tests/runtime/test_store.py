@@ -1,4 +1,4 @@
-"""The store: what is found is whole and stays while it is held; what is damaged is not found."""
+"""The store: found entries are complete and stay while held; damaged ones are not found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def again(store: Store) -> Store:
-    """The same folder as another kernel sees it, one that has not looked at any checksum."""
+    """Open the same folder as another kernel, which has not verified any checksum."""
     entries._whole.clear()
     return Store(store.folder, store.limit)
 
@@ -40,7 +40,7 @@ def files(store: Store) -> list[Path]:
     return [path for path in store.inner.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
-def test_what_was_committed_is_found_with_everything(store: Store) -> None:
+def test_a_committed_entry_is_found_with_all_its_parts(store: Store) -> None:
     meta = {"node": "mlp", "kind": "infer", "seconds": 0.25, "nan": [None, {"a": 1}]}
     draft = write(store, "7")
     entry = draft.commit(meta)
@@ -81,7 +81,7 @@ def test_a_draft_is_not_found_and_goes_when_discarded_or_dropped(store: Store) -
         assert not path.exists() and files(store) == []
 
 
-def test_what_was_left_half_written_is_not_taken_in(store: Store) -> None:
+def test_incomplete_entries_are_not_found(store: Store) -> None:
     draft = write(store, "3")
     (draft.path / "0-x.part").write_bytes(b"half")
     entry = draft.commit({})
@@ -105,7 +105,7 @@ def test_an_identity_is_a_plain_word(store: Store, identity: str) -> None:
         store.draft(identity)
 
 
-def test_who_commits_second_gets_what_is_there(store: Store) -> None:
+def test_a_second_commit_returns_the_existing_entry(store: Store) -> None:
     one, two = write(store, "5"), write(again(store), "5")
     first = one.commit({"by": "one"})
     second = two.commit({"by": "two"})
@@ -113,7 +113,7 @@ def test_who_commits_second_gets_what_is_there(store: Store) -> None:
     assert len(folders(store, "5")) == 1 and not two.path.exists()
 
 
-def test_who_commits_second_replaces_what_is_damaged(store: Store) -> None:
+def test_a_second_commit_replaces_a_damaged_entry(store: Store) -> None:
     first = commit(store, "5").path
     draft = write(again(store), "5")
     shard = next(first.glob("*.shard"))
@@ -135,7 +135,7 @@ def test_a_new_version_takes_the_place_of_one_that_is_still_held(store: Store) -
     assert not path.exists() and folders(store, "5") == [newer.path]
 
 
-def test_what_was_replaced_does_not_come_back(store: Store) -> None:
+def test_a_replaced_entry_does_not_come_back(store: Store) -> None:
     old = commit(store, "7")
     new = write(store, "7").commit({}, replace=True)
     _cut(_shard(new.path), 0.5)
@@ -144,7 +144,7 @@ def test_what_was_replaced_does_not_come_back(store: Store) -> None:
         assert again(store).find(["7"]) == {} and is_right(old)
 
 
-# Every damage, and what the note says of it.
+# Every kind of damage, and the note about it
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "head": (lambda e: _flip(_shard(e), 3), "shard was altered"),
     "pickle": (lambda e: _flip(_shard(e), 80), "shard was altered"),
@@ -193,7 +193,7 @@ def _edit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_found_out_said_once_and_put_right(store: Store, name: str) -> None:
+def test_damage_is_found_noted_once_and_repaired(store: Store, name: str) -> None:
     damage, said = DAMAGES[name]
     commit(store, "6")
     path = commit(store, "7").path
@@ -208,7 +208,7 @@ def test_damage_is_found_out_said_once_and_put_right(store: Store, name: str) ->
     assert other.find(["6", "7"]).keys() == {"6", "7"} and other.notes == []
 
 
-def test_what_does_not_belong_to_an_entry_does_not_harm_it(store: Store) -> None:
+def test_foreign_files_do_not_harm_an_entry(store: Store) -> None:
     path = commit(store, "7").path
     (path / "99-extra.shard").write_bytes(b"extra")
     (path / "notes.txt").write_text("extra")
@@ -227,7 +227,7 @@ def test_damage_after_the_check_is_found_when_it_is_read(store: Store) -> None:
     before = shard.stat()
     _flip(shard, 100)
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert store.find(["7"]).keys() == {"7"}  # neither size nor time tell
+    assert store.find(["7"]).keys() == {"7"}  # neither size nor time change
     with pytest.raises(Damaged) as caught:
         list(entry.shards())
     assert caught.value.path == shard and caught.value.what == "was altered"
@@ -235,7 +235,7 @@ def test_damage_after_the_check_is_found_when_it_is_read(store: Store) -> None:
     assert store.notes == ["node7: a stored shard was altered; computed again"]
 
 
-def test_damage_to_what_others_hold_does_not_take_the_rest_from_them(store: Store) -> None:
+def test_damage_to_held_entries_keeps_their_other_shards(store: Store) -> None:
     held = commit(store, "7")
     _shard(held.path).unlink()
     other = again(store)
@@ -275,7 +275,7 @@ def test_an_entry_that_is_held_stays_and_goes_when_it_is_not(store: Store) -> No
     assert folders(store, "5") == [] and store.find(["5"]) == {}
 
 
-def test_an_entry_holds_its_place_when_its_store_is_gone(store: Store) -> None:
+def test_an_entry_is_held_after_its_store_is_deleted(store: Store) -> None:
     entry = commit(Store(store.folder, PLENTY), "5")
     gc.collect()
     Store(store.folder, 0).clear()
@@ -305,13 +305,13 @@ def test_an_entry_of_no_identity_lives_as_long_as_it_is_held(store: Store) -> No
 
 
 def sized(store: Store, identity: str) -> int:
-    """Commit ten kilobytes or so that nobody holds."""
+    """Commit an entry of about ten kilobytes that nobody holds."""
     draft = store.draft(identity)
     eviction.write_shard(draft.path, 0, os.urandom(10_000))
     return draft.commit({"node": identity}).bytes
 
 
-def test_over_the_limit_what_was_used_longest_ago_goes_to_nine_tenths(store: Store) -> None:
+def test_over_the_limit_the_least_recently_used_are_evicted_to_nine_tenths(store: Store) -> None:
     one = sized(store, "0")
     store.limit = one * 10 + 5
     for number in range(1, 10):
@@ -322,12 +322,12 @@ def test_over_the_limit_what_was_used_longest_ago_goes_to_nine_tenths(store: Sto
     assert left == {"0", "1", "4", "5", "6", "7", "8", "9", "10"}
 
 
-def test_what_is_held_counts_and_is_passed_over(store: Store) -> None:
+def test_held_entries_count_but_are_not_evicted(store: Store) -> None:
     one = sized(store, "0")
     held = store.find(["0"])
     store.limit = one
     sized(store, "1")
-    Store(store.folder, one)  # while it was committed the second one was held too
+    Store(store.folder, one)  # the second one was held too when it was committed
     assert store.find(["0", "1"]).keys() == {"0"} and held
     store.limit = one - 1
     assert store.bytes == one
@@ -401,7 +401,7 @@ def test_an_entry_is_not_found_under_another_identity(store: Store) -> None:
     assert other_kernel.find(["5", "7", "8"]).keys() == {"5"}
     said = "a stored manifest belongs to another entry; computed again"
     assert other_kernel.notes == [said, said]
-    assert is_right(store.find(["7"])["7"])  # the one that it hid
+    assert is_right(store.find(["7"])["7"])  # the entry that it hid
 
 
 def test_a_draft_that_lacks_elements_is_refused(store: Store) -> None:
@@ -418,7 +418,7 @@ def tree(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-def test_what_another_cannot_take_is_kept_aside(store: Store) -> None:
+def test_entries_that_the_folder_cannot_take_are_kept_for_the_process(store: Store) -> None:
     commit(store, "5")
     commit(store, "6")
     shutil.rmtree(folders(store, "6")[0])
@@ -489,20 +489,20 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    # Nobody can make a folder in /proc; root can in one that it may only read.
+    # Nobody can create a folder in /proc; root can create one in a read-only folder.
     (tmp_path / "fixed").mkdir(mode=0o500)
     fixed = Path("/proc/fixed") if os.geteuid() == 0 else tmp_path / "fixed"
     assert f"{str(fixed / 'cache')!r} cannot be used" in refused(fixed / "cache")
 
 
-def test_answers_are_found_by_what_a_node_is_the_newest_first(store: Store) -> None:
+def test_answers_are_found_by_node_identity_newest_first(store: Store) -> None:
     for identity, own in (("1", "a"), ("2", "b"), ("3", "a"), ("4", ""), ("5", "a")):
         write(store, identity).commit({}, own=own)
     assert [entry.identity for entry in store.answers("a", 9)] == ["5", "3", "1"]
     assert [entry.identity for entry in again(store).answers("a", 2)] == ["5", "3"]
     assert [entry.identity for entry in Aside(store.inner, "is full").answers("b", 9)] == ["2"]
     assert store.answers("", 9) == store.answers("c", 9) == []
-    assert store.find(["1", "4"]).keys() == {"1", "4"}, "they are found as before, too"
+    assert store.find(["1", "4"]).keys() == {"1", "4"}, "they can also be found by identity"
 
 
 def test_answers_stay_while_they_are_held(store: Store) -> None:

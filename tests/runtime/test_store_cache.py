@@ -1,4 +1,4 @@
-"""`mm.cache`: what is stored, how much of it, and how it goes."""
+"""`mm.cache`: its entries, its size, and eviction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random sequences of operations: the store does what a simple model of it does."""
+"""Random sequences of operations: the store behaves like a simple model of it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HOLD = st.sampled_from([False, False, False, True])
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Two stores on a folder, beside what should be in it.
+    """Two stores on one folder, and their expected content.
 
-    `stored` has the identities that are to be found, by last use, with the number that stands
-    under each; `held` the entries that are held. All entries are of one size.
+    `stored` has the identities that must be found, by last use, with the number of each; `held` has
+    the held entries. All entries have the same size.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert all(store.notes == [] for store in self.stores)
 
     def evicted(self, kernel: int, new: Entry | None = None) -> None:
-        """Take from the model what the store must have thrown away, the oldest first."""
+        """Remove from the model the entries that the store must have evicted, oldest first."""
         store = self.stores[kernel]
         others = {entry.path for entry, _ in self.held} - set(map(self.folder_of, self.stored))
         total = (len(self.stored) + len(others)) * self.size

@@ -1,4 +1,4 @@
-"""Several processes at one store, killed at any moment, and disks that are full."""
+"""Several processes with one store, killed at any moment, and full disks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmnotebook.store.store import Store
 from tests.runtime.store_worker import PLENTY, ROOT, Nursery, commit, is_right
 
 KILLS = int(os.environ.get("MMNOTEBOOK_KILLS", "5"))
-"""Rounds of the tests that kill at random."""
+"""The number of rounds of the tests that kill at random."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def lines(log: Path) -> list[str]:
 
 
 def is_consistent(folder: Path) -> Store:
-    """A store as a new kernel finds it: nothing half, nothing left of the dead."""
+    """Return the store as a new kernel opens it, without incomplete or leftover files."""
     entries._whole.clear()
     store = Store(folder, PLENTY)
     names = {path.name.split(".")[0] for path in (store.inner / "entries").iterdir()}
@@ -65,13 +65,13 @@ def test_killed_at_every_step_nothing_that_was_committed_is_lost(
     last = lines(tmp_path / "log")[-1]
     events = int(last.removeprefix("events "))
     assert events > 100
-    # Each of them when asked for many rounds, else every tenth from a random one on.
+    # Every event if many rounds are requested, else every tenth from a random one on.
     step = 1 if KILLS >= 20 else 10
     for event in range(random.randint(1, step), events, step):
         folder, log = tmp_path / str(event), tmp_path / f"{event}.log"
         assert nursery.run("until", folder=str(folder), log=str(log), event=event) == -9
         said = lines(log)
-        # In the end the limit is lowered, and "5" was used last; then all are removed on purpose.
+        # At the end, the limit is lowered ("5" was used last); then all entries are removed.
         removed = "567" if "clear" in said else "67" if "limit" in said else ""
         committed = {"5", "6", "7"}.intersection(said)
         assert is_consistent(folder).find("567").keys() >= committed.difference(removed), event
@@ -118,7 +118,7 @@ def test_two_processes_commit_the_same_at_once(
     assert store.find([*mine, "40", "41", "50", "51"]).keys() == one.keys() | two.keys()
 
 
-def test_what_is_found_stays_whole_while_others_throw_away(
+def test_found_entries_stay_complete_while_others_evict(
     nursery: Nursery, second: Nursery, tmp_path: Path
 ) -> None:
     folder, limit = tmp_path / "cache", 300_000
@@ -178,7 +178,7 @@ def forking(folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_a_fork_has_a_place_of_its_own_and_leaves_its_parents_alone(tmp_path: Path) -> None:
+def test_a_fork_has_its_own_folder_and_keeps_its_parents(tmp_path: Path) -> None:
     process = forking(tmp_path / "cache")
     said, _ = process.communicate("\n\n")
     assert process.returncode == 0
@@ -193,7 +193,7 @@ def test_a_fork_does_not_keep_what_its_dead_parent_held(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     store = Store(tmp_path / "cache", PLENTY)
-    # The child lives and holds what it has found itself, in the one place beside this process's.
+    # The child lives and holds its entries, in the only folder besides this process's.
     assert len(list((store.inner / "processes").iterdir())) == 2
     assert list((store.inner / "drafts").glob("*/*")) == []
     assert store.clear()[1] > 0
@@ -219,14 +219,14 @@ def can_mount() -> bool:
     return done.returncode == 0
 
 
-# Where this user may, on a real disk too; the limit on the size of files holds for everybody.
+# Also on a real disk if this user can mount one; the limit on file sizes works for every user.
 FULL = ["files of that size are not allowed"]
 if os.geteuid() == 0 and can_mount():
     FULL.append("no space left on the disk")
 
 
 @pytest.mark.parametrize("why", FULL)
-def test_a_full_disk_is_said_and_the_store_goes_on(tmp_path: Path, why: str) -> None:
+def test_a_full_disk_is_noted_and_the_store_continues(tmp_path: Path, why: str) -> None:
     (tmp_path / "disk").mkdir()
     script = f'mount -t tmpfs -o size=8m tmpfs {tmp_path / "disk"} && exec "$@"'
     small = why.startswith("no space")
@@ -239,5 +239,5 @@ def test_a_full_disk_is_said_and_the_store_goes_on(tmp_path: Path, why: str) -> 
     assert said.startswith(f"the cache in {str(folder)!r} has no space for 1.0 MB: {why}")
     assert said.endswith("mm.cache.clear(), a smaller mm.cache.limit, or another folder in "
                          "MMNOTEBOOK_CACHE")  # fmt: skip
-    # What nobody held has gone to make room, what was held has not.
+    # Entries that nobody held were evicted; the held one was not.
     assert found == "3"

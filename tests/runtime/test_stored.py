@@ -1,4 +1,4 @@
-"""What is stored in columns is shown as if it were looked at element by element."""
+"""Elements that are stored in columns have the same tables as single elements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.analysis_runs import RecordElements, record
 
 
 def compare(items: list[Any], columns: Sequence[Any]) -> None:
-    """The elements of blocks of these columns, beside the same items as records."""
+    """Compare the elements of blocks with these columns to the same items as records."""
     ids = iter(map(str, range(len(items))))
     made = BlockElements([Block([next(ids) for _ in column], column) for column in columns])
     expected = RecordElements([record(str(place), item) for place, item in enumerate(items)])
@@ -62,7 +62,7 @@ def test_columns_are_made_plain_as_each_value_is(parts: list[list[Any]]) -> None
         [None, None],
     ],
 )
-def test_what_values_hold_is_made_plain(items: list[Any]) -> None:
+def test_nested_values_become_plain(items: list[Any]) -> None:
     compare(items, [pack(items)])
     compare(items, [pack(items[:1]), pack(items[1:])])
 
@@ -94,7 +94,7 @@ def test_children_and_keys_are_those_of_their_blocks() -> None:
     st.lists(st.sampled_from(["a", "b", "p/1", "stray"]), max_size=12),
     st.lists(st.sampled_from(["", "/0", "/10", "/2", "/2/1", "/x"]), min_size=12, max_size=12),
 )
-def test_elements_stand_as_their_origins_do(origins: list[str], ends: list[str]) -> None:
+def test_elements_are_in_the_order_of_their_origins(origins: list[str], ends: list[str]) -> None:
     sources = ["b", "p/1", "a"]
     ids = [origin + end for origin, end in zip(origins, ends, strict=False)]
     places = frames.Order(pd.Index(sources)).sort(ids, origins)
@@ -109,7 +109,7 @@ def test_elements_stand_as_their_origins_do(origins: list[str], ends: list[str])
 
 
 def stored_of(folder: Path, **nodes: list[Block]) -> StoredElements:
-    """Blocks in files, an entry for each node."""
+    """Return blocks in files, with an entry for each node."""
     made = {}
     for name, blocks in nodes.items():
         (folder / name).mkdir()
@@ -129,7 +129,7 @@ def test_fields_of_records_are_columns_of_their_own_types(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("values", [[np.ones(2)] * 2, [1, 2], ["t", "u"], [torch.ones(1)] * 2])
-def test_what_is_no_record_has_no_field(tmp_path: Path, values: list[Any]) -> None:
+def test_values_that_are_not_records_have_no_fields(tmp_path: Path, values: list[Any]) -> None:
     found = stored_of(tmp_path, rows=[Block(["a", "b"], pack(values))]).fields(["rows"])
     assert found.shape == (2, 0) and found.index.tolist() == ["a", "b"]
 

@@ -1,4 +1,4 @@
-"""Graphs whose source is a Beam transform, on Beam's own streaming runner."""
+"""Graphs with a Beam transform as the source, on Beam's streaming runner."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def models() -> None:
     mm.register("triple", toys.Scale(3.0), batch_size=8)
 
 
-def test_what_is_done_element_by_element_keeps_timestamp_and_window() -> None:
+def test_elementwise_steps_keep_timestamp_and_window() -> None:
     text = 'rows = source(events, id="k")\nhalved = rows | half\nrows | split(one=0.5, two=0.5)'
     events = streams.stream(*EVENTS)
     graph = mm.pipeline(text, events=events, half=half, one=half, two=half)
@@ -59,7 +59,7 @@ def test_what_is_done_element_by_element_keeps_timestamp_and_window() -> None:
 
 
 def test_predictions_keep_the_window_and_take_its_end() -> None:
-    """What Beam guarantees of what RunInference has batched: the window, and its last moment."""
+    """Check what Beam guarantees for batches of RunInference: window and last timestamp."""
     text = 'source(events, id="k")["x"] | triple | double'
     found = streams.run(mm.pipeline(text, events=streams.stream(*EVENTS)))
     assert values(found["triple"]) == {"a": 3.0, "b": 6.0, "c": 9.0}
@@ -140,7 +140,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_a_stream_cannot_do_is_refused(text: str) -> None:
+def test_operations_that_a_stream_does_not_support_are_refused(text: str) -> None:
     names: dict[str, Any] = {"events": TestStream().advance_watermark_to_infinity()}
     if "rows" in text and "half" not in text:
         names = {"events": streams.stream(*EVENTS), "rows": [{"x": 1.0}]}
@@ -158,7 +158,7 @@ def test_what_a_stream_cannot_do_is_refused(text: str) -> None:
         (beam.Create([1]), {"limit": 3}, "limit= is not supported for Beam transforms"),
     ],
 )
-def test_what_is_no_source(value: Any, options: dict[str, Any], says: str) -> None:
+def test_transforms_that_are_not_sources(value: Any, options: dict[str, Any], says: str) -> None:
     graph = mm.pipeline("rows | triple", rows=value)
     with pytest.raises(RunError, match=says):
         pipeline = beam.Pipeline(FnApiRunner(), options=PipelineOptions([]))

@@ -1,4 +1,4 @@
-"""`mm.run` of a graph whose source is a Beam transform: recorded, then run with its windows."""
+"""`mm.run` of a graph with a Beam transform as the source: recorded, then run with its windows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def models() -> None:
 
 @pytest.fixture
 def short() -> Iterator[None]:
-    """Recordings of a second."""
+    """Limit recordings to one second."""
     before = interactive_beam.options.recording_duration
     interactive_beam.options.recording_duration = timedelta(seconds=1)
     yield
@@ -94,7 +94,7 @@ def test_other_windows_are_another_identity() -> None:
     assert (row["value"], row["window_end"]) == (2.5, at(5)[0])
 
 
-def test_a_recording_goes_when_its_transform_does() -> None:
+def test_a_recording_is_removed_with_its_transform() -> None:
     events = beam.Create([1.0, 2.0])
     run("events | double", events=events)
     assert recorded.find(events, None) is not None
@@ -133,7 +133,7 @@ def test_a_size_limit_ends_a_recording() -> None:
     assert result.why["events"].endswith("until recording_size_limit (100 bytes) was reached")
 
 
-def test_a_limit_ends_a_recording_which_is_enough_for_as_many() -> None:
+def test_a_limit_ends_a_recording_that_suffices_for_the_same_limit() -> None:
     events = PeriodicImpulse(fire_interval=0.01)
     result = run("events | double", events=events, limit=5)
     assert len(result["double"]) == 5
@@ -152,7 +152,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_was_recorded() -> None:
             threading.Event().wait(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell that starts pytest in the background has it ignore the signal.
+    # A shell that starts pytest in the background makes it ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()

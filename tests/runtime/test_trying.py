@@ -1,4 +1,4 @@
-"""A model is tried on one example as a run would, and leaves nothing behind."""
+"""Trying a model on one example works as in a run, and leaves no files behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestTrial:
         assert trial.batch == 16
         assert 0 < trial.ran_in < 60 and 0 < trial.loaded_in < 60
 
-    def test_a_batch_of_64_unless_said(self, mlp: torch.nn.Module, digits: pd.DataFrame) -> None:
+    def test_a_batch_of_64_by_default(self, mlp: torch.nn.Module, digits: pd.DataFrame) -> None:
         trial = try_model(mlp, digits["x"][0])
         assert trial.batch == 64
         assert trial.output.startswith("float32 (10,): [") and trial.output.endswith(", …]")
@@ -85,7 +85,7 @@ class TestNothingStays:
         try_model(mlp, np.zeros(64, dtype=np.float32))
         assert not models
         assert (mm.last, len(loaded_models.table)) == (last, loaded)
-        assert private_files() <= before  # what other tests have left may go at any time
+        assert private_files() <= before  # files of other tests may be removed at any time
         assert not list(cache_folder.iterdir())
 
     def test_of_one_that_fails(self, models: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Two kernels and one cache."""
+"""Two kernels with one cache."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ say({"cached": cached, "entries": len(mm.cache.entries)})
 
 
 def test_two_kernels_run_the_same_and_overlapping_graphs_at_once(tmp_path: Path) -> None:
-    # The second begins with what the first comes to in the middle.
+    # The second kernel starts with a round that the first one reaches in the middle.
     kernels = [
         Kernel(NOTEBOOK + TOGETHER, tmp_path, start=start, rounds=ROUNDS)
         for start in (0, 0, ROUNDS // 2)
@@ -79,7 +79,7 @@ def test_two_kernels_run_the_same_and_overlapping_graphs_at_once(tmp_path: Path)
         assert kernel.result() == {"right": [True] * ROUNDS, "notes": []}
     rounds = ROUNDS + ROUNDS // 2
     found = kernel_script.run(NOTEBOOK + ALL_CACHED, tmp_path, start=0, rounds=rounds)
-    # One entry for the data, and for each round one for each of the other nodes.
+    # One entry for the data, and one for each of the other nodes in each round.
     assert found == {"cached": [True] * rounds, "entries": 1 + 4 * rounds}
 
 
@@ -118,7 +118,7 @@ say({"right": right})
 
 def test_results_stay_readable_while_another_kernel_clears_and_evicts(tmp_path: Path) -> None:
     one = Kernel(NOTEBOOK + RUNS_ON, tmp_path, rounds=ROUNDS)
-    assert one.listen(lambda said: "one" in said)
+    assert one.receive(lambda said: "one" in said)
     other = Kernel(NOTEBOOK + CLEARS, tmp_path, rounds=ROUNDS)
     for kernel in (other, one):
         assert kernel.result() == {"right": [True] * ROUNDS}
@@ -141,15 +141,15 @@ say({"freed": int(freed), "kept": freed.kept, "entries": [before, len(mm.cache.e
 """
 
 
-def test_what_a_living_kernel_shows_is_not_cleared(tmp_path: Path) -> None:
+def test_results_of_a_living_kernel_are_not_cleared(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     one = Kernel(NOTEBOOK + SHOWS, tmp_path, gate=str(gate))
-    assert one.listen(lambda said: "ran" in said)
+    assert one.receive(lambda said: "ran" in said)
     emptied: dict[str, Any] = kernel_script.run(NOTEBOOK + EMPTIES, tmp_path)
     assert emptied["freed"] == 0 and emptied["kept"] > 0 and emptied["entries"] == [5, 5]
     gate.open("w").close()
     assert one.result() == {"right": True, "again": [True] * 5}
-    # A dead kernel shows nothing any more.
+    # A dead kernel has no results on display.
     after: dict[str, Any] = kernel_script.run(NOTEBOOK + EMPTIES, tmp_path)
     assert after["freed"] > 0 and after["kept"] == 0 and after["entries"] == [0, 0]

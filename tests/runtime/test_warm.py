@@ -1,4 +1,4 @@
-"""Warm models: loaded once, kept under a budget, gone when they are told to go."""
+"""Loaded models: loaded once, kept within a budget, and unloaded on request."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ MB = 1_000_000
 
 
 def loader(spec: mm.ModelSpec) -> Callable[[], Any]:
-    """What loads a registered model, as its handler does."""
+    """Return a function that loads a registered model, as its handler does."""
     if spec.framework == "torch":
         return TorchHandler(spec).load_model
     return SklearnModelHandlerNumpy(str(spec.path), ModelFileType.PICKLE).load_model
 
 
 def array(size: int) -> Callable[[], Any]:
-    """Loads a model of exactly so many bytes."""
+    """Return a function that loads a model of exactly this many bytes."""
     return partial(np.zeros, size, np.uint8)
 
 
 def names(warm: LoadedModels) -> list[str]:
-    """What is warm, most recently used first."""
+    """Return the names of the loaded models, most recently used first."""
     return list(warm.table.index)
 
 
@@ -57,7 +57,7 @@ def warm() -> LoadedModels:
 
 @pytest.fixture
 def large() -> mm.ModelSpec:
-    """A network of 40 MB."""
+    """Return a network of 40 MB."""
     return mm.register("large", torch.nn.Linear(10_000, 1_000, bias=False))
 
 
@@ -153,13 +153,13 @@ def test_a_model_was_used_until_its_lease_ended(warm: LoadedModels) -> None:
     assert names(warm) == ["new", "slow"]
 
 
-def test_what_is_in_use_stays_beyond_the_budget(warm: LoadedModels) -> None:
+def test_models_in_use_stay_loaded_beyond_the_budget(warm: LoadedModels) -> None:
     warm.budget = 100
     used = [warm.get(key, key, array(60)) for key in "ab"]
     warm.get("c", "c", array(60)).release()
     assert names(warm) == ["b", "a"] and all(warm.table["in_use"])
     assert used[1].model.nbytes == 60
-    del used[0]  # a lease that nothing holds has ended
+    del used[0]  # a lease without references has ended
     assert names(warm) == ["b"]
 
 
@@ -186,7 +186,9 @@ def test_an_error_in_loading_is_raised_and_leaves_nothing(warm: LoadedModels) ->
     assert warm.get("k", "mlp", array(1)).fresh
 
 
-def test_who_waited_for_a_failed_load_loads(warm: LoadedModels, large: mm.ModelSpec) -> None:
+def test_a_waiting_thread_loads_after_a_failed_load(
+    warm: LoadedModels, large: mm.ModelSpec
+) -> None:
     together = threading.Barrier(8)
     loads = []
 
@@ -229,7 +231,7 @@ def test_equal_content_under_two_names_is_one_model(warm: LoadedModels) -> None:
     assert warm.unload("b").models == ("a", "b")
 
 
-def test_events_tell_what_comes_and_goes(warm: LoadedModels) -> None:
+def test_events_report_loads_and_unloads(warm: LoadedModels) -> None:
     told: list[events.Event] = []
     warm.on_event.append(told.append)
     warm.budget = 100
@@ -252,7 +254,7 @@ def test_events_tell_what_comes_and_goes(warm: LoadedModels) -> None:
 
 
 @pytest.mark.usefixtures("large", "trees")
-def test_unload_says_what_it_did(warm: LoadedModels, large: mm.ModelSpec) -> None:
+def test_unload_reports_what_it_did(warm: LoadedModels, large: mm.ModelSpec) -> None:
     warm.get("k", "large", loader(large)).release()
     warm.get("o", "other", array(5 * MB)).release()
     answer = warm.unload("large")
@@ -278,7 +280,7 @@ def test_unload_refuses_a_name_that_stands_for_nothing(warm: LoadedModels) -> No
     assert names(warm) == ["encoder"]
 
 
-def test_what_a_run_uses_goes_after_it(warm: LoadedModels) -> None:
+def test_unloaded_models_in_use_are_freed_after_the_run(warm: LoadedModels) -> None:
     lease = warm.get("k", "mlp", array(10))
     answer = warm.unload()
     assert (answer.models, answer.later, answer.freed_bytes) == ((), ("mlp",), 0)
@@ -293,7 +295,7 @@ def test_what_a_run_uses_goes_after_it(warm: LoadedModels) -> None:
     assert warm.get("k", "mlp", array(10)).fresh
 
 
-def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: LoadedModels) -> None:
+def test_a_model_unloaded_while_it_loads_is_freed_after_its_use(warm: LoadedModels) -> None:
     def load() -> Any:
         warm.forget("k")
         return array(10)()
@@ -303,7 +305,7 @@ def test_what_is_unloaded_while_it_loads_goes_after_its_use(warm: LoadedModels) 
     assert names(warm) == []
 
 
-def test_a_forgotten_model_is_gone(warm: LoadedModels) -> None:
+def test_a_deleted_model_is_freed(warm: LoadedModels) -> None:
     warm.get("k", "mlp", array(10)).release()
     warm.forget("another")
     assert names(warm) == ["mlp"]
@@ -311,7 +313,7 @@ def test_a_forgotten_model_is_gone(warm: LoadedModels) -> None:
     assert names(warm) == []
 
 
-def test_a_lease_that_only_a_cycle_holds_is_none(warm: LoadedModels) -> None:
+def test_a_lease_in_a_reference_cycle_ends(warm: LoadedModels) -> None:
     gc.disable()
     try:
         cycle: list[Any] = [warm.get("k", "mlp", array(10))]
@@ -330,7 +332,7 @@ def test_a_model_of_unknown_weight_counts_as_it_was_measured(
         assert lease.weight.parameter_bytes is None
         assert 40 * MB < warm.table.loc["mlp", "bytes"] < 80 * MB
         assert warm.table.loc["mlp", "parameter_bytes"] is pd.NA
-    # Loading it takes no memory that can be seen: then it is its file's size, at the least.
+    # If loading shows no memory growth, the size of the file is the minimum.
     warm.get("t", "trees", object).release()
     assert warm.table.loc["trees", "bytes"] >= Path(str(trees.path)).stat().st_size
 
@@ -366,14 +368,14 @@ def test_it_shows_as_a_table(warm: LoadedModels) -> None:
 
 
 class Pair:
-    """A model that is made with another, which it leases."""
+    """A model that is created with another model, which it leases."""
 
     def __init__(self, other: Lease) -> None:
         self.other = other
 
 
 def test_a_model_may_hold_a_lease(warm: LoadedModels) -> None:
-    # It ends when the pair is dropped, in the middle of what drops it.
+    # It ends when the pair is deleted, during the deletion.
     warm.get("pair", "pair", lambda: Pair(warm.get("one", "one", array(10)))).release()
     assert warm.table["in_use"].to_dict() == {"pair": False, "one": True}
     warm.unload("pair")
@@ -500,11 +502,11 @@ def test_leases_may_end_in_the_middle_of_anything(warm: LoadedModels) -> None:
 
 
 class Plain:
-    """What `LoadedModels` should do, as simply as it can be said."""
+    """A simple model of what `LoadedModels` should do."""
 
     def __init__(self) -> None:
         self.budget = 100
-        self.sizes: dict[str, int] = {}  # the least recently used first
+        self.sizes: dict[str, int] = {}  # least recently used first
         self.leases: list[str] = []
         self.leaving: set[str] = set()
 
@@ -544,7 +546,7 @@ STEPS = st.one_of(
 
 @settings(deadline=None)
 @given(steps=st.lists(STEPS, max_size=40), sizes=st.tuples(*[st.integers(1, 120)] * 5))
-def test_any_sequence_goes_as_a_simple_model_says(
+def test_any_sequence_behaves_like_a_simple_model(
     steps: list[tuple[str, Any]], sizes: tuple[int, ...]
 ) -> None:
     warm, plain = LoadedModels(), Plain()

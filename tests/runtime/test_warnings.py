@@ -42,7 +42,7 @@ def test_each_distinct_one_once_with_its_count() -> None:
     graph = mm.pipeline("a = d | odd\nb = d | m", d=DATA, odd=odd)
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("default")
-        odd(1)  # what was shown before the run is counted in it all the same
+        odd(1)  # a warning that was shown before the run is also counted
         shown.clear()
         result = mm.run(graph, progress=False)
     expected = [
@@ -62,7 +62,7 @@ def test_each_distinct_one_once_with_its_count() -> None:
     assert "4 warnings: " in repr(result)
 
 
-def test_those_of_cached_nodes_are_there_and_not_said_again() -> None:
+def test_warnings_of_cached_nodes_are_listed_but_not_shown_again() -> None:
     mm.run(mm.pipeline("a = d | odd", d=DATA, odd=odd))
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
@@ -71,7 +71,7 @@ def test_those_of_cached_nodes_are_there_and_not_said_again() -> None:
     assert rows(again)[0][:4] == ["b", None, "UserWarning", "odd"]
 
 
-def test_filters_hold() -> None:
+def test_filters_are_respected() -> None:
     graph = mm.pipeline("a = d | odd", d=DATA, odd=odd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -89,7 +89,7 @@ def records(x: int) -> int:
     return len(found)
 
 
-def test_what_a_function_records_is_its_own() -> None:
+def test_warnings_caught_by_a_function_are_not_listed() -> None:
     result = mm.run(mm.pipeline("d | records", d=[1, 2], records=records), progress=False)
     assert result["records"]["value"].tolist() == [1, 1] and not len(result.warnings)
 
@@ -117,7 +117,7 @@ def test_a_model_with_a_time_limit_warns_from_its_thread() -> None:
     assert rows(result) == [["m", "m", "UserWarning", "in a batch", 4]]
 
 
-def test_a_subscriber_is_told() -> None:
+def test_subscribers_receive_warnings() -> None:
     told: list[Any] = []
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
@@ -128,7 +128,7 @@ def test_a_subscriber_is_told() -> None:
     assert isinstance(told[-1], events.RunFinished)
 
 
-def test_a_run_that_failed_says_them_too() -> None:
+def test_a_failed_run_shows_them_too() -> None:
     def fails(x: int) -> int:
         warnings.warn("before the end", stacklevel=1)
         raise ValueError(x)
@@ -137,7 +137,7 @@ def test_a_run_that_failed_says_them_too() -> None:
         mm.run(mm.pipeline("d | fails", d=DATA, fails=fails), progress=False)
 
 
-def test_there_is_no_end_of_distinct_ones() -> None:
+def test_the_number_of_distinct_warnings_is_limited() -> None:
     run = run_state.RunState("run", {})
     for n in range(run_state.DISTINCT + 7):
         run.warn("node", None, UserWarning, f"{n} " + "x" * 10_000)

@@ -1,4 +1,4 @@
-"""`model(mlp, watch="models/*.pt")`: newer files in the place of the registered model."""
+"""`model(mlp, watch="models/*.pt")`: newer files replace the registered model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.runtime import streams, toys
 
 
 def save(path: Path, factor: float, seconds: float) -> Path:
-    """A state dict of a model that multiplies, modified at a time."""
+    """Save a state dict of a model that multiplies, with a modification time."""
     torch.save(toys.Scale(factor).state_dict(), path)
     os.utime(path, (seconds, seconds))
     return path
@@ -68,7 +68,7 @@ def test_the_newest_file_is_used_and_only_a_new_one_runs_the_node_again(folder: 
     assert set(newer["m"]["model"]) == {"mlp"} and newer.nodes["cached"]["plain"]
     again = run(folder)
     assert again.nodes["cached"]["m"] and predictions(again, "m") == [3.0, 6.0]
-    save(folder / "c.pt", 5.0, 2000)  # of one time, the last by name
+    save(folder / "c.pt", 5.0, 2000)  # for equal times, the last by name
     assert predictions(run(folder), "m") == [5.0, 10.0]
 
 
@@ -167,9 +167,9 @@ def test_a_stream_watches_as_beam_does(folder: Path) -> None:
 
 
 def test_a_stream_changes_models_without_a_restart(folder: Path) -> None:
-    """Beam's side input says which file is the newest; its own watch of files is no part here.
+    """Check that a side input with the newest file changes the model; Beam's watch is not used.
 
-    `BundleBasedDirectRunner`, which knows TestStream, cannot run what watches files.
+    `BundleBasedDirectRunner`, which supports TestStream, cannot run transforms that watch files.
     """
     newer = str(save(folder / "b.pt", 3.0, 2000))
     spec = registry["mlp"]

@@ -1,4 +1,4 @@
-"""A run in this process and one on InteractiveRunner above a given runner are the same."""
+"""A run in this process and one on InteractiveRunner with a runner have the same results."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def twice(x: Any) -> list[Any]:
 
 
 class Adds:
-    """Adds a number to each element of a batch."""
+    """A model that adds a number to each element of a batch."""
 
     def __init__(self, number: float) -> None:
         self.number = number
@@ -126,7 +126,7 @@ def test_both_fail_alike(function: Any) -> None:
     assert errors[0] == errors[1]
 
 
-def test_what_one_stored_the_other_reads() -> None:
+def test_each_reads_the_entries_of_the_other() -> None:
     graph = mm.pipeline("out = data | double", data=list(range(10)), double=double)
     made = mm.run(graph, progress=False)
     read = mm.run(graph, progress=False, runner=FnApiRunner())

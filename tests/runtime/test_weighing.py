@@ -1,4 +1,4 @@
-"""A model weighs what its tensors or arrays take, to the byte."""
+"""The size of a model is the exact size of its tensors or arrays in bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmnotebook.model.loaded.parameter_bytes import weigh
 
 def test_parameters_and_buffers() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(10, 5), torch.nn.BatchNorm1d(5))
-    # Weights and biases in float32, the norm's two running figures, and its int64 counter.
+    # Weights and biases in float32, two running statistics of the norm, and its int64 counter.
     assert weigh(model).parameter_bytes == (50 + 5 + 5 + 5) * 4 + (5 + 5) * 4 + 8
     assert weigh(model.double()).parameter_bytes == (50 + 5 + 5 + 5 + 5 + 5) * 8 + 8
     assert weigh(torch.jit.script(model)).parameter_bytes == weigh(model).parameter_bytes
@@ -45,7 +45,7 @@ def test_a_model_without_parameters_weighs_nothing() -> None:
     assert weigh(torch.nn.ReLU()).device_bytes is None
 
 
-def test_a_quantized_model_is_not_said_to_weigh_nothing() -> None:
+def test_a_quantized_model_does_not_have_size_zero() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(100, 50))
     quantized = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear})
     assert (weigh(quantized).parameter_bytes or 0) >= 100 * 50
@@ -54,7 +54,7 @@ def test_a_quantized_model_is_not_said_to_weigh_nothing() -> None:
 def test_sparse_and_lazy_parameters_do_not_stop_a_run() -> None:
     sparse = torch.nn.Module()
     sparse.register_buffer("adjacency", torch.eye(100).to_sparse())
-    # 100 values in float32 at two int64 indices each.
+    # 100 values in float32 with two int64 indices each.
     assert weigh(sparse).parameter_bytes == 100 * 4 + 200 * 8
     assert weigh(torch.nn.LazyLinear(4)).parameter_bytes is None
 
@@ -93,7 +93,7 @@ def test_a_module_inside_of_something_else() -> None:
 @pytest.mark.parametrize(
     "model", [object(), "text", {"a": 1}, threading.Lock()], ids=lambda model: type(model).__name__
 )
-def test_what_cannot_be_known_is_missing(model: Any) -> None:
+def test_unknown_sizes_are_missing(model: Any) -> None:
     assert weigh(model).parameter_bytes is None
 
 
@@ -112,13 +112,13 @@ def test_the_plain_attributes_of_a_module_count() -> None:
             self.net = torch.nn.Linear(2, 2)
             self.scale = torch.ones(1000)
             self.tables: list[Any] = [np.zeros(10), {"a": torch.ones(5)}]
-            self.tables.append(self.tables)  # it holds itself
+            self.tables.append(self.tables)  # it contains itself
             self.again = [self.net, self.scale]
 
     assert weigh(Loose()).parameter_bytes == 4 * 6 + 4000 + 80 + 20
 
 
-def test_models_inside_of_an_object_weigh_what_they_weigh_alone() -> None:
+def test_the_size_of_models_inside_an_object() -> None:
     inner = torch.nn.Sequential(torch.nn.Linear(100, 50))
     quantized = torch.ao.quantization.quantize_dynamic(inner, {torch.nn.Linear})
     scripted = torch.jit.script(torch.nn.Linear(10, 5))
@@ -133,7 +133,7 @@ def test_models_inside_of_an_object_weigh_what_they_weigh_alone() -> None:
     )
 
 
-def test_what_is_partly_unknown_is_missing() -> None:
+def test_partly_unknown_sizes_are_missing() -> None:
     graph = helper.make_graph([], "g", [], [])
     session = _session(graph)
     session._model_bytes = None

@@ -1,4 +1,4 @@
-"""What `write` leaves in a file: every value as it was, or an error that names it."""
+"""Files of `write` steps: every value is exact, or an error names it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(values: Any, ending: str) -> pd.DataFrame:
-    """What is read of a file with these values, without the ids."""
+def read_back(values: Any, ending: str) -> pd.DataFrame:
+    """Return the values that are read from a file with these values, without ids."""
     path = f"out.{ending}"
     ids = list(map(str, range(len(values))))
     writers.write(path, [Block(ids, pack(values))])
@@ -70,13 +70,13 @@ class TestNumbers:
     @pytest.mark.parametrize("last", [1234567890123456789, 2**64 - 1])
     @pytest.mark.parametrize("ending", ENDINGS)
     def test_whole_numbers_stay_whole_where_one_is_missing(self, ending: str, last: int) -> None:
-        cells = written([BIG, None, last], ending)["value"].tolist()
+        cells = read_back([BIG, None, last], ending)["value"].tolist()
         assert [str(cells[0]), str(cells[2])] == [str(BIG), str(last)]
         assert pd.isna(cells[1]) or cells[1] == ""
 
     @pytest.mark.parametrize("ending", ENDINGS)
     def test_records_of_which_one_lacks_the_field(self, ending: str) -> None:
-        cells = written([{"a": BIG}, {}], ending)["a"].tolist()
+        cells = read_back([{"a": BIG}, {}], ending)["a"].tolist()
         assert str(cells[0]) == str(BIG)
 
     @pytest.mark.parametrize("ending", ENDINGS)
@@ -118,13 +118,13 @@ class TestNumbers:
         pd.testing.assert_frame_equal(found, frame)
 
     @pytest.mark.parametrize("ending", ["csv", "parquet"])
-    def test_no_float_is_made_of_a_whole_number_that_none_is(self, ending: str) -> None:
+    def test_integers_that_no_float_represents_are_refused(self, ending: str) -> None:
         with pytest.raises(
             RunError, match=rf"field 'value'.*float64 cannot represent {BIG}\n.*jsonl"
         ):
-            written([BIG, 0.5], ending)
-        assert written([BIG, 0.5], "jsonl")["value"].tolist() == [BIG, 0.5]
-        assert list(map(float, written([2, 0.5], ending)["value"])) == [2.0, 0.5]
+            read_back([BIG, 0.5], ending)
+        assert read_back([BIG, 0.5], "jsonl")["value"].tolist() == [BIG, 0.5]
+        assert list(map(float, read_back([2, 0.5], ending)["value"])) == [2.0, 0.5]
 
 
 class TestNames:
@@ -136,7 +136,7 @@ class TestNames:
         assert {"id_field_field", "id_field"} <= set(r["same"].columns)
 
     def test_fields_and_values_together(self) -> None:
-        found = written([{"value": 1, "value_field": 2}, 3], "jsonl")
+        found = read_back([{"value": 1, "value_field": 2}, 3], "jsonl")
         assert found.iloc[0].tolist() == [1, 2] and list(found) == [
             "value_field_field",
             "value_field",
@@ -145,10 +145,10 @@ class TestNames:
 
     @pytest.mark.parametrize("ending", ENDINGS)
     @pytest.mark.parametrize("nested", [False, True])
-    def test_names_that_read_alike_are_refused(self, ending: str, nested: bool) -> None:
+    def test_names_with_the_same_text_are_refused(self, ending: str, nested: bool) -> None:
         record = {1: "int", "1": "text"}
         with pytest.raises(RunError, match=r"1 \(int\) and '1' \(str\)\n.*rename one"):
-            written([{"a": record} if nested else record], ending)
+            read_back([{"a": record} if nested else record], ending)
 
 
 class Foo:
@@ -173,9 +173,9 @@ TABLES: list[tuple[Any, Any]] = [
 
 class TestKinds:
     @pytest.mark.parametrize(("value", "wanted"), TABLES)
-    def test_what_has_items_is_written_whole(self, value: Any, wanted: Any) -> None:
-        assert written([{"a": value}], "jsonl")["a"].tolist() == [wanted]
-        assert json.loads(written([{"a": value}], "csv")["a"][0]) == wanted
+    def test_nested_values_are_written_completely(self, value: Any, wanted: Any) -> None:
+        assert read_back([{"a": value}], "jsonl")["a"].tolist() == [wanted]
+        assert json.loads(read_back([{"a": value}], "csv")["a"][0]) == wanted
 
     @pytest.mark.parametrize("ending", ENDINGS)
     @pytest.mark.parametrize(
@@ -189,19 +189,19 @@ class TestKinds:
             (np.array([1j]), "number.real"),
         ],
     )
-    def test_what_would_be_a_picture_of_itself_is_refused(
+    def test_objects_without_a_file_representation_are_refused(
         self, ending: str, value: Any, remedy: str
     ) -> None:
         for wrapped in (value, [value], {"in": value}):
             with pytest.raises(RunError, match="field 'f' of element '1' is of type") as caught:
-                written([{"f": 1}, {"f": wrapped}], ending)
+                read_back([{"f": 1}, {"f": wrapped}], ending)
             assert remedy in str(caught.value)
 
     def test_bytes_are_for_parquet(self) -> None:
-        assert written([b"\xff"], "parquet")["value"].tolist() == [b"\xff"]
+        assert read_back([b"\xff"], "parquet")["value"].tolist() == [b"\xff"]
         for ending in ("csv", "jsonl"):
             with pytest.raises(RunError, match=r"'value' of element '0' is bytes.*\n.*\.parquet"):
-                written([b"\xff"], ending)
+                read_back([b"\xff"], ending)
 
     def test_the_run_names_the_field_and_leaves_the_file(self) -> None:
         Path("old.csv").write_text("old")
@@ -212,7 +212,7 @@ class TestKinds:
 
     def test_texts_with_returns_are_one_cell(self) -> None:
         text = 'a\rb\nc\r\nd,"e'
-        written([text, "x"], "csv")
+        read_back([text, "x"], "csv")
         assert pd.read_csv("out.csv", lineterminator=None)["value"].tolist() == [text, "x"]
 
     @pytest.mark.parametrize(
@@ -225,23 +225,23 @@ class TestKinds:
     )
     def test_parquet_cuts_no_date(self, values: list[Any]) -> None:
         with pytest.raises(RunError, match="parquet would store"):
-            written(values, "parquet")
+            read_back(values, "parquet")
 
 
 class TestMissing:
     def test_json_has_null_for_what_is_missing_and_for_nan(self) -> None:
         values = [pd.NaT, pd.NA, None, float("nan"), np.datetime64("NaT"), Decimal("NaN")]
-        assert written(values, "jsonl")["value"].tolist() == [None] * 6
-        assert written([values], "jsonl")["value"].tolist() == [[None] * 6]
+        assert read_back(values, "jsonl")["value"].tolist() == [None] * 6
+        assert read_back([values], "jsonl")["value"].tolist() == [[None] * 6]
 
     @pytest.mark.parametrize("value", [float("inf"), float("-inf"), Decimal("inf"), [np.inf]])
     def test_json_has_no_infinity(self, value: Any) -> None:
         with pytest.raises(RunError, match=r"'value' of element '1' is infinite.*\n.*\.parquet"):
-            written([1.0, value], "jsonl")
+            read_back([1.0, value], "jsonl")
 
     def test_the_others_have_infinity(self) -> None:
-        assert written([float("inf"), 1.0], "csv")["value"].tolist() == ["inf", "1.0"]
-        assert written([float("inf"), 1.0], "parquet")["value"].tolist() == [float("inf"), 1.0]
+        assert read_back([float("inf"), 1.0], "csv")["value"].tolist() == ["inf", "1.0"]
+        assert read_back([float("inf"), 1.0], "parquet")["value"].tolist() == [float("inf"), 1.0]
 
 
 PRINTED = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1)
@@ -262,8 +262,8 @@ FLAT = st.one_of(
 class TestRoundTrip:
     @pytest.mark.parametrize("ending", ENDINGS)
     @given(values=FLAT)
-    def test_what_is_read_back_is_equal(self, ending: str, values: list[Any]) -> None:
-        found = written([{"a": value} for value in values], ending)["a"].tolist()
+    def test_values_read_back_are_equal(self, ending: str, values: list[Any]) -> None:
+        found = read_back([{"a": value} for value in values], ending)["a"].tolist()
         for one, other in zip(values, found, strict=True):
             if one is None or one != one:
                 assert pd.isna(other) or other == ""
@@ -277,7 +277,7 @@ class TestRoundTrip:
     @given(values=FLAT)
     def test_lines_hold_any_json(self, values: list[Any]) -> None:
         values = [{"deep": [value, {"x": value}]} for value in values]
-        found = written(values, "jsonl")["deep"].tolist()
+        found = read_back(values, "jsonl")["deep"].tolist()
         wanted = [None if one != one else one for one in (v["deep"][0] for v in values)]
         assert found == [[one, {"x": one}] for one in wanted]
 
@@ -296,7 +296,7 @@ class TestFailing:
         assert Path("good.csv").read_text() == "good"
         assert caught.value.failed["id"].tolist() == ["2", "3"]
 
-    def test_so_are_those_of_nodes_of_which_nobody_knew_how_many_come(self) -> None:
+    def test_so_are_those_of_nodes_with_an_unknown_count(self) -> None:
         Path("good.csv").write_text("good")
         text = 'rows | flat_map(list) | same | parse | write("good.csv")'
         with pytest.raises(RunError, match="'parse'.*2 of 4 elements failed"):
@@ -322,7 +322,7 @@ class TestFiles:
             writers.write(name, [Block(["0"], pack([1]))])
             assert stat.S_IMODE(Path(name).stat().st_mode) == wanted
 
-    def test_what_is_no_file_is_refused(self, folder: Path) -> None:
+    def test_a_path_that_is_not_a_file_is_refused(self, folder: Path) -> None:
         os.mkfifo("pipe.csv")
         Path("a.csv").symlink_to("b.csv")
         Path("b.csv").symlink_to("a.csv")
@@ -360,7 +360,7 @@ class TestFiles:
             run('rows | same | write("a.csv")', rows=[1], same=same)
 
     @pytest.mark.parametrize("ending", ENDINGS)
-    def test_half_a_character(self, ending: str) -> None:
+    def test_an_unpaired_surrogate(self, ending: str) -> None:
         with pytest.raises(RunError, match="UnicodeEncodeError.*\n.*surrogate.*encode"):
             run(f'rows | same | write("a.{ending}")', rows=["\ud800"], same=same)
 
@@ -403,7 +403,7 @@ class Stuck:
         raise ValueError("stuck")
 
 
-def test_what_reset_raises_is_said_without_the_steps_label() -> None:
+def test_the_error_of_reset_has_no_step_label() -> None:
     mm.register("stuck", Stuck(), reset="reset")
     with pytest.raises(mm.ModelError, match="'stuck' cannot be reset.*stuck") as caught:
         run("rows | stuck", rows=[1, 2])

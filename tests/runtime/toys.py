@@ -1,4 +1,4 @@
-"""Models and handlers of a user's own, for the tests of this folder."""
+"""Users' models and handlers for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmnotebook.graph.models import ModelSpec
 
 
 class Scale(torch.nn.Module):
-    """Multiplies by a factor; refuses what is above `most`."""
+    """A model that multiplies by a factor; it raises for values above `most`."""
 
     def __init__(self, factor: float = 2.0, most: float = 1e9) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Slotted:
 
 
 class OwnHandler(ModelHandler[Any, PredictionResult, Slotted]):
-    """A ModelHandler as a user writes one."""
+    """A ModelHandler as users write them."""
 
     def __init__(self, factor: float = 3.0) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ GATE = Gate()
 
 
 def hold(x: Any) -> Any:
-    """Say that it has begun, and go on when it may."""
+    """Signal that the step has begun, and wait for its release."""
     GATE.started.set()
     if not GATE.release.wait(60):
         raise TimeoutError
@@ -83,16 +83,16 @@ class Mute(Exception):
 
 
 def mute(x: Any) -> Any:
-    """Fails without words."""
+    """Raise an exception without a text."""
     raise Mute
 
 
 def letters(text: str) -> Any:
-    """Gives what cannot be pickled."""
+    """Return an object that cannot be pickled."""
     return (letter for letter in text)
 
 
 def shared(spec: ModelSpec) -> list[Path]:
-    """What others than the user may read of a stored model."""
+    """Return the permissions of other users on a stored model."""
     folder = Path(str(spec.path)).parent
     return [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]

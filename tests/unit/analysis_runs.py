@@ -1,4 +1,4 @@
-"""Results of small runs for the tests of the results package, on a store in memory."""
+"""Results of small runs for the tests of the results package, with a store in memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RecordElements:
 
 @dataclass
 class MemoryStore:
-    """A store that holds what it is given."""
+    """A store in memory."""
 
     records: Mapping[str, Sequence[Record]]
     source: pd.DataFrame
@@ -79,7 +79,7 @@ def predicted(id: str, inference: Any, model: str, **more: Any) -> Record:
 
 
 def model_measure(latencies: Iterable[float] = (), **known: Any) -> ModelMeasure:
-    """A model that was called as often as there are latencies in ms, one element each."""
+    """Return measures of a model with one call per latency in ms, of one element each."""
     times = list(latencies)
     return ModelMeasure(
         **{
@@ -108,7 +108,7 @@ def result_of(
     models: Mapping[str, ModelMeasure] | None = None,
     skip: Sequence[str] = (),
 ) -> Result:
-    """A result in which each node but those in `skip` ran, with counts as the store has them."""
+    """Return a result in which all nodes except `skip` ran, with the counts of the store."""
     measures = {}
     for node in graph.order():
         if node.name not in skip:
@@ -120,7 +120,7 @@ def result_of(
 
 
 def mirror_graph() -> Graph:
-    """`both = rows | [mlp, tree]` and a vote over them."""
+    """Return the graph `both = rows | [mlp, tree]` with a vote."""
     return Graph(
         (
             Node.make("rows", "source", data="rows"),
@@ -133,7 +133,7 @@ def mirror_graph() -> Graph:
 
 
 def mirror_run(count: int = 12, *, skip: Sequence[str] = ()) -> Result:
-    """Rows "0" to count - 1 through two models: mlp fails on "7", tree is wrong on every third."""
+    """Return a run of rows "0" to count - 1: mlp fails on "7", tree is wrong on every third row."""
     ids = [str(place) for place in range(count)]
     source = pd.DataFrame(
         {

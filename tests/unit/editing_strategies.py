@@ -1,4 +1,4 @@
-"""Arbitrary incomplete graphs, and commands that may or may not be refused."""
+"""Strategies for incomplete graphs, and for commands that may be refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ gathers = st.sampled_from(["join", "union"])
 
 @st.composite
 def incomplete(draw: st.DrawFn, moves: int = 5) -> Graph:
-    """Any graph of which wires and parameters may not be there yet."""
+    """Draw a graph in which wires and parameters may be missing."""
     graph = draw(graphs(moves))
     wires = [(w.node, w.port, node.name) for node in graph for w in node.inputs]
     graph = disconnected(graph, draw(st.sets(st.sampled_from(wires))) if wires else [])
@@ -37,7 +37,7 @@ def incomplete(draw: st.DrawFn, moves: int = 5) -> Graph:
 
 @st.composite
 def gapped(draw: st.DrawFn) -> str:
-    """A text that is nearly a pipeline's, with `...` in place of some names and values."""
+    """Draw a text like a pipeline's, with `...` in place of some names and values."""
     text = draw(st.sampled_from(VALID) | mutated())
     pieces = re.split(r"(\w+)", text)
     for place in draw(st.sets(st.integers(0, len(pieces) // 2), max_size=2)):
@@ -46,7 +46,7 @@ def gapped(draw: st.DrawFn) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """Tuples as lists, as the canvas sends them."""
+    """Convert tuples to lists, as the canvas sends them."""
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
     return value
@@ -54,7 +54,7 @@ def jsonable(value: Any) -> Any:
 
 @st.composite
 def commands(draw: st.DrawFn, document: Document, op: str | None = None) -> dict[str, Any]:
-    """A command as the canvas or the panel could send it."""
+    """Draw a command that the canvas or the panel could send."""
     op = op or draw(st.sampled_from(sorted(MAKERS)))
     return {"op": op, **MAKERS[op](draw, document)}
 

@@ -1,6 +1,6 @@
-"""Edits of functions, as cells of a notebook: those that change what f gives, and others.
+"""Edits of functions, as cells of a notebook: those that change the results of f, and others.
 
-In a cell, and in the files of its modules, `@@` stands for what is edited.
+In a cell, and in the files of its modules, `@@` marks the edited text.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Edit:
     text
         The cell.
     one, other
-        What stands for `@@` before and after.
+        The text at `@@` before and after.
     files
-        By name, the text of modules of the user's.
+        Texts of the user's modules, by name.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Edit:
     files: dict[str, str] = field(default_factory=dict)
 
     def cell(self, after: bool, folder: Path) -> dict[str, Any]:
-        """The variables of the notebook before or after the edit, its modules loaded anew."""
+        """Return the notebook's variables before or after the edit, with its modules reloaded."""
         chosen = self.other if after else self.one
         names: dict[str, Any] = {"__name__": "__main__"}
         for name, text in self.files.items():

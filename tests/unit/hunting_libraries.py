@@ -1,4 +1,4 @@
-"""Edits of libraries and of their settings; `undo` of a cell brings back what was there."""
+"""Edits of libraries and of their settings; `undo` of a cell restores the earlier state."""
 
 from __future__ import annotations
 

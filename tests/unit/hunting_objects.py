@@ -1,4 +1,4 @@
-"""Edits of classes and of objects that functions use, to hunt for stale digests."""
+"""Edits of classes and of objects that functions use, to find unchanged digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arbitrary valid graphs, and texts that are nearly pipelines."""
+"""Strategies for valid graphs, and for texts that are almost pipelines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmnotebook.graph.kinds import IMAGE_MODES, KINDS, LOWERINGS, MISSING, defau
 from mmnotebook.graph.names import Names
 from mmnotebook.steps import branch_meetings
 
-# Names that mean something elsewhere in the notation, beside plain and unusual ones.
+# Names with another meaning elsewhere in the notation, plain names and unusual names.
 PLAIN = ("a", "b", "c", "d", "rows", "mlp", "tree", "crop")
 ODD = ("split", "switch", "vote", "read", "source", "by", "salt", "arms", "match", "_", "é", "名")
 names = st.sampled_from((*PLAIN, *ODD, *(f"{name}_{n}" for name in PLAIN for n in (2, 3))))
@@ -28,20 +28,20 @@ fractions = st.sampled_from([0, 1, 0.5]) | st.floats(0, 1)
 
 @st.composite
 def weights(draw: st.DrawFn, arms: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """((arm, fraction), ...), adding up to 1."""
+    """Draw ((branch, fraction), ...) with the sum 1."""
     parts = [draw(st.integers(1, 9)) for _ in arms]
     return tuple((arm, part / sum(parts)) for arm, part in zip(arms, parts, strict=True))
 
 
 def in_two(pairs: Sequence[tuple[Sequence[str], str]]) -> bool:
-    """Is a key in two of these groups?"""
+    """Return whether a key is in two of these groups."""
     keys = [key for group, _ in pairs for key in set(group)]
     return len(keys) != len(set(keys))
 
 
 @st.composite
 def pins(draw: st.DrawFn, arms: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    """`pin` for some ids."""
+    """Draw `pin` for some ids."""
     groups = st.lists(st.lists(fields, min_size=1, max_size=2), min_size=1, max_size=2)
     arm = st.sampled_from([name for name, _ in arms])
     drawn = [(group, draw(arm)) for group in draw(groups)]
@@ -75,7 +75,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 def params(
     draw: st.DrawFn, kind: str, arms: Sequence[str] | None = None, joins: bool = True
 ) -> dict[str, Any]:
-    """Valid parameters of a step that joins or does not, the optional ones sometimes left out."""
+    """Draw valid parameters of a step, with or without a join; some optional ones are missing."""
     given: dict[str, Any] = {}
     for param in KINDS[kind].params:
         if param.name == "by_function" and "by" in given:
@@ -97,14 +97,14 @@ def params(
 
 @dataclass
 class Sketch:
-    """A graph while it is being drawn."""
+    """A graph under construction."""
 
     draw: st.DrawFn
     nodes: list[Node] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
     def name(self, wanted: str | None) -> str:
-        """The name that is wanted, mostly, when it is free."""
+        """Return the wanted name in most cases, if it is free."""
         if wanted is None or wanted in self.taken or self.draw(st.integers(0, 5)) == 5:
             wanted = self.draw(names.filter(lambda name: name not in self.taken))
         self.taken.add(wanted)
@@ -116,7 +116,7 @@ class Sketch:
         return self.nodes[-1]
 
     def ends(self) -> list[tuple[str, str | None]]:
-        """Every output that can flow on."""
+        """Return every output that can have a next step."""
         open_ = [node for node in self.nodes if not KINDS[node.kind].ends]
         return [(node.name, port) for node in open_ for port in (node.arms or (None,))]
 
@@ -145,14 +145,14 @@ class Sketch:
             count = len(wires)
             labels = self.draw(st.lists(texts, min_size=count, max_size=count, unique=True))
             wires = [replace(w, label=label) for w, label in zip(wires, labels, strict=True)]
-            if self.draw(st.booleans()):  # another field of one of them, under a key of its own
+            if self.draw(st.booleans()):  # another field of one of them, with a separate key
                 label = self.draw(texts.filter(lambda text: text not in labels))
                 wires.append(replace(wires[0], select=self.draw(selects), label=label))
         given = self.draw(params(kind, joins=gather == "join"))
         self.add(kind, given, wires, gather)
 
     def mirror(self) -> None:
-        """Models side by side, and sometimes what combines them."""
+        """Draw parallel models, and sometimes a step that combines them."""
         wire = self.wire()
         nodes = [self.add("model", {"model": m}, (wire,), None) for m in self.draw(several)]
         if self.draw(st.booleans()):
@@ -160,7 +160,7 @@ class Sketch:
             self.add("vote", {}, wires, "join")
 
     def fork(self) -> None:
-        """A split or a switch, a model on each arm, and sometimes what unites them."""
+        """Draw a split or a switch, a model on each branch, and sometimes a union."""
         kind, arms = self.draw(st.sampled_from(["split", "switch"])), self.draw(several)
         models = arms if kind == "split" else self.draw(st.permutations(arms))
         given = self.draw(params(kind, arms))
@@ -176,7 +176,7 @@ class Sketch:
             self.add("map", {"function": "f"}, wires, "union")
 
     def group(self) -> Group:
-        """Any nodes, or those that share an input."""
+        """Draw a group of any nodes, or of nodes with the same input."""
         whole = [node.name for node in self.nodes]
         wire = self.draw(st.sampled_from([w for n in self.nodes for w in n.inputs] or [None]))
         beside = [node.name for node in self.nodes if wire in node.inputs]
@@ -188,7 +188,7 @@ class Sketch:
 
 @st.composite
 def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
-    """Any valid graph with a node or more, its nodes in any order."""
+    """Draw a valid graph with one or more nodes, in any order."""
     sketch = Sketch(draw)
     sketch.source()
     kinds = [Sketch.step, Sketch.mirror, Sketch.fork, Sketch.source, Sketch.step]
@@ -200,7 +200,7 @@ def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
 
 
 def meeting_only(graph: Graph) -> Graph:
-    """The graph with one input left of each join that could never succeed."""
+    """Return the graph with only one input for each join that could never succeed."""
     while never := {one.node for one in branch_meetings.never(graph)}:
         cut = (replace(n, inputs=n.inputs[:1]) if n.name in never else n for n in graph)
         graph = replace(graph, nodes=tuple(cut))
@@ -208,7 +208,7 @@ def meeting_only(graph: Graph) -> Graph:
 
 
 def bound_names(graph: Graph) -> Names:
-    """Objects for every name in a graph, each of its own kind."""
+    """Return an object for every name in a graph, each of a different kind."""
     given: dict[str, Any] = {}
     models: dict[str, object] = {model: object() for node in graph for model in node.models}
     for node in graph:
@@ -218,7 +218,7 @@ def bound_names(graph: Graph) -> Names:
 
 
 def resolves(graph: Graph) -> bool:
-    """Does no name of data stand for something else too, and is every selected field there?"""
+    """Return whether each data name has one meaning, and every selected field exists."""
     data = {name for node in graph for name in node.data}
     functions = {name for node in graph for name in node.functions}
     models = {model for node in graph for model in node.models}
@@ -244,7 +244,7 @@ tokens = st.sampled_from(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """A valid text with a few pieces taken out, put in or doubled."""
+    """Draw a valid text in which a few pieces are removed, inserted or doubled."""
     text = draw(st.sampled_from(VALID))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))

@@ -1,4 +1,4 @@
-"""The bundles that are shipped are what the sources beside them give, with every licence."""
+"""The committed bundles equal a new build of their sources, with all licenses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUILD = "cd mmnotebook/ui/frontend && npm ci --ignore-scripts && npm run build"
 
 
 def _npm(folder: Path, *arguments: str) -> None:
-    """Run npm there; the test fails with all that it said when it fails."""
+    """Run npm in a folder; if it fails, the test fails with its output."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.fail("npm is not installed: apt-get install nodejs npm (or nodejs.org)", False)
@@ -34,7 +34,7 @@ def _npm(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources, with the packages that they need."""
+    """Copy the sources, and install the packages that they need."""
     copy = tmp_path_factory.mktemp("ui") / "frontend"
     shutil.copytree(UI / "frontend", copy, ignore=shutil.ignore_patterns("node_modules", ".tests"))
     _npm(copy, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
@@ -43,7 +43,7 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(frontend: Path) -> Path:
-    """The folder of the bundles that the copy gives."""
+    """Return the folder of the bundles that the copy builds."""
     _npm(frontend, "run", "build")
     return frontend.parent / "static"
 
@@ -54,7 +54,7 @@ def test_the_bundles_are_built_from_the_sources(built: Path) -> None:
     assert sorted(shipped) == sorted(new)
     assert {"builder.js", "builder.css", LICENSES} <= shipped.keys()
     changed = [name for name, data in sorted(new.items()) if shipped[name] != data]
-    assert changed == [], f"build them anew and commit them: {BUILD}"
+    assert changed == [], f"build them again and commit them: {BUILD}"
 
 
 def test_the_types_of_the_sources_are_right(frontend: Path) -> None:
@@ -72,13 +72,13 @@ def test_the_tests_in_typescript_pass(frontend: Path) -> None:
 
 
 def _bundled(frontend: Path, folder: Path) -> set[Path]:
-    """The folders of the packages of which something is in a bundle."""
+    """Return the folders of the packages that a bundle contains code of."""
     found = [re.match(r"node_modules/(@[^/]+/)?[^/]+", path) for path in _inputs(frontend, folder)]
     return {frontend / match.group() for match in found if match is not None}
 
 
 def _inputs(frontend: Path, folder: Path) -> list[str]:
-    """The files of which something is in a bundle, as esbuild says."""
+    """Return the files that a bundle contains code of, from esbuild's metadata."""
     meta = folder / "meta.json"
     sources = [f"src/{name}" for name in ("index.tsx", "table/table.ts", "loader.ts")]
     command = [frontend / "node_modules/.bin/esbuild", *sources, "--bundle", "--format=esm"]
@@ -90,7 +90,7 @@ def _inputs(frontend: Path, folder: Path) -> list[str]:
 def test_no_package_is_bundled_in_two_versions(frontend: Path, tmp_path: Path) -> None:
     inputs = _inputs(frontend, tmp_path)
     assert any(path.startswith("node_modules/zustand/") for path in inputs)
-    # A second version lies within the package that asks for it.
+    # A second version is inside the package that requires it.
     assert [path for path in inputs if path.count("node_modules/") > 1] == []
 
 
@@ -139,7 +139,7 @@ def test_the_bundles_ask_no_server_for_anything() -> None:
     for path in scripts:
         asks = re.findall(r"\bfetch\(|XMLHttpRequest|WebSocket|\bimport\(", path.read_text("utf-8"))
         assert asks == (["import("] if path.name == "loader.js" else []), path.name
-    # What the loader imports is the code that the kernel has sent.
+    # The loader imports the code that the kernel sent.
     loader = (UI / "static/loader.js").read_text("utf-8")
     assert re.search(r"(\w+)=URL\.createObjectURL\(new Blob\(.*\bimport\(\1\)", loader)
     for path in styles:

@@ -1,4 +1,4 @@
-"""Values as cells: text, pictures and bars; and cells as HTML."""
+"""Values as table cells: text, pictures and bars; and cells as HTML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mmnotebook.ui.inspector.pages import NodeRows
 
 
 def opened(shown: Cell) -> Image.Image:
-    """The picture of a cell, as another's reader of PNG sees it."""
+    """Return the picture of a cell, decoded by another PNG reader."""
     start = "data:image/png;base64,"
     assert shown.image.startswith(start)
     image = Image.open(io.BytesIO(base64.b64decode(shown.image[len(start) :])))
@@ -79,7 +79,7 @@ def test_another_array_is_shown_by_its_shape(value: Any) -> None:
     assert shown.image == "" and str(value.shape) in shown.text
 
 
-def test_a_square_vector_is_an_image_on_demand_alone() -> None:
+def test_a_square_vector_is_an_image_only_on_demand() -> None:
     vector = np.arange(64.0)
     assert cell(vector).image == ""
     shown = cell(vector, square=True)
@@ -158,7 +158,7 @@ def test_other_values_are_text(value: Any, text: str, kind: str) -> None:
     assert (shown.text, shown.kind) == (text, kind)
 
 
-def test_a_long_text_has_all_of_itself_behind_it() -> None:
+def test_a_long_text_has_a_tooltip_with_all_of_it() -> None:
     text = "word " * 100
     shown = cell(text)
     assert len(shown.text) == 120 and shown.text.endswith("…") and shown.more == text
@@ -172,7 +172,7 @@ def test_a_record_shows_its_first_picture() -> None:
 
 
 class Mute:
-    """Cannot be shown, nor be asked for anything."""
+    """An object that cannot be shown and whose attributes raise."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(f"<b>{name}</b>")
@@ -188,7 +188,7 @@ ANYTHING = st.recursive(
     | st.floats()
     | st.complex_numbers()
     | st.text()
-    | st.text(alphabet=st.characters(codec=None))  # halves of surrogate pairs among them
+    | st.text(alphabet=st.characters(codec=None))  # including unpaired surrogates
     | st.binary()
     | st.datetimes()
     | st.decimals()
@@ -209,7 +209,7 @@ ANYTHING = st.recursive(
 
 
 class Tags(HTMLParser):
-    """The tags and attributes of a page."""
+    """Collects the tags and attributes of a page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""What other packages keep to themselves is still there, and still what this package takes it for.
+"""Private parts of other packages still exist, and still do what this package expects.
 
-Of Beam the source is read, as most of what is leaned on shows in no single call; everything else is
-called.
+For Beam, most tests read the source, since no single call shows what this package depends on;
+everything else is called.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def parameters(function: Any) -> list[str]:
 
 
 def source(what: Any) -> str:
-    """The code of a class or function without its indentation and comments."""
+    """Return the code of a class or function without indentation and comments."""
     return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(what))))
 
 
 def defined(file: str) -> dict[str, ast.FunctionDef]:
-    """The functions of a file of Beam's, compiled ones too, methods as `Class.name`."""
+    """Return the functions of one of Beam's files, also compiled ones, methods as `Class.name`."""
     found = {}
     for node in ast.parse((BEAM / file).read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef):
@@ -90,7 +90,7 @@ def given(node: ast.FunctionDef) -> list[str]:
 
 
 def documented(module: str) -> Iterator[tuple[str, str]]:
-    """Each public name of a compat module, and what stands below it."""
+    """Return each public name of a compat module, with its documentation."""
     body = ast.parse((COMPAT / f"{module}.py").read_text("utf-8")).body
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.FunctionDef):
@@ -104,7 +104,7 @@ def documented(module: str) -> Iterator[tuple[str, str]]:
 
 class TestThePackage:
     @pytest.mark.parametrize("module", sorted(NAMES))
-    def test_each_name_says_what_it_leans_on(self, module: str) -> None:
+    def test_each_name_documents_what_it_depends_on(self, module: str) -> None:
         for name, said in documented(module):
             says = "eans on" in said or "As `" in said or name == "WARNINGS"
             assert name.startswith("_") or says, f"{module}.{name}"
@@ -231,7 +231,7 @@ class TestInteractive:
         assert isinstance(beam.environment(), interactive_environment.InteractiveEnvironment)
         assert beam.environment() is interactive_environment.current_env()
 
-    def test_it_is_told_once_what_to_watch(self, env: Any) -> None:
+    def test_it_watches_each_module_once(self, env: Any) -> None:
         kind = interactive_environment.InteractiveEnvironment
         assert parameters(kind.watch) == ["self", "watchable"]
         assert parameters(kind.watching) == ["self"]
@@ -282,7 +282,7 @@ class TestInteractive:
 
 
 class _Cache(beam.CacheManager):
-    """Counts how often it is cleaned up."""
+    """A cache that counts how often it is cleaned up."""
 
     cleaned = 0
 
@@ -346,7 +346,7 @@ class TestHandlers:
         if "kwargs" in parameters(base.ModelHandler.__init__):
             assert "self._env_vars = kwargs.get('env_vars', {})" in made
             handler = self.Handler(env_vars={"A": "1"})
-        else:  # before Beam 2.72 the class of a handler sets them itself
+        else:  # before Beam 2.72, the class of a handler sets them
             assert "self._env_vars = {}" in made
             handler = self.Handler()
             handler._env_vars = {"A": "1"}
@@ -362,7 +362,7 @@ class TestHandlers:
             lambda handler: handler.with_no_batching(),
         ],
     )
-    def test_what_is_wrapped(self, wrap: Any) -> None:
+    def test_the_handler_inside_a_wrapper(self, wrap: Any) -> None:
         handler = self.Handler()
         assert beam.wrapped(wrap(handler)) is handler
         assert beam.wrapped(handler) is None
@@ -374,7 +374,7 @@ class TestHandlers:
         assert beam.model_uri(kind("a.onnx")) == "a.onnx"
 
     def test_models_are_released(self) -> None:
-        # Before Beam 2.72 it has another name.
+        # Before Beam 2.72, it has another name.
         name = next(n for n in ("_ModelHandlerManager", "_ModelManager") if hasattr(base, n))
         manager = getattr(base, name)
         made = source(manager.__init__)
@@ -415,7 +415,7 @@ class TestCloudpickle:
         assert reduced[0] in cloudpickles.MAKERS
         assert cloudpickles.tracked_class(reduced[1][-2]) is made
 
-    def test_beams_too(self) -> None:
+    def test_beams_copy_too(self) -> None:
         made = type("Made", (), {"__module__": "__main__"})
         pickler = cloudpickles.BeamsPickler(
             io.BytesIO(),
@@ -479,7 +479,7 @@ class TestPython:
         assert [str(one.message) for one in seen] == ["said"]
         assert python.warnings_hook() is before
 
-    def test_who_shows_warnings(self) -> None:
+    def test_the_function_that_shows_warnings(self) -> None:
         code = "from mmnotebook.compat import python; print(python.shows_warnings())"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert re.findall(r"function (\w+)", done.stdout) == ["showwarning", "_showwarnmsg_impl"]
@@ -517,7 +517,7 @@ class TestPython:
 
 
 class TestStates:
-    """Of generators of random numbers: they change when somebody draws, and not otherwise."""
+    """States of random number generators: they change only if a number is drawn."""
 
     @pytest.mark.parametrize("draw", [random.random, lambda: random.gauss(0, 1)])
     def test_of_python(self, draw: Any) -> None:
@@ -551,7 +551,7 @@ class TestStates:
         assert words[-2] == said["state"]["pos"]
 
     @pytest.mark.own_process
-    def test_what_runs_when_tensorflow_draws(self) -> None:
+    def test_the_function_that_draws_in_tensorflow(self) -> None:
         tensorflow = pytest.importorskip("tensorflow")
         from mmnotebook.compat.tensorflow import drawing
 
@@ -719,7 +719,7 @@ class SomeMagics(Magics):
     @argument("-n", "--number", type=int)
     @line_magic
     def of_test_compat(self, line: str) -> int:
-        """Give the number."""
+        """Return the number."""
         return int(parse_argstring(self.of_test_compat, line).number)
 
 
@@ -738,7 +738,7 @@ class TestIPython:
         assert shell.find_line_magic("of_test_compat") is None
         ipython.remove_magics(shell, SomeMagics)
 
-    def test_what_a_magic_takes(self) -> None:
+    def test_the_arguments_of_a_magic(self) -> None:
         declared = ipython.declared(SomeMagics.of_test_compat)
         assert [one.args for one in declared if isinstance(one, argument)] == [("-n", "--number")]
         parser = ipython.parser(SomeMagics.of_test_compat)

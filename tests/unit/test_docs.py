@@ -1,4 +1,4 @@
-"""The documentation's sources agree with the code and with each other; nothing is built here."""
+"""The sources of the documentation are consistent with the code; the pages are not built here."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ TEXTS = {path: path.read_text("utf-8") for path in PAGES}
 FENCE = re.compile(r"^(`{3,})(.*?)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return path.relative_to(DOCS).as_posix()
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    """The contents of a page's fenced blocks of a language."""
+    """Return the contents of a page's fenced blocks of a language."""
     return [
         body for _, words, body in FENCE.findall(TEXTS[path]) if words.split()[:1] == [language]
     ]
 
 
 def links(path: Path) -> Iterator[Path]:
-    """The files that a page refers to: links, `{doc}` roles, pictures and tables of contents."""
+    """Yield the files that a page refers to: links, `{doc}` roles, pictures, toctrees."""
     prose = re.sub(r"`[^`{}\n]+`(?!\{)", "", FENCE.sub("", TEXTS[path]))
     for target in re.findall(r"\]\(([^)\s#:]+)(?:#[^)]*)?\)", prose):
         yield path.parent / target
@@ -52,13 +52,13 @@ def links(path: Path) -> Iterator[Path]:
 
 
 def page(path: Path, target: str) -> Path:
-    """The file of a page by its name, as Sphinx finds it."""
+    """Return the file of a page by its name, as Sphinx finds it."""
     whole = DOCS / target[1:] if target.startswith("/") else path.parent / target
     notebook = whole.with_name(f"{whole.name}.ipynb")
     return notebook if notebook.exists() else whole.with_name(f"{whole.name}.md")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
+@pytest.mark.parametrize("path", PAGES, ids=relative_name)
 def test_every_link_between_pages_resolves(path: Path) -> None:
     assert [str(target) for target in links(path) if not target.exists()] == []
 
@@ -84,9 +84,9 @@ def test_every_tutorial_is_a_link_to_the_notebook() -> None:
 def test_every_example_is_executed_when_the_pages_are_built() -> None:
     for path, text in TEXTS.items():
         kinds = {words.split()[0] for _, words, _ in FENCE.findall(text) if words.strip()}
-        assert kinds.isdisjoint({"python", "py", "ipython", "pycon"}), named(path)
+        assert kinds.isdisjoint({"python", "py", "ipython", "pycon"}), relative_name(path)
         if "{code-cell}" in kinds:
-            assert text.startswith("---\nfile_format: mystnb\n"), named(path)
+            assert text.startswith("---\nfile_format: mystnb\n"), relative_name(path)
 
 
 ENTRY = re.compile(
@@ -120,7 +120,7 @@ def test_every_place_in_the_life_of_a_run_is_there(file: str, name: str) -> None
 
 
 def _names(one: ast.stmt) -> list[str]:
-    """The names that a definition or an assignment gives."""
+    """Return the names that a definition or an assignment defines."""
     if isinstance(one, ast.Assign):
         nodes = (node for target in one.targets for node in ast.walk(target))
         return [node.id for node in nodes if isinstance(node, ast.Name)]

@@ -48,7 +48,7 @@ def test_every_graph_is_drawn_as_well_formed_svg(graph: Graph) -> None:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs())
-def test_boxes_stand_apart_and_edges_lead_to_the_right(graph: Graph) -> None:
+def test_boxes_do_not_overlap_and_edges_go_right(graph: Graph) -> None:
     edges = {(wire.node, node.name): 40.0 for node in graph for wire in node.inputs}
     placed = place(graph, dict.fromkeys(graph.names, 80.0), 44.0, edges)
     for one, other in combinations(placed.boxes.values(), 2):
@@ -96,7 +96,7 @@ def test_tooltips_hold_what_the_boxes_have_no_room_for() -> None:
     assert any("each element separately" in title for title in titles(drawing))
 
 
-def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:
+def test_a_keyed_step_shows_the_model_of_each_key() -> None:
     keyed = "keyed({'KEY_1': m1, ('KEY_2', 'KEY_3'): m2}, by=lang_of, default=m3)"
     drawing = svg(parse(f"rows | {keyed}"))
     assert "3 models by lang_of" in texts(drawing)
@@ -112,14 +112,14 @@ def test_a_keyed_step_tells_which_key_goes_to_which_model() -> None:
     assert len(told) < 600
 
 
-def test_a_split_says_what_it_goes_by() -> None:
+def test_a_split_shows_its_by_field() -> None:
     text = "rows | split(a=0.9, b=0.1, by={})"
     for by in ('"user"', "user_of"):
         assert f"a 0.9, b 0.1 by {by.strip(chr(34))}" in texts(svg(parse(text.format(by))))
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "a\0\ud800&b"])
-def test_what_users_write_is_escaped(hostile: str) -> None:
+def test_texts_of_users_are_escaped(hostile: str) -> None:
     graph = parse(f"rows[{hostile!r}] | a | write({hostile!r})")
     for drawing in (svg(graph), html(graph)):
         drawing.encode()
@@ -181,7 +181,7 @@ def test_a_name_fits_its_box_in_a_wide_font(name: str) -> None:
 
 
 def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
-    """Each text with its left, right, top and bottom, as common fonts have it."""
+    """Return each text with its left, right, top and bottom edges in common fonts."""
     found = []
     for element in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
         said, size = element.text or "", float(element.get("font-size", ""))
@@ -196,8 +196,8 @@ def boxes(drawing: str) -> list[tuple[str, float, float, float, float]]:
     return found
 
 
-def over(drawing: str) -> list[tuple[str, str]]:
-    """The texts that lie over each other."""
+def overlapping(drawing: str) -> list[tuple[str, str]]:
+    """Return the texts that overlap."""
     return [
         (a[0], b[0])
         for a, b in combinations(boxes(drawing), 2)
@@ -213,15 +213,15 @@ def counted(graph: Graph, count: int) -> dict[tuple[str, str], int]:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(graphs(), st.integers(0, 9_999_999))
-def test_no_text_lies_over_another(graph: Graph, count: int) -> None:
+def test_no_text_overlaps_another(graph: Graph, count: int) -> None:
     for counts in ({}, counted(graph, count)):
-        assert over(svg(graph, counts)) == []
+        assert overlapping(svg(graph, counts)) == []
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
-def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
-    """Several layers of nodes that feed many of the next, with names of any length."""
+def test_no_text_overlaps_in_a_crowded_graph(data: st.DataObject) -> None:
+    """Check several layers of connected nodes, with names of any length."""
     letters = st.text("ilWm_", max_size=30)
     layers = [
         [f"n{depth}_{place}{data.draw(letters)}" for place in range(data.draw(st.integers(1, 6)))]
@@ -236,11 +236,11 @@ def test_no_text_of_a_crowd_lies_over_another(data: st.DataObject) -> None:
             )
     graph = parse("\n".join(lines))
     counts = {edge: data.draw(st.integers(0, 9_999_999)) for edge in counted(graph, 0)}
-    assert over(svg(graph, counts)) == []
+    assert overlapping(svg(graph, counts)) == []
 
 
 def test_lines_stay_clear_of_every_label() -> None:
-    """Where a label stands every edge goes level, in a row of its own."""
+    """Check that each edge is horizontal at its label, and has its own row."""
     graph = parse("every = rows | [a, b, c]\nevery | mean() | g\nevery | f\nrows | write('x.csv')")
     counts = counted(graph, 1497)
     lengths = dict.fromkeys(counts, 40.0)
@@ -254,7 +254,7 @@ def test_lines_stay_clear_of_every_label() -> None:
             assert abs(a.middle - b.middle) >= 17.9
 
 
-def test_a_label_stands_over_its_own_line() -> None:
+def test_a_label_is_above_its_own_line() -> None:
     drawing = svg(parse("rows | [a, b]"), {("rows", "a"): 11, ("rows", "b"): 22})
     groups = [
         g for g in ElementTree.fromstring(drawing).iter(f"{SVG}g") if "→" in (g[0].text or "")

@@ -1,4 +1,4 @@
-"""Every command on a document: what it makes of it, and what it refuses."""
+"""Every command on a document: its effect, and when it is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(text: str = "") -> Document:
 
 
 def after(text: str, op: str, /, **fields: Any) -> Document:
-    """The document of a text after a command; it has gone through JSON, as from the canvas."""
+    """Return the document of a text after a command that went through JSON, as from the canvas."""
     return apply(made(text), json.loads(json.dumps({"op": op, **fields}))).document
 
 
@@ -81,7 +81,7 @@ def test_a_wire_that_passes_steps_has_a_row_of_its_own() -> None:
         Node.make("a", "map", steps=3),
     ],
 )
-def test_a_graph_that_is_wrong_and_not_only_incomplete_is_no_document(node: Node) -> None:
+def test_a_wrong_graph_is_not_a_document(node: Node) -> None:
     with pytest.raises(GraphError):
         Document.of(Graph((node,)))
 
@@ -111,7 +111,7 @@ def test_a_step_is_added_under_a_free_name_and_selected() -> None:
         ("write", "... | write(...)"),
     ],
 )
-def test_a_bare_step_is_incomplete_and_no_error(kind: str, text: str) -> None:
+def test_a_step_without_parameters_is_incomplete_but_no_error(kind: str, text: str) -> None:
     document = after("", "add", kind=kind)
     assert texts.written(document.graph) == text
     assert problems(document.graph)
@@ -128,7 +128,7 @@ def test_a_step_is_added_behind_another_and_connected_where_that_is_allowed() ->
     assert after("digits", "add", kind="vote", after=["gone", None]).graph["vote"].inputs == ()
 
 
-def test_a_step_is_put_where_it_is_wanted_or_below_what_stands_there() -> None:
+def test_a_step_is_placed_as_requested_or_below_other_steps() -> None:
     assert after("digits", "add", kind="vote", at=[500, 300]).places["vote"] == (500, 300)
     x, y = after("digits", "add", kind="vote", at=[10, 10]).places["vote"]
     assert x == 10 and y >= SIZE[1]
@@ -136,7 +136,7 @@ def test_a_step_is_put_where_it_is_wanted_or_below_what_stands_there() -> None:
     assert after("", "add", kind="vote").places["vote"] == (0, 0)
 
 
-def test_what_cannot_be_added_is_refused() -> None:
+def test_steps_that_cannot_be_added_are_refused() -> None:
     assert refusal("", "add", kind="modle").problems[0].nearest == "model"
     assert refusal("", "add", kind="map", params={"functoin": "f"}).problems[0].nearest
     assert (
@@ -292,7 +292,7 @@ def test_a_name_is_changed_where_it_is_free() -> None:
         ("b", "k", "mean already has an input with the key k"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused(old: str, new: str, why: str) -> None:
+def test_an_invalid_name_is_refused(old: str, new: str, why: str) -> None:
     assert why in refusal(JOINED, "rename", old=old, new=new).message
 
 
@@ -374,7 +374,7 @@ def test_pins_follow_the_arms() -> None:
     assert "names an unknown branch" in pinned.message
 
 
-def test_values_that_cannot_be_are_refused() -> None:
+def test_invalid_values_are_refused() -> None:
     wrong = refusal(SPLIT, "configure", node="s", params={"arms": [["a", 0.5], ["b", 0.6]]})
     assert "adding up to 1" in wrong.message
     assert refusal(SPLIT, "configure", node="s", params={"sal": "x"}).problems[0].nearest == "salt"
@@ -401,7 +401,7 @@ def test_some_steps_are_arranged_where_they_stand() -> None:
     assert document.places["s"] == moved.places["s"]
 
 
-def test_what_is_removed_leaves_the_rest_as_it_is() -> None:
+def test_removing_a_step_keeps_the_others() -> None:
     document = after(JOINED, "remove", nodes=["a", "vote"], wires=[])
     assert document.graph["mean"].inputs == (Input("b"),)
     assert document.graph.groups == (Group("both", ("b",)),)
@@ -484,14 +484,14 @@ def test_one_gesture_is_one_edit() -> None:
     history.undo()
     assert history.document == first
     history = History(made("digits | mlp"))
-    for model in ("n", "ne", "net"):  # the name follows
+    for model in ("n", "ne", "net"):  # the name changes too
         name = history.document.graph.names[1]
         done(history, "configure", node=name, params={"model": model}, gesture="4")
     assert "net" in history.document.graph
     assert history.undo() is not None and history.undoable is None
 
 
-def test_what_changes_nothing_is_not_remembered_and_memory_ends() -> None:
+def test_commands_without_effect_are_not_in_the_limited_history() -> None:
     history = History(made("digits"))
     done(history, "text", text="digits")
     done(history, "move", places=dict(history.document.places))
@@ -586,7 +586,7 @@ def test_incomplete_text_is_read_with_what_is_missing() -> None:
         ("a | " + "(a | " * 150 + "b" + ")" * 150, ""),
     ],
 )
-def test_text_that_says_no_graph_says_why(text: str, why: str) -> None:
+def test_text_that_is_not_a_graph_has_a_reason(text: str, why: str) -> None:
     reading = texts.read(text, NAMES)
     assert reading.graph is None
     assert any(why in problem.message for problem in reading.problems)
@@ -602,7 +602,7 @@ def test_text_that_says_no_graph_says_why(text: str, why: str) -> None:
         ("rows | cascade(mlp, tree, below=...)", 33, "write a confidence from 0 to 1"),
     ],
 )
-def test_a_pipeline_that_is_to_run_takes_no_gap(text: str, column: int, remedy: str) -> None:
+def test_a_graph_with_a_gap_cannot_run(text: str, column: int, remedy: str) -> None:
     with pytest.raises(GraphError) as error:
         parse(text, NAMES)
     (problem,) = error.value.problems
@@ -611,7 +611,7 @@ def test_a_pipeline_that_is_to_run_takes_no_gap(text: str, column: int, remedy: 
     assert error.value.remedy == remedy
 
 
-def test_names_that_stand_for_nothing_any_more_keep_their_role() -> None:
+def test_deleted_names_keep_their_role() -> None:
     gone = Names(models={}, given={}, notebook={})
     graph = parse("rows | mlp | map(crop)", NAMES)
     assert texts.read("rows | mlp | map(crop) | mlp", gone, graph).graph is not None
@@ -639,7 +639,7 @@ def test_bindings_and_pipelines_stay_with_the_graph() -> None:
 
 
 def calls(work: Callable[[], Any]) -> int:
-    """How many functions of Python are called for it: its cost, the same on every machine."""
+    """Return the number of Python function calls: a cost that is the same on every machine."""
     count = 0
 
     def see(frame: Any, event: str, given: Any) -> None:
@@ -663,7 +663,7 @@ def test_three_hundred_steps_are_edited_with_little_work() -> None:
     names = Names({f"m{n}": 1 for n in range(60)}, {"rows": [1]}, {})
     document, last = Document.of(graph), graph.names[-1]
     clip = clips.copy(document, graph.names[:30])
-    # About twice what they take.
+    # About twice the measured number.
     most: list[tuple[int, dict[str, Any]]] = [
         (80_000, {"op": "arrange"}),
         (100_000, {"op": "text", "text": text + "\nrows | m1"}),

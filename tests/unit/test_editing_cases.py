@@ -1,4 +1,4 @@
-"""The cases that editing in Python and in TypeScript share: here they run through Python."""
+"""The cases shared by the Python and TypeScript implementations of editing, run in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for any document and any commands: nothing is lost, nothing overlaps, undo undoes."""
+"""Properties of any document and any commands: nothing is lost or overlaps, and undo works."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ thorough = settings(
 
 
 def check(document: Document) -> None:
-    """Every node has a place, every name is there once, nothing is wrong but gaps."""
+    """Check that every node has a position, names are unique, and all problems are gaps."""
     graph = document.graph
     assert not faults(graph)
     assert (list(document.places) and set(document.places) == set(graph.names)) or not graph.nodes
@@ -47,7 +47,7 @@ def apart(places: Mapping[str, Place]) -> bool:
 
 @thorough
 @given(incomplete(), st.data())
-def test_commands_keep_a_document_whole_and_undo_gives_it_back(
+def test_commands_keep_a_document_valid_and_undo_restores_it(
     graph: Graph, data: st.DataObject
 ) -> None:
     first = Document.of(graph)
@@ -118,7 +118,7 @@ def test_any_text_is_a_document_that_can_be_written_or_says_why_not(text: str) -
 
 @thorough
 @given(incomplete(), st.data())
-def test_a_wire_is_refused_exactly_when_it_cannot_be(graph: Graph, data: st.DataObject) -> None:
+def test_a_wire_is_refused_exactly_if_it_is_invalid(graph: Graph, data: st.DataObject) -> None:
     document = Document.of(graph)
     source, target = (data.draw(st.sampled_from(graph.names)) for _ in "st")
     port = data.draw(st.sampled_from([None, "nothing", *graph[source].arms]))

@@ -1,4 +1,4 @@
-"""Plots as parts of a page: in its colours, with names of their own, and harmless."""
+"""Plots as parts of a page: with the page's colors, unique names, and no active content."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def svg(html: str) -> str:
     return str(found)
 
 
-def test_what_has_the_texts_colour_has_the_pages() -> None:
+def test_text_colored_parts_use_the_pages_color() -> None:
     root = ET.fromstring(svg(plot_html(draw, 2, "a plot")))
     assert root.get("fill") == "currentColor" and root.get("aria-label") == "a plot"
     drawn = ET.tostring(root, encoding="unicode")
@@ -34,7 +34,7 @@ def test_what_has_the_texts_colour_has_the_pages() -> None:
     assert not re.search("#000000|#ffffff", drawn)
 
 
-def test_a_dark_style_of_matplotlib_is_no_matter() -> None:
+def test_a_dark_style_of_matplotlib_has_no_effect() -> None:
     before = matplotlib.rcParams.copy()
     try:
         matplotlib.style.use("dark_background")
@@ -51,7 +51,7 @@ def test_no_text_is_markup() -> None:
 
 
 @pytest.mark.parametrize("salt", [None, "the same"])
-def test_names_of_one_plot_are_not_anothers(salt: str | None) -> None:
+def test_plots_do_not_share_element_ids(salt: str | None) -> None:
     before = matplotlib.rcParams["svg.hashsalt"]
     matplotlib.rcParams["svg.hashsalt"] = salt
     try:

@@ -75,20 +75,20 @@ values = st.recursive(
 )
 
 
-def written(value: Any) -> Any:
-    """What a value is, in a form that compares as `digest` is meant to."""
+def comparable(value: Any) -> Any:
+    """Return a value in a form that compares as `digest` should."""
     if isinstance(value, (list, tuple)):
-        return type(value), tuple(map(written, value))
+        return type(value), tuple(map(comparable, value))
     if isinstance(value, (set, frozenset)):
-        return type(value), frozenset(map(written, value))
+        return type(value), frozenset(map(comparable, value))
     if isinstance(value, dict):
-        return dict, written(list(value)), written(list(value.values()))
+        return dict, comparable(list(value)), comparable(list(value.values()))
     return type(value), repr(value)
 
 
 @given(values, values)
 def test_equal_values_and_no_others_have_equal_digests(one: Any, other: Any) -> None:
-    assert (digest(one) == digest(other)) == (written(one) == written(other))
+    assert (digest(one) == digest(other)) == (comparable(one) == comparable(other))
 
 
 @given(values)
@@ -117,7 +117,7 @@ def test_the_order_of_a_dict_counts_and_that_of_a_set_does_not() -> None:
     assert digest(set(names)) == digest({*names[50:], *names[:50]})
 
 
-def test_a_value_that_is_shared_is_as_good_as_two() -> None:
+def test_a_shared_value_is_equal_to_two_copies() -> None:
     row = [object(), [1]]
     assert digest([row, row]) == digest([row, [object(), [1]]])
 
@@ -189,7 +189,7 @@ def test_tensors_of_every_dtype() -> None:
         try:
             tensor = whole.to(dtype)
         except (RuntimeError, NotImplementedError, TypeError):
-            continue  # torch itself makes none of these
+            continue  # torch itself creates none of these
         assert digest(tensor) == digest(tensor.t().contiguous().t()) == digest(tensor.clone())
         known[str(dtype)] = digest(tensor)
         assert digest(tensor) != digest(whole[:, :2].to(dtype))
@@ -268,7 +268,7 @@ def test_the_index_and_the_names_of_a_frame_count() -> None:
 
 
 def test_cost_of_long_lists() -> None:
-    """No object of its own is kept for each plain value: the whole list is written in one go."""
+    """Check that a list of plain values is written at once, without an object per value."""
     from mmnotebook.fingerprint.walk import Walk
 
     walk = Walk()
@@ -373,7 +373,7 @@ for value in battery:
 
 
 def run(text: str, seed: int, folder: Path) -> list[str]:
-    """What a program prints, as the cells of a notebook in a process of its own."""
+    """Return the output of a program, run as notebook cells in a new process."""
     program = "exec(compile(open(0).read(), '<cell>', 'exec'), vars(__import__('__main__')))"
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     root = Path(__file__).parents[2]
@@ -418,14 +418,14 @@ def test_equal_models_are_equal_and_others_are_not() -> None:
 
 
 def cell(text: str, **names: Any) -> dict[str, Any]:
-    """The variables of a notebook in which a cell has run."""
+    """Return the variables of a notebook after a cell."""
     notebook = {"__name__": "__main__", **names}
     exec(compile(text, "<cell>", "exec"), notebook)
     return notebook
 
 
 def f_of(text: str, **names: Any) -> str:
-    """The digest of f, which a cell defines."""
+    """Return the digest of f, which a cell defines."""
     return digest(cell(text, **names)["f"])
 
 
@@ -506,12 +506,12 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_what_is_no_change_of_a_function(one: str, other: str) -> None:
+def test_edits_that_keep_the_digest_of_a_function(one: str, other: str) -> None:
     assert f_of(one) == f_of(other)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
-def test_what_is_a_change_of_a_function(one: str, other: str) -> None:
+def test_edits_that_change_the_digest_of_a_function(one: str, other: str) -> None:
     assert f_of(one) == f_of("\n" + one) != f_of(other)
 
 
@@ -532,7 +532,7 @@ def test_a_digest_shows_that_a_function_has_changed_what_it_reads() -> None:
 
 @pytest.fixture
 def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
-    """Writes a file beside the notebook and imports it anew."""
+    """Return a function that writes a module beside the notebook and imports it again."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     written: set[str] = set()
@@ -625,7 +625,7 @@ def test_a_model_of_the_users_draws_its_first_weights() -> None:
         f_of(NET.format(1) + "def f(x): return net.save(x)")
 
 
-# --- what cannot be known ------------------------------------------------------------------------
+# --- what cannot be fingerprinted ----------------------------------------------------------------
 
 UNKNOWN = {
     "seen = 0\ndef f(x):\n global seen\n seen += 1": "`seen` is a global that f itself changes",
@@ -766,7 +766,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize("text", UNKNOWN)
-def test_why_a_function_cannot_be_known(text: str) -> None:
+def test_reasons_why_a_function_cannot_be_fingerprinted(text: str) -> None:
     names = cell(text)
     with pytest.raises(Unknowable) as caught:
         digest(names["f"])
@@ -776,7 +776,7 @@ def test_why_a_function_cannot_be_known(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", KNOWN)
-def test_ordinary_functions_can_be_known(text: str) -> None:
+def test_ordinary_functions_can_be_fingerprinted(text: str) -> None:
     assert f_of(text) == f_of(text)
 
 
@@ -792,7 +792,7 @@ def test_names_are_followed_through_every_kind_of_import() -> None:
 
 
 def same(graph: Graph, salt: str = "", **other: str) -> dict[str, Identity]:
-    """The identities of a graph's nodes; what stands behind a name is the name, or in `other`."""
+    """Return the identities of a graph's nodes; objects are their names, or those in `other`."""
 
     def named(names: Any) -> dict[str, Identity]:
         return {name: Identity(digest(other.get(name, name) + salt)) for name in names}
@@ -810,7 +810,7 @@ def below(graph: Graph, name: str) -> set[str]:
 
 
 def renamed(graph: Graph) -> Graph:
-    """The same graph with every node called otherwise."""
+    """Return the same graph with other names for all nodes."""
     nodes = tuple(
         Node(
             f"{node.name}_9",
@@ -856,7 +856,7 @@ def test_an_edit_changes_a_node_and_those_below_it(graph: Graph, data: st.DataOb
     elif node.kind == "keyed":
         params["default"] = f"{params.get('default', '')}_new"
     else:
-        return  # vote, mean and stack say nothing that could be edited
+        return  # vote, mean and stack have no parameters to edit here
     edited = Node(node.name, node.kind, tuple(params.items()), node.inputs, node.gather)
     nodes = tuple(edited if n.name == node.name else n for n in graph)
     before, after = same(graph), same(Graph(nodes))
@@ -899,7 +899,7 @@ def chain(*middle: Node) -> Graph:
     return Graph((Node.make("rows", "source", data="rows"), *middle, last))
 
 
-def test_what_is_below_something_unknowable_says_so_once() -> None:
+def test_nodes_below_an_uncacheable_one_have_its_reason_once() -> None:
     crop = Node.make("crop", "map", ["rows"], function="f")
     mid = Node.make("mid", "map", ["crop"], function="h")
     graph = chain(crop, mid)
@@ -926,7 +926,7 @@ def test_the_gradient_of_a_tensor_that_code_reads_counts() -> None:
     assert digest(f) != before
 
 
-def test_a_write_is_never_known() -> None:
+def test_a_write_is_never_cached() -> None:
     graph = step("write", path="a.csv")
     assert same(graph)["n"].digest is None and same(graph)["n"].reason == "it writes a file"
 
@@ -938,7 +938,7 @@ def test_a_reason_may_be_missing() -> None:
     assert found["n"].reason == "rows above it: it cannot be fingerprinted"
 
 
-def test_what_changed_in_words() -> None:
+def test_the_change_in_words() -> None:
     crop = Node.make("crop", "map", ["rows"], function="f")
     before = same(chain(crop))
     after = same(chain(crop), f="other")
@@ -955,7 +955,7 @@ def test_what_changed_in_words() -> None:
     assert changes(before["crop"], unknown) == "not cacheable: f opens files (open)"
 
 
-def test_what_changed_among_several_inputs() -> None:
+def test_the_changed_input_among_several() -> None:
     def voted(*names: str) -> dict[str, Identity]:
         models = [Node.make(name, "model", ["rows"], model=name) for name in names]
         vote = Node.make("vote", "vote", names, "join")
@@ -979,7 +979,7 @@ def test_that_a_pipeline_was_given_a_function_changes_nothing() -> None:
 
 
 def changed_settings() -> list[Callable[[], Any]]:
-    """Ways to change a setting, each as what begins it: a context manager."""
+    """Yield ways to change a setting, each as a function that returns a context manager."""
     return [
         lambda: np.errstate(divide="raise"),
         lambda: np.printoptions(precision=3),
@@ -1027,7 +1027,7 @@ def test_settings_of_a_library_count_for_it_alone() -> None:
         assert digest_of_settings(["sklearn"]) != none
 
 
-def test_a_setting_that_cannot_be_taken_apart_is_unknowable() -> None:
+def test_a_setting_that_cannot_be_fingerprinted_is_not_cacheable() -> None:
     lock = threading.Lock()
 
     def noted(kind: str, flag: int) -> None:

@@ -1,4 +1,4 @@
-"""No edit that changes what a function gives leaves its digest; none that does not changes it."""
+"""Every edit that changes a function's results changes its digest; other edits do not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAME = [*hunting.SAME, *hunting_objects.SAME, *hunting_libraries.SAME]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of the user's, from which modules are imported."""
+    """Return a folder with a user's modules."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield tmp_path
@@ -29,15 +29,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def outcome(f: Any) -> str:
-    """What a function gives, or how it fails."""
+    """Return the results of a function, or its error."""
     try:
         return repr(f(3))
-    except Exception as error:  # noqa: BLE001 - how it fails is what is asked
+    except Exception as error:  # noqa: BLE001 - the failure itself is the result
         return repr(error)
 
 
-def both(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
-    """Before and after: what f gives, and its digest, None for one that is always computed."""
+def before_and_after(edit: Edit, folder: Path) -> list[tuple[str, str | None]]:
+    """Return f's results and digest, before and after; None if f is not cacheable."""
     found: list[tuple[str, str | None]] = []
     for after in (False, True):
         names = edit.cell(after, folder)
@@ -57,15 +57,15 @@ def ids(edits: list[Edit]) -> list[str]:
 
 @pytest.mark.parametrize("edit", CHANGES, ids=ids(CHANGES))
 def test_an_edit_that_changes_what_it_gives(edit: Edit, folder: Path) -> None:
-    (given, before), (given_then, after) = both(edit, folder)
+    (given, before), (given_then, after) = before_and_after(edit, folder)
     assert given != given_then, "the edit changes nothing"
     assert before is None or before != after
 
 
 @pytest.mark.parametrize("edit", SAME, ids=ids(SAME))
 def test_an_edit_that_changes_nothing(edit: Edit, folder: Path) -> None:
-    (given, before), (given_then, after) = both(edit, folder)
-    assert given == given_then, "the edit changes what it gives"
+    (given, before), (given_then, after) = before_and_after(edit, folder)
+    assert given == given_then, "the edit changes the result"
     assert before is not None and before == after
 
 
@@ -102,7 +102,7 @@ for place, edit in reversed(edits) if sys.argv[2] == "backwards" else edits:
 
 
 def test_every_process_finds_the_same_digests_in_any_order(tmp_path: Path) -> None:
-    """Texts are hashed anew, libraries are loaded in another order, and other code came before."""
+    """Check with other hash seeds, another order of imports, and other code before."""
     running = []
     for seed, order in (("1", "forwards"), ("2", "backwards")):
         folder = tmp_path / order

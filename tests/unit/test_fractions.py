@@ -1,4 +1,4 @@
-"""A split whose numbers do not add up to 1 is shown the fractions that are in their proportions."""
+"""The error for split weights that do not add up to 1 suggests proportional fractions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_outputs_without_steps_are_proposed_as_such() -> None:
 
 
 @pytest.mark.parametrize("given", ["a=0.9", "a=0, b=1", "a=0.9, b=-0.1", "a=1.5, b=-0.5"])
-def test_what_is_wrong_otherwise_gets_no_proportions(given: str) -> None:
+def test_other_mistakes_get_no_proportions(given: str) -> None:
     assert "did you mean" not in refused(f"rows | split({given})")
 
 
@@ -59,10 +59,10 @@ positive = st.floats(1e-6, 1e6) | st.integers(1, 10**6)
 
 
 @given(st.lists(positive, min_size=2, max_size=8))
-def test_what_is_proposed_is_accepted_and_near(parts: list[float]) -> None:
+def test_the_proposal_is_valid_and_close(parts: list[float]) -> None:
     value = tuple((f"m{place}", part) for place, part in enumerate(parts))
     found = fractions(value)
-    if found is None:  # one of them is next to nothing
+    if found is None:  # one of them is almost zero
         assert min(parts) / sum(parts) < 1e-9
         return
     assert is_weights(tuple((name, float(text)) for name, text in found.items()))

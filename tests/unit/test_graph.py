@@ -1,4 +1,4 @@
-"""Graphs as values: equality, order, checks, JSON, the notebook's view of them."""
+"""Graphs as values: equality, order, checks, JSON, representation in a notebook."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_order_puts_inputs_first(graph: Graph) -> None:
         (Node.make("x", "map", ["x"], function="f"), "a step cannot feed itself; found x → x"),
     ],
 )
-def test_what_is_wrong_with_a_node(node: Node, message: str) -> None:
+def test_problems_of_a_node(node: Node, message: str) -> None:
     other = Node.make("b", "source", data="b")
     assert message in str(only(ROWS, other, node))
 
@@ -149,7 +149,7 @@ def test_ports_are_checked() -> None:
 
 
 @pytest.mark.parametrize("arms", [None, 3, {"a": 1}, [None, "b"], [[None], ["b"]], [{}, []]])
-def test_arms_that_cannot_be_are_told_of_where_they_are_used_too(arms: object) -> None:
+def test_unknown_branches_are_reported_where_they_are_used_too(arms: object) -> None:
     split = Node.make("s", "split", ["rows"], arms=arms)
     told = found(ROWS, split, Node.make("x", "map", [Input("s", "a")], function="f"))
     assert {problem.node for problem in told} == {"s", "x"}
@@ -172,11 +172,11 @@ def test_nothing_follows_a_write() -> None:
         (Group("a b", ("rows",)), "not a name"),
     ],
 )
-def test_what_is_wrong_with_a_group(group: Group, message: str) -> None:
+def test_problems_of_a_group(group: Group, message: str) -> None:
     assert message in str(only(ROWS, groups=(group,)))
 
 
-def test_every_problem_is_told() -> None:
+def test_every_problem_is_reported() -> None:
     graph = Graph((Node.make("x", "vote", ["a"]), Node.make("y", "model")))
     with pytest.raises(GraphError) as error:
         graph.validate()
@@ -347,7 +347,7 @@ def test_json_with_anything_in_it_is_a_valid_graph_or_a_graph_error(data: st.Dat
 
 
 def _spots(value: Any) -> Any:
-    """Every place in JSON content where something could be put."""
+    """Yield every position in JSON content at which a value could be inserted."""
     keys: Any = []
     if isinstance(value, dict):
         keys = value
@@ -374,7 +374,7 @@ def _spots(value: Any) -> Any:
         ),
     ],
 )
-def test_what_is_no_json_of_a_graph(text: str, message: str) -> None:
+def test_json_that_is_not_a_graph(text: str, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         Graph.from_json(text)
 
@@ -403,7 +403,7 @@ def test_names_are_looked_up_in_their_order() -> None:
     assert list(Names({}, {"g": Graph()}, {"h": Graph()}).known("pipeline")) == ["h", "g"]
 
 
-# --- the notebook's view ---------------------------------------------------------------------
+# --- representation in a notebook ------------------------------------------------------------
 
 
 def test_a_graph_explains_how_it_will_be_run() -> None:

@@ -1,4 +1,4 @@
-"""The architecture holds, and CONTRIBUTING shows it as it is."""
+"""The architecture rules are kept, and CONTRIBUTING shows the current layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTRIBUTING = (house.ROOT / "CONTRIBUTING.md").read_text("utf-8")
 NAMED = re.findall(r"\| `(mmnotebook/[\w/]+\.py)` \| `(\w+)` \|", CONTRIBUTING)
 
 
-def test_no_module_is_in_a_circle() -> None:
+def test_no_imports_are_circular() -> None:
     assert house.circles(house.graph()) == []
 
 
@@ -26,21 +26,21 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
     assert house.doubles() == {}
 
 
-def test_no_step_kind_is_told_by_its_name() -> None:
+def test_no_step_kind_is_compared_by_name() -> None:
     assert house.named_kinds() == []
 
 
 def test_contributing_has_the_layers_as_they_are() -> None:
     shown = CONTRIBUTING.partition("<!-- layers -->\n")[2].partition("\n<!-- end of layers -->")[0]
-    assert shown == house.plan(), "python -m tests.house --plan prints the table"
+    assert shown == house.plan(), "python -m tests.house --plan prints the current table"
 
 
-def test_it_says_where_much_happens() -> None:
+def test_contributing_names_many_places() -> None:
     assert len(NAMED) >= 15
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
-def test_each_place_is_there(path: str, name: str) -> None:
+def test_each_named_place_exists(path: str, name: str) -> None:
     body = ast.parse((house.ROOT / path).read_text("utf-8")).body
     names = {getattr(node, "name", None) for node in body}
     targets = [node.target for node in body if isinstance(node, ast.AnnAssign)]
@@ -48,7 +48,7 @@ def test_each_place_is_there(path: str, name: str) -> None:
 
 
 class TestTheChecks:
-    """Each check finds what it is for."""
+    """Each check finds violations."""
 
     def test_an_upward_import(self) -> None:
         imports = house.graph()

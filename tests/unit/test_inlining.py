@@ -1,4 +1,4 @@
-"""Pipelines as steps of others: what is written, under which names, and what is refused."""
+"""Pipelines as steps of others: the inserted nodes, their names, and what is refused."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def names(**pipelines: Graph) -> Names:
     return Names(models, {**pipelines, "crop": crop}, {"digits": [1], "others": [2], "rows": [3]})
 
 
-def taken(text: str, **pipelines: Graph) -> Graph:
-    """The graph of a text; its own text parses back to it."""
+def checked_graph(text: str, **pipelines: Graph) -> Graph:
+    """Return the graph of a text; its canonical text parses to an equal graph."""
     graph = parse(text, names(**pipelines))
     assert parse(to_text(graph)) == graph
     return graph
@@ -55,7 +55,7 @@ def refused(text: str, **pipelines: Graph) -> GraphError:
     return error.value
 
 
-# --- what is written -------------------------------------------------------------------------
+# --- the inserted nodes ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,26 +166,31 @@ def refused(text: str, **pipelines: Graph) -> GraphError:
     ],
 )
 def test_a_pipeline_is_written_out(text: str, inner: Graph, written: str) -> None:
-    graph = taken(text, it=inner)
+    graph = checked_graph(text, it=inner)
     assert graph == parse(written)
     assert graph.pipelines == ("it",)
 
 
 def test_an_output_of_a_pipeline_that_ends_in_a_split_can_be_named() -> None:
     inner = parse('rows | split({"train": 0.9, "test": 0.1})')
-    graph = taken("digits | it\nit.train | a", it=inner)
+    graph = checked_graph("digits | it\nit.train | a", it=inner)
     assert graph["a"].inputs == (Input("it", "train"),)
 
 
 def test_groups_come_along_but_not_those_of_the_replaced_source() -> None:
     inner = parse("both = rows | [mlp, tree]\nall = {rows, mlp}\nboth | vote()")
-    assert set(taken("digits | it", it=inner).groups) == {Group("it_both", ("it_mlp", "it_tree"))}
-    assert {group.name for group in taken("it | a", it=inner).groups} == {"it_both", "it_all"}
+    assert set(checked_graph("digits | it", it=inner).groups) == {
+        Group("it_both", ("it_mlp", "it_tree"))
+    }
+    assert {group.name for group in checked_graph("it | a", it=inner).groups} == {
+        "it_both",
+        "it_all",
+    }
 
 
 def test_a_pipeline_in_a_pipeline_in_a_pipeline() -> None:
-    middle = taken("digits | it | a", it=FEATURES)
-    outer = taken("others | mid | b", mid=middle)
+    middle = checked_graph("digits | it | a", it=FEATURES)
+    outer = checked_graph("others | mid | b", mid=middle)
     assert outer == parse(
         'mid_it_mlp = others["x"] | mlp\nmid_it = mid_it_mlp | map(crop)\nmid = mid_it | a\nmid | b'
     )
@@ -193,15 +198,15 @@ def test_a_pipeline_in_a_pipeline_in_a_pipeline() -> None:
 
 
 def test_a_node_and_a_model_of_the_name_come_first() -> None:
-    assert taken("it = digits | a\nit | b", it=FEATURES) == parse("it = digits | a\nit | b")
-    assert taken("digits | mlp", mlp=FEATURES) == parse("digits | mlp")
+    assert checked_graph("it = digits | a\nit | b", it=FEATURES) == parse("it = digits | a\nit | b")
+    assert checked_graph("digits | mlp", mlp=FEATURES) == parse("digits | mlp")
 
 
 def test_several_ends_that_no_list_can_hold() -> None:
     inner = parse('s = rows | split({"l": 0.5, "r": 0.5})\ns.l | a\ns.r | b\nrows | c')
     error = refused("digits | it | mlp", it=inner)
     assert "some of these outputs are joined and others are in a union" in str(error)
-    assert len(taken("digits | it", it=inner)) == 5
+    assert len(checked_graph("digits | it", it=inner)) == 5
 
 
 # --- what is refused -------------------------------------------------------------------------
@@ -245,7 +250,9 @@ def test_several_ends_that_no_list_can_hold() -> None:
         ("digits | it\nx = it", FEATURES, "'x' would be a second name for 'it'", None),
     ],
 )
-def test_what_cannot_be_taken_in(text: str, inner: Graph, message: str, remedy: str | None) -> None:
+def test_pipelines_that_cannot_be_inlined(
+    text: str, inner: Graph, message: str, remedy: str | None
+) -> None:
     error = refused(text, it=inner)
     assert message in str(error.problems[0])
     assert len(error.problems) == 1
@@ -259,12 +266,12 @@ def test_the_nearest_pipeline_is_proposed() -> None:
         assert "features" in str(problem.allowed)
 
 
-# --- what the names stand for ----------------------------------------------------------------
+# --- objects of the names --------------------------------------------------------------------
 
 
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> Graph:
-    """A pipeline whose data and function were given to it."""
+    """Return a pipeline with its data and function."""
     monkeypatch.setitem(registry._specs, "mlp", ModelSpec("mlp", "torch", "m", "M", None, "00"))
     return pipeline("rows | crop | mlp", rows=[1], crop=crop)
 
@@ -292,7 +299,7 @@ def test_a_name_of_two_meanings_is_refused(bound: Graph) -> None:
     assert same.bindings["crop"] is crop
 
 
-def test_what_is_given_for_a_pipelines_own_name_must_be_the_same(bound: Graph) -> None:
+def test_an_object_passed_for_a_pipelines_own_name_must_be_the_same(bound: Graph) -> None:
     with pytest.raises(GraphError, match="'crop' is <function crop"):
         pipeline("digits | it", digits=[2], it=bound, crop=len)
     unbound = parse("rows | map(crop) | mlp")
@@ -327,7 +334,7 @@ def test_a_pipeline_that_is_given_is_used(bound: Graph) -> None:
 
 
 def meanings(graph: Graph, source: str | None = None, into: tuple[Any, Input] | None = None) -> Any:
-    """What every node computes, whatever the nodes are called; `into` flows in for a source."""
+    """Return what every node computes, independent of names; `into` replaces a source."""
     known: dict[str, Any] = {}
 
     def wired(wire: Input) -> Any:
@@ -374,7 +381,7 @@ def test_any_pipeline_computes_as_a_step_what_it_computes_alone(
 
 
 def _goes_on(graph: Graph, name: str) -> bool:
-    """Is this no output: is it written, or used by what is no write?"""
+    """Return whether a node is not an output: it is a write, or another step uses it."""
     writes = {node.name for node in graph if KINDS[node.kind].ends}
     used = {wire.node for node in graph if node.name not in writes for wire in node.inputs}
     outputs = [node.name for node in graph if node.inputs and node.name not in used | writes]

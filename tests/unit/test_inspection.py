@@ -1,4 +1,4 @@
-"""Looking at a node's rows and at one element."""
+"""Inspection of a node's rows and of one element."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_trace_follows_one_element_in_graph_order() -> None:
 
 
 def family() -> Result:
-    """Photos "p" and "p2", cut up by `crop`, each crop classified; "p/1" fails there."""
+    """Return a run with photos "p" and "p2", cropped and classified; "p/1" fails there."""
     graph = Graph(
         (
             Node.make("photos", "source", data="photos"),

@@ -1,4 +1,4 @@
-"""What is installed of a package, as its digest."""
+"""The digest of an installed package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Site:
         self.names: set[str] = set()
 
     def write(self, name: str, code: str, module: str = "__init__") -> None:
-        """Write a module of a package, or edit it."""
+        """Write or edit a module of a package."""
         file = self.folder / name / f"{module}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(code)
@@ -33,7 +33,7 @@ class Site:
         importlib.invalidate_caches()
 
     def record(self, name: str, record: str = "", version: str = "1.0", needs: str = "") -> None:
-        """Write what the installer would say of a package."""
+        """Write the installer's record of a package."""
         info = self.folder / f"{name}-1.dist-info"
         info.mkdir(parents=True, exist_ok=True)
         (info / "RECORD").write_text(f"{name}/__init__.py,sha256={record},1\n")
@@ -60,7 +60,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def of_user(text: str) -> str:
-    """The digest of f, which a cell defines."""
+    """Return the digest of f, which a cell defines."""
     names: dict[str, object] = {"__name__": "__main__"}
     exec(text, names)
     return digest(names["f"])
@@ -71,7 +71,7 @@ ADD = "K = 1\ndef add(x): return x + {}\n"
 
 
 def fresh(name: str) -> str:
-    """What a new process would say of a package."""
+    """Return the digest of a package in a new process."""
     for read in (installed._content, installed._stamped, installed._distribution):
         read.cache_clear()
     importlib.invalidate_caches()
@@ -113,7 +113,7 @@ EDITS: dict[str, Callable[[Site], object]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_makes_a_package_another(edit: str, site: Site) -> None:
+def test_changes_that_change_the_digest_of_a_package(edit: str, site: Site) -> None:
     for name in ("mm_one", "mm_two", "mm_three"):
         site.write(name, ADD.format(1))
         site.record(name, needs="mm-two" if name == "mm_one" else "")
@@ -131,7 +131,7 @@ def test_packages_that_need_each_other(site: Site) -> None:
     assert installed.content("mm_one").packages == {"mm_one", "mm_two"}
 
 
-def test_a_need_that_was_installed_to_be_edited(
+def test_an_editable_dependency(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path / "src")
@@ -155,7 +155,7 @@ def test_a_package_that_is_loaded_anew_is_another(site: Site) -> None:
     site.write("mm_again", ADD.format(1))
     before = of_user(USE.format("mm_again"))
     site.write("mm_again", ADD.format(22))
-    assert of_user(USE.format("mm_again")) == before, "what runs is what was loaded"
+    assert of_user(USE.format("mm_again")) == before, "the loaded code runs"
     importlib.reload(sys.modules["mm_again"])
     reloaded = of_user(USE.format("mm_again"))
     assert reloaded != before
@@ -165,7 +165,7 @@ def test_a_package_that_is_loaded_anew_is_another(site: Site) -> None:
 
 
 @pytest.mark.parametrize("edited", [ADD.format(22), "K = 2\ndef add(x): return x + 1\n", "("])
-def test_code_that_is_not_that_of_its_file_is_not_known(edited: str, site: Site) -> None:
+def test_code_that_differs_from_its_file_has_no_digest(edited: str, site: Site) -> None:
     site.write("mm_old", ADD.format(1))
     importlib.import_module("mm_old")
     site.write("mm_old", edited)
@@ -173,7 +173,7 @@ def test_code_that_is_not_that_of_its_file_is_not_known(edited: str, site: Site)
         of_user(USE.format("mm_old"))
 
 
-def test_a_need_that_is_not_what_its_file_says_is_not_known(site: Site) -> None:
+def test_a_dependency_that_differs_from_its_file_has_no_digest(site: Site) -> None:
     site.write("mm_needy", "import mm_needed\ndef add(x): return mm_needed.add(x)\n")
     site.record("mm_needy", needs="mm-needed")
     site.write("mm_needed", ADD.format(1))

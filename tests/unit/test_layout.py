@@ -1,4 +1,4 @@
-"""Where each element of a batch is in a model's outputs, and when that is proven."""
+"""The position of each element in a model's outputs, and when it is certain."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def truth(model: Any, count: int) -> list[Any]:
     return [model(np.arange(place, place + 1.0)) for place in range(count)]
 
 
-def told(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
-    """What is known after batches of these sizes."""
+def layout_after(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
+    """Return what is known after batches of these sizes."""
     known = Knowledge()
     for size in sizes:
         known.learn(make(size), size, axes)
@@ -39,7 +39,7 @@ def told(make: Any, *sizes: int, axes: Any = None) -> Knowledge:
 
 
 def rows(make: Any, *sizes: int, count: int = 5, axes: Any = None) -> list[Any]:
-    known = told(make, *sizes, axes=axes)
+    known = layout_after(make, *sizes, axes=axes)
     assert known.layout is not None
     return outputs.rows(make(count), count, known.layout).rows()
 
@@ -96,10 +96,10 @@ def test_several_outputs_are_a_field_each(make: Any, expected: Any) -> None:
         assert str(row) == str(expected)
 
 
-def test_two_heads_for_two_elements_are_not_taken_for_an_output_each() -> None:
-    """What a batch of two leaves open, one of another size decides."""
+def test_two_heads_for_two_elements_are_not_one_output_each() -> None:
+    """Check that a second batch of another size resolves the ambiguity of a batch of two."""
     make = lambda n: [grid(n), -grid(n)]  # noqa: E731
-    assert told(make, 2).layout is None
+    assert layout_after(make, 2).layout is None
     heads = rows(make, 2, 3, count=2)
     assert [np.array_equal(a, grid(2)[i]) for i, (a, _) in enumerate(heads)] == [True, True]
 
@@ -107,10 +107,10 @@ def test_two_heads_for_two_elements_are_not_taken_for_an_output_each() -> None:
 @pytest.mark.parametrize("other", [2, 3, 7])
 def test_a_square_array_is_decided_by_another_size(other: int) -> None:
     first, last = (lambda n: np.ones((n, 4))), (lambda n: np.ones((4, n)))
-    assert told(first, 4).layout is None
-    assert told(first, 4, other).layout == layouts.OutputRows(frozenset({0}))
+    assert layout_after(first, 4).layout is None
+    assert layout_after(first, 4, other).layout == layouts.OutputRows(frozenset({0}))
     with pytest.raises(WrongOutputsError) as caught:
-        told(last, 4, other)
+        layout_after(last, 4, other)
     assert "output_batch_axis=1" in str(caught.value.remedy)
 
 
@@ -122,9 +122,9 @@ def test_a_square_array_is_decided_by_another_size(other: int) -> None:
         (lambda n: {"a": np.ones(n), "h": np.ones((2, n))}, "output_batch_axis={'a': 0, 'h': 1}"),
     ],
 )
-def test_another_axis_is_named_and_taken_when_it_is_said(make: Any, remedy: str) -> None:
+def test_another_axis_is_named_and_works_when_set(make: Any, remedy: str) -> None:
     with pytest.raises(WrongOutputsError) as caught:
-        told(make, 1, 5)
+        layout_after(make, 1, 5)
     assert remedy in str(caught.value.remedy)
     axes = eval(remedy.partition("=")[2])
     assert len(rows(make, 1, 5, axes=axes)) == 5
@@ -145,13 +145,13 @@ def test_another_axis_is_named_and_taken_when_it_is_said(make: Any, remedy: str)
         lambda n: {"loss": 1.0},
         lambda n: {1, 2, 3},
         lambda n: {"a": np.ones(n), "b": np.ones(7)},
-        lambda n: np.ones((n, n)),  # a row depends on how many there are
+        lambda n: np.ones((n, n)),  # a row depends on the number of rows
         lambda n: [np.ones(n) for _ in range(n)],
     ],
 )
-def test_what_is_not_one_per_element_is_refused_whatever_fits_by_chance(make: Any) -> None:
+def test_outputs_that_are_not_one_per_element_are_refused_despite_matching_sizes(make: Any) -> None:
     with pytest.raises(WrongOutputsError, match="for a batch of"):
-        known = told(make, 1, 6, 2, 3)
+        known = layout_after(make, 1, 6, 2, 3)
         known.settle(make(6), 6, None)
 
 
@@ -160,8 +160,8 @@ def test_what_is_not_one_per_element_is_refused_whatever_fits_by_chance(make: An
     st.integers(0, 3),
     st.lists(st.integers(1, 6), min_size=2, max_size=4, unique=True),
 )
-def test_a_proven_layout_is_the_true_one(shape: list[int], axis: int, sizes: list[int]) -> None:
-    """Of arrays with the batch anywhere, whatever sizes coincide."""
+def test_a_certain_layout_is_right(shape: list[int], axis: int, sizes: list[int]) -> None:
+    """Check arrays with the batch on any axis, also with equal sizes."""
     axis = min(axis, len(shape))
 
     def make(n: int) -> Any:
@@ -169,10 +169,10 @@ def test_a_proven_layout_is_the_true_one(shape: list[int], axis: int, sizes: lis
         return np.moveaxis(whole, 0, axis)
 
     try:
-        known = told(make, *sizes)
+        known = layout_after(make, *sizes)
     except WrongOutputsError as error:
         assert axis > 0 and f"output_batch_axis={axis}" in str(error.remedy)
-        known = told(make, *sizes, axes=axis)
+        known = layout_after(make, *sizes, axes=axis)
     if known.layout is not None:
         got = outputs.rows(make(4), 4, known.layout).rows()
         assert all(np.array_equal(a, np.moveaxis(make(4), axis, 0)[i]) for i, a in enumerate(got))

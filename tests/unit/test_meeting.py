@@ -1,4 +1,4 @@
-"""Joins that can never succeed: refused before anything runs, with what can be written."""
+"""Joins that can never succeed: refused before the run, with an alternative."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_outputs_of_exclusive_branches_are_not_joined(text: str, allowed: str) -
         assert parse("\n".join([*lines, allowed]))
 
 
-def test_a_join_of_what_there_is_succeeds_behind_a_switch() -> None:
+def test_a_join_of_existing_outputs_succeeds_after_a_switch() -> None:
     assert parse(f"{FORK}[m, a] | map(total, missing='use rest')")
     assert parse(f"{FORK}[m, xs] | map(total, missing='skip')")
     assert parse(f"{FORK}u = {{m, a}} | total\n[u, xs] | total")
@@ -62,7 +62,7 @@ def test_children_are_joined_with_children_of_the_same_step_alone(text: str, sai
     assert said in refused(CHILDREN + text)
 
 
-def test_what_follows_one_flat_map_is_joined() -> None:
+def test_steps_after_one_flat_map_can_be_joined() -> None:
     assert parse(f"{CHILDREN}[parts | mlp, parts | filter(f)] | g")
     assert parse(f"{CHILDREN}u = {{xs, parts}} | f\n[u, parts] | g")
     assert parse(f"{CHILDREN}[xs, parts] | map(f, missing='use rest')")

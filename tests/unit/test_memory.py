@@ -1,4 +1,4 @@
-"""The forecast of model loads against an LRU that is slow and obvious."""
+"""The forecast of model loads, compared with a simple LRU cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODELS = st.lists(st.sampled_from("abcdef"), max_size=60)
 
 
 def obvious(used: list[str], most: int) -> int:
-    """Loads of an LRU that holds `most` models."""
+    """Return the loads of an LRU cache with `most` models."""
     held: list[str] = []
     count = 0
     for name in used:

@@ -1,4 +1,4 @@
-"""The latency sketch, the merging of measures and the two tables of numbers."""
+"""The latency sketch, the merging of measures, and the tables of nodes and models."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_percentile_needs_enough_samples(q: float, needed: int) -> None:
 
 
 @pytest.mark.parametrize("q", [-0.1, 1.0, 2.0, math.nan])
-def test_what_is_no_quantile_is_refused(q: float) -> None:
+def test_an_invalid_quantile_is_refused(q: float) -> None:
     with pytest.raises(ValueError, match="from 0 to below 1"):
         quantile(sketch([1.0]), q)
 
 
 @pytest.mark.parametrize("latency", [0.0, -3.0, FLOOR_MS / 2, FLOOR_MS])
-def test_what_is_too_short_counts_as_the_shortest(latency: float) -> None:
+def test_shorter_latencies_count_as_the_shortest(latency: float) -> None:
     assert bucket(latency) == bucket(FLOOR_MS) <= bucket(2 * FLOOR_MS)
 
 
@@ -95,7 +95,7 @@ def test_merge_weighs_load_times_by_loads_and_keeps_the_largest_size() -> None:
     assert merged.device_bytes is None
 
 
-def test_merging_nothing_knows_nothing() -> None:
+def test_merging_nothing_has_unknown_values() -> None:
     merged = merge([])
     assert (merged.predictions, merged.loads, merged.buckets) == (0, 0, {})
     assert merged.max_ms is merged.load_ms is merged.parameter_bytes is None

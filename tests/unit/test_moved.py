@@ -1,4 +1,4 @@
-"""Pickles and graphs that earlier versions wrote are read."""
+"""Pickles and graphs of earlier versions can be read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ BEFORE_BRANCHES = (
     b"elements\nKey\nq\x17(X\x03\x00\x00\x001/0q\x18h\x05h\x12h\x0cK\x01\x86q\x19\x85q\x1atq\x1b"
     b"\x81q\x1c\x86q\x1d."
 )
-"""A block and a key, from when one field held branches, keys and models."""
+"""A pickled block and key, from a version with one field for branches, keys and models."""
 
 
 def test_a_block_and_a_key_from_before_branches_had_a_field() -> None:
@@ -76,7 +76,7 @@ def test_every_module_that_was_moved_is_there() -> None:
             assert not hasattr(module, "__file__")
 
 
-def test_looking_through_all_modules_warns_of_nothing() -> None:
+def test_inspecting_all_modules_gives_no_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert inspect.getmodule(Failure) is sys.modules["mmnotebook.results.records"]

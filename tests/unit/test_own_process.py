@@ -1,4 +1,4 @@
-"""Tests with the mark `own_process` run apart from others, and are reported as if they did not."""
+"""Tests with the mark `own_process` run in a separate process, and are reported as usual."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_next(): ...
 
 
 def run(folder: Path, *options: str, **files: str) -> str:
-    """What pytest writes about these modules; the first line is its exit status."""
+    """Return pytest's output for these modules; its first line is the exit status."""
     written = {"conftest": CONFTEST, **files}
     for name, text in written.items():
         (folder / f"{name}.py").write_text(text)
@@ -118,7 +118,7 @@ def test_they_count_and_fail_as_if_they_had_run_here(tmp_path: Path, workers: st
 def test_where_all_have_the_mark_they_run_here(tmp_path: Path) -> None:
     said = run(tmp_path, "-n", "0", "-s", test_apart=APART)
     assert counts(said) == {"passed": 3, "failed": 1, "skipped": 1}
-    assert "said before" in said.split("FAILURES")[0]  # as -s has it, in this very process
+    assert "said before" in said.split("FAILURES")[0]  # with -s, in this process
 
 
 def test_a_crash_fails_its_test_and_the_next_one_runs(tmp_path: Path) -> None:

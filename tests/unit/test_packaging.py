@@ -1,4 +1,4 @@
-"""The files that say what is installed agree, and importing costs next to nothing."""
+"""The files with dependencies agree, and importing is fast."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOTEBOOK_EXTRAS = ("sklearn", "onnx", "images", "demo", "lab")
 FRAMEWORK_EXTRAS = ("huggingface", "lightgbm", "catboost", "sentence_transformers")
 CONDA_NAMES = {"pytorch": "torch"}
 CPU_BUILDS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
-"""What the tests install, and the package with CUDA that it stands for."""
+"""The package that the tests install, and the CUDA package that it replaces."""
 
 
 def _setup() -> configparser.RawConfigParser:
@@ -38,7 +38,7 @@ def _setup() -> configparser.RawConfigParser:
 
 
 def _requirements(*extras: str) -> dict[str, Requirement]:
-    """The core dependencies and those of some extras, by canonical name, references followed."""
+    """Return the core dependencies and those of some extras by canonical name."""
     parser = _setup()
     lines = parser["options"]["install_requires"].split("\n")
     wanted, seen = list(extras), set()
@@ -73,7 +73,7 @@ def _pins(file: str = "constraints.txt") -> dict[str, Version]:
 
 
 def _readme_test_command() -> str:
-    """The lines of README's code blocks that run pytest; there is one."""
+    """Return the only lines of README's code blocks that run pytest."""
     blocks = re.findall(
         r"```(?:bash|sh|console)\n(.*?)```",
         (ROOT / "README.md").read_text(encoding="utf-8"),
@@ -119,14 +119,14 @@ def test_the_lowest_beam_is_pinned_with_versions_of_every_range() -> None:
         assert pins[name] in requirement.specifier, f"{name} {pins[name]} is not {requirement}"
 
 
-def test_builds_for_the_cpu_are_in_the_range_of_what_they_stand_for() -> None:
+def test_cpu_builds_are_in_the_range_of_the_packages_they_replace() -> None:
     tests = _requirements("test")
     for build, name in CPU_BUILDS.items():
         assert tests[build].specifier == _requirements(name)[name].specifier
 
 
 def _imported_packages(path: Path) -> set[str]:
-    """The top-level names that a module imports, anywhere in it."""
+    """Return the top-level names that a module imports anywhere."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -150,7 +150,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     assert {"torch", "apache_beam", "pandas"} <= imported
 
 
-def test_pins_are_versions_that_any_index_may_hold() -> None:
+def test_pins_have_no_local_version() -> None:
     assert [str(pin) for pin in _pins().values() if pin.local] == []
     assert len(_pins()) > 100
 
@@ -179,7 +179,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names of the files in a wheel that is built from a copy of the sources."""
+    """Return the names of the files in a wheel built from a copy of the sources."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())

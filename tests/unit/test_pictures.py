@@ -1,4 +1,4 @@
-"""The pictures of the README and the tutorials show the product as it is."""
+"""The screenshots of the README and the tutorials are up to date."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add(a, b):
 '''
 
 
-def test_no_picture_is_old() -> None:
+def test_no_picture_is_outdated() -> None:
     assert pictures.old() == [], "python -m tests.pictures takes them again"
 
 
@@ -52,7 +52,9 @@ def test_every_pattern_names_files() -> None:
         ("a + b", "a - b", True),
     ],
 )
-def test_what_makes_a_picture_old(before: str, after: str, is_other: bool, tmp_path: Path) -> None:
+def test_changes_that_make_a_picture_outdated(
+    before: str, after: str, is_other: bool, tmp_path: Path
+) -> None:
     path = tmp_path / "module.py"
     path.write_text(MODULE)
     first = pictures._content(path)

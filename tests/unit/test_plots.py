@@ -1,4 +1,4 @@
-"""The plots: what they say, and that nothing in them overlaps."""
+"""The plots: their content, and that nothing in them overlaps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def calls(count: int, median_ms: float = 1.0, **sizes: int) -> ModelMeasure:
 
 
 def fleet(count: int) -> dict[str, ModelMeasure]:
-    """Models from none to thousands of calls, some sizes not known."""
+    """Return models with none to thousands of calls, some of unknown size."""
     sizes = [{"resident_bytes": n * 10**8} if n % 3 else {} for n in range(count)]
     return {
         f"model_of_the_number_{n}": calls(
@@ -169,7 +169,7 @@ def test_sizes_in_words(size: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("plot", [plots.latency, plots.memory])
-def test_plots_draw_where_they_are_told_and_change_nothing_else(plot: object) -> None:
+def test_plots_draw_on_the_given_axes_and_change_nothing_else(plot: object) -> None:
     assert callable(plot)
     before = (dict(matplotlib.rcParams), pyplot.get_fignums())
     ax = Figure().subplots()
@@ -187,7 +187,7 @@ def test_plots_take_a_result_only(plot: object, wrong: object) -> None:
 
 
 def contrast(colour: str, ground: str) -> float:
-    """The contrast of two colours as WCAG 2.2 defines it, from 1 to 21."""
+    """Return the contrast of two colors by WCAG 2.2, from 1 to 21."""
 
     def luminance(name: str) -> float:
         parts = np.array(matplotlib.colors.to_rgb(name))

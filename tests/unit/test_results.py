@@ -1,4 +1,4 @@
-"""Results as frames, as text and as HTML."""
+"""Results as DataFrames, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_only_nodes_with_failures_are_read_for_them() -> None:
     assert len(result.failed) == 1 and store.reads == ["failures of mlp"]
 
 
-def test_what_is_written_into_a_frame_stays_outside() -> None:
+def test_changes_of_a_frame_do_not_change_the_result() -> None:
     result = mirror_run()
     frame = result["mlp"]
     frame.loc[0, "model"] = "other"
@@ -148,7 +148,7 @@ def test_tensors_become_arrays(inference: object) -> None:
         np.testing.assert_array_equal(value, np.ones((2, 3)))
 
 
-def test_what_is_inside_a_dict_or_a_list_becomes_plain_too() -> None:
+def test_values_in_a_dict_or_a_list_become_plain_too() -> None:
     inference = {"score": torch.tensor(0.5), "boxes": [torch.ones(2)]}
     frame = one_model(pd.DataFrame(index=["a"]), [predicted("a", inference, "mlp")])["mlp"]
     found = frame["prediction"][0]
@@ -295,7 +295,7 @@ def test_counts_of_a_split_are_what_reached_each_arm() -> None:
         ("split", "a"): 88,
         ("split", "b"): 12,
         ("split", "all"): 100,
-        ("rows", "some"): 100,  # what came to `some` from the split cannot be told
+        ("rows", "some"): 100,  # the number of elements from the split to `some` is unknown
     }
 
 
@@ -320,7 +320,7 @@ def test_text_and_html_show_counts_and_no_times() -> None:
 
 
 def cached_result(cached: int) -> Result:
-    """A run of which so many of the four nodes came from the cache."""
+    """Return a run in which this many of the four nodes were read from the cache."""
     names = ("rows", "split", "a", "b")
     kinds = ("source", "split", "map", "map")
     measures = {
@@ -341,9 +341,7 @@ def cached_result(cached: int) -> Result:
         (4, "Result: 4 nodes (all from the cache), 0 models, 0 failed"),
     ],
 )
-def test_what_came_from_the_cache_is_in_the_headline_and_the_table(
-    cached: int, headline: str
-) -> None:
+def test_cached_nodes_are_in_the_headline_and_the_table(cached: int, headline: str) -> None:
     bundle = cached_result(cached)._repr_mimebundle_()
     text, html = bundle["text/plain"], bundle["text/html"]
     assert text.splitlines()[0] == headline and headline in html

@@ -1,4 +1,4 @@
-"""The plots over several runs: what they say, and that nothing in them overlaps."""
+"""The plots of several runs: their content, and that nothing in them overlaps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def close_figures() -> Iterator[None]:
 def run_of(
     models: dict[str, ModelMeasure], cached: tuple[str, ...] = (), seconds: float | None = 0.3
 ) -> Result:
-    """A run whose models have a step each, after a source."""
+    """Return a run in which each model has a step after a source."""
     nodes = [Node.make("rows", "source", data="rows")]
     nodes += [Node.make(name, "model", ["rows"], model=name) for name in models]
     measures = {
@@ -114,7 +114,7 @@ def test_many_models_and_steps_are_cut_to_those_that_took_longest() -> None:
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_plots_draw_where_they_are_told_and_change_nothing_else(plot: Any) -> None:
+def test_plots_draw_on_the_given_axes_and_change_nothing_else(plot: Any) -> None:
     before = (dict(matplotlib.rcParams), pyplot.get_fignums())
     ax = Figure().subplots()
     assert plot(mirror_run(), mirror_run(), ax=ax) is ax

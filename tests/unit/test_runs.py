@@ -1,4 +1,4 @@
-"""What is kept of runs, what changed between them, and the tables over several."""
+"""Records of runs, the changes between them, and the tables of several runs."""
 
 from __future__ import annotations
 
@@ -112,12 +112,12 @@ def test_fewer_elements_and_a_part_of_the_graph() -> None:
     assert changes(before, after) == ("not run: vote", "100 → 30 elements")
 
 
-def test_what_changed_beneath_a_step_that_reads_the_same() -> None:
+def test_changes_of_a_model_of_data_and_of_the_limit() -> None:
     graph, why = mirror_graph(), {"mlp": "its model mlp changed", "tree": "not in the cache"}
     assert changes(run_of(graph), run_of(graph, why=why)) == ("mlp: its model mlp changed",)
     data = {"rows": "its data rows changed"}
     assert changes(run_of(graph), run_of(graph, why=data)) == ("rows: its data rows changed",)
-    limited = run_of(graph, why=data, elements=30)  # another length is what it is about
+    limited = run_of(graph, why=data, elements=30)  # the comparison is about different lengths
     assert changes(run_of(graph), limited) == ("100 → 30 elements",)
 
 
@@ -200,7 +200,7 @@ def test_values_and_ratios_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("baseline", [-1, 1, "run 1", None])
-def test_a_baseline_that_is_no_run(baseline: Any) -> None:
+def test_an_invalid_baseline(baseline: Any) -> None:
     with pytest.raises(ResultError, match=rf"baseline={baseline!r}; allowed: 0 to 0"):
         compare.compare([mirror_run()], baseline)
 
@@ -226,7 +226,7 @@ def test_a_missing_figure_says_why() -> None:
     assert compare.said(run, "gone", "p50_ms") == "– (not in this run)"
 
 
-def test_what_is_from_the_cache_is_said() -> None:
+def test_cached_values_are_marked() -> None:
     graph, models = mirror_graph(), {"mlp": model_measure([1.0]), "tree": model_measure([1.0])}
     cached = run_of(graph, models, cached=("rows", "mlp"))
     table = compare.table(Run.of(cached, 1))

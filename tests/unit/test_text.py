@@ -1,4 +1,4 @@
-"""The notation: what each text means, what is refused and where, and the way back to text."""
+"""The notation: the meaning of each text, its errors and their positions, and canonical text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def crop(value: Any) -> Any:
 
 
 class Tokenizer:
-    """A class in the notebook that is no model."""
+    """A class in the notebook that is not a model."""
 
 
 NOTEBOOK = Names(
@@ -73,7 +73,7 @@ def same(text: str) -> None:
 
 
 def check(text: str, names: Names | None) -> None:
-    """A text is a valid graph, which has a text of its own, or a GraphError with places."""
+    """Check that a text is a valid graph with a canonical text, or a GraphError with positions."""
     try:
         graph = parse(text, names)
     except GraphError as error:
@@ -114,13 +114,13 @@ def test_text_of_any_graph_parses_back_to_it(graph: Graph) -> None:
 
 @thorough
 @given(graphs().filter(resolves))
-def test_text_parses_back_where_its_names_are_bound(graph: Graph) -> None:
+def test_text_parses_back_if_its_names_are_bound(graph: Graph) -> None:
     assert parse(to_text(graph), bound_names(graph)) == graph
 
 
-# How deep a text Python's own parser takes differs from release to release.
+# How deeply nested a text Python's parser accepts depends on the release.
 @pytest.mark.parametrize("text", ["a" + " | b" * 20000, "a | " + "(a | " * 150 + "b" + ")" * 150])
-def test_what_python_may_not_parse_is_read_or_refused(text: str) -> None:
+def test_deeply_nested_text_is_read_or_refused(text: str) -> None:
     check(text, None)
 
 
@@ -255,7 +255,7 @@ def test_graphs_in_another_order_are_equal_and_an_empty_one_has_no_text() -> Non
     assert repr(Graph()) == "(empty graph)"
 
 
-# --- what a text means -----------------------------------------------------------------------
+# --- the meaning of a text -------------------------------------------------------------------
 
 
 def test_mirror() -> None:
@@ -270,12 +270,12 @@ def test_mirror() -> None:
     )
 
 
-def test_what_follows_a_list_gets_its_outputs_joined() -> None:
+def test_a_step_after_a_list_gets_its_outputs_joined() -> None:
     vote = parse("rows | [a, b | c, d] | vote()")["vote"]
     assert (vote.gather, [wire.node for wire in vote.inputs]) == ("join", ["a", "c", "d"])
 
 
-def test_what_follows_a_split_gets_each_element_once() -> None:
+def test_a_step_after_a_split_gets_each_element_once() -> None:
     graph = parse('rows | split(a=0.9, b=0.1, by="user", salt="s") | map(f)')
     assert graph["split"].params == (
         ("arms", (("a", 0.9), ("b", 0.1))),
@@ -366,7 +366,7 @@ def test_bare_names_are_looked_up() -> None:
     assert parse("mlp = rows | crop\nmlp | tree", NOTEBOOK)["tree"].inputs == (Input("mlp"),)
 
 
-# --- what is refused, and where --------------------------------------------------------------
+# --- refused texts, and the positions of problems --------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ def test_remedies(text: str, remedy: str) -> None:
     assert remedy in error.value.remedy
 
 
-def test_every_problem_is_told_at_once_and_none_twice() -> None:
+def test_all_problems_are_reported_together_and_none_twice() -> None:
     problems = refused(
         """\
 one = rows | mpl | map(corp) | crop
@@ -622,7 +622,7 @@ digts | mlp
     assert "6 problems" in str(GraphError(problems))
 
 
-def test_what_follows_a_problem_is_not_a_problem_of_its_own() -> None:
+def test_consequences_of_a_problem_are_not_reported() -> None:
     problem = only("x = rows | lambda v: v\nx | a\n[x, b] | vote()\ny = x | c\ny.left | d")
     assert place(problem) == (1, 12)
 

@@ -1,4 +1,4 @@
-"""`where=`: what it answers, what it refuses, and that nothing in it is executed."""
+"""`where=`: its results, its errors, and that it executes no code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mmnotebook.results.where import DEPTH, LENGTH, matching
 
 
 def found(where: str, **columns: Any) -> list[int]:
-    """The places of the rows that match."""
+    """Return the positions of the matching rows."""
     cells = {name: _column(values) for name, values in columns.items()}
     mask = matching(pd.DataFrame(cells), where)
     assert mask.dtype == bool
@@ -46,7 +46,7 @@ def refused(where: str, match: str, **columns: Any) -> str:
     return str(caught.value)
 
 
-# What pandas' own engine answers, on columns of plain values
+# Compared with pandas' own engine, on columns of plain values
 
 FRAME = pd.DataFrame(
     {
@@ -58,7 +58,7 @@ FRAME = pd.DataFrame(
         "odd name": [1, 2, 3, 4, 5, 6],
     }
 )
-# Of constants alone pandas makes no truths, and small whole numbers wrap around in it.
+# For constants alone, pandas returns no booleans, and its small integers overflow.
 COLUMNS = st.sampled_from(["a", "b", "`odd name`"])
 NUMBERS = st.one_of(COLUMNS, st.sampled_from(["0", "1", "2", "-3", "1.5", "5"]))
 TEXTS = st.sampled_from(["t", "'x'", '"yy"', "''", "'&|'"])
@@ -94,7 +94,7 @@ def _joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 @given(st.recursive(CONDITIONS, _joined, max_leaves=4))
-def test_it_answers_as_pandas_does(where: str) -> None:
+def test_it_selects_the_same_rows_as_pandas(where: str) -> None:
     with np.errstate(all="ignore"):
         expected = FRAME.eval(where, engine="python", local_dict={}, global_dict={})
     assert matching(FRAME, where).tolist() == expected.tolist()
@@ -103,7 +103,7 @@ def test_it_answers_as_pandas_does(where: str) -> None:
 @pytest.mark.parametrize(
     ("where", "places"),
     [
-        ("a > 1 & a < 5", [2, 3]),  # & and | bind as in pandas
+        ("a > 1 & a < 5", [2, 3]),  # & and | have the precedence of pandas
         ("a == 0 | a == 5", [0, 5]),
         ("a > 1 and\n a < 5", [2, 3]),
         ("1 < a < 5", [2, 3]),
@@ -127,16 +127,16 @@ def test_it_answers_as_pandas_does(where: str) -> None:
         ("not t.str.contains('y')", [0, 2, 3, 4]),
         ("`odd name` == 3 and t != '`'", [2]),
         ("t == '''x''' or t == 'a\\u0020b'", [0, 4]),
-        ("small + 1 == 128", [2]),  # does not wrap around
+        ("small + 1 == 128", [2]),  # does not overflow
         ("f", [0, 2, 3]),
         ("~f", [1, 4, 5]),
     ],
 )
-def test_it_answers(where: str, places: list[int]) -> None:
+def test_the_selected_rows(where: str, places: list[int]) -> None:
     assert np.flatnonzero(matching(FRAME, where)).tolist() == places
 
 
-# What is in cells
+# Values in cells
 
 NAN = float("nan")
 
@@ -145,7 +145,7 @@ NAN = float("nan")
     ("where", "values", "places"),
     [
         ("v > 1", [2, "a", None, [1], 3.0, {"a": 2}], [0, 4]),
-        ("not v > 1", [2, "a", None, 0], [3]),  # what has no answer has none when it is turned
+        ("not v > 1", [2, "a", None, 0], [3]),  # its negation has no result either
         ("v == 'a'", ["a", None, 1], [0]),
         ("v != 'a'", ["a", None, 1], [1, 2]),
         ("v == None", ["a", None, NAN], [1, 2]),
@@ -171,7 +171,7 @@ NAN = float("nan")
         ("v.str.len() == 1", ["a", None, 1], [0]),
     ],
 )
-def test_of_mixed_cells_those_that_can_be_compared_are(
+def test_comparable_cells_of_mixed_types_are_compared(
     where: str, values: list[Any], places: list[int]
 ) -> None:
     assert found(where, v=values) == places
@@ -233,7 +233,9 @@ def test_columns_of_other_types() -> None:
         ("v == 1 / 0", [1], "is not a number"),
     ],
 )
-def test_what_has_no_answer_says_why(where: str, values: list[Any], match: str) -> None:
+def test_expressions_without_a_result_have_a_reason(
+    where: str, values: list[Any], match: str
+) -> None:
     refused(where, match, v=values)
 
 
@@ -242,13 +244,13 @@ def test_an_error_names_the_place_in_the_users_own_text() -> None:
     assert "'é.x'" in said
 
 
-# Nothing is executed
+# No code is executed
 
 HITS: list[str] = []
 
 
 class Trap:
-    """Notes whatever is done with it."""
+    """An object that records every access."""
 
     def __getattribute__(self, name: str) -> Any:
         HITS.append(name)
@@ -356,7 +358,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_not_allowed_is_refused(attack: str, tmp_path: Path) -> None:
+def test_invalid_expressions_are_refused(attack: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for values in ([1, 2], ["a", "b"], [Trap()]):
         frame = pd.DataFrame({"v": _column(values)})
@@ -366,14 +368,14 @@ def test_what_is_not_allowed_is_refused(attack: str, tmp_path: Path) -> None:
         assert not out.exists() and HITS == []
 
 
-def test_of_no_rows_the_columns_are_not_known_but_the_rest_is() -> None:
+def test_without_rows_only_the_columns_are_unknown() -> None:
     empty = pd.DataFrame({"a": []})
     assert matching(empty, "whatever > 1 and not (other == 'a')").tolist() == []
     with pytest.raises(ResultError, match="not a supported function"):
         matching(empty, "system('ls')")
 
 
-# What it costs
+# Cost
 
 
 @pytest.mark.parametrize(
@@ -405,7 +407,7 @@ def test_its_cost_is_bounded(where: str, match: str | None) -> None:
     started = time.perf_counter()
     try:
         found(where, **columns)
-        assert match is None or pytest.fail(f"{where[:50]} was answered")
+        assert match is None or pytest.fail(f"{where[:50]} was accepted")
     except ResultError as error:
         assert len(str(error)) < 1000
         refused(where, match or "cannot be evaluated", **columns)
@@ -437,7 +439,7 @@ def test_patterns_are_literal_unless_said() -> None:
         refused(f"t.str.fullmatch('{pattern}')", "not one of RE2", t=texts)
 
 
-def test_many_rows_take_no_time() -> None:
+def test_many_rows_are_fast() -> None:
     count = 100_000
     frame = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Models of TensorFlow's. Tests with the mark `own_process` import this module, when they run."""
+"""TensorFlow models. Tests with the mark `own_process` import this module when they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KERAS = tf.keras
 
 
 class Halves(tf.Module):  # type: ignore[misc]
-    """Two outputs by name."""
+    """A model with two named outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Halves(tf.Module):  # type: ignore[misc]
 
 
 class Unknown(tf.keras.Model):  # type: ignore[misc]
-    """A class that Keras was not told of."""
+    """A class that is not registered in Keras."""
 
     def call(self, x: Any) -> Any:
         return x
@@ -47,7 +47,7 @@ def network() -> Any:
 
 
 def dense(inputs: Any) -> Any:
-    """A layer that is built for such inputs."""
+    """Return a layer built for such inputs."""
     model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
     model(inputs)
     return model

@@ -1,4 +1,4 @@
-"""What a run gives of a model is what the model gives, called by hand for each element alone.
+"""The predictions of a run equal those of the model, called directly with each element.
 
 For every framework: random data, numbers of elements, batch sizes and forms of the same numbers.
 """
@@ -31,7 +31,7 @@ LABELS = (TRAIN[:, 0] * 3).astype(int)
 
 @dataclass
 class Subject:
-    """A model, how it is registered, and what it gives for one row called by hand."""
+    """A model, its arguments for `register`, and its output for one row in a direct call."""
 
     target: Any
     alone: Callable[[Any], Any]
@@ -50,7 +50,7 @@ def _torch(module: Any) -> Callable[[Any], Any]:
 
 
 def _first(made: Any) -> Any:
-    """The outputs of the only element of a batch."""
+    """Return the outputs of the only element of a batch."""
     if isinstance(made, dict):
         return {name: _first(part) for name, part in made.items()}
     if isinstance(made, (tuple, list)):
@@ -316,7 +316,7 @@ FORMS: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 def agrees(one: Any, other: Any) -> bool:
-    """Are two outputs equal, numbers up to float32's rounding?"""
+    """Return whether two outputs are equal up to float32's rounding."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(agrees(one[name], other[name]) for name in one)
     if isinstance(one, tuple):
@@ -328,7 +328,7 @@ def agrees(one: Any, other: Any) -> bool:
 
 
 def check(name: str, count: int, batch: int, seed: int, form: str) -> None:
-    """What a run gives is what the model gives for each element alone."""
+    """Check that the predictions of a run equal the model's output for each element alone."""
     pytest.importorskip(SUBJECTS[name][1])
     model = subject(name)
     rows = np.random.default_rng(seed).random((count, WIDTH)).round(3)
@@ -357,7 +357,7 @@ ONE_FIXTURE = [HealthCheck.function_scoped_fixture]
 @pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=3, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
-def test_a_run_gives_what_the_model_gives(
+def test_a_run_returns_the_predictions_of_the_model(
     name: str, count: int, batch: int, seed: int, form: str
 ) -> None:
     check(name, count, batch, seed, form)
@@ -367,7 +367,7 @@ def test_a_run_gives_what_the_model_gives(
 @pytest.mark.parametrize("name", own_process.cases(SUBJECTS, "keras_network"))
 @settings(max_examples=25, suppress_health_check=ONE_FIXTURE, deadline=None)
 @random_runs
-def test_many_runs_give_what_the_model_gives(
+def test_many_runs_return_the_predictions_of_the_model(
     name: str, count: int, batch: int, seed: int, form: str
 ) -> None:
     check(name, count, batch, seed, form)

@@ -1,4 +1,4 @@
-"""Whatever the framework, an option of `register` is honoured or refused, never dropped."""
+"""Every framework uses or refuses each option of `register`; it never ignores one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS = list(TABLE[:4])
 
 
 class Summing:
-    """Any object with a predict."""
+    """An object with a predict method."""
 
     def predict(self, batch: Any) -> Any:
         return np.asarray(batch).sum(1)
@@ -59,7 +59,7 @@ def _bert(folder: Path) -> tuple[Any, Any]:
 
 
 def _made(folder: Path) -> dict[str, tuple[Any, dict[str, Any], list[Any]]]:
-    """What is registered, with what it needs, and elements that it takes; by framework and form."""
+    """Return targets with their options and elements, by framework and form."""
     net = torch.nn.Linear(3, 2).eval()
     torch.save(net.state_dict(), folder / "net.pt")
     torch.jit.script(net).save(str(folder / "script.pt"))
@@ -123,14 +123,14 @@ FORMS = (
 )  # fmt: skip
 OF_TENSORFLOW = ("tensorflow", "tensorflow file")
 REMOTE = {"vllm", "vertex"}
-"""They answer from elsewhere; their own tests stand in for the others."""
+"""Frameworks that need a service; their own tests cover these options."""
 
 Registering = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def offline() -> Any:
-    """No test waits for the hub."""
+    """Set offline mode, so that no test waits for the hub."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -154,7 +154,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def made(request: pytest.FixtureRequest, form: str) -> tuple[Any, dict[str, Any], list[Any]]:
-    """The target of this form, what it needs, and elements."""
+    """Return the target of this form, its options, and elements."""
     kind = "targets_of_tensorflow" if form in OF_TENSORFLOW else "targets"
     found: tuple[Any, dict[str, Any], list[Any]] = request.getfixturevalue(kind)[form]
     return found
@@ -162,7 +162,7 @@ def made(request: pytest.FixtureRequest, form: str) -> tuple[Any, dict[str, Any]
 
 @pytest.fixture
 def registering(made: tuple[Any, dict[str, Any], list[Any]]) -> Registering:
-    """Registers the model of this form as "m", with further options."""
+    """Return a function that registers the model of this form as "m", with further options."""
     target, needed, _ = made
     return lambda **options: mm.register("m", target, **{**needed, **options})
 
@@ -201,14 +201,14 @@ def test_every_form_of_tensorflow_is_here(targets_of_tensorflow: dict[str, Any])
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_by_name(registering: Registering, options: Any) -> None:
+def test_an_invalid_option_is_refused_by_name(registering: Registering, options: Any) -> None:
     with pytest.raises(ModelError) as caught:
         registering(**options)
     assert any(word in str(caught.value) for word in [*options, *map(str, options.values())])
 
 
 PASSED_ON = {"xgboost file", "huggingface folder"}
-"""What they make takes any argument."""
+"""Forms whose model class accepts any argument."""
 
 
 def test_arguments_of_a_class_are_given_to_it_or_refused(
@@ -233,7 +233,7 @@ def test_a_gpu_is_used_where_there_is_one_or_refused(
     assert run(elements).failed.empty
 
 
-def test_what_goes_for_every_model_is_honoured(
+def test_options_of_every_model_are_used(
     registering: Registering, elements: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MM_TEST_OF_OPTIONS", raising=False)
@@ -253,9 +253,7 @@ def test_what_goes_for_every_model_is_honoured(
     assert os.environ["MM_TEST_OF_OPTIONS"] == "set"
 
 
-def test_a_function_before_the_model_is_asked(
-    registering: Registering, elements: list[Any]
-) -> None:
+def test_preprocess_is_called(registering: Registering, elements: list[Any]) -> None:
     def refuse(example: Any) -> Any:
         raise KeyError("refused before the model")
 
@@ -264,9 +262,9 @@ def test_a_function_before_the_model_is_asked(
 
 
 IGNORED = {"lightgbm", "huggingface", "tensorflow", "beam"}
-"""They take any argument of a call for one of something that they call themselves."""
+"""Frameworks that accept any argument of a call and pass it on to another library."""
 UNNAMED = {"torch script"}
-"""It says how many arguments it takes, and not which it does not know."""
+"""A form whose error has the number of arguments, but not their names."""
 
 
 def test_an_argument_of_the_call_reaches_the_model(

@@ -1,4 +1,4 @@
-"""Hugging Face: pipelines and models that are made here; the hub is out of reach."""
+"""Hugging Face pipelines and models, created in these tests; the hub is not used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXTS = ["a good film", "a bad story", "good", "a story", "bad film a"] * 6
 
 @pytest.fixture(scope="module", autouse=True)
 def offline() -> Any:
-    """No test waits for the hub."""
+    """Set offline mode, so that no test waits for the hub."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -36,7 +36,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def bert() -> Any:
-    """A classifier of three classes with 42 kB of parameters."""
+    """Return a classifier with three classes and 42 kB of parameters."""
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=len(WORDS),
@@ -50,18 +50,20 @@ def bert() -> Any:
 
 
 def tokens(tokenizer: Any) -> list[dict[str, Any]]:
-    """The texts as records of equally many tokens."""
+    """Return the texts as records with the same number of tokens."""
     return [dict(tokenizer(text, padding="max_length", max_length=6)) for text in TEXTS]
 
 
-def test_a_pipeline_gives_what_it_gives_alone(bert: Any, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_pipeline_returns_the_same_as_in_a_direct_call(
+    bert: Any, tokenizer: Any, tmp_path: Path
+) -> None:
     pipeline = transformers.pipeline(
         "text-classification", model=bert, tokenizer=tokenizer, top_k=2, device="cpu"
     )
     pipeline.save_pretrained(tmp_path / "bert")
     texts = [*TEXTS[:7], 7.5, *TEXTS[7:]]
     live = mm.register("live", pipeline, batch_size=8)
-    # Batches of one: of a list of one, a pipeline gives something else than of a list of two.
+    # Batches of one: for a list of one, a pipeline returns another type than for a list of two.
     mm.register("folder", tmp_path / "bert", task="text-classification", batch_size=1)
     assert (live.framework, live.form) == ("huggingface", "pipeline")
     assert live.fingerprint == mm.register("again", pipeline).fingerprint
@@ -82,7 +84,7 @@ def test_a_model_takes_records_and_tensors(bert: Any, tokenizer: Any, tmp_path: 
     bert.save_pretrained(tmp_path / "bert")
     records = tokens(tokenizer)
     arrays = [np.array(record["input_ids"]) for record in records]
-    arrays[3] = np.array([len(WORDS) + 1] * 6)  # no such word
+    arrays[3] = np.array([len(WORDS) + 1] * 6)  # a word that is not in the vocabulary
     live = mm.register("live", bert, batch_size=8)
     mm.register("folder", tmp_path / "bert", output="argmax")
     assert (live.framework, live.form) == ("huggingface", "model")
@@ -117,7 +119,7 @@ def test_what_cannot_be_registered(bert: Any, tmp_path: Path) -> None:
 
 
 class TestHub:
-    """Names on the hub, of which a copy is in the cache of the hub."""
+    """Names on the hub, with a copy in the hub's cache."""
 
     @pytest.fixture
     def repository(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -126,7 +128,7 @@ class TestHub:
 
     @staticmethod
     def commit(repository: Path, commit: str, model: Any, tokenizer: Any) -> None:
-        """Make a commit the newest of a repository."""
+        """Make a commit the newest one of a repository."""
         snapshot = repository / "snapshots" / commit
         model.save_pretrained(snapshot)
         tokenizer.save_pretrained(snapshot)

@@ -1,4 +1,4 @@
-"""Live models of every framework are what they are when the graph runs, and so are their files."""
+"""A run uses the current state of live models and their files, in every framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A framework that is not installed is named, with the command that installs it."""
+"""The error for a framework that is not installed has the command that installs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmnotebook.model import frameworks
 
 @pytest.fixture
 def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all that is optional, nothing can be imported."""
+    """Make the import of every optional package fail."""
     optional = {module for framework in frameworks.ALL for module in framework.modules}
     found = importlib.util.find_spec
 

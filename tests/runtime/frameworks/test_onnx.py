@@ -1,4 +1,4 @@
-"""ONNX models: graphs with one and several inputs and outputs, live and in files."""
+"""ONNX models: graphs with one or several inputs and outputs, live and in files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model(nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> onnx.Model
 
 
 def linear(batch: int | str = "n") -> onnx.ModelProto:
-    """Scores of ten classes."""
+    """Return a graph that computes scores of ten classes."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["scores"])]
     return model(
         nodes,
@@ -42,7 +42,7 @@ def linear(batch: int | str = "n") -> onnx.ModelProto:
 
 
 def labelled() -> onnx.ModelProto:
-    """Two inputs that are added up, and two outputs: scores and labels."""
+    """Return a graph that adds two inputs, and returns scores and labels."""
     nodes = [
         helper.make_node("Add", ["left", "right"], ["x"]),
         helper.make_node("MatMul", ["x", "w"], ["scores"]),
@@ -65,7 +65,7 @@ def test_a_live_model_and_its_file_predict_as_numpy_does(
     live = mm.register("live", linear(), batch_size=16)
     file = mm.register("file", tmp_path / "linear.onnx", output="argmax")
     assert (live.framework, live.origin, file.framework) == ("onnx", "ModelProto", "onnx")
-    # The same graph has the same fingerprint however often it is stored.
+    # The same graph has the same fingerprint, however often it is stored.
     assert live.fingerprint == mm.register("again", linear()).fingerprint
     r = mm.run(mm.pipeline("rows | [live, file]", rows=rows))
     scores = np.stack(list(r["live"]["prediction"]))
@@ -141,15 +141,15 @@ class TestLiveSessions:
         assert own.graph_optimization_level == options.graph_optimization_level
         assert (own.intra_op_num_threads, own.enable_mem_pattern) == (1, False)
 
-    def test_what_it_was_made_from_is_gone(self, tmp_path: Path) -> None:
+    def test_the_file_of_a_session_is_deleted(self, tmp_path: Path) -> None:
         onnx.save_model(linear(), tmp_path / "gone.onnx")
         session = onnxruntime.InferenceSession(tmp_path / "gone.onnx")
         (tmp_path / "gone.onnx").unlink()
         with pytest.raises(ModelError, match="gone.onnx is gone\n.*register the .onnx file"):
             mm.register("gone", session)
 
-    def test_where_onnx_runtime_keeps_what_a_session_was_made_from(self, tmp_path: Path) -> None:
-        """It has no public way to say so: this fails when a new version keeps it elsewhere."""
+    def test_the_private_attribute_with_the_model_of_a_session(self, tmp_path: Path) -> None:
+        """Fail if a new version of ONNX Runtime stores the model in another private attribute."""
         path = tmp_path / "linear.onnx"
         onnx.save_model(linear(), path)
         assert source(onnxruntime.InferenceSession(str(path))) == path
@@ -160,7 +160,7 @@ class TestLiveSessions:
 
 def _tensor(name: str, kind: int, *dims: int) -> onnx.TensorProto:
     tensor = onnx.TensorProto(name=name, data_type=kind, dims=dims)
-    tensor.raw_data = b""  # what it holds does not count, only how much
+    tensor.raw_data = b""  # only its size counts, not its content
     return tensor
 
 
@@ -260,7 +260,7 @@ class TestBytes:
 
 
 def same(kind: int) -> onnx.ModelProto:
-    """A graph that returns its input, of a number type."""
+    """Return a graph that returns its input, of a number type."""
     node = helper.make_node("Identity", ["a"], ["y"])
     return model([node], [value("a", kind, ["n"])], [value("y", kind, ["n"])])
 
@@ -291,7 +291,7 @@ def test_a_value_that_an_input_cannot_hold_fails_alone(kind: int, good: Any, bad
     assert np.allclose(result["o"]["prediction"].astype(float), float(good), rtol=1e-3)
 
 
-def test_what_is_missing_stays_missing_in_floats() -> None:
+def test_missing_values_stay_missing_in_floats() -> None:
     mm.register("o", same(TensorProto.FLOAT))
     made = mm.run(mm.pipeline("data | o", data=[1.5, float("nan")]), progress=False)
     assert made["o"]["prediction"].isna().tolist() == [False, True]

@@ -1,4 +1,4 @@
-"""Methods of a torch module's own: texts and objects as they are, numbers as tensors."""
+"""Further methods of a torch module: texts and objects unchanged, numbers as tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["a", "banana", "of them", "bad"]
 
 
 class Encoder(torch.nn.Sequential):
-    """Vectors of texts, and other methods that a module may have."""
+    """A module that encodes texts, with other methods that a module may have."""
 
     def encode(self, texts: list[str], scale: float = 1.0) -> Any:
         assert isinstance(texts, list)
@@ -72,13 +72,13 @@ def test_what_a_method_is_given(encoder: Encoder, elements: list[Any], kind: str
     assert run(elements)["m"]["prediction"].tolist() == [kind] * 2
 
 
-def test_fields_of_records_go_each_their_way(encoder: Encoder) -> None:
+def test_each_field_of_a_record_is_converted_separately(encoder: Encoder) -> None:
     mm.register("m", encoder, method="fields")
     records = [{"text": text, "weight": 1.5} for text in TEXTS]
     assert set(run(records)["m"]["prediction"]) == {"list Tensor"}
 
 
-def test_without_the_keyword_the_error_says_it(encoder: Encoder) -> None:
+def test_without_method_the_error_names_the_methods(encoder: Encoder) -> None:
     mm.register("m", encoder)
     expected = 'takes numbers.*method="encode" or method="kinds" or method="fields" calls'
     with pytest.raises(mm.RunError, match=expected):

@@ -1,4 +1,4 @@
-"""Models that answer from afar: a handler of the user's own, and Vertex AI's with a double."""
+"""Remote models: a user's handler, and Vertex AI's handler with a test double."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ asked: Counter[str] = Counter()
 
 
 class Service(RemoteModelHandler[Any, PredictionResult, str]):
-    """Doubles numbers; the service is busy at the first request, and refuses what is below 0."""
+    """Doubles numbers; rejects the first request as busy, and numbers below 0."""
 
     def __init__(self) -> None:
         super().__init__("Service", num_retries=2, throttle_delay_secs=0, retry_filter=is_busy)
@@ -67,7 +67,7 @@ def test_a_remote_handler_of_the_users_is_asked_again_when_busy(
 
 
 class Endpoint:
-    """In place of Vertex AI's: sums what it is sent, which must be JSON."""
+    """A double of Vertex AI's endpoint: sums its input, which must be JSON."""
 
     deployed = ("model-1",)
 
@@ -93,7 +93,7 @@ def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Endpoint]]:
     monkeypatch.setattr(google.cloud, "aiplatform", module, raising=False)
     for name in ("mmnotebook.model.frameworks.remote_handler", "vertex_ai_inference"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    # Beam waits for seconds when requests fail.
+    # Beam waits for seconds after a failed request.
     monkeypatch.setattr(ReactiveThrottler, "throttle", lambda self: None)
     yield Endpoint
     sys.modules.pop("mmnotebook.model.frameworks.remote_handler", None)

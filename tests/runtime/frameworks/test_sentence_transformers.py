@@ -1,4 +1,4 @@
-"""Sentence encoders that are made here: texts in, vectors out; the hub is out of reach."""
+"""Sentence encoders, created in these tests: texts in, vectors out; the hub is not used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
 
 @pytest.fixture(scope="module", autouse=True)
 def offline() -> Any:
-    """No test waits for the hub."""
+    """Set offline mode, so that no test waits for the hub."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -31,7 +31,7 @@ def offline() -> Any:
 
 
 def _saved(kind: Any, folder: Path, **options: Any) -> str:
-    """A tiny transformer with its tokenizer, as sentence-transformers reads it."""
+    """Save a tiny transformer with its tokenizer, as sentence-transformers reads it."""
     torch.manual_seed(0)
     config = transformers.BertConfig(**SMALL, vocab_size=len(WORDS), num_hidden_layers=1, **options)
     kind(config).save_pretrained(folder)
@@ -74,7 +74,7 @@ def test_live_and_in_a_folder_it_gives_what_encode_gives(
     assert (r.models["parameter_bytes"] == own).all()
 
 
-def test_what_was_set_on_a_live_model_counts(encoder: SentenceTransformer) -> None:
+def test_settings_of_a_live_model_count(encoder: SentenceTransformer) -> None:
     before = mm.register("whole", encoder)
     whole = mm.run(mm.pipeline("texts | whole", texts=TEXTS))
     encoder.truncate_dim = 4
@@ -85,7 +85,7 @@ def test_what_was_set_on_a_live_model_counts(encoder: SentenceTransformer) -> No
         encoder.truncate_dim = None
     assert cut.fingerprint != before.fingerprint
     assert {len(vector) for vector in whole["whole"]["prediction"]} == {16}
-    # A live model is what it is when the graph runs.
+    # A run uses the current state of a live model.
     assert {len(vector) for vector in r["whole"]["prediction"]} == {4}
     assert {len(vector) for vector in r["cut"]["prediction"]} == {4}
     assert "its model whole changed" in r.why["whole"]

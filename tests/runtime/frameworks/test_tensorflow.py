@@ -19,7 +19,7 @@ pytestmark = pytest.mark.own_process
 
 @pytest.fixture(scope="module")
 def kinds() -> ModuleType:
-    """The module of the models, which imports TensorFlow."""
+    """Import the module of the models, which imports TensorFlow."""
     return importlib.import_module("tests.runtime.frameworks.tensorflow_models")
 
 

@@ -1,4 +1,4 @@
-"""The types of numbers that a torch module is given: its own call says which it takes."""
+"""The number types that a torch module receives, which depend on its own call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(model: Any, data: Any, text: str = "data | m", **options: Any) -> list[A
 
 
 class ByType(nn.Module):
-    """Scales pictures of bytes, as a preprocessing in `forward` does."""
+    """Scales uint8 images, as preprocessing in `forward` does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Masked(nn.Module):
 
 
 class Both(nn.Module):
-    """Looks one input up and multiplies the other."""
+    """Uses one input as an index and multiplies the other."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def test_numbers_go_in_as_by_hand(model: Any, data: Any) -> None:
     assert np.allclose(run(model, data), model(given).detach().numpy())
 
 
-def test_truths_stay_a_mask() -> None:
+def test_booleans_stay_a_mask() -> None:
     model = Masked()
     data = [{"x": [1.0, 2.0], "mask": [True, False]}, {"x": [3.0, 4.0], "mask": [False, False]}]
     found = run(model, data)
@@ -131,7 +131,7 @@ def test_each_input_is_decided_by_itself() -> None:
     assert np.allclose(run(model, data), expected.detach().numpy())
 
 
-def test_what_the_type_cannot_hold_fails_alone() -> None:
+def test_a_value_that_the_dtype_cannot_hold_fails_alone() -> None:
     mm.register("m", nn.Linear(1, 1))
     graph = mm.pipeline("data | m", data=[*range(40), 2**24 + 1])
     result = mm.run(graph, progress=False)
@@ -140,7 +140,7 @@ def test_what_the_type_cannot_hold_fails_alone() -> None:
     assert "16777217" in message and "float32" in message and "preprocess=" in message
 
 
-def test_the_answer_does_not_depend_on_the_batch() -> None:
+def test_the_output_does_not_depend_on_the_batch() -> None:
     class Kind(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * 0 + float(x.dtype == torch.int64)
@@ -149,7 +149,7 @@ def test_the_answer_does_not_depend_on_the_batch() -> None:
     assert run(Kind(), mixed) == [1, 0, 1, [1, 1], [0, 0], [1, 1]]
 
 
-def test_a_wrong_shape_is_still_the_error() -> None:
+def test_a_wrong_shape_still_raises_its_error() -> None:
     mm.register("m", nn.Linear(3, 1))
     with pytest.raises(RunError, match="shapes cannot be multiplied"):
         mm.run(mm.pipeline("data | m", data=[[1, 2]]), progress=False)

@@ -1,4 +1,4 @@
-"""LightGBM and CatBoost models: live and in files, over rows, records and categories."""
+"""LightGBM and CatBoost models: live and in files, with rows, records and categories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEW = {"n_estimators": 5, "min_child_samples": 2, "verbose": -1, "n_jobs": 1}
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Numbers on both sides of a column of words."""
+    """Return a frame with numbers on both sides of a column of words."""
     rng = np.random.default_rng(0)
     words = rng.choice(["red", "green", "blue"], 80)
     return pd.DataFrame({"a": rng.random(80), "word": words, "b": rng.random(80)})
@@ -145,7 +145,7 @@ def test_numbers_that_are_categories(frame: pd.DataFrame, truth: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["light", "cat"])
-def test_too_many_features_are_no_fewer(request: pytest.FixtureRequest, kind: str) -> None:
+def test_additional_features_are_refused(request: pytest.FixtureRequest, kind: str) -> None:
     mm.register("trees", request.getfixturevalue(kind))
     long = [np.zeros(65, np.float32)] * 2
     with pytest.raises(mm.RunError, match="the model has 64 features, the example 65"):
@@ -174,7 +174,7 @@ def test_what_cannot_be_registered(
             mm.register("wrong", model, method="predict_prob")
 
 
-def test_inside_of_something_else_they_weigh_what_they_weigh_alone(
+def test_the_size_of_a_model_inside_another_object(
     light: lightgbm.LGBMClassifier, cat: catboost.CatBoostClassifier
 ) -> None:
     scale = StandardScaler().fit(np.random.default_rng(0).random((9, 64)))

@@ -1,4 +1,4 @@
-"""What a Hugging Face pipeline gives for an element does not depend on what is in its batch."""
+"""The output of a Hugging Face pipeline for an element does not depend on its batch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _tokenizer(**options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def pipelines(tokenizer: Any) -> dict[str, tuple[Any, Any]]:
-    """Of each kind one as transformers has it, and one of ours around the same model."""
+    """Return, for each task, a pipeline of transformers and one of ours with the same model."""
     return {name: (_made(name, tokenizer), unpadded(_made(name, tokenizer))) for name in KINDS}
 
 
@@ -72,16 +72,16 @@ def _made(name: str, tokenizer: Any) -> Any:
 
 
 def in_batches(pipeline: Any, given: list[Any], size: int) -> list[Any]:
-    """As a run calls it: of a list of one, some pipelines give their output in no list."""
+    """Call the pipeline as a run does: for a list of one, some pipelines return no list."""
     return list(pipeline(KeyDataset([{"x": one} for one in given], "x"), batch_size=size))
 
 
-def alike(left: Any, right: Any) -> bool:
-    """Are two outputs the same, numbers within what adding in another order makes of them?"""
+def is_close(left: Any, right: Any) -> bool:
+    """Return whether two outputs are equal, up to rounding in another order of additions."""
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(is_close(left[key], right[key]) for key in left)
     if isinstance(left, list):
-        return len(left) == len(right) and all(map(alike, left, right))
+        return len(left) == len(right) and all(map(is_close, left, right))
     if isinstance(left, (float, np.ndarray, torch.Tensor, np.floating)):
         a, b = np.asarray(left), np.asarray(right)
         return a.shape == b.shape and np.allclose(a, b, atol=1e-5)
@@ -91,7 +91,7 @@ def alike(left: Any, right: Any) -> bool:
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=8)
 @given(data=st.data())
-def test_each_text_gives_what_the_pipeline_gives_for_it_alone(
+def test_each_text_has_the_output_of_the_pipeline_for_it_alone(
     pipelines: dict[str, tuple[Any, Any]], name: str, data: st.DataObject
 ) -> None:
     given, size = data.draw(texts()), data.draw(st.integers(1, 6))
@@ -100,9 +100,9 @@ def test_each_text_gives_what_the_pipeline_gives_for_it_alone(
     plain, ours = pipelines[name]
     made = in_batches(ours, given, size)
     alone = [plain(text) for text in given]
-    # What text-classification gives for a single text is in a list of its own.
+    # For a single text, text-classification returns a list in a list.
     wanted = [one[0] for one in alone] if KINDS[name][0] == "text-classification" else alone
-    assert alike(made, wanted)
+    assert is_close(made, wanted)
 
 
 def test_each_input_is_prepared_once_and_equal_lengths_share_a_call(
@@ -124,8 +124,8 @@ def test_each_input_is_prepared_once_and_equal_lengths_share_a_call(
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_model_that_sees_its_padding(side: str) -> None:
-    """One without a mask for what is filled up, and that counts positions from the left."""
+def test_a_model_without_an_attention_mask(side: str) -> None:
+    """Use a model without an attention mask, which counts positions from the left."""
 
     class Blind(transformers.BertModel):
         def forward(self, input_ids: Any = None, **given: Any) -> Any:
@@ -136,7 +136,7 @@ def test_a_model_that_sees_its_padding(side: str) -> None:
     padding = _tokenizer(padding_side=side)
     plain = transformers.pipeline("feature-extraction", model=model, tokenizer=padding)
     given = ["a", "a good film", "bad story", "a good story . a bad film"]
-    assert alike(in_batches(unpadded(plain), given, 4), [plain(text) for text in given])
+    assert is_close(in_batches(unpadded(plain), given, 4), [plain(text) for text in given])
 
 
 def _generator(tokenizer: Any, **options: Any) -> Any:
@@ -155,7 +155,7 @@ def _generator(tokenizer: Any, **options: Any) -> Any:
 @pytest.mark.parametrize(
     "options", [{}, {"return_full_text": False}, {"return_tensors": True}], ids=str
 )
-def test_what_is_generated_does_not_tell_how_long_the_others_are(
+def test_generated_text_does_not_depend_on_the_batch(
     tokenizer: Any, options: dict[str, Any]
 ) -> None:
     plain = _generator(tokenizer, **options)
@@ -163,7 +163,7 @@ def test_what_is_generated_does_not_tell_how_long_the_others_are(
     alone = [plain(text) for text in given]
     if options.get("return_tensors"):
         assert len({len(one[0]["generated_token_ids"]) for one in alone}) >= 2
-    assert alike(in_batches(unpadded(plain), given, 16), alone)
+    assert is_close(in_batches(unpadded(plain), given, 16), alone)
 
 
 def test_a_generator_without_a_padding_token_works_in_batches() -> None:
@@ -171,7 +171,7 @@ def test_a_generator_without_a_padding_token_works_in_batches() -> None:
     bare.pad_token = None
     plain = _generator(bare)
     given = ["a", "good", "a film", "bad", "a good story"]
-    assert alike(in_batches(unpadded(plain), given, 8), [plain(text) for text in given])
+    assert is_close(in_batches(unpadded(plain), given, 8), [plain(text) for text in given])
 
 
 @pytest.mark.parametrize("task", ["image-classification", "image-feature-extraction"])
@@ -188,7 +188,7 @@ def test_images_of_different_sizes(task: str) -> None:
     alone = [plain(image) for image in images]
     mm.register("live", plain, batch_size=4)
     r = mm.run(mm.pipeline("images | live", images=images))
-    assert alike(list(r["live"]["prediction"]), alone)
+    assert is_close(list(r["live"]["prediction"]), alone)
 
 
 def test_sounds_of_different_lengths() -> None:
@@ -204,7 +204,7 @@ def test_sounds_of_different_lengths() -> None:
     rng = np.random.default_rng(0)
     sounds = [rng.normal(size=size).astype(np.float32) for size in (400, 900, 400, 1500)]
     alone = [plain(sound.copy()) for sound in sounds]
-    assert alike(in_batches(unpadded(plain), [sound.copy() for sound in sounds], 4), alone)
+    assert is_close(in_batches(unpadded(plain), [sound.copy() for sound in sounds], 4), alone)
 
 
 def test_a_run_gives_the_rows_of_each_text_alone(tokenizer: Any) -> None:
@@ -212,7 +212,7 @@ def test_a_run_gives_the_rows_of_each_text_alone(tokenizer: Any) -> None:
     given = ["a", "a good film", "bad story", "a good story . a bad film", "good"] * 3
     mm.register("live", plain, batch_size=8)
     r = mm.run(mm.pipeline("texts | live", texts=given))
-    assert alike(list(r["live"]["prediction"]), [plain(text) for text in given])
+    assert is_close(list(r["live"]["prediction"]), [plain(text) for text in given])
     own = sum(p.nbytes for p in [*plain.model.parameters(), *plain.model.buffers()])
     assert r.models.loc["live", "parameter_bytes"] == own
 

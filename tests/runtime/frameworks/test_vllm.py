@@ -16,7 +16,7 @@ from mmnotebook.errors import ModelError
 
 
 class Response:
-    """As the client's responses: with `model_dump`."""
+    """A response like those of the client, with `model_dump`."""
 
     def __init__(self, **content: Any) -> None:
         self.content = content
@@ -26,7 +26,7 @@ class Response:
 
 
 class Client:
-    """Answers as the server's client does: with the prompt or the last message in capitals."""
+    """A client like the server's: it returns the prompt or the last message in capitals."""
 
     def __init__(self) -> None:
         self.completions = types.SimpleNamespace(create=self._complete)
@@ -49,7 +49,7 @@ class Client:
 
 
 class Server:
-    """In place of the server's process."""
+    """A double of the server's process."""
 
     def get_server_port(self) -> int:
         return 1

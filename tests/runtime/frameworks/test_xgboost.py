@@ -16,14 +16,14 @@ from mmnotebook.errors import ModelError
 
 @pytest.fixture(scope="module")
 def classifier(digits: pd.DataFrame) -> xgboost.XGBClassifier:
-    """Of digits' pixels, where a pixel of 0 counts as missing."""
+    """Return a classifier of digits' pixels, in which a pixel of 0 counts as missing."""
     model = xgboost.XGBClassifier(n_estimators=4, max_depth=3, n_jobs=1, missing=0.0)
     return model.fit(np.stack(list(digits["x"])), digits["label"])
 
 
 @pytest.fixture(scope="module")
 def regressor(digits: pd.DataFrame) -> xgboost.XGBRegressor:
-    """Fitted on named columns."""
+    """Return a regressor fitted on named columns."""
     frame = pd.DataFrame(np.stack(list(digits["x"]))[:, 18:21], columns=["a", "b", "c"])
     return xgboost.XGBRegressor(n_estimators=4, max_depth=2, n_jobs=1).fit(frame, digits["label"])
 

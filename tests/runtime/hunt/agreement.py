@@ -1,4 +1,4 @@
-"""Are two answers the same, whoever holds them: a run's table or the model itself?"""
+"""Comparison of two answers, from a run's table or from the model itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def plain(value: Any) -> Any:
-    """A value as Python's own numbers, texts, lists, tuples and dicts."""
+    """Return a value as Python numbers, texts, lists, tuples and dicts."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     elif hasattr(value, "numpy") and not isinstance(value, np.ndarray):
@@ -27,7 +27,7 @@ def plain(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Is it made of Python's own numbers, texts and containers?"""
+    """Return whether a value consists of Python's numbers, texts and containers."""
     if type(value) in (list, tuple, set, frozenset):
         return all(map(is_plain, value))
     if type(value) is dict:
@@ -36,7 +36,7 @@ def is_plain(value: Any) -> bool:
 
 
 def agree(one: Any, other: Any) -> bool:
-    """Are two plain values the same, floats up to float32's rounding, types and order included?"""
+    """Return whether two plain values are equal up to float32's rounding, with types and order."""
     if type(one) is not type(other):
         return False
     if isinstance(one, float):

@@ -1,4 +1,4 @@
-"""Edits of functions, classes and modules: those that the digest is hunted with, in real runs."""
+"""Edits of functions, classes and modules: those of the fingerprint tests, in real runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.unit import hunting
 _MODULES = re.compile(r"\b(own|deeper)\b")
 
 
-# A function is sent into a run by value, with the globals that its code names: these ask for more.
+# A run pickles a function by value, with the globals that its code names; these need more.
 _NOT_IN_RUNS = re.compile(
     r"globals\(\)\['|eval\(|__globals__|f_globals|__getstate__|Struct|\(A, \(\)\)"
 )
-# What is pickled by the name that it has in `__main__`, or by no way at all.
+# Objects that are pickled by their name in `__main__`, or that cannot be pickled.
 _OF_MAIN = re.compile(
     r"functools.*cache|cached_property|singledispatch|contextvars|weakref|threading"
 )

@@ -1,4 +1,4 @@
-"""Data that is changed in place, loaded again or read from files, and graphs that are edited."""
+"""Data that is changed in place, loaded again or read from files, and edited graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One edit of a notebook: its cells before, its cells after, and what must come of it."""
+"""One edit of a notebook: its cells before and after, and the expected effect."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any, Literal
 class Edit:
     """An edit between two runs of one graph.
 
-    The cells know `T` (a folder of their own, a text that ends with a slash), `M` (a name for a
-    model), `data`, `np`, `pd`, `mm`, and the helpers of `cells.py`. They define `f`, the
-    function of the graph, or register a model as `M`. `OWN` in a text is the name of a module
-    that no other edit has.
+    The cells can use `T` (the path of a separate folder, as a text that ends with a slash), `M` (a
+    name for a model), `data`, `np`, `pd`, `mm`, and the helpers of `cells.py`. They define `f`, the
+    function of the graph, or register a model as `M`. `OWN` in a text is replaced by a module name
+    that no other edit uses.
 
     Attributes
     ----------
     kind
         What is edited.
     before, after
-        The cells that come before the first run and before the second one.
+        The cells before the first run, and those before the second run.
     expects
-        "new": the answer is another one. "same": it is the same, and is read from the cache.
-        "computed": nothing is edited, and yet it must be computed.
-        "drawn": likewise, and to another answer where `f` returns another one each time.
+        "new": the answer changes. "same": the answer is the same, and is read from the cache.
+        "computed": nothing is edited, but the node must be computed again. "drawn": the same, and
+        with another answer if `f` returns another one in each call.
     graph, then
         The graph before and after: `data | f`, `data | M`, or one with a node called `out`.
     undo
-        A cell that takes back what the others did to the process.
+        A cell that undoes the effects of the other cells on the process.
     only
-        "process" or "restart" for an edit that makes sense in one of them alone.
+        "process" or "restart" for an edit that applies only to one of them.
     alone
         Whether its cells must be those of `__main__` while it runs.
     """
@@ -48,12 +48,12 @@ class Edit:
 
     @property
     def is_wide(self) -> bool:
-        """Is its graph more than one step?"""
+        """Whether its graph has more than one step."""
         return "out" in self.graph.split()
 
     @property
     def is_alone(self) -> bool:
-        """Must it be run in a process that it has for itself meanwhile?"""
+        """Whether it needs a process without other edits."""
         return self.is_wide or self.alone
 
     @property
@@ -65,7 +65,7 @@ class Edit:
 
 
 def edited(kind: str, *rows: tuple[str, str, str], top: str = "", **options: Any) -> list[Edit]:
-    """Edits of a cell: its text, and what stands in it for `@@` before and after."""
+    """Return edits of a cell: its text, and the texts that replace `@@` before and after."""
     return [
         _edit(kind, top + text.replace("@@", one), top + text.replace("@@", other), options)
         for text, one, other in rows
@@ -73,14 +73,14 @@ def edited(kind: str, *rows: tuple[str, str, str], top: str = "", **options: Any
 
 
 def followed(kind: str, *rows: tuple[str, str], top: str = "", **options: Any) -> list[Edit]:
-    """Edits by one more cell: the first cell, which is not executed again, and the other one."""
+    """Return edits by a further cell: the first cell, which is not executed again, and this one."""
     return [_edit(kind, top + text, then, options) for text, then in rows]
 
 
 def regraphed(
     kind: str, *rows: tuple[str, str, str, str, str], top: str = "", **options: Any
 ) -> list[Edit]:
-    """Edits of a graph: its text, what stands in it for `@@`, and what is true before and after."""
+    """Return edits of a graph: its text, the texts that replace `@@`, and the true answers."""
     made = []
     for text, one, other, *truths in rows:
         before, after = (f"def truth(): return {truth}" for truth in truths)
@@ -90,7 +90,7 @@ def regraphed(
 
 
 def untouched(edits: list[Edit]) -> Iterator[Edit]:
-    """The same cells again, in place of each edit."""
+    """Return edits that execute the same cells again."""
     for edit in edits:
         yield replace(edit, after=edit.before, then="", expects="same")
 

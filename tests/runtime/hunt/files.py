@@ -1,4 +1,4 @@
-"""Files and folders that a function reads, by whatever library, and those that it looks for."""
+"""Files and folders that a function reads with any library, and files that it looks for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Run edits as a notebook does, and compare what the runs return with what is true.
+"""Run edits as a notebook does, and compare the results of the runs with the true answers.
 
-As a script this is one kernel: it is given an order in JSON, and prints what it found.
+As a script, this is one kernel: its argument is a request in JSON, and it writes what it found.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.runtime.hunt.edit import Edit
 
 CACHED = "read from the cache"
 TOGETHER = 40  # edits in one graph
-FEW = 8  # of those that set something in the process
+FEW = 8  # the same for edits that change settings of the process
 TOLD = """
 def told(x):
     try:
@@ -45,14 +45,15 @@ Fault = Literal["", "stale", "computed", "cached", "refused", "wrong", "no edit"
 
 @dataclass(frozen=True)
 class Found:
-    """What came of one edit in one run.
+    """The result of one edit in one run.
 
     Attributes
     ----------
     fault
-        "stale": the answer before the edit. "computed": nothing changed. "cached": what must be
-        computed was read. "refused": the run raised an error. "wrong": any other answer that is
-        not the truth. "no edit": the table is wrong, as the truth says.
+        "stale": the answer is that of before the edit. "computed": nothing changed, but the node
+        was computed. "cached": the node must be computed, but was read. "refused": the run raised
+        an error. "wrong": any other wrong answer. "no edit": the table of edits is wrong, since the
+        true answer does not change as expected.
     """
 
     place: int
@@ -84,7 +85,7 @@ class Notebook:
         }  # fmt: skip
         self.graph = edit.graph
         has_modules = "OWN" in edit.before + edit.after
-        if has_modules and str(own) not in sys.path:  # each folder there slows every import down
+        if has_modules and str(own) not in sys.path:  # each folder on the path makes imports slower
             sys.path.append(str(own))
 
     def execute(self, text: str) -> None:
@@ -105,18 +106,18 @@ class Notebook:
         self.execute(self.edit.undo)
 
     def _ask(self) -> None:
-        """What raises, or returns what is no plain value, is asked for its repr."""
+        """Use the repr of the result if `f` raises or returns a value that is not plain."""
         if self.graph == "data | f" and "truth" not in self.names:
             try:
                 is_clear = all(is_plain(plain(self.names["f"](x))) for x in self.names["data"])
-            except Exception:  # noqa: BLE001 - how it fails is what is asked
+            except Exception:  # noqa: BLE001 - the failure itself is the result
                 is_clear = False
             if not is_clear:
                 self.execute(TOLD)
                 self.graph = "data | told"
 
     def truth(self) -> Any:
-        """The function or the model, called by hand."""
+        """Return the results of the function or the model, called directly."""
         if "truth" in self.names:
             return plain(list(self.names["truth"]()))
         step = self.names[self.graph.split()[-1]]
@@ -127,7 +128,7 @@ class Notebook:
         return "out" if self.edit.is_wide else f"out_{self.place}"
 
     def text(self) -> str:
-        """Its line in a graph of many, with names of its own."""
+        """Return its line in a graph with many edits, with unique names."""
         if self.edit.is_wide:
             return self.graph.replace("M", self.model)
         data, step = self.graph.split(" | ")
@@ -136,7 +137,7 @@ class Notebook:
         return f"{self.node} = {data} | {step}"
 
     def bound(self) -> dict[str, Any]:
-        """What the names of its line stand for."""
+        """Return the objects of the names in its line."""
         if self.edit.is_wide:
             hidden = set(registry) | {"T", "M", "np", "pd", "mm"}
             return {n: v for n, v in self.names.items() if n not in hidden and n[0] != "_"}
@@ -161,7 +162,7 @@ THREE = [3]
 
 
 class Hunt:
-    """Edits that are run side by side, in one process."""
+    """Edits that run together in one process."""
 
     def __init__(self, edits: Sequence[tuple[int, Edit]], folder: Path) -> None:
         self.books = [Notebook(place, edit, folder) for place, edit in edits]
@@ -170,28 +171,28 @@ class Hunt:
         self.seen_before: dict[int, Any] = {}
 
     def first(self) -> None:
-        """Before the edits."""
+        """Run before the edits."""
         for books in self._parts():
-            self.old |= self._told(books, Notebook.before)
+            self.old |= self._truths_after(books, Notebook.before)
             self.seen_before |= self._run(books, "first", self.old)
 
     def edited(self, run: Literal["edited", "restarted"]) -> None:
-        """After the edits; a kernel that is new executes the cells before them too."""
+        """Run after the edits; a new kernel also executes the cells before them."""
         left_out = "restart" if run == "edited" else "process"
         for whole in self._parts():
             books = [book for book in whole if book.edit.only != left_out]
             if run == "restarted":
-                self.old |= self._told(books, Notebook.before)
-            self._run(books, run, self._told(books, Notebook.after))
+                self.old |= self._truths_after(books, Notebook.before)
+            self._run(books, run, self._truths_after(books, Notebook.after))
 
     def back(self) -> None:
-        """As before the edits, again."""
+        """Run with the cells before the edits again."""
         for whole in self._parts():
             books = [b for b in whole if b.edit.expects == "new" and b.edit.only != "restart"]
-            self._run(books, "back", self._told(books, Notebook.before))
+            self._run(books, "back", self._truths_after(books, Notebook.before))
 
     def _parts(self) -> Iterator[list[Notebook]]:
-        """Those that are run in one graph: fewer where what they set can meet."""
+        """Yield the edits that share a graph: fewer if their settings can interfere."""
         shared = [book for book in self.books if not book.edit.is_alone]
         for size, sets in ((TOGETHER, False), (FEW, True)):
             books = [book for book in shared if bool(book.edit.undo) == sets]
@@ -201,21 +202,23 @@ class Hunt:
             if book.edit.is_alone:
                 yield [book]
 
-    def _told(self, books: list[Notebook], cells: Callable[[Notebook], None]) -> dict[int, Any]:
-        """Execute cells, then ask for what is true; what raises here takes no more part."""
+    def _truths_after(
+        self, books: list[Notebook], cells: Callable[[Notebook], None]
+    ) -> dict[int, Any]:
+        """Execute cells and return the true answers; remove edits whose cells raise."""
         truths: dict[int, Any] = {}
         for step in (cells, lambda book: truths.update({book.place: book.truth()})):
             for book in [*books]:
                 try:
                     step(book)
-                except Exception as error:  # noqa: BLE001 - told in the table
+                except Exception as error:  # noqa: BLE001 - reported in the table
                     books.remove(book)
                     self.books.remove(book)
                     self._note(book, "cells", "no edit", repr(error), None, None)
         return truths
 
     def _run(self, books: list[Notebook], run: Run, truths: Mapping[int, Any]) -> dict[int, Any]:
-        """Run the graphs of these, and note what comes of each."""
+        """Run the graphs of these edits, and record the result of each."""
         answers = {}
         for book, answer, said in _answers(books):
             truth = truths[book.place]
@@ -253,7 +256,7 @@ class Hunt:
 
 
 def _answers(books: list[Notebook]) -> Iterator[tuple[Notebook, Any, str]]:
-    """What each is answered in one run, and what `why` says; alone, where the run is refused."""
+    """Yield the answer and the `why` of each edit in one run; alone, if the run is refused."""
     if not books:
         return
     bound: dict[str, Any] = {"three": THREE}
@@ -264,7 +267,7 @@ def _answers(books: list[Notebook]) -> Iterator[tuple[Notebook, Any, str]]:
     try:
         graph = mm.pipeline("\n".join(book.text() for book in books), **_used(books, bound))
         result = mm.run(graph, progress=False, max_failed=1.0)
-    except Exception as error:  # noqa: BLE001 - told in the table
+    except Exception as error:  # noqa: BLE001 - reported in the table
         if len(books) == 1:
             yield books[0], None, f"refused: {type(error).__name__}: {error}"[:300]
         else:
@@ -284,7 +287,7 @@ def _used(books: list[Notebook], bound: dict[str, Any]) -> dict[str, Any]:
 def hunt(
     edits: Sequence[tuple[int, Edit]], folder: Path, phase: Literal["one process", "restart"]
 ) -> list[Found]:
-    """One kernel's part: all of the first process, or of the one after the restart."""
+    """Run the part of one kernel: the first process, or the one after the restart."""
     warnings.simplefilter("ignore")
     sys.dont_write_bytecode = True
     cache = Path(os.environ["MMNOTEBOOK_CACHE"])

@@ -1,4 +1,4 @@
-"""Functions whose answers no identity holds: they are computed in every run."""
+"""Functions whose results depend on more than their identity: they are computed in every run."""
 
 from __future__ import annotations
 

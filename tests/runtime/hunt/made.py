@@ -1,4 +1,4 @@
-"""Models of every framework that are made in a moment, each for a number that its answers show."""
+"""Small models of every framework, each created for a number that its outputs show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# The hub is out of reach; nothing waits for it.
+# Offline mode, so that nothing waits for the hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "good", "film", "story"]
 ROWS = np.random.default_rng(0).random((40, 2))
@@ -19,7 +19,7 @@ def targets(factor: float) -> Any:
 
 
 def onnx_model(factor: float) -> Any:
-    """A product with a matrix."""
+    """Return a model that multiplies by a matrix."""
     from onnx import TensorProto, helper, numpy_helper
 
     weights = np.full((2, 1), factor, np.float32)
@@ -40,7 +40,7 @@ def onnx_file(path: str, factor: float) -> None:
 
 
 def onnx_external(path: str, factor: float) -> None:
-    """A model whose weights lie in a file beside it."""
+    """Return a model with its weights in a separate file."""
     import onnx
 
     Path(path).with_suffix(".data").unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def tokenizer() -> Any:
 
 
 def classifier(factor: float) -> Any:
-    """A classifier of three classes."""
+    """Return a classifier with three classes."""
     import torch
     import transformers
 
@@ -108,7 +108,7 @@ def text_pipeline(factor: float) -> Any:
 
 
 def encoder(factor: float, folder: str) -> Any:
-    """A sentence encoder, whose transformer lies in a folder meanwhile."""
+    """Return a sentence encoder whose transformer is stored in a folder."""
     import torch
     import transformers
     from sentence_transformers import SentenceTransformer

@@ -1,4 +1,4 @@
-"""Models of every framework: trained further, replaced, edited in their code or in their options."""
+"""Models of every framework: trained further, replaced, or with edited code or options."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Live:
     Attributes
     ----------
     make
-        What `m` is, for the number `@@`.
+        The expression of the model `m`, for the number `@@`.
     nudges
         Cells that change it in place.
     answers
-        What it returns for `rows`, called by hand.
+        The expression of its outputs for `rows` in a direct call.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class File:
     save
         A statement that saves the model of the number `k` at `p`.
     answers
-        What the file at `p` returns for `rows`, loaded by hand.
+        The expression of the outputs of the file at `p` for `rows`, loaded directly.
     """
 
     kind: str
@@ -337,7 +337,7 @@ FILES = [
 
 
 def _handler(kind: str, name: str, save: str, make: str, answers: str) -> list[Edit]:
-    """A handler of Beam's over a path."""
+    """Return a cell with a Beam handler for a path."""
     text = (
         f"{_TOP}def save(p, k):\n {save}\np = T + '{name}'\n{{}}{make}\n"
         f"def by_hand(rows):\n {answers}\ndef truth(): return by_hand(data)\n"

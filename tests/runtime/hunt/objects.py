@@ -1,4 +1,4 @@
-"""Objects that a function reaches and that are changed in place, and modules that are edited."""
+"""Objects that a function refers to and that are changed in place, and edited modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edits that change no answer: the same cells again, files written again as they were, a new kernel."""
+"""Edits that change no answer: the same cells again, files with the same content, a new kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of libraries and of the process that a function's answers depend on."""
+"""Settings of libraries and of the process that a function's results depend on."""
 
 from __future__ import annotations
 

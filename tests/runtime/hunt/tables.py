@@ -1,4 +1,4 @@
-"""All edits, in parts that have a kernel each; an edit is known by its place in `ALL`."""
+"""All edits, in parts with one kernel each; an edit is identified by its position in `ALL`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALL: list[Edit] = [edit for part in PARTS.values() for edit in part]
 
 
 def places(part: str) -> list[int]:
-    """The places of the edits of a part."""
+    """Return the positions of the edits of a part."""
     before = list(PARTS)[: list(PARTS).index(part)]
     start = sum(len(PARTS[name]) for name in before)
     return list(range(start, start + len(PARTS[part])))

@@ -1,4 +1,4 @@
-"""No edit leaves a stale answer, in one process and across restarts; what changes nothing is read."""
+"""No edit leaves a stale answer, in one process or after a restart; other edits use the cache."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[3]
 AT_ONCE = 2  # kernels
 PATIENCE = 600
 QUICK = 16  # edits
-REFUSED = 10  # edits of what no worker can be sent: they are given no answer, so no stale one
+REFUSED = 10  # edits that cannot be sent to a worker: they have no answer, so no stale one
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves the files of a folder."""
+    """A server for the files of a folder, without a log."""
 
     def log_message(self, *said: Any) -> None:
         pass
@@ -34,7 +34,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder for the hunt, and the address at which its folder `served` is read."""
+    """Start a server for the folder `served`; yield the folder of the test and the address."""
     folder = tmp_path_factory.mktemp("hunt")
     (folder / "served").mkdir()
     handler = functools.partial(Quiet, directory=str(folder / "served"))
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 
 
 def hunted(name: str, places: Sequence[int], folder: Path, address: str) -> list[dict[str, Any]]:
-    """What came of edits: in one kernel, and in another one after it."""
+    """Return the results of edits in one kernel, and in another one after it."""
     found = []
     for phase, cache in (("one process", name), ("restart", f"{name}-restart")):
         answer = folder / f"{cache}.json"
@@ -69,7 +69,7 @@ def hunted(name: str, places: Sequence[int], folder: Path, address: str) -> list
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
-    """A row per edit and run at which something is wrong."""
+    """Return a row for each edit and run with a fault."""
     rows = [
         f"{one['place']:5} {one['run']:9} {one['fault']:8} {one['kind']}: {one['cells'][:100]}\n"
         f"      seen {one['seen'][:60]}, true {one['truth'][:60]}, {one['said'][:90]}"
@@ -79,7 +79,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def never_run(found: Sequence[dict[str, Any]]) -> set[int]:
-    """The edits that are refused in every run, the first one too, for what no worker can be sent."""
+    """Return the edits that are refused in every run because they cannot be sent to a worker."""
     said: dict[int, list[bool]] = {}
     for one in found:
         is_refused = one["fault"] == "refused" and "cannot be sent to a worker" in one["said"]
@@ -89,7 +89,7 @@ def never_run(found: Sequence[dict[str, Any]]) -> set[int]:
 
 @pytest.fixture(scope="module")
 def everything(server: tuple[Path, str]) -> list[dict[str, Any]]:
-    """All parts, two at a time."""
+    """Run all parts, two at a time."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         longest_first = reversed(tables.PARTS)
         parts = pool.map(lambda name: hunted(name, tables.places(name), *server), longest_first)
@@ -112,7 +112,7 @@ class TestAll:
         refused = never_run(everything)
         assert len(refused) <= REFUSED, table([o for o in everything if o["place"] in refused])
 
-    def test_there_are_as_many_as_it_takes(self, everything: list[dict[str, Any]]) -> None:
+    def test_there_are_enough_edits(self, everything: list[dict[str, Any]]) -> None:
         refused = never_run(everything)
         asked = {
             one["place"]: one
@@ -124,13 +124,13 @@ class TestAll:
         assert len(asked) - len(changes) >= 60
         assert 2 * len(tables.PARTS) <= 10  # kernels
 
-    def test_what_changes_nothing_is_read(self, everything: list[dict[str, Any]]) -> None:
+    def test_edits_without_effect_use_the_cache(self, everything: list[dict[str, Any]]) -> None:
         computed = [one for one in everything if one["fault"] == "computed"]
         assert len({one["place"] for one in computed}) <= 3, table(computed)
 
 
 def test_an_edit_of_each_of_many_kinds(server: tuple[Path, str]) -> None:
-    """Those of the whole hunt that need no framework, one in so many."""
+    """Run a sample of the edits that need no framework."""
     few = [place for name in ("code", "objects", "files") for place in tables.places(name)]
     found = hunted("quick", few[:: len(few) // QUICK], *server)
     wrong = [one for one in found if one["fault"]]
