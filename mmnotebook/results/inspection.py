@@ -37,7 +37,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     Raises
     ------
     ResultError
-        When `n` is no number of rows, or `where` cannot be evaluated.
+        When `n` is not a number of rows, or `where` cannot be evaluated.
     GraphError, RunError
         When the graph has no such node, or it did not run.
     """
@@ -82,7 +82,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
     -------
     DataFrame
         One row per element and node, in the graph's order: node, kind, id, value (the
-        prediction for a node that predicts), failed (the error, missing when it went well).
+        prediction for a node that predicts), failed (the error; missing if there was none).
 
     Raises
     ------
@@ -140,6 +140,6 @@ def _unknown_id(result: Result, wanted: str) -> ResultError:
     shown = ", ".join(map(repr, close)) or "none: the run has no elements"
     return ResultError(
         f"no node received an element with the id {wanted!r}; "
-        f"of {len(ids):,} ids the nearest: {shown}",
+        f"the nearest of {len(ids):,} ids: {shown}",
         remedy=f'the ids are in {expression_of(result) or "result"}["{next(iter(result))}"]["id"]',
     )

@@ -1,4 +1,4 @@
-"""The latest result of this process, available without importing Beam."""
+"""The latest result of this process; imports no Beam."""
 
 from __future__ import annotations
 

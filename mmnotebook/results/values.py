@@ -1,4 +1,4 @@
-"""Plain values of elements: no tensors or predictions, Python scalars."""
+"""Conversion of elements to plain Python and numpy values."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 
 def model_of(value: Any) -> str | None:
-    """Return the model that made a prediction; None if the value is not one."""
+    """Return the model of a prediction; None for any other value."""
     return value.model_id if is_prediction(value) else None
 
 

@@ -15,7 +15,7 @@ from mmnotebook.results.plain_cells import Unanswerable
 from mmnotebook.results.values import column
 
 Function = Callable[..., Any]
-"""A function of: the subject's name in errors, the subject, and the arguments."""
+"""A function of a column's name for errors, the column, and the arguments."""
 
 
 def call(
@@ -149,15 +149,15 @@ def _searched(
     _checked("na", na, bool, type(None))
     found = map(_encodable, plain_cells.texts(cells, about))
     try:
-        # Alone first: with one bracket too many, a pattern could close the group around it.
+        # Check the pattern alone: with an extra bracket, it could close the group around it.
         pc.match_substring_regex(pa.array([""]), given)
         answers = pc.match_substring_regex(
             pa.array(found, pa.large_string()), pattern, ignore_case=not case
         )
     except (pa.ArrowInvalid, UnicodeEncodeError) as error:
         raise Unanswerable(
-            f"the pattern {given!r} is not one of RE2: {error}",
-            "a literal text needs no regex=True; RE2 has no look-around and no back-references",
+            f"the pattern {given!r} is not a valid RE2 pattern: {error}",
+            "omit regex=True to find a literal text; RE2 has no look-around and no back-references",
         ) from None
     return pd.Series([na if one is None else one for one in answers.to_pylist()], dtype="boolean")
 

@@ -124,7 +124,7 @@ def test_plots_draw_where_they_are_told_and_change_nothing_else(plot: Any) -> No
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_plots_take_results_only(plot: Any) -> None:
-    with pytest.raises(ResultError, match="by its Result, not by Graph"):
+    with pytest.raises(ResultError, match="expected a Result, not Graph"):
         plot(mirror_graph())
     with pytest.raises(ResultError, match="0 runs; allowed: 1 to 4"):
         plot()

@@ -32,7 +32,7 @@ _CACHED = (
 
 def models(runs: Sequence[Run], base: Run | None = None) -> Table:
     """Tabulate one run's models, as columns if they are few; tabulate several runs side by side."""
-    names = compare.longest(runs, _MOST_MODELS * len(runs))
+    names = compare.longest_models(runs, _MOST_MODELS * len(runs))
     if len(runs) == 1:
         return _one_run(runs[0], names)
     base = runs[0] if base is None else base
@@ -47,7 +47,7 @@ def models(runs: Sequence[Run], base: Run | None = None) -> Table:
         for measure, title in compare.TITLES.items():
             cells = ["", title]
             for run in runs:
-                cells.append(compare.said(run, model, measure))
+                cells.append(compare.measure_text(run, model, measure))
                 if run is not base:
                     ratio = ratios.at[(model, measure), f"{run.name} ÷ {base.name}"]
                     cells.append(_ratio(ratio))
@@ -67,7 +67,7 @@ def _one_run(run: Run, names: Sequence[str]) -> Table:
         [
             name,
             compare.where_from(run, name),
-            *(compare.said(run, name, measure) for measure in compare.TITLES),
+            *(compare.measure_text(run, name, measure) for measure in compare.TITLES),
         ]
         for name in names
     ]
