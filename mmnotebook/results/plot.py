@@ -183,7 +183,9 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     measures = [run.models[model] for run, model in rows.values()]
     latency_axis(ax, [key for measure in measures for key in measure.buckets], mark=text)
     ax.set_title("Latency per batch", loc="left")
-    _say_left_out(ax, "models that were called", len(longest_models(known)), len(models_of(known)))
+    _say_left_out(
+        ax, "models with the most time in calls", len(longest_models(known)), len(models_of(known))
+    )
     return ax
 
 
@@ -230,7 +232,9 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     measures = {label: run.models[model] for label, (run, model) in rows.items()}
     memory_bars(ax, measures, min(free, default=None), none=NO_MODELS)
     ax.set_title("Memory", loc="left")
-    _say_left_out(ax, "models that were called", len(longest_models(known)), len(models_of(known)))
+    _say_left_out(
+        ax, "models with the most time in calls", len(longest_models(known)), len(models_of(known))
+    )
     return ax
 
 
@@ -275,14 +279,14 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, time_rows(known), captions=1)
     time_bars(ax, known, steps)
     ax.set_title("Time per step", loc="left")
-    _say_left_out(ax, "steps that took", len(steps), len(steps_of(known)))
+    _say_left_out(ax, "steps that took longest", len(steps), len(steps_of(known)))
     return ax
 
 
 def _say_left_out(ax: Axes, what: str, drawn: int, total: int) -> None:
     """Add a line below the axis if the plot does not show all."""
     if drawn < total:
-        ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {total} {what} longest".strip())
+        ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {total} {what}".strip())
 
 
 class _Plots(ModuleType):

@@ -9,7 +9,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
 from mmnotebook.results.tables import html_table
 from mmnotebook.steps import drawing
-from mmnotebook.ui.common.beside import style
+from mmnotebook.ui.common.static_output import style
 
 _STYLE = style("mm-builder", "mm-static")
 _PRE = (

@@ -21,7 +21,7 @@ from mmnotebook.ui.builder.form.register_form import RegisterForm
 from mmnotebook.ui.builder.panel import Panel
 from mmnotebook.ui.builder.side import Side
 from mmnotebook.ui.builder.tables import Tables
-from mmnotebook.ui.common.beside import StaticOutput
+from mmnotebook.ui.common.static_output import StaticOutput
 
 Command = Mapping[str, Any]
 NAME = "pipeline"
@@ -228,7 +228,7 @@ class Studio:
                 self.canvas.status = status.as_of(self._status, self.runner.graph, graph)
             self._show_selection(problems)
         if new:
-            self.static.renew()
+            self.static.schedule()
         self._hand_on(graph, problems)
         return new
 
@@ -261,7 +261,7 @@ class Studio:
             self._palette()
             self._show()
             self.tables.take_latest()
-            self.static.settle()
+            self.static.flush()
 
     def _palette(self) -> None:
         self.canvas.palette = palette.sections(self._names())
@@ -275,7 +275,7 @@ class Studio:
             self.canvas.status = status.as_of(shown, self.runner.graph, self.editor.graph)
         if shown["state"] not in ("preparing", "running"):
             self.canvas.send_state("status")  # the last status is sent even during a hold
-            self.static.renew()
+            self.static.schedule()
 
     def _failed(self, error: MMError) -> None:
         """Show the error of a run; called in its thread."""
