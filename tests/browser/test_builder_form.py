@@ -143,7 +143,7 @@ def test_a_failed_run_covers_no_step_and_says_what_to_change(lab: Lab, page: Pag
     studio.type_text("data | map(never)")
     assert studio.run() == "failed"
     toast = studio.root.locator(".mm-toast-error")
-    expect(toast).to_contain_text("click on an empty place of the canvas")
+    expect(toast).to_contain_text("click on an empty part of the canvas")
     canvas, said = studio.root.locator(".mm-middle").bounding_box(), toast.bounding_box()
     assert canvas is not None and said is not None
     assert said["y"] >= canvas["y"] + canvas["height"]

@@ -349,7 +349,7 @@ def test_more_may_fail_where_the_panel_says_so(builder: Builder, notebook: Noteb
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "click on an empty place of the canvas and change it in the panel" in view.said()
+    assert "click on an empty part of the canvas and raise the share in the panel" in view.said()
     panel.may_fail.value = 100
     view.send("run", until=None, limit=None, fresh=False)
     assert builder.wait(60).nodes["failed"]["picky"] > 20

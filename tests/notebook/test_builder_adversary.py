@@ -78,7 +78,7 @@ def test_what_fails_after_a_cell_is_not_the_cells(builder: Builder, notebook: No
     def fail() -> None:
         raise RuntimeError("broken")
 
-    builder._studio._palette = fail
+    builder._studio._show_palette = fail
     shown = notebook.run("1")
     assert "broken" not in shown.stdout + shown.stderr
 
@@ -214,8 +214,8 @@ def test_a_run_that_is_asked_for_while_one_goes_on_is_refused(builder: Builder) 
     view.send("text", text="digits | mlp")
     release = threading.Event()
     studio = builder._studio
-    ended = studio.runner._ended
-    studio.runner._ended = lambda result: (release.wait(60), ended(result))
+    ended = studio.runner._on_result
+    studio.runner._on_result = lambda result: (release.wait(60), ended(result))
     builder.run(limit=5)
     with pytest.raises(RunError, match="already in progress"):
         builder.run(limit=5)

@@ -13,19 +13,21 @@ from mmnotebook.ui.builder.editor import Editor
 
 def text_of(editor: Editor, name: str) -> str:
     """Return the cell that creates the graph; raise GraphError if the graph is not valid."""
-    wrong = [*editor.wrong, *editor.problems()]
-    if wrong:
-        raise GraphError(wrong)
+    problems = [*editor.text_problems, *editor.problems()]
+    if problems:
+        raise GraphError(problems)
     known = notebook_names()
-    given = ", ".join(name for name in editor.graph.bindings if name not in known)
-    if given:
-        problem = Problem("passed to the builder, but not a variable of the notebook", found=given)
-        raise GraphError([problem], remedy=f"assign {given} in a cell, then insert this one")
+    unknown = ", ".join(name for name in editor.graph.bindings if name not in known)
+    if unknown:
+        problem = Problem(
+            "passed to the builder, but not a variable of the notebook", found=unknown
+        )
+        raise GraphError([problem], remedy=f"assign {unknown} in a cell, then insert this one")
     return f"%%mm_pipeline {name}\n{editor.text}"
 
 
-def after_each(what: str, do: Callable[..., None]) -> None:
-    """Register or unregister a callback after every cell, if there are cells."""
-    if (running := shell()) is not None:
-        with suppress(ValueError):  # no longer registered
-            getattr(running.events, what)("post_run_cell", do)
+def after_cells(action: str, callback: Callable[..., None]) -> None:
+    """Register or unregister a callback after each cell; do nothing outside of IPython."""
+    if (ipython := shell()) is not None:
+        with suppress(ValueError):  # it is no longer registered
+            getattr(ipython.events, action)("post_run_cell", callback)

@@ -71,11 +71,13 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._observe()
 
     def _observe(self) -> None:
-        self.search.observe(lambda change: self._ask(search=change["new"], start=0), "value")
-        self.where.observe(lambda change: self._ask(where=change["new"], start=0), "value")
-        self.sample.on_click(lambda _: self._ask(seed=_next(self._query.seed), start=0))
-        self.first.on_click(lambda _: self._ask(seed=None, start=0))
-        self.pictures.observe(lambda _: self._ask(), "value")
+        self.search.observe(
+            lambda change: self._change_query(search=change["new"], start=0), "value"
+        )
+        self.where.observe(lambda change: self._change_query(where=change["new"], start=0), "value")
+        self.sample.on_click(lambda _: self._change_query(seed=_next(self._query.seed), start=0))
+        self.first.on_click(lambda _: self._change_query(seed=None, start=0))
+        self.pictures.observe(lambda _: self._change_query(), "value")
         self.table.observe(lambda change: self._sorted(change["new"]), "sort")
         self.table.on_msg(lambda _, content, __: self._on_message(content))
 
@@ -101,7 +103,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The current selection and order of rows."""
         return self._query
 
-    def _ask(self, **changes: Any) -> None:
+    def _change_query(self, **changes: Any) -> None:
         with self._lock:
             self._query = replace(self._query, **changes)
             self._draw()
@@ -111,7 +113,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if sort and 0 <= sort.get("column", -1) < len(self._rows.columns):
             by = (self._rows.columns[sort["column"]].place, bool(sort.get("ascending")))
         if by != self._query.sort:
-            self._ask(sort=by, start=0)
+            self._change_query(sort=by, start=0)
 
     def _draw(self) -> None:
         found = self._found()
@@ -180,7 +182,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         start, size = self._query.start, self._size
         most = max(0, len(self._rows))
         places = {"first": 0, "previous": max(0, start - size), "next": start + size, "last": most}
-        self._ask(start=places[to])
+        self._change_query(start=places[to])
 
 
 def _next(seed: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The table widget: typed traits, without algorithms."""
+"""The table widget: typed traits, without logic."""
 
 from __future__ import annotations
 
