@@ -45,7 +45,7 @@ class Canvas(BundledWidget):
 
     def notify(self, text: str, level: str = "info") -> None:
         """Show a message for some seconds, and announce it to screen readers."""
-        self.send({"type": "said", "text": text, "level": level})
+        self.send({"type": "notice", "text": text, "level": level})
 
     def insert_cell(self, text: str) -> None:
         """Insert a cell with this text below the one that shows the canvas."""
