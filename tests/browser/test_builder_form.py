@@ -86,7 +86,7 @@ def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio
     form.fill("file", "missing.joblib")
     form.expect("no such file")
     form.fill("file", "forest.joblib")
-    form.expect("can run code when")
+    form.expect("can run code")
     form.fill("input", "a, b, c, d")
     form.field("example").fill('{"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}')
     form.press("Try it")

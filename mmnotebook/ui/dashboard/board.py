@@ -22,7 +22,7 @@ _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
     "Steps": lambda runs, base: views.steps_html(runs),
     "Runs": lambda runs, base: views.runs_html(runs),
 }
-_HINT = "(the dashboard of runs; execute this cell to use it)"
+_HINT = "(runs side by side; execute this cell to choose among them)"
 _DRAWN = 20
 """Maximum number of drawn pages that are kept."""
 
