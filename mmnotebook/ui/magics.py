@@ -245,7 +245,7 @@ class PipelineMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_builder, arguments.words(line))
         graph = self.variables.graph(args.name) if self.variables.has(args.name) else None
-        from mmnotebook.ui.builder.opened_builders import opened
+        from mmnotebook.ui.builder.builder import opened
 
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 

@@ -185,24 +185,24 @@ def test_a_script_that_ends_with_an_open_builder_says_nothing() -> None:
 
 
 def test_the_builder_of_a_variable_is_never_a_closed_one(notebook: Notebook) -> None:
-    from mmnotebook.ui.builder import opened_builders
+    from mmnotebook.ui.builder import builder as module
 
     notebook.run("%mm_builder mine")
-    first = opened_builders._open["mine"]
+    first = module._open["mine"]
     notebook.run("%mm_builder mine")
-    assert opened_builders._open["mine"] is first
+    assert module._open["mine"] is first
     first.close()
     notebook.run("%mm_builder mine")
-    assert opened_builders._open["mine"] is not first
-    opened_builders._open["mine"].close()
+    assert module._open["mine"] is not first
+    module._open["mine"].close()
 
 
 def test_a_private_variable_is_opened_and_not_overwritten(notebook: Notebook) -> None:
-    from mmnotebook.ui.builder import opened_builders
+    from mmnotebook.ui.builder import builder as module
 
     notebook.run("import mmnotebook as mm\n_ab = mm.pipeline('digits | mlp')\n%mm_builder _ab")
-    assert opened_builders._open["_ab"].text == "digits | mlp"
-    opened_builders._open["_ab"].close()
+    assert module._open["_ab"].text == "digits | mlp"
+    module._open["_ab"].close()
     error, _ = notebook.fail("%mm_builder Out")
     assert "'Out' is not a pipeline" in str(error)
     for name in ("1x", "for", "a b", "digits | mlp"):
