@@ -12,8 +12,9 @@ from mmnotebook.errors import GraphError, MMError, Problem, RunError, one_line
 from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, notebook_names
+from mmnotebook.notebook_state import shell
 from mmnotebook.results.results import Result
-from mmnotebook.ui.builder import cells, example, palette, scene, static_view, status
+from mmnotebook.ui.builder import example, palette, scene, static_view, status
 from mmnotebook.ui.builder.background_runs import Runner, error_text
 from mmnotebook.ui.builder.canvas import Canvas
 from mmnotebook.ui.builder.editor import Editor
@@ -64,14 +65,14 @@ class Studio:
         self.canvas.on_msg(self._on_message)
         self._show_palette()
         self._show()
-        cells.after_cells("register", self._after_cell)
+        _after_cells("register", self._after_cell)
 
     def close(self) -> None:
         """Cancel the run in progress, and no longer update after cells."""
         self._closed = True
         self.runner.stop()
         self.static.close()
-        cells.after_cells("unregister", self._after_cell)
+        _after_cells("unregister", self._after_cell)
 
     def do(self, command: Command) -> str | None:
         """Apply a command; return why it cannot be applied, or None."""
@@ -105,7 +106,7 @@ class Studio:
 
     def cell(self, name: str | None) -> str:
         """Return the cell that creates the graph; raise GraphError if the graph is not valid."""
-        return cells.text_of(self.editor, name or self.name)
+        return _cell_text(self.editor, name or self.name)
 
     def view(self) -> dict[str, str]:
         """Return the static view; it is drawn again only after changes."""
@@ -296,3 +297,25 @@ class Studio:
             self.canvas.notify(
                 f"the elements or metrics of the run cannot be shown: {one_line(error)}", "error"
             )
+
+
+def _cell_text(editor: Editor, name: str) -> str:
+    """Return the cell that creates the graph; raise GraphError if the graph is not valid."""
+    problems = [*editor.text_problems, *editor.problems()]
+    if problems:
+        raise GraphError(problems)
+    known = notebook_names()
+    unknown = ", ".join(name for name in editor.graph.bindings if name not in known)
+    if unknown:
+        problem = Problem(
+            "passed to the builder, but not a variable of the notebook", found=unknown
+        )
+        raise GraphError([problem], remedy=f"assign {unknown} in a cell, then insert this one")
+    return f"%%mm_pipeline {name}\n{editor.text}"
+
+
+def _after_cells(action: str, callback: Callable[..., None]) -> None:
+    """Register or unregister a callback after each cell; do nothing outside of IPython."""
+    if (ipython := shell()) is not None:
+        with suppress(ValueError):  # it is no longer registered
+            getattr(ipython.events, action)("post_run_cell", callback)
