@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmnotebook.errors import ResultError
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.results import Result
 from mmnotebook.results.values import column
 from mmnotebook.results.where import matching, renamed

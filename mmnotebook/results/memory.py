@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mmnotebook.errors import ResultError, nearest
 from mmnotebook.graph.models import registry
 from mmnotebook.notebook_state import called
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.tables import html_table
 
 if TYPE_CHECKING:

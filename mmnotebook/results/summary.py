@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mmnotebook.notebook_state import shell
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.tables import html_table, short
 
 if TYPE_CHECKING:
