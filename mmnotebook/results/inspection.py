@@ -61,7 +61,7 @@ def members(result: Result, name: str) -> tuple[str, ...]:
 def failures(result: Result, name: str) -> pd.DataFrame:
     """Return the failures of a node or group, with the columns of `result.failed`.
 
-    For a single node, the column `node` is left out. Index from 0.
+    The column `node` is dropped for a single node. Index from 0.
     """
     nodes = members(result, name)
     failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)

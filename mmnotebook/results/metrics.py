@@ -103,7 +103,7 @@ class NodeMeasure:
     kind
         The node's step kind.
     elements_in, elements_out
-        Elements that reached it, and elements that left it (without failures); None if unknown.
+        Elements that it received and returned (without failures); None if unknown.
     failed
         Elements that failed in it.
     seconds

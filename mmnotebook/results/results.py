@@ -17,7 +17,7 @@ from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
 
 
 class Result:
-    """Results of a run, as `mm.run` returns them; not created in any other way.
+    """Results of a run, which `mm.run` returns.
 
     `result[node]` is a DataFrame of the node's elements, built at the first access.
 

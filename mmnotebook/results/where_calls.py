@@ -68,9 +68,9 @@ def _between(
     if inclusive not in signs:
         raise TypeError(f"inclusive={inclusive!r}; allowed: {', '.join(signs)}")
     low, high = signs[inclusive]
-    return plain_cells.compared(low, cells, left, (about, "the first")) & plain_cells.compared(
-        high, cells, right, (about, "the second")
-    )
+    return plain_cells.compared(
+        low, cells, left, (about, "the lower bound")
+    ) & plain_cells.compared(high, cells, right, (about, "the upper bound"))
 
 
 def _abs(about: str, cells: pd.Series) -> Any:

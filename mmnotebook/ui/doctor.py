@@ -141,7 +141,7 @@ class DoctorReport:
 
             from mmnotebook.results.tables import html_table
         except ImportError:
-            return None  # pandas may be what is missing; the text says so
+            return None  # pandas may be missing; then the text is shown, which reports it
         return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))
 
 

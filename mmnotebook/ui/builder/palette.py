@@ -140,8 +140,8 @@ def is_users_own(value: Any) -> bool:
 @cache
 def _is_in_a_library(file: str) -> bool:
     places = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
-    own = Path(__file__).resolve().parents[2]
-    return any(Path(file).resolve().is_relative_to(place) for place in [*places, own])
+    this_package = Path(__file__).resolve().parents[2]
+    return any(Path(file).resolve().is_relative_to(place) for place in [*places, this_package])
 
 
 def _steps() -> Iterator[Json]:

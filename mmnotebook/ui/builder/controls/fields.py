@@ -22,8 +22,6 @@ MOST_FIELDS = 500
 """Maximum number of fields that are suggested."""
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
-
-
 _ALL_BUT = re.compile(r"all but(?:\s+|\Z)")
 
 
