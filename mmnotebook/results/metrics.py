@@ -56,10 +56,10 @@ def samples_needed(q: float) -> int:
     Raises
     ------
     ValueError
-        When `q` is not from 0 to below 1.
+        When `q` is below 0, or 1 or more.
     """
     if not 0 <= q < 1:
-        raise ValueError(f"a quantile is from 0 to below 1, not {q!r}")
+        raise ValueError(f"a quantile is at least 0 and below 1, not {q!r}")
     return math.ceil(round(1 / (1 - q), 6))
 
 
@@ -74,7 +74,7 @@ def quantile(buckets: Mapping[int, int], q: float) -> float | None:
     buckets
         Calls by `bucket` key.
     q
-        From 0 to below 1.
+        At least 0, and below 1.
 
     Returns
     -------

@@ -290,7 +290,7 @@ def _say_left_out(ax: Axes, what: str, drawn: int, total: int) -> None:
 
 
 class _Plots(ModuleType):
-    """The class of this module, whose errors for a wrong use list the plots."""
+    """The class of this module: calls and unknown names raise errors that list the plots."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         plots = ", ".join(f"plot.{name}(...)" for name in __all__)

@@ -1,4 +1,4 @@
-"""Records of elements, and what the runtime stores for a `Result`."""
+"""The elements, failures and warnings that a run stores for its `Result`."""
 
 from __future__ import annotations
 

@@ -158,12 +158,12 @@ class RunList:
     def add(self, result: Result, label: str | None = None) -> Run:
         """Add a run; if it was added before, only replace its label, if one is given.
 
-        If the latest run is chosen, the new run is chosen instead; also if no run is chosen.
+        If the latest run is chosen, or no run is, the new run is chosen instead.
 
         Raises
         ------
         ResultError
-            When `result` is no Result.
+            When `result` is not a Result.
         """
         if not isinstance(result, Result):
             raise not_a_result(result)

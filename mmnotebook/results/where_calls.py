@@ -39,7 +39,7 @@ def call(
 def _checked(name: str, value: Any, *kinds: type) -> None:
     if type(value) not in kinds:
         allowed = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
-        raise TypeError(f"{name} is a constant of type {allowed}")
+        raise TypeError(f"{name} must be a constant of type {allowed}")
 
 
 def _isna(about: str, cells: pd.Series) -> pd.Series:

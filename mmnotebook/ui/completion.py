@@ -41,7 +41,7 @@ Candidates = Iterator[tuple[str, str]]
 
 
 class Matcher:
-    """The matcher that gives IPython's completer the completions at the cursor."""
+    """A matcher of IPython's completer, which returns the completions at the cursor."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell

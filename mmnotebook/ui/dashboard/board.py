@@ -76,7 +76,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._list = RunList()
         self._lock = threading.RLock()
         self._setting = False
-        self._picked: int | None = None  # the baseline; None: the earliest run that is shown
+        self._picked: int | None = None  # the chosen baseline; None means the earliest run shown
         self._boxes: dict[int, Checkbox] = {}
         self._drawn: dict[tuple[Any, ...], str] = {}
         self._static = StaticOutput(self._view)

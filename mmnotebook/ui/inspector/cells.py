@@ -151,7 +151,7 @@ def _of_pil(value: Any, side: int) -> Cell:
     if value.mode.startswith(("I", "F")):  # more than a byte per pixel
         return _pictured(text, text, np.asarray(value), side)
     value = value.convert(mode)
-    value.thumbnail((side, side))  # in place, of a copy
+    value.thumbnail((side, side))  # changes the converted copy in place
     return _pictured(text, text, np.asarray(value), side)
 
 

@@ -55,7 +55,7 @@ def as_image(numbers: Array, *, square: bool = False) -> Array | None:
 def thumbnail(image: Array, side: int) -> NDArray[np.uint8]:
     """Return the image as bytes, reduced to every n-th pixel so that it fits `side`.
 
-    Other numbers than bytes are scaled: the smallest to 0, the largest to 255.
+    Numbers that are not bytes are scaled: the smallest to 0, the largest to 255.
     """
     step = max(1, math.ceil(max(image.shape[:2]) / side))
     image = image[::step, ::step]

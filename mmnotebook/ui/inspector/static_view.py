@@ -1,4 +1,4 @@
-"""Table pages as HTML without scripts, for both themes, and as text."""
+"""Pages of a table as HTML without scripts, for light and dark themes."""
 
 from __future__ import annotations
 

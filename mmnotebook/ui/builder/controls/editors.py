@@ -48,7 +48,7 @@ class FieldEditor(TextEditor):
 
 
 class FunctionEditor(TextEditor):
-    """Edits the name of a function; suggests those of the notebook, accepts builtins, too."""
+    """Edits the name of a function; suggests those of the notebook, but accepts builtins, too."""
 
     def _kind(self) -> type[Any]:
         return Combobox  # type: ignore[no-any-return]
@@ -199,7 +199,7 @@ def offer(box: Combobox, names: Sequence[str]) -> None:
 
 
 def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, marked: str) -> None:
-    """Set the options and the value of a dropdown; a value not among them is added, marked."""
+    """Set the options and the value of a dropdown; an unknown value is added with a mark."""
     known = list(options)
     if all(value != other or type(value) is not type(other) for _, other in known):
         known.append((f"{value} ({marked})", value))
