@@ -25,14 +25,31 @@ from mmnotebook.store import shards
 
 
 class Compiled(Mapping[str, "beam.PCollection[Any]"]):
-    """The PCollection of every node by its name; `failed` holds all failures of the graph.
+    """The PCollection of every node by its name; `failed` has all failures of the graph.
 
-    A node's elements are (key, value) pairs: the key holds the element's id, the value is the input
+    A node's elements are (key, value) pairs: the key has the element's id, the value is the input
     of the next step's function; for a model, it is Beam's `PredictionResult`.
 
     See Also
     --------
     compile_graph : Add a graph to a Beam pipeline.
+
+    Examples
+    --------
+    >>> import apache_beam as beam
+    >>> import mmnotebook as mm
+    >>> def inverse(x):
+    ...     return 1 / x
+    >>> graph = mm.pipeline("numbers | inverse", numbers=[0, 2], inverse=inverse)
+    >>> with beam.Pipeline() as pipeline:
+    ...     nodes = mm.compile_graph(graph, pipeline)
+    ...     printed = nodes["inverse"] | beam.Values() | "outputs" >> beam.Map(print)
+    ...     errors = nodes.failed | beam.Map(lambda failure: failure.error)
+    ...     printed = errors | "failures" >> beam.Map(print)
+    0.5
+    ZeroDivisionError
+    >>> list(nodes)
+    ['numbers', 'inverse']
     """
 
     def __init__(self, blocks: Mapping[str, beam.PCollection[Any]]) -> None:

@@ -13,20 +13,20 @@ from mmnotebook.results.records import Elements
 
 
 def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.DataFrame:
-    """Count the elements that took each branch, or that each model answered.
+    """Count the elements per branch, or per model that predicted them.
 
     Parameters
     ----------
     nodes
-        The nodes of the graph, in order; those that choose nothing are left out.
+        The nodes of the graph, in order; nodes without branches or a choice of models are ignored.
     elements
         Returns the stored elements of a node.
 
     Returns
     -------
     DataFrame
-        Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
-        Columns: elements, their share of all that left the node (0 to 1, NaN if none did), and
+        Index (node, arm). The arm of a cascade or keyed step is the model that predicted.
+        Columns: elements, their share of the node's outputs (0 to 1; NaN without outputs), and
         expected, the weight of the branch in a split (NaN for other kinds of step).
     """
     rows = [row for node in nodes for row in _rows(node, elements)]
@@ -43,7 +43,7 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
         return []
     found = elements(node.name)
     taken = Counter(found.branches() if by_branch else found.models())
-    whole = sum(taken.values())
+    total = sum(taken.values())
     expected = dict(node[str(node.step.arms)]) if node.step.weighed else {}
     names = node.arms if by_branch else node.models
     return [
@@ -51,7 +51,7 @@ def _rows(node: Node, elements: Callable[[str], Elements]) -> list[tuple[Any, ..
             node.name,
             name,
             taken[name],
-            taken[name] / whole if whole else float("nan"),
+            taken[name] / total if total else float("nan"),
             expected.get(name, float("nan")),
         )
         for name in names

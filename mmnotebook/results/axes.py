@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.typing import ColorType
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-"""The colors of compared runs, in their order."""
+COLORS = (BLUE, ORANGE, GREEN, PURPLE)
+"""The color of each compared run, by position."""
 
 MARKS: dict[str, tuple[float, Literal["-", "--", ":"]]] = {
     "p50": (0.5, "-"),
@@ -45,11 +45,11 @@ def band(
     *,
     color: ColorType = BLUE,
     mark: ColorType = ORANGE,
-    said: str = "",
+    prefix: str = "",
 ) -> None:
-    """Draw the histogram of one model's latencies, its percentiles and a line of text."""
+    """Draw the histogram of a model's latencies and its percentiles, listed after `prefix`."""
     if not measure.buckets:
-        note(ax, row + BAND * 0.75, f"{said}no calls")
+        note(ax, row + BAND * 0.75, f"{prefix}no calls")
         return
     edges, density = histogram(measure.buckets)
     tops = row + BAND * density / density.max()
@@ -59,11 +59,11 @@ def band(
         at = quantile(measure.buckets, q)
         if at is not None:
             ax.plot([at, at], [row, row + BAND * 1.1], color=mark, linestyle=style, linewidth=2)
-    note(ax, row, said + percentiles(measure.buckets))
+    note(ax, row, prefix + percentiles(measure.buckets))
 
 
 def percentiles(buckets: Mapping[int, int]) -> str:
-    """Format each percentile's value, or how many samples it lacks (in full words once)."""
+    """Format the percentiles; for one with too few samples, how many there are and are needed."""
     parts, lack = [], "too few samples"
     for label, (q, _) in MARKS.items():
         at = quantile(buckets, q)
@@ -77,14 +77,14 @@ def percentiles(buckets: Mapping[int, int]) -> str:
 
 
 def histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return edges in ms and counts of a logarithmic histogram; fewer samples, fewer steps."""
+    """Return edges in ms and counts of a logarithmic histogram; few samples get few bins."""
     low, high = min(buckets), max(buckets)
     bins = min(_BINS, 8 + math.isqrt(sum(buckets.values())))
     width = math.ceil((high - low + 1) / bins)
     counts = np.zeros((high - low) // width + 1)
     for key, count in buckets.items():
         counts[(key - low) // width] += count
-    # A key stands for the middle of its bucket; the bucket begins half a step before.
+    # bucket_ms(key) is the middle of a bucket; its lower edge is half a step below.
     steps = low + width * np.arange(len(counts) + 1)
     middles = np.array([bucket_ms(int(key)) for key in steps])
     return middles * np.sqrt(bucket_ms(0) / bucket_ms(1)), counts
@@ -99,7 +99,7 @@ def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> Non
         ax.set_xticks([])
         return
     low, high = bucket_ms(min(keys)), bucket_ms(max(keys))
-    room = max(2 / (high / low) ** 0.5, 1.15)  # a factor on both sides; at least four in all
+    room = max(2 / (high / low) ** 0.5, 1.15)  # the axis spans a factor of 4 or more
     ax.set_xscale("log")
     ax.set_xlim(low / room, high * room)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -117,6 +117,7 @@ def unit_of(longest: float) -> tuple[float, str]:
 
 
 def in_bytes(size: float) -> str:
+    """Format a size: `1.2 MB`."""
     unit, name = unit_of(size)
     return f"{in_digits(size / unit)} {name}"
 
@@ -137,7 +138,7 @@ def height(rows: float, captions: int) -> float:
 
 
 def new_axes(ax: Axes | None, rows: float, captions: int) -> Axes:
-    """Return the given Axes, or new ones of a figure that is high enough for rows and captions."""
+    """Return `ax`, or the Axes of a new figure that is high enough for the rows and captions."""
     if ax is None:
         from matplotlib import pyplot
 
@@ -164,7 +165,7 @@ def named_rows(
 
 
 def _cut(name: str) -> str:
-    """Cut a long name in the middle: its ends tell more."""
+    """Shorten a long name in the middle, since names mostly differ at their ends."""
     half = _NAME // 2
     return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
 

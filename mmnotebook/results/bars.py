@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mmnotebook.results.axes import (
     BAND,
     BLUE,
-    COLOURS,
+    COLORS,
     GREEN,
     ORANGE,
     in_bytes,
@@ -29,10 +29,10 @@ _SIZES = {
     "device_bytes": ("device", GREEN),
 }
 _BARS = 0.75
-"""The height of all bars of a row together."""
+"""The total height of the bars of a row."""
 
 _FAR = 4
-"""If free memory is more than this many times the longest bar, it is written, not drawn."""
+"""If free memory is more than this many times the longest bar, it is written as text, not drawn."""
 
 
 def memory_bars(
@@ -53,7 +53,7 @@ def memory_bars(
     ax.set_xlim(0, 1.2 * max(longest, drawn or 0, 1) / unit)
     if drawn is not None:
         ax.axvline(drawn / unit, color=ax.xaxis.label.get_color(), linestyle="--")
-    ax.set_xlabel("\n".join([name if sizes else "", *_said(kinds, free, longest)]))
+    ax.set_xlabel("\n".join([name if sizes else "", *_memory_notes(kinds, free, longest)]))
     if sizes:
         _memory_legend(ax, kinds, drawn is not None)
     else:
@@ -61,7 +61,7 @@ def memory_bars(
 
 
 def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
-    """List the kinds of size to draw: the parameters, and others that are known of a model."""
+    """List the sizes to draw: the parameters, and each other size that a model has."""
     return [
         kind
         for kind in _SIZES
@@ -95,8 +95,8 @@ def _memory_legend(ax: Axes, kinds: Sequence[str], free: bool) -> None:
     legend(ax, handles, labels)
 
 
-def _said(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
-    """Describe the free memory, and what was not measured."""
+def _memory_notes(kinds: Sequence[str], free: int | None, longest: int) -> list[str]:
+    """Describe the free memory and the sizes that were not measured."""
     text = "free on this machine: " + ("not measured" if free is None else in_bytes(free))
     if free is not None and 0 < longest * _FAR < free:
         text += f", {free / longest:,.0f} × the longest bar"
@@ -121,7 +121,7 @@ def time_bars(ax: Axes, runs: Sequence[Run], steps: Sequence[str]) -> None:
             took = None if node is None or node.seconds is None else node.seconds * per_second
             if took is not None:
                 cached = node is not None and node.cached
-                _time_bar(ax, y, took, 0.85 * height, COLOURS[place], cached)
+                _time_bar(ax, y, took, 0.85 * height, COLORS[place], cached)
             _at_end(ax, took or 0, y, _time(node, took, unit))
     ax.set_xlim(0, 1.35 * longest * per_second or 1)
     ax.set_xlabel(unit)
@@ -138,14 +138,14 @@ def _time_bar(ax: Axes, y: float, took: float, height: float, color: str, outlin
 def _time(node: NodeMeasure | None, took: float | None, unit: str) -> str:
     if node is None:
         return "not in this run"
-    said = "not measured" if took is None else f"{in_digits(took)} {unit}"
-    return f"from the cache, took {said}" if node.cached else said
+    text = "not measured" if took is None else f"{in_digits(took)} {unit}"
+    return f"from the cache, took {text}" if node.cached else text
 
 
 def _time_legend(ax: Axes, runs: Sequence[Run]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=color) for color, _ in zip(COLOURS, runs, strict=False)]
+    handles = [Patch(color=color) for color, _ in zip(COLORS, runs, strict=False)]
     legend(ax, handles, [run.name for run in runs])
 
 

@@ -1,4 +1,4 @@
-"""Causes of failures, grouped, the most frequent first."""
+"""Causes of failures: failures grouped by error, the most frequent first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 _VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
 _FEW = 3
-"""Up to this number of different messages, each is a cause of its own."""
+"""Up to this number of different messages of a class, each is a separate cause."""
 
 _MOST = 10_000
-"""Once there are this many different messages, a new one is counted by its class only."""
+"""After this number of different messages, new ones are counted by class only."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Cause:
     message, id
         The message and the element's id of the first failure.
     alike
-        Whether all have this message, except for numbers in it.
+        Whether all failures have this message, except for the numbers in it.
+    count
+        The number of failures.
     """
 
     error: str
@@ -55,8 +57,8 @@ class Causes:
     def ranked(self) -> list[Cause]:
         """List the causes, the most frequent first.
 
-        Messages of one class that differ from element to element count as one cause: they say more
-        about the elements than about what is wrong.
+        If most messages of a class differ, the class is one cause: such messages contain values of
+        the elements.
         """
         found: list[Cause] = []
         for error in dict.fromkeys(error for error, _ in self._counts):
@@ -71,7 +73,7 @@ class Causes:
 
 
 def of(failures: Iterable[tuple[str, str, str]]) -> list[Cause]:
-    """List the causes of failures, each of which is given as (id, error, message)."""
+    """List the causes of failures; each failure is (id, error, message)."""
     causes = Causes()
     for failure in failures:
         causes.add(*failure)
@@ -79,8 +81,8 @@ def of(failures: Iterable[tuple[str, str, str]]) -> list[Cause]:
 
 
 def said(causes: list[Cause], most: int = 3) -> str:
-    """Format the first causes with their counts, on one line."""
-    parts = [_said(cause) for cause in causes[:most]]
+    """Format the first `most` causes with their counts, on one line."""
+    parts = [_formatted(cause) for cause in causes[:most]]
     rest = causes[most:]
     if rest:
         others = "1 other cause" if len(rest) == 1 else f"{len(rest):,} other causes"
@@ -88,7 +90,7 @@ def said(causes: list[Cause], most: int = 3) -> str:
     return "; ".join(parts)
 
 
-def _said(cause: Cause) -> str:
+def _formatted(cause: Cause) -> str:
     such = "" if cause.alike else "such as "
     where = f"{'first: ' if cause.count > 1 else ''}{cause.id!r}"
     return f"{cause.count:,} × {cause.error}: {such}{cause.message} ({where})"

@@ -1,4 +1,4 @@
-"""Tables over runs: models, runs side by side, steps."""
+"""Tables for the comparison of runs, and the models and steps that a plot of runs shows."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ TITLES = {
 
 FROM_CACHE = "from the cache"
 _CALLS = {False: "in this run", True: FROM_CACHE, None: f"some {FROM_CACHE}"}
-_WHOLE = ("predictions", "batches", "failed", "loads")
+_COUNTS = ("predictions", "batches", "failed", "loads")
 
 
-def figures(known: ModelMeasure) -> dict[str, Any]:
+def measures_of(known: ModelMeasure) -> dict[str, Any]:
     """Return the measures of a model by the names in `TITLES`; None if unknown."""
     row = dict(zip(metrics.MODEL_COLUMNS, metrics.model_row(known), strict=True))
     ms = _call_ms(known)
@@ -56,17 +56,17 @@ def _call_ms(known: ModelMeasure) -> float:
 
 
 def table(run: Run) -> pd.DataFrame:
-    """Return the models of a run: `Result.models`, predictions per second, and where they ran.
+    """Return `Result.models` of a run, with predictions per second and the column `calls`.
 
     Returns
     -------
     DataFrame
-        Index "model"; the columns of `TITLES`, and calls: "in this run", "from the cache" if
-        they were measured in the run that computed the nodes, or "some from the cache".
-        predictions_per_s is predictions by the time in calls, which is known within 1 %.
+        Index "model"; the columns of `TITLES`, and calls: "in this run"; "from the cache" if
+        an earlier run made the calls; or "some from the cache". predictions_per_s is predictions
+        divided by the time of the calls, which is known within 1 %.
     """
     frame = metrics.model_table(run.models)
-    rates = [figures(known)[RATE] for known in run.models.values()]
+    rates = [measures_of(known)[RATE] for known in run.models.values()]
     calls = [where_from(run, model) for model in run.models]
     frame = frame.assign(
         **{RATE: pd.Series(rates, index=frame.index, dtype="float64")},
@@ -76,7 +76,7 @@ def table(run: Run) -> pd.DataFrame:
 
 
 def where_from(run: Run, model: str) -> str:
-    """Return whether a model was called "in this run", or its output came "from the cache"."""
+    """Return where the calls of a model were made, as in the column `calls` of `table`."""
     return _CALLS[run.is_cached(model)]
 
 
@@ -99,14 +99,14 @@ def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index (model, measure); a column of values for each run, `run 1`, and for each but the
-        baseline one of ratios, `run 2 ÷ run 1`. A value that was not measured is missing, and so
-        is a ratio to nothing.
+        Index (model, measure). A column per run with its values, such as `run 1`, and a column per
+        other run with the ratios to the baseline, such as `run 2 ÷ run 1`. Values that were not
+        measured and ratios to 0 are missing.
 
     Raises
     ------
     ResultError
-        When there are no runs or too many, or the baseline is none of them.
+        When there are no runs or too many, or `baseline` is not the position of one.
     """
     known = runs_of(runs)
     if baseline not in range(len(known)):
@@ -115,7 +115,7 @@ def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([names, list(TITLES)], names=["model", "measure"])
     frame = pd.DataFrame(index=index)
     for run in known:
-        found = {name: figures(measure) for name, measure in run.models.items()}
+        found = {name: measures_of(measure) for name, measure in run.models.items()}
         values = [found.get(model, {}).get(measure) for model, measure in index]
         frame[run.name] = pd.Series(values, index=index, dtype="float64")
     base = known[baseline].name
@@ -129,8 +129,8 @@ def models_of(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(model for run in runs for model in run.models))
 
 
-def longest(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
-    """List the models of the runs; if they need more than `most` rows, those called the longest."""
+def longest_models(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
+    """List the models; if they need more than `most` rows, those with the most time in calls."""
     names = models_of(runs)
     keep = max(1, most // len(runs))
     if len(names) <= keep:
@@ -143,21 +143,21 @@ def longest(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
     return [name for name in names if name in kept]
 
 
-def said(run: Run, model: str, measure: str) -> str:
+def measure_text(run: Run, model: str, measure: str) -> str:
     """Format a measure of a model, or a dash and why it is missing."""
     known = run.models.get(model)
     if known is None:
         return f"{MISSING} (not in this run)"
-    value = figures(known)[measure]
+    value = measures_of(known)[measure]
     if value is None:
         return f"{MISSING} ({_reason(known, measure)})"
     if measure.endswith("_bytes"):
         return in_bytes(value)
-    return f"{value:,}" if measure in _WHOLE else in_digits(value)
+    return f"{value:,}" if measure in _COUNTS else in_digits(value)
 
 
 def _reason(known: ModelMeasure, measure: str) -> str:
-    """Say why a measure is missing; "8 of 100" means 8 calls where it takes 100."""
+    """Return why a measure is missing; "8 of 100" means 8 calls where 100 are needed."""
     if measure.endswith("_bytes"):
         return "not measured"
     if measure == "load_ms":
@@ -175,7 +175,7 @@ def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
     """
     return {
         f"{model}\n{run.name}" if len(runs) > 1 else model: (run, model)
-        for model in longest(runs)
+        for model in longest_models(runs)
         for run in runs
         if model in run.models
     }
@@ -187,7 +187,7 @@ def steps_of(runs: Sequence[Run]) -> list[str]:
 
 
 def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
-    """List the nodes that ran; if there are more than `most`, those that took longest."""
+    """List the nodes that ran; if there are more than `most`, the slowest ones."""
     names = steps_of(runs)
     spent = {
         name: max(run.nodes[name].seconds or 0 for run in runs if name in run.nodes)
@@ -198,5 +198,5 @@ def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
 
 
 def time_rows(runs: Sequence[Run]) -> float:
-    """Return the height of a plot of the steps' times, in rows of a plot of models."""
+    """Return the height of a plot of step times, as a number of rows of a plot of models."""
     return len(longest_steps(runs)) * max(0.5, 0.3 * len(runs))

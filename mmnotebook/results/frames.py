@@ -47,10 +47,10 @@ class Order:
 
     def origin(self, id: str) -> str:
         """Return the source element that `id` comes from, or `id` itself if there is none."""
-        elder = id
-        while elder not in self._ids and "/" in elder:
-            elder = elder.rpartition("/")[0]
-        return elder if elder in self._ids else id
+        ancestor = id
+        while ancestor not in self._ids and "/" in ancestor:
+            ancestor = ancestor.rpartition("/")[0]
+        return ancestor if ancestor in self._ids else id
 
 
 def _lineage(id: str, origin: str) -> tuple[int, ...]:
@@ -62,10 +62,10 @@ def _lineage(id: str, origin: str) -> tuple[int, ...]:
 
 
 def unique_fields(fields: pd.DataFrame) -> pd.DataFrame:
-    """Merge rows of one id, since sources that share ids are joined by them.
+    """Merge rows that have the same id, as sources that share ids are joined by id.
 
-    If two sources have different cells for one id and field, the cell is missing: the element
-    may have either.
+    If two sources have different values for the same id and field, the cell is missing, since
+    the element's value is unknown.
     """
     if fields.index.is_unique:
         return fields
@@ -99,7 +99,7 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
     if KINDS[kind].family == "model":
         columns["prediction"] = elements.plain()
         columns["model"] = elements.models()
-    else:  # what the user gave stays as it is
+    else:  # a source's elements are not converted
         columns["value"] = elements.given() if KINDS[kind].family == "source" else elements.plain()
     columns["key"] = elements.keys
     return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))
@@ -116,20 +116,20 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the origins. Columns: id and one per node; a row per id that any of them has, in
-        source order.
+        Index: the origins. Columns: id and one per node. One row per id that any of the nodes
+        has, in source order.
     """
-    origins: dict[str, str] = {}
+    origin_of: dict[str, str] = {}
     outputs: dict[str, dict[str, Any]] = {}
     for name, frame in members.items():
-        origins.update(zip(frame["id"], frame.index, strict=True))
+        origin_of.update(zip(frame["id"], frame.index, strict=True))
         output = frame["prediction"] if "prediction" in frame else frame["value"]
         outputs[name] = dict(zip(frame["id"], output.tolist(), strict=True))
-    ids, above = list(origins), list(origins.values())
+    ids, origins = list(origin_of), list(origin_of.values())
     columns: dict[str, Sequence[Any]] = {"id": ids}
     for name, values in outputs.items():
         columns["id_node" if name == "id" else name] = [values.get(id) for id in ids]
-    return _indexed(columns, above, order.sort(ids, above))
+    return _indexed(columns, origins, order.sort(ids, origins))
 
 
 def _indexed(
@@ -145,10 +145,10 @@ def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
     """Join id, the fields of each row's origin, and the other columns of `rows`; index from 0."""
     place = fields.index.get_indexer(rows.index)
     known = (place >= 0).all()
-    own = fields.take(place) if known else fields.reindex(rows.index)  # take() keeps the dtypes
-    own = own.set_axis(free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
-    own, rows = own.reset_index(drop=True), rows.reset_index(drop=True)
-    return pd.concat([rows[["id"]], own, rows.drop(columns="id")], axis=1)
+    cells = fields.take(place) if known else fields.reindex(rows.index)  # take() keeps the dtypes
+    cells = cells.set_axis(free_names(fields.columns, {*RESERVED, *rows.columns}), axis=1)
+    cells, rows = cells.reset_index(drop=True), rows.reset_index(drop=True)
+    return pd.concat([rows[["id"]], cells, rows.drop(columns="id")], axis=1)
 
 
 def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
@@ -167,9 +167,9 @@ def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
 
 def failures(found: Iterable[Failure], nodes: Sequence[str], order: Order) -> pd.DataFrame:
     """List the failures by node, then in source order: node, id, error, message, traceback."""
-    given = list(found)
-    ids = [failure.id for failure in given]
-    ranked = [given[place] for place in order.sort(ids, list(map(order.origin, ids)))]
+    listed = list(found)
+    ids = [failure.id for failure in listed]
+    ranked = [listed[place] for place in order.sort(ids, list(map(order.origin, ids)))]
     ranked.sort(key=lambda failure: nodes.index(failure.node))
     return pd.DataFrame(
         {name: column([getattr(failure, name) for failure in ranked]) for name in FAILED}

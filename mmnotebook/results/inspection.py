@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmnotebook.errors import ResultError
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.results import Result
 from mmnotebook.results.values import column
 from mmnotebook.results.where import matching, renamed
@@ -37,7 +37,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     Raises
     ------
     ResultError
-        When `n` is no number of rows, or `where` cannot be evaluated.
+        When `n` is not a number of rows, or `where` cannot be evaluated.
     GraphError, RunError
         When the graph has no such node, or it did not run.
     """
@@ -61,7 +61,7 @@ def members(result: Result, name: str) -> tuple[str, ...]:
 def failures(result: Result, name: str) -> pd.DataFrame:
     """Return the failures of a node or group, with the columns of `result.failed`.
 
-    For a single node, the column `node` is left out. Index from 0.
+    The column `node` is dropped for a single node. Index from 0.
     """
     nodes = members(result, name)
     failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
@@ -82,7 +82,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
     -------
     DataFrame
         One row per element and node, in the graph's order: node, kind, id, value (the
-        prediction for a node that predicts), failed (the error, missing when it went well).
+        prediction for a node that predicts), failed (the error; missing if there was none).
 
     Raises
     ------
@@ -140,6 +140,6 @@ def _unknown_id(result: Result, wanted: str) -> ResultError:
     shown = ", ".join(map(repr, close)) or "none: the run has no elements"
     return ResultError(
         f"no node received an element with the id {wanted!r}; "
-        f"of {len(ids):,} ids the nearest: {shown}",
+        f"the nearest of {len(ids):,} ids: {shown}",
         remedy=f'the ids are in {expression_of(result) or "result"}["{next(iter(result))}"]["id"]',
     )

@@ -22,8 +22,8 @@ def labeled(output: Any) -> Labeled | None:
 
     None for an output of another form, such as detections, which have a box each.
     """
-    given = plain(output)
-    several = given if isinstance(given, list) else [given]
+    value = plain(output)
+    several = value if isinstance(value, list) else [value]
     found = [Labeled(one["label"], one["score"]) for one in several if _is_labeled(one)]
     if not found or len(found) < len(several):
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mmnotebook.errors import ResultError, nearest
 from mmnotebook.graph.models import registry
 from mmnotebook.notebook_state import called
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.tables import html_table
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from mmnotebook.results.results import Result
 
 BATCHES = 32
-"""A window of elements has rows for this many batches of each model."""
+"""A window has enough elements for this number of batches of each model."""
 _MOST = 1 << 18
 
 
 def window_rows(batches: Iterable[int]) -> int:
     """Return the number of elements per window, from the batch size of each model.
 
-    Elements of a window are grouped by model. Windows are so large that the last batch of each
-    model, which is not full, hardly counts.
+    Elements of a window are grouped by model. A window has many batches of each model, so that the
+    last one, which is not full, has little effect.
     """
     return max(1, min(BATCHES * sum(batches), _MOST))
 
@@ -65,11 +65,11 @@ def loads(used: Iterable[Hashable], max_models: int) -> int:
 
 
 def _distances(used: Iterable[Hashable]) -> Counter[tuple[Hashable, int | None]]:
-    """Count how many other models were used since each use's last: by model and distance.
+    """Count the uses of each model by distance: the number of other models used since its last use.
 
-    The distance is None for the first use. A use loads the model unless fewer than `max_models`
-    others came in between: one pass answers for every `max_models` (Mattson and others, 1970,
-    "Evaluation techniques for storage hierarchies").
+    The distance of a model's first use is None. A use loads the model unless its distance is less
+    than `max_models`, so that one pass is enough for all values of `max_models` (Mattson et al.,
+    1970, "Evaluation techniques for storage hierarchies").
     """
     latest: list[Hashable] = []
     found: Counter[tuple[Hashable, int | None]] = Counter()
@@ -137,7 +137,7 @@ def forecast_of(
     rows
         The number of elements per window.
     load_seconds
-        The time of a load of each model; a missing model gets the mean of the others.
+        The time of a load of each model; a model without a time gets the mean of the others.
     """
     import pandas as pd
 
@@ -168,14 +168,14 @@ def forecast_of(
 
 
 def _seconds(names: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
-    given = [known[name] for name in names if name in known]
-    mean = sum(given) / len(given) if given else float("nan")
+    timed = [known[name] for name in names if name in known]
+    mean = sum(timed) / len(timed) if timed else float("nan")
     return {name: known.get(name, mean) for name in names}
 
 
 def _recommended(as_is: Sequence[int], models: int) -> str:
     if not models:
-        return "No element, no load."
+        return "No model is loaded, as there are no elements."
     if as_is[0] == models:
         return (
             "Any max_models works without grouping: "
@@ -183,17 +183,17 @@ def _recommended(as_is: Sequence[int], models: int) -> str:
             + " is loaded once with the elements in arrival order."
         )
     enough = next(most for most, count in enumerate(as_is, 1) if count == models)
-    said = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"
+    smaller = f"max_models={enough - 1} loads {as_is[enough - 2]:,} times"
     if enough > 2:
-        said += f", and max_models=1 {as_is[0]:,} times"
+        smaller += f", and max_models=1 {as_is[0]:,} times"
     return (
-        f"group=True: {models:,} loads for any max_models. In arrival order, that takes "
-        f"max_models={enough}; {said}."
+        f"group=True: {models:,} loads for any max_models. In arrival order, as few loads need "
+        f"max_models={enough}; {smaller}."
     )
 
 
 def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int) -> int:
-    """Count the calls of models if the batches of a window are formed per model."""
+    """Count the model calls if each window is divided into batches per model."""
     return sum(
         -(-count // batches[name])
         for window in windows(models, rows)
@@ -202,7 +202,7 @@ def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int)
 
 
 def calls_by_key(keys: Sequence[str], batch: int) -> int:
-    """Count the calls of models under Beam's keyed handler: one per key in each batch."""
+    """Count the model calls of Beam's keyed handler: one per key in each batch."""
     return sum(len(set(keys[start : start + batch])) for start in range(0, len(keys), batch))
 
 
@@ -242,8 +242,8 @@ def forecast(
     models
         For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
     default
-        For a sequence of keys: the model of all keys that are not in `models`. By default they
-        are left out, as they load nothing.
+        For a sequence of keys: the model of all keys that are not in `models`. By default these
+        keys are ignored.
     batch_size
         For a sequence of keys: elements per call of a model that is registered without a batch
         size. Default: 64.
@@ -272,7 +272,7 @@ def forecast(
     if isinstance(r_or_keys, Result):
         name = _keyed_node(r_or_keys, node)
         measure = r_or_keys.measures[name]
-        if measure.grouped:  # the arrival order is known by the sources only
+        if measure.grouped:  # only the sources still have the arrival order
             order = r_or_keys.rows(name)["model"].tolist()
         else:
             order = r_or_keys.elements(name).models()
@@ -289,9 +289,9 @@ def forecast(
     return forecast_of([name for name in found if name is not None], rows)
 
 
-def _batch_size(name: str, otherwise: int | None) -> int:
-    own = registry[name].batch_size if name in registry else None
-    return own or otherwise or 64
+def _batch_size(name: str, default: int | None) -> int:
+    registered = registry[name].batch_size if name in registry else None
+    return registered or default or 64
 
 
 def _load_seconds(result: Result) -> dict[str, float]:

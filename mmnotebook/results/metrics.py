@@ -18,7 +18,7 @@ ACCURACY = 0.01
 """The relative accuracy of the latency sketch (ddsketch's `LogarithmicMapping`)."""
 
 FLOOR_MS = 1e-6
-"""The smallest latency that is distinguished: 1 ns. Shorter ones count as this."""
+"""The smallest latency in the sketch: 1 ns. Shorter latencies are counted as 1 ns."""
 
 PERCENTILES = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99}
 
@@ -46,34 +46,35 @@ def bucket(milliseconds: float) -> int:
 
 
 def bucket_ms(key: int) -> float:
-    """Return the latency in ms that stands for a key: within 1 % of every latency counted there."""
+    """Return the latency in ms that represents a key, within 1 % of each latency with that key."""
     return float(_MAPPING.value(key))
 
 
 def samples_needed(q: float) -> int:
-    """Return the number of samples that the quantile `q` takes: at least 1 / (1 - q).
+    """Return the number of samples that the quantile `q` needs: 1 / (1 - q), rounded up.
 
     Raises
     ------
     ValueError
-        When `q` is not from 0 to below 1.
+        When `q` is below 0, or 1 or more.
     """
     if not 0 <= q < 1:
-        raise ValueError(f"a quantile is from 0 to below 1, not {q!r}")
+        raise ValueError(f"a quantile is at least 0 and below 1, not {q!r}")
     return math.ceil(round(1 / (1 - q), 6))
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:
     """Return the latency in ms that the share `q` of the calls did not exceed.
 
-    It is the sample of rank ⌊q (n - 1)⌋, counted from 0, within 1 %: numpy's method "lower".
+    The result is within 1 % of the sample of rank ⌊q (n - 1)⌋, counted from 0: numpy's method
+    "lower".
 
     Parameters
     ----------
     buckets
         Calls by `bucket` key.
     q
-        From 0 to below 1.
+        At least 0, and below 1.
 
     Returns
     -------
@@ -102,7 +103,7 @@ class NodeMeasure:
     kind
         The node's step kind.
     elements_in, elements_out
-        Elements that reached it, and elements that left it (without failures); None if unknown.
+        Elements that it received and returned (without failures); None if unknown.
     failed
         Elements that failed in it.
     seconds
@@ -134,15 +135,15 @@ class ModelMeasure:
     Attributes
     ----------
     predictions
-        Elements that got a prediction.
+        Elements with a prediction.
     batches
-        Calls of the model, each one latency sample.
+        Calls of the model; each is one latency sample.
     failed
-        Elements that got none.
+        Elements without a prediction: those that failed.
     buckets
         Calls by `bucket` of their latency.
     max_ms
-        The longest call in ms; None without any.
+        The longest call in ms; None without calls.
     loads, load_ms
         How often the model was loaded, and the mean time of a load in ms.
     parameter_bytes, resident_bytes, device_bytes
@@ -173,8 +174,9 @@ class ModelMeasure:
 def merge(measures: Iterable[ModelMeasure]) -> ModelMeasure:
     """Merge the measures of one model from several nodes or workers.
 
-    Counts and sketches are added, the mean load time is weighted by loads, and times and sizes are
-    the largest ones: each worker holds the model once. Missing values are ignored.
+    Counts and sketches are added. The mean load time is weighted by loads. `max_ms` and the sizes
+    are the maximum of the parts, since each worker holds the model once. `batch_invariant` and
+    `repeatable` are True if they are True in all parts. Missing values are ignored.
     """
     parts = tuple(measures)
     calls: Counter[int] = Counter()
@@ -262,8 +264,8 @@ def model_table(measures: Mapping[str, ModelMeasure]) -> pd.DataFrame:
     DataFrame
         Index "model". Columns: predictions, batches (calls that returned predictions, including
         retries of a failed batch), mean_batch (predictions per call), failed, p50_ms, p90_ms,
-        p95_ms, p99_ms and max_ms (of the calls, that is of batches), loads, load_ms (the mean of
-        the loads), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions with NaN
+        p95_ms, p99_ms and max_ms (time per call, that is per batch), loads, load_ms (mean time of a
+        load), parameter_bytes, resident_bytes, device_bytes, not_finite (predictions with NaN
         or infinity), batch_invariant and repeatable (whether an element's output is independent of
         the rest of its batch, and whether a second call returns the same: True, False or "not
         probed"). Unknown values, such as a percentile of too few calls, are missing.

@@ -1,9 +1,9 @@
 """Comparison and arithmetic on columns, for plain values only.
 
-A plain value is exactly of the type of a number, text, boolean, date or time, or it is missing:
-then the result of comparing or adding it is known. No method of any other value is ever called. A
-row with such a value, or with two values that cannot be compared, has no answer (`<NA>`). It is an
-error if no row has an answer.
+A plain value is a number, text, boolean, date or time whose type is exactly one of these (not a
+subclass), or a missing value. No method of any other value is called, since it could execute any
+code. A row with another value, or with two values that cannot be compared, has no answer (`<NA>`).
+It is an error if no row has an answer.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _EQUATED = {
     *(str, bytes, complex, type(None), pd.Timestamp, pd.Timedelta),
     *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
 }
-"""Types of which any two values can be compared for equality without an exception."""
+"""Types whose values can be compared for equality with each other without an exception."""
 _PLAIN = {*_EQUATED, decimal.Decimal}
 _MANY = {list, tuple, set, frozenset, np.ndarray}
 _WHOLE = 1 << 63
-"""Integers stay below this; larger ones become floats."""
+"""Integers from this size on become floats."""
 _OTHER = object()
 
 
@@ -59,7 +59,7 @@ class Unanswerable(Exception):
     Attributes
     ----------
     reason, remedy
-        Why, and what to write instead; the remedy is None if it is obvious.
+        The cause, and what to write instead; the remedy is None if it is obvious.
     """
 
     def __init__(self, reason: str, remedy: str | None = None) -> None:
@@ -219,12 +219,12 @@ def _incomparable(pairs: list[tuple[Any, Any]], names: Sequence[str]) -> str:
 def _not_plain(value: Any, name: str) -> tuple[str, str]:
     if _is_many(value):
         return (
-            f"{name!r} has several numbers in a row, and a comparison needs one",
-            f"take one of them, {name}[0], or add a map step that converts it to one number",
+            f"each row of {name!r} has several numbers, and a comparison needs one",
+            f"select one of them, {name}[0], or add a map step that converts it to one number",
         )
     if type(value) is dict:
         key = next((key for key in value if type(key) is str), "name")
-        return f"{name!r} has named values in a row", f"take one of them: {name}[{key!r}]"
+        return f"each row of {name!r} has named values", f"select one of them: {name}[{key!r}]"
     return (
         f"{name!r} holds {type(value).__name__} objects, and only plain values are compared",
         "add a map step that converts them to numbers or strings",
@@ -237,7 +237,7 @@ def _is_many(value: Any) -> bool:
 
 
 def contained(cells: pd.Series, items: Sequence[Any], name: str) -> pd.Series:
-    """Return which cells equal one of some constants; None among them means missing cells."""
+    """Return which cells equal one of the constants; the constant None matches missing cells."""
     wanted = [item for item in items if item is not None]
     if _kind(cells) == "number":
         found = cells.isin([item for item in wanted if type(item) in _NUMBERS])
@@ -270,7 +270,7 @@ def calculated(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
     left, right = _objects(one, other), _objects(other, one)
     made = [_number(sign, plain(a), plain(b)) for a, b in zip(left, right, strict=True)]
     if len(made) and all(value is None for value in made):
-        raise Unanswerable(f"{names[0]} {sign} {names[1]} is a number in no row")
+        raise Unanswerable(f"{names[0]} {sign} {names[1]} is not a number in any row")
     return column(made)
 
 
@@ -337,12 +337,12 @@ def magnitude(value: Any, name: str) -> Any:
 
 
 def texts(cells: pd.Series, name: str) -> list[str | None]:
-    """Return the text in each cell; None where there is none."""
+    """Return the text in each cell; None for a cell without text."""
     found = [value if type(value) is str else None for value in map(plain, cells)]
     if all(text is None for text in found):
         other = next((value for value in cells if _kept(value) is not None), None)
         if other is not None:
-            raise Unanswerable(f"{name!r} holds no text but {type(other).__name__}")
+            raise Unanswerable(f"{name!r} holds {type(other).__name__} objects, not text")
     return found
 
 
@@ -370,7 +370,7 @@ def items(cells: pd.Series, key: str | int, name: str) -> pd.Series:
         keys = dict.fromkeys(key for value in cells[:100] for key in _keys(value))
         close = nearest(str(key), keys)
         raise Unanswerable(
-            f"no value of {name!r} has {key!r}"
+            f"no value of {name!r} has an item {key!r}"
             + (f", did you mean {close!r}?" if close else "")
             + (f" (they have: {', '.join(map(repr, list(keys)[:20]))})" if keys else "")
         )

@@ -1,6 +1,6 @@
 """Plots of a result: each takes `ax=None` and returns the Axes; also plots of several runs.
 
-A new figure keeps matplotlib's own background, so that its text can be read on a dark page too.
+A new figure keeps matplotlib's background, so that its text is readable on a dark page, too.
 Matplotlib's settings are not changed.
 """
 
@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mmnotebook.errors import ResultError, no_attribute
-from mmnotebook.results.axes import COLOURS, band, latency_axis, named_rows, new_axes
+from mmnotebook.results.axes import COLORS, band, latency_axis, named_rows, new_axes
 from mmnotebook.results.bars import memory_bars, time_bars
 from mmnotebook.results.compare import (
     cached_note,
-    longest,
+    longest_models,
     longest_steps,
     model_rows,
     models_of,
@@ -39,8 +39,8 @@ NO_MODELS = "no models in these runs"
 def latency(result: Result, *, ax: Axes | None = None) -> Axes:
     """Plot the latency distribution of each model: one sample per call, that is per batch.
 
-    There is a band per model, on a common logarithmic axis in ms. p50, p95 and p99 are marked; for
-    a percentile of too few samples, the plot says so.
+    There is a band per model, on a common logarithmic axis in ms. p50, p95 and p99 are marked;
+    a percentile with too few samples is listed as text.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
 def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     """Plot the memory of each model and the free memory of the machine.
 
-    Each model has a bar for the bytes of its parameters, and one for its share of the process's and
-    of an accelerator's memory if measured ("not measured" otherwise). Free memory is a line, or a
-    text if it is far beyond the bars.
+    Each model has a bar for the bytes of its parameters, and one each for its share of the memory
+    of the process and of an accelerator, or the text "not measured". Free memory is a line, or a
+    text if it is much larger than the bars.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     """Plot the latencies of each model in one to four runs, on a common logarithmic axis in ms.
 
     There is a band per model and run, as in `latency`. If the nodes of a model were read from the
-    cache, its calls are those of the run that computed them, and the plot says so.
+    cache, its calls are those of the run that computed them, labeled "from the cache".
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ResultError
-        If one is not a Result, or there are none or more than four.
+        If an argument is not a Result, or there are none or more than four.
 
     See Also
     --------
@@ -178,19 +178,21 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     text = ax.xaxis.label.get_color()
     for label, row in named_rows(ax, rows, none=NO_MODELS).items():
         run, model = rows[label]
-        color, said = COLOURS[known.index(run)], cached_note(run, model)
-        band(ax, row, run.models[model], color=color, mark=text, said=said)
+        color, prefix = COLORS[known.index(run)], cached_note(run, model)
+        band(ax, row, run.models[model], color=color, mark=text, prefix=prefix)
     measures = [run.models[model] for run, model in rows.values()]
     latency_axis(ax, [key for measure in measures for key in measure.buckets], mark=text)
     ax.set_title("Latency per batch", loc="left")
-    _say_left_out(ax, "models that were called", len(longest(known)), len(models_of(known)))
+    _say_left_out(
+        ax, "models with the most time in calls", len(longest_models(known)), len(models_of(known))
+    )
     return ax
 
 
 def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     """Plot the memory of each model in one to four runs, as `memory` does.
 
-    Free memory is the least that the machine had when one of the runs began.
+    Free memory is the smallest value at the start of any of the runs.
 
     Parameters
     ----------
@@ -207,7 +209,7 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ResultError
-        If one is not a Result, or there are none or more than four.
+        If an argument is not a Result, or there are none or more than four.
 
     See Also
     --------
@@ -230,7 +232,9 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     measures = {label: run.models[model] for label, (run, model) in rows.items()}
     memory_bars(ax, measures, min(free, default=None), none=NO_MODELS)
     ax.set_title("Memory", loc="left")
-    _say_left_out(ax, "models that were called", len(longest(known)), len(models_of(known)))
+    _say_left_out(
+        ax, "models with the most time in calls", len(longest_models(known)), len(models_of(known))
+    )
     return ax
 
 
@@ -255,7 +259,7 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ResultError
-        If one is not a Result, or there are none or more than four.
+        If an argument is not a Result, or there are none or more than four.
 
     See Also
     --------
@@ -275,18 +279,18 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, time_rows(known), captions=1)
     time_bars(ax, known, steps)
     ax.set_title("Time per step", loc="left")
-    _say_left_out(ax, "steps that took", len(steps), len(steps_of(known)))
+    _say_left_out(ax, "steps that took longest", len(steps), len(steps_of(known)))
     return ax
 
 
-def _say_left_out(ax: Axes, what: str, drawn: int, there: int) -> None:
-    """Add a line below the axis if not all are drawn."""
-    if drawn < there:
-        ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {there} {what} longest".strip())
+def _say_left_out(ax: Axes, what: str, drawn: int, total: int) -> None:
+    """Add a line below the axis if the plot does not show all."""
+    if drawn < total:
+        ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {total} {what}".strip())
 
 
 class _Plots(ModuleType):
-    """The module's class: if called, or asked for another plot, it lists the plots that exist."""
+    """The class of this module: calls and unknown names raise errors that list the plots."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         plots = ", ".join(f"plot.{name}(...)" for name in __all__)

@@ -1,4 +1,4 @@
-"""Records of elements, and what the runtime stores for a `Result`."""
+"""The elements, failures and warnings that a run stores for its `Result`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Elements(Protocol):
     ids
         The id of each element.
     origins
-        The id of the source element that each comes from: "p" for the child "p/0".
+        The id of the source element that each element is derived from: "p" for the child "p/0".
     keys
-        What the latest choosing step chose for each element: the key of its model, its branch, or
-        the model of a cascade that answered. None where no step did.
+        For each element, the choice of the last split, switch, cascade or keyed step before: its
+        branch, the model of the cascade that predicted, or its key. None without such a step.
     """
 
     ids: list[str]
@@ -34,7 +34,7 @@ class Elements(Protocol):
         """Return the outputs as plain values; see `values.plain`."""
 
     def branches(self) -> list[str | None]:
-        """Return the branch that a split or switch sent each to, None where none did."""
+        """Return the branch of each element after a split or switch; None for other elements."""
 
     def models(self) -> list[str | None]:
         """Return the model of each prediction; None for any other output."""
@@ -61,9 +61,9 @@ class Warned:
     category
         The name of the warning's class.
     module, filename, lineno
-        Where it was raised, as far as that is known.
+        Where it was issued, as far as that is known.
     count
-        How many times.
+        How often it was issued.
     """
 
     node: str
@@ -77,7 +77,7 @@ class Warned:
 
 
 class ElementStore(Protocol):
-    """Where a run keeps its elements."""
+    """The storage of a run's elements."""
 
     def elements(self, node: str) -> Elements:
         """Return the elements of a node, in any order."""

@@ -17,42 +17,30 @@ from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
 
 
 class Result:
-    """Results of a run.
+    """Results of a run, which `mm.run` returns.
 
-    `result[node]` is a DataFrame of the node's elements, built when first asked for.
-
-    Parameters
-    ----------
-    graph
-        The graph that ran.
-    store
-        The store of its elements.
-    nodes
-        Measures of each node, in graph order; a node that is not in it did not run.
-    models
-        Measures of each model, including latency sketches.
-    seconds
-        Time of the whole run in seconds.
-    machine
-        Memory of the machine.
-    why
-        By node, why it was computed, or that it was read from the cache.
-    limit
-        The number of elements used from each source; None for all.
-    warnings
-        The distinct warnings of the nodes.
+    `result[node]` is a DataFrame of the node's elements, built at the first access.
 
     Attributes
     ----------
-    measures, sketches
-        The arguments `nodes` and `models`.
-    warned
-        The argument `warnings`.
+    graph
+        The graph that ran.
+    seconds
+        Time of the whole run in seconds.
     finished
         The end of the run, in local time.
-    arms
-        DataFrame of the elements per branch of a split or a switch, or per model of a cascade or a
-        keyed step: index (node, arm), columns elements, share and expected (of a split).
+    limit
+        The number of elements used from each source; None for all.
+    why
+        By node, why it was computed, or that it was read from the cache.
+    machine
+        Memory of the machine when the run began: `free_bytes` and `total_bytes`.
+    measures
+        The measures of each node, by name, in graph order; a node without measures did not run.
+    sketches
+        The measures of each model, by name, with the sketch of its latencies.
+    warned
+        The distinct warnings of the nodes; `warnings` is the same as a DataFrame.
 
     See Also
     --------
@@ -85,6 +73,17 @@ class Result:
         limit: int | None = None,
         warnings: Sequence[Warned] = (),
     ) -> None:
+        """Create the result of a run.
+
+        Parameters
+        ----------
+        graph, seconds, machine, why, limit
+            The attributes of these names.
+        store
+            The storage of the run's elements.
+        nodes, models, warnings
+            The attributes `measures`, `sketches` and `warned`.
+        """
         self.graph = graph
         self.measures = dict(nodes)
         self.sketches = dict(models)
@@ -163,7 +162,7 @@ class Result:
         -------
         DataFrame
             The columns of `result[node]` without the source's fields. The index has the id of the
-            source element that each row comes from. Do not change it: it is not a copy.
+            source element that each row is derived from. Do not change the frame: it is not a copy.
 
         Raises
         ------
@@ -202,7 +201,7 @@ class Result:
         Returns
         -------
         Elements
-            `ids`, `origins` (the id of the source element that each comes from) and `keys` are
+            `ids`, `origins` (the id of the source element of each) and `keys` are
             lists of equal length, and so are the results of `given()` (the outputs),
             `plain()` (the same as plain Python and numpy values) and `models()` (the model of
             each prediction).
@@ -265,11 +264,11 @@ class Result:
 
     def _sources(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the sources that ran and that one of the nodes depends on."""
-        above = {node.name for name in names for node in self.graph.upto(name)}
+        upstream = {node.name for name in names for node in self.graph.upto(name)}
         return tuple(
             node.name
             for node in self.graph.order()
-            if not node.inputs and node.name in above and node.name in self.measures
+            if not node.inputs and node.name in upstream and node.name in self.measures
         )
 
     def _fields(self, sources: tuple[str, ...]) -> pd.DataFrame:
@@ -305,8 +304,22 @@ class Result:
         Returns
         -------
         DataFrame
-            Columns: node, model (missing for a function), category, message, count (how many times
-            it was issued and not ignored by a filter), module, filename and lineno.
+            Columns: node, model (missing for a function), category, message, count (how often it
+            was issued and not ignored by a filter), module, filename and lineno.
+
+        Examples
+        --------
+        >>> import warnings
+        >>> import mmnotebook as mm
+        >>> def half(x):
+        ...     if x % 2:
+        ...         warnings.warn(f"{x} is odd")
+        ...     return x // 2
+        >>> graph = mm.pipeline("numbers | half", numbers=[1, 2], half=half)
+        >>> result = mm.run(graph, progress=False)
+        >>> result.warnings[["node", "category", "message", "count"]]
+           node     category   message  count
+        0  half  UserWarning  1 is odd      1
         """
         rows = [[getattr(one, name) for name in frames.WARNED] for one in self.warned]
         return pd.DataFrame(rows, columns=list(frames.WARNED))
@@ -364,8 +377,8 @@ class Result:
         Returns
         -------
         DataFrame
-            Index (node, arm); for a cascade and a keyed step the arm is the model that answered.
-            Columns: elements, their share of all that left the node (0 to 1, NaN if none did), and
+            Index (node, arm). The arm of a cascade or keyed step is the model that predicted.
+            Columns: elements, their share of the node's outputs (0 to 1; NaN without outputs), and
             expected, the weight of the branch in a split (NaN for other kinds of step).
 
         Examples

@@ -1,4 +1,4 @@
-"""`Run`: a run's data for comparison with others; `RunList`: the runs of a session."""
+"""`Run`: the measures of a run, for comparison; `RunList`: the runs of a session."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _ROLES = ("data", "model", "function", "file", "files")
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """The data of a run that are kept to compare it with others: its graph and measures.
+    """The graph and the measures of a run, to compare it with other runs.
 
-    It holds no elements, and none of the objects that are bound in the graph.
+    It holds neither elements nor the objects that are bound in the graph.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class Run:
     graph
         The graph that ran, without bindings.
     nodes, models
-        Their measures; a node that is missing did not run.
+        Measures by name; a node that is missing did not run.
     seconds
         Time of the whole run in seconds.
     machine
-        The machine's memory when it began.
+        The machine's memory when the run began.
     changes
-        What changed since the run before, in words; () if nothing did.
+        Descriptions of what changed since the previous run; empty if nothing changed.
     limit
         The number of elements used from each source; None for all.
     """
@@ -67,7 +67,7 @@ class Run:
     def of(
         cls, result: Result, number: int, label: str | None = None, before: Run | None = None
     ) -> Run:
-        """Create a run from a result; `before` is the run that it is compared with."""
+        """Create a run from a result; `before` is the previous run."""
         made = cls(
             number,
             label,
@@ -134,7 +134,7 @@ def runs_of(results: Sequence[Result | Run]) -> list[Run]:
 def not_a_result(value: object) -> ResultError:
     """Return the error for an object that is not the result of a run."""
     return ResultError(
-        f"a run is compared by its Result, not by {type(value).__name__} {short(value)!r}",
+        f"expected a Result, not {type(value).__name__} {short(value)!r}",
         remedy="pass what mm.run(graph) returned",
     )
 
@@ -156,14 +156,14 @@ class RunList:
         self._seen: WeakKeyDictionary[Result, int] = WeakKeyDictionary()
 
     def add(self, result: Result, label: str | None = None) -> Run:
-        """Add a run; one that was added before gets the new label, if there is one.
+        """Add a run; if it was added before, only replace its label, if one is given.
 
-        If the latest run is chosen, or none is, the new run is chosen in its place.
+        If the latest run is chosen, or no run is, the new run is chosen instead.
 
         Raises
         ------
         ResultError
-            When `result` is no Result.
+            When `result` is not a Result.
         """
         if not isinstance(result, Result):
             raise not_a_result(result)
@@ -185,7 +185,7 @@ class RunList:
         return run
 
     def choose(self, numbers: Iterable[int]) -> None:
-        """Choose runs that are kept; of more than four, the latest."""
+        """Choose runs by number; of more than four, the latest four."""
         self.chosen = tuple(sorted({*numbers} & self.runs.keys())[-MOST_RUNS:])
 
 
@@ -202,7 +202,8 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
         yield f"removed {', '.join(removed)}"
     both = [name for name in new.names if name in old]
     resized = before.elements != after.elements
-    # `old[name] == new[name]`, but the content differs; a new number of elements is shown below.
+    # For nodes whose definition is equal, but whose content changed. If the number of elements
+    # changed, it is reported below, not as "its data".
     known = tuple(f"its {role} " for role in _ROLES if not (resized and role == "data"))
     for name in both:
         if old[name] != new[name]:
@@ -210,7 +211,7 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
         elif why.get(name, "").startswith(known):
             yield f"{name}: {why[name]}"
     if set(old.groups) != set(new.groups):
-        yield "changed names of several steps"
+        yield "changed the groups"
     stopped = [name for name in both if name in before.nodes and name not in after.nodes]
     if stopped:
         yield f"not run: {', '.join(stopped)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mmnotebook.notebook_state import shell
-from mmnotebook.results.result_expression import expression_of
+from mmnotebook.results.latest import expression_of
 from mmnotebook.results.tables import html_table, short
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _FAILURES = 3
 
 
 def text(result: Result) -> str:
-    """Return a few lines of text: a headline, the nodes' counts, the models' counts."""
+    """Return a headline and the counts of the nodes and the models, as text."""
     parts = [_headline(result), _plain(_nodes(result))]
     if result.sketches:
         parts.append(_plain(_models(result)))
@@ -38,8 +38,8 @@ def html(result: Result) -> str:
         parts += [html_table(_models(result), max_rows=len(result.sketches))]
     parts += [f'<div style="opacity:.75">{escape(_note(result))}</div>']
     if len(result.failed):
-        every = escape(_named(result, "failed"))
-        parts += [f"<div><b>First failures</b>; all of them: {every}</div>"]
+        attribute = escape(_named(result, "failed"))
+        parts += [f"<div><b>First failures</b>; all of them: {attribute}</div>"]
         parts += [html_table(result.failed.drop(columns="traceback"), max_rows=_FAILURES)]
     return f'<div class="mm-result">{"".join(parts)}</div>'
 
@@ -55,7 +55,7 @@ def _headline(result: Result) -> str:
 
 
 def _note(result: Result) -> str:
-    """Return a text that says where to find the rest."""
+    """Return a line that names the attributes with the other measures."""
     parts = [("Times and sizes", "nodes")]
     if result.sketches:
         parts.insert(0, ("Latencies, per batch", "models"))

@@ -59,7 +59,7 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str
 def text_table(
     names: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool], below: str = ""
 ) -> str:
-    """Format texts as an HTML table; `right` says for each column whether it is right-aligned.
+    """Format texts as an HTML table; `right` has True for each right-aligned column.
 
     Everything is escaped except `below`, HTML that is placed under the table.
     """
@@ -88,12 +88,12 @@ def short(value: Any) -> str:
     """Format a value in one line of at most 120 characters: `array(64,) [0.0, 5.0, 13.0, …]`."""
     try:
         return brief(value)
-    except Exception:  # noqa: BLE001 - the object's own `__repr__` failed
+    except Exception:  # noqa: BLE001 - the object's `__repr__` failed
         return f"<a {type(value).__name__} that cannot be shown>"
 
 
 def brief(value: Any) -> str:
-    """Do the same as `short`, but raise what the value raises."""
+    """Format a value like `short`, but raise the exceptions of its methods."""
     if (
         is_prediction(value)
         or hasattr(type(value), "untyped_storage")

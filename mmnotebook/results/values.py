@@ -1,4 +1,4 @@
-"""Plain values of elements: no tensors or predictions, Python scalars."""
+"""Conversion of elements to plain Python and numpy values."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def is_prediction(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """Convert a value to plain Python and numpy objects.
 
-    A prediction becomes its inference; a tensor or array without dimensions, or a numpy scalar, a
-    Python scalar; any other tensor a numpy array. Items of dicts, lists and tuples are converted
-    too. A value that raises while it is read, or that contains itself, is returned unchanged.
+    A prediction is converted to its inference; a numpy scalar, and a tensor or array without
+    dimensions, to a Python scalar; any other tensor to a numpy array. Items of dicts, lists and
+    tuples are converted, too. A value that raises an error, or that contains itself, is returned
+    unchanged.
     """
     if type(value) in _PLAIN:
         return value
@@ -54,7 +55,7 @@ def _plain(value: Any) -> Any:
 
 
 def model_of(value: Any) -> str | None:
-    """Return the model that made a prediction; None if the value is not one."""
+    """Return the model of a prediction; None for any other value."""
     return value.model_id if is_prediction(value) else None
 
 
@@ -89,7 +90,7 @@ def column(values: Sequence[Any]) -> pd.Series:
     if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
         dtype = _DTYPES[kind][None in values]
         return pd.Series(list(values), dtype=dtype)
-    # One by one, since numpy would stack arrays of one shape.
+    # One by one, since numpy would stack arrays of the same shape.
     return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
 
 

@@ -71,18 +71,18 @@ def matching(frame: pd.DataFrame, where: str) -> pd.Series:
 
 
 def renamed(frame: pd.DataFrame, where: str) -> str | None:
-    """Explain the names in an expression that a column of the run took from a field.
+    """Explain which names in an expression mean a column of the run, not a field of that name.
 
-    None if it names no such column.
+    None if there are no such names.
     """
     names = _Text(where).names()
     fields = {name: f"{name}_field" for name in RESERVED if f"{name}_field" in frame.columns}
-    said = [
-        f"{name!r} is the run's own column; the field of the data is called {field!r}"
+    hints = [
+        f"{name!r} is a column of the run; the field of the data is called {field!r}"
         for name, field in fields.items()
         if name in names and field not in names
     ]
-    return "; ".join(said) or None
+    return "; ".join(hints) or None
 
 
 def _refusal(frame: pd.DataFrame, where: str, error: Unanswerable) -> ResultError:
@@ -104,7 +104,7 @@ def _quoting(columns: list[str]) -> str:
 
 
 class _Text:
-    """An expression in Python's syntax: names in backticks, & and | are translated.
+    """A `where=` text, translated to Python: names in backticks, & and | are replaced.
 
     Attributes
     ----------
@@ -116,8 +116,8 @@ class _Text:
 
     def __init__(self, where: str) -> None:
         if len(where) > LENGTH:
-            said = f"it has {len(where):,} characters; allowed: {LENGTH:,}"
-            raise Unanswerable(said, "use a map step to compute a field from a long condition")
+            reason = f"it has {len(where):,} characters; allowed: {LENGTH:,}"
+            raise Unanswerable(reason, "use a map step to compute a field from a long condition")
         self.where = where
         self.named: dict[str, str] = {}
         self._stem = "column"
@@ -154,8 +154,8 @@ class _Text:
             before = self._made.strip()[: max(error.offset or 1, 1) - 1]
             place = self._place(len(before.encode()))
             hint = "; == compares" if self.where[place : place + 1] == "=" else ""
-            said = f"SyntaxError: {error.msg} (character {place + 1}){hint}"
-            raise Unanswerable(said) from None
+            reason = f"SyntaxError: {error.msg} (character {place + 1}){hint}"
+            raise Unanswerable(reason) from None
         except (ValueError, MemoryError, RecursionError) as error:
             raise Unanswerable(f"it is nested too deeply ({one_line(error)})") from None
 
@@ -183,7 +183,7 @@ class _Text:
 
 
 _STRAY = {
-    "#": "found '#'; put a column name that has one in backticks, a string in quotes",
+    "#": "found '#'; put a column name that contains it in backticks, a string in quotes",
     "@": "found '@'; notebook variables are not available: write the value itself",
     "`": "a backtick is not closed",
 }
@@ -213,7 +213,7 @@ class _Expression:
 
     @singledispatchmethod
     def value(self, node: ast.expr) -> Any:
-        """Evaluate a part of a supported kind; refuse any other."""
+        """Evaluate a part of a supported kind; raise an error for any other."""
         self._refuse(node, f"allowed: {_ALLOWED}")
 
     def _refuse(self, node: ast.expr, why: str) -> NoReturn:
@@ -232,7 +232,7 @@ class _Expression:
 
     def _column(self, name: str) -> pd.Series:
         if name not in self._places:
-            # Without elements, their fields are not known.
+            # Fields are unknown if there are no elements.
             if not len(self.frame):
                 return pd.Series([], dtype=object)
             close = nearest(name, [*self._places, "True", "False", "None"])
@@ -291,7 +291,7 @@ class _Expression:
             return found if isinstance(op, ast.In) else ~found
         if isinstance(op, (ast.Is, ast.IsNot)):
             if not (isinstance(right, ast.Constant) and right.value is None):
-                self._refuse(node, "'is' is for None; others are compared with ==")
+                self._refuse(node, "'is' compares with None only; use == for other values")
             sign = "==" if isinstance(op, ast.Is) else "!="
         else:
             sign = _COMPARE[type(op)]
@@ -312,7 +312,7 @@ class _Expression:
         values = [self.of(node) for node in nodes]
         for node, value in zip(nodes, values, strict=True):
             if isinstance(value, pd.Series):
-                self._refuse(node, "a list holds constants")
+                self._refuse(node, "a list may hold constants only")
         return values
 
     @value.register
@@ -357,7 +357,7 @@ class _Expression:
         return self.of(node)
 
     def _called(self, node: ast.Call) -> tuple[where_calls.Function, ast.expr | None, str]:
-        """Return the called function, and the part that it is a method of."""
+        """Return the called function, the object if it is a method, and the function's name."""
         called = node.func
         table, name, subject = where_calls.FUNCTIONS, self.text.of(called), None
         if isinstance(called, ast.Attribute):

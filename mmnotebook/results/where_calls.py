@@ -15,7 +15,7 @@ from mmnotebook.results.plain_cells import Unanswerable
 from mmnotebook.results.values import column
 
 Function = Callable[..., Any]
-"""A function of: the subject's name in errors, the subject, and the arguments."""
+"""A function of a column's name for errors, the column, and the arguments."""
 
 
 def call(
@@ -39,7 +39,7 @@ def call(
 def _checked(name: str, value: Any, *kinds: type) -> None:
     if type(value) not in kinds:
         allowed = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
-        raise TypeError(f"{name} is a constant of type {allowed}")
+        raise TypeError(f"{name} must be a constant of type {allowed}")
 
 
 def _isna(about: str, cells: pd.Series) -> pd.Series:
@@ -68,9 +68,9 @@ def _between(
     if inclusive not in signs:
         raise TypeError(f"inclusive={inclusive!r}; allowed: {', '.join(signs)}")
     low, high = signs[inclusive]
-    return plain_cells.compared(low, cells, left, (about, "the first")) & plain_cells.compared(
-        high, cells, right, (about, "the second")
-    )
+    return plain_cells.compared(
+        low, cells, left, (about, "the lower bound")
+    ) & plain_cells.compared(high, cells, right, (about, "the upper bound"))
 
 
 def _abs(about: str, cells: pd.Series) -> Any:
@@ -149,15 +149,15 @@ def _searched(
     _checked("na", na, bool, type(None))
     found = map(_encodable, plain_cells.texts(cells, about))
     try:
-        # Alone first: with one bracket too many, a pattern could close the group around it.
+        # Check the pattern alone: with an extra bracket, it could close the group around it.
         pc.match_substring_regex(pa.array([""]), given)
         answers = pc.match_substring_regex(
             pa.array(found, pa.large_string()), pattern, ignore_case=not case
         )
     except (pa.ArrowInvalid, UnicodeEncodeError) as error:
         raise Unanswerable(
-            f"the pattern {given!r} is not one of RE2: {error}",
-            "a literal text needs no regex=True; RE2 has no look-around and no back-references",
+            f"the pattern {given!r} is not a valid RE2 pattern: {error}",
+            "omit regex=True to find a literal text; RE2 has no look-around and no back-references",
         ) from None
     return pd.Series([na if one is None else one for one in answers.to_pylist()], dtype="boolean")
 

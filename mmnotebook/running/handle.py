@@ -82,13 +82,30 @@ class Running:
         return frame.set_index("node")
 
     def cancel(self) -> None:
-        """Cancel the run: each step stops at its next element. Finished nodes are kept.
+        """Cancel the run: each step stops at its next element.
 
-        `result` then raises InterruptedRunError. Canceling a run that has ended does nothing.
+        `result` then raises InterruptedRunError. The outputs of finished nodes stay in the cache.
+        Canceling a run that has ended does nothing.
 
         See Also
         --------
         result : Wait for the run and return its result.
+
+        Examples
+        --------
+        >>> import time
+        >>> import mmnotebook as mm
+        >>> def slow(x):
+        ...     time.sleep(0.1)
+        ...     return x
+        >>> graph = mm.pipeline("numbers | slow", numbers=list(range(600)), slow=slow)
+        >>> running = mm.run(graph, wait=False, progress=False)
+        >>> running.cancel()
+        >>> try:
+        ...     result = running.result(timeout=60)
+        ... except KeyboardInterrupt as error:
+        ...     print(type(error).__name__)
+        InterruptedRunError
         """
         if not self._execution.over.is_set():
             self._execution.live.stop()

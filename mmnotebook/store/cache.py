@@ -87,12 +87,28 @@ class Cache:
 
     @property
     def folder(self) -> Path:
-        """The cache folder."""
+        """The cache folder.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> mm.cache.folder.is_dir()
+        True
+        """
         return open_store().folder
 
     @property
     def bytes(self) -> int:
-        """The size of all entries in bytes."""
+        """The size of all entries in bytes.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> 0 < mm.cache.bytes < mm.cache.limit
+        True
+        """
         return open_store().bytes
 
     @property
@@ -100,12 +116,21 @@ class Cache:
         """The size limit in bytes; set it to a number of bytes or a string such as "20GB".
 
         Default: 20 GiB, or a quarter of the disk if that is less. The environment variable
-        MMNOTEBOOK_CACHE_LIMIT sets it for new processes. A lower limit applies at once.
+        MMNOTEBOOK_CACHE_LIMIT sets it for new processes. A lower limit takes effect immediately.
 
         Raises
         ------
         MMError
             If it is set to anything else.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> limit = mm.cache.limit
+        >>> mm.cache.limit = "1TB"
+        >>> mm.cache.limit
+        1000000000000
+        >>> mm.cache.limit = limit
         """
         return open_store().limit
 
@@ -115,37 +140,87 @@ class Cache:
 
     @property
     def hits(self) -> int:
-        """Cache hits: nodes that this process found in the cache."""
+        """Cache hits: nodes that this process found in the cache.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> hits = mm.cache.hits
+        >>> result = mm.run(graph, progress=False)
+        >>> mm.cache.hits > hits
+        True
+        """
         return open_store().hits
 
     @property
     def misses(self) -> int:
-        """Cache misses: nodes that this process did not find in the cache."""
+        """Cache misses: nodes that this process did not find in the cache.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> misses = mm.cache.misses
+        >>> graph = mm.pipeline("numbers | triple", numbers=[1, 2], triple=lambda x: 3 * x)
+        >>> freed = mm.cache.clear("triple")
+        >>> result = mm.run(graph, progress=False)
+        >>> mm.cache.misses > misses
+        True
+        """
         return open_store().misses
 
     @property
     def checked(self) -> int:
-        """Spot checks in this process: a few elements of a cached node, computed again."""
+        """The number of spot checks in this process; see `verify`.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> checked = mm.cache.checked
+        >>> before, mm.cache.verify = mm.cache.verify, "all"
+        >>> result = mm.run(graph, progress=False)
+        >>> mm.cache.checked > checked
+        True
+        >>> mm.cache.verify = before
+        """
         return open_store().checked
 
     @property
     def differed(self) -> int:
-        """Spot checks in this process whose output differed from the cache."""
+        """The number of spot checks in this process whose output differed from the cache.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> mm.cache.differed <= mm.cache.checked
+        True
+        """
         return open_store().differed
 
     @property
     def verify(self) -> str:
-        """Which cached nodes this process spot-checks.
+        """Which cached nodes this process spot-checks: "sample" (the default), "all" or "off".
 
-        "sample" (the default) checks so many that they cost at most 3 % of the time that the cache
-        saves, "all" checks every node that can be checked, and "off" none. A check computes up to
-        three elements of the node again. If they differ from the cache, the entry and all that were
+        "sample" checks some nodes, in at most 3 % of the time that the cache saves; "all" checks
+        every node that can be checked; "off" checks none. A spot check computes up to three
+        elements of the node again. If they differ from the cache, the entry and all entries
         computed from it are removed and computed again, with a `CacheWarning`.
 
         Raises
         ------
         MMError
             If it is set to anything else.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> before, mm.cache.verify = mm.cache.verify, "all"
+        >>> mm.cache.verify
+        'all'
+        >>> mm.cache.verify = before
         """
         return self._verify
 
@@ -170,6 +245,15 @@ class Cache:
         DataFrame
             One row per entry. Columns: node, kind, elements, bytes, hits (how often it was found),
             created and used (local time).
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> result = mm.run(graph, progress=False)
+        >>> entries = mm.cache.entries
+        >>> entries[entries["node"] == "double"]["kind"].unique().tolist()
+        ['map']
         """
         rows = [row for path in eviction.all_entries(open_store().inner) if (row := _row(path))]
         rows.sort(key=lambda row: row[-1], reverse=True)

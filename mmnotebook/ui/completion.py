@@ -37,11 +37,11 @@ _LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
 _FILE_PLACE = re.compile(r"mm_model\s+\w+\s+[^\s-]\S*$|mm_model\s+\w+\s+$")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 
-Found = Iterator[tuple[str, str]]
+Candidates = Iterator[tuple[str, str]]
 
 
 class Matcher:
-    """The completions at the cursor, for IPython's completer."""
+    """A matcher of IPython's completer, which returns the completions at the cursor."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
@@ -59,7 +59,7 @@ class Matcher:
             do_not_suppress={FILES} if _FILE_PLACE.search(context.text_until_cursor) else set(),
         )
 
-    def _at(self, context: CompletionContext) -> tuple[str, Found]:
+    def _at(self, context: CompletionContext) -> tuple[str, Candidates]:
         """Return the typed part of the word at the cursor, and all candidates for its place."""
         before = context.text_until_cursor
         magic = _MAGIC.search(before)
@@ -71,24 +71,24 @@ class Matcher:
             return self._in_text("\n".join(lines[first + 1 : context.cursor_line]), before)
         return "", iter(())
 
-    def _in_line(self, magic: str, line: str) -> tuple[str, Found]:
-        *said, typed = re.split(r"\s+", line)
+    def _in_line(self, magic: str, line: str) -> tuple[str, Candidates]:
+        *words, typed = re.split(r"\s+", line)
         if typed.startswith("-"):
             return typed, self._options(magic)
-        if said and said[-1].startswith("-") and said[-1] not in FLAGS:
-            return typed, self._values(said[-1])
+        if words and words[-1].startswith("-") and words[-1] not in FLAGS:
+            return typed, self._values(words[-1])
         if magic == "mm_pipeline":
             typed, found = self._in_text("", line)
-            return typed, chain(self._of(is_graph, "graph") if not said else (), found)
+            return typed, chain(self._of(is_graph, "graph") if not words else (), found)
         return typed, self._words(magic)
 
-    def _options(self, magic: str) -> Found:
+    def _options(self, magic: str) -> Candidates:
         """Return the options of a magic."""
         found = declared(line_magics(self._shell)[magic])
         arguments = [item for item in found if isinstance(item, argument)]
         return _as("option", (name for item in arguments for name in item.args if name[0] == "-"))
 
-    def _values(self, option: str) -> Found:
+    def _values(self, option: str) -> Candidates:
         """Yield candidates for the value of an option."""
         if option == "--device":
             yield from _as("device", ("CPU", "GPU"))
@@ -102,7 +102,7 @@ class Matcher:
         elif option in ("-o", "-r", "--result"):
             yield from self._of(is_result, "result")
 
-    def _words(self, magic: str) -> Found:
+    def _words(self, magic: str) -> Candidates:
         """Yield candidates for a word of a magic's line that is not an option."""
         if magic == "mm_model":
             yield from _as("model", registry)
@@ -114,7 +114,7 @@ class Matcher:
         elif magic == "mm_plot":
             yield from _as("plot", ("latency", "memory"))
 
-    def _in_text(self, earlier: str, line: str) -> tuple[str, Found]:
+    def _in_text(self, earlier: str, line: str) -> tuple[str, Candidates]:
         """Complete a pipeline's text: `earlier` lines, and this `line` up to the cursor."""
         outside = _STRING.sub("", line)
         typed = _WORD.search(line)
@@ -123,7 +123,7 @@ class Matcher:
             return "", iter(())
         return typed.group(), self._steps(earlier)
 
-    def _steps(self, earlier: str) -> Found:
+    def _steps(self, earlier: str) -> Candidates:
         names = self._variables.names()
         yield from _as("node", _LINE_NAME.findall(earlier))
         yield from _as("model", names.known("model"))
@@ -134,19 +134,19 @@ class Matcher:
             if kind.listed:
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
-    def _nodes(self) -> Found:
+    def _nodes(self) -> Candidates:
         """Yield the nodes of the latest result, then those of the notebook's graphs."""
-        own = self._variables.own()
+        variables = self._variables.public()
         result = latest.last()
         graphs = [] if result is None else [result.graph]
-        graphs += [own[name] for name in self._variables.of(is_graph)]
+        graphs += [variables[name] for name in self._variables.of(is_graph)]
         for graph in graphs:
             yield from _as("node", graph.names)
             yield from _as("node", (group.name for group in graph.groups))
 
-    def _of(self, accepts: Accepts, kind: str) -> Found:
+    def _of(self, accepts: Accepts, kind: str) -> Candidates:
         return _as(kind, self._variables.of(accepts))
 
 
-def _as(kind: str, texts: Iterable[str]) -> Found:
+def _as(kind: str, texts: Iterable[str]) -> Candidates:
     return ((text, kind) for text in texts)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOTEBOOK = "01_ab.ipynb"
 NEEDED = ("nbclient", "nbconvert", "ipykernel", "sklearn")
 INSTALL = 'python -m pip install "mmnotebook[demo]"'
-# The tutorial's result is called r.
+# The tutorial assigns its result to r.
 _TABLE = "print(r.models.to_string(float_format='{:.2f}'.format))"
 _CELL_SECONDS = 600
 Say = Callable[[str], None]
@@ -43,13 +43,13 @@ def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
     say
         Called with each line of progress.
     notebook
-        Another notebook, whose result is called r too.
+        A notebook to execute instead; it must assign its result to `r`, too.
 
     Raises
     ------
     DemoError
-        If a package or the notebook is missing, or a cell fails: the HTML is written then as
-        well, and shows where.
+        If a package or the notebook is missing, or a cell fails. After a failed cell, the HTML
+        is written, too, and shows the error.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -97,7 +97,10 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
     cells = [index for index, cell in enumerate(book.cells) if _is_code(cell)]
     number = 0
     try:
-        with client.setup_kernel(env=_environment(folder), cleanup_kc=True), _ctrl_c_ends(client):
+        with (
+            client.setup_kernel(env=_environment(folder), cleanup_kc=True),
+            _stopped_by_ctrl_c(client),
+        ):
             for number, index in enumerate(cells, 1):
                 first = book.cells[index].source.strip().splitlines()[0]
                 say(f"[{number}/{len(cells)}] {first}")
@@ -106,14 +109,14 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
     except CellExecutionError as error:
         return "", f"cell {number} of {len(cells)} failed: {error.ename}: {error.evalue}"
     except (CellTimeoutError, DeadKernelError) as error:
-        return "", f"cell {number} of {len(cells)} did not end: {one_line(error)}"
+        return "", f"cell {number} of {len(cells)} did not finish: {one_line(error)}"
 
 
 @contextmanager
-def _ctrl_c_ends(client: NotebookClient) -> Iterator[None]:
+def _stopped_by_ctrl_c(client: NotebookClient) -> Iterator[None]:
     """Make Ctrl-C stop the client's kernel before KeyboardInterrupt is raised.
 
-    Raised at any point inside nbclient's event loop, it could leave the kernel running.
+    An interrupt at any point of nbclient's event loop could leave the kernel running.
     """
     import psutil
     from nbclient.exceptions import DeadKernelError
@@ -171,7 +174,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _table(client: NotebookClient) -> str:
-    """Return the per-model table, by a cell that does not stay in the notebook."""
+    """Return the per-model table, printed by a cell that is then removed from the notebook."""
     from nbformat.v4 import new_code_cell
 
     client.nb.cells.append(new_code_cell(_TABLE))
@@ -183,12 +186,12 @@ def _table(client: NotebookClient) -> str:
 
 
 def _html(book: NotebookNode, title: str) -> str:
-    """Return the notebook as HTML without scripts: nbconvert's would come from the internet."""
+    """Return the notebook as HTML without scripts, as nbconvert's are loaded from the internet."""
     from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
     with warnings.catch_warnings():
-        # A widget alone in its output: the output below has its static view.
+        # An output with only a widget: the next output has its static view.
         warnings.filterwarnings("ignore", message=".*widget-view.*is not able to be represented")
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(
             book, {"metadata": {"name": title}}
@@ -200,7 +203,7 @@ def _html(book: NotebookNode, title: str) -> str:
 
 
 def _write(out: Path, html: str) -> None:
-    """Write the file in one step, for its user alone."""
+    """Write the file atomically, readable by its user only."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=out.parent, suffix=".html", delete=False
     ) as file:

@@ -58,11 +58,11 @@ class Check:
     what
         What was checked.
     state
-        "ok", "missing", or "note" for what works less well than it could.
+        "ok", "missing", or "note" if it works, but not as well as it could.
     found
         The version or the number that was found.
     purpose
-        What it is for.
+        What it is used for.
     remedy
         How to get it or improve it; "" if there is nothing to do.
     required
@@ -141,7 +141,7 @@ class DoctorReport:
 
             from mmnotebook.results.tables import html_table
         except ImportError:
-            return None  # pandas may be what is missing; the text says so
+            return None  # pandas may be missing; then the text is shown, which reports it
         return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))
 
 
@@ -165,7 +165,7 @@ def doctor() -> DoctorReport:
     """
     packages = (_package(*package) for package in _PACKAGES)
     disk = (*_temporary(), _cache())
-    return DoctorReport((_python(), *packages, _cuda(), _memory(), *disk, _surroundings()))
+    return DoctorReport((_python(), *packages, _cuda(), _memory(), *disk, _environment()))
 
 
 def _python() -> Check:
@@ -180,7 +180,7 @@ def _python() -> Check:
     known = this in supported
     remedy = "" if known else f"use Python {', '.join(supported)}"
     found = ".".join(map(str, sys.version_info[:3]))
-    return Check("Python", "ok" if known else "missing", found, "what Beam runs on", remedy, True)
+    return Check("Python", "ok" if known else "missing", found, "Beam supports it", remedy, True)
 
 
 def _package(name: str, purpose: str, extra: str | None) -> Check:
@@ -210,7 +210,7 @@ def _cuda() -> Check:
         return Check("CUDA device", "note", one_line(error, 60), purpose, "see torch")
     if devices:
         return Check("CUDA device", "ok", ", ".join(devices), purpose)
-    remedy = "a CUDA build of torch and a driver; without, models run on the CPU"
+    remedy = "install a CUDA build of torch and a driver; without them, models run on the CPU"
     return Check("CUDA device", "note", "none", purpose, remedy)
 
 
@@ -245,8 +245,8 @@ def _temporary() -> Iterator[Check]:
 
 
 def _cache() -> Check:
-    """Check the folder in which runs store what they have computed."""
-    purpose = "results, so that nothing is computed twice"
+    """Check the folder in which runs cache the outputs of nodes."""
+    purpose = "outputs of nodes, so that nothing is computed twice"
     try:
         folder = cache_folder.chosen()
         cache_folder.check(folder)
@@ -254,7 +254,7 @@ def _cache() -> Check:
         remedy = 'python -m pip install "mmnotebook"'
         return Check("cache", "note", one_line(error, 60), purpose, remedy)
     except StorageError as error:
-        # If the folder is read-only, its entries are used, and new ones last as long as the kernel.
+        # Entries in a read-only folder are used; new entries are deleted when the kernel stops.
         is_read = error.errno == errno.EACCES and os.access(folder, os.R_OK | os.X_OK)
         state: State = "note" if is_read else "missing"
         return Check("cache", state, error.message, purpose, error.remedy or "", not is_read)
@@ -262,13 +262,13 @@ def _cache() -> Check:
     return Check("cache", "ok", found, purpose, required=True)
 
 
-def _surroundings() -> Check:
-    """Check where this runs: in a notebook's kernel, a terminal's IPython, or plain Python."""
+def _environment() -> Check:
+    """Check the environment: a notebook's kernel, IPython in a terminal, or plain Python."""
     if shell() is None:
         remedy = "in a notebook: %load_ext mmnotebook"
-        return Check("here", "note", "plain Python", "where the magics work", remedy)
+        return Check("environment", "note", "plain Python", "the %mm_ magics need IPython", remedy)
     found = "a Jupyter kernel" if has_kernel() else "IPython in a terminal"
-    return Check("here", "ok", found, "where the magics work")
+    return Check("environment", "ok", found, "the %mm_ magics need IPython")
 
 
 def _gib(size: float) -> str:

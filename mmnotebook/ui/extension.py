@@ -8,18 +8,18 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.compat import ipython
 from mmnotebook.ui.completion import IDENTIFIER, Matcher
-from mmnotebook.ui.magics import MakingMagics
-from mmnotebook.ui.result_magics import LookingMagics
+from mmnotebook.ui.magics import PipelineMagics
+from mmnotebook.ui.result_magics import ResultMagics
 
 NAME = "mm"
 """The name of the package in remedies and other texts for the user."""
-_MAGICS = (MakingMagics, LookingMagics)
+_MAGICS = (PipelineMagics, ResultMagics)
 
 
 def load(ip: InteractiveShell, package: ModuleType) -> None:
     """Register the magics and the completion; calling this again changes nothing.
 
-    Texts of magics mention `mm.…`, so `mm` is assigned unless the user has such a variable.
+    Messages of the magics mention `mm.…`, so `mm` is assigned unless it is already a variable.
     """
     unload(ip, package)
     ip.register_magics(*_MAGICS)

@@ -30,11 +30,11 @@ _LIMIT = argument(
 _UNTIL = argument("--until", metavar="NODE", help="Run only NODE and the nodes that it needs.")
 _FRESH = argument("--fresh", action="store_true", help="Recompute every node, also cached ones.")
 _BACKGROUND = argument("--background", action="store_true", help="Run in the background.")
-_HOW = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
+_RUN_OPTIONS = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
 
 
 @magics_class
-class MakingMagics(NotebookMagics):
+class PipelineMagics(NotebookMagics):
     """`%mm_model`, `%mm_pipeline`, `%mm_run` and `%mm_builder`."""
 
     @no_var_expand
@@ -58,11 +58,11 @@ class MakingMagics(NotebookMagics):
         args = arguments.parse(self.mm_model, argv)
         if args.name is None:
             if argv:
-                raise UsageError("which model? %mm_model NAME TARGET [options]")
+                raise UsageError("the model's name is missing: %mm_model NAME TARGET [options]")
             display(registry)
             return
         if args.target is None:
-            raise UsageError(f"what is {args.name!r} to be? %mm_model {args.name} TARGET")
+            raise UsageError(f"{args.name!r} needs a target: %mm_model {args.name} TARGET")
         fields = args.input and (args.input[0] if len(args.input) == 1 else tuple(args.input))
         from mmnotebook.model.registered.register import register
 
@@ -99,7 +99,7 @@ class MakingMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @kwds(usage=f"%(prog)s [NAME] [--run] {_HOW} [TEXT]")
+    @kwds(usage=f"%(prog)s [NAME] [--run] {_RUN_OPTIONS} [TEXT]")
     @argument(
         "name",
         nargs="?",
@@ -118,32 +118,32 @@ class MakingMagics(NotebookMagics):
         """Create a pipeline's graph from its text, show it and, with --run, run it.
 
         In a cell, the text is the cell's body. In a line, the text follows NAME, with options
-        before or after it; NAME alone shows or runs the graph with that name again. A line whose
-        text begins with a bracket takes no NAME: use the cell.
+        before or after it; NAME alone shows or runs the graph with that name again. If the
+        text of a line begins with a bracket, it cannot follow a NAME: use a cell.
 
         The text is a sequence of lines `name = data | step | step`; a line that begins with `|`
         continues the line before. A step is a registered model, a function, the name of another
-        pipeline, a list of steps that each get every element, or one of split(a=0.9, b=0.1),
+        pipeline, a list of steps, which all receive every element, or one of split(a=0.9, b=0.1),
         switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
         flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
 
-        read("photos/*") reads images with the values that are in their files, rotated as their EXIF
-        orientation says. read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes,
+        read("photos/*") reads images with the pixel values of their files, rotated by their EXIF
+        orientation. read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes,
         rotate=False does not rotate them. read("rows/*.csv.gz") decompresses csv and jsonl. If a
         file of a glob or a folder cannot be read, only that file fails; its path is the id of the
         failure.
 
         write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id. Values keep
-        their types: integers stay integers where one is missing, arrays and Series become lists,
-        frames become records, in csv as JSON. A value that could only be written as its printed
-        text (an object, a sparse matrix; bytes in csv and jsonl) is an error that names the field.
+        their types: integers stay integers even if one is missing, arrays and Series become lists,
+        frames become records, in csv as JSON. A value that could only be written as its repr
+        (an object, a sparse matrix; bytes in csv and jsonl) is an error that names the field.
         In jsonl, missing values and NaN are null, infinity is an error, dates are strings. A field
         with the name of one of the file's own columns becomes `<name>_field`. A new file is
         readable by its user only (0600); an existing file keeps its permissions, and a link stays a
         link.
 
         With --run, nodes that an earlier run has stored are read from the cache; --fresh recomputes
-        them. With --background the cell ends at once: `-o r` assigns the run in progress,
+        them. With --background the cell finishes immediately: `-o r` assigns the run in progress,
         r.result() waits for its result and r.cancel() cancels it; see %mm_run?.
 
         In Python: mm.pipeline(text), mm.run(graph).
@@ -157,7 +157,7 @@ class MakingMagics(NotebookMagics):
           %mm_pipeline digits["x"] | mlp
           %mm_pipeline digits_ab --run --limit 100 -o r
           %mm_pipeline digits_ab --run --fresh
-          %mm_pipeline digits_ab --run --background -o going
+          %mm_pipeline digits_ab --run --background -o running
         """
         if cell is None:
             argv, text = arguments.split_pipeline_line(line)
@@ -198,10 +198,11 @@ class MakingMagics(NotebookMagics):
         them with the same step, functions, models, data and inputs; r.why says why each node was
         computed. --fresh recomputes every node.
 
-        With --background the cell ends at once and shows the progress of the run, while other cells
-        can be executed. `-o going` assigns the run in progress: going.result() waits for the result
-        and returns it, or raises the run's error; going.done and going.progress show how far it is;
-        going.cancel() cancels it. Without -o, mm.last is the result once there is one.
+        With --background the cell finishes immediately and shows the progress of the run, while
+        other cells can be executed. `-o running` assigns the run in progress: running.result()
+        waits for the result and returns it, or raises the run's error; running.done and
+        running.progress show its progress; running.cancel() cancels it. Without -o, the result is
+        in mm.last when the run has finished.
 
         In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
 
@@ -210,8 +211,8 @@ class MakingMagics(NotebookMagics):
           %mm_run digits_ab
           %mm_run digits_ab -o r --limit 100 --until mlp
           %mm_run digits_ab --fresh
-          %mm_run digits_ab --background -o going
-          r = going.result()
+          %mm_run digits_ab --background -o running
+          r = running.result()
         """
         args = arguments.parse(self.mm_run, arguments.words(line))
         self._run(self.variables.graph(args.name), args, max_failed=args.max_failed)
@@ -230,10 +231,10 @@ class MakingMagics(NotebookMagics):
     def mm_builder(self, line: str) -> None:
         """Open the visual builder on a graph; edits update the variable.
 
-        A NAME that is not a variable yet opens an empty canvas. The variable is assigned after
-        every edit that leaves the graph valid. Executed again, the magic shows the same builder,
-        with its layout and its undo history. If another graph was assigned to NAME in the meantime,
-        the builder shows that one, and undo brings back the one before.
+        If NAME is not a variable yet, the canvas is empty. The variable is assigned after every
+        edit that leaves the graph valid. Executed again, the magic shows the same builder, with its
+        layout and its undo history. If another graph was assigned to NAME in the meantime, the
+        builder shows that graph, and undo restores the previous one.
 
         In Python: mm.Builder(graph).
 
@@ -244,12 +245,12 @@ class MakingMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_builder, arguments.words(line))
         graph = self.variables.graph(args.name) if self.variables.has(args.name) else None
-        from mmnotebook.ui.builder.opened_builders import opened
+        from mmnotebook.ui.builder.builder import opened
 
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 
     def _reset(self, text: str | None) -> Any:
-        """Return a function of the notebook, or else the name as that of a method."""
+        """Return the notebook's function of this name; if there is none, `text` (a method)."""
         if text is None or not self.variables.has(text):
             return text
         return self._named(text, "function")
@@ -257,11 +258,13 @@ class MakingMagics(NotebookMagics):
     def _named(self, name: str | None, kind: str) -> Any:
         return None if name is None else self.variables.function(name, kind)
 
-    def _run(self, graph: Graph, args: Namespace, **how: Any) -> None:
-        how.update(limit=args.limit, until=args.until, fresh=args.fresh, wait=not args.background)
+    def _run(self, graph: Graph, args: Namespace, **options: Any) -> None:
+        options.update(
+            limit=args.limit, until=args.until, fresh=args.fresh, wait=not args.background
+        )
         from mmnotebook.running.session import run
 
-        result = run(graph, **how)
+        result = run(graph, **options)
         if args.result is not None:
             self.variables.assign(args.result, result)
         if not args.background:
@@ -275,4 +278,4 @@ def _check(args: Namespace, text: str) -> None:
     if not args.run:
         for option in ("result", "limit", "until", "fresh", "background"):
             if getattr(args, option) not in (None, False):
-                raise UsageError(f"--{option} says how to run: it needs --run")
+                raise UsageError(f"--{option} needs --run")

@@ -26,7 +26,7 @@ _OPTIONS = (
         "--class",
         dest="model_class",
         metavar="CLASS",
-        help="Class of a state dict: a variable.",
+        help="Class of the model in a file of weights: a variable.",
     ),
     argument("--params", type=arguments.params, help="Arguments of that class: a dict in quotes."),
     argument("--method", metavar="METHOD", help="Method to call: predict_proba ..."),
@@ -107,7 +107,7 @@ _OPTIONS = (
         "--large", action="store_true", help="Share the model between the processes of a worker."
     ),
     argument(
-        "--copies", type=arguments.count, metavar="N", help="Number of copies that they share."
+        "--copies", type=arguments.count, metavar="N", help="Number of copies of a shared model."
     ),
     argument(
         "--env",
@@ -119,7 +119,7 @@ _OPTIONS = (
 
 
 def model_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a magic with all of these options."""
+    """Add all of these options to a magic."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

@@ -16,7 +16,7 @@ _RESULT = argument("--result", "-r", help="Variable of a result (default: the la
 
 
 @magics_class
-class LookingMagics(NotebookMagics):
+class ResultMagics(NotebookMagics):
     """`%mm_inspect`, `%mm_trace`, `%mm_plot` and `%mm_doctor`."""
 
     @no_var_expand
@@ -79,7 +79,7 @@ class LookingMagics(NotebookMagics):
     @_RESULT
     @line_magic
     def mm_plot(self, line: str) -> None:
-        """Plot the models of a result: the latency of their batches, the memory that they hold.
+        """Plot the latency per batch or the memory of the models of a result.
 
         In Python: mm.plot.latency(result), mm.plot.memory(result).
 

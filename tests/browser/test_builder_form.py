@@ -86,7 +86,7 @@ def test_a_model_of_a_file_is_tried_registered_and_used(lab: Lab, studio: Studio
     form.fill("file", "missing.joblib")
     form.expect("no such file")
     form.fill("file", "forest.joblib")
-    form.expect("can run code when")
+    form.expect("can run code")
     form.fill("input", "a, b, c, d")
     form.field("example").fill('{"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}')
     form.press("Try it")
@@ -143,7 +143,7 @@ def test_a_failed_run_covers_no_step_and_shows_the_remedy(lab: Lab, page: Page) 
     studio.type_text("data | map(never)")
     assert studio.run() == "failed"
     toast = studio.root.locator(".mm-toast-error")
-    expect(toast).to_contain_text("click on an empty place of the canvas")
+    expect(toast).to_contain_text("click on an empty part of the canvas")
     canvas, said = studio.root.locator(".mm-middle").bounding_box(), toast.bounding_box()
     assert canvas is not None and said is not None
     assert said["y"] >= canvas["y"] + canvas["height"]

@@ -86,7 +86,7 @@ def build(made: Studio) -> Iterator[None]:
 
 def test_a_split_is_built_run_and_inspected(opened: Notebook) -> None:
     made = studio(opened)
-    expect(made.root.get_by_text("Nothing here yet")).to_be_visible()
+    expect(made.root.get_by_text("The canvas is empty")).to_be_visible()
     expect(made.tool("Run")).to_have_attribute("aria-disabled", "true")
     for _ in build(made):
         pass
@@ -142,7 +142,7 @@ def test_all_edits_are_undone_and_redone(opened: Notebook) -> None:
         made.wait_for(partial(document, made), before)
         made.wait_for(made.places, shown(before))
     expect(made.tool("Undo")).to_have_attribute("aria-disabled", "true")
-    expect(made.root.get_by_text("Nothing here yet")).to_be_visible()
+    expect(made.root.get_by_text("The canvas is empty")).to_be_visible()
     for after in states[1:]:
         made.redo()
         made.wait_for(partial(document, made), after)

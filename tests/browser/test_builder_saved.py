@@ -32,7 +32,7 @@ tree = DecisionTreeClassifier().fit(features, labels)
 %mm_model tree tree --input x""",
     "%mm_builder ab",
 ]
-BUILDER = "__import__('mmnotebook.ui.builder.opened_builders', fromlist=['_'])._open['ab']"
+BUILDER = "__import__('mmnotebook.ui.builder.builder', fromlist=['_'])._open['ab']"
 TEXT = "flowers | split(line=0.5, tree=0.5)"
 COUNTS = ("flowers", "line", "tree")
 

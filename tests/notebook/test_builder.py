@@ -222,18 +222,18 @@ def test_the_example_is_a_graph_that_runs(builder: Builder, notebook: Notebook) 
 def test_the_magic_keeps_the_variable_up_to_date(notebook: Notebook) -> None:
     notebook.run("import mmnotebook as mm\nab = mm.pipeline('digits | mlp')")
     notebook.run("%mm_builder ab")
-    from mmnotebook.ui.builder import opened_builders
+    from mmnotebook.ui.builder import builder as module
 
-    builder = opened_builders._open["ab"]
+    builder = module._open["ab"]
     builder.edit("template", name="mirror", fill={"data": "digits", "models": ["mlp", "tree"]})
     assert notebook.variables["ab"] == builder.graph
     incomplete = builder.graph
     builder.edit("add", kind="map")
     assert notebook.variables["ab"] == incomplete
     notebook.run("%mm_builder ab")
-    assert opened_builders._open["ab"] is builder
+    assert module._open["ab"] is builder
     notebook.run("ab = mm.pipeline('digits | tree')\n%mm_builder ab")
-    assert opened_builders._open["ab"] is builder
+    assert module._open["ab"] is builder
     assert builder.text == "digits | tree"
     builder.undo()
     assert "map(...)" in builder.text
@@ -347,7 +347,8 @@ def test_the_panel_sets_how_many_elements_may_fail(builder: Builder, notebook: N
     view.send("run", until=None, limit=None, fresh=False)
     builder.wait(60)
     assert view.canvas.status["state"] == "failed"
-    assert "click on an empty place of the canvas and change it in the panel" in view.latest_text()
+    text = view.latest_text()
+    assert "click on an empty part of the canvas and raise the share in the panel" in text
     panel.may_fail.value = 100
     view.send("run", until=None, limit=None, fresh=False)
     assert builder.wait(60).nodes["failed"]["picky"] > 20

@@ -80,7 +80,7 @@ def test_an_error_in_the_hook_after_a_cell_does_not_fail_the_cell(
     def fail() -> None:
         raise RuntimeError("broken")
 
-    builder._studio._palette = fail
+    builder._studio._show_palette = fail
     shown = notebook.run("1")
     assert "broken" not in shown.stdout + shown.stderr
 
@@ -187,24 +187,24 @@ def test_a_script_that_ends_with_an_open_builder_prints_nothing() -> None:
 
 
 def test_the_builder_of_a_variable_is_never_a_closed_one(notebook: Notebook) -> None:
-    from mmnotebook.ui.builder import opened_builders
+    from mmnotebook.ui.builder import builder as module
 
     notebook.run("%mm_builder mine")
-    first = opened_builders._open["mine"]
+    first = module._open["mine"]
     notebook.run("%mm_builder mine")
-    assert opened_builders._open["mine"] is first
+    assert module._open["mine"] is first
     first.close()
     notebook.run("%mm_builder mine")
-    assert opened_builders._open["mine"] is not first
-    opened_builders._open["mine"].close()
+    assert module._open["mine"] is not first
+    module._open["mine"].close()
 
 
 def test_a_private_variable_is_opened_and_not_overwritten(notebook: Notebook) -> None:
-    from mmnotebook.ui.builder import opened_builders
+    from mmnotebook.ui.builder import builder as module
 
     notebook.run("import mmnotebook as mm\n_ab = mm.pipeline('digits | mlp')\n%mm_builder _ab")
-    assert opened_builders._open["_ab"].text == "digits | mlp"
-    opened_builders._open["_ab"].close()
+    assert module._open["_ab"].text == "digits | mlp"
+    module._open["_ab"].close()
     error, _ = notebook.fail("%mm_builder Out")
     assert "'Out' is not a pipeline" in str(error)
     for name in ("1x", "for", "a b", "digits | mlp"):
@@ -216,8 +216,8 @@ def test_a_second_run_is_refused_while_one_is_in_progress(builder: Builder) -> N
     view.send("text", text="digits | mlp")
     release = threading.Event()
     studio = builder._studio
-    ended = studio.runner._ended
-    studio.runner._ended = lambda result: (release.wait(60), ended(result))
+    ended = studio.runner._on_result
+    studio.runner._on_result = lambda result: (release.wait(60), ended(result))
     builder.run(limit=5)
     with pytest.raises(RunError, match="already in progress"):
         builder.run(limit=5)

@@ -263,7 +263,7 @@ def test_a_dashboard_of_nothing() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "r", pd.DataFrame({"a": [1]})])
 def test_a_dashboard_takes_results_only(wrong: object) -> None:
-    with pytest.raises(ResultError, match=f"by its Result, not by {type(wrong).__name__}"):
+    with pytest.raises(ResultError, match=f"expected a Result, not {type(wrong).__name__}"):
         mm.dashboard(wrong)  # type: ignore[arg-type]
     with pytest.raises(ResultError, match="pass what mm.run"):
         Dashboard().add(wrong)  # type: ignore[arg-type]

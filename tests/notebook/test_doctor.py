@@ -49,7 +49,7 @@ def test_it_finds_what_is_installed() -> None:
         assert checks[name].state == "ok" and checks[name].found[0].isdigit()
     assert checks["Python"].state == "ok"
     assert checks["free memory"].found.endswith("GiB")
-    assert {"CUDA device", "free disk", "private files", "cache", "here"} <= set(checks)
+    assert {"CUDA device", "free disk", "private files", "cache", "environment"} <= set(checks)
 
 
 def test_its_text_and_its_table_hold_every_check() -> None:
@@ -101,7 +101,7 @@ def test_the_cache_is_checked_but_not_created(
         "cache",
         "ok",
         f"0.0 GiB in {folder}",
-        "results, so that nothing is computed twice",
+        "outputs of nodes, so that nothing is computed twice",
         required=True,
     )
     assert not folder.parent.exists()

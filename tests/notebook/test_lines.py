@@ -108,7 +108,7 @@ def test_a_pipeline_line_with_a_comment(line: str, said: list[str], text: str) -
         ("%mm_inspect mlp -x 3", "-x; options: -n, --where, -w, --result, -r"),
         (
             "%mm_inspect --where label == 3 mlp",
-            "required: NODE; put an expression before it in quotes",
+            "required: NODE; put the expression before it in quotes",
         ),
         ("%mm_trace 3 --relust r", "--relust; did you mean --result?"),
         ("%mm_plot latncy", "invalid choice: 'latncy'; allowed: latency, memory; did you mean"),

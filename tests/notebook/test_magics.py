@@ -199,7 +199,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
     ("line", "message"),
     [
         ("%mm_model mlp", "%mm_model mlp TARGET"),
-        ("%mm_model --batch 3", "which model?"),
+        ("%mm_model --batch 3", "the model's name is missing"),
         ("%mm_model mlp net --batch none", "'none' is not a positive integer"),
         ("%mm_model mlp net --params '[1]'", "is not a dict of names"),
         ("%mm_model mlp net --batch-axis first", "is not an axis number"),
@@ -209,7 +209,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_model mlp net --cache all", "invalid choice: 'all'"),
         ("%mm_pipeline", "no pipeline"),
         ("%mm_pipeline digits | halve --limit 3", "needs --run"),
-        ("%mm_pipeline digits | halve --fresh", "--fresh says how to run: it needs --run"),
+        ("%mm_pipeline digits | halve --fresh", "--fresh needs --run"),
         ("%mm_pipeline digits | halve --background", "needs --run"),
         ("%mm_pipeline --rum digits | halve", "--rum"),
         ("%mm_pipeline digits digits | halve", "give the pipeline another name"),

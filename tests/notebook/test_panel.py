@@ -23,7 +23,13 @@ from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS, Param
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import Names
-from mmnotebook.ui.builder.controls.fields import Wrong, joined, parted, read_select, select_text
+from mmnotebook.ui.builder.controls.fields import (
+    InvalidInput,
+    join_names,
+    read_select,
+    select_text,
+    split_names,
+)
 from mmnotebook.ui.builder.controls.rows import shares
 from mmnotebook.ui.builder.node_view import NodeView
 from mmnotebook.ui.builder.panel import Panel
@@ -242,7 +248,7 @@ class TestWhatIsNotValid:
     def test_a_required_text_cannot_be_emptied(self) -> None:
         made, view = session("read", path="a.csv")
         view.editors["path"].text.value = ""
-        assert not made.commands and "needed: a path" in view.editors["path"].message
+        assert not made.commands and "required: a path" in view.editors["path"].message
 
     def test_an_optional_text_can_be_emptied(self) -> None:
         made, view = session("read", path="a.csv", id="user")
@@ -313,7 +319,7 @@ class TestRows:
         assert made.params["arms"] == (("a", 0.3334), ("b", 0.3333), ("c", 0.3333))
         arms.rows[0].children[1].value = 3.0
         assert "mm-error" in arms.message
-        arms.normalise.click()
+        arms.normalize.click()
         assert sum(part for _, part in made.params["arms"]) == pytest.approx(1, abs=1e-12)
 
     def test_arms_are_renamed_and_removed(self) -> None:
@@ -371,7 +377,7 @@ def test_shares_always_add_up_to_1(parts: list[float]) -> None:
 
 @given(st.lists(st.text(), min_size=1, max_size=4, unique=True))
 def test_names_come_back_as_they_were_written(names: list[str]) -> None:
-    assert parted(joined(names)) == tuple(names)
+    assert split_names(join_names(names)) == tuple(names)
 
 
 NAMED = st.text(min_size=1)
@@ -388,10 +394,10 @@ def test_fields_come_back_as_they_were_written(select: Any) -> None:
 
 @given(st.text(alphabet='ab ,"', max_size=12))
 def test_whatever_is_typed_is_names_or_wrong(text: str) -> None:
-    for read in (parted, read_select):
+    for read in (split_names, read_select):
         try:
             read(text)
-        except Wrong as wrong:
+        except InvalidInput as wrong:
             assert str(wrong)
 
 
@@ -530,12 +536,12 @@ class TestSelections:
         made.select("a", "b")
         view = made.panel.several
         assert view in made.panel.children and "2 steps are selected" in view._title.value
-        view.together.click()
+        view.group.click()
         assert "type a name first" in view.message
         view.name.value = "a b"
         assert "is not a valid name" in view.message
         view.name.value = "both"
-        view.together.click()
+        view.group.click()
         expected = {"op": "group", "name": "both", "nodes": ["a", "b"], "gather": "join"}
         assert made.commands == [expected]
         view.remove.click()
@@ -546,7 +552,7 @@ class TestSelections:
         made = Session(SOURCE, *nodes, groups=(Group("both", ("a", "b")),))
         made.select("b", "a")
         assert "grouped as <b>both</b>" in made.panel.several._title.value
-        made.panel.several.apart.click()
+        made.panel.several.ungroup.click()
         assert made.commands == [{"op": "ungroup", "name": "both"}]
 
     def test_nothing_selected_shows_the_graph(self) -> None:

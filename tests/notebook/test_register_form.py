@@ -200,7 +200,7 @@ class TestRegister:
     ) -> None:
         mm.register("mlp", Net())
         form.fill(name="mlp")
-        assert "in place of mlp: torch Net" in form.fields.message("name")
+        assert "replaces mlp: torch Net" in form.fields.message("name")
         form.fill(variable="net", output=ARGMAX).press("register")
         assert models["mlp"].output == "argmax"
 
@@ -289,7 +289,7 @@ class TestFields:
             ("name", "map", "the name of a step"),
             ("batch", "0", "a positive integer"),
             ("batch", "many", "a positive integer"),
-            ("input", "a,,b", "both sides of a comma"),
+            ("input", "a,,b", "a name is missing before or after a comma"),
         ],
     )
     def test_are_checked_while_typing(self, form: Form, field: str, value: str, says: str) -> None:
@@ -341,7 +341,7 @@ class TestFields:
         form.fill(variable="net")
         del form.variables["net"]
         form.fill(batch="8")
-        assert "not in the notebook any more" in form.fields.message("variable")
+        assert "no longer a variable of the notebook" in form.fields.message("variable")
         form.form.refresh()
         assert form.fields.variable.value == ""
 

@@ -13,7 +13,7 @@ from mmnotebook.errors import MMError, RunError
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
 from mmnotebook.ui.builder import background_runs, status
-from mmnotebook.ui.builder.background_runs import Runner, line_of, said
+from mmnotebook.ui.builder.background_runs import Runner, error_line, error_text
 from tests.runtime import toys
 
 
@@ -113,7 +113,7 @@ def test_it_can_be_stopped_in_the_middle(gate: toys.Gate) -> None:
     graph = mm.pipeline("data | hold", data=list(range(10)), hold=toys.hold)
     canvas.runner.start(graph)
     assert gate.started.wait(60)
-    assert canvas.runner.going
+    assert canvas.runner.in_progress
     canvas.runner.start(graph)  # no effect: a run is in progress
     canvas.runner.stop()
     gate.release.set()
@@ -185,5 +185,5 @@ def test_nodes_changed_since_the_run_are_stale() -> None:
 
 def test_the_error_of_a_run_keeps_its_line_breaks() -> None:
     error = MMError("2 problems\n  line 1: one\n  line 2: two", remedy="mend them")
-    assert said(error) == "2 problems\n  line 1: one\n  line 2: two\n  → mend them"
-    assert line_of(error) == "2 problems line 1: one line 2: two → mend them"
+    assert error_text(error) == "2 problems\n  line 1: one\n  line 2: two\n  → mend them"
+    assert error_line(error) == "2 problems line 1: one line 2: two → mend them"

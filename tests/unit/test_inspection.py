@@ -71,7 +71,7 @@ def test_a_column_with_spaces_stands_in_backticks() -> None:
         ("label == 'x`' and lable == 1", "no column 'lable'"),
         ("label == @outside", "notebook variables are not available"),
         ("label == outside", "no column 'outside'"),
-        ("x > 3", "'x' has several numbers in a row"),
+        ("x > 3", "each row of 'x' has several numbers"),
         ("prediction ==", "SyntaxError"),
         ("prediction = 3", "== compares"),
         ("__import__('os')", "not a supported function"),
@@ -162,9 +162,9 @@ def test_trace_takes_a_number_for_a_position() -> None:
 @pytest.mark.parametrize(
     ("id", "message"),
     [
-        ("p3", "nearest: 'p', 'p2'"),
-        ("p/9", "nearest: 'p/1', 'p/0'"),
-        ("zzz", "of 5 ids the nearest: 'p'"),
+        ("p3", "the nearest of 5 ids: 'p', 'p2'"),
+        ("p/9", "the nearest of 5 ids: 'p/1', 'p/0'"),
+        ("zzz", "the nearest of 5 ids: 'p'"),
     ],
 )
 def test_an_unknown_id_names_the_nearest(id: str, message: str) -> None:

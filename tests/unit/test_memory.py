@@ -68,12 +68,13 @@ def test_seconds_are_each_models_own() -> None:
 def test_the_recommendation_says_what_to_do() -> None:
     thrash = memory.forecast_of(list("ab") * 20, 1)
     assert thrash.recommendation == (
-        "group=True: 2 loads for any max_models. In arrival order, that takes max_models=2; "
+        "group=True: 2 loads for any max_models. In arrival order, as few loads need max_models=2; "
         "max_models=1 loads 40 times."
     )
     sorted_keys = memory.forecast_of(list("aaabbb"), 1)
     assert "without grouping" in sorted_keys.recommendation
-    assert memory.forecast_of([], 8).recommendation == "No element, no load."
+    empty = memory.forecast_of([], 8)
+    assert empty.recommendation == "No model is loaded, as there are no elements."
     assert "loads_as_is" in repr(thrash) and "<script" not in thrash._repr_html_()
 
 

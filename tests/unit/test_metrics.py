@@ -71,7 +71,7 @@ def test_a_percentile_needs_enough_samples(q: float, needed: int) -> None:
 
 @pytest.mark.parametrize("q", [-0.1, 1.0, 2.0, math.nan])
 def test_an_invalid_quantile_is_refused(q: float) -> None:
-    with pytest.raises(ValueError, match="from 0 to below 1"):
+    with pytest.raises(ValueError, match="at least 0 and below 1"):
         quantile(sketch([1.0]), q)
 
 

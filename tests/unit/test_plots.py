@@ -198,7 +198,7 @@ def contrast(colour: str, ground: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("colour", axes.COLOURS)
+@pytest.mark.parametrize("colour", axes.COLORS)
 @pytest.mark.parametrize("ground", ["white", "black", "#111111"])
 def test_colours_stand_out_on_light_and_dark(colour: str, ground: str) -> None:
     assert contrast(colour, ground) >= 3

@@ -109,7 +109,7 @@ def test_many_models_and_steps_are_cut_to_those_that_took_longest() -> None:
     models = {f"m{n}": model_measure([float(n + 1)]) for n in range(30)}
     ax = plots.latency_of_runs(run_of(models))
     assert len(ax.get_yticklabels()) == 24
-    assert "the 24 of 30 models that were called longest" in words(ax)
+    assert "the 24 of 30 models with the most time in calls" in words(ax)
     assert "the 24 of 31 steps that took longest" in words(plots.time_of_runs(run_of(models)))
 
 
@@ -124,7 +124,7 @@ def test_plots_draw_on_the_given_axes_and_change_nothing_else(plot: Any) -> None
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_plots_take_results_only(plot: Any) -> None:
-    with pytest.raises(ResultError, match="by its Result, not by Graph"):
+    with pytest.raises(ResultError, match="expected a Result, not Graph"):
         plot(mirror_graph())
     with pytest.raises(ResultError, match="0 runs; allowed: 1 to 4"):
         plot()

@@ -103,7 +103,7 @@ def test_steps_that_came_and_went() -> None:
 def test_a_name_for_several_steps_is_a_change() -> None:
     graph = mirror_graph()
     other = replace(graph, groups=(Group("pair", ("mlp", "tree")),))
-    assert changes(run_of(graph), run_of(other)) == ("changed names of several steps",)
+    assert changes(run_of(graph), run_of(other)) == ("changed the groups",)
 
 
 def test_fewer_elements_and_a_part_of_the_graph() -> None:
@@ -210,20 +210,20 @@ def test_one_to_four_results_are_compared() -> None:
         compare.compare([])
     with pytest.raises(ResultError, match="5 runs; allowed: 1 to 4"):
         compare.compare([mirror_run()] * 5)
-    with pytest.raises(ResultError, match="not by DataFrame"):
+    with pytest.raises(ResultError, match="not DataFrame"):
         runs.runs_of([pd.DataFrame()])  # type: ignore[list-item]
 
 
 def test_a_missing_figure_says_why() -> None:
     models = {"mlp": model_measure([1.0] * 29, load_ms=None, loads=0), "idle": model_measure()}
     run = Run.of(run_of(mirror_graph(), models), 1)
-    assert compare.said(run, "mlp", "p99_ms") == "– (29 of 100)"
-    assert compare.said(run, "mlp", "p95_ms") == "0.99"
-    assert compare.said(run, "mlp", "load_ms") == "– (no load)"
-    assert compare.said(run, "mlp", "device_bytes") == "– (not measured)"
+    assert compare.measure_text(run, "mlp", "p99_ms") == "– (29 of 100)"
+    assert compare.measure_text(run, "mlp", "p95_ms") == "0.99"
+    assert compare.measure_text(run, "mlp", "load_ms") == "– (no load)"
+    assert compare.measure_text(run, "mlp", "device_bytes") == "– (not measured)"
     for measure in ("p50_ms", "max_ms", "mean_batch", "predictions_per_s"):
-        assert compare.said(run, "idle", measure) == "– (no calls)"
-    assert compare.said(run, "gone", "p50_ms") == "– (not in this run)"
+        assert compare.measure_text(run, "idle", measure) == "– (no calls)"
+    assert compare.measure_text(run, "gone", "p50_ms") == "– (not in this run)"
 
 
 def test_cached_values_are_marked() -> None:
@@ -239,5 +239,5 @@ def test_cached_values_are_marked() -> None:
 def test_of_many_models_those_called_longest_are_drawn() -> None:
     models = {f"m{place}": model_measure([float(place + 1)]) for place in range(40)}
     run = Run.of(run_of(mirror_graph(), models), 1)
-    assert compare.longest([run], 3) == ["m37", "m38", "m39"]
+    assert compare.longest_models([run], 3) == ["m37", "m38", "m39"]
     assert len(compare.model_rows([run, run])) <= compare.MOST_ROWS

@@ -17,51 +17,51 @@ PACE = 0.15
 
 
 class Runner:
-    """Runs graphs in a thread of its own.
+    """Runs graphs in a background thread.
 
     Parameters
     ----------
-    tell
+    on_status
         Called with each new status for the canvas.
-    ended
-        Called with the result of each run that has one, also of a failed run.
-    failed
-        Called with the error of a run.
+    on_result
+        Called with the result of each run that has one; a failed run may have one, too.
+    on_error
+        Called with the error of a failed run.
 
     Attributes
     ----------
     graph
-        The graph of the current or last run, None before the first run.
+        The graph of the current or last run; None before the first run.
     """
 
     def __init__(
         self,
-        tell: Callable[[dict[str, Any]], None],
-        ended: Callable[[Result], None],
-        failed: Callable[[MMError], None] = lambda error: None,
+        on_status: Callable[[dict[str, Any]], None],
+        on_result: Callable[[Result], None],
+        on_error: Callable[[MMError], None] = lambda error: None,
     ) -> None:
         self.graph: Graph | None = None
-        self._tell, self._ended, self._lost = tell, ended, failed
+        self._on_status, self._on_result, self._on_error = on_status, on_result, on_error
         self._running: Any = None
         self._stopped = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
-    def going(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether a run is in progress."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, graph: Graph, **how: Any) -> bool:
-        """Start a run, as `mm.run` does; return False and do nothing if one is in progress."""
+    def start(self, graph: Graph, **options: Any) -> bool:
+        """Start a run with options of `mm.run`; return False if a run is in progress."""
         with self._lock:
-            if self.going:
+            if self.in_progress:
                 return False
             self.graph, self._running, self._stopped = graph, None, False
-            self._tell(status.PREPARING)
+            self._on_status(status.PREPARING)
             self._thread = threading.Thread(
                 target=caller.here().run,
-                args=(self._run, graph, how),
+                args=(self._run, graph, options),
                 name="mmnotebook-builder",
                 daemon=True,
             )
@@ -69,41 +69,43 @@ class Runner:
             return True
 
     def stop(self) -> None:
-        """Cancel the run at its next element; finished nodes stay in the cache."""
+        """Cancel the run at its next element; the outputs of finished nodes stay in the cache."""
         with self._lock:
             self._stopped = True
             if self._running is not None:
                 self._running.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no run is in progress; return False if one still is after so many seconds."""
+        """Wait up to `timeout` seconds until no run is in progress; return whether that is so."""
         if self._thread is not None:
             self._thread.join(timeout)
-        return not self.going
+        return not self.in_progress
 
-    def _run(self, graph: Graph, how: Mapping[str, Any]) -> None:
+    def _run(self, graph: Graph, options: Mapping[str, Any]) -> None:
         from mmnotebook.running.progress import Progress
 
         progress = Progress()
         try:
-            self._ran(graph, progress, how)
+            self._execute(graph, progress, options)
         except MMError as error:
             self._failed(graph, progress, error)
-        except BaseException as error:  # noqa: BLE001 - nobody would see it in a thread
+        except BaseException as error:  # noqa: BLE001 - else it would end the thread unseen
             self._failed(graph, progress, MMError(one_line(error)))
 
-    def _ran(self, graph: Graph, progress: Any, how: Mapping[str, Any]) -> None:
+    def _execute(self, graph: Graph, progress: Any, options: Mapping[str, Any]) -> None:
         from mmnotebook.running import session
         from mmnotebook.running.rate_limit import Paced
 
-        paced = Paced(lambda: self._tell(status.during(graph, progress)), PACE)
+        paced = Paced(lambda: self._on_status(status.during(graph, progress)), PACE)
 
-        def heard(event: Any) -> None:
+        def on_event(event: Any) -> None:
             progress(event)
             paced.changed()
 
         try:
-            running = session.run(graph, wait=False, progress=False, subscribers=[heard], **how)
+            running = session.run(
+                graph, wait=False, progress=False, subscribers=[on_event], **options
+            )
             with self._lock:
                 self._running = running
                 if self._stopped:
@@ -111,32 +113,32 @@ class Runner:
             result = running.result()
         finally:
             paced.end()
-        self._ended(result)
-        self._tell(status.after(result, progress.line()))
+        self._on_result(result)
+        self._on_status(status.after(result, progress.line()))
 
     def _failed(self, graph: Graph, progress: Any, error: MMError) -> None:
         stopped = isinstance(error, KeyboardInterrupt)
         result = getattr(error, "result", None)
         if result is not None:
-            self._ended(result)
-        line = progress.line() if stopped else line_of(error)
+            self._on_result(result)
+        line = progress.line() if stopped else error_line(error)
         state = "stopped" if stopped else "failed"
-        self._tell({**status.during(graph, progress), "state": state, "line": line})
+        self._on_status({**status.during(graph, progress), "state": state, "line": line})
         if not stopped:
-            self._lost(error)
+            self._on_error(error)
 
 
-def line_of(error: MMError) -> str:
+def error_line(error: MMError) -> str:
     """Return an error and its remedy on one line."""
-    return " ".join(said(error).split())
+    return " ".join(error_text(error).split())
 
 
-def said(error: MMError) -> str:
-    """Return an error with its remedy, which starts a new line."""
+def error_text(error: MMError) -> str:
+    """Return an error, with its remedy on a new line."""
     remedy = error.remedy
     if getattr(error, "failed", None) is not None:
         remedy = (
-            "fix it; the failures are below. To allow a greater share of failures, click on an "
-            "empty place of the canvas and change it in the panel"
+            "fix it; the failures are listed below. To allow more failures, click on an empty part "
+            "of the canvas and raise the share in the panel"
         )
     return str(MMError(error.message, remedy=remedy))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ipywidgets import HBox, Layout, VBox
 
+from mmnotebook.compat.ipywidgets import is_open
 from mmnotebook.errors import GraphError, Problem, shown
 from mmnotebook.graph.graph import Graph
 from mmnotebook.notation.text import bound
@@ -20,8 +22,7 @@ _HINT = "(the visual builder; execute this cell to open it)"
 class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The visual builder: canvas, palette, panel, pipeline text, runs and their results.
 
-    Every edit is available as text and in Python: `graph` and `text` match
-    the canvas.
+    Every edit is available as text and in Python: `graph` and `text` match the canvas.
 
     Parameters
     ----------
@@ -29,14 +30,14 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         The graph to edit, or a pipeline's text; None (the default) for an empty canvas. The graph
         that is passed is not modified.
     name
-        The name of the graph in a cell that is inserted.
+        The variable that an inserted cell assigns the graph to.
     changed
         A function that is called with the graph after every edit that leaves it valid.
 
     Raises
     ------
     GraphError
-        If `graph` is neither, or its text is not valid.
+        If `graph` is neither a graph nor a valid text.
 
     See Also
     --------
@@ -63,9 +64,9 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         changed: Callable[[Graph], None] | None = None,
     ) -> None:
         self._studio = studio = Studio(_graph(graph), name, changed)
-        above = HBox([studio.canvas, studio.side], layout=Layout(width="100%"))
-        above.add_class("mm-upper")
-        super().__init__([above, studio.tables.tab], layout=Layout(width="100%"))
+        upper = HBox([studio.canvas, studio.side], layout=Layout(width="100%"))
+        upper.add_class("mm-upper")
+        super().__init__([upper, studio.tables.tab], layout=Layout(width="100%"))
         self.add_class("mm-studio")
 
     @property
@@ -196,15 +197,15 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         limit
             Use only the first `limit` elements of each source. Default: all.
         fresh
-            Recompute every node, whatever is in the cache.
+            Recompute every node, also cached ones.
         max_failed
-            The share of a node's elements, from 0 to 1, that may fail before the run fails. None
-            (the default) uses the panel's value, which is 0.1 at first.
+            The share of a node's elements, from 0 to 1, that may fail without failing the run.
+            None (the default) uses the panel's value, which is 0.1 at first.
 
         Raises
         ------
         GraphError
-            If the part of the graph that is to run has problems.
+            If the nodes to run have problems.
         RunError
             If a run of this builder is in progress.
 
@@ -224,15 +225,28 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         >>> builder.wait(timeout=60)["double"]["value"].tolist()
         [2, 4]
         """
-        most = {} if max_failed is None else {"max_failed": max_failed}
-        self._studio.run(until, limit=limit, fresh=fresh, **most)
+        options = {} if max_failed is None else {"max_failed": max_failed}
+        self._studio.run(until, limit=limit, fresh=fresh, **options)
 
     def stop(self) -> None:
         """Cancel the current run; the outputs of finished nodes stay in the cache.
 
+        Do nothing if no run is in progress.
+
         See Also
         --------
         run : Start a run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1], double=lambda x: 2 * x)
+        >>> builder = mm.Builder(graph)
+        >>> builder.run()
+        >>> _ = builder.wait(timeout=60)
+        >>> builder.stop()
+        >>> builder.result["double"]["value"].tolist()
+        [2]
         """
         self._studio.runner.stop()
 
@@ -247,7 +261,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Returns
         -------
         Result or None
-            The latest result, None before the first.
+            The latest result; None before the first.
 
         See Also
         --------
@@ -292,9 +306,9 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._studio.cell(name)
 
     def take(self, graph: Graph) -> None:
-        """Replace the edited graph by this one; `undo` restores the previous graph.
+        """Replace the edited graph; `undo` restores the previous one.
 
-        If it equals `last_good`, the latest valid graph, edits since then remain.
+        If `graph` equals `last_good`, the latest valid graph, later edits are kept.
 
         Parameters
         ----------
@@ -304,7 +318,7 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Raises
         ------
         GraphError
-            If `graph` is neither, or is not valid.
+            If `graph` is neither a graph nor a valid text.
 
         Examples
         --------
@@ -317,14 +331,23 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.take(_graph(graph))
 
     def close(self) -> None:
-        """Close the widget and cancel its run; the graph is kept."""
+        """Close the widget and cancel its run; `graph` and `text` remain available.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> builder = mm.Builder('read("rows.csv") | write("out.csv")')
+        >>> builder.close()
+        >>> builder.text
+        'read("rows.csv") | write("out.csv")'
+        """
         self._studio.close()
         for part in (*self.children, self.layout):
             discard(part)
         super().close()
 
     def __del__(self) -> None:
-        """Do nothing: ipywidgets keeps widgets until they are closed, so Python is exiting."""
+        """Do nothing, as this is called only when Python exits: ipywidgets keeps open widgets."""
 
     def _ipython_display_(self) -> None:
         self._studio.static.show(self, _HINT)
@@ -333,13 +356,39 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"Builder({self.text!r})"
 
 
-def _graph(given: Any) -> Graph:
-    if given is None:
+def _graph(graph: Any) -> Graph:
+    if graph is None:
         return Graph()
-    if isinstance(given, str):
-        text = repr(given) if "\n" not in given else "..."
-        return bound(given, {}, lambda more: f"mm.Builder(mm.pipeline({text}, {more}))")
-    if isinstance(given, Graph):
-        return given
-    problem = Problem("a builder takes a graph", found=shown(given))
+    if isinstance(graph, str):
+        text = repr(graph) if "\n" not in graph else "..."
+        return bound(graph, {}, lambda more: f"mm.Builder(mm.pipeline({text}, {more}))")
+    if isinstance(graph, Graph):
+        return graph
+    problem = Problem("a builder takes a graph", found=shown(graph))
     raise GraphError([problem], remedy="mm.Builder(mm.pipeline('data | model')), or mm.Builder()")
+
+
+_open: WeakValueDictionary[str, Builder] = WeakValueDictionary()
+"""The builders that `%mm_builder` opened, by variable."""
+
+
+def opened(name: str, graph: Graph | None, changed: Callable[[Graph], None]) -> Builder:
+    """Return the open builder of a variable, updated to its graph, or create one.
+
+    Parameters
+    ----------
+    name
+        The name of the variable.
+    graph
+        Its graph; None if there is no such variable.
+    changed
+        Called with the graph after every change that leaves it without problems.
+    """
+    before = _open.get(name)
+    if before is not None and is_open(before):
+        if graph is not None:
+            before.take(graph)
+        return before
+    builder = Builder(graph, name=name, changed=changed)
+    _open[name] = builder
+    return builder

@@ -1,4 +1,4 @@
-"""The canvas widget: typed traits, without algorithms."""
+"""The canvas widget: typed traits, without logic."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Canvas(BundledWidget):
     kinds
         The step kinds.
     palette
-        What can be added to the graph.
+        The items that can be added to the graph.
     status
         The state of the run, with its counts by node and by wire.
     selection
         The names of the selected nodes.
     seen
-        The number of the last command that was handled, by view.
+        The number of the last handled command, by view.
     height
-        The height of the canvas, in px; set by either side.
+        The height of the canvas in px; set by Python and by the browser.
     busy
         Whether Python is working on a command.
     """
@@ -43,9 +43,9 @@ class Canvas(BundledWidget):
     height = traitlets.Int(440).tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)
 
-    def say(self, text: str, level: str = "info") -> None:
-        """Show a line for a moment, and announce it to screen readers."""
-        self.send({"type": "said", "text": text, "level": level})
+    def notify(self, text: str, level: str = "info") -> None:
+        """Show a message for some seconds, and announce it to screen readers."""
+        self.send({"type": "notice", "text": text, "level": level})
 
     def insert_cell(self, text: str) -> None:
         """Insert a cell with this text below the one that shows the canvas."""

@@ -19,10 +19,10 @@ from mmnotebook.steps.shapes import Shape
 from mmnotebook.ui.builder import scene
 
 Command = Mapping[str, Any]
-_TYPING = "what was typed"
+_TYPING = "typing"
 VIEWS, _NAMED = 32, 64
-"""Maximum number of views whose commands are counted (each loaded page has one), and maximum length
-of a view's name."""
+"""The maximum number of views (one per loaded page) whose commands are counted, and the maximum
+length of a view's name."""
 
 
 class Editor:
@@ -33,17 +33,17 @@ class Editor:
     graph
         The graph to edit.
     names
-        Returns the current meaning of names.
+        Returns the current lookup of names.
 
     Attributes
     ----------
     lock
-        Held during changes, and while several things are read together: commands may come from
-        any thread.
+        Held during changes, and while several attributes are read together, as commands can come
+        from any thread.
     selection
         The names of the selected nodes.
     seen
-        The number of the last command that was handled, by view.
+        The number of the last handled command, by view.
     """
 
     def __init__(self, graph: Graph, names: Callable[[], Names]) -> None:
@@ -53,7 +53,7 @@ class Editor:
         self.seen: dict[str, int] = {}
         self._history = History(Document.of(graph))
         self._typed: str | None = None
-        self._wrong: Sequence[Problem] = ()
+        self._text_problems: Sequence[Problem] = ()
         self._dropped: tuple[Document, str, Sequence[Problem]] | None = None
         self._revision = 0
 
@@ -63,7 +63,7 @@ class Editor:
 
     @property
     def graph(self) -> Graph:
-        """The document's graph, with those of the objects bound to it that it uses."""
+        """The document's graph, with only the bindings that it uses."""
         graph = self.document.graph
         used = {name for node in graph for name in (*node.data, *node.functions)}
         return replace(graph, bindings={n: v for n, v in self.bindings.items() if n in used})
@@ -74,21 +74,21 @@ class Editor:
         return self.document.graph.bindings
 
     @property
-    def wrong(self) -> Sequence[Problem]:
-        """Problems of the typed text, () if it is the graph's text."""
-        return self._wrong
+    def text_problems(self) -> Sequence[Problem]:
+        """The problems of an invalid typed text; () if the text is that of the graph."""
+        return self._text_problems
 
     @property
     def text(self) -> str:
-        """The pipeline's text: canonical, or as typed while it is not valid."""
+        """The pipeline's text: canonical, or as it was typed if that is not valid."""
         return self._typed if self._typed is not None else texts.written(self.graph)
 
     def problems(self, part: Graph | None = None) -> list[Problem]:
-        """Return the problems of the graph, or a part of it, also unknown names and fields."""
+        """Return the problems of the graph or a part of it, including unknown names and fields."""
         return texts.problems(self.graph if part is None else part, self.names(), _of_data)
 
     def handled(self, view: str, number: int) -> None:
-        """Remember that a view's command was handled, whether it succeeded or not."""
+        """Record that a view's command was handled, whether it succeeded or not."""
         with self.lock:
             self.seen.pop(view[:_NAMED], None)
             self.seen[view[:_NAMED]] = number
@@ -103,7 +103,7 @@ class Editor:
             except GraphError as error:
                 if command.get("op") != "text":
                     return error.message
-                self._typed, self._wrong = str(command.get("text")), error.problems
+                self._typed, self._text_problems = str(command.get("text")), error.problems
             return None
 
     def _do(self, command: Command) -> None:
@@ -115,40 +115,40 @@ class Editor:
         else:
             edit = commands.apply(before, command, self.names())
             self._history.do(edit)
-        self._correct(op, before)
+        self._update_text(op, before)
         if edit is not None:
             wanted = self.selection if edit.selection is None else edit.selection
             self.selection = tuple(name for name in wanted if name in self.document.graph)
 
-    def _correct(self, op: Any, before: Document) -> None:
-        """Drop a text that is not valid when the canvas is changed; undo brings it back."""
+    def _update_text(self, op: Any, before: Document) -> None:
+        """Discard an invalid text when the canvas changes the graph; undo restores it."""
         if self._typed is not None and op not in ("undo", "text"):
             if self.document.graph == before.graph:
-                return  # steps were moved: the text says the same as before
-            self._dropped = before, self._typed, self._wrong
-        self._typed, self._wrong = None, ()
+                return  # only positions changed, which are not in the text
+            self._dropped = before, self._typed, self._text_problems
+        self._typed, self._text_problems = None, ()
         if op == "undo" and self._dropped is not None and self._dropped[0] is self.document:
             if before is not self.document:
-                _, self._typed, self._wrong = self._dropped
+                _, self._typed, self._text_problems = self._dropped
             self._dropped = None
 
     def take(self, graph: Graph) -> None:
-        """Replace the graph and its objects; undo brings back the former ones."""
+        """Replace the graph and its bindings; undo restores the previous ones."""
         with self.lock:
             before = self.document
             places = node_positions.completed(Document.of(graph).graph, before.places)
             self._history.do(Edit(Document(graph, places), "load the variable's graph"))
-            self._correct("take", before)
+            self._update_text("take", before)
             self.select(self.selection)
 
     def bind(self, objects: Mapping[str, Any]) -> None:
-        """Bind these objects to their names, in place of earlier ones."""
+        """Replace the bindings of the graph."""
         with self.lock:
             graph = replace(self.document.graph, bindings=objects)
             self._history.document = replace(self.document, graph=graph)
 
     def select(self, names: Sequence[str]) -> None:
-        """Select those of these nodes that exist."""
+        """Select nodes by name; unknown names are ignored."""
         with self.lock:
             self.selection = tuple(name for name in names if name in self.document.graph)
 
@@ -170,7 +170,7 @@ class Editor:
                 "nodes": scene.nodes(self.document, problems, self.names()),
                 "groups": scene.groups(self.document),
                 "text": self.text,
-                "textProblems": scene.listed(self._wrong),
+                "textProblems": scene.listed(self._text_problems),
                 "problems": scene.listed(problems),
                 "undo": self._history.undoable if self._typed is None else _TYPING,
                 "redo": self._history.redoable,
@@ -178,7 +178,7 @@ class Editor:
 
 
 def _of_data(value: Any) -> Shape:
-    """Return the shape of the elements of data; opens files, which imports the runtime."""
+    """Return the shape of the elements of data; for paths, read it from the files."""
     if not isinstance(value, (str, PurePath)):
         return shapes.of_data(value)
     from mmnotebook.sources import fields

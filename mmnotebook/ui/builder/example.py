@@ -18,25 +18,25 @@ _MODELS = ("logistic", "tree")
 
 @dataclass(frozen=True)
 class Example:
-    """What was added to the notebook.
+    """The names of the data and models that were added to the notebook.
 
     Attributes
     ----------
     fill
-        The names that fill the roles of templates.
-    said
-        What was done, in words.
+        The names by role, for the placeholders of templates.
+    message
+        A description for the user.
     """
 
     fill: dict[str, Any]
-    said: str
+    message: str
 
 
 def load() -> Example:
     """Assign the variable `digits` in the notebook, and register the models `logistic` and `tree`.
 
-    Existing variables and models keep their names: the new ones are then called `digits_example`
-    and so on.
+    Existing variables and models are not replaced: if a name is in use, the new object is called
+    `digits_example` and so on.
 
     Raises
     ------
@@ -49,8 +49,8 @@ def load() -> Example:
     frame, models = _trained()
     data = _assign(frame)
     names = [_register(name, model) for name, model in zip(_MODELS, models, strict=True)]
-    said = f"{data}: {len(frame):,} pictures of digits; {' and '.join(names)} are registered"
-    return Example({"data": data, "models": names}, said)
+    message = f"{data}: {len(frame):,} images of digits; {' and '.join(names)} are registered"
+    return Example({"data": data, "models": names}, message)
 
 
 def _trained() -> tuple[Any, list[Any]]:

@@ -52,7 +52,7 @@ _BY_ROLE: dict[str, type[ParameterEditor]] = {
 
 
 def editor_of(param: Param) -> type[ParameterEditor]:
-    """Return the class of a parameter's editor, by what its values are."""
+    """Return the class of a parameter's editor, by the kind of its values."""
     if param.check in _BY_CHECK:
         return _BY_CHECK[param.check]
     if param.names is not None:
@@ -63,7 +63,7 @@ def editor_of(param: Param) -> type[ParameterEditor]:
 
 
 def editors_of(kind: StepKind, send: Send) -> dict[str, ParameterEditor]:
-    """Create an editor for each parameter; a field and a function to go by share one."""
+    """Create an editor for each parameter; `by` and `by_function` share one."""
     made: dict[str, ParameterEditor] = {}
     for param in kind.params:
         if param.name == "by_function":
@@ -76,13 +76,13 @@ def editors_of(kind: StepKind, send: Send) -> dict[str, ParameterEditor]:
 
 
 class Gestures:
-    """Names for consecutive edits of one parameter, which are one step for undo."""
+    """Names that combine consecutive edits of a parameter into one step of undo."""
 
     def __init__(self) -> None:
         self._last: tuple[object, float, str] = (None, 0.0, "")
 
     def of(self, target: object) -> str:
-        """Return the gesture to which an edit of `target` belongs."""
+        """Return the name of the gesture to which an edit of `target` belongs."""
         before, when, name = self._last
         now = time.monotonic()
         if before != target or now - when > _PAUSE:
@@ -92,7 +92,7 @@ class Gestures:
 
 
 class NodeView(Quiet):
-    """The controls of one node, which remain the same while its kind does."""
+    """The controls of one node; reused for nodes of the same kind."""
 
     def __init__(self, kind: StepKind, edit: Edit) -> None:
         self.kind = kind
@@ -117,7 +117,7 @@ class NodeView(Quiet):
 
     @property
     def message(self) -> str:
-        """The message beneath the name, as HTML."""
+        """The message below the name, as HTML."""
         return str(self._line.value)
 
     def show(self, context: Context, problems: Iterable[Problem]) -> None:
@@ -129,20 +129,20 @@ class NodeView(Quiet):
                 style.put(self.name, node.name)
             style.put(self._line, "")
         self._shown = node.name
-        own = [replace(p, node=None) for p in problems if p.node == node.name]
-        style.put(self.problems, style.problems(own))
+        listed = [replace(p, node=None) for p in problems if p.node == node.name]
+        style.put(self.problems, style.problems(listed))
         values = dict(node.params)
         for editor in dict.fromkeys(self.editors.values()):
             editor.show(values, context)
         self.inputs.show(context)
 
-    def reach(self) -> None:
+    def focus_first(self) -> None:
         """Focus the first parameter, or the name."""
         first = next(iter(self.editors.values()), None)
         if first is None:
             self.name.focus()
         else:
-            first.reach()
+            first.focus_first()
 
     def _configure(self, editor: ParameterEditor, values: Values) -> str | None:
         gesture = self._gestures.of(editor)

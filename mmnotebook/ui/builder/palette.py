@@ -1,4 +1,4 @@
-"""The palette: what can be added to a graph, from the current notebook."""
+"""The palette: the items that can be added to a graph, from the current notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_PATH = 4096
 
 
 def sections(names: Names) -> list[Json]:
-    """Return models, data, functions, steps and templates, each with a hint if there are none."""
+    """Return the sections of the palette; an empty one has a hint."""
     return [
         _section("Templates", _templates(), ""),
         _section("Data", _data(names), "no DataFrame, list or array in this notebook yet"),
@@ -49,7 +49,7 @@ def _models(names: Names) -> Iterator[Json]:
 
 
 def origin_of(spec: ModelSpec) -> str:
-    """Return where a model comes from, most telling part first; of a path only the file's name."""
+    """Return the origin of a model, then its framework; of a path, only the file's name."""
     path = Path(spec.origin)
     return f"{path.name if path.is_absolute() else spec.origin} · {spec.framework}"
 
@@ -60,17 +60,17 @@ def _data(names: Names) -> Iterator[Json]:
 
 
 def data_names(names: Names) -> Iterator[str]:
-    """Yield the variables that hold data; of strings only paths, of dicts only those of columns."""
+    """Yield the variables that hold data; strings only if paths, dicts only if of columns."""
     for name in names.known("data"):
         value = names.object(name)
-        if isinstance(value, str) and not _leads_to_files(value):
+        if isinstance(value, str) and not _is_path(value):
             continue
         if not issubclass(type(value), Mapping) or _has_columns(value):
             yield name
 
 
 def _has_columns(value: Mapping[Any, Any]) -> bool:
-    """Return whether a dict's values have one length, and none is a string or a dict."""
+    """Return whether a dict's values have the same length, and none is a string or a dict."""
     try:
         columns = list(value.values())
         lengths = set(map(len, columns))
@@ -79,22 +79,22 @@ def _has_columns(value: Mapping[Any, Any]) -> bool:
     return len(lengths) == 1 and not any(isinstance(c, (str, bytes, Mapping)) for c in columns)
 
 
-def _leads_to_files(text: str) -> bool:
+def _is_path(text: str) -> bool:
     if len(text) > _LONGEST_PATH:
         return False
     return any(mark in text for mark in "*?[") or existing(text) is not None
 
 
 def filling(names: Names, template: str) -> Json:
-    """Return what fills a template if it is obvious: the only data, the first models.
+    """Return the names for a template's placeholders: the notebook's data and its first models.
 
-    As notebooks have many arrays and lists, a single DataFrame among them is the data.
+    The data is filled in if there is only one variable with data, or only one DataFrame.
     """
     data = list(data_names(names))
     frames = [name for name in data if type(names.object(name)).__name__ == "DataFrame"]
-    found: Json = {"models": list(names.models)[: templates()[template].models]}
-    plain = next((several for several in (data, frames) if len(several) == 1), None)
-    return {**found, "data": plain[0]} if plain else found
+    models = list(names.models)[: templates()[template].models]
+    only = next((found for found in (data, frames) if len(found) == 1), None)
+    return {"models": models, **({"data": only[0]} if only else {})}
 
 
 def size_of(value: Any) -> str:
@@ -128,7 +128,7 @@ def _first_line(doc: Any) -> str:
 
 
 def is_users_own(value: Any) -> bool:
-    """Return whether a function comes from the notebook or the user's modules, not a library."""
+    """Return whether a function is defined in the notebook or a user's module, not in a library."""
     if type(value) is not FunctionType:
         return False
     if value.__module__ == "__main__":
@@ -140,12 +140,12 @@ def is_users_own(value: Any) -> bool:
 @cache
 def _is_in_a_library(file: str) -> bool:
     places = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
-    own = Path(__file__).resolve().parents[2]
-    return any(Path(file).resolve().is_relative_to(place) for place in [*places, own])
+    this_package = Path(__file__).resolve().parents[2]
+    return any(Path(file).resolve().is_relative_to(place) for place in [*places, this_package])
 
 
 def _steps() -> Iterator[Json]:
-    """Yield the step kinds that are listed, those of functions first."""
+    """Yield the listed step kinds, those that take a function first."""
     steps = [kind for kind in KINDS.values() if kind.listed]
     for kind in sorted(steps, key=lambda kind: kind.family != "function"):
         yield _item(kind.name, {}, kind.name, kind.summary)

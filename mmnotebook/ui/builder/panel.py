@@ -23,7 +23,7 @@ from mmnotebook.ui.common.close_widgets import discard
 
 _LISTED = 8
 _KEPT = 4
-"""Number of views of nodes that are kept: input may still arrive for one that was just hidden."""
+"""Number of node views that are kept, as input may still arrive for a view that was just hidden."""
 _GATHERS = [("join: one dict by name", "join"), ("union: each element separately", "union")]
 
 
@@ -35,7 +35,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     edit
         Applies a command; returns why it cannot be applied, or None.
     names
-        Returns the current meaning of names.
+        Returns the current lookup of names.
     """
 
     def __init__(self, edit: Edit, names: Callable[[], Names]) -> None:
@@ -51,7 +51,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.may_fail = style.field(
             BoundedFloatText, "elements that may fail, in %", value=10.0, max=100.0, step=1.0
         )
-        self.may_fail.tooltip = "A run stops when more than this share of a step's elements fail"
+        self.may_fail.tooltip = "A run fails if more than this share of a step's elements fail"
         self._sheet = style.sheet()
         super().__init__([self._sheet, self.summary], layout=Layout(width="100%"))
         self.add_class(style.CLASS)
@@ -59,7 +59,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def show(
         self, document: Document, selection: Sequence[str], problems: Sequence[Problem]
     ) -> None:
-        """Show the selection; controls that already show it remain as they are.
+        """Show the selection; controls that already show it are reused.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         problems
             All problems of the graph.
         """
-        names = self._names()  # before the lock: the callee may hold a lock of its own
+        names = self._names()  # before the lock is taken, as this may wait for another lock
         with self._lock:
             before, self._graph = self._graph, document.graph
             self._problems = problems
@@ -86,14 +86,14 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def max_failed(self) -> float:
-        """The share of a step's elements, from 0 to 1, that may fail before the run fails."""
+        """The share of a step's elements, from 0 to 1, that may fail without failing the run."""
         return float(self.may_fail.value) / 100
 
     def focus(self) -> None:
         """Focus the first control of the selection."""
         with self._lock:
             if self.node is not None:
-                self.node.reach()
+                self.node.focus_first()
             elif self._selection:
                 self.several.name.focus()
 
@@ -121,7 +121,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
             discard(self._views.popleft())
 
     def _same(self, shown: str, name: str, before: Graph) -> bool:
-        """Return whether this is the node that is shown, possibly renamed."""
+        """Return whether the shown node is this one, possibly renamed."""
         return shown == name or (shown not in self._graph and name not in before)
 
     def _put(self, *views: Any) -> None:
@@ -147,42 +147,42 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Several selected nodes: a field for their common name, and a button that deletes them."""
+    """The controls of several selected nodes: their group, and a button that deletes them."""
 
     def __init__(self, edit: Edit) -> None:
         self._edit = edit
         self._nodes: tuple[str, ...] = ()
-        self._group: str | None = None
+        self._group_name: str | None = None
         self._title = HTML()
-        self.name = style.field(Text, "group them")
-        self.gather = style.field(Dropdown, "a step after them receives them", options=_GATHERS)
-        self.together = style.button("Name", "group the selected steps under a name", "tag")
-        self.apart = style.button("Remove the name", "remove the name of their group", "times")
+        self.name = style.field(Text, "name of the group")
+        self.gather = style.field(Dropdown, "a step after the group receives", options=_GATHERS)
+        self.group = style.button("Group", "group the selected steps under this name", "tag")
+        self.ungroup = style.button("Ungroup", "remove the group; its steps are kept", "times")
         self.remove = style.button("Delete", "delete the selected steps and their wires", "trash")
         self._line = style.note()
         self.name.observe(lambda _: self._check(), "value")
-        self.together.on_click(lambda _: self._name_them())
-        self.apart.on_click(lambda _: self._ask({"op": "ungroup", "name": self._group}))
+        self.group.on_click(lambda _: self._make_group())
+        self.ungroup.on_click(lambda _: self._apply({"op": "ungroup", "name": self._group_name}))
         self.remove.on_click(lambda _: self._remove())
-        buttons = HBox([self.together, self.apart, self.remove])
+        buttons = HBox([self.group, self.ungroup, self.remove])
         buttons.layout.flex_flow = "row wrap"
         super().__init__([self._title, self.name, self.gather, self._line, buttons])
 
     @property
     def message(self) -> str:
-        """The message beneath the name, as HTML."""
+        """The message below the name, as HTML."""
         return str(self._line.value)
 
     def show(self, graph: Graph, nodes: tuple[str, ...]) -> None:
-        """Show these nodes; a name that is being typed stays while they are the same."""
+        """Show these nodes; if they are already shown, keep the typed name."""
         groups = (g for g in graph.groups if set(g.members) == set(nodes))
         group = next(groups, None)
-        self._group = None if group is None else group.name
+        self._group_name = None if group is None else group.name
         named = "" if group is None else f", grouped as <b>{escape(group.name)}</b>"
         listed = style.hint(_listed(nodes))
         style.put(self._title, f"<h3>{len(nodes)} steps are selected{named}</h3>{listed}")
-        style.show_if(self.apart, group is not None)
-        for control in (self.name, self.gather, self.together):
+        style.show_if(self.ungroup, group is not None)
+        for control in (self.name, self.gather, self.group):
             style.show_if(control, group is None)
         if nodes != self._nodes:
             self._nodes = nodes
@@ -196,18 +196,18 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         style.put(self._line, style.error(wrong) if name and not good else "")
         return good
 
-    def _name_them(self) -> None:
+    def _make_group(self) -> None:
         if self._check():
             nodes, gather = list(self._nodes), self.gather.value
             name = self.name.value.strip()
-            self._ask({"op": "group", "name": name, "nodes": nodes, "gather": gather})
+            self._apply({"op": "group", "name": name, "nodes": nodes, "gather": gather})
         elif not self.name.value.strip():
             style.put(self._line, style.error("type a name first"))
 
     def _remove(self) -> None:
-        self._ask({"op": "remove", "nodes": list(self._nodes), "wires": []})
+        self._apply({"op": "remove", "nodes": list(self._nodes), "wires": []})
 
-    def _ask(self, command: dict[str, Any]) -> None:
+    def _apply(self, command: dict[str, Any]) -> None:
         refused = self._edit(command)
         style.put(self._line, "" if refused is None else style.error(refused))
 
@@ -220,7 +220,9 @@ def _summary(graph: Graph, names: Names, problems: Sequence[Problem]) -> str:
     unknown = {name for name in models if name not in names.models}
     listed = ", ".join(f"{name} (not registered)" if name in unknown else name for name in models)
     count = len(problems)
-    state = "No problems: it can run." if not count else f"{count} problem{'s' * (count != 1)}:"
+    state = (
+        "No problems: the graph can run." if not count else f"{count} problem{'s' * (count != 1)}:"
+    )
     more = [f"and {count - _LISTED} more"] if count > _LISTED else []
     return (
         f"<h3>{len(graph)} step{'s' * (len(graph) != 1)}</h3>"

@@ -19,10 +19,10 @@ Json = dict[str, Any]
 
 
 def nodes(document: Document, problems: Iterable[Problem], names: Names) -> list[Json]:
-    """Return the nodes at their places, each with what it does and its problems."""
+    """Return the nodes with their positions, descriptions and problems."""
     wrong: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
-        wrong[problem.node or ""].append(said(problem))
+        wrong[problem.node or ""].append(problem_text(problem))
     stored = json.loads(document.graph.to_json())["nodes"]
     return [
         {**item, **_shown(document, node, names), "problems": wrong[node.name]}
@@ -44,13 +44,13 @@ def _shown(document: Document, node: Node, names: Names) -> Json:
 
 
 def _detail(node: Node, names: Names) -> str:
-    """Return what a node does; if its name says that already, what the name refers to."""
+    """Describe what a node does or, if its name says that already, what the name refers to."""
     words = does(node)
     return words if words not in ("", node.kind) else _about(node, names) or node.kind
 
 
 def _about(node: Node, names: Names) -> str | None:
-    """Return what a node's name refers to, if it is the name of its data, model or step kind."""
+    """Describe what a node's name refers to: its data, model or step kind; None for other names."""
     kind = KINDS.get(node.kind)
     bare = None if kind is None else kind.bare
     if bare == "model":
@@ -62,15 +62,15 @@ def _about(node: Node, names: Names) -> str | None:
 
 
 def groups(document: Document) -> list[Json]:
-    """Return the groups: names for several nodes."""
+    """Return the groups."""
     return [
         {"name": group.name, "members": list(group.members), "gather": group.gather}
         for group in document.graph.groups
     ]
 
 
-def said(problem: Problem) -> str:
-    """Return a problem's message without its place, which is where the message is shown."""
+def problem_text(problem: Problem) -> str:
+    """Return a problem's message without its position, as it is shown at that position."""
     return str(Problem(problem.message, None, None, None, *_facts(problem)))
 
 
@@ -79,9 +79,10 @@ def _facts(problem: Problem) -> tuple[str | None, str | None, str | None]:
 
 
 def listed(problems: Sequence[Problem]) -> list[Json]:
-    """Return the problems for the list that selects their nodes."""
+    """Return the problems as items of a list."""
     return [
-        {"message": said(p), "node": p.node, "line": p.line, "column": p.column} for p in problems
+        {"message": problem_text(p), "node": p.node, "line": p.line, "column": p.column}
+        for p in problems
     ]
 
 

@@ -11,7 +11,7 @@ from mmnotebook.ui.builder.panel import Panel
 
 
 class Side(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The panel and, once it was opened, the form, whose hundred widgets are created then.
+    """The panel and the model form, whose many widgets are created when it is first opened.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Side(VBox):  # type: ignore[misc]  # ipywidgets has no types
     Attributes
     ----------
     form
-        None until it is opened for the first time.
+        The form; None before it is first opened.
     """
 
     def __init__(self, panel: Panel, make: Callable[[], RegisterForm]) -> None:

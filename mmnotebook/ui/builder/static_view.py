@@ -1,4 +1,4 @@
-"""The static view of the builder, for use without a kernel: graph, text and result."""
+"""The static view of the builder, shown without a kernel: graph, text and result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
 from mmnotebook.results.tables import html_table
 from mmnotebook.steps import drawing
-from mmnotebook.ui.common.beside import style
+from mmnotebook.ui.common.static_output import style
 
 _STYLE = style("mm-builder", "mm-static")
 _PRE = (
@@ -40,11 +40,11 @@ def _html(graph: Graph, text: str, problems: list[Problem], result: Result | Non
         items = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems)
         parts.append(f"<div><b>Problems</b><ul>{items}</ul></div>")
     if result is not None and ran:
-        parts += _ran(result)
+        parts += _run_parts(result)
     return f'{_STYLE}<div class="mm-static">{"".join(parts)}</div>'
 
 
-def _ran(result: Result) -> list[str]:
+def _run_parts(result: Result) -> list[str]:
     """Return the HTML of a run's tables, and of the plots of its models."""
     from mmnotebook.results.runs import Run
     from mmnotebook.ui.dashboard import views

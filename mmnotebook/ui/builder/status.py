@@ -16,7 +16,7 @@ _EDITED = " · edited since"
 
 
 def during(graph: Graph, progress: Progress) -> Json:
-    """Return the status of a run in progress, from its events only."""
+    """Return the status of a run in progress, which is based on its events only."""
     expected = progress.expected()
     line = progress.error or progress.line()
     if progress.state == "running":
@@ -33,10 +33,10 @@ def during(graph: Graph, progress: Progress) -> Json:
 
 
 def _node(graph: Graph, progress: Progress, node: NodeProgress, total: int | None) -> Json:
-    over = progress.state not in ("starting", "running")
-    states = {"stopped": "stopped", "waiting": "stopped"} if over else {}
-    feeding = [progress.nodes.get(wire.node) for wire in graph[node.name].inputs]
-    single = feeding[0] if len(feeding) == 1 else None
+    has_ended = progress.state not in ("starting", "running")
+    states = {"stopped": "stopped", "waiting": "stopped"} if has_ended else {}
+    upstream = [progress.nodes.get(wire.node) for wire in graph[node.name].inputs]
+    single = upstream[0] if len(upstream) == 1 else None
     return {
         "state": states.get(node.state, node.state),
         "elementsIn": None if single is None else single.elements,
@@ -48,7 +48,7 @@ def _node(graph: Graph, progress: Progress, node: NodeProgress, total: int | Non
 
 
 def _flowing(graph: Graph, progress: Progress) -> Iterator[Json]:
-    """Yield, for wires from nodes with one output, the elements so far."""
+    """Yield the numbers of elements so far, for wires from nodes with one output."""
     for node in graph:
         for wire in node.inputs:
             before = progress.nodes.get(wire.node)
@@ -88,7 +88,7 @@ def _flowed(result: Result) -> Iterator[Json]:
 
 
 def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
-    """Return the status for a graph that was edited since: changed nodes are stale."""
+    """Return the status for a graph that was edited since the run: changed nodes are stale."""
     if ran is None:
         return status
     same = unchanged(ran, now)
@@ -105,10 +105,10 @@ def as_of(status: Json, ran: Graph | None, now: Graph) -> Json:
 
 
 def unchanged(ran: Graph, now: Graph) -> set[str]:
-    """Return the nodes that, with all their inputs, are as they were in the run."""
+    """Return the nodes that, like all nodes upstream of them, are the same as in the run."""
     same: set[str] = set()
     for node in now.order():
-        fed = all(wire.node in same for wire in node.inputs)
-        if fed and node.name in ran and ran[node.name] == node:
+        inputs_are_same = all(wire.node in same for wire in node.inputs)
+        if inputs_are_same and node.name in ran and ran[node.name] == node:
             same.add(node.name)
     return same

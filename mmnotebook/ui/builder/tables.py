@@ -15,31 +15,31 @@ from mmnotebook.ui.inspector import Inspector
 
 
 class Tables:
-    """The tabs "Elements" and "Metrics", created when there is something to show.
+    """The tabs "Elements" and "Metrics", created when there are results to show.
 
     Parameters
     ----------
-    go
+    go_to
         Called with the node of a clicked row of a trace.
 
     Attributes
     ----------
     result
-        The result of the builder's latest run, None before the first.
+        The result of the builder's latest run; None before the first.
     tab
         The widget.
     """
 
-    def __init__(self, go: Callable[[str], None]) -> None:
+    def __init__(self, go_to: Callable[[str], None]) -> None:
         self.result: Result | None = None
         self._known = latest.last()
-        self._go = go
+        self._go_to = go_to
         self._lock = threading.Lock()
         self._shown: tuple[Inspector, Dashboard] | None = None
         self.tab = Tab(layout=Layout(display="none"))
 
     def visit(self, node: str) -> None:
-        """Show the elements of a selected node, if there are any."""
+        """Show the elements of a selected node, if there are results."""
         if self._shown is not None:
             self.inspector.visit(self.result, node)
 
@@ -49,19 +49,19 @@ class Tables:
             self.inspector.show(self.result, node)
 
     def ended(self, result: Result, selected: tuple[str, ...]) -> None:
-        """Show a run of the builder: the elements of the selected node, or else of the last one."""
+        """Show a run of the builder: the elements of the selected node, or of the last one."""
         self.result = self._known = result
         self.dashboard.add(result)
         for name in [*result.keys(), *(name for name in selected if name in result)][-1:]:
             self.inspector.show(result, name)
 
     def failed(self, error: MMError) -> None:
-        """Show the failures that ended a run."""
+        """Show the failures of a node that ended a run."""
         if isinstance(error, RunError) and error.failed is not None:
             self.inspector.show_failed(str(error.node), error.failed, error.result)
 
     def take_latest(self) -> None:
-        """Add the metrics of a run in a cell to those of the builder's runs."""
+        """Add the latest result to the metrics, if a cell has run a graph."""
         result = latest.last()
         if result is not None and result is not self._known:
             self._known = result
@@ -80,7 +80,7 @@ class Tables:
     def _made(self) -> tuple[Inspector, Dashboard]:
         with self._lock:
             if self._shown is None:
-                inspector, dashboard = self._shown = Inspector(on_node=self._go), Dashboard()
+                inspector, dashboard = self._shown = Inspector(on_node=self._go_to), Dashboard()
                 self.tab.children = (inspector, dashboard)
                 self.tab.titles, self.tab.selected_index = ("Elements", "Metrics"), 0
                 self.tab.layout.display = None

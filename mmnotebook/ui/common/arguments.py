@@ -53,16 +53,15 @@ class Word:
 def words(line: str, expressions: Container[str] = ()) -> list[str]:
     """Split a line into words for argparse, without a `# comment` at its end.
 
-    Quotes hold a word together, a backslash has no special meaning.
+    A word in quotes can contain spaces. A backslash has no special meaning.
 
     Parameters
     ----------
     expressions
-        The options that take an expression, which needs no quotes and ends where the next option
-        begins.
+        The options whose value is an expression. It needs no quotes, and ends at the next option.
     """
     argv: list[str] = []
-    behind: list[str] = []
+    positional: list[str] = []
     lexed = _lexed(line)
     while lexed:
         word = lexed.pop(0)
@@ -77,8 +76,8 @@ def words(line: str, expressions: Container[str] = ()) -> list[str]:
         elif option:
             argv[-1] = f"{option}{_GLUE[option[:2] == '--']}{word.text}"
         else:
-            behind.append(word.text)
-    return [*argv, "--", *behind] if behind else argv
+            positional.append(word.text)
+    return [*argv, "--", *positional] if positional else argv
 
 
 def _lexed(line: str) -> list[Word]:
@@ -104,20 +103,20 @@ def _is_option(text: str) -> bool:
 
 
 def parse(magic: Any, argv: list[str]) -> Namespace:
-    """Parse the arguments of a magic; raise UsageError for those that it does not take."""
+    """Parse the arguments of a magic; raise UsageError for unknown ones."""
     _check_options(magic, argv)
     try:
         namespace = ipython.parser(magic).parse_args(argv)
     except UsageError as error:
         if "are required" not in str(error) or not any(_is_expression(word) for word in argv):
             raise
-        raise UsageError(f"{error}; put an expression before it in quotes") from error
+        raise UsageError(f"{error}; put the expression before it in quotes") from error
     assert isinstance(namespace, Namespace)
     return namespace
 
 
 def _check_options(magic: Any, argv: list[str]) -> None:
-    """Raise UsageError, with the most similar option, for an option that is unknown."""
+    """Raise UsageError for an unknown option, with the most similar known one."""
     known = options_of(ipython.parser(magic))
     options = argv[: argv.index("--")] if "--" in argv else argv
     for option in options:
@@ -125,14 +124,14 @@ def _check_options(magic: Any, argv: list[str]) -> None:
         short = name[:2] if name[1:2] != "-" else name
         if _is_option(option) and " " not in name and short not in known:
             if name.startswith("--") and any(one.startswith(name) for one in known):
-                continue  # argparse accepts the beginning of an option too
+                continue  # argparse accepts abbreviated options, too
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else f"options: {', '.join(known) or 'none'}"
             raise UsageError(f"unrecognized arguments: {name}; {hint}")
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Return an argparse type that accepts these words, and names the most similar one."""
+    """Return an argparse type for these words, whose error names the most similar one."""
 
     def read(text: str) -> str:
         if text in allowed:
@@ -145,7 +144,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def without_comment(text: str) -> str:
-    """Return a line of a pipeline's text without its `# comment`; strings are as in Python."""
+    """Return a line of a pipeline's text without its `# comment`; strings may contain `#`."""
     place = 0
     while place < len(text):
         if text[place] == "#":
@@ -158,31 +157,31 @@ def without_comment(text: str) -> str:
 def split_pipeline_line(line: str) -> tuple[list[str], str]:
     """Split the line `[NAME] [options] TEXT [options]` into its words and the pipeline's text.
 
-    The text is returned unchanged, without a comment at its end. The first word is the NAME if
-    another word or nothing follows it, which the notation does not allow.
+    The text is returned unchanged, without a comment at its end. The first word is the NAME if it
+    is followed by another word or by nothing, since no pipeline's text begins like that.
     """
     text = without_comment(line).strip()
-    said = []
+    parts: list[str] = []
     if back := _BACK.search(text):
-        said.append(back.group())
+        parts.append(back.group())
         text = text[: back.start()].rstrip()
-    text = _cut(_FRONT, text, said)
+    text = _cut(_FRONT, text, parts)
     name = _NAME.match(text)
     if name and is_name(name[1]):
-        text = _cut(_NAME, text, said)
-        text = _cut(_FRONT, text, said)
+        text = _cut(_NAME, text, parts)
+        text = _cut(_FRONT, text, parts)
     if text.startswith("-"):
-        said.append(text)
+        parts.append(text)
         text = ""
-    said += _TEXT_OPTION.findall(_STRING.sub("", text))  # which no pipeline's text has
-    return words(" ".join(said)), text.strip()
+    parts += _TEXT_OPTION.findall(_STRING.sub("", text))  # no pipeline's text has options
+    return words(" ".join(parts)), text.strip()
 
 
-def _cut(pattern: re.Pattern[str], text: str, said: list[str]) -> str:
-    """Return `text` after the pattern's match at its start, and append the match to `said`."""
+def _cut(pattern: re.Pattern[str], text: str, parts: list[str]) -> str:
+    """Return `text` after the pattern's match at its start, and append the match to `parts`."""
     match = pattern.match(text)
     assert match is not None
-    said.append(match.group())
+    parts.append(match.group())
     return text[match.end() :]
 
 
@@ -219,7 +218,7 @@ def axes(text: str) -> Any:
         value = None
     if isinstance(value, bool) or not isinstance(value, (int, tuple, list, dict)):
         raise ArgumentTypeError(
-            f"""{text!r} is not an axis, as 1 is, nor one for each output, as '(0, 1)' is"""
+            f"""{text!r} is not an axis, such as 1, or one for each output, such as '(0, 1)'"""
         )
     return value
 
@@ -249,5 +248,5 @@ def params(text: str) -> dict[str, Any]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ArgumentTypeError(f"""{text!r} is not a dict of names, as '{{"hidden": 64}}' is""")
+        raise ArgumentTypeError(f"""{text!r} is not a dict of names, such as '{{"hidden": 64}}'""")
     return value

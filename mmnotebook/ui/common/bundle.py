@@ -1,4 +1,4 @@
-"""The built frontend: widgets of one kind share one copy of code and style."""
+"""The built frontend; all widgets of a kind share one copy of its code and style."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
 class BundledWidget(anywidget.AnyWidget):
     """A widget that is drawn by the code of a `Bundle`, which `frontend/src/loader.ts` fetches.
 
-    anywidget ships, and a saved notebook keeps, only the loader with every instance.
+    The browser and a saved notebook get only the loader with every instance, not the code.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class BundledWidget(anywidget.AnyWidget):
 
 
 def shared(name: str) -> Bundle:
-    """Return this kernel's bundle of this name; create one if there is none or it was closed."""
+    """Return this kernel's bundle of a name; create it if it does not exist or was closed."""
     with _lock:
         bundle = _shared.get(name)
         if bundle is None or not is_open(bundle):

@@ -29,7 +29,8 @@ def picture(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Return what `plot(result, ax=ax)` draws, as a MIME bundle and its metadata.
 
-    The figure is drawn outside pyplot: it is shown once, and no state of matplotlib changes.
+    The figure is drawn without pyplot, so that it is shown only once, and matplotlib's state does
+    not change.
     """
     canvas = _canvas(3.6)
     plot(result, ax=canvas.subplots())
@@ -42,7 +43,7 @@ def picture(
 def plot_html(draw: Callable[[Any], Any], height: float, alt: str) -> str:
     """Return what `draw(ax)` draws as HTML, `height` inches high, in the page's text color.
 
-    The figure is drawn outside pyplot, as by `picture`.
+    The figure is drawn without pyplot, as in `picture`.
     """
     canvas = _canvas(height)
     canvas.set_facecolor("none")
@@ -66,15 +67,15 @@ def _png(canvas: Figure, pixels_per_inch: int, **how: Any) -> str:
 
 
 def _svg(canvas: Figure, alt: str) -> str:
-    """Return the figure as an inline SVG, with unique ids, its text in `currentColor`."""
+    """Return the figure as an inline SVG with unique ids; its text has the color `currentColor`."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None})
     text = " ".join(_UNUSED.sub("", buffer.getvalue()).split()).replace("xlink:href", "href")
     for ax in canvas.axes:
-        for colour in _inks(ax):
-            text = text.replace(colour, "currentColor")
-    own = blake2b(text.encode(), digest_size=5).hexdigest()
-    text = _NAMED.sub(rf"\1p{own}-", text)
+        for color in _text_colors(ax):
+            text = text.replace(color, "currentColor")
+    digest = blake2b(text.encode(), digest_size=5).hexdigest()
+    text = _NAMED.sub(rf"\1p{digest}-", text)
     width = round(canvas.get_size_inches()[0] * _SHOWN)
     root = (
         r'<svg viewBox="\1" role="img" aria-label="{}" fill="currentColor" '
@@ -83,8 +84,8 @@ def _svg(canvas: Figure, alt: str) -> str:
     return _ROOT.sub(root, text).replace("{}", escape(alt), 1)
 
 
-def _inks(ax: Axes) -> set[str]:
-    """Return the colors of texts and of the axes' lines, by the user's matplotlib settings."""
+def _text_colors(ax: Axes) -> set[str]:
+    """Return the colors of the texts and axis lines, which the user's settings determine."""
     from matplotlib.colors import to_hex
 
     texts = (ax.title, ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels())

@@ -23,7 +23,7 @@ Accepts = Callable[[Any], bool]
 
 
 class VariableError(MMError):
-    """A magic's line names no variable of the notebook, or one of the wrong type."""
+    """A name in a magic's line is not a variable of the notebook, or has the wrong type."""
 
 
 def is_graph(value: Any) -> bool:
@@ -49,37 +49,37 @@ class Variables:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 
-    def own(self) -> dict[str, Any]:
-        """Return the user's variables, without IPython's and private ones."""
+    def public(self) -> dict[str, Any]:
+        """Return the user's variables, without private ones and those of IPython."""
         everything = variables_of(self._shell)
         return {name: value for name, value in everything.items() if not name.startswith("_")}
 
     def names(self) -> Names:
         """Return the lookup of names for a pipeline's text."""
-        return Names(models=registry, given={}, notebook=self.own())
+        return Names(models=registry, given={}, notebook=self.public())
 
     def has(self, name: str) -> bool:
-        """Return whether this variable exists, including private ones and IPython's."""
+        """Return whether this variable exists; private ones and those of IPython count, too."""
         return name in self._shell.user_ns
 
     def of(self, accepts: Accepts) -> list[str]:
         """Return the names of the variables whose values `accepts` accepts."""
-        return [name for name, value in self.own().items() if accepts(value)]
+        return [name for name, value in self.public().items() if accepts(value)]
 
     def graph(self, name: str) -> Graph:
         found = self._find(
-            name, "pipeline", is_graph, self._makes(name, "%%mm_pipeline {} creates one")
+            name, "pipeline", is_graph, self._creation_hint(name, "%%mm_pipeline {} creates one")
         )
         assert isinstance(found, Graph)
         return found
 
     def result(self, name: str | None) -> Any:
-        """Return the result of this name; the latest if there is no name."""
+        """Return the result with this name, or the latest result if `name` is None."""
         if name is not None:
             if is_a(self._shell.user_ns.get(name), {("mmnotebook", "Running")}):
                 remedy = f"{name}.result() waits for its result: {name} = {name}.result()"
                 raise VariableError(f"{name!r} is a run in the background", remedy=remedy)
-            remedy = self._makes(name, "%mm_run PIPELINE -o {} creates one")
+            remedy = self._creation_hint(name, "%mm_run PIPELINE -o {} creates one")
             return self._find(name, "result", is_result, remedy)
         if latest.last() is None:
             raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
@@ -98,12 +98,12 @@ class Variables:
             remedy = "assign it to a variable first, and pass its name"
             raise VariableError(f"{text!r} is neither a variable nor a file", remedy=remedy)
         if is_name(text):
-            remedy = "name a module, an estimator, a Beam handler, or the path of a file"
+            remedy = "pass a module, an estimator, a Beam handler, or the path of a file"
             return self._find(text, "model", is_target, remedy)
         return text
 
     def function(self, name: str, kind: str) -> Any:
-        """Return a function or class: a variable, `torch.nn.Linear`, or one of Python's own."""
+        """Return a function or class: a variable, an attribute of one, or a builtin."""
         if name not in self._shell.user_ns:
             found = self._attribute(name) if "." in name else getattr(builtins, name, None)
             if callable(found):
@@ -131,15 +131,15 @@ class Variables:
             raise UsageError(f"{name!r} is used in this pipeline; give the pipeline another name")
         self.assign(name, graph)
 
-    def _makes(self, name: str, how: str) -> str:
-        """Return how to create a variable of this name, or of a similar one if it is in use."""
+    def _creation_hint(self, name: str, how: str) -> str:
+        """Describe how to create a variable of this name; of a similar one if it is in use."""
         if name not in self._shell.user_ns:
             return how.format(name)
         free, count = f"{name}_2", 2
         while free in self._shell.user_ns:
             count += 1
             free = f"{name}_{count}"
-        return f"{how.format(free)}, and leaves {name} as it is"
+        return f"{how.format(free)}, and does not change {name}"
 
     def _find(self, name: str, kind: str, accepts: Accepts, remedy: str) -> Any:
         variables = self._shell.user_ns
@@ -147,13 +147,13 @@ class Variables:
             return variables[name]
         known = sorted(self.of(accepts))
         if name in variables:
-            said = f"{name!r} is not a {kind}: it is a {type(variables[name]).__name__}"
+            text = f"{name!r} is not a {kind}: it is a {type(variables[name]).__name__}"
         else:
-            said = f"no {kind} is named {name!r}"
-        said += f"; in this notebook: {', '.join(known) or 'none'}"
+            text = f"no {kind} is named {name!r}"
+        text += f"; in this notebook: {', '.join(known) or 'none'}"
         if close := nearest(name, known):
-            said += f"; did you mean {close!r}?"
-        raise VariableError(said, remedy=remedy)
+            text += f"; did you mean {close!r}?"
+        raise VariableError(text, remedy=remedy)
 
 
 class NotebookMagics(Magics):

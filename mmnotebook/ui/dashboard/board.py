@@ -12,7 +12,7 @@ from mmnotebook.errors import ResultError
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
 from mmnotebook.results.runs import MOST_RUNS, Run, RunList
-from mmnotebook.ui.common.beside import StaticOutput, style
+from mmnotebook.ui.common.static_output import StaticOutput, style
 from mmnotebook.ui.dashboard import views
 
 _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
@@ -24,7 +24,7 @@ _PAGES: dict[str, Callable[[Sequence[Run], Run | None], str]] = {
 }
 _HINT = "(runs side by side; execute this cell to choose among them)"
 _DRAWN = 20
-"""Maximum number of pages that are kept."""
+"""Maximum number of drawn pages that are kept."""
 
 _STYLE = """<style>
 .mm-dashboard { --mm-text: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); }
@@ -49,16 +49,16 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     Parameters
     ----------
     results
-        Results of runs, the latest last; the last four are shown.
+        Results of runs, in the order of the runs; the last four are shown.
 
     Raises
     ------
     ResultError
-        If one of them is not a Result.
+        If an argument is not a Result.
 
     See Also
     --------
-    dashboard : Create one, of the latest run by default.
+    dashboard : Create a dashboard, by default of the latest run.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._list = RunList()
         self._lock = threading.RLock()
         self._setting = False
-        self._picked: int | None = None  # as baseline; the earliest that is shown without it
+        self._picked: int | None = None  # the chosen baseline; None means the earliest run shown
         self._boxes: dict[int, Checkbox] = {}
         self._drawn: dict[tuple[Any, ...], str] = {}
         self._static = StaticOutput(self._view)
@@ -85,7 +85,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._baseline = ToggleButtons(description="Baseline", style={"button_width": "auto"})
         self._pages = [HTML(layout=Layout(width="auto")) for _ in _PAGES]
         self._tabs = Tab(self._pages, titles=tuple(_PAGES), layout=Layout(width="100%"))
-        title = Label(f"Runs, the latest first; up to {MOST_RUNS} are shown side by side")
+        title = Label(f"Runs, the latest first; up to {MOST_RUNS} can be compared")
         parts = [HTML(_STYLE), title, self._choices, self._baseline, self._tabs]
         super().__init__(parts, layout=Layout(width="100%"))
         self.add_class("mm-dashboard")
@@ -97,16 +97,16 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._tabs.observe(self._turn, "selected_index")
 
     def add(self, result: Result, label: str | None = None) -> None:
-        """Add a run, and show it in place of the latest if that is shown.
+        """Add a run; if the latest run is shown, show the new run instead.
 
-        A result that is already listed keeps its place, and takes the new label if there is one.
+        If the result is already listed, only its label is replaced, if `label` is given.
 
         Parameters
         ----------
         result
             The result of the run.
         label
-            A label that is shown with its number.
+            A label that is shown with the number of the run.
 
         Raises
         ------
@@ -116,15 +116,15 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         with self._lock:
             self._list.add(result, label)
             self._show()
-        self._static.settle()
+        self._static.flush()
 
     def choose(self, *numbers: int) -> None:
-        """Show the runs of these numbers side by side; if more than four, the latest.
+        """Show the runs with these numbers side by side; of more than four, the latest four.
 
         Parameters
         ----------
         numbers
-            Numbers of runs, as they are listed: 1 is the first.
+            Numbers of runs, as they are listed; 1 is the earliest.
         """
         with self._lock:
             self._list.choose(numbers)
@@ -132,7 +132,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The runs of the list, the latest last."""
+        """All runs that were added, the latest last."""
         return tuple(self._list.runs.values())
 
     @property
@@ -147,7 +147,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         return next((run for run in chosen if run.number == self._baseline.value), None)
 
     def _show(self) -> None:
-        """Update the controls and the page to the list."""
+        """Update the controls and the page from the list of runs."""
         self._setting = True
         try:
             self._show_choices()
@@ -185,10 +185,10 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
     def _show_page(self) -> None:
         place = self._tabs.selected_index or 0
         self._pages[place].value = self._page(list(_PAGES)[place])
-        self._static.renew()
+        self._static.schedule()
 
     def _page(self, name: str) -> str:
-        """Return a page as HTML, drawn once for the same content."""
+        """Return a page as HTML; the same content is drawn only once."""
         runs, base = (self.runs if name == "Runs" else self.chosen), self.baseline
         key = (name, *map(str, runs), base and base.number)
         if key not in self._drawn:
@@ -214,7 +214,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
             self._show_page()
 
     def close(self) -> None:
-        """Close the widget; the static view stays as it is."""
+        """Close the widget; the static view is kept."""
         self._static.close()
         super().close()
 
@@ -222,7 +222,7 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         self._static.show(self, _HINT)
 
     def __repr__(self) -> str:
-        """Return what `print` shows: the runs, without the widget's parts."""
+        """Return the shown runs as text, without the parts of the widget."""
         runs = "; ".join(map(str, self.chosen)) or "none yet"
         return f"Dashboard({runs})"
 
@@ -230,15 +230,15 @@ class Dashboard(VBox):  # type: ignore[misc] # ipywidgets has no types
         return {**(super()._repr_mimebundle_(**how) or {}), **self._view()}
 
     def _view(self) -> dict[str, str]:
-        """Return the view without a kernel: all pages, as HTML and as text."""
+        """Return the static view: all pages, as HTML and as text."""
         with self._lock:
             pages = "".join(
                 f"<div><b>{name}</b></div>{self._page(name)}"
                 for name in ("Runs", "Models", "Latency", "Memory", "Steps")
             )
-            said = views.text(self.chosen, self.baseline)
+            plain = views.text(self.chosen, self.baseline)
         shown = f'{_HIDING}<div class="mm-board-static">{pages}</div>'
-        return {"text/html": shown, "text/plain": said}
+        return {"text/html": shown, "text/plain": plain}
 
 
 def _box() -> Checkbox:
@@ -251,7 +251,7 @@ def dashboard(*results: Result) -> Dashboard:
     Parameters
     ----------
     results
-        Results of runs; the latest run if there are none.
+        Results of runs; without any, the latest result.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def dashboard(*results: Result) -> Dashboard:
     Raises
     ------
     ResultError
-        If one of them is not a Result, or none is passed and nothing has been run yet.
+        If an argument is not a Result, or none is passed and nothing has been run yet.
 
     See Also
     --------

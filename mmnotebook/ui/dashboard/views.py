@@ -14,25 +14,25 @@ from mmnotebook.results.tables import MISSING, text_table
 from mmnotebook.ui.common.figures import plot_html
 
 Table = tuple[list[str], list[list[str]], list[bool]]
-"""The names of the columns, the rows, and for each column, whether it is aligned right."""
+"""The names of the columns, the rows, and for each column, whether it is right-aligned."""
 
 _MOST_MODELS = 50
 _WIDE = 4
-"""Maximum number of models that are columns."""
+"""Maximum number of models that are shown as columns."""
 
 _SPACE = "\N{NO-BREAK SPACE}"
 _NONE = "no run is selected"
 _FEW = re.compile(rf"{MISSING} \(([\d,]+) of ([\d,]+)\)")
-"""A percentile with too few calls, as `comparing.said` writes it."""
+"""A percentile with too few calls, as `compare.measure_text` formats it."""
 _CACHED = (
-    "From the cache: the model was not called in this run; its figures were measured in the run "
-    "that computed what the cache holds."
+    "From the cache: the model was not called in this run; its measures are those of the run that "
+    "computed the cached outputs."
 )
 
 
 def models(runs: Sequence[Run], base: Run | None = None) -> Table:
-    """Tabulate one run's models, as columns if they are few; tabulate several runs side by side."""
-    names = compare.longest(runs, _MOST_MODELS * len(runs))
+    """Tabulate the models of one run, as columns if they are few, or of several runs."""
+    names = compare.longest_models(runs, _MOST_MODELS * len(runs))
     if len(runs) == 1:
         return _one_run(runs[0], names)
     base = runs[0] if base is None else base
@@ -47,7 +47,7 @@ def models(runs: Sequence[Run], base: Run | None = None) -> Table:
         for measure, title in compare.TITLES.items():
             cells = ["", title]
             for run in runs:
-                cells.append(compare.said(run, model, measure))
+                cells.append(compare.measure_text(run, model, measure))
                 if run is not base:
                     ratio = ratios.at[(model, measure), f"{run.name} ÷ {base.name}"]
                     cells.append(_ratio(ratio))
@@ -67,7 +67,7 @@ def _one_run(run: Run, names: Sequence[str]) -> Table:
         [
             name,
             compare.where_from(run, name),
-            *(compare.said(run, name, measure) for measure in compare.TITLES),
+            *(compare.measure_text(run, name, measure) for measure in compare.TITLES),
         ]
         for name in names
     ]
@@ -80,14 +80,14 @@ def _one_run(run: Run, names: Sequence[str]) -> Table:
 def _calls(runs: Sequence[Run], model: str, base: Run) -> list[str]:
     cells = []
     for run in runs:
-        there = model in run.models
-        cells.append(compare.where_from(run, model) if there else f"{MISSING} (not in this run)")
+        is_known = model in run.models
+        cells.append(compare.where_from(run, model) if is_known else f"{MISSING} (not in this run)")
         cells += [] if run is base else [""]
     return cells
 
 
 def steps(runs: Sequence[Run]) -> Table:
-    """Tabulate the steps, a row each, with their seconds in each run."""
+    """Tabulate the time of each step in each run."""
     head = ["step", "kind", *(run.name for run in runs)]
     rows = []
     for step in compare.steps_of(runs):
@@ -105,7 +105,7 @@ def _seconds(run: Run, step: str) -> str:
 
 
 def listed(runs: Sequence[Run]) -> Table:
-    """Tabulate the runs, a row each: when, how much, how fast, and what changed."""
+    """Tabulate the runs: when they ended, their size, their speed, and what changed."""
     head = ["run", "ended", "elements", "time", "elements/s", "steps", "models", "failed"]
     rows = [
         [
@@ -130,7 +130,7 @@ def _steps(run: Run) -> str:
 
 
 def rate(run: Run) -> str:
-    """Return the source elements per second of the run, if all of it was computed."""
+    """Return the source elements per second of a run, if no node was read from the cache."""
     if run.cached:
         return f"{MISSING} (from the cache)"
     return in_digits(run.elements / run.seconds) if run.seconds else f"{MISSING} (not measured)"
@@ -141,14 +141,14 @@ def changes(run: Run) -> str:
 
 
 def html(table: Table, notes: Sequence[str] = ()) -> str:
-    """Return the HTML of a table whose cells do not wrap, with notes under it."""
+    """Return the HTML of a table with notes below it; the cells do not wrap."""
     names, rows, right = table
-    said = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in notes)
-    return f'<div style="white-space:nowrap">{text_table(names, rows, right)}</div>{said}'
+    below = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in notes)
+    return f'<div style="white-space:nowrap">{text_table(names, rows, right)}</div>{below}'
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    """Return the HTML of the list of runs, in which neither "run 2" nor "453 ms" wraps."""
+    """Return the HTML of the list of runs; texts such as "run 2" and "453 ms" do not wrap."""
     if not runs:
         return _paragraph("no runs yet")
     names, rows, right = listed(runs[::-1])
@@ -159,31 +159,31 @@ def runs_html(runs: Sequence[Run]) -> str:
 
 
 def models_html(runs: Sequence[Run], base: Run | None = None) -> str:
-    """Return the HTML of the table of models, with the meaning of its dashes and cached numbers."""
+    """Return the HTML of the table of models, with notes on missing and cached measures."""
     if not runs:
         return _paragraph(_NONE)
-    there = compare.models_of(runs)
-    if not there:
+    names = compare.models_of(runs)
+    if not names:
         return _paragraph(plot.NO_MODELS)
     table = models(runs, base)
     cells = [cell for row in table[1] for cell in row]
     few = next(filter(None, map(_FEW.fullmatch, cells)), None)
     notes = [] if few is None else [_too_few(*few.groups())]
     notes += [_CACHED] if any("from the cache" in cell for cell in cells) else []
-    if len(there) > _MOST_MODELS:
-        notes.append(f"The {_MOST_MODELS} of {len(there):,} models that were called longest.")
+    if len(names) > _MOST_MODELS:
+        notes.append(f"The {_MOST_MODELS} of {len(names):,} models with the most time in calls.")
     return html(table, notes)
 
 
-def _too_few(calls: str, takes: str) -> str:
-    why = f"there were {calls} calls, and the percentile takes {takes}"
-    return f"{MISSING} ({calls} of {takes}): {why}."
+def _too_few(calls: str, needed: str) -> str:
+    why = f"there were {calls} calls, and the percentile needs {needed}"
+    return f"{MISSING} ({calls} of {needed}): {why}."
 
 
 def latency_html(runs: Sequence[Run]) -> str:
     rows = compare.model_rows(runs) if runs else {}
-    said = [f"{model} in {run.name}: {_latency(run, model)}" for run, model in rows.values()]
-    return _picture(plot.latency_of_runs, runs, len(rows), 1, "Latency per batch", said)
+    texts = [f"{model} in {run.name}: {_latency(run, model)}" for run, model in rows.values()]
+    return _picture(plot.latency_of_runs, runs, len(rows), 1, "Latency per batch", texts)
 
 
 def _latency(run: Run, model: str) -> str:
@@ -193,8 +193,8 @@ def _latency(run: Run, model: str) -> str:
 
 def memory_html(runs: Sequence[Run]) -> str:
     rows = compare.model_rows(runs) if runs else {}
-    said = [f"{model} in {run.name}: {_memory(run, model)}" for run, model in rows.values()]
-    return _picture(plot.memory_of_runs, runs, len(rows), 3, "Memory", said)
+    texts = [f"{model} in {run.name}: {_memory(run, model)}" for run, model in rows.values()]
+    return _picture(plot.memory_of_runs, runs, len(rows), 3, "Memory", texts)
 
 
 def _memory(run: Run, model: str) -> str:
@@ -210,9 +210,9 @@ def steps_html(runs: Sequence[Run]) -> str:
     if not runs:
         return _paragraph(_NONE)
     names = compare.longest_steps(runs)
-    said = [f"{name} in {run.name}: {_seconds(run, name)}" for name in names for run in runs]
+    texts = [f"{name} in {run.name}: {_seconds(run, name)}" for name in names for run in runs]
     rows = compare.time_rows(runs)
-    return _picture(plot.time_of_runs, runs, rows, 1, "Time per step", said) + html(steps(runs))
+    return _picture(plot.time_of_runs, runs, rows, 1, "Time per step", texts) + html(steps(runs))
 
 
 def _picture(
@@ -221,14 +221,14 @@ def _picture(
     rows: float,
     captions: int,
     name: str,
-    said: Sequence[str],
+    texts: Sequence[str],
 ) -> str:
-    """Return the HTML of a plot, with a text that says what it shows."""
+    """Return the HTML of a plot, with `name` and `texts` as its alternative text."""
     if not runs:
         return _paragraph(_NONE)
-    if not said:
+    if not texts:
         return _paragraph(plot.NO_MODELS)
-    alt = f"{name}. {'; '.join(said)}"
+    alt = f"{name}. {'; '.join(texts)}"
     return plot_html(lambda ax: draw(*runs, ax=ax), height(rows, captions), alt)
 
 

@@ -1,6 +1,6 @@
 """The inspector: the elements of a node as an interactive table, with traces.
 
-`Inspector` is imported on first use: the other modules of this folder need no widgets.
+`Inspector` is imported at its first use, since the other modules need no widgets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values as table cells: a line of text, with an image or bars where useful."""
+"""Conversion of values to table cells: a line of text, possibly with an image or bars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmnotebook.ui.inspector.pictures import Array
 
 SIDE = 96
 """Maximum width and height of an image in pixels."""
-_ENLARGED = 56  # pixels on the screen to which a smaller image is enlarged, about
+_ENLARGED = 56  # approximate size in pixels to which smaller images are enlarged
 WHOLE = 20_000  # characters
 _FIRST = 4
 _BYTES = 24
@@ -39,7 +39,7 @@ class Cell:
     title
         Shape, type and range of an array.
     image
-        A `data:image/png` URI; alone in a cell of the kind image, before the text in others.
+        A `data:image/png` URI; shown without the text if `kind` is "image", otherwise before it.
     size
         (width, height) of the image on the screen, in pixels.
     bars, zero
@@ -66,8 +66,8 @@ def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
     Parameters
     ----------
     value
-        Numeric arrays and tensors and PIL images are shown as images if they look like one, vectors
-        as bars, other values as text.
+        PIL images, and numeric arrays and tensors with the shape of an image, are shown as images,
+        vectors as bars, other values as text.
     side
         The maximum width and height of an image, in pixels; 0 for text only.
     square
@@ -80,7 +80,7 @@ def cell(value: Any, *, side: int = SIDE, square: bool = False) -> Cell:
 
 
 def folded(summary: str, more: str) -> Cell:
-    """Return a cell with a short text that opens a long one; missing if the long one is empty."""
+    """Return a cell with a short text that expands to a long one; missing if that is empty."""
     return Cell(line(summary), more=clean(more[-WHOLE:])) if more else Cell(MISSING, "missing")
 
 
@@ -151,7 +151,7 @@ def _of_pil(value: Any, side: int) -> Cell:
     if value.mode.startswith(("I", "F")):  # more than a byte per pixel
         return _pictured(text, text, np.asarray(value), side)
     value = value.convert(mode)
-    value.thumbnail((side, side))  # in place, of a copy
+    value.thumbnail((side, side))  # changes the converted copy in place
     return _pictured(text, text, np.asarray(value), side)
 
 
@@ -171,7 +171,7 @@ def _of_array(numbers: Array, dtype: str, side: int, square: bool) -> Cell:
 
 
 def _most_likely(numbers: Array) -> str | None:
-    """Return which of a vector's probabilities is the greatest, None for other arrays."""
+    """Return the position and value of the highest probability; None for other arrays."""
     if numbers.ndim != 1 or numbers.dtype.kind != "f" or len(numbers) < 2:
         return None
     numbers = numbers.astype(np.float64)

@@ -1,4 +1,4 @@
-"""`mm.inspect`: the first rows of a node, a DataFrame that is displayed as the inspector."""
+"""`mm.inspect`: the first rows of a node, as a DataFrame that is displayed as an inspector."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from mmnotebook.notebook_state import has_kernel
-from mmnotebook.results import inspection
 from mmnotebook.results.inspection import failures
+from mmnotebook.results.inspection import inspect as plain_inspect
 from mmnotebook.results.results import Result
 from mmnotebook.results.tables import short
 
 ALIVE = 32
-"""Number of inspectors that stay open: Python cannot know which of them a page still shows."""
+"""Number of inspectors that stay open, as Python cannot know which of them are still visible."""
 _alive: deque[Any] = deque()
 
 
-class _Asked(NamedTuple):
+class _Inspection(NamedTuple):
     """The arguments of `inspect`, and the rows that it returned."""
 
     result: Result
@@ -29,16 +29,16 @@ class _Asked(NamedTuple):
 
 
 class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
-    """Rows of a node. It is a plain DataFrame except for its display in a notebook.
+    """Rows of a node: a DataFrame that a notebook displays as an inspector.
 
-    Whatever is derived from it (slices, copies, pickles, sums) is a plain DataFrame, and once it is
-    changed, it is displayed as one.
+    Objects derived from it (slices, copies, pickles, sums) are plain DataFrames. After a change,
+    it is displayed as a plain DataFrame.
     """
 
-    # pandas' name for attributes that are not columns and are not passed on.
-    _internal_names = (*pd.DataFrame._internal_names, "_asked")
+    # pandas' names of attributes that are neither columns nor copied to derived frames.
+    _internal_names = (*pd.DataFrame._internal_names, "_inspection")
     _internal_names_set = frozenset(_internal_names)
-    _asked: _Asked | None = None
+    _inspection: _Inspection | None = None
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -49,18 +49,18 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         return pd.DataFrame, (pd.DataFrame(self),)
 
     def _repr_html_(self) -> str | None:
-        asked = self._asked
-        if asked is None or not _same(self, asked.answer):
+        inspection = self._inspection
+        if inspection is None or not _same(self, inspection.answer):
             html: str | None = super()._repr_html_()
             return html
         from mmnotebook.ui.inspector import static_view
         from mmnotebook.ui.inspector.pages import NodeRows
 
         rows, failed = (
-            NodeRows(asked.result[asked.node]),
-            NodeRows(failures(asked.result, asked.node)),
+            NodeRows(inspection.result[inspection.node]),
+            NodeRows(failures(inspection.result, inspection.node)),
         )
-        return static_view.page(rows, failed, where=asked.where, size=asked.n)
+        return static_view.page(rows, failed, where=inspection.where, size=inspection.n)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         html = self._repr_html_()
@@ -73,30 +73,33 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         return ({} if widget is None else widget._repr_mimebundle_()) | shown
 
     def _ipython_display_(self) -> None:
-        """Display the widget, and the static view in an output of its own.
+        """Display the widget, and the static view in a separate output.
 
-        JupyterLab shows an error for a widget whose kernel is gone, whatever else that output has.
+        JupyterLab shows an error for a widget without a kernel, even if the output has other
+        formats.
         """
         widget = self._widget()
         if widget is None:
             raise NotImplementedError  # IPython tries the other formats
         from IPython.display import display
 
-        from mmnotebook.ui.common.beside import show_live
+        from mmnotebook.ui.common.static_output import show_live
         from mmnotebook.ui.inspector.static_view import STYLE
 
         show_live(widget)
         display({"text/plain": repr(self), "text/html": f"{STYLE}{self._repr_html_()}"}, raw=True)
 
     def _widget(self) -> Any:
-        """Return the inspector, None if it cannot be shown or would show different rows."""
-        asked = self._asked
-        if asked is None or not has_kernel() or not _same(self, asked.answer):
+        """Return the inspector; None if there is no kernel, or the frame was changed."""
+        inspection = self._inspection
+        if inspection is None or not has_kernel() or not _same(self, inspection.answer):
             return None
         from mmnotebook.ui.common.close_widgets import discard
         from mmnotebook.ui.inspector.widget import Inspector
 
-        shown = Inspector(asked.result, asked.node, where=asked.where or "", n=asked.n)
+        shown = Inspector(
+            inspection.result, inspection.node, where=inspection.where or "", n=inspection.n
+        )
         _alive.append(shown)
         while len(_alive) > ALIVE:
             discard(_alive.popleft())
@@ -120,10 +123,10 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
         "prediction['score'] < 0.5" or "text.str.contains('free')". It is not executed as Python: it
         can use the columns, and calls of isna, notna, isin, between, abs, len and, for strings
         (`.str`), contains, startswith, endswith, match, fullmatch, lower, upper, strip, len.
-        Patterns are literal; `regex=True`, match and fullmatch take RE2's regular expressions. Only
+        Patterns are literal; `regex=True`, match and fullmatch use RE2's regular expressions. Only
         plain values are compared: numbers, strings, truth values, dates and times. A row whose
         values cannot be compared (a string with a number, an object of another class), or for which
-        the condition is missing, is left out; if no row's values can be compared, it is an error.
+        the condition is missing, is left out. It is an error if no row's values can be compared.
 
     Returns
     -------
@@ -156,9 +159,9 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     0  1      4  None
     1  2      6  None
     """
-    answer = inspection.inspect(result, node, n, where)
+    answer = plain_inspect(result, node, n, where)
     shown = InspectedFrame(answer.copy())
-    shown._asked = _Asked(result, node, where, int(n), answer)
+    shown._inspection = _Inspection(result, node, where, int(n), answer)
     return shown
 
 

@@ -1,6 +1,6 @@
-"""Pages of a frame's rows: filtered, sorted, sampled; pure functions.
+"""Pages of a frame's rows: filtered, sorted and sampled.
 
-Only one page has cells; all other rows are searched as text.
+Cells are created for the rows of one page only; all rows are searched as text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mmnotebook.results.values import plain
 from mmnotebook.results.where import matching, renamed
 from mmnotebook.ui.inspector.cells import WHOLE, Cell, cell, folded, line
 
-_COLUMNS = 100  # shown at most; of more, the middle ones are left out
+_COLUMNS = 100  # the maximum shown; of more, the middle ones are left out
 _NUMBERS = re.compile(r"([0-9]{1,18})")
 
 Places = NDArray[np.intp]
@@ -34,11 +34,11 @@ class Query:
     Attributes
     ----------
     search
-        Text that occurs anywhere in a row, in upper or lower case; "" for every row.
+        Text that occurs anywhere in a row, ignoring case; "" for all rows.
     where
-        An expression as for `mm.inspect`; "" for every row.
+        An expression as for `mm.inspect`; "" for all rows.
     sort
-        The place of a column, and whether it ascends; None for source order.
+        The place of a column, and whether the order is ascending; None for source order.
     seed
         The seed of a random sample; None for all rows.
     start
@@ -67,7 +67,7 @@ class NodeRows:
     Parameters
     ----------
     frame
-        A frame with a column `id`. The text of a column `traceback` is folded.
+        A frame with a column `id`. The texts of a column `traceback` are collapsed.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -109,21 +109,21 @@ class NodeRows:
             keep &= np.fromiter((needle in text for text in self._texts), bool, len(self.frame))
         return np.flatnonzero(keep)
 
-    def nothing(self, query: Query) -> str:
-        """Return the text that is shown if there are no rows."""
+    def empty_text(self, query: Query) -> str:
+        """Return the text that is shown if no row matches the query."""
         if not len(self.frame):
             return "No rows"
         hint = renamed(self.frame, query.where) if query.where.strip() else None
         return f"No row matches: {hint}" if hint else "No row matches"
 
     def ordered(self, found: Places, query: Query, size: int) -> Places:
-        """Return the rows found, or a sample of `size` of them, in the query's order.
+        """Return the found rows, or a sample of `size` of them, in the query's order.
 
-        The order is kept for the next page.
+        The order is stored for the next page.
         """
-        asked = replace(query, start=0)
-        if self._before is None or self._before[:2] != (asked, size):
-            self._before = asked, size, self._in_order(found, query, size)
+        whole = replace(query, start=0)
+        if self._before is None or self._before[:2] != (whole, size):
+            self._before = whole, size, self._in_order(found, query, size)
         return self._before[2]
 
     def _in_order(self, found: Places, query: Query, size: int) -> Places:
@@ -137,7 +137,7 @@ class NodeRows:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """The searchable text of each row: all that is shown, and numbers as they are typed."""
+        """The searchable text of each row: its cells, and numbers also without separators."""
         columns = [map(_searched, self._values(place)) for place in range(self.frame.shape[1])]
         return ["\n".join(texts) for texts in zip(*columns, strict=True)]
 
@@ -170,7 +170,7 @@ def _last_line(text: Any) -> str:
 
 
 def _searched(value: Any) -> str:
-    """Return a value's searchable text, without a cell for plain types: there may be millions."""
+    """Return a value's searchable text; for plain types without a cell, which would be slow."""
     if type(value) is str:
         return line(value[:WHOLE]).casefold()
     if type(value) is int:
@@ -196,11 +196,11 @@ def _order(values: pd.Series, ascending: bool) -> Places:
 
 
 def _key(value: Any) -> tuple[int, Any]:
-    """Return a sort key: numbers first, then texts, 9 before 10, then all other values as text."""
+    """Return a sort key: numbers first, then texts (9 before 10), then all other values as text."""
     value = plain(value) if isinstance(value, np.generic) else value
     if isinstance(value, (bool, int, float)):
         return 0, value
     text = value if isinstance(value, str) else cell(value, side=0).text
-    parts = _NUMBERS.split(text.casefold())  # text and digits by turns
+    parts = _NUMBERS.split(text.casefold())  # text and digits alternate
     pieces = tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
     return 1 + (not isinstance(value, str)), pieces

@@ -15,7 +15,7 @@ from mmnotebook.errors import ResultError
 from mmnotebook.ui.inspector.pages import NodeRows, Places, Query
 from mmnotebook.ui.inspector.table import Table
 
-_LIVE = 20_000  # rows; more are not searched at every key press
+_LIVE = 20_000  # maximum number of rows that are searched at every key press
 _ERROR = (
     "line-height:1.4;white-space:pre-wrap;padding:2px 8px;color:inherit;border-left:3px solid "
     "var(--jp-error-color1,var(--vscode-errorForeground,#d32f2f))"
@@ -55,8 +55,8 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.search = _field("Search", "any text, in any column", "160px")
         self.where = _field("Where", "prediction != label", "200px")
         self.where.value, self.where.continuous_update = where, False
-        self.sample = _button("Sample", "Random rows; press again for others", "random")
-        self.first = _button("First rows", "The rows from the first one on, in pages", "")
+        self.sample = _button("Sample", "Random rows; press again for other rows", "random")
+        self.first = _button("First rows", "All rows in pages, from the first one", "")
         self.pictures = ToggleButton(
             description="As images",
             tooltip="Show vectors whose length is a square number as images",
@@ -68,19 +68,21 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
             field.layout.display = "none" if simple else None
         controls = HBox(fields, layout=Layout(flex_flow="row wrap"))
         super().__init__([controls, self.problem, self.table])
-        self._listen()
+        self._observe()
 
-    def _listen(self) -> None:
-        self.search.observe(lambda change: self._ask(search=change["new"], start=0), "value")
-        self.where.observe(lambda change: self._ask(where=change["new"], start=0), "value")
-        self.sample.on_click(lambda _: self._ask(seed=_next(self._query.seed), start=0))
-        self.first.on_click(lambda _: self._ask(seed=None, start=0))
-        self.pictures.observe(lambda _: self._ask(), "value")
+    def _observe(self) -> None:
+        self.search.observe(
+            lambda change: self._change_query(search=change["new"], start=0), "value"
+        )
+        self.where.observe(lambda change: self._change_query(where=change["new"], start=0), "value")
+        self.sample.on_click(lambda _: self._change_query(seed=_next(self._query.seed), start=0))
+        self.first.on_click(lambda _: self._change_query(seed=None, start=0))
+        self.pictures.observe(lambda _: self._change_query(), "value")
         self.table.observe(lambda change: self._sorted(change["new"]), "sort")
-        self.table.on_msg(lambda _, content, __: self._heard(content))
+        self.table.on_msg(lambda _, content, __: self._on_message(content))
 
     def show(self, frame: pd.DataFrame, *, keep: bool = False) -> None:
-        """Show another frame; `keep` keeps search, condition and order."""
+        """Show another frame; if `keep`, with the same search, condition and order."""
         with self._lock:
             alike = [*map(str, frame.columns)] == [*map(str, self._rows.frame.columns)]
             query = replace(self._query, start=0) if keep else Query()
@@ -101,7 +103,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The current selection and order of rows."""
         return self._query
 
-    def _ask(self, **changes: Any) -> None:
+    def _change_query(self, **changes: Any) -> None:
         with self._lock:
             self._query = replace(self._query, **changes)
             self._draw()
@@ -111,7 +113,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if sort and 0 <= sort.get("column", -1) < len(self._rows.columns):
             by = (self._rows.columns[sort["column"]].place, bool(sort.get("ascending")))
         if by != self._query.sort:
-            self._ask(sort=by, start=0)
+            self._change_query(sort=by, start=0)
 
     def _draw(self) -> None:
         found = self._found()
@@ -129,10 +131,10 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.table.sort = self._sort()
             self.table.selected = self._places_of_marked()
             self.table.pager = self._pager(found, ordered)
-            self.table.empty = self._rows.nothing(self._query)
+            self.table.empty = self._rows.empty_text(self._query)
 
     def _found(self) -> Places:
-        """Return the rows that match; those of the search only, if the condition is not valid."""
+        """Return the rows that match; if the condition is invalid, show why and ignore it."""
         try:
             found = self._rows.found(self._query)
         except ResultError as error:
@@ -166,11 +168,11 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         ids = self._rows.ids(self._shown)
         return [place for place, id in enumerate(ids) if id == self._marked]
 
-    def _heard(self, content: dict[str, Any]) -> None:
+    def _on_message(self, content: dict[str, Any]) -> None:
         if content.get("type") == "open":
             with self._lock:
                 ids = self._rows.ids(self._shown)
-            for id in ids[content["row"] :][:1]:  # the page may have been turned meanwhile
+            for id in ids[content["row"] :][:1]:  # another page may be shown by now
                 self._opened(id)
         elif content.get("type") == "page":
             self.turn(content["to"])
@@ -180,7 +182,7 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         start, size = self._query.start, self._size
         most = max(0, len(self._rows))
         places = {"first": 0, "previous": max(0, start - size), "next": start + size, "last": most}
-        self._ask(start=places[to])
+        self._change_query(start=places[to])
 
 
 def _next(seed: int | None) -> int:

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST, _MOST = 8, 512  # pixels; a matrix within these limits counts as an image
+_LEAST, _MOST = 8, 512  # a matrix with sides of this many pixels is an image
 _SQUARES = range(16, 4097)  # lengths of vectors that may be square images
-_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG by the number of channels
+_COLOR_TYPES = {1: 0, 3: 2, 4: 6}  # PNG color types by the number of channels
 _BINS = 64
 
 Array = NDArray[Any]
 
 
 def as_image(numbers: Array, *, square: bool = False) -> Array | None:
-    """Return the array as an image, None if it does not look like one.
+    """Return the array as an image; None if it does not have the shape of one.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ def as_image(numbers: Array, *, square: bool = False) -> Array | None:
         return numbers if all(_LEAST <= length <= _MOST for length in shape) else None
     if numbers.ndim != 3:
         return None
-    if shape[2] not in _COLOUR_TYPES or min(shape[:2]) < _LEAST:
-        if shape[0] not in _COLOUR_TYPES or min(shape[1:]) < _LEAST:
+    if shape[2] not in _COLOR_TYPES or min(shape[:2]) < _LEAST:
+        if shape[0] not in _COLOR_TYPES or min(shape[1:]) < _LEAST:
             return None
         numbers = np.moveaxis(numbers, 0, 2)
     return numbers[..., 0] if numbers.shape[2] == 1 else numbers
 
 
 def thumbnail(image: Array, side: int) -> NDArray[np.uint8]:
-    """Return the image in bytes, reduced to every n-th pixel so that it fits `side`.
+    """Return the image as bytes, reduced to every n-th pixel so that it fits `side`.
 
-    Bytes are unchanged; other numbers are scaled from the smallest, 0, to the largest, 255.
+    Numbers that are not bytes are scaled: the smallest to 0, the largest to 255.
     """
     step = max(1, math.ceil(max(image.shape[:2]) / side))
     image = image[::step, ::step]
@@ -83,12 +83,12 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Encode the pixels as a PNG file.
 
-    They are not compressed: zlib's output differs from build to build, and a notebook that is run
-    again must have the same outputs.
+    The pixels are not compressed, as the output of zlib depends on its build, and a notebook that
+    is executed again must have the same outputs.
     """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
     lines = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # each starts with its filter
     lines[:, 1:] = pixels.reshape(height, -1)
     chunks = ((b"IHDR", header), (b"IDAT", _stored(lines.tobytes())), (b"IEND", b""))
@@ -110,9 +110,9 @@ def _stored(data: bytes) -> bytes:
 
 
 def bars(numbers: Array) -> tuple[list[int], int] | None:
-    """Return a vector as heights of at most 64 bars, and that of zero, each from 0 to 100.
+    """Return the heights of at most 64 bars for a vector, and the height of zero, from 0 to 100.
 
-    None for fewer than three numbers and for numbers that are not finite.
+    None for fewer than three numbers, and if a number is not finite.
     """
     if numbers.ndim != 1 or len(numbers) < 3:
         return None

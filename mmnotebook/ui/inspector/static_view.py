@@ -1,4 +1,4 @@
-"""Table pages as HTML without scripts, for both themes, and as text."""
+"""Pages of a table as HTML without scripts, for light and dark themes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from mmnotebook.results.tables import html_table
-from mmnotebook.ui.common.beside import style
+from mmnotebook.ui.common.static_output import style
 from mmnotebook.ui.inspector.cells import Cell
 from mmnotebook.ui.inspector.pages import NodeRows, Places, Query, ShownColumn
 

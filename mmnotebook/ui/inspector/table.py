@@ -1,4 +1,4 @@
-"""The table widget: typed traits, without algorithms."""
+"""The table widget: typed traits, without logic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmnotebook.ui.common.bundle import BundledWidget
 
 
 class Table(BundledWidget):
-    """One page of cells; `frontend/src/table.ts` draws it and has the types of its values.
+    """One page of cells; `frontend/src/table/table.ts` draws it and has the types of its values.
 
     A click on a row sends `{"type": "open", "row": place}`, a button of the pager
     `{"type": "page", "to": "first" | "previous" | "next" | "last"}`.
@@ -24,7 +24,7 @@ class Table(BundledWidget):
     rows
         The cells of each row, from `Cell.as_json`.
     sort
-        {"column": place, "ascending": bool}, {} for none; set by either side.
+        {"column": place, "ascending": bool}, {} for none; set by Python and by the browser.
     sortable
         Whether clicks on headers sort.
     selected
@@ -32,7 +32,7 @@ class Table(BundledWidget):
     pager
         {"text", "back": bool, "forward": bool}; {} for no pager.
     opens
-        What a click on a row does, in words; "" if nothing.
+        A description of what a click on a row does; "" if it does nothing.
     empty
         The text that is shown if there are no rows.
     """

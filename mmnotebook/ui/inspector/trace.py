@@ -1,4 +1,4 @@
-"""The trace of one element through every node, as rows to choose from."""
+"""The trace of one element through every node, as a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("node", "kind", "id", "value", "failed")
 
 
 class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The path of an element through the graph; hidden if there is none.
+    """The path of the selected element through the graph; hidden if no element is selected.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
         head = HBox([self.title, self.close_button], layout=Layout(justify_content="space-between"))
         super().__init__([head, self.table], layout=Layout(display="none"))
         self.close_button.on_click(lambda _: closed())
-        self.table.on_msg(lambda _, content, __: self._heard(content))
+        self.table.on_msg(lambda _, content, __: self._on_message(content))
 
     def show(self, result: Result, id: str, node: str, *, square: bool) -> None:
         """Show the path of the element.
@@ -75,8 +75,8 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._id = id
             self.table.send({"type": "reveal"})
 
-    def refuse(self, reason: str) -> None:
-        """Show the reason why there is no trace."""
+    def show_error(self, reason: str) -> None:
+        """Show why there is no trace."""
         self._nodes, self.table.rows = [], []
         self.title.value = f'<span role="alert">{escape(reason)}</span>'
         self.layout.display = None
@@ -90,14 +90,14 @@ class Trace(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._nodes, self._id, self.table.rows = [], None, []
         self.layout.display = "none"
 
-    def _heard(self, content: dict[str, Any]) -> None:
+    def _on_message(self, content: dict[str, Any]) -> None:
         if content.get("type") == "open":
             for node in self._nodes[content["row"] :][:1]:
                 self._chosen(node)
 
 
 def _rows(frame: pd.DataFrame, failed: pd.DataFrame, square: bool) -> list[list[Cell]]:
-    """Return the cells of a trace, with the traceback folded behind each failure."""
+    """Return the cells of a trace; a failure expands to its traceback."""
     tracebacks = dict(
         zip(zip(failed["node"], failed["id"], strict=True), failed["traceback"], strict=True)
     )

@@ -29,21 +29,21 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
     Parameters
     ----------
     result
-        The result of a run; None to show nothing, see `show`.
+        The result of a run; None (the default) to show nothing until `show` is called.
     node
         A node, or the name of a group; by default, the last node of the run.
     where
-        Which rows, as for `mm.inspect`.
+        A condition for rows, as for `mm.inspect`.
     n
         Rows per page, 100 at most.
     on_node
-        Called with the node of a clicked row of a trace; by default the inspector shows that
+        Called with the node of a clicked row of a trace; by default, the inspector shows that
         node.
 
     Attributes
     ----------
     selected
-        The id of the element whose trace is shown, None for none; can be set.
+        The id of the element whose trace is shown; None if no trace is shown. Can be set.
     node
         The node that is shown.
     """
@@ -63,7 +63,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.node: str | None = None
         self._result: Result | None = None
         self._latest: Result | None = None
-        self._lost: tuple[str, pd.DataFrame] | None = None
+        self._failed_run: tuple[str, pd.DataFrame] | None = None
         self._lock, self._quiet = threading.RLock(), False
         self._size = min(n, static_view.MOST)
         self._nodes = Dropdown(
@@ -85,14 +85,14 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._show(None, None) if result is None else self.show(result, node)
 
     def show(self, result: Result, node: str | None = None) -> None:
-        """Show a node of a run; the search remains while the node is the same.
+        """Show a node of a run; the search is kept if the node is the same.
 
         Parameters
         ----------
         result
             The result of a run.
         node
-            A node, or the name of a group; by default the one that was shown, or the last.
+            A node, or the name of a group; by default, the shown one, or the last of the run.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             if self._result is None:
                 self.tabs.selected_index = 0
             if result is not self._latest:
-                self._latest, self._lost = result, None
+                self._latest, self._failed_run = result, None
             self._result = result
             self._show(node, frame)
 
@@ -121,20 +121,20 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         failed
             A frame with the columns of `result.failed`.
         result
-            The result of the run, None if it failed before there was any.
+            The result of the run; None if the run failed before it had one.
         """
         with self._lock:
             if result is not None and node in result:
                 self.show(result, node)
             else:
-                self._lost, self._result, self.selected = (node, failed), None, None
+                self._failed_run, self._result, self.selected = (node, failed), None, None
                 self._show(node, None)
             self.tabs.selected_index = 1
 
     def visit(self, result: Result | None, node: str) -> None:
-        """Show a node's last failures or, if there are none, its elements, if it has any."""
-        if self._lost is not None and self._lost[0] == node:
-            self.show_failed(*self._lost)
+        """Show the failures of the node if they ended a run; otherwise its elements, if any."""
+        if self._failed_run is not None and self._failed_run[0] == node:
+            self.show_failed(*self._failed_run)
         elif result is not None and node in result:
             self.show(result, node)
 
@@ -145,9 +145,9 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         failed, counts = _NONE, _counted(self._result, node)
         if self._result is not None and node is not None:
             failed = failures(self._result, node)
-        elif self._lost is not None and node is not None:
-            failed = self._lost[1].drop(columns="node")
-            counts = "the run stopped here; these failed before that"
+        elif self._failed_run is not None and node is not None:
+            failed = self._failed_run[1].drop(columns="node")
+            counts = "the run failed at this node, after the failures below"
         frame = _NONE if frame is None else frame
         self.elements.show(frame, keep=keep)
         self.failures.show(failed, keep=keep)
@@ -156,10 +156,10 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._follow()
 
     def _fill(self, node: str | None) -> None:
-        """Update the nodes that can be chosen to those of the run."""
+        """Update the options of the dropdown to the nodes of the run."""
         self._quiet = True
-        lone = () if node is None else (node,)
-        self._nodes.options = lone if self._result is None else _names(self._result)
+        single = () if node is None else (node,)
+        self._nodes.options = single if self._result is None else _names(self._result)
         self._nodes.value = node
         self._quiet = False
 
@@ -192,7 +192,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
             try:
                 self.trace.show(self._result, self.selected, self.node or "", square=square)
             except MMError as error:  # selected from Python, but not an element
-                self.trace.refuse(error.message)
+                self.trace.show_error(error.message)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
@@ -217,12 +217,12 @@ def _names(result: Result) -> list[str]:
 
 
 def _counted(result: Result | None, node: str | None) -> str:
-    """Return the step's kind, and how many elements it got, produced and failed on."""
+    """Return the step's kind and its numbers of elements: in, out and failed."""
     if result is None or node is None:
         return _NOTHING
     nodes = members(result, node)
     if nodes != (node,):
-        return f"represents {escape(', '.join(nodes))}"
+        return f"group of {escape(', '.join(nodes))}"
     measure = result.measures[node]
     counts = [
         (measure.elements_in, "in"),

@@ -11,14 +11,14 @@ from mmnotebook.errors import nearest
 from mmnotebook.graph import checks, kinds
 from mmnotebook.graph.kinds import Param
 from mmnotebook.ui.builder.controls import style
-from mmnotebook.ui.builder.controls.fields import Context, Wrong
-from mmnotebook.ui.builder.controls.parameter import WORDS, One, ParameterEditor, Values
+from mmnotebook.ui.builder.controls.fields import Context, InvalidInput
+from mmnotebook.ui.builder.controls.parameter import WORDS, ParameterEditor, SingleEditor, Values
 
 _CHOICES: tuple[Any, ...] = (*kinds.MISSING, *kinds.LOWERINGS, *kinds.IMAGE_MODES, True, False)
 _NOTHING = ""
 
 
-class TextEditor(One):
+class TextEditor(SingleEditor):
     """Edits a text, such as a path."""
 
     def _controls(self) -> Sequence[Any]:
@@ -38,7 +38,7 @@ class TextEditor(One):
 
 
 class FieldEditor(TextEditor):
-    """Edits the name of a field, and suggests those of the data."""
+    """Edits the name of a field; suggests those of the data."""
 
     def _kind(self) -> type[Any]:
         return Combobox  # type: ignore[no-any-return]
@@ -48,7 +48,7 @@ class FieldEditor(TextEditor):
 
 
 class FunctionEditor(TextEditor):
-    """Edits the name of a function, and suggests the notebook's; Python's own can be typed."""
+    """Edits the name of a function; suggests those of the notebook, but accepts builtins, too."""
 
     def _kind(self) -> type[Any]:
         return Combobox  # type: ignore[no-any-return]
@@ -58,17 +58,17 @@ class FunctionEditor(TextEditor):
         offer(self.text, context.functions())
 
     def _take(self) -> Any:
-        return a_function(self.text.value.strip(), self._context)
+        return known_function(self.text.value.strip(), self._context)
 
 
 class NumberEditor(TextEditor):
     """Edits a number from 0 to 1, typed or set with a slider."""
 
     def _controls(self) -> Sequence[Any]:
-        words = f"{self.param.name}, pulled"
+        words = f"{self.param.name}, slider"
         traits = {"min": 0, "max": 1, "step": 0.01, "readout": False, "layout": _slider()}
         self.slider = style.named(FloatSlider, words, 0.5, **traits)
-        self.slider.observe(self._pulled, "value")
+        self.slider.observe(self._slider_moved, "value")
         return [*super()._controls(), self.slider]
 
     def _put(self, value: Any) -> None:
@@ -79,7 +79,7 @@ class NumberEditor(TextEditor):
         if checks.is_fraction(value):
             self.slider.value = value
 
-    def _pulled(self, change: Any) -> None:
+    def _slider_moved(self, change: Any) -> None:
         if self._by_user:
             self.text.value = f"{change['new']:.12g}"
 
@@ -91,16 +91,16 @@ class NumberEditor(TextEditor):
 
 
 class CountEditor(TextEditor):
-    """Edits a whole number from 1."""
+    """Edits a positive integer."""
 
     def _take(self) -> Any:
         text = self.text.value.strip()
         if text and not text.isdecimal():
-            raise Wrong(f"{self.param.name}: {self.param.allowed}")
+            raise InvalidInput(f"{self.param.name}: {self.param.allowed}")
         return int(text) if text else None
 
 
-class ChoiceEditor(One):
+class ChoiceEditor(SingleEditor):
     """Edits a choice among a few values."""
 
     def _controls(self) -> Sequence[Any]:
@@ -121,7 +121,7 @@ class ChoiceEditor(One):
         return self.choice.value
 
 
-class NameEditor(One):
+class NameEditor(SingleEditor):
     """Edits the name of an existing model, or of existing data."""
 
     def _controls(self) -> Sequence[Any]:
@@ -169,7 +169,7 @@ class ByEditor(ParameterEditor):
         offer(self.text, self._context.functions() if function else self._context.fields())
 
     def _switched(self, *_: Any) -> None:
-        """Empty the text, as a field's name is not a function's, and send nothing yet."""
+        """Clear the text, as the name of a field is not that of a function; send nothing yet."""
         if not self._by_user:
             return
         with self._quietly():
@@ -189,17 +189,17 @@ class ByEditor(ParameterEditor):
         text = self.text.value
         if self.mode.value == self._FIELD:
             return {field.name: text or None, function.name: None}
-        return {field.name: None, function.name: a_function(text.strip(), self._context)}
+        return {field.name: None, function.name: known_function(text.strip(), self._context)}
 
 
 def offer(box: Combobox, names: Sequence[str]) -> None:
-    """Suggest these names; send them to the view only if they changed."""
+    """Suggest these names; they are sent to the view only if they changed."""
     if box.options != tuple(names):
         box.options = tuple(names)
 
 
 def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, marked: str) -> None:
-    """Set the options of a dropdown; a value that is not among them is added, with a mark."""
+    """Set the options and the value of a dropdown; an unknown value is added with a mark."""
     known = list(options)
     if all(value != other or type(value) is not type(other) for _, other in known):
         known.append((f"{value} ({marked})", value))
@@ -211,24 +211,24 @@ def choose(dropdown: Dropdown, options: Sequence[tuple[str, Any]], value: Any, m
 
 
 def number(text: str, param: Param) -> float | None:
-    """Read a number as typed, None for an empty text."""
+    """Parse a typed number; None for an empty text."""
     if not text.strip():
         return None
     try:
         return float(text)
     except ValueError:
-        raise Wrong(f"{param.name}: {param.allowed}") from None
+        raise InvalidInput(f"{param.name}: {param.allowed}") from None
 
 
-def a_function(name: str, context: Context) -> str | None:
-    """Return the name of a known function, None for an empty text; raise Wrong for other names."""
+def known_function(name: str, context: Context) -> str | None:
+    """Return the name of a known function; None if empty; raise InvalidInput if unknown."""
     if not name or context.names.function(name) is not None:
         return name or None
     known = context.functions()
     close = nearest(name, known)
     listed = ", ".join(known[:5]) or "none"
-    meant = f"did you mean {close!r}?" if close else f"those of the notebook: {listed}"
-    raise Wrong(f"no function is named {name!r}; {meant}")
+    meant = f"did you mean {close!r}?" if close else f"functions of the notebook: {listed}"
+    raise InvalidInput(f"no function is named {name!r}; {meant}")
 
 
 def _slider() -> Layout:

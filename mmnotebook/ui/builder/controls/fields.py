@@ -1,4 +1,4 @@
-"""Suggestions of fields, functions, models and data, and typed lists of names."""
+"""Suggestions of fields, functions, models and data; parsing of lists of names."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ ENDINGS = (".pt", ".pth", ".pt2", ".joblib", ".pkl", ".onnx", ".json", ".ubj", "
 """Suffixes of the files that are suggested."""
 _MOST_FILES = 100
 MOST_FIELDS = 500
-"""Maximum number of fields that are suggested, of a frame or a record."""
+"""Maximum number of fields that are suggested."""
 _FRAME = {("pandas", "DataFrame")}
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))(?:(,)|\Z)')
-
-
 _ALL_BUT = re.compile(r"all but(?:\s+|\Z)")
 
 
-class Wrong(Exception):
-    """The text in a control is not valid yet; the message says why."""
+class InvalidInput(Exception):
+    """The text in a control is not valid; the message says why."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """The context in which a node is edited: the graph, the node, and the objects behind names."""
+    """The context in which a node is edited: the graph, the node, and the lookup of names."""
 
     graph: Graph
     node: Node
@@ -46,12 +44,12 @@ class Context:
         return list(self.names.known("data"))
 
     def functions(self) -> list[str]:
-        """Return the functions of the notebook, its own before imported ones."""
+        """Return the functions of the notebook; those defined in it come before imported ones."""
         known = list(self.names.known("function"))
-        return sorted(known, key=lambda name: not _own(self.names.object(name)))
+        return sorted(known, key=lambda name: not _is_defined_here(self.names.object(name)))
 
     def fields(self) -> list[str]:
-        """Return the fields of the data that the node's elements come from; a source's own."""
+        """Return the fields of the data of all sources upstream of the node."""
         found: dict[str, None] = {}
         for name in self._sources():
             found.update(dict.fromkeys(fields_of(self.names, name)))
@@ -60,11 +58,11 @@ class Context:
     def _sources(self) -> list[str]:
         if self.node.name not in self.graph:
             return []
-        above = self.graph.upto(self.node.name)
-        return [name for node in above for name in node.data]
+        upstream = self.graph.upto(self.node.name)
+        return [name for node in upstream for name in node.data]
 
     def flowing(self, wire: Input) -> list[str]:
-        """Return the fields of the elements that pass through a wire, as far as they are known."""
+        """Return the known fields of the elements that pass through a wire."""
         return list(dict.fromkeys(self._through(wire.node, set())))
 
     def _through(self, name: str, seen: set[str]) -> list[str]:
@@ -74,8 +72,8 @@ class Context:
         if node.data:
             return [f for data in node.data for f in fields_of(self.names, data)]
         wires = node.inputs if node.step.passes_on and node.gather != "join" else ()
-        whole = [wire.node for wire in wires if wire.select is None]
-        return [field for above in whole for field in self._through(above, {*seen, name})]
+        upstream = [wire.node for wire in wires if wire.select is None]
+        return [field for node in upstream for field in self._through(node, {*seen, name})]
 
 
 def fields_of(names: Names, data: str) -> list[str]:
@@ -86,7 +84,7 @@ def fields_of(names: Names, data: str) -> list[str]:
 
 
 def record_fields(value: Any) -> list[str]:
-    """Return the fields of data's elements, as far as they are known without reading anything."""
+    """Return the fields of data that are known without reading files."""
     try:
         return [str(key) for key in islice(_keys(value), MOST_FIELDS)]
     except Exception:  # noqa: BLE001 - a list of any class may raise anything
@@ -106,17 +104,17 @@ def _keys(value: Any) -> Iterable[Any]:
     return first if isinstance(first, Mapping) else ()
 
 
-def _own(value: Any) -> bool:
+def _is_defined_here(value: Any) -> bool:
     return type(value) is FunctionType and value.__module__ == "__main__"
 
 
 def models_of(graph: Graph) -> list[str]:
-    """Return the models that a graph names, each once."""
+    """Return the distinct models of a graph."""
     return list(dict.fromkeys(m for n in graph for m in names_of(n.kind, dict(n.params), "model")))
 
 
-def joined(names: Iterable[str]) -> str:
-    """Join names with commas, so that `parted` reads them."""
+def join_names(names: Iterable[str]) -> str:
+    """Join names with commas, in the form that `split_names` parses."""
     return ", ".join(map(_quoted, names))
 
 
@@ -127,62 +125,63 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def parted(text: str) -> tuple[str, ...]:
-    """Split names at commas; quotes protect a comma in a name.
+def split_names(text: str) -> tuple[str, ...]:
+    """Split a list of names at commas; a name with a comma is in quotes.
 
     Raises
     ------
-    Wrong
-        If a quote is not closed, or there is nothing between two commas.
+    InvalidInput
+        If a quote is not closed, or a name is missing.
     """
     parts: list[str] = []
     place = 0 if text.strip() else None
     while place is not None:
         found = _PART.match(text, place)
         if found is None:
-            raise Wrong('a quote is not closed: a, "b, c"')
+            raise InvalidInput('a quote is not closed; for example: a, "b, c"')
         quoted, plain, comma = found.groups()
         if quoted is None and not plain.strip():
-            raise Wrong("a name on both sides of a comma")
+            raise InvalidInput("a name is missing before or after a comma")
         parts.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
         place = found.end() if comma else None
     return tuple(parts)
 
 
 def select_text(select: Any) -> str:
-    """Return the selected field or fields of a wire as they are typed."""
+    """Return the selected field or fields of a wire in the form that is typed."""
     if select is None:
         return ""
     if isinstance(select, Drop):
-        return f"all but {joined(select.names)}"
+        return f"all but {join_names(select.names)}"
     if isinstance(select, str):
-        return joined([select])
-    names = joined(select)
+        return join_names([select])
+    names = join_names(select)
     return names + "," if len(select) == 1 else names
 
 
 def read_select(text: str) -> Select:
-    """Read one field, several, all but some, or None for the whole value.
+    """Parse a selection of fields; None for the whole value.
 
-    `a,` is a record with one field, `all but a, b` is the record without these.
+    `a` is one field, `a, b` a record of these, `a,` a record with one field, and `all but a, b` the
+    record without these.
     """
     dropped = _ALL_BUT.match(text.strip())
     text = text.strip()[dropped.end() :] if dropped else text.rstrip()
     alone = text.endswith(",")
-    names = parted(text.removesuffix(","))
+    names = split_names(text.removesuffix(","))
     if not names:
         if alone or dropped:
-            raise Wrong("the name of a field, or names with commas between them")
+            raise InvalidInput("expected the name of a field, or names separated by commas")
         return None
     if "" in names or len(set(names)) < len(names):
-        raise Wrong("the name of a field, each once")
+        raise InvalidInput("expected names of fields, without duplicates")
     if dropped:
         return Drop(names)
     return names[0] if len(names) == 1 and not alone else names
 
 
 def could_be_models(variables: Mapping[str, Any]) -> list[str]:
-    """Return the variables whose values can be registered, such as a torch module."""
+    """Return the variables that can be registered as models, such as a torch module."""
     return [name for name, value in variables.items() if _could_be(name, value)]
 
 
@@ -211,7 +210,7 @@ def _is_module(kind: type) -> bool:
 
 
 def existing(text: str) -> Path | None:
-    """Return the existing file or folder of this path, None if there is none."""
+    """Return the path of an existing file or folder; None if there is none."""
     try:
         path = Path(text).expanduser()
         return path if path.exists() else None

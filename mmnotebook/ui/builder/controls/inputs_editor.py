@@ -13,14 +13,14 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
-from mmnotebook.ui.builder.controls.fields import Context, Wrong, read_select, select_text
+from mmnotebook.ui.builder.controls.fields import Context, InvalidInput, read_select, select_text
 from mmnotebook.ui.builder.controls.quiet import Quiet
 from mmnotebook.ui.builder.controls.style import button, put, show_if
 from mmnotebook.ui.common.close_widgets import discard
 
 Edit = Callable[[dict[str, Any]], "str | None"]
 End = tuple[str, str | None] | tuple[str, str | None, str]
-"""An output, and for further wires from it, their key."""
+"""An output; for all but the first wire from it, also the key of the wire."""
 _GATHERS = [
     ("join: the outputs for one element together", "join"),
     ("union: each element separately", "union"),
@@ -28,10 +28,10 @@ _GATHERS = [
 
 
 class WireEditor(Quiet):
-    """Edits one input: its selected fields, its key in a join, and a button that removes it."""
+    """Edits one input: its selected fields and its key in a join; has a button to remove it."""
 
     def __init__(self, edit: Edit) -> None:
-        self._ask = edit
+        self._apply = edit
         self._wire: Input | None = None
         self._target = ""
         self._one_of_several = False
@@ -49,17 +49,17 @@ class WireEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """The message beneath the controls, as HTML."""
+        """The message below the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, wire: Input, context: Context) -> None:
-        """Show a wire; if it has not changed, its controls remain as they are."""
-        end = wire.node if wire.port is None else f"{wire.node}.{wire.port}"
+        """Show a wire; if it has not changed, its controls are not updated."""
+        source = wire.node if wire.port is None else f"{wire.node}.{wire.port}"
         ends = [(other.node, other.port) for other in context.node.inputs]
         self._one_of_several = ends.count((wire.node, wire.port)) > 1
         with self._quietly():
-            style.put(self._name, f"<b>{escape(end)}</b> →")
-            put(self.cut, f"disconnect {end}", "tooltip")
+            style.put(self._name, f"<b>{escape(source)}</b> →")
+            put(self.cut, f"disconnect {source}", "tooltip")
             offer(self.select, context.flowing(wire))
             show_if(self.label, context.node.gather == "join")
             put(self.label, wire.node, "placeholder")
@@ -80,7 +80,7 @@ class WireEditor(Quiet):
             return
         try:
             select = read_select(self.select.value)
-        except Wrong as wrong:
+        except InvalidInput as wrong:
             style.put(self._line, style.error(str(wrong)))
             return
         label = self.label.value.strip() or None
@@ -93,23 +93,23 @@ class WireEditor(Quiet):
         command = {"op": "wire", **end, "select": chosen, "label": new.label}
         if self._one_of_several:
             command["key"] = wire.key
-        self._tell(self._ask(command))
+        self._show_error(self._apply(command))
 
     def _disconnect(self, _: Any) -> None:
         if self._wire is not None:
             end = [self._wire.node, self._wire.port, self._target]
-            self._tell(self._ask({"op": "disconnect", "wires": [end]}))
+            self._show_error(self._apply({"op": "disconnect", "wires": [end]}))
 
-    def _tell(self, refused: str | None) -> None:
+    def _show_error(self, refused: str | None) -> None:
         if refused is not None:
             style.put(self._line, style.error(refused))
 
 
 class InputsEditor(Quiet):
-    """Edits all inputs of a node, and how several are gathered."""
+    """Edits all inputs of a node, and how several inputs are combined."""
 
     def __init__(self, edit: Edit) -> None:
-        self._ask = edit
+        self._apply = edit
         self._target = ""
         self.wires: dict[End, WireEditor] = {}
         self._title = HTML("<h4>Inputs</h4>")
@@ -121,11 +121,11 @@ class InputsEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """The message beneath the controls, as HTML."""
+        """The message below the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, context: Context) -> None:
-        """Show the inputs of the node; known wires keep their controls."""
+        """Show the inputs of the node; the controls of known wires are reused."""
         node, kind = context.node, KINDS[context.node.kind]
         with self._quietly():
             show_if(self, kind.inputs != "none")
@@ -133,26 +133,26 @@ class InputsEditor(Quiet):
             show_if(self.gather, several)
             if node.gather is not None:
                 put(self.gather, node.gather)
-            style.put(self._line, "" if node.inputs else style.hint("it has no input yet"))
+            style.put(self._line, "" if node.inputs else style.hint("no input yet"))
             self._show_wires(context)
         self._target = node.name
 
     def _show_wires(self, context: Context) -> None:
         wanted = _by_end(context.node.inputs)
-        gone = [editor for end, editor in self.wires.items() if end not in wanted]
-        self.wires = {end: self.wires.get(end) or WireEditor(self._ask) for end in wanted}
+        removed = [editor for end, editor in self.wires.items() if end not in wanted]
+        self.wires = {end: self.wires.get(end) or WireEditor(self._apply) for end in wanted}
         for end, editor in self.wires.items():
             editor.show(wanted[end], context)
         rows = tuple(self.wires.values())
         if self._rows.children != rows:
             self._rows.children = rows
-        for editor in gone:
+        for editor in removed:
             discard(editor)
 
     def _gathered(self, change: Any) -> None:
         if not self._by_user:
             return
-        refused = self._ask({"op": "gather", "node": self._target, "gather": change["new"]})
+        refused = self._apply({"op": "gather", "node": self._target, "gather": change["new"]})
         if refused is not None:
             with self._quietly():
                 put(self.gather, change["old"])
@@ -160,7 +160,7 @@ class InputsEditor(Quiet):
 
 
 def _by_end(wires: Iterable[Input]) -> dict[End, Input]:
-    """Return the wires by origin; of several from one output, all but the first also by key."""
+    """Return the wires by output; of several from one output, all but the first also by key."""
     found: dict[End, Input] = {}
     for wire in wires:
         end = (wire.node, wire.port)

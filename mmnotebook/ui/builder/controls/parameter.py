@@ -1,4 +1,4 @@
-"""The base of parameter editors: show, validate while typing, and send."""
+"""The base class of parameter editors: shows, validates and sends values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ipywidgets import Layout
 from mmnotebook.graph import checks, kinds
 from mmnotebook.graph.kinds import Param
 from mmnotebook.ui.builder.controls import style
-from mmnotebook.ui.builder.controls.fields import Context, Wrong
+from mmnotebook.ui.builder.controls.fields import Context, InvalidInput
 from mmnotebook.ui.builder.controls.quiet import Quiet
 
 Values = dict[str, Any]
@@ -21,22 +21,21 @@ WORDS = {True: "yes", False: "no"}
 
 
 class ParameterEditor(Quiet):
-    """Controls for a value, or for several alternative values, and the message about mistakes.
+    """Controls for a parameter, or for several alternative ones, and a message for invalid input.
 
-    Nothing is sent until it is valid. What is being typed stays until the value in the document
-    changes.
+    Only valid values are sent. Typed input is kept until the value in the document changes.
 
     Parameters
     ----------
     params
         The parameters that it edits.
     required
-        Whether one of them must be given.
+        Whether one of them must have a value.
     """
 
     def __init__(self, params: tuple[Param, ...], required: bool, send: Send) -> None:
         self.params, self.required = params, required
-        self._give = send
+        self._send = send
         self._known: Values | None = None
         self._sent: Values | None = None
         self._line = style.note()
@@ -49,25 +48,25 @@ class ParameterEditor(Quiet):
 
     @property
     def message(self) -> str:
-        """The message beneath the controls, as HTML."""
+        """The message below the controls, as HTML."""
         return str(self._line.value)
 
     def show(self, values: Mapping[str, Any], context: Context) -> None:
-        """Show the document's values; controls that already show them remain as they are."""
-        given = {param.name: values.get(param.name) for param in self.params}
+        """Show the document's values; controls that already show them are not updated."""
+        shown = {param.name: values.get(param.name) for param in self.params}
         with self._quietly():
             self._offer(context)
-            if given not in (self._known, self._sent):
-                wrong = {p.name: given[p.name] for p in self.params if not _fits(p, given[p.name])}
-                self._write({**given, **dict.fromkeys(wrong)})
+            if shown not in (self._known, self._sent):
+                wrong = {p.name: shown[p.name] for p in self.params if not _fits(p, shown[p.name])}
+                self._write({**shown, **dict.fromkeys(wrong)})
                 self._say("; ".join(f"{name}: {v!r}" for name, v in wrong.items()), bool(wrong))
-            self._known = given
+            self._known = shown
 
-    def reach(self) -> None:
+    def focus_first(self) -> None:
         """Focus the first control."""
         self.children[0].focus()
 
-    # What subclasses define.
+    # To be defined by subclasses.
 
     def _controls(self) -> Sequence[Any]:
         raise NotImplementedError
@@ -79,40 +78,40 @@ class ParameterEditor(Quiet):
         raise NotImplementedError
 
     def _read(self) -> Values:
-        """Read the values from the controls; raise Wrong if they are not valid yet."""
+        """Read the values from the controls; raise InvalidInput if they are not valid."""
         raise NotImplementedError
 
-    # What all editors share.
+    # Common to all editors.
 
     def _changed(self, *_: Any) -> None:
         if not self._by_user:
             return
         try:
             values = self._checked(self._read())
-        except Wrong as wrong:
+        except InvalidInput as wrong:
             self._say(str(wrong), wrong=True)
             return
         self._say("")
         if values == self._known:
             return
         self._sent = values
-        refused = self._give(self, values)
+        refused = self._send(self, values)
         self._sent = None
         if refused is not None:
             self._say(refused, wrong=True)
 
     def _checked(self, values: Values) -> Values:
-        """Return the values in the form that a node holds; raise Wrong if one is not allowed."""
+        """Return the values in a node's form; raise InvalidInput if one is not allowed."""
         if self.required and all(value is None for value in values.values()):
-            raise Wrong(f"needed: {self.params[0].allowed}")
+            raise InvalidInput(f"required: {self.params[0].allowed}")
         kept = {}
         for param in self.params:
             value = values[param.name]
             if value is not None:
                 value = canonical(param, value)
             if value is not None and not param.check(value):
-                closer = param.why(value) if param.why is not None else None
-                raise Wrong(closer or f"{param.name}: {param.allowed}")
+                reason = param.why(value) if param.why is not None else None
+                raise InvalidInput(reason or f"{param.name}: {param.allowed}")
             kept[param.name] = value
         return kept
 
@@ -129,7 +128,7 @@ def _fits(param: Param, value: Any) -> bool:
 
 
 def canonical(param: Param, value: Any) -> Any:
-    """Return a value in the form that a node holds; None for the default."""
+    """Return a value in the form that nodes have; None for the default."""
     value = kinds.frozen(value)
     if param.check is checks.is_mapping:
         value = checks.once_each(value)
@@ -137,7 +136,7 @@ def canonical(param: Param, value: Any) -> Any:
     return None if same and not param.required else value
 
 
-class One(ParameterEditor):
+class SingleEditor(ParameterEditor):
     """An editor of one parameter."""
 
     @property

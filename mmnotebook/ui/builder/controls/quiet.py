@@ -10,13 +10,13 @@ from ipywidgets import VBox
 
 
 class Quiet(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Distinguishes changes by the user from changes by this program."""
+    """A box of controls that distinguishes changes by the user from changes by the program."""
 
     _setting: int | None = None
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        """Treat changes of controls in this block, in this thread, as the program's."""
+        """Treat changes of controls in this block and this thread as changes by the program."""
         before, self._setting = self._setting, threading.get_ident()
         try:
             yield

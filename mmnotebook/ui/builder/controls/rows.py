@@ -1,4 +1,4 @@
-"""Editors with rows: branches with fractions, branches, and key mappings."""
+"""Editors with rows: branches, branches with fractions, and mappings of keys."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ipywidgets import Dropdown, FloatText, HBox, Layout, Text
 from mmnotebook.graph import checks
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import choose
-from mmnotebook.ui.builder.controls.fields import Context, Wrong, joined, parted
-from mmnotebook.ui.builder.controls.parameter import One
+from mmnotebook.ui.builder.controls.fields import Context, InvalidInput, join_names, split_names
+from mmnotebook.ui.builder.controls.parameter import SingleEditor
 from mmnotebook.ui.builder.controls.style import button, named, put
 from mmnotebook.ui.common.close_widgets import discard
 
 _LEAST_ARMS = 2
 
 
-class RowsEditor(One):
-    """A row of controls for each of several values, with buttons that add and remove rows."""
+class RowsEditor(SingleEditor):
+    """Edits several values, each in a row of controls; has buttons to add and remove rows."""
 
     _add_words = "Add"
     _columns = ""
@@ -58,15 +58,15 @@ class RowsEditor(One):
         return tuple(map(self._value, self.rows)) or None
 
     def _resize(self, count: int) -> None:
-        """Set the number of rows; rows that remain keep their controls."""
+        """Set the number of rows; remaining rows keep their controls."""
         if count == len(self.rows):
             return
-        gone = self.rows[count:]
+        removed = self.rows[count:]
         del self.rows[count:]
         while len(self.rows) < count:
             self.rows.append(self._made(len(self.rows)))
         self._box.children = tuple(self.rows)
-        for row in gone:
+        for row in removed:
             discard(row)
 
     def _made(self, place: int) -> Any:
@@ -90,11 +90,11 @@ class RowsEditor(One):
         discard(row)
         self._changed()
 
-    def reach(self) -> None:
+    def focus_first(self) -> None:
         (self.rows[0].children[0] if self.rows else self.add).focus()
 
     def _new_arm(self) -> str:
-        """Return a name that no row has: the next letter."""
+        """Return an unused name for a branch: the next letter."""
         taken = {row.children[0].value for row in self.rows}
         letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
         numbered = (f"arm_{count}" for count in range(1, len(taken) + 2))
@@ -103,14 +103,14 @@ class RowsEditor(One):
     def _check_names(self, names: Sequence[str]) -> None:
         for place, name in enumerate(names):
             if not checks.is_name(name):
-                raise Wrong(
+                raise InvalidInput(
                     f"{name!r} is not a valid name: letters, digits and _, "
                     "not starting with a digit"
                 )
             if name in names[:place]:
-                raise Wrong(f"two branches are named {name!r}")
+                raise InvalidInput(f"two branches are named {name!r}")
         if len(names) < _LEAST_ARMS:
-            raise Wrong("at least two branches")
+            raise InvalidInput("at least two branches are needed")
 
 
 class ArmsEditor(RowsEditor):
@@ -141,10 +141,10 @@ class WeightsEditor(RowsEditor):
 
     def _buttons(self) -> Sequence[Any]:
         self.even = button("Even", "the same fraction for every branch")
-        self.normalise = button("Sum to 1", "keep the ratios, and let the fractions add up to 1")
+        self.normalize = button("Sum to 1", "scale the fractions so that they add up to 1")
         self.even.on_click(lambda _: self._set([1.0] * len(self.rows)))
-        self.normalise.on_click(lambda _: self._set(self._parts()))
-        return [self.even, self.normalise]
+        self.normalize.on_click(lambda _: self._set(self._parts()))
+        return [self.even, self.normalize]
 
     def _row(self, place: int) -> Sequence[Any]:
         name = named(Text, f"name of branch {place + 1}", self._new_arm(), layout=_free())
@@ -164,9 +164,11 @@ class WeightsEditor(RowsEditor):
         self._check_names([name for name, _ in pairs])
         wrong = [name for name, part in pairs if not 0 < part <= 1]
         if wrong:
-            raise Wrong(f"the fraction of {wrong[0]!r} is above 0, and 1 at most; {self._sum()}")
+            raise InvalidInput(
+                f"the fraction of {wrong[0]!r} must be above 0, and at most 1; {self._sum()}"
+            )
         if not checks.is_weights(pairs):
-            raise Wrong(f"{self._sum()}, not 1: press “Sum to 1”, or change one")
+            raise InvalidInput(f"{self._sum()}, not 1: press “Sum to 1”, or change a fraction")
         return pairs
 
     def _parts(self) -> list[float]:
@@ -179,7 +181,7 @@ class WeightsEditor(RowsEditor):
         return self._sum() if self.rows else ""
 
     def _set(self, parts: Sequence[float]) -> None:
-        """Set fractions in these ratios that add up to 1."""
+        """Set fractions that have these ratios and add up to 1."""
         with self._quietly():
             for row, part in zip(self.rows, shares(parts), strict=True):
                 put(row.children[1], part)
@@ -201,7 +203,7 @@ def shares(parts: Sequence[float]) -> list[float]:
 
 
 class MappingEditor(RowsEditor):
-    """Edits keys, each with the model or branch that it chooses."""
+    """Edits which model or branch each key is mapped to."""
 
     _add_words = "Add keys"
     _targets: Sequence[str] = ()
@@ -209,7 +211,7 @@ class MappingEditor(RowsEditor):
     def _controls(self) -> Sequence[Any]:
         models = self.param.names == "model"
         self._columns = "keys, model" if models else "ids, branch"
-        self._marked = "not registered" if models else "no branch"
+        self._marked = "not registered" if models else "not a branch"
         return super()._controls()
 
     def _offer(self, context: Context) -> None:
@@ -219,10 +221,10 @@ class MappingEditor(RowsEditor):
             self._point(row.children[1], row.children[1].value)
 
     def _row(self, place: int) -> Sequence[Any]:
-        words = f"row {place + 1}: keys, with commas between them"
+        words = f"row {place + 1}: keys, separated by commas"
         keys = named(Text, words, layout=_free())
         keys.placeholder = "key, key"
-        words = f"row {place + 1}: what these keys choose"
+        words = f"row {place + 1}: the model or branch of these keys"
         target = named(Dropdown, words, layout=_free())
         self._point(target, "")
         return [keys, target]
@@ -235,21 +237,23 @@ class MappingEditor(RowsEditor):
     def _fill(self, row: Any, value: Any) -> None:
         keys, target = row.children[:2]
         if _keys_of(keys.value) != value[0]:
-            keys.value = joined(value[0])
+            keys.value = join_names(value[0])
         self._point(target, value[1])
 
     def _value(self, row: Any) -> Any:
         keys, target = (control.value for control in row.children[:2])
-        found = parted(keys)
+        found = split_names(keys)
         if not found or not target:
-            raise Wrong(f"row {self.rows.index(row) + 1} needs keys and what they choose")
+            raise InvalidInput(
+                f"row {self.rows.index(row) + 1} needs keys and their model or branch"
+            )
         return found, target
 
 
 def _keys_of(text: str) -> tuple[str, ...] | None:
     try:
-        return parted(text)
-    except Wrong:
+        return split_names(text)
+    except InvalidInput:
         return None
 
 

@@ -1,4 +1,4 @@
-"""Styles of the panel and the forms, in light and dark, and without a kernel."""
+"""Styles of the panel and the forms, for light and dark themes, and their static view."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ body[data-jp-theme-light="false"] .mm-panel{--jp-widgets-dropdown-arrow:url("dat
 
 
 def sheet() -> HTML:
-    """Create the style sheet, all of it scoped under `.mm-panel`."""
+    """Create the style sheet; all its rules apply to `.mm-panel` only."""
     return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))
 
 
@@ -75,13 +75,13 @@ def row(*children: Any) -> Box:
     return made.add_class("mm-row")
 
 
-def button(words: str, says: str, icon: str = "", width: str = "auto") -> Button:
-    """Create a button; `says` is its tooltip, which screen readers read too."""
-    return Button(description=words, tooltip=says, icon=icon, layout=Layout(width=width))
+def button(words: str, tooltip: str, icon: str = "", width: str = "auto") -> Button:
+    """Create a button; screen readers read its tooltip, too."""
+    return Button(description=words, tooltip=tooltip, icon=icon, layout=Layout(width=width))
 
 
 def put(control: Any, value: Any, trait: str = "value") -> None:
-    """Set a trait to a value; send it to the view only if it changed."""
+    """Set a trait to a value; it is sent to the view only if it changed."""
     if getattr(control, trait) != value:
         setattr(control, trait, value)
 
@@ -92,12 +92,12 @@ def show_if(control: Any, shown: bool) -> None:
 
 
 def note() -> HTML:
-    """Create an empty line of text, to show `error`, `hint` and the like."""
+    """Create an empty line of text, to show an `error`, a `hint` or a `warning`."""
     return HTML("", layout=Layout(**WIDE))
 
 
 def error(text: str) -> str:
-    """Return the HTML of an error, which screen readers read at once."""
+    """Return the HTML of an error, which screen readers read immediately."""
     return f'<div class="mm-error" role="alert">{_lines(text)}</div>'
 
 

@@ -12,15 +12,19 @@ from mmnotebook.errors import MMError
 from mmnotebook.model import settings
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import offer
-from mmnotebook.ui.builder.controls.fields import Wrong
+from mmnotebook.ui.builder.controls.fields import InvalidInput
 from mmnotebook.ui.common import arguments
 
-BATCH, SINGLE = "with a batch of elements", "with one element as it is: no batch axis"
+BATCH, SINGLE = "with a batch of elements", "with one element, without a batch axis"
 BLOCKS, ELEMENT = (
-    "by blocks, of a remote model by element",
-    "by element: only new ones are computed",
+    "by block (remote models: by element)",
+    "by element: only new elements are computed",
 )
-FOUND, REMOTE, HERE = "detected in its first call", "remote: called for predictions only", "here"
+FOUND, REMOTE, HERE = (
+    "detected in its first call",
+    "remote: called for predictions only",
+    "in this process",
+)
 TITLE = "Calls: batch axis, state, remote, version"
 
 Variables = Mapping[str, Any]
@@ -28,14 +32,14 @@ Named = Callable[[str, Variables, str], Any]
 
 
 class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
-    """Options that few models need, closed at first.
+    """Options that few models need; collapsed at first.
 
     Parameters
     ----------
     variables
         Returns the variables of the notebook.
     named
-        Returns the function of the notebook that a text names.
+        Returns the function of the notebook that a text refers to.
     """
 
     def __init__(self, variables: Callable[[], Variables], named: Named) -> None:
@@ -54,7 +58,7 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         self.version = field(
             Text,
             "version of its predictions",
-            placeholder="none, or for example 2026-10: change it when the predictions can change",
+            placeholder="none, or for example 2026-10; change it if the predictions may change",
         )
         self.cache = field(Dropdown, "its predictions are cached", options=[BLOCKS, ELEMENT])
         self._lines = {name: style.note() for name in NAMES}
@@ -70,23 +74,23 @@ class CallFields(Accordion):  # type: ignore[misc]  # ipywidgets has no types
         offer(self.reset, functions)
 
     def check(self) -> dict[str, str]:
-        """Show the mistake in each field beneath it, and return these by field."""
+        """Show the error of each field below it, and return the errors by field."""
         wrong: dict[str, str] = {}
         for name in NAMES:
             try:
                 self._value(name)
-            except (Wrong, MMError, ArgumentTypeError) as error:
+            except (InvalidInput, MMError, ArgumentTypeError) as error:
                 wrong[name] = error.message if isinstance(error, MMError) else str(error)
             style.put(self._lines[name], style.error(wrong[name]) if name in wrong else "")
         return wrong
 
     def options(self) -> dict[str, Any]:
-        """Return the options of `register`, without those that have their default."""
+        """Return the options of `register` that differ from their defaults."""
         made = {name: self._value(name) for name in NAMES}
         return {name: value for name, value in made.items() if value is not None}
 
     def _value(self, name: str) -> Any:
-        """Return a field's value, None for the default; raise the mistake to show beneath it."""
+        """Return a field's value; None for the default. Raise an error if it is not valid."""
         if name == "batched":
             return False if self.batched.value == SINGLE else None
         if name == "remote":

@@ -1,4 +1,4 @@
-"""The example for a trial: the first element of data, or a typed value."""
+"""Form fields of the example: the first element of data, or a typed value."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ipywidgets import Dropdown, Layout, Text, VBox
 
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import choose
-from mmnotebook.ui.builder.controls.fields import Wrong
+from mmnotebook.ui.builder.controls.fields import InvalidInput
 
 
 class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Chooses the example; `changed` is called after every change by the user."""
+    """The fields of the example; `changed` is called after every change by the user."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._known: Sequence[str] = ()
@@ -27,24 +27,27 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def message(self) -> str:
-        """The message beneath the fields, as HTML."""
+        """The message below the fields, as HTML."""
         return str(self._line.value)
 
     def refresh(self, names: Sequence[str]) -> None:
         """Offer these data variables; choose the first if none was chosen."""
-        options = [*((f"the first of {name}", name) for name in names), ("a typed example", "")]
+        options = [
+            *((f"the first element of {name}", name) for name in names),
+            ("a typed example", ""),
+        ]
         known = self.data.value if self.data.value in names else ""
-        fresh = not self._known and not self.typed.value.strip()
+        is_unused = not self._known and not self.typed.value.strip()
         self._known = names
-        choose(self.data, options, names[0] if names and fresh else known, "not there")
+        choose(self.data, options, names[0] if names and is_unused else known, "not found")
 
     def check(self) -> str | None:
-        """Show what is wrong with the example and return it; None if nothing is."""
+        """Show the error of the example, and return it; None if the example is valid."""
         style.show_if(self.typed, not self.data.value)
         try:
             if not self.data.value:
                 self.literal()
-        except Wrong as wrong:
+        except InvalidInput as wrong:
             filled = bool(self.typed.value.strip())
             style.put(self._line, style.error(str(wrong)) if filled else "")
             return str(wrong)
@@ -56,4 +59,6 @@ class ExampleFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             return ast.literal_eval(self.typed.value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            raise Wrong("a number, a string in quotes, a list or a dict of such") from None
+            raise InvalidInput(
+                "expected a number, a string in quotes, or a list or dict of these"
+            ) from None

@@ -17,29 +17,29 @@ from mmnotebook.model import frameworks, settings
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import choose, offer
 from mmnotebook.ui.builder.controls.fields import (
-    Wrong,
+    InvalidInput,
     classes,
     could_be_models,
     existing,
     files,
     is_function,
-    parted,
     record_fields,
+    split_names,
 )
 from mmnotebook.ui.builder.form import call_fields
 from mmnotebook.ui.common import arguments
 
 CAN_RUN_CODE = (".pkl", ".pickle", ".joblib", ".pt2")
-_TRUST = "Such a file can run code when it is loaded: register those that you trust."
+_TRUST = "Loading such a file can run code: register only files that you trust."
 VARIABLE, FILE = "a variable of the notebook", "a file"
 AUTO = "detected automatically"
-RAW, ARGMAX, FUNCTION = "as it is", "argmax: the highest score", "through a function"
+RAW, ARGMAX, FUNCTION = "as it is", "argmax: the highest score", "a function of the output"
 
 Variables = Mapping[str, Any]
 
 
 class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The fields of a model; `options` is what `register` gets.
+    """The fields of a model; `target` and `options` return the arguments of `register`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
     """
 
     def __init__(self, variables: Callable[[], Variables], changed: Callable[[], None]) -> None:
-        self._variables, self._tell_changed = variables, changed
+        self._variables, self._on_change = variables, changed
         self._refreshing = False
         self._lines: dict[str, Any] = {}
         self._make()
@@ -68,7 +68,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.model_class = field(Combobox, "class, for a file of weights", placeholder="Net")
         self.model_params = field(Text, "arguments of the class", placeholder='{"hidden": 64}')
         self.input = field(Combobox, "input: field, or fields", placeholder="the whole value")
-        self.batch = field(Text, "batch size", placeholder="64, or a handler's own")
+        self.batch = field(Text, "batch size", placeholder="64, or that of a handler")
         self.device = field(Dropdown, "device", options=["CPU", "GPU"])
         self.output = field(Dropdown, "output", options=[RAW, ARGMAX, FUNCTION])
         self.function = field(Combobox, "function of one output", placeholder="name")
@@ -84,11 +84,11 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return [*parts, self.call]
 
     def message(self, name: str) -> str:
-        """Return the message beneath a field, as HTML."""
+        """Return the message below a field, as HTML."""
         return str(self._lines[name].value)
 
     def refresh(self) -> None:
-        """Update what can be chosen."""
+        """Update the options of the fields."""
         variables = self._variables()
         self._refreshing = True
         try:
@@ -96,7 +96,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             options = [("choose …" if found else "none in the notebook", "")]
             options += [(f"{name}: {type(variables[name]).__name__}", name) for name in found]
             known = self.variable.value if self.variable.value in found else ""
-            choose(self.variable, options, known, "not there")
+            choose(self.variable, options, known, "not found")
             offer(self.path, files())
             offer(self.model_class, classes(variables))
             offer(self.function, _functions(variables))
@@ -110,25 +110,24 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         offer(self.input, record_fields(example))
 
     def check(self) -> dict[str, str]:
-        """Show the mistake in each field beneath it, and return these by field."""
-        self._show_what_matters()
+        """Show the error of each field below it, and return the errors by field."""
+        self._show_relevant_fields()
         wrong: dict[str, str] = {}
         for name in _FIELDS:
-            said = ""
+            text = ""
             try:
-                said = self._checks[name](self) or ""
-            except (Wrong, MMError) as error:
-                text = error.message if isinstance(error, MMError) else str(error)
-                wrong[name] = text
-                # An empty form shows no errors: missing values are only marked.
-                said = style.error(text) if self._filled(name) else ""
-            style.put(self._lines[name], said)
+                text = self._checks[name](self) or ""
+            except (InvalidInput, MMError) as error:
+                wrong[name] = error.message if isinstance(error, MMError) else str(error)
+                # An empty field shows no error: its label is marked with an asterisk.
+                text = style.error(wrong[name]) if self._filled(name) else ""
+            style.put(self._lines[name], text)
         return wrong | self.call.check()
 
     def _filled(self, name: str) -> bool:
         return bool(str(getattr(self, name).value).strip())
 
-    def _show_what_matters(self) -> None:
+    def _show_relevant_fields(self) -> None:
         file = self.source.value == FILE
         for name, shown in {
             "variable": not file,
@@ -142,21 +141,21 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _changed(self, *_: Any) -> None:
         if not self._refreshing:
-            self._tell_changed()
+            self._on_change()
 
     def target(self) -> Any:
         """Return the model itself, or the path of its file."""
         if self.source.value == FILE:
             return self.path.value.strip()
         if not self.variable.value:
-            raise Wrong("choose the variable that holds the model")
+            raise InvalidInput("choose the variable that holds the model")
         variables = self._variables()
         if self.variable.value not in variables:
-            raise Wrong(f"{self.variable.value!r} is not in the notebook any more")
+            raise InvalidInput(f"{self.variable.value!r} is no longer a variable of the notebook")
         return variables[self.variable.value]
 
     def options(self) -> dict[str, Any]:
-        """Return the options of `register`, without those that have their default."""
+        """Return the options of `register` that differ from their defaults."""
         made: dict[str, Any] = {
             "framework": self._framework(),
             "input": self._fields(),
@@ -169,13 +168,13 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         made |= self.call.options()
         return {name: value for name, value in made.items() if value is not None}
 
-    # The values of fields; each raises Wrong, or returns the value.
+    # The values of the fields; each method raises InvalidInput if the field is not valid.
 
     def _check_name(self) -> str:
         name = self.name.value.strip()
         settings.check_name(name)
         before = registry.get(name)
-        return "" if before is None else style.hint(f"in place of {before!r}")
+        return "" if before is None else style.hint(f"replaces {before!r}")
 
     def _check_variable(self) -> None:
         if self.source.value == VARIABLE:
@@ -186,14 +185,16 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
             return ""
         text = self.path.value.strip()
         if not text:
-            raise Wrong("the path of a file")
+            raise InvalidInput("expected the path of a file")
         path = existing(text)
         if path is None:
             framework = self._framework()
             if framework is not None and frameworks.by_name(framework).named:
-                return style.hint("no file: used as a name that the framework knows")
+                return style.hint("not a file: passed to the framework as a name")
             close = nearest(text, files())
-            raise Wrong("there is no such file" + (f"; did you mean {close!r}?" if close else ""))
+            raise InvalidInput(
+                "there is no such file" + (f"; did you mean {close!r}?" if close else "")
+            )
         if path.suffix.lower() in CAN_RUN_CODE:
             return style.warning(_TRUST)
         if path.is_dir():
@@ -220,14 +221,14 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             return arguments.params(text) if text else {}
         except ArgumentTypeError as error:
-            raise Wrong(str(error)) from None
+            raise InvalidInput(str(error)) from None
 
     def _check_params(self) -> None:
         if self.source.value == FILE:
             self._params()
 
     def _fields(self) -> str | tuple[str, ...] | None:
-        names = parted(self.input.value)
+        names = split_names(self.input.value)
         return (names[0] if len(names) == 1 else names) if names else None
 
     def _check_input(self) -> None:
@@ -236,7 +237,7 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _batch(self) -> int | None:
         text = self.batch.value.strip()
         if text and not (text.isdecimal() and is_count(int(text))):
-            raise Wrong("a positive integer, or nothing")
+            raise InvalidInput("expected a positive integer, or an empty field")
         return int(text) if text else None
 
     def _check_batch(self) -> None:
@@ -246,14 +247,14 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         name = self._framework()
         devices = ("CPU", "GPU") if name is None else frameworks.by_name(name).devices
         if self.device.value not in devices:
-            raise Wrong(f"{name} runs on the {' or '.join(devices)}")
+            raise InvalidInput(f"{name} runs on the {' or '.join(devices)}")
 
     def _output(self) -> Any:
         if self.output.value != FUNCTION:
             return "argmax" if self.output.value == ARGMAX else None
         text = self.function.value.strip()
         if not text:
-            raise Wrong("the name of a function")
+            raise InvalidInput("expected the name of a function")
         return _callable(text, self._variables(), "function")
 
     def _check_function(self) -> None:
@@ -295,9 +296,9 @@ def _callable(text: str, variables: Variables, kind: str) -> Any:
     except AttributeError:
         close = nearest(text, variables)
         meant = f"; did you mean {close!r}?" if close else ""
-        raise Wrong(f"no {kind} is named {text!r} in the notebook{meant}") from None
-    except Exception as error:  # a module may load its parts on first use
-        raise Wrong(f"{text!r} cannot be looked up: {one_line(error)}") from error
+        raise InvalidInput(f"no {kind} is named {text!r} in the notebook{meant}") from None
+    except Exception as error:  # a module may raise anything when it loads an attribute
+        raise InvalidInput(f"{text!r} cannot be looked up: {one_line(error)}") from error
     if not callable(value):
-        raise Wrong(f"{text!r} is not a {kind}: it is a {type(value).__name__}")
+        raise InvalidInput(f"{text!r} is not a {kind}: it is a {type(value).__name__}")
     return value

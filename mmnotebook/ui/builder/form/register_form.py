@@ -14,7 +14,7 @@ from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names
 from mmnotebook.state import caller
 from mmnotebook.ui.builder.controls import style
-from mmnotebook.ui.builder.controls.fields import Wrong
+from mmnotebook.ui.builder.controls.fields import InvalidInput
 from mmnotebook.ui.builder.form.example_fields import ExampleFields
 from mmnotebook.ui.builder.form.model_fields import ModelFields
 
@@ -54,8 +54,8 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         buttons = HBox([self.try_it, self.register, self.close_it])
         buttons.layout.flex_flow = "row wrap"
         title = HTML("<h3>Register a model</h3>")
-        until = HTML(style.hint(_NOTHING_YET))
-        parts = [style.sheet(), title, self.fields, self.example, buttons, self._line, until]
+        hint = HTML(style.hint(_NOTHING_YET))
+        parts = [style.sheet(), title, self.fields, self.example, buttons, self._line, hint]
         super().__init__(parts, layout=Layout(width="100%", display="none"))
         self.add_class(style.CLASS)
         self.add_class("mm-form")
@@ -63,12 +63,12 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def message(self) -> str:
-        """The outcome of the last button, as HTML."""
+        """The outcome of the last action, as HTML."""
         return str(self._line.value)
 
     def open(self) -> None:
         """Show the form, with the current variables of the notebook."""
-        super().open()  # every widget has this method, and calls it when it is created
+        super().open()  # a method of all widgets, which is called when they are created
         if not self._made:
             return
         self.refresh()
@@ -82,7 +82,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._changed()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is loading, `seconds` at most; return whether that is so."""
+        """Wait up to `seconds` until no model is being loaded; return whether that is so."""
         worker = self._worker
         if worker is not None:
             worker.join(seconds)
@@ -97,7 +97,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             style.put(self.register, bool(wrong), "disabled")
             style.put(self.try_it, bool(without_name) or no_example is not None, "disabled")
 
-    # What the buttons do. Models load in a thread of their own: the kernel remains responsive.
+    # Actions of the buttons. Models are loaded in a thread, so that the kernel stays responsive.
 
     def _try(self) -> None:
         name = self.fields.name.value.strip() or "model"
@@ -106,24 +106,26 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _add(self) -> None:
         self._work("", f"loading {self.fields.name.value.strip()} …", self._registration)
 
-    def _work(self, unneeded: str, said: str, prepare: Callable[[], Callable[[], str]]) -> None:
-        """Call `prepare` here, where it reads the form, and its result in a thread."""
-        wrong = {field: why for field, why in self.fields.check().items() if field != unneeded}
+    def _work(self, optional: str, message: str, prepare: Callable[[], Callable[[], str]]) -> None:
+        """Call `prepare`, which reads the form; call its result in a thread."""
+        wrong = {field: why for field, why in self.fields.check().items() if field != optional}
         with self._lock:
             if self._working:
                 return
             try:
                 if wrong:
                     field, why = next(iter(wrong.items()))
-                    raise Wrong(f"{getattr(self.fields, field).description.rstrip(' *')}: {why}")
+                    raise InvalidInput(
+                        f"{getattr(self.fields, field).description.rstrip(' *')}: {why}"
+                    )
                 work = prepare()
-            except Wrong as error:
+            except InvalidInput as error:
                 style.put(self._line, style.error(str(error)))
                 return
             self._working = True
             style.put(self.try_it, True, "disabled")
             style.put(self.register, True, "disabled")
-            words = f'<div class="mm-busy" role="status">{escape(said)}</div>'
+            words = f'<div class="mm-busy" role="status">{escape(message)}</div>'
             style.put(self._line, words)
             self._worker = threading.Thread(
                 target=caller.here().run, args=(self._run, work), daemon=True
@@ -135,7 +137,7 @@ class RegisterForm(VBox):  # type: ignore[misc]  # ipywidgets has no types
             shown = work()
         except MMError as error:
             shown = style.error(str(error))
-        except BaseException as error:  # noqa: BLE001 - nobody would see it in a thread
+        except BaseException as error:  # noqa: BLE001 - else it would end the thread unseen
             shown = style.error(one_line(error))
         style.put(self._line, shown)
         self._working = False
@@ -180,12 +182,12 @@ def _tried(trial: Trial) -> str:
     size = trial.parameter_bytes
     rows = [
         f"loaded in {_time(trial.loaded_in)}, ran in {_time(trial.ran_in)}",
-        "its size is not known" if size is None else f"parameters: {size:,} bytes",
+        "parameters: unknown size" if size is None else f"parameters: {size:,} bytes",
         f"in a run: {trial.batch:,} element{'s' * (trial.batch != 1)} per call",
     ]
     output = f'<div class="mm-output">{escape(trial.output)}</div>'
     hints = "".join(map(style.hint, rows))
-    return f'<div role="status"><b>It works.</b> Its output:{output}{hints}</div>'
+    return f'<div role="status"><b>It works.</b> Output:{output}{hints}</div>'
 
 
 def _time(seconds: float) -> str:

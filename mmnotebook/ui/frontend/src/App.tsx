@@ -1,4 +1,4 @@
-// The builder: tools above, the palette and the canvas, below them the text and the problems.
+// The builder: the toolbar, the palette and the canvas, and below them the text and the problems.
 
 import type { ClipboardEvent, KeyboardEvent, PointerEvent } from "react";
 import { useEffect, useRef, useState } from "react";
@@ -7,7 +7,7 @@ import { perform } from "./actions";
 import type { Builder, Model } from "./bridge";
 import { BuilderContext, useBridge, useBuilder, useNow } from "./bridge";
 import { Canvas } from "./canvas/Canvas";
-import { clip, paste, remove } from "./deeds";
+import { clip, paste, remove } from "./commands";
 import type { Where } from "./keyboard";
 import { actionOf, FIELD, passes } from "./keyboard";
 import { Help } from "./panes/Help";
@@ -23,7 +23,7 @@ import { useStudio } from "./studio";
 const LEAST = 220;
 const MOST = 1600;
 const STEP = 40;
-/** Left to the browser, which then says copy, cut or paste: those need no leave to the clipboard. */
+/** Actions of browser events (copy, cut and paste), which can use the clipboard without permission. */
 const CLIPBOARD = new Set(["copy", "cut", "paste"]);
 const INSERTED = {
   inserted: "inserted as a cell below",
@@ -43,7 +43,7 @@ function Page() {
   const view = useBuilder((builder) => builder.view);
   const height = useBuilder((builder) => builder.height);
   const now = useNow();
-  const { root, onMessage, say } = now();
+  const { root, onMessage, notify } = now();
   useStudio(now());
 
   useEffect(
@@ -51,16 +51,16 @@ function Page() {
       onMessage((message) => {
         if (message.type !== "cell" || root.current === null) return;
         void insertCell(root.current, message.text).then((how) => {
-          const said = INSERTED[how];
-          if (said !== null) say(said);
+          const text = INSERTED[how];
+          if (text !== null) notify(text);
         });
       }),
-    [root, onMessage, say],
+    [root, onMessage, notify],
   );
 
   return (
     <>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: it handles the keys of everything inside it. */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it handles the keys of all elements in it. */}
       <div
         className="mm-builder"
         ref={(element) => {
@@ -106,7 +106,7 @@ function Page() {
   );
 }
 
-/** Folds away what is below the canvas. */
+/** Shows or hides the text and the problems. */
 function Fold() {
   const isOpen = useBuilder((builder) => builder.view.text);
   const now = useNow();
@@ -127,7 +127,7 @@ function Fold() {
   );
 }
 
-/** The canvas's lower edge: dragged, or moved by the arrow keys. */
+/** The lower edge of the canvas: moved by dragging, or with the arrow keys. */
 function Grip() {
   const start = useRef<{ y: number; height: number } | null>(null);
   const height = useBuilder((builder) => builder.height);
@@ -169,13 +169,14 @@ function Grip() {
   );
 }
 
-/** What screen readers are told; two places by turns, so that the same words are told again. */
+/** The live region for screen readers; two elements alternate, so that the same text is read again. */
 function Live() {
-  const told = useBuilder((builder) => builder.told);
+  const announcement = useBuilder((builder) => builder.announcement);
   const [lines, setLines] = useState(["", ""]);
   useEffect(() => {
-    if (told !== null) setLines(told.number % 2 === 0 ? [told.text, ""] : ["", told.text]);
-  }, [told]);
+    if (announcement !== null)
+      setLines(announcement.number % 2 === 0 ? [announcement.text, ""] : ["", announcement.text]);
+  }, [announcement]);
   return (
     <div className="mm-hidden mm-live" role="status" aria-live="polite">
       <span>{lines[0]}</span>
@@ -205,11 +206,11 @@ function onKeyDown(builder: Builder, event: KeyboardEvent): void {
   perform(builder, id);
 }
 
-const isOwn = (builder: Builder, event: ClipboardEvent) =>
+const isForCanvas = (builder: Builder, event: ClipboardEvent) =>
   whereOf(builder, event.target).at !== "field" && (getSelection()?.isCollapsed ?? true);
 
 function onCopy(builder: Builder, event: ClipboardEvent): void {
-  if (!isOwn(builder, event)) return;
+  if (!isForCanvas(builder, event)) return;
   const text = clip(builder);
   if (text === null) return;
   event.clipboardData.setData("text/plain", text);
@@ -219,7 +220,7 @@ function onCopy(builder: Builder, event: ClipboardEvent): void {
 }
 
 function onPaste(builder: Builder, event: ClipboardEvent): void {
-  if (!isOwn(builder, event)) return;
+  if (!isForCanvas(builder, event)) return;
   event.preventDefault();
   event.stopPropagation();
   paste(builder, event.clipboardData.getData("text/plain"));

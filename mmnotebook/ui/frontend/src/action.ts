@@ -1,6 +1,6 @@
-// What an action is, and those that come in families: four ways, the mode that connects.
+// The type of an action, and actions that are similar: those with a direction, those of the connect mode.
 import type { Builder } from "./bridge";
-import { targets } from "./deeds";
+import { targets } from "./commands";
 
 export type ActionId =
   | "run"
@@ -40,7 +40,7 @@ export type Way = "left" | "right" | "up" | "down";
 export interface Action {
   id: ActionId;
   title: string;
-  /** As they are shown: "Ctrl+Z". Empty where there is none. */
+  /** As they are shown: "Ctrl+Z"; empty if the action has none. */
   keys: string[];
   group: "Run" | "Edit" | "Wires" | "Walk" | "View";
   enabled(builder: Builder): boolean;
@@ -82,7 +82,7 @@ const BY: Record<Way, [number, number]> = {
 export const nudge = (builder: Builder, way: Way, step: number) =>
   builder.canvas.current?.nudge(BY[way][0] * step, BY[way][1] * step);
 
-/** Part of a mode: not in the help's list, whose line for `c` says them. */
+/** An action of the connect mode; the help lists it in the line for `c` only. */
 export function connecting(name: "next" | "previous" | "accept" | "disconnect" | "leave"): Action {
   return {
     id: `connecting_${name}`,

@@ -1,4 +1,4 @@
-// What can be done by key, button and menu: one table for the toolbar, the keyboard and the help.
+// All actions of keys and buttons: one table for the toolbar, the keyboard and the help.
 
 import type { Action, ActionId } from "./action";
 import { always, connecting, filled, NUDGE, nudge, PUSH, some, ways, ZOOM } from "./action";
@@ -14,7 +14,7 @@ import {
   run,
   showsMinimap,
   targets,
-} from "./deeds";
+} from "./commands";
 
 export const ACTIONS: readonly Action[] = [
   {
@@ -150,7 +150,7 @@ export const ACTIONS: readonly Action[] = [
     enabled: filled,
     run: (builder) => {
       builder.send({ op: "arrange", nodes: null });
-      builder.tell("nodes arranged");
+      builder.announce("nodes arranged");
     },
   },
   {
@@ -259,7 +259,7 @@ export function action(id: ActionId): Action {
   return found;
 }
 
-/** Do it where it can be done; false where it cannot. */
+/** Perform an action if it is enabled; return whether it is. */
 export function perform(builder: Builder, id: ActionId): boolean {
   const found = action(id);
   if (!found.enabled(builder)) return false;

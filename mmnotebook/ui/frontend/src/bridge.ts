@@ -1,15 +1,15 @@
-// Between the widget's traits in Python and the components here.
+// The connection between the widget's traits in Python and the components.
 import { dequal } from "dequal/lite";
 import { createContext, useContext, useEffect, useMemo } from "react";
 import type { StoreApi } from "zustand";
 import { createStore, useStore } from "zustand";
 
 import { applied } from "./graph/operations";
-import { Patience } from "./patience";
+import { LateTimer } from "./lateTimer";
 import type { Command, Kind, PaletteSection, Scene, Seen, Status, WireId } from "./scene";
-import { EMPTY, goesOn, IDLE, steadyScene, steadyStatus } from "./steady";
+import { EMPTY, IDLE, isInProgress, sharedScene, sharedStatus } from "./sharing";
 
-/** The traits of the widget in Python; undefined where its version has no such trait. */
+/** The traits of the widget in Python; undefined if its version has no such trait. */
 export interface Traits {
   scene?: Partial<Scene>;
   kinds?: Kind[];
@@ -21,7 +21,7 @@ export interface Traits {
   busy?: boolean;
 }
 
-/** The widget's model, as anywidget gives it. */
+/** The widget's model, from anywidget. */
 export interface Model {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
@@ -33,7 +33,7 @@ export interface Model {
 
 export type Level = "info" | "error";
 export type FromPython =
-  | { type: "said"; text: string; level: Level }
+  | { type: "notice"; text: string; level: Level }
   | { type: "cell"; text: string }
   /** The form for a model was opened. */
   | { type: "form" };
@@ -41,49 +41,49 @@ export type ToPython =
   | { type: "insert"; name: string | null }
   | { type: "focus_panel"; nodes: string[] };
 
-/** How this view stands; nothing of it is Python's. */
+/** The state of this view, which Python does not know. */
 export interface View {
-  /** What the next run is given. */
+  /** The options of the next run. */
   limit: number | null;
   fresh: boolean;
-  /** null: shown when there are many nodes. */
+  /** null: shown if there are many nodes. */
   minimap: boolean | null;
   palette: boolean;
-  /** The text and the problems, below the canvas. */
+  /** Whether the text and the problems are shown below the canvas. */
   text: boolean;
   help: boolean;
 }
 
-/** What the canvas can be asked to do. */
+/** The methods of the canvas. */
 export interface CanvasHandle {
   fit(): void;
   zoom(factor: number): void;
-  /** Bring nodes to the middle. */
+  /** Center these nodes. */
   reveal(names: readonly string[]): void;
-  /** The view stays as it is, whatever comes in sight of it. */
+  /** Keep the current view, even if nodes are added. */
   hold(): void;
-  /** Bring a node into sight that is not wholly seen. */
+  /** Move the view so that all of a node is visible. */
   show(name: string): void;
-  /** The middle of what is seen, in canvas units. */
+  /** The center of the view, in canvas units. */
   middle(): [number, number];
-  /** The keyboard's focus onto a node, onto the one that had it last when none is named. */
+  /** Focus a node; by default, the node that had the focus last. */
   focus(name?: string): void;
-  /** The node that has the keyboard's focus. */
+  /** The node that has the focus. */
   focused(): string | null;
   walk(to: "left" | "right" | "up" | "down", extend: boolean): void;
   nudge(x: number, y: number): void;
-  /** Give up the wire that is being dragged; false when there is none. */
+  /** Cancel the wire that is being dragged; false if there is none. */
   cancel(): boolean;
-  /** Begin to connect by keyboard. */
+  /** Start to connect by keyboard. */
   connect(): void;
   isConnecting(): boolean;
   connecting: Record<"next" | "previous" | "accept" | "disconnect" | "leave", () => void>;
 }
 
-export interface Told {
+export interface Notice {
   text: string;
   level: Level;
-  /** Told anew each time, the same words too. */
+  /** Different for each notice, even if the text is the same. */
   number: number;
 }
 
@@ -93,34 +93,34 @@ interface State {
   palette: PaletteSection[];
   status: Status;
   selection: string[];
-  /** The selected wires: of this view alone. */
+  /** The selected wires, in this view only. */
   wires: WireId[];
   height: number;
   busy: boolean;
-  /** How many commands Python has not answered, once that is taking long; else 0. */
+  /** The number of commands that Python has not handled after some time; else 0. */
   waiting: number;
   view: View;
-  /** The latest line to be shown as a toast. */
-  said: Told | null;
-  /** What was told up to this number was told before the run that began last. */
+  /** The latest notice, which is shown as a toast. */
+  notice: Notice | null;
+  /** Notices up to this number are older than the latest run. */
   outdated: number;
-  /** The latest line for screen readers. */
-  told: Told | null;
+  /** The latest text for screen readers. */
+  announcement: Notice | null;
 }
 
 export interface Builder extends State {
   send(command: Command): void;
   select(names: readonly string[], wires?: readonly WireId[]): void;
   ask(message: ToPython): void;
-  /** Listen to Python's messages; call what it gives to end that. */
+  /** Subscribe to messages from Python; returns the function that unsubscribes. */
   onMessage(handler: (message: FromPython) => void): () => void;
   resize(height: number): void;
   adjust(view: Partial<View>): void;
-  /** A toast, told to screen readers too. */
-  say(text: string, level?: Level): void;
-  /** A line for screen readers alone. */
-  tell(text: string): void;
-  /** The state as it is at this moment: for handlers that outlive a rendering. */
+  /** Show a toast, and announce it to screen readers. */
+  notify(text: string, level?: Level): void;
+  /** Announce a text to screen readers only. */
+  announce(text: string): void;
+  /** The current state, for handlers that are older than the last rendering. */
   now(): Builder;
   canvas: { current: CanvasHandle | null };
   root: { current: HTMLElement | null };
@@ -132,30 +132,30 @@ const selectedAfter = (before: string[], { command }: { command: Command }): str
 const DOCUMENT = ["scene", "selection", "seen"] as const;
 const OTHERS = ["kinds", "palette", "height", "busy"] as const;
 
-/** Keeps the store of one view of the widget in step with the model, which all views share. */
+/** Synchronizes the store of one view of the widget with the model, which all views share. */
 export class Bridge {
   readonly store: StoreApi<Builder>;
   readonly id = `view-${Math.random().toString(36).slice(2, 10)}`;
   private readonly model: Model;
   private pending: { number: number; command: Command; at: number }[] = [];
-  private readonly patience = new Patience(() =>
+  private readonly timer = new LateTimer(() =>
     this.store.setState({ waiting: this.changes().length }),
   );
   private sent = 0;
-  private words = 0;
-  /** The scene as Python has it. */
+  private notices = 0;
+  /** The latest scene from Python. */
   private known: Scene;
-  /** The values that were shown last. */
+  /** The latest values of the traits in DOCUMENT. */
   private received: unknown[] = [];
 
   constructor(model: Model) {
     this.model = model;
-    this.known = steadyScene(EMPTY, model.get("scene") ?? {});
+    this.known = sharedScene(EMPTY, model.get("scene") ?? {});
     this.store = createStore<Builder>((set, get) => ({
       scene: this.known,
       kinds: model.get("kinds") ?? [],
       palette: model.get("palette") ?? [],
-      status: steadyStatus(IDLE, model.get("status") ?? {}),
+      status: sharedStatus(IDLE, model.get("status") ?? {}),
       selection: model.get("selection") ?? [],
       wires: [],
       height: model.get("height") ?? 440,
@@ -169,17 +169,17 @@ export class Bridge {
         text: true,
         help: false,
       },
-      said: null,
+      notice: null,
       outdated: 0,
-      told: null,
+      announcement: null,
       send: this.send,
       select: this.select,
       ask: (message) => this.model.send(message),
       onMessage: this.onMessage,
       resize: this.resize,
       adjust: (view) => set({ view: { ...get().view, ...view } }),
-      say: this.say,
-      tell: (text) => set({ told: this.line(text, "info") }),
+      notify: this.notify,
+      announce: (text) => set({ announcement: this.line(text, "info") }),
       now: get,
       canvas: { current: null },
       root: { current: null },
@@ -190,7 +190,7 @@ export class Bridge {
     return this.store.getState();
   }
 
-  /** Listen to the model; call what it gives to end that. */
+  /** Subscribe to the model; returns the function that unsubscribes. */
   readonly listen = (): (() => void) => {
     const handlers = [
       ...DOCUMENT.map((name) => [`change:${name}`, () => this.receive()] as const),
@@ -199,11 +199,11 @@ export class Bridge {
     ];
     for (const [event, handler] of handlers) this.model.on(event, handler);
     const end = this.onMessage((message) => {
-      if (message.type === "said") this.say(message.text, message.level);
+      if (message.type === "notice") this.notify(message.text, message.level);
     });
     return () => {
       end();
-      this.patience.await(null);
+      this.timer.start(null);
       for (const [event, handler] of handlers) this.model.off(event, handler);
     };
   };
@@ -220,28 +220,28 @@ export class Bridge {
   }
 
   private readStatus(): void {
-    const status = steadyStatus(this.builder.status, this.model.get("status") ?? {});
-    const begins = goesOn(status) && !goesOn(this.builder.status);
-    this.store.setState(begins ? { status, outdated: this.words } : { status });
+    const status = sharedStatus(this.builder.status, this.model.get("status") ?? {});
+    const begins = isInProgress(status) && !isInProgress(this.builder.status);
+    this.store.setState(begins ? { status, outdated: this.notices } : { status });
   }
 
-  /** Show what Python has, and over it what it has not handled yet of what was done here. */
+  /** Show the scene from Python, with the commands applied that Python has not handled yet. */
   private receive(): void {
     const values = DOCUMENT.map((name) => this.model.get(name));
-    // They come together, and are told of one by one.
+    // The traits change together, but there is an event for each.
     if (values.every((value, place) => value === this.received[place])) return;
     this.received = values;
     const [shown = {}, selected = [], seen = {}] = values as [Scene?, string[]?, Seen?];
     this.pending = this.pending.filter(({ number }) => number > (seen[this.id] ?? 0));
-    this.await();
+    this.watchPending();
     if (this.builder.waiting > 0) this.store.setState({ waiting: this.changes().length });
-    this.known = steadyScene(this.known, shown);
+    this.known = sharedScene(this.known, shown);
     const scene = this.pending.reduce((so, { command }) => applied(so, command), this.known);
-    this.store.setState({ scene: steadyScene(this.builder.scene, scene) });
+    this.store.setState({ scene: sharedScene(this.builder.scene, scene) });
     const selection = this.pending.reduce(selectedAfter, selected);
     if (dequal(selection, this.builder.selection)) return;
     this.store.setState({ selection, wires: [] });
-    // Selected elsewhere: by Python, or in another view.
+    // The selection was made by Python or in another view.
     const [only, ...more] = selection;
     if (only !== undefined && more.length === 0) this.builder.canvas.current?.show(only);
   }
@@ -249,14 +249,14 @@ export class Bridge {
   private readonly send = (command: Command): void => {
     this.sent += 1;
     this.pending.push({ number: this.sent, command, at: Date.now() });
-    this.await();
+    this.watchPending();
     const scene = applied(this.builder.scene, command);
     if (scene !== this.builder.scene)
-      this.store.setState({ scene: steadyScene(this.builder.scene, scene) });
+      this.store.setState({ scene: sharedScene(this.builder.scene, scene) });
     this.model.send({ type: "command", view: this.id, number: this.sent, command });
   };
 
-  /** A command like all others: traits wait while the kernel is at work, messages come in order. */
+  /** Sent as a command, since messages keep their order, and traits are delayed by a busy kernel. */
   private readonly select = (names: readonly string[], wires: readonly WireId[] = []): void => {
     if (!dequal(wires, this.builder.wires)) this.store.setState({ wires: [...wires] });
     if (dequal(names, this.builder.selection)) return;
@@ -270,25 +270,25 @@ export class Bridge {
     this.model.save_changes();
   };
 
-  /** What was done here and Python has not handled, but for what was only selected. */
+  /** The commands that Python has not handled, except for selections. */
   private readonly changes = () => this.pending.filter(({ command }) => command.op !== "select");
 
-  private await(): void {
-    this.patience.await(this.changes()[0]?.at ?? null);
+  private watchPending(): void {
+    this.timer.start(this.changes()[0]?.at ?? null);
   }
 
-  private readonly say = (text: string, level: Level = "info"): void => {
+  private readonly notify = (text: string, level: Level = "info"): void => {
     const line = this.line(text, level);
-    this.store.setState({ said: line, told: line });
+    this.store.setState({ notice: line, announcement: line });
   };
 
-  private line(text: string, level: Level): Told {
-    this.words += 1;
-    return { text, level, number: this.words };
+  private line(text: string, level: Level): Notice {
+    this.notices += 1;
+    return { text, level, number: this.notices };
   }
 }
 
-/** The store of one view of a widget's model. */
+/** Return the store of one view of a widget's model. */
 export function useBridge(model: Model): StoreApi<Builder> {
   const bridge = useMemo(() => new Bridge(model), [model]);
   useEffect(() => bridge.listen(), [bridge]);
@@ -299,16 +299,16 @@ export const BuilderContext = createContext<StoreApi<Builder> | null>(null);
 
 function useBuilderStore(): StoreApi<Builder> {
   const store = useContext(BuilderContext);
-  if (store === null) throw new Error("there is no BuilderContext around this");
+  if (store === null) throw new Error("a component outside of BuilderContext");
   return store;
 }
 
-/** The builder, or a part of it; the component renders again when that part changes. */
+/** Return the builder or a part of it; the component renders again when that part changes. */
 export function useBuilder(): Builder;
 export function useBuilder<Chosen>(choose: (builder: Builder) => Chosen): Chosen;
 export function useBuilder(choose = (builder: Builder): unknown => builder): unknown {
   return useStore(useBuilderStore(), choose);
 }
 
-/** Returns the current builder, for handlers; the component does not render again for it. */
+/** Return a function that returns the current builder; the component does not render again. */
 export const useNow = (): (() => Builder) => useBuilderStore().getState;

@@ -1,2 +1,2 @@
-// esbuild takes a style sheet that is imported into the bundle's own.
+// esbuild adds an imported style sheet to the bundle's style sheet.
 declare module "*.css";

@@ -1,4 +1,4 @@
-// The widget's entry: draws the builder of a model into an element.
+// The entry point of the widget: renders the builder of a model into an element.
 import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./layout.css";

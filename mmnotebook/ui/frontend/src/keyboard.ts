@@ -1,4 +1,4 @@
-// From a key to what it does. Pure: it knows no document.
+// The mapping from keys to actions. Pure functions, without access to the document.
 import type { ActionId, Way } from "./action";
 
 export interface Pressed {
@@ -10,13 +10,13 @@ export interface Pressed {
 }
 
 export interface Where {
-  /** What has the focus: the canvas with its nodes, a field that is typed into, another control. */
+  /** What has the focus: the canvas or a node, an input field, or another control. */
   at: "canvas" | "field" | "control";
-  /** Is a wire being connected by keyboard? */
+  /** Whether a wire is being connected by keyboard. */
   connecting: boolean;
 }
 
-/** What is typed into. */
+/** The selector of input fields. */
 export const FIELD = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
 
 const WAYS: { [key: string]: Way } = {
@@ -67,11 +67,11 @@ const CONNECTING: { [key: string]: ActionId } = {
   escape: "connecting_leave",
 };
 
-/** What a key does there; null for nothing. */
+/** Return the action of a key; null for none. */
 export function actionOf(pressed: Pressed, where: Where): ActionId | null {
   if (where.at === "field") return null;
   const key = pressed.key.toLowerCase();
-  const ctrl = pressed.ctrlKey || pressed.metaKey; // a Mac's Command key is its Ctrl
+  const ctrl = pressed.ctrlKey || pressed.metaKey; // Command on a Mac
   if (ctrl && pressed.altKey) return null;
   if (ctrl) {
     if (pressed.shiftKey) return key === "z" ? "redo" : null;
@@ -89,10 +89,10 @@ export function actionOf(pressed: Pressed, where: Where): ActionId | null {
   return (pressed.shiftKey ? WITH_SHIFT[key] : PLAIN[key]) ?? null;
 }
 
-/** With Ctrl these are a field's own too, and Ctrl itself: the notebook would keep its undo back. */
+/** Keys that a field handles with Ctrl, and Ctrl itself; the notebook would prevent undo in the field. */
 const EDITS = /^([acvxyz]|enter|backspace|delete|home|end|arrow.*|control|meta|alt)$/;
 
-/** May the notebook around the widget see this key? Its own shortcuts must not act on plain ones. */
+/** Whether the notebook may receive this key; its shortcuts must not act on plain keys. */
 export function passes(pressed: Pressed, at: Where["at"]): boolean {
   const isPlain = !pressed.ctrlKey && !pressed.metaKey && !pressed.altKey;
   if (at === "field") return !isPlain && !EDITS.test(pressed.key.toLowerCase());

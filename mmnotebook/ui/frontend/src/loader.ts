@@ -1,8 +1,8 @@
-// What each widget ships: it takes its code and style from the model of a Bundle, which the page has once.
+// The code of each widget instance: it loads the shared code and style from the model of a Bundle.
 import type { AnyModel, RenderProps } from "@anywidget/types";
 
 interface Traits {
-  /** The bundle's model, as a reference. */
+  /** A reference to the bundle's model. */
   _bundle: string;
 }
 interface Bundle {
@@ -14,7 +14,7 @@ interface Code {
 }
 
 const REFERENCE = "IPY_MODEL_";
-/** Each widget has a loader of its own: what one has loaded, the others find at the bundle. */
+/** The property of a bundle with its loaded code, which the loaders of all widgets share. */
 const LOADED = Symbol.for("mmnotebook.loaded");
 
 async function codeOf(model: AnyModel<Traits>): Promise<Code> {
@@ -25,7 +25,7 @@ async function codeOf(model: AnyModel<Traits>): Promise<Code> {
 }
 
 async function load(bundle: Bundle): Promise<Code> {
-  dress(bundle.get("name"), bundle.get("style"));
+  addStyle(bundle.get("name"), bundle.get("style"));
   const url = URL.createObjectURL(new Blob([bundle.get("code")], { type: "text/javascript" }));
   try {
     const loaded: { default: Code } = await import(url);
@@ -35,8 +35,8 @@ async function load(bundle: Bundle): Promise<Code> {
   }
 }
 
-/** One style for a name: another kernel's takes the place of the one before. */
-function dress(name: string, text: string): void {
+/** Add a style sheet; it replaces the one of the same name, such as that of another kernel. */
+function addStyle(name: string, text: string): void {
   const id = `mmnotebook-${name}`;
   const style = document.getElementById(id) ?? document.createElement("style");
   style.id = id;

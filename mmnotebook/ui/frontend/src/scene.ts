@@ -1,12 +1,12 @@
-// What Python says to the canvas, and what the canvas says to Python.
+// The types of what Python sends to the canvas, and the canvas to Python.
 
-/** Of a node, in canvas units; the same as SIZE in graph/editing/document.py. */
+/** The size of a node in canvas units; the same as SIZE in mmnotebook/editing/node_positions.py. */
 export const SIZE = { width: 168, height: 56 } as const;
 
 export type Gather = "join" | "union" | null;
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** What is selected of a value: a field, several, all but some, or null for the value itself. */
+/** The selected part of a value: a field, several, all but some, or null for the whole value. */
 export type Select = string | string[] | { drop: string[] } | null;
 
 /** One input of a node: the output `port` of `node`. */
@@ -17,7 +17,7 @@ export interface Input {
   label?: string | null;
 }
 
-/** A node as the file format has it. */
+/** A node as in the file format. */
 export interface GraphNode {
   name: string;
   kind: string;
@@ -27,14 +27,14 @@ export interface GraphNode {
 }
 
 export interface SceneNode extends GraphNode {
-  /** What stands on it: its name, and under it what it does ("model mlp · torch", "split 0.9 / 0.1"). */
+  /** The texts of its card: name and description ("model mlp · torch", "split 0.9 / 0.1"). */
   title: string;
   detail: string;
   x: number;
   y: number;
-  /** Its outputs: [null] for the only one, the arms of a split or a switch, [] where nothing may follow. */
+  /** Its outputs: [null] for a single one, the branches of a split or a switch, [] if no step can follow. */
   outputs: (string | null)[];
-  /** Are inputs taken at all? */
+  /** Whether it can have inputs. */
   takes: boolean;
   problems: string[];
 }
@@ -57,12 +57,12 @@ export interface Scene {
   name: string | null;
   nodes: SceneNode[];
   groups: Group[];
-  /** The pipeline's text as it is to be shown: canonical, or what was typed while that is wrong. */
+  /** The pipeline's text: canonical, or as it was typed if that is not valid. */
   text: string;
-  /** What is wrong with the typed text; the nodes then are those of the last text that was right. */
+  /** The problems of a typed text; the nodes are then those of the last valid text. */
   textProblems: Problem[];
   problems: Problem[];
-  /** What undo and redo would do, null for nothing. */
+  /** Descriptions of what undo and redo would change; null if there is nothing. */
   undo: string | null;
   redo: string | null;
 }
@@ -75,7 +75,7 @@ export interface Kind {
 }
 
 export interface PaletteItem {
-  /** What is added: a step of this kind with these parameters, or a template. */
+  /** The item to add: a step of this kind with these parameters, or a template. */
   kind?: string;
   template?: string;
   params?: { [name: string]: Json };
@@ -87,7 +87,7 @@ export interface PaletteSection {
   /** "Models", "Data", "Functions", "Steps", "Templates". */
   title: string;
   items: PaletteItem[];
-  /** What to say when there are none. */
+  /** The text that is shown if there are no items. */
   empty: string;
 }
 
@@ -98,7 +98,7 @@ export interface NodeStatus {
   elementsIn: number | null;
   elementsOut: number | null;
   failed: number;
-  /** Of its elements where known, for a bar. */
+  /** The expected number of elements, for the progress bar; null if unknown. */
   total: number | null;
   seconds: number | null;
 }
@@ -108,11 +108,11 @@ export interface Status {
   /** One line: "3 of 5 nodes · 1,200 elements", or the error. */
   line: string;
   nodes: { [name: string]: NodeStatus };
-  /** Elements along each wire. */
+  /** The number of elements per wire. */
   wires: { source: string; port: string | null; target: string; count: number }[];
 }
 
-/** Of each view the number of the last command that Python has handled. */
+/** The number of the last command that Python has handled, by view. */
 export type Seen = { [view: string]: number };
 
 export type End = [source: string, port: string | null];

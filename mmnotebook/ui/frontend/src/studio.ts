@@ -1,16 +1,16 @@
-// The widgets around the canvas, which are not drawn here: what their keys do.
+// Keys and focus in the ipywidgets around the canvas: the panel, the form and the tables.
 import { useEffect } from "react";
 
 import { perform } from "./actions";
 import type { Builder } from "./bridge";
 import { actionOf, FIELD, passes } from "./keyboard";
 
-/** The notebook's own shortcuts do not act on keys in the panel and the tables: they cut cells. */
+/** Keep keys in the panel and the tables from the notebook, whose shortcuts would change cells. */
 export function useStudio({ root, now, onMessage }: Builder): void {
   useEffect(
     () =>
       onMessage((message) => {
-        if (message.type === "form" && root.current !== null) reachForm(root.current);
+        if (message.type === "form" && root.current !== null) focusForm(root.current);
       }),
     [root, onMessage],
   );
@@ -25,7 +25,7 @@ export function useStudio({ root, now, onMessage }: Builder): void {
     const heard = outside(onKeyDown);
     const captured = outside(onCapture);
     const left = (event: FocusEvent) => onLeave(now(), event);
-    // Only when it is displayed does it stand in what is around it.
+    // The element is inside the studio only after it is displayed.
     const observer = new ResizeObserver(() => {
       studio ??= element.closest<HTMLElement>(".mm-studio");
       studio?.addEventListener("keydown", heard);
@@ -42,23 +42,23 @@ export function useStudio({ root, now, onMessage }: Builder): void {
   }, [root, now]);
 }
 
-/** The keyboard into the form for a model, as soon as that is drawn. */
-function reachForm(element: HTMLElement): void {
+/** Focus the form of a model as soon as it is displayed. */
+function focusForm(element: HTMLElement): void {
   const studio = element.closest(".mm-studio");
-  function reach(): boolean {
+  function focusField(): boolean {
     const field = studio?.querySelector<HTMLElement>(".mm-form input") ?? null;
     if (field === null || field.offsetParent === null) return false;
     field.focus();
     return true;
   }
-  if (studio === null || reach()) return;
+  if (studio === null || focusField()) return;
   const observer = new MutationObserver(() => {
-    if (reach()) observer.disconnect();
+    if (focusField()) observer.disconnect();
   });
   observer.observe(studio, { childList: true, subtree: true, attributes: true });
 }
 
-/** From the panel back to the canvas; its fields let no key out. */
+/** On Escape in the panel, focus the canvas; captured, since the panel's fields stop all keys. */
 function onCapture(builder: Builder, event: KeyboardEvent): void {
   if (event.key !== "Escape" || !(event.target as Element).closest(".mm-panel")) return;
   event.preventDefault();
@@ -66,7 +66,7 @@ function onCapture(builder: Builder, event: KeyboardEvent): void {
   builder.canvas.current?.focus();
 }
 
-/** The focus goes on to the canvas from a control that goes away: a form's, a deleted step's. */
+/** Focus the canvas when the focused control disappears, such as that of a deleted step. */
 function onLeave(builder: Builder, { target, relatedTarget }: FocusEvent): void {
   if (!(target instanceof HTMLElement) || relatedTarget !== null) return;
   requestAnimationFrame(() => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
 import { Bridge, type Model, type Traits } from "../src/bridge";
-import { LATE_MS } from "../src/patience";
+import { LATE_MS } from "../src/lateTimer";
 import type { Command, RunState } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 
@@ -128,12 +128,12 @@ test("what was selected here stays while Python is behind, and what it selects l
 
 test("what Python says is shown, and told anew when it says the same", () => {
   const { model, bridge } = opened();
-  const says = { type: "said", text: "no", level: "error" };
+  const says = { type: "notice", text: "no", level: "error" };
   model.tell("msg:custom", says);
-  const first = bridge.store.getState().said;
+  const first = bridge.store.getState().notice;
   model.tell("msg:custom", says);
   assert.equal(first?.text, "no");
-  assert.notEqual(bridge.store.getState().told?.number, first?.number);
+  assert.notEqual(bridge.store.getState().announcement?.number, first?.number);
 });
 
 test("every subscription has its end", () => {
@@ -175,17 +175,17 @@ test("what was told before a run is outdated as soon as the next one begins", ()
   const { model, bridge } = opened();
   const status = (state: RunState) =>
     model.set("status", { state, line: "", nodes: {}, wires: [] });
-  const isShown = () => bridge.store.getState().said!.number > bridge.store.getState().outdated;
+  const isShown = () => bridge.store.getState().notice!.number > bridge.store.getState().outdated;
   status("preparing");
-  model.tell("msg:custom", { type: "said", text: "first\n  second", level: "error" });
-  assert.equal(bridge.store.getState().said?.text, "first\n  second");
+  model.tell("msg:custom", { type: "notice", text: "first\n  second", level: "error" });
+  assert.equal(bridge.store.getState().notice?.text, "first\n  second");
   for (const state of ["running", "failed", "failed"] as const) {
     status(state);
     assert.equal(isShown(), true);
   }
   status("running"); // also where the word before it was missed
   assert.equal(isShown(), false);
-  model.tell("msg:custom", { type: "said", text: "of this run", level: "error" });
+  model.tell("msg:custom", { type: "notice", text: "of this run", level: "error" });
   status("failed");
   assert.equal(isShown(), true);
 });

@@ -18,7 +18,7 @@ import { allows, commandsFor, plug, wireTo } from "../src/canvas/plugging";
 import { closest, first, neighbour } from "../src/canvas/walking";
 import { drawn, straight } from "../src/canvas/wirePath";
 import { summary } from "../src/canvas/words";
-import { beside } from "../src/deeds";
+import { beside } from "../src/commands";
 import { type NodeStatus, type Scene, SIZE, type Status } from "../src/scene";
 import { node, sceneOf } from "./scenes";
 

@@ -144,7 +144,7 @@ test("the help has one row for the four ways", () => {
   assert.equal(rows.length, 4);
   for (const { title, keys } of rows) {
     assert.match(keys.join(), /^(Alt\+)?(Shift\+)?← → ↑ ↓$/);
-    assert.match(title, /that way/);
+    assert.match(title, /in this direction/);
     assert.doesNotMatch(title, /left|right|up|down/);
   }
   assert.deepEqual(shownTogether([{ id: "fit", title: "Fit", keys: ["F"] }]), [

@@ -1,4 +1,4 @@
-// "What comes next?": the steps that a wire let go over the empty canvas can go into.
+// The menu "What comes next?" of a wire that is dropped on the empty canvas.
 
 import type { KeyboardEvent } from "react";
 import { useMemo, useState } from "react";
@@ -13,14 +13,14 @@ import { KindIcon, kindClass } from "./kinds";
 
 export interface Next {
   after: End;
-  /** Where the wire was let go, in canvas units. */
+  /** The place where the wire was dropped, in canvas units. */
   at: Point;
-  /** The same in px of the canvas on the page. */
+  /** The position of the menu in px, from the corner of the canvas. */
   left: number;
   top: number;
 }
 
-/** What can follow a step: no data, no templates. */
+/** Return the items that can follow a step: no data, no templates. */
 export function following(
   sections: readonly PaletteSection[],
   kinds: readonly Kind[],
@@ -49,9 +49,9 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
   function add(item: PaletteItem): void {
     const [x, y] = onGrid({ x: next.at.x, y: next.at.y - SIZE.height / 2 });
     const { kind = "", params = {} } = item;
-    const { send, tell } = now();
+    const { send, announce } = now();
     send({ op: "add", kind, params, at: [x, y], after: next.after });
-    tell(`${item.title} added after ${next.after[0]}`);
+    announce(`${item.title} added after ${next.after[0]}`);
     leave();
   }
 
@@ -83,7 +83,7 @@ export function AddMenu({ next, close }: { next: Next; close: () => void }) {
       }}
     >
       <input
-        // biome-ignore lint/a11y/noAutofocus: the user opens the menu by a gesture, and types next.
+        // biome-ignore lint/a11y/noAutofocus: the user opens the menu with a gesture, and types next.
         autoFocus
         placeholder="What comes next?"
         aria-label="Search what comes next"

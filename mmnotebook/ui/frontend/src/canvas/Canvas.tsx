@@ -1,4 +1,4 @@
-// The canvas: nodes and wires by React Flow, from the scene and back as commands.
+// The canvas: React Flow shows the nodes and wires of the scene; edits are sent as commands.
 
 import type { EdgeTypes, NodeTypes } from "@xyflow/react";
 import {
@@ -12,7 +12,7 @@ import {
 } from "@xyflow/react";
 import { useId, useMemo, useRef } from "react";
 import { useBuilder, useNow } from "../bridge";
-import { showsMinimap } from "../deeds";
+import { showsMinimap } from "../commands";
 import { AddMenu } from "./AddMenu";
 import { useHandle } from "./canvasHandle";
 import type { StepNodeType, WireType } from "./flow";
@@ -30,9 +30,9 @@ import { Wire } from "./Wire";
 
 const NODES: NodeTypes = { step: StepNode };
 const EDGES: EdgeTypes = { wire: Wire };
-const FAR = 0.4; // the zoom below which small words are left out
-/** React Flow calls itself an application, which the canvas around it is already. */
-const unsaid = (element: HTMLElement | null) => element?.setAttribute("role", "none");
+const FAR = 0.4; // the zoom below which small texts are hidden
+/** React Flow has the role application, which the element around it has already. */
+const withoutRole = (element: HTMLElement | null) => element?.setAttribute("role", "none");
 const NO_ATTRIBUTION = { hideAttribution: true };
 
 export function Canvas() {
@@ -95,11 +95,11 @@ function Surface() {
           {...dropping}
         >
           <p id={help} className="mm-hidden">
-            Arrow keys walk along the wires, Enter opens a node, C connects, A adds, question mark
-            lists all keys.
+            Arrow keys move along the wires, Enter opens a node, C connects, A adds a step, the
+            question mark lists all keys.
           </p>
           <ReactFlow<StepNodeType, WireType>
-            ref={unsaid}
+            ref={withoutRole}
             nodes={nodes}
             edges={edges}
             nodeTypes={NODES}
@@ -147,7 +147,7 @@ function Surface() {
           {keys.prompt !== null && (
             <div className="mm-prompt" aria-hidden="true">
               <span>{keys.prompt}</span>
-              <kbd>↑ ↓</kbd> choose <kbd>Enter</kbd> {keys.verb} <kbd>Esc</kbd> leave
+              <kbd>↑ ↓</kbd> select <kbd>Enter</kbd> {keys.verb} <kbd>Esc</kbd> cancels
             </div>
           )}
           {plugging.next !== null && <AddMenu next={plugging.next} close={plugging.endNext} />}

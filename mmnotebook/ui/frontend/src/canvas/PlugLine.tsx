@@ -1,4 +1,4 @@
-// What is seen while a wire is dragged: the line to the pointer, and why it cannot end there.
+// Shown while a wire is dragged: the line to the pointer, and why it cannot end there.
 
 import type { ConnectionLineComponentProps } from "@xyflow/react";
 import { getBezierPath, useStore, ViewportPortal } from "@xyflow/react";
@@ -13,7 +13,7 @@ import { PlugContext } from "./plugContext";
 export function PlugLine(props: ConnectionLineComponentProps<StepNodeType>) {
   const { fromX, fromY, fromPosition, toPosition, connectionStatus } = props;
   const found = useFound();
-  // Over a card that takes the wire it ends at the card's port.
+  // Over a card that accepts the wire, the line ends at the card's port.
   const end = connectionStatus === "valid" || found === null ? null : inputOf(found);
   const [toX, toY] = end ?? [props.toX, props.toY];
   const [path] = getBezierPath({
@@ -32,7 +32,7 @@ export function PlugLine(props: ConnectionLineComponentProps<StepNodeType>) {
   );
 }
 
-/** A bubble beside the pointer that says why the wire cannot end there. */
+/** A tooltip at the pointer that explains why the wire cannot end there. */
 export function Reason() {
   const found = useFound();
   const zoom = useStore((state) => state.transform[2]);
@@ -54,11 +54,11 @@ interface Found {
   pointer: Point;
   over: SceneNode | null;
   reason: string | null;
-  /** Does the wire come from an output? */
+  /** Whether the wire starts at an output. */
   forward: boolean;
 }
 
-/** What the pointer is over, and why that cannot be the other end. */
+/** Return the node under the pointer, and why it cannot be the other end. */
 function useFound(): Found | null {
   const plug = useContext(PlugContext);
   const scene = useBuilder((builder) => builder.scene);

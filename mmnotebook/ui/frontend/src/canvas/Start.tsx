@@ -1,4 +1,4 @@
-// What an empty canvas says: how to begin.
+// The instructions on an empty canvas.
 import { useBuilder, useNow } from "../bridge";
 import { adding } from "../panes/items";
 
@@ -13,7 +13,7 @@ export function Start() {
   return (
     <div className="mm-start">
       <div className="mm-start-card">
-        <p className="mm-start-title">Nothing here yet</p>
+        <p className="mm-start-title">The canvas is empty</p>
         <p>
           Drag data, models and steps here
           {templates.length > 0 ? ", or start with a pattern:" : "."}

@@ -1,4 +1,4 @@
-// A step on the canvas: its card, its ports, how its run went.
+// A step on the canvas: its card, its ports, its state in a run.
 
 import type { NodeProps } from "@xyflow/react";
 import { Handle, Position } from "@xyflow/react";
@@ -12,7 +12,7 @@ import { PlugContext } from "./plugContext";
 import type { Plug } from "./plugging";
 import { grouped, summary } from "./words";
 
-/** The card's, in px: what is placed in it is placed within that. */
+/** The border of a card in px; positions in the card are measured inside the border. */
 const BORDER = 1;
 
 function Card({ id, data, selected }: NodeProps<StepNodeType>) {
@@ -39,7 +39,7 @@ function Card({ id, data, selected }: NodeProps<StepNodeType>) {
         </span>
       </span>
       {outputs.map((output) => (
-        <Out key={output.port ?? ""} output={output} labelled={outputs.length > 1 || output.lost} />
+        <Out key={output.port ?? ""} output={output} labeled={outputs.length > 1 || output.lost} />
       ))}
       {step.problems.length > 0 && <Badge problems={step.problems} />}
       {status !== null && running && <Bar status={status} />}
@@ -48,13 +48,13 @@ function Card({ id, data, selected }: NodeProps<StepNodeType>) {
   );
 }
 
-/** Where it stands is React Flow's: a card is not drawn anew for being moved. */
+/** React Flow handles the position, so a moved card is not rendered again. */
 export const StepNode = memo(
   Card,
   (before, after) => before.data === after.data && before.selected === after.selected,
 );
 
-function Out({ output, labelled }: { output: Output; labelled: boolean }) {
+function Out({ output, labeled }: { output: Output; labeled: boolean }) {
   const { port, y, lost } = output;
   return (
     <>
@@ -66,7 +66,7 @@ function Out({ output, labelled }: { output: Output; labelled: boolean }) {
         className={lost ? "mm-lost" : ""}
         isConnectableStart={!lost}
       />
-      {labelled && (
+      {labeled && (
         <span
           className="mm-arm"
           style={{ top: y - BORDER }}
@@ -92,13 +92,13 @@ function Badge({ problems }: { problems: string[] }) {
   );
 }
 
-/** How far a node has come; a bar that wanders while nobody knows of how many. */
+/** The progress of a node; the bar is animated if the total is unknown. */
 function Bar({ status }: { status: NodeStatus }) {
   const { state, elementsOut, elementsIn, total } = status;
   if (state !== "running" && state !== "done" && state !== "cached") return null;
   const done = elementsOut ?? elementsIn ?? 0;
-  const over = state !== "running";
-  const part = over ? 1 : total === null || total === 0 ? null : Math.min(1, done / total);
+  const hasEnded = state !== "running";
+  const part = hasEnded ? 1 : total === null || total === 0 ? null : Math.min(1, done / total);
   return (
     <span className={part === null ? "mm-bar mm-wanders" : "mm-bar"}>
       <span style={part === null ? undefined : { transform: `scaleX(${part})` }} />
@@ -107,11 +107,11 @@ function Bar({ status }: { status: NodeStatus }) {
 }
 
 function Footer({ status }: { status: NodeStatus }) {
-  const said = summary(status);
+  const text = summary(status);
   return (
     <span className="mm-footer">
       <span className="mm-dot" />
-      {said}
+      {text}
       {status.failed > 0 && <span className="mm-failed">{grouped(status.failed)} failed</span>}
     </span>
   );

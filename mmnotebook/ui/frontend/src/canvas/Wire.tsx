@@ -1,4 +1,4 @@
-// A wire between two steps, with what flows in it.
+// A wire between two steps, with its number of elements and its selected fields.
 
 import type { EdgeProps } from "@xyflow/react";
 import { BaseEdge } from "@xyflow/react";
@@ -16,7 +16,7 @@ export const Wire = memo(function Wire(props: EdgeProps<WireType>) {
   const port = portOf(sourceHandleId);
   const { path, middle } = drawn(props, port);
   const above = { ...middle, textAnchor: "middle" as const };
-  // On the side from which the wire does not come.
+  // Above or below the end of the wire, on the side opposite to its start.
   const end = {
     x: targetX - 10,
     y: targetY + (sourceY > targetY ? -7 : 14),
@@ -32,7 +32,7 @@ export const Wire = memo(function Wire(props: EdgeProps<WireType>) {
     <g className={classes.filter(Boolean).join(" ")}>
       <BaseEdge path={path} interactionWidth={16} />
       {count !== null && (
-        // The middle of an arm's wire is where it bends.
+        // The wire of a branch curves in its middle, so its count is at its end.
         <text className="mm-wire-count" {...(port === null || select !== null ? above : end)}>
           {grouped(count)}
         </text>

@@ -1,14 +1,14 @@
-// What actions can ask of the canvas, and what the keyboard does on it.
+// The methods of the canvas for actions, and its keyboard focus.
 
 import type { FocusEvent, RefObject } from "react";
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Way } from "../action";
 import { useBuilder, useNow } from "../bridge";
-import { named, targets } from "../deeds";
+import { named, targets } from "../commands";
 import type { SceneNode } from "../scene";
+import { useCanvasView, useFollowing } from "./canvasView";
 import { useKeeper } from "./keeper";
 import type { KeyPlug } from "./keyPlug";
-import { useFollowing, useSight } from "./sight";
 import { closest, first, neighbour } from "./walking";
 
 export function useHandle(
@@ -19,9 +19,9 @@ export function useHandle(
   const scene = useBuilder((builder) => builder.scene);
   const selection = useBuilder((builder) => builder.selection);
   const now = useNow();
-  const { canvas, select, send, tell } = now();
+  const { canvas, select, send, announce } = now();
   const keeper = useKeeper(area);
-  const sight = useSight();
+  const canvasView = useCanvasView();
   const { focused } = keeper;
   const [roving, setRoving] = useState<string | null>(null);
   const [within, setWithin] = useState(false);
@@ -34,7 +34,7 @@ export function useHandle(
   function go(name: string | null): void {
     if (name !== null) {
       setRoving(name);
-      sight.show(name);
+      canvasView.show(name);
     }
     keeper.focus(name);
   }
@@ -43,7 +43,7 @@ export function useHandle(
     const from = focused();
     const to = from === null ? tab : neighbour(scene, from, way);
     if (to === null) {
-      tell(`no node ${SAID[way]} ${from ?? ""}`);
+      announce(`no node ${WHERE[way]} ${from ?? ""}`);
       return;
     }
     const kept = extend ? selection.filter((name) => name !== to) : [];
@@ -57,12 +57,12 @@ export function useHandle(
     if (moved.length === 0) return;
     const places = moved.map((node) => [node.name, [node.x + x, node.y + y] as [number, number]]);
     send({ op: "move", places: Object.fromEntries(places) });
-    tell(`${named([...names])} moved`);
+    announce(`${named([...names])} moved`);
   }
 
   useLayoutEffect(() => {
     canvas.current = {
-      ...sight,
+      ...canvasView,
       focus: (name) => go(name ?? tab),
       focused,
       walk,
@@ -77,7 +77,7 @@ export function useHandle(
     };
   });
 
-  // The focus stays on the canvas when the node that had it is gone: it goes to the nearest.
+  // When the focused node is removed, focus the nearest one, so that the focus stays on the canvas.
   const last = useRef<SceneNode | null>(null);
   const stay = useEffectEvent((nodes: readonly SceneNode[], name: string | null, isIn: boolean) => {
     const held = nodes.find((node) => node.name === name);
@@ -90,7 +90,7 @@ export function useHandle(
   });
   useEffect(() => stay(scene.nodes, roving, within), [scene.nodes, roving, within]);
 
-  // It follows a selection that was made elsewhere: what was pasted or added is what keys act on.
+  // Focus a node that was selected elsewhere, so that keys act on what was pasted or added.
   const followed = useRef<readonly string[] | null>(null);
   const follow = useEffectEvent((nodes: readonly SceneNode[], selected: readonly string[]) => {
     const [only, ...more] = selected;
@@ -102,13 +102,13 @@ export function useHandle(
   });
   useEffect(() => follow(scene.nodes, selection), [scene.nodes, selection]);
 
-  useFollowing(area, sight, focused);
+  useFollowing(area, canvasView, focused);
 
   return {
     tab,
     within,
     keeper,
-    viewEvents: sight.events,
+    viewEvents: canvasView.events,
     focusEvents: {
       onFocus(event: FocusEvent<HTMLDivElement>) {
         setWithin(true);
@@ -132,7 +132,7 @@ export function useHandle(
   };
 }
 
-const SAID: Record<Way, string> = {
+const WHERE: Record<Way, string> = {
   left: "before",
   right: "after",
   up: "above",

@@ -1,16 +1,16 @@
-// The scene as React Flow takes it. What has not changed stays the same object, so that only what
-// has changed is drawn anew. Pure.
+// The scene as nodes and edges of React Flow. Unchanged parts stay the same objects, so that only
+// changed ones are rendered again. Pure.
 import type { Edge, Node, NodeHandle } from "@xyflow/react";
 import type { Input, NodeStatus, Scene, SceneNode, Select, Status, WireId } from "../scene";
 import { SIZE } from "../scene";
-import { Steady } from "../steady";
+import { Sharing } from "../sharing";
 import { spoken } from "./words";
 
 export interface Output {
   port: string | null;
-  /** Of the handle's middle, from the card's top. */
+  /** The distance of the handle's center from the top of the card. */
   y: number;
-  /** A wire comes from it, and the step has it no more. */
+  /** Whether a wire starts here although the step no longer has this output. */
   lost: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface StepData extends Record<string, unknown> {
   step: SceneNode;
   outputs: Output[];
   status: NodeStatus | null;
-  /** Does a run go on? */
+  /** Whether a run is in progress. */
   running: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface WireData extends Record<string, unknown> {
   count: number | null;
   select: string | null;
   flowing: boolean;
-  /** A wire that is only offered. */
+  /** Whether the wire is only a suggestion. */
   offered: boolean;
 }
 
@@ -39,12 +39,12 @@ export interface Point {
 }
 
 export const GRID = 8;
-/** Of a handle's side. */
+/** The side of a handle. */
 export const HANDLE = 12;
-// The same as in mmnotebook/editing/node_positions.py, which leaves room for it.
-const ROOM = 3; // outputs that a card of the usual height has room for
-const PITCH = 14; // what it grows by for each one more
-const EDGE = 10; // above the first of several outputs and below the last
+// The same values as in mmnotebook/editing/node_positions.py, which leaves room for them.
+const ROOM = 3; // the number of outputs that fit on a card of the usual height
+const PITCH = 14; // the additional height for each further output
+const EDGE = 10; // the space above the first of several outputs and below the last
 
 export const wireKey = (wire: WireId): string => JSON.stringify(wire);
 export const wireOf = (key: string): WireId => JSON.parse(key) as WireId;
@@ -61,7 +61,7 @@ export function heightOf(outputs: number): number {
   return SIZE.height + Math.max(0, outputs - ROOM) * PITCH;
 }
 
-/** A node's outputs with their places; those too that wires come from and that are there no more. */
+/** Return a node's outputs with their positions, including removed ones that still have wires. */
 export function outputsOf(node: SceneNode, used: ReadonlySet<string | null>): Output[] {
   const lost = [...used].filter((port) => !node.outputs.includes(port));
   const all = [...node.outputs, ...lost];
@@ -86,7 +86,7 @@ export function usedPorts(scene: Pick<Scene, "nodes">): Map<string, Set<string |
 
 const NONE: ReadonlySet<string | null> = new Set();
 
-/** The node that covers a point. */
+/** Return the node at a point. */
 export function nodeAt(scene: Pick<Scene, "nodes">, { x, y }: Point): SceneNode | null {
   const covers = (node: SceneNode) => {
     const height = heightOf(node.outputs.length);
@@ -103,13 +103,13 @@ export function nodeAt(scene: Pick<Scene, "nodes">, { x, y }: Point): SceneNode 
 
 interface Marks {
   selection: ReadonlySet<string>;
-  /** The one that Tab comes to. */
+  /** The node that Tab focuses. */
   tab: string | null;
-  /** Where dragged nodes are meanwhile. */
+  /** The positions of nodes that are being dragged. */
   moved: ReadonlyMap<string, Point>;
 }
 
-/** What a node is made of. */
+/** The input for a node of React Flow. */
 interface Card {
   data: StepData;
   position: Point;
@@ -123,15 +123,15 @@ interface Line {
   data: WireData;
 }
 
-/** Nodes and wires for React Flow, from one scene to the next. */
+/** Converts scenes to nodes and edges of React Flow; reuses the objects of the previous scene. */
 export class Flow {
-  private readonly steps = new Steady((data: StepData) => data);
-  private readonly nodes = new Steady(node);
-  private readonly edges = new Steady(({ wire, selected, data }: Line) =>
+  private readonly steps = new Sharing((data: StepData) => data);
+  private readonly nodes = new Sharing(node);
+  private readonly edges = new Sharing(({ wire, selected, data }: Line) =>
     edge(wire, selected, data),
   );
 
-  /** What the cards show. A card renders again only when its object changes, not when it is moved. */
+  /** Return the data of the cards. A card renders again only if its data changes, not if it is moved. */
   stepsOf(scene: Pick<Scene, "nodes">, status: Status): StepData[] {
     const used = usedPorts(scene);
     const running = status.state === "running" || status.state === "preparing";
@@ -198,7 +198,7 @@ function node({ data, position, selected, tab }: Card): StepNodeType {
   };
 }
 
-/** Where wires end: known before a node has been drawn, or when it is out of sight. */
+/** Return the positions of handles, so that wires can be drawn to nodes that are not rendered. */
 function handles(step: SceneNode, outputs: Output[], height: number): NodeHandle[] {
   const half = HANDLE / 2;
   const size = { width: HANDLE, height: HANDLE };
@@ -244,7 +244,7 @@ export function edge([source, port, target]: WireId, selected: boolean, data: Wi
   };
 }
 
-/** What is selected of the inputs that one wire stands for. */
+/** Describe the selected fields of the inputs that one wire represents. */
 function selectText(selects: readonly Select[]): string | null {
   const texts = selects.map((select) => {
     if (select === null) return "the value";
@@ -254,7 +254,7 @@ function selectText(selects: readonly Select[]): string | null {
   return selects.every((select) => select === null) ? null : texts.join(" · ");
 }
 
-/** The inputs of a node by the output that they come from: a join may take several fields of one. */
+/** Group the inputs of a node by output, since a join may have several fields of one output. */
 function byOutput(inputs: readonly Input[]): [Input, ...Input[]][] {
   const found = new Map<string, [Input, ...Input[]]>();
   for (const input of inputs) {
@@ -266,7 +266,7 @@ function byOutput(inputs: readonly Input[]): [Input, ...Input[]][] {
   return [...found.values()];
 }
 
-/** A place on the grid. */
+/** Round a point to the grid. */
 export const onGrid = ({ x, y }: Point): [number, number] => [
   Math.round(x / GRID) * GRID,
   Math.round(y / GRID) * GRID,

@@ -1,4 +1,4 @@
-// What the pointer does on the canvas: moving, selecting, dropping. Each gesture ends as one command.
+// Pointer gestures on the canvas: moving, selecting, dropping. Each gesture sends one command.
 
 import type { EdgeChange, NodeChange } from "@xyflow/react";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
@@ -15,7 +15,7 @@ import { nodeAt, onGrid, wireKey, wireOf } from "./flow";
 
 const NOTHING: ReadonlyMap<string, Point> = new Map();
 
-/** Moves and selections. `moved`: where dragged nodes are until they are let go. */
+/** Moves and selections; `moved` has the positions of nodes that are being dragged. */
 export function useChanges() {
   const now = useNow();
   const store = useStoreApi();
@@ -43,7 +43,7 @@ export function useChanges() {
       },
       onEdgesChange(changes: EdgeChange<WireType>[]) {
         const builder = now();
-        // A box is for nodes: of the wires it only takes away what was selected before.
+        // A selection box selects nodes only; it can only deselect wires.
         const isBox = store.getState().userSelectionRect !== null;
         const those = changes.filter(
           (change) => change.type === "select" && !(isBox && change.selected),
@@ -51,7 +51,7 @@ export function useChanges() {
         const selected = selectedAfter(builder.wires.map(wireKey), those);
         if (selected !== null) builder.select(builder.selection, selected.map(wireOf));
       },
-      // React Flow leaves several selected as they are when one of them is clicked.
+      // If several nodes are selected, React Flow keeps the selection when one of them is clicked.
       onNodeClick(event: MouseEvent, { id }: StepNodeType) {
         const adds = event.ctrlKey || event.metaKey || event.shiftKey;
         if (!adds && now().selection.length > 1) now().select([id]);
@@ -78,12 +78,12 @@ function selectedAfter(
   return [...selected];
 }
 
-/** Shift and a drag draw a box; Ctrl, Shift or Command and a click add to the selection. */
+/** Shift+drag draws a selection box; Ctrl, Shift or Command with a click adds to the selection. */
 export function useBoxing(area: RefObject<HTMLDivElement | null>) {
   const store = useStoreApi();
   const [boxing, setBoxing] = useState(false);
   useEffect(() => {
-    // Before React sees it: what is set here holds for this very press.
+    // Captured before React Flow, so that the settings apply to this press.
     function onPointerDown(event: PointerEvent): void {
       if (!(event.target instanceof Node) || !area.current?.contains(event.target)) return;
       const adds = event.ctrlKey || event.metaKey || event.shiftKey;
@@ -96,7 +96,7 @@ export function useBoxing(area: RefObject<HTMLDivElement | null>) {
   return { selectionOnDrag: boxing, panOnDrag: !boxing };
 }
 
-/** The canvas takes what is dragged from the palette. */
+/** Accepts items that are dragged from the palette. */
 export function useDropping() {
   const now = useNow();
   const { screenToFlowPosition } = useReactFlow();
@@ -121,14 +121,14 @@ export function useDropping() {
       event.stopPropagation();
       const item = JSON.parse(text) as PaletteItem;
       const point = screenToFlowPosition({ x: event.clientX, y: event.clientY });
-      const { scene, send, tell, canvas } = now();
+      const { scene, send, announce, canvas } = now();
       canvas.current?.hold();
-      // On a node: after it. Elsewhere: there.
+      // Dropped on a node, the step is added after it; elsewhere, at the pointer.
       const over = nodeAt(scene, point);
       const place = onGrid({ x: point.x - SIZE.width / 2, y: point.y - SIZE.height / 2 });
       if (over !== null) send(adding(item, scene, [over.name]));
       else send(adding(item, scene, [], place));
-      tell(`${item.title} added`);
+      announce(`${item.title} added`);
     },
     [now, screenToFlowPosition],
   );

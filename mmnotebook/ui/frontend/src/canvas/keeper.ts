@@ -1,16 +1,16 @@
-// Where the keyboard's focus is on the canvas. A node out of sight is not drawn: the canvas keeps the
-// focus for it, and gives it on once it is drawn.
+// The keyboard focus on the canvas. A node outside of the view is not rendered; the canvas then has the
+// focus for it, and passes it on when the node is rendered.
 
 import type { RefObject } from "react";
 import { createContext, useContext, useLayoutEffect, useMemo } from "react";
 
 interface Keeper {
-  /** The node that has the focus, or that the canvas keeps it for. */
+  /** The node that has the focus, or for which the canvas has it. */
   focused(): string | null;
-  /** The focus onto a node; onto the canvas itself when none is named. */
+  /** Focus a node; null focuses the canvas itself. */
   focus(name: string | null): void;
   isKeeping(): boolean;
-  /** The focus has gone elsewhere. */
+  /** Called when another element gets the focus. */
   forget(): void;
   drawn(name: string, card: HTMLElement): void;
   undrawn(name: string, card: HTMLElement): void;
@@ -59,14 +59,14 @@ export function useKeeper(area: RefObject<HTMLElement | null>): Keeper {
   }, [area]);
 }
 
-/** For what is drawn in a node: the node may be given the focus, and leaves it to the canvas. */
+/** Register a rendered node, which takes the focus from the canvas and returns it when it is removed. */
 export function useKept(name: string, card: RefObject<HTMLElement | null>): void {
   const keeper = useContext(KeeperContext);
   useLayoutEffect(() => {
     const element = card.current;
     if (element === null) return;
     keeper?.drawn(name, element);
-    // Still in the page then: React takes it out after this.
+    // The element is still in the document: React removes it after this.
     return () => keeper?.undrawn(name, element);
   }, [keeper, name, card]);
 }

@@ -1,8 +1,8 @@
-// Wires by keyboard: first the output, where there are several, then the node that it goes to.
+// Connecting by keyboard: first choose the output if there are several, then the target node.
 import { useMemo, useState } from "react";
 import type { Builder } from "../bridge";
 import { useBuilder, useNow } from "../bridge";
-import { targets } from "../deeds";
+import { targets } from "../commands";
 import type { Scene, SceneNode, WireId } from "../scene";
 import { wireKey, wiresOf } from "./flow";
 import { kindTitle } from "./kinds";
@@ -18,7 +18,7 @@ interface Choice {
 
 export interface KeyPlug {
   plug: Plug | null;
-  /** The wire that Enter makes; null where it is there already, or an output is being chosen. */
+  /** The wire that Enter creates; null if it exists, or while an output is being chosen. */
   offered: WireId | null;
   prompt: string | null;
   verb: string;
@@ -36,7 +36,7 @@ interface Option {
   connected: boolean;
 }
 
-/** Where a wire from there may go, or goes already: the nearest to the right first. */
+/** Return the possible and the existing targets of an output; the nearest to the right first. */
 export function optionsOf(scene: Scene, source: string, port: string | null): Option[] {
   const from = scene.nodes.find((node) => node.name === source);
   if (from === undefined) return [];
@@ -74,23 +74,25 @@ export function useKeyPlug(): KeyPlug {
   function chosen(source: string, port: string | null): void {
     const found = optionsOf(now().scene, source, port);
     if (found[0] === undefined) {
-      now().tell(`there is no node that ${ends(source, port)} can connect to`);
+      now().announce(`there is no node that ${ends(source, port)} can connect to`);
       setChoice(null);
       return;
     }
     setChoice({ source, port, place: 0 });
-    tellOption(now(), source, port, found[0]);
+    announceOption(now(), source, port, found[0]);
   }
 
   function begin(): void {
     const [name] = targets(now());
     const node = scene.nodes.find((other) => other.name === name);
     if (node === undefined) return;
-    if (node.outputs.length === 0) now().say(`nothing can follow ${node.title}`);
+    if (node.outputs.length === 0) now().notify(`nothing can follow ${node.title}`);
     else if (node.outputs.length === 1) chosen(node.name, node.outputs[0] ?? null);
     else {
       setChoice({ source: node.name, port: undefined, place: 0 });
-      now().tell(`connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`);
+      now().announce(
+        `connect ${node.name}: output ${node.outputs[0]}; Enter chooses, Escape cancels`,
+      );
     }
   }
 
@@ -98,9 +100,9 @@ export function useKeyPlug(): KeyPlug {
     if (choice === null || count === 0) return;
     const place = (choice.place + by + count) % count;
     setChoice({ ...choice, place });
-    if (arms !== null) now().tell(`output ${arms[place]}`);
+    if (arms !== null) now().announce(`output ${arms[place]}`);
     else if (options[place] && choice.port !== undefined) {
-      tellOption(now(), choice.source, choice.port, options[place]);
+      announceOption(now(), choice.source, choice.port, options[place]);
     }
   }
 
@@ -114,19 +116,19 @@ export function useKeyPlug(): KeyPlug {
     setChoice(null);
     if (option === null || option.connected) return;
     now().send({ op: "connect", source, port, target: option.node.name });
-    now().tell(`${ends(source, port)} connected to ${option.node.name}`);
+    now().announce(`${ends(source, port)} connected to ${option.node.name}`);
   }
 
   function disconnect(): void {
     if (choice === null || choice.port === undefined || !option?.connected) return;
     now().send({ op: "disconnect", wires: [[choice.source, choice.port, option.node.name]] });
-    now().tell(`${ends(choice.source, choice.port)} disconnected from ${option.node.name}`);
+    now().announce(`${ends(choice.source, choice.port)} disconnected from ${option.node.name}`);
     setChoice(null);
   }
 
   function leave(): void {
     setChoice(null);
-    now().tell("connecting canceled");
+    now().announce("connecting canceled");
   }
 
   const isNew =
@@ -149,10 +151,15 @@ export function useKeyPlug(): KeyPlug {
 const ends = (source: string, port: string | null): string =>
   port === null ? source : `${source} ${port}`;
 
-function tellOption(builder: Builder, source: string, port: string | null, option: Option): void {
+function announceOption(
+  builder: Builder,
+  source: string,
+  port: string | null,
+  option: Option,
+): void {
   const { node, connected } = option;
   const name = `${node.name} (${kindTitle(node.kind)})`;
-  builder.tell(
+  builder.announce(
     connected
       ? `${ends(source, port)} is connected to ${name}; Delete disconnects, Escape cancels`
       : `connect ${ends(source, port)} to ${name}; Enter connects, Escape cancels`,

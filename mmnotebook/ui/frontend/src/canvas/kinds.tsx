@@ -1,4 +1,4 @@
-// What the kinds of steps look like: a picture each, a colour for each family.
+// The icons of the step kinds, and the colors of their families.
 import { memo } from "react";
 
 const FAMILIES: { [kind: string]: string } = {
@@ -18,10 +18,10 @@ const FAMILIES: { [kind: string]: string } = {
   write: "write",
 };
 
-/** The class that gives `--mm-kind` its colour. */
+/** Return the CSS class that sets the color `--mm-kind`. */
 export const kindClass = (kind: string): string => `mm-kind-${FAMILIES[kind] ?? "other"}`;
 
-/** What it is called to the user: "flat map". */
+/** Return the name of a kind for the user: "flat map". */
 export const kindTitle = (kind: string): string => kind.replace("_", " ");
 
 // 16 × 16, lines of 1.4.

@@ -1,4 +1,5 @@
-// Wires by pointer: from a port to a port or a card, re-plugged by an end, or let go over nothing.
+// Connecting by pointer: a wire is dragged from a port to a port, a card or the empty canvas; or its
+// end is dragged to another port.
 
 import type { Connection, Edge, FinalConnectionState, OnConnectStartParams } from "@xyflow/react";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
@@ -39,10 +40,10 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
       const builder = now();
       const commands = commandsFor(wire, old.current);
       for (const command of commands) builder.send(command);
-      if (commands.length > 0) builder.tell(`${wire[0]} connected to ${wire[2]}`);
+      if (commands.length > 0) builder.announce(`${wire[0]} connected to ${wire[2]}`);
     }
 
-    /** The wire was let go where no port is: on a card, or on nothing. */
+    /** Handle a wire that is dropped outside of a port: on a card, or on the empty canvas. */
     function letGo(made: Plug, client: Point): void {
       const builder = now();
       const point = screenToFlowPosition(client);
@@ -50,7 +51,7 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
       if (over?.name === made.from.node) return;
       const reason = over === null ? null : (made.refusals.get(over.name) ?? null);
       const wire = over === null ? null : wireTo(builder.scene, made, over);
-      if (reason !== null) builder.say(reason);
+      if (reason !== null) builder.notify(reason);
       else if (wire !== null) make(wire);
       else if (over === null && made.old === null && made.from.type === "source") {
         setNext(nextAt(area.current, made, point, client));
@@ -89,7 +90,7 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
     };
   }, [area, now, screenToFlowPosition]);
 
-  /** Escape in the middle of a drag: React Flow ends it at the pointer's next move. */
+  /** Cancel a drag, for Escape; React Flow would only do it at the next move of the pointer. */
   function cancel(): boolean {
     if (current.current === null) return false;
     current.current = null;
@@ -100,7 +101,7 @@ export function usePlugging(area: RefObject<HTMLDivElement | null>) {
   return { plug, next, endNext: () => setNext(null), cancel, events };
 }
 
-/** Where the menu opens: at the pointer, and within the canvas. */
+/** Return the position of the menu: at the pointer, but inside the canvas. */
 function nextAt(area: HTMLElement | null, { from }: Plug, at: Point, client: Point): Next {
   const box = area?.getBoundingClientRect() ?? new DOMRect(0, 0, MENU.width, MENU.height);
   const within = (place: number, room: number) => Math.max(8, Math.min(place, room));

@@ -1,24 +1,24 @@
-// A wire that is being made: where it begins, where it may end and why not. Pure.
+// A wire that is being created: its fixed end, its possible other ends, and reasons against others. Pure.
 import { refusal } from "../graph/connecting";
 import { applied } from "../graph/operations";
 import type { Command, Scene, SceneNode, WireId } from "../scene";
 import { wireKey } from "./flow";
 
-/** The end of a wire that stays where it is. */
+/** The end of the wire that is not dragged. */
 export interface Fixed {
   node: string;
   port: string | null;
-  /** An output of `node`, or its input? */
+  /** Whether it is an output of `node`, or its input. */
   type: "source" | "target";
 }
 
 export interface Plug {
   from: Fixed;
-  /** The wire that is re-plugged. */
+  /** The existing wire whose end is dragged. */
   old: WireId | null;
-  /** By node why it cannot be the other end; null where it can. */
+  /** Why a node cannot be the other end, by node; null if it can. */
   refusals: ReadonlyMap<string, string | null>;
-  /** The one that is offered by keyboard. */
+  /** The node that is suggested when connecting by keyboard. */
   candidate: string | null;
 }
 
@@ -35,13 +35,13 @@ function refused(scene: Scene, from: Fixed, other: SceneNode): string | null {
   return reasons.includes(null) ? null : (reasons[0] ?? null);
 }
 
-/** May this very wire be made? */
+/** Whether this wire can be created. */
 export function allows(scene: Scene, { old }: Plug, [source, port, target]: WireId): boolean {
   const without = old === null ? scene : applied(scene, { op: "disconnect", wires: [old] });
   return refusal(without, source, port, target) === null;
 }
 
-/** The wire from the fixed end to another node; null where that cannot be. */
+/** Return the wire from the fixed end to another node; null if it is not possible. */
 export function wireTo(scene: Scene, { from, old }: Plug, other: SceneNode): WireId | null {
   if (from.type === "source") return [from.node, from.port, other.name];
   const without = old === null ? scene : applied(scene, { op: "disconnect", wires: [old] });
@@ -49,7 +49,7 @@ export function wireTo(scene: Scene, { from, old }: Plug, other: SceneNode): Wir
   return free === undefined ? null : [other.name, free, from.node];
 }
 
-/** The commands that make a wire, in the place of the old one when it is re-plugged. */
+/** Return the commands that create a wire, or replace the old one. */
 export function commandsFor([source, port, target]: WireId, old: WireId | null): Command[] {
   if (old === null) return [{ op: "connect", source, port, target }];
   if (wireKey(old) === wireKey([source, port, target])) return [];

@@ -1,10 +1,10 @@
-// From node to node by arrow keys: along the wires, and to neighbours by place. Pure.
+// Navigation with the arrow keys: along wires, and to the nodes above and below. Pure.
 import type { Way } from "../action";
 import type { Scene, SceneNode } from "../scene";
 
 type Nodes = Pick<Scene, "nodes">;
 
-/** The node that an arrow key leads to; null where there is none. */
+/** Return the node in a direction; null if there is none. */
 export function neighbour({ nodes }: Nodes, name: string, way: Way): string | null {
   const from = nodes.find((node) => node.name === name);
   if (from === undefined) return null;
@@ -17,7 +17,7 @@ export function neighbour({ nodes }: Nodes, name: string, way: Way): string | nu
   return nearest(others, (node) => Math.abs(node.y - from.y) + Math.abs(node.x - from.x) / 4);
 }
 
-/** Above or below: the nearest, where a step to the side counts twice. */
+/** Return the nearest node above or below; horizontal distance counts twice. */
 function beside(nodes: readonly SceneNode[], from: SceneNode, way: "up" | "down"): string | null {
   const sign = way === "down" ? 1 : -1;
   const there = nodes.filter((node) => node !== from && sign * (node.y - from.y) > 0);
@@ -30,12 +30,12 @@ function nearest(nodes: readonly SceneNode[], far: (node: SceneNode) => number):
   return best?.name ?? null;
 }
 
-/** The node that is nearest to a place. */
+/** Return the node that is nearest to a point. */
 export function closest({ nodes }: Nodes, { x, y }: { x: number; y: number }): string | null {
   return nearest(nodes, (node) => Math.hypot(node.x - x, node.y - y));
 }
 
-/** The node to begin with: the uppermost of the leftmost. */
+/** Return the first node: the topmost of the leftmost. */
 export function first({ nodes }: Nodes): string | null {
   return nearest(nodes, (node) => node.x + node.y / 1000);
 }

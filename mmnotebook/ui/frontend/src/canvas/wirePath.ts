@@ -1,4 +1,4 @@
-// The line of a wire: from an arm it goes straight under the arm's name, then it bends. Pure.
+// The path of a wire: from a branch, it is straight below the name of the branch, then it curves. Pure.
 import { type EdgeProps, getBezierPath } from "@xyflow/react";
 
 import type { Point } from "./flow";
@@ -8,22 +8,22 @@ type Ends = Pick<
   "sourceX" | "sourceY" | "targetX" | "targetY" | "sourcePosition" | "targetPosition"
 >;
 
-// The name's, in px: what a letter takes, and the most that all take; the latter is in canvas.css
-// too, and both are in mmnotebook/editing/node_positions.py, which leaves room for them.
+// The width in px of a letter, and the maximum of a name. The latter is in canvas.css, too; both are in
+// mmnotebook/editing/node_positions.py, which leaves room for them.
 const LETTER = 6;
 const LONGEST = 62;
 const MARGIN = 9;
-/** What is left for the bend where there is little room. */
+/** The width of the curve if there is little room. */
 const BEND = 36;
 
-/** How far a wire goes straight, so many px from its target. */
+/** Return the length of the straight part of a wire whose target is `room` px away. */
 export function straight(port: string | null, room: number): number {
   if (port === null) return 0;
   const name = MARGIN + Math.min(LONGEST, LETTER * port.length);
   return Math.max(0, Math.min(name, room - BEND));
 }
 
-/** The path of an SVG, and where words stand over its middle. */
+/** Return the SVG path, and the position of a text above its middle. */
 export function drawn(ends: Ends, port: string | null): { path: string; middle: Point } {
   const { sourceX, sourceY, targetX } = ends;
   const bend = sourceX + straight(port, targetX - sourceX);

@@ -1,9 +1,9 @@
-// What a card says of its step and its run, and what a screen reader tells of it. Pure.
+// Texts of a card: the state of its step in a run, and its label for screen readers. Pure.
 
 import type { NodeStatus, SceneNode } from "../scene";
 import { kindTitle } from "./kinds";
 
-/** All that a screen reader tells of a node. */
+/** Return the label of a node for screen readers. */
 export function spoken(step: SceneNode, status: NodeStatus | null): string {
   const counted = status === null ? "" : summary(status);
   const failed = status !== null && status.failed > 0 ? `${grouped(status.failed)} failed` : "";
@@ -26,7 +26,7 @@ const STATES: { [state in NodeStatus["state"]]: string | null } = {
   stale: "edited since",
 };
 
-/** "1,200 · 0.4 s · cached": what a node's run came to; `failed` elements are told beside it. */
+/** Return the outcome of a node, "1,200 · 0.4 s · cached", without failed elements. */
 export function summary({ state, elementsOut, elementsIn, seconds, failed }: NodeStatus): string {
   const count = elementsOut ?? elementsIn;
   const parts = [

@@ -1,10 +1,10 @@
-// Copies of nodes as text: the counterpart of graph/editing/clips.py.
+// Copies of nodes as text: the counterpart of mmnotebook/editing/clips.py.
 
 import type { Scene } from "../scene";
 
 const FORMAT = 1;
 
-/** Nodes as the file format has them, with their places; groups when all their members are there. */
+/** Return nodes in the file format, with their positions, and the groups whose members are all among them. */
 export function clipOf(scene: Pick<Scene, "nodes" | "groups">, names: readonly string[]): string {
   const wanted = new Set(names);
   const nodes = scene.nodes.filter((node) => wanted.has(node.name));

@@ -1,18 +1,18 @@
-// Which wires can be, and what they make of the node that they feed: the counterpart of
-// mmnotebook/editing/wire_rules.py. Both are held to the cases in tests/cases/connections.json.
+// Which wires are possible, and how they change the gather mode of their target: the counterpart of
+// mmnotebook/editing/wire_rules.py. Both are tested with the cases in tests/cases/connections.json.
 
 import type { Gather, Input, Scene, SceneNode } from "../scene";
 
 type Nodes = Pick<Scene, "nodes">;
 type End = Pick<Input, "node" | "port">;
-/** By fork, the arms through one of which an element has come. */
+/** For each split or switch upstream, the branches that the elements may have taken. */
 type Arms = Map<string, Set<string>>;
 
 const JOINS = new Set(["vote", "mean", "stack"]);
 const LONGEST = 79;
 const SHOWN = 5;
 
-/** Why this wire cannot be, in under 80 characters; null when it can. */
+/** Return why this wire is not possible, in fewer than 80 characters; null if it is possible. */
 export function refusal(
   scene: Nodes,
   source: string,
@@ -56,7 +56,7 @@ function noOutput(node: SceneNode, port: string | null): string | null {
   return null;
 }
 
-/** Why this wire cannot be joined with the inputs that there are. */
+/** Return why this wire cannot be joined with the existing inputs; null if it can. */
 function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): string | null {
   if (gatherOf(nodes, into, [...into.inputs, wire]) !== "join") return null;
   if (into.inputs.some((other) => other.node === wire.node)) {
@@ -68,7 +68,7 @@ function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): stri
   return null;
 }
 
-/** The shortest way from `target` to `source` and back, cut in the middle; null for none. */
+/** Return the shortest cycle from `target` to `source` and back, abbreviated; null if there is none. */
 function circleOf(nodes: Map<string, SceneNode>, source: string, target: string): string[] | null {
   const feeds = new Map<string, string[]>([...nodes.keys()].map((name) => [name, []]));
   for (const node of nodes.values()) {
@@ -93,10 +93,10 @@ function circleOf(nodes: Map<string, SceneNode>, source: string, target: string)
 }
 
 /**
- * How a node's inputs come together when one of them is new.
+ * Return the gather mode of a node with new inputs.
  *
- * A second input decides it: outputs behind different arms of one fork are united, as no element
- * comes twice, all others are joined; what it was for two is what it is for more.
+ * The second input decides it: outputs of different branches of one split or switch are united, as
+ * each element takes one of them; all others are joined. Further inputs do not change the mode.
  */
 export function gatherOf(
   nodes: ReadonlyMap<string, SceneNode>,
@@ -111,17 +111,17 @@ export function gatherOf(
   return areApart(armsOf(nodes, one, found), armsOf(nodes, other, found)) ? "union" : "join";
 }
 
-/** How the inputs that are left come together. */
+/** Return the gather mode after inputs were removed. */
 export function gatherLeft(node: SceneNode, kept: readonly Input[]): Gather {
   if (kept.length > 1) return node.gather;
   return kept.length > 0 && JOINS.has(node.kind) ? "join" : null;
 }
 
-/** The arms of every fork through one of which each element of an output has come. */
+/** Return, for each split or switch that all elements of an output passed, their possible branches. */
 function armsOf(nodes: ReadonlyMap<string, SceneNode>, end: End, found: Map<string, Arms>): Arms {
   let arms = found.get(end.node);
   if (arms === undefined) {
-    found.set(end.node, new Map()); // what a circle goes back to says nothing
+    found.set(end.node, new Map()); // ends the recursion in a cycle
     const ways = (nodes.get(end.node)?.inputs ?? []).map((wire) => armsOf(nodes, wire, found));
     arms = new Map(
       [...(ways[0]?.keys() ?? [])]
@@ -133,7 +133,7 @@ function armsOf(nodes: ReadonlyMap<string, SceneNode>, end: End, found: Map<stri
   return end.port === null ? arms : new Map(arms).set(end.node, new Set([end.port]));
 }
 
-/** Is there a fork that sends each element to at most one of the two? */
+/** Whether a split or switch sends each element to at most one of the two. */
 function areApart(one: Arms, other: Arms): boolean {
   return [...one].some(([fork, arms]) => {
     const there = other.get(fork);

@@ -1,10 +1,10 @@
-// What a command makes of the scene, shown until Python has answered: the counterpart of the commands in
-// graph/editing/. Both are held to the cases in tests/cases/operations.json.
+// The effect of commands on the scene, shown until Python has handled them: the counterpart of the commands
+// in mmnotebook/editing/. Both are tested with the cases in tests/cases/operations.json.
 
 import type { Command, Gather, Input, Scene, SceneNode, WireId } from "../scene";
 import { gatherLeft, gatherOf, refusal } from "./connecting";
 
-/** The scene after a command; the same scene where Python alone knows what comes of it. */
+/** Return the scene after a command; the same scene if only Python can compute the effect. */
 export function applied(scene: Scene, command: Command): Scene {
   switch (command.op) {
     case "move":
@@ -56,7 +56,7 @@ const inputOf = (scene: Scene, [source, port, target]: WireId): Input | undefine
     .find((node) => node.name === target)
     ?.inputs.find((wire) => wire.node === source && wire.port === port);
 
-/** Nothing goes where something that is to go is not there: Python refuses that as a whole. */
+/** Remove nodes and wires; change nothing if one of them does not exist, as Python rejects that command. */
 function removed(scene: Scene, names: readonly string[], wires: readonly WireId[]): Scene {
   const there = new Set(scene.nodes.map((node) => node.name));
   const wired = new Set(
@@ -90,22 +90,22 @@ function withoutNodes(scene: Scene, names: readonly string[]): Scene {
 function renamed(scene: Scene, old: string, name: string): Scene {
   const taken = [...scene.nodes, ...scene.groups].some((each) => each.name === name);
   if (taken || !isName(name) || scene.nodes.some((node) => clashes(node, old, name))) return scene;
-  const said = (each: string) => (each === old ? name : each);
+  const newName = (each: string) => (each === old ? name : each);
   const groups = scene.groups.map((group) => ({
     ...group,
-    name: said(group.name),
-    members: group.members.map(said),
+    name: newName(group.name),
+    members: group.members.map(newName),
   }));
   const nodes = changed(scene, (node) => {
     const isFed = node.inputs.some((wire) => wire.node === old);
-    const inputs = node.inputs.map((wire) => ({ ...wire, node: said(wire.node) }));
-    const follows = isFed ? fed(node, inputs, node.gather) : node;
-    return node.name === old ? { ...follows, name, title: name } : follows;
+    const inputs = node.inputs.map((wire) => ({ ...wire, node: newName(wire.node) }));
+    const updated = isFed ? fed(node, inputs, node.gather) : node;
+    return node.name === old ? { ...updated, name, title: name } : updated;
   });
   return { ...nodes, groups };
 }
 
-/** Would a join have two inputs under the new name? */
+/** Whether a join would have two inputs with the new name. */
 function clashes(node: SceneNode, old: string, name: string): boolean {
   const keyOf = (wire: Input) => wire.label ?? wire.node;
   return (
@@ -123,13 +123,13 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
-/** An identifier of Python's. */
+/** Whether a name is a Python identifier. */
 const isName = (name: string): boolean =>
   /^[\p{L}_][\p{L}\p{N}\p{M}_]*$/u.test(name) &&
   name === name.normalize("NFKC") &&
   !KEYWORDS.has(name);
 
-/** Without the wires that are cut. */
+/** Return the scene without the wires for which `isCut` is true. */
 function cut(scene: Scene, isCut: (wire: Input, node: SceneNode) => boolean): Scene {
   return changed(scene, (node) => {
     const kept = node.inputs.filter((wire) => !isCut(wire, node));
@@ -137,7 +137,7 @@ function cut(scene: Scene, isCut: (wire: Input, node: SceneNode) => boolean): Sc
   });
 }
 
-/** A node with these inputs; keys are for joins, and a node's own name is none. */
+/** Return a node with these inputs; labels are only for joins, and differ from the input's name. */
 function fed(node: SceneNode, inputs: readonly Input[], gather: Gather): SceneNode {
   const plain = inputs.map(({ label, ...wire }) =>
     gather === "join" && label != null && label !== wire.node ? { ...wire, label } : wire,
@@ -145,7 +145,7 @@ function fed(node: SceneNode, inputs: readonly Input[], gather: Gather): SceneNo
   return { ...node, inputs: plain, gather };
 }
 
-/** The nodes that stay as they are stay the same objects: they are not drawn anew. */
+/** Change nodes; unchanged nodes stay the same objects, so that they are not rendered again. */
 function changed(scene: Scene, change: (node: SceneNode) => SceneNode): Scene {
   return { ...scene, nodes: scene.nodes.map(change) };
 }

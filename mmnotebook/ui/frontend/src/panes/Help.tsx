@@ -1,4 +1,4 @@
-// The keys, from the table that the keyboard goes by.
+// The list of keys, from the table of actions.
 
 import { memo, useEffect, useId, useRef } from "react";
 import type { Action } from "../action";
@@ -14,7 +14,7 @@ const GROUPS: [Action["group"], string][] = [
   ["View", "View"],
 ];
 
-/** What is done with the mouse. */
+/** The gestures of the mouse. */
 const GESTURES: [string, string][] = [
   ["Drag from the palette", "Add a step where it is dropped"],
   ["Drag from an output to a node", "Connect; on the empty canvas: add the next step"],
@@ -32,7 +32,7 @@ export const Help = memo(function Help() {
 function HelpDialog({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  // A modal dialog keeps the focus inside, closes on Escape and gives the focus back.
+  // A modal dialog traps the focus, closes on Escape, and restores the focus.
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -59,7 +59,7 @@ function HelpDialog({ onClose }: { onClose: () => void }) {
           <Icon name="close" />
         </button>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it can be scrolled with the keyboard. */}
       <div className="mm-help-groups" tabIndex={0} role="group" aria-label="Keys by group">
         {GROUPS.map(([group, title]) => (
           <Group
@@ -108,7 +108,7 @@ function Group({ title, actions }: { title: string; actions: readonly Action[] }
 
 const WAYS = { left: "←", right: "→", up: "↑", down: "↓" };
 
-/** One row for the four ways: "Move left", "Move right"… is "Move that way" with ← → ↑ ↓. */
+/** Combine the rows of four directions: "Move left", … become "Move in this direction" with ← → ↑ ↓. */
 export function shownTogether(
   actions: readonly Pick<Action, "id" | "title" | "keys">[],
 ): { title: string; keys: string[] }[] {
@@ -119,7 +119,10 @@ export function shownTogether(
     else {
       const arrow = WAYS[way as keyof typeof WAYS];
       const four = keys.map((key) => key.replace(arrow, Object.values(WAYS).join(" ")));
-      rows.set(name, { title: title.replace(new RegExp(`\\b${way}\\b`), "that way"), keys: four });
+      rows.set(name, {
+        title: title.replace(new RegExp(`\\b${way}\\b`), "in this direction"),
+        keys: four,
+      });
     }
   }
   return [...rows.values()];

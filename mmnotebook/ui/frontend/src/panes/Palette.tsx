@@ -1,4 +1,4 @@
-// What can be added: models, data, functions, steps and templates.
+// The palette: models, data, functions, steps and templates that can be added.
 
 import { type DragEvent, type KeyboardEvent, memo, useState } from "react";
 
@@ -24,7 +24,7 @@ export const Palette = memo(function Palette() {
     each.title,
     ...each.items.map((item) => keyOf(each, item)),
   ]);
-  const { title: again } = action("refresh");
+  const { title: refresh } = action("refresh");
   return (
     <nav
       className="mm-palette"
@@ -32,7 +32,7 @@ export const Palette = memo(function Palette() {
       onKeyDown={(event) => {
         walk(event);
         const isSearch = event.target instanceof HTMLInputElement;
-        // What is found has been added: the next name can be typed.
+        // The found item was added: clear the search for the next one.
         if (event.key === "Enter" && isSearch && found.some((each) => each.items.length > 0))
           setQuery("");
         if (event.key !== "Escape") return;
@@ -60,8 +60,8 @@ export const Palette = memo(function Palette() {
         <button
           type="button"
           className="mm-tool"
-          title={again}
-          aria-label={again}
+          title={refresh}
+          aria-label={refresh}
           onClick={() => perform(now(), "refresh")}
         >
           <Icon name="refresh" />
@@ -72,7 +72,7 @@ export const Palette = memo(function Palette() {
           <Section
             key={section.title}
             section={section}
-            // What is searched for is shown, folded or not.
+            // Search results are shown even if the section is collapsed.
             isOpen={query.trim() !== "" || !folded.includes(section.title)}
             onToggle={() => toggle(section.title)}
             stop={rows.includes(stop) ? stop : (rows[0] ?? "")}
@@ -94,7 +94,7 @@ interface SectionProps {
   isOpen: boolean;
   onToggle: () => void;
   stop: string;
-  /** Is all of it shown, and not only what was searched for? */
+  /** Whether all items are shown, not only search results. */
   isWhole: boolean;
   now: () => Builder;
 }
@@ -149,11 +149,11 @@ interface ItemProps {
 
 const Item = memo(function Item({ item, row, isStop, now }: ItemProps) {
   const add = () => {
-    const { send, scene, selection, tell } = now();
+    const { send, scene, selection, announce } = now();
     const command = adding(item, scene, selection);
     send(command);
     const from = command.op === "add" ? command.after : null;
-    tell(
+    announce(
       `${item.title} added${from ? `, after ${from.filter((end) => end !== null).join(" ")}` : ""}`,
     );
   };
@@ -182,7 +182,7 @@ const Item = memo(function Item({ item, row, isStop, now }: ItemProps) {
   );
 });
 
-/** Up and down walk through what is shown, from the search field too. */
+/** Up and Down move through the shown rows, also from the search field. */
 function walk(event: KeyboardEvent<HTMLElement>): void {
   if (!(event.target instanceof HTMLElement)) return;
   const rows = [...event.currentTarget.querySelectorAll<HTMLElement>(ROWS)];
@@ -199,7 +199,7 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
   (to === -1 || (isSearch && to < 0) ? search : rows.at(Math.min(to, rows.length - 1)))?.focus();
 }
 
-/** The item of that very title, else the first. */
+/** Return the item with exactly this title, else the first. */
 function best(rows: readonly HTMLElement[], query: string): HTMLElement | undefined {
   const items = rows.filter((row) => row.matches(".mm-item"));
   const title = (row: HTMLElement) => row.querySelector(".mm-item-title")?.textContent;
@@ -209,7 +209,7 @@ function best(rows: readonly HTMLElement[], query: string): HTMLElement | undefi
 
 const ENDS = { Home: 0, End: Number.MAX_SAFE_INTEGER };
 
-/** Left and right fold a section away and unfold it. */
+/** Left and Right collapse and expand a section. */
 function fold(event: KeyboardEvent, row: HTMLElement): void {
   const open = row.getAttribute("aria-expanded");
   const wants = { ArrowLeft: "true", ArrowRight: "false" }[event.key];

@@ -1,4 +1,4 @@
-// Everything that is wrong, and the way to where it is.
+// The list of problems; a click shows where a problem is.
 
 import { memo } from "react";
 
@@ -45,12 +45,12 @@ function whereOf({ node, line }: Problem): string {
   return line === null ? "" : `line ${line}`;
 }
 
-/** Without the step's kind where that is its name: "source needs 'data'" is told once. */
+/** Return the message without the node's name at its start, which is shown before it. */
 export function wordsOf({ node, message }: Problem): string {
   return node !== null && message.startsWith(`${node} `) ? message.slice(node.length + 1) : message;
 }
 
-/** Select the node and bring it to the middle, or put the caret there. */
+/** Select and center the node of a problem, or put the caret at its position in the text. */
 function show(builder: Builder, problem: Problem): void {
   const { node, line, column } = problem;
   if (node !== null && builder.scene.nodes.some((each) => each.name === node)) {

@@ -1,8 +1,8 @@
-// How the run stands, and whether Python answers.
+// The state of the run, and whether the kernel answers.
 
 import { memo } from "react";
 import { type Builder, useBuilder } from "../bridge";
-import { goesOn } from "../steady";
+import { isInProgress } from "../sharing";
 
 const STATES: Record<Builder["status"]["state"], string> = {
   idle: "not run yet",
@@ -13,8 +13,8 @@ const STATES: Record<Builder["status"]["state"], string> = {
   stopped: "stopped",
 };
 const AWAITED =
-  "The kernel is busy with a cell: actions here are handled when it ends. " +
-  "If the kernel was restarted, execute this cell again; the text can be copied from below.";
+  "The kernel is busy with a cell: actions here are handled when the cell has finished. " +
+  "If the kernel was restarted, execute this cell again; the text below can be copied.";
 
 export const StatusLine = memo(function StatusLine() {
   const status = useBuilder((builder) => builder.status);
@@ -23,8 +23,8 @@ export const StatusLine = memo(function StatusLine() {
   const awaited = waiting === 1 ? "1 action" : `${waiting} actions`;
   const line =
     waiting > 0 ? `waiting for the kernel: ${awaited}` : status.line || STATES[status.state];
-  // What counts up is not read out; what has come of it is.
-  const live = goesOn(status) || waiting > 1 ? "off" : "polite";
+  // Changing counts are not read by screen readers, but the outcome is.
+  const live = isInProgress(status) || waiting > 1 ? "off" : "polite";
   return (
     <div
       className={`mm-status mm-status-${status.state}`}

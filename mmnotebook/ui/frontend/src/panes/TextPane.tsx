@@ -1,4 +1,4 @@
-// The pipeline's text, live both ways: what is typed goes to Python, what Python has is shown.
+// The pipeline's text: typed text is sent to Python, and the text from Python is shown.
 
 import { memo, useEffect, useId, useMemo, useState } from "react";
 
@@ -104,7 +104,7 @@ const Editor = memo(function Editor({ text, problems, onFocus, onType, onBlur }:
   );
 });
 
-/** A copy of the text beneath it, transparent but for the lines under what is wrong. */
+/** A transparent copy of the text behind it, which underlines the problems. */
 function Marks(props: { text: string; problems: readonly Problem[]; top: number; left: number }) {
   const { text, problems, top, left } = props;
   if (problems.length === 0) return null;
@@ -126,9 +126,9 @@ function CopyText({ text }: { text: string }) {
   const now = useNow();
   const copy = async () => {
     const done = await copied(text);
-    if (done) now().say("The text is copied");
+    if (done) now().notify("The text is copied");
     else
-      now().say(
+      now().notify(
         "The browser does not allow copying here: select the text and press Ctrl+C",
         "error",
       );

@@ -1,26 +1,26 @@
-// Lines that are shown for a while, at most until the next run: what Python says, and why
-// something could not be done. An error covers nothing: it may be of any step on the canvas.
+// Messages that are shown for some seconds, at most until the next run: from Python, and why an
+// action is not possible. Errors are shown below the canvas, so that they do not cover a step.
 import { useCallback, useEffect, useState } from "react";
-import type { Told } from "../bridge";
+import type { Notice } from "../bridge";
 import { useBuilder } from "../bridge";
 
 const SHOWN_MS = { info: 4500, error: 12000 };
 const MOST = 2;
 
-export function Toasts({ level }: { level: Told["level"] }) {
-  const said = useBuilder((builder) => builder.said);
+export function Toasts({ level }: { level: Notice["level"] }) {
+  const notice = useBuilder((builder) => builder.notice);
   const outdated = useBuilder((builder) => builder.outdated);
-  const [shown, setShown] = useState<Told[]>([]);
+  const [shown, setShown] = useState<Notice[]>([]);
   const end = useCallback(
-    (toast: Told) => setShown((before) => before.filter((other) => other !== toast)),
+    (toast: Notice) => setShown((before) => before.filter((other) => other !== toast)),
     [],
   );
 
   useEffect(() => {
-    if (said === null || said.level !== level) return;
-    const { text } = said;
-    setShown((before) => [...before.filter((toast) => toast.text !== text), said].slice(-MOST));
-  }, [said, level]);
+    if (notice === null || notice.level !== level) return;
+    const { text } = notice;
+    setShown((before) => [...before.filter((toast) => toast.text !== text), notice].slice(-MOST));
+  }, [notice, level]);
 
   const current = shown.filter(({ number }) => number > outdated);
   if (current.length === 0) return null;
@@ -33,7 +33,7 @@ export function Toasts({ level }: { level: Told["level"] }) {
   );
 }
 
-function Toast({ toast, end }: { toast: Told; end: (toast: Told) => void }) {
+function Toast({ toast, end }: { toast: Notice; end: (toast: Notice) => void }) {
   const [isHeld, setHeld] = useState(false);
   useEffect(() => {
     if (isHeld) return;

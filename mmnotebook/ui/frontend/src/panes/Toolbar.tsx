@@ -1,10 +1,10 @@
-// What can be done, as buttons: one stop for Tab, the arrow keys walk along it.
+// The toolbar: one tab stop; the arrow keys move between the buttons.
 
 import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useState } from "react";
 import type { ActionId } from "../action";
 import { action, perform } from "../actions";
 import { useBuilder, useNow } from "../bridge";
-import { isRunning, showsMinimap } from "../deeds";
+import { isRunning, showsMinimap } from "../commands";
 import { Icon, type IconName } from "./icons";
 
 const TOOLS = "[data-tool]";
@@ -12,11 +12,11 @@ const TOOLS = "[data-tool]";
 interface ToolProps {
   id: ActionId;
   icon: IconName;
-  /** What it is called beside its picture, for the few that say it. */
+  /** The text next to the icon, if there is one. */
   text?: string;
   title?: string;
   pressed?: boolean;
-  /** What it is for the arrow keys, where it takes another's place. */
+  /** The id for the arrow keys, if the button replaces another one. */
   place?: string;
   isStop: boolean;
 }
@@ -36,7 +36,7 @@ function Tool({ id, icon, text, title, pressed, place, isStop }: ToolProps) {
       aria-label={words}
       aria-keyshortcuts={keys.map(shortcut).join(" ") || undefined}
       aria-pressed={pressed}
-      // Not `disabled`: the focus would be lost where an action comes to its end.
+      // Not `disabled`, as the button would lose the focus when its action ends.
       aria-disabled={!enabled(builder)}
       onClick={() => perform(builder.now(), id)}
     >
@@ -46,7 +46,7 @@ function Tool({ id, icon, text, title, pressed, place, isStop }: ToolProps) {
   );
 }
 
-/** As aria-keyshortcuts has it. */
+/** Return a key in the form of aria-keyshortcuts. */
 const shortcut = (key: string) => key.replace("Ctrl", "Control").replace("−", "-");
 
 const ofUndo = (word: string, what: string | null) => (what === null ? word : `${word}: ${what}`);
@@ -113,7 +113,7 @@ function Part({ label, children }: { label: string; children: ReactNode }) {
   );
 }
 
-/** The arrow keys, Home and End go to another tool; in the field they are the field's own. */
+/** The arrow keys, Home and End focus another button; in the field, the field handles them. */
 function walk(event: KeyboardEvent<HTMLElement>): void {
   if (!(event.target instanceof HTMLElement) || !event.target.matches(TOOLS)) return;
   const tools = [...event.currentTarget.querySelectorAll<HTMLElement>(TOOLS)];
@@ -129,7 +129,7 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
   tools.at(to % tools.length)?.focus();
 }
 
-/** How many elements a run takes. */
+/** The number of elements that a run uses. */
 function Limit() {
   const limit = useBuilder((builder) => builder.view.limit);
   const now = useNow();

@@ -1,4 +1,4 @@
-// The pictures on the tools: 16 × 16, lines of 1.5 in the colour of the text.
+// The icons of the toolbar: 16 × 16, lines of 1.5 in the color of the text.
 
 import { memo } from "react";
 

@@ -1,11 +1,11 @@
-// Text into a new cell below the widget's own, where the notebook can be reached; else at hand.
+// Inserts a text as a new cell below that of the widget; if this is not possible, copies or shows it.
 
 export type Inserted = "inserted" | "copied" | "shown";
 
 const BUTTON = '[data-command="notebook:insert-cell-below"]';
 const WAIT_MS = 3000;
 
-/** A cell below the widget's with `text`; where there is none, the clipboard; else a dialog. */
+/** Insert a cell with `text` below the widget; else copy the text to the clipboard, else show a dialog. */
 export async function insertCell(root: HTMLElement, text: string): Promise<Inserted> {
   const cell = await newCellBelow(root);
   if (cell !== null && (await fill(cell, text))) {
@@ -17,13 +17,13 @@ export async function insertCell(root: HTMLElement, text: string): Promise<Inser
   return "shown";
 }
 
-/** The text on the clipboard; false where that is not allowed. */
+/** Copy a text to the clipboard; false if that is not allowed. */
 export async function copied(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false; // no permission, or a page that is not secure has no clipboard at all
+    return false; // no permission, or no clipboard, as in a page without HTTPS
   }
 }
 
@@ -34,7 +34,7 @@ async function newCellBelow(root: HTMLElement): Promise<HTMLElement | null> {
   const focused = document.activeElement;
   const cells = new Set(notebook.querySelectorAll(".jp-Cell"));
   if (!(await activated(cell))) return null;
-  // The notebook's own toolbar, or that of the cell where the window is too narrow for it.
+  // The notebook's toolbar or, if the window is too narrow for its button, that of the cell.
   const panel = notebook.closest(".jp-NotebookPanel");
   const button = panel?.querySelector(`.jp-NotebookPanel-toolbar ${BUTTON}`);
   const pressed = button ?? cell.querySelector(`.jp-cell-toolbar ${BUTTON}`);
@@ -50,14 +50,14 @@ async function newCellBelow(root: HTMLElement): Promise<HTMLElement | null> {
   return made;
 }
 
-/** Commands act on the active cell; a cell gets active when the focus comes into it. */
+/** Activate a cell by focusing it, since commands act on the active cell. */
 async function activated(cell: HTMLElement): Promise<boolean> {
   const isActive = () => (cell.classList.contains("jp-mod-active") ? true : null);
   if (!isActive()) cell.focus({ preventScroll: true });
   return (await until(isActive)) !== null;
 }
 
-/** Toolbars differ in whether they act on the button's going down or on the click. */
+/** Click a button with all mouse events, as some toolbars act on mousedown, others on click. */
 function press(button: Element): void {
   const about = { bubbles: true, cancelable: true, composed: true, button: 0, view: window };
   for (const name of ["mousedown", "mouseup", "click"]) {
@@ -71,7 +71,7 @@ function keyB(cell: HTMLElement): void {
   cell.dispatchEvent(new KeyboardEvent("keydown", about));
 }
 
-/** The text in a cell's empty editor, as pasting would bring it there. */
+/** Paste a text into the empty editor of a cell. */
 async function fill(cell: HTMLElement, text: string): Promise<boolean> {
   const content = await until(() => cell.querySelector<HTMLElement>(".cm-content"));
   if (content === null || content.textContent !== "") return false;
@@ -83,7 +83,7 @@ async function fill(cell: HTMLElement, text: string): Promise<boolean> {
   return (await until(() => (content.textContent?.includes(first) ? content : null))) !== null;
 }
 
-/** What `find` gives as soon as it gives something; null when it takes too long. */
+/** Return the first result of `find` that is not null; null after a timeout. */
 async function until<T>(find: () => T | null): Promise<T | null> {
   const end = performance.now() + WAIT_MS;
   for (;;) {
@@ -97,8 +97,8 @@ function show(root: HTMLElement, text: string): void {
   const dialog = document.createElement("dialog");
   dialog.className = "mm-dialog";
   dialog.setAttribute("aria-label", "The pipeline as a cell");
-  const says = document.createElement("p");
-  says.textContent = "Copy this into a cell of the notebook:";
+  const hint = document.createElement("p");
+  hint.textContent = "Copy this into a cell of the notebook:";
   const area = document.createElement("textarea");
   area.readOnly = true;
   area.value = text;
@@ -108,7 +108,7 @@ function show(root: HTMLElement, text: string): void {
   close.className = "mm-button";
   close.textContent = "Close";
   close.addEventListener("click", () => dialog.close());
-  dialog.append(says, area, close);
+  dialog.append(hint, area, close);
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   dialog.addEventListener("close", () => dialog.remove());
   root.append(dialog);

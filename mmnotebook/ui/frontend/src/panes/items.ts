@@ -1,11 +1,11 @@
-// What the palette offers: finding it, and the command that adds it. Pure.
+// The items of the palette: search, and the commands that add them. Pure.
 
 import type { Command, End, PaletteItem, PaletteSection, Scene } from "../scene";
 
-/** What a dragged item is called between the palette and the canvas; its data is JSON. */
+/** The MIME type of a dragged item; its data is JSON. */
 export const DRAGGED = "application/x-mmnotebook";
 
-/** The items in which every word of the query is found, and the sections that have some. */
+/** Return the items that contain all words of the query, without empty sections. */
 export function filtered(sections: readonly PaletteSection[], query: string): PaletteSection[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [...sections];
@@ -20,12 +20,12 @@ export function filtered(sections: readonly PaletteSection[], query: string): Pa
     .filter((section) => section.items.length > 0);
 }
 
-/** Where a new step is connected from: the only selected node's first output that is free. */
+/** Return the output to connect a new step to: the first free one, if a single node is selected. */
 export function freeOutput(scene: Pick<Scene, "nodes">, selection: readonly string[]): End | null {
   const [name] = selection;
   const node = scene.nodes.find((other) => other.name === name);
   if (selection.length !== 1 || node === undefined) return null;
-  // One output feeds as many as one likes; of several arms the next is the one without a wire.
+  // A single output can have many wires; of several branches, the first one without a wire is used.
   if (node.outputs.length === 1) return [node.name, node.outputs[0] ?? null];
   const wires = scene.nodes.flatMap((other) => other.inputs);
   const free = node.outputs.find(
@@ -34,7 +34,7 @@ export function freeOutput(scene: Pick<Scene, "nodes">, selection: readonly stri
   return free === undefined ? null : [node.name, free];
 }
 
-/** The command that adds an item: where it was dropped, or after what is selected. */
+/** Return the command that adds an item: where it was dropped, or after the selected node. */
 export function adding(
   item: PaletteItem,
   scene: Pick<Scene, "nodes">,

@@ -1,8 +1,8 @@
-// Where problems stand in a text. Pure; lines and columns count from 1 and in characters, as Python's.
+// The positions of problems in a text. Pure; lines and columns count from 1, in characters, as in Python.
 
 import type { Problem } from "../scene";
 
-/** The place of a line and column as a textarea counts it. */
+/** Return the offset of a line and column in a textarea. */
 export function offsetAt(text: string, line: number, column: number): number {
   const lines = text.split("\n");
   const before = lines.slice(0, Math.max(0, line - 1));
@@ -13,7 +13,7 @@ export function offsetAt(text: string, line: number, column: number): number {
   return Math.min(start + within.length, text.length);
 }
 
-/** The line and column of a place in a textarea. */
+/** Return the line and column of an offset in a textarea. */
 export function placeOf(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset).split("\n");
   return { line: before.length, column: Array.from(before.at(-1) ?? "").length + 1 };
@@ -24,7 +24,7 @@ export interface Piece {
   wrong: boolean;
 }
 
-/** A text in pieces, the word at each problem being one; together they are the text. */
+/** Split a text into pieces, with the word at each problem as one piece. */
 export function pieces(text: string, problems: readonly Problem[]): Piece[] {
   const found: Piece[] = [];
   let end = 0;
@@ -43,7 +43,7 @@ function spans(text: string, problems: readonly Problem[]): [number, number][] {
     if (line === null) return [];
     const from = offsetAt(text, line, column ?? 1);
     const word = /^(?:[\p{L}\p{N}_]+|"[^"\n]*"?|[^\s]|[^\S\n]+)/u.exec(text.slice(from));
-    // At the end of a line there is no word: the line's last character stands for it.
+    // At the end of a line there is no word: mark the line's last character.
     if (word !== null) return [[from, from + word[0].length]];
     return from > 0 && text[from - 1] !== "\n" ? [[from - 1, from]] : [];
   });

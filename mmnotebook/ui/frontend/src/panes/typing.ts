@@ -1,10 +1,10 @@
-// What is typed into the text and not Python's yet.
+// Typed text that was not sent to Python yet.
 
 import type { Command } from "../scene";
 
 const WAIT_MS = 300;
 
-/** Do it later, unless what this gives is called before. */
+/** Calls `work` later; returns the function that cancels it. */
 type Later = (work: () => void, ms: number) => () => void;
 
 const later: Later = (work, ms) => {
@@ -13,11 +13,11 @@ const later: Later = (work, ms) => {
 };
 
 /**
- * One text's typing.
+ * The text that a user is typing.
  *
- * As long as the text has the focus it is the user's: Python's answer, which may be written in
- * another way, neither replaces it nor moves the caret. It is sent when the typing rests, and what
- * is typed from one focus to the next is one step for undo.
+ * While the field has the focus, the typed text is shown: the canonical text from Python neither
+ * replaces it nor moves the caret. The text is sent after a pause in typing. All that is typed until
+ * the field loses the focus is one step of undo.
  */
 export class Typing {
   private readonly send: (command: Command) => void;
@@ -26,7 +26,7 @@ export class Typing {
   private waiting: { text: string; cancel: () => void } | null = null;
   private gesture = "";
 
-  /** `show` is given what is typed, null when Python's text is to be shown. */
+  /** `show` is called with the typed text, or with null to show the text from Python. */
   constructor(
     send: (command: Command) => void,
     show: (draft: string | null) => void,
@@ -52,7 +52,7 @@ export class Typing {
     this.show(null);
   };
 
-  /** Send what waits. */
+  /** Send the text that is waiting. */
   readonly flush = (): void => {
     if (this.waiting === null) return;
     const { text, cancel } = this.waiting;

@@ -1,4 +1,4 @@
-// The cells of a table: texts as texts, pictures only as PNG data.
+// The cells of a table: texts are never HTML, images only PNG data.
 export interface Cell {
   text: string;
   kind?: "text" | "number" | "missing" | "image" | "vector";
@@ -56,7 +56,7 @@ function drawnBars(bars: readonly number[], zero: number): SVGSVGElement {
   return svg;
 }
 
-/** The text, or the text with all of it behind it. */
+/** Return the text, or a short text that expands to the whole text. */
 function words(cell: Cell): HTMLElement {
   if (!cell.more) return element("span", "mm-table-text", cell.text);
   const folded = element("details");

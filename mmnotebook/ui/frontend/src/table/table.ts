@@ -1,4 +1,4 @@
-// A page of cells: sorted by its headers, walked with the arrow keys, each row opened by a click.
+// A page of cells: headers sort it, the arrow keys move between rows, a click opens a row.
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import type { Cell } from "./cells";
 import { drawnCell, element } from "./cells";
@@ -31,13 +31,13 @@ const PAGER = [
   ["last", "Last page", "»"],
 ] as const;
 
-/** What a click on a header asks for: ascending, then descending, then as it was. */
+/** Return the order after a click on a header: ascending, then descending, then unsorted. */
 export function nextSort(sort: Sort, column: number): Sort {
   if (sort.column !== column) return { column, ascending: true };
   return sort.ascending ? { column, ascending: false } : {};
 }
 
-/** Plain keys are the table's own: JupyterLab would cut cells and make new ones of them. */
+/** Keep plain keys from JupyterLab, whose shortcuts cut and insert cells. */
 function keepPlainKeys(event: KeyboardEvent): void {
   const isCommand = event.ctrlKey || event.metaKey || event.altKey;
   if (!isCommand && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
@@ -52,7 +52,7 @@ class View {
   private readonly pager = element("div", "mm-table-pager");
   private readonly where = element("span", "mm-table-where");
   private readonly buttons = new Map<string, HTMLButtonElement>();
-  /** The row that Tab comes to. */
+  /** The row that Tab focuses. */
   private current = 0;
 
   constructor(
@@ -154,7 +154,7 @@ class View {
     return [...this.body.rows];
   }
 
-  /** One row alone is met by Tab; the arrow keys go on from it. */
+  /** Make the current row the only one that Tab focuses; the arrow keys move on from it. */
   private rove(): void {
     this.rows().forEach((row, place) => {
       row.tabIndex = place === this.current ? 0 : -1;
@@ -176,7 +176,7 @@ class View {
     this.pager.hidden = !("text" in pager);
     this.where.textContent = pager.text ?? "";
     for (const [to, button] of this.buttons) {
-      // Not `disabled`: that would take the focus away from whoever goes to the last page.
+      // Not `disabled`, as the button would lose the focus on the last page.
       const can = to === "first" || to === "previous" ? pager.back : pager.forward;
       button.setAttribute("aria-disabled", String(!can));
     }
@@ -186,7 +186,7 @@ class View {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const rows = this.rows();
     const at = rows.indexOf(event.target as HTMLTableRowElement);
-    if (at < 0) return; // in a folded text
+    if (at < 0) return; // the focus is in an expanded text
     const last = rows.length - 1;
     const to = {
       ArrowDown: Math.min(at + 1, last),
@@ -209,7 +209,7 @@ class View {
   private onClick(event: MouseEvent): void {
     const target = event.target as Element;
     const row = target.closest("tr");
-    // Who unfolds a text, or marks some of it, does not want the row.
+    // A click that expands or selects a text does not open the row.
     if (!row || target.closest("details") || getSelection()?.toString()) return;
     const place = this.rows().indexOf(row);
     this.focus(place);
@@ -220,7 +220,7 @@ class View {
     if (this.model.get("opens")) this.model.send({ type: "open", row });
   }
 
-  /** Bring the table into sight, once it is laid out. */
+  /** Scroll the table into view, after it is laid out. */
   reveal(): void {
     requestAnimationFrame(() => this.root.scrollIntoView({ block: "nearest" }));
   }
@@ -243,14 +243,14 @@ export default {
       "change:selected": () => view.drawSelected(),
       "change:pager": () => view.drawPager(),
     };
-    const heard = (message: { type: string }): void => {
+    const onMessage = (message: { type: string }): void => {
       if (message.type === "reveal") view.reveal();
     };
     for (const [event, draw] of Object.entries(drawing)) model.on(event, draw);
-    model.on("msg:custom", heard);
+    model.on("msg:custom", onMessage);
     return () => {
       for (const [event, draw] of Object.entries(drawing)) model.off(event, draw);
-      model.off("msg:custom", heard);
+      model.off("msg:custom", onMessage);
       view.remove();
     };
   },

@@ -1,6 +1,6 @@
 """A live widget and its static view, of which only one is visible.
 
-The static view is updated as things change; a saved notebook holds its last state.
+The static view is updated after changes, so that a saved notebook has its last state.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from mmnotebook.compat.ipywidgets import is_open
 from mmnotebook.notebook_state import has_kernel
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
-CALM = 0.6
+PAUSE = 0.6
 """Seconds without a change before the output is updated."""
 
 
 def style(live: str, static: str) -> str:
-    """Return a `<style>` that shows the static view only when the widget is dead.
+    """Return a `<style>` that shows the static view only if the widget is not live.
 
-    JupyterLab shows an error for a widget whose kernel is gone, whatever else that output has;
-    therefore the static view is an output of its own. The style hides the error too.
+    JupyterLab shows an error for a widget without a kernel, even if the output has other formats;
+    therefore the static view is a separate output. The style hides the error, too.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ def style(live: str, static: str) -> str:
 
 
 def show_live(widget: Any, hint: str = "") -> None:
-    """Show only a widget, and `hint` where there are no widgets: its static view comes next."""
+    """Display a widget without its static view; `hint` is the text for other frontends."""
     from IPython.display import display
 
-    said = {"text/plain": hint} if hint else {}
-    display({_VIEW: widget._repr_mimebundle_()[_VIEW], **said}, raw=True)
+    text = {"text/plain": hint} if hint else {}
+    display({_VIEW: widget._repr_mimebundle_()[_VIEW], **text}, raw=True)
 
 
 class StaticOutput:
-    """Shows the result of `view()`; after `renew` and a pause, updates it.
+    """An output that shows the result of `view()`, and is updated after changes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class StaticOutput:
         self._lock, self._timing = threading.Lock(), threading.Lock()
 
     def show(self, widget: Any, hint: str) -> None:
-        """Show a widget and this below it, or only this where the widget cannot be shown."""
+        """Display a widget and its static view, or only the view if the widget cannot be shown."""
         from IPython.display import display
 
         if has_kernel() and is_open(widget):
@@ -70,7 +70,7 @@ class StaticOutput:
             display(self._view(), raw=True)
 
     def display(self) -> None:
-        """Show the static view in the cell that is being executed."""
+        """Display the static view in the cell that is being executed."""
         from IPython.display import DisplayHandle
 
         with self._lock:
@@ -78,39 +78,40 @@ class StaticOutput:
             self._shown = self._view()
             self._handle.display(self._shown, raw=True)
 
-    def renew(self) -> None:
-        """Update the static view after the next pause; do nothing while it is not displayed."""
+    def schedule(self) -> None:
+        """Update the static view, if it is displayed, after a pause without changes."""
         if self._handle is None:
             return
         with self._timing:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = threading.Timer(CALM, self._rewrite)
+            self._timer = threading.Timer(PAUSE, self._update)
             self._timer.daemon = True
             self._timer.start()
 
-    def settle(self) -> None:
-        """Update the static view now if that is due, at the end of a cell.
+    def flush(self) -> None:
+        """Update the static view now if an update is scheduled.
 
-        A tool that executes a notebook without a frontend receives no outputs between cells.
+        Called at the end of a cell, since a tool that executes a notebook without a frontend
+        receives no outputs between cells.
         """
         with self._timing:
-            is_due = self._timer is not None and self._timer.is_alive()
+            is_scheduled = self._timer is not None and self._timer.is_alive()
             if self._timer is not None:
                 self._timer.cancel()
-        if is_due:
-            self.rewrite()
+        if is_scheduled:
+            self.update()
 
     def close(self) -> None:
-        """Stop updating; what is shown stays."""
+        """Stop updating; the displayed view is kept."""
         with self._timing:
             self._handle = None
             if self._timer is not None:
                 self._timer.cancel()
 
-    def rewrite(self) -> None:
+    def update(self) -> None:
         """Update the static view now, if anything changed."""
-        with self._lock:  # one at a time, so that the latest view stays
+        with self._lock:  # one at a time, so that the latest view is the last
             handle = self._handle
             if handle is None:
                 return
@@ -119,6 +120,6 @@ class StaticOutput:
                 self._shown = shown
                 handle.update(shown, raw=True)
 
-    def _rewrite(self) -> None:
-        with suppress(Exception):  # in a timer: an error would become output of some other cell
-            self.rewrite()
+    def _update(self) -> None:
+        with suppress(Exception):  # an error in this thread would be printed in another cell
+            self.update()

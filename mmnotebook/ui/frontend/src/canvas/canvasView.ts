@@ -1,4 +1,4 @@
-// The view on the graph: what of it is in sight, and how the view follows what comes and what moves.
+// The viewport: which nodes are visible, and how the view follows new and moved nodes.
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { RefObject } from "react";
 import { useEffect, useEffectEvent, useMemo, useRef } from "react";
@@ -22,16 +22,16 @@ const smoothly = (): number =>
 const isAt = (one?: SceneNode, other?: SceneNode): boolean =>
   one?.x === other?.x && one?.y === other?.y;
 
-export type Sight = ReturnType<typeof useSight>;
+export type CanvasView = ReturnType<typeof useCanvasView>;
 
-export function useSight() {
+export function useCanvasView() {
   const now = useNow();
   const flow = useReactFlow();
   const store = useStoreApi();
   return useMemo(() => {
-    /** Has the user moved the view? */
+    /** Whether the user has moved the view. */
     let isMoved = false;
-    /** Has it been fitted to the whole graph, and not gone elsewhere since? */
+    /** Whether the view was fitted to the whole graph and not moved since. */
     let isFitted = false;
 
     function boxOf({ x, y, outputs }: SceneNode): [number, number, number, number] {
@@ -40,7 +40,7 @@ export function useSight() {
       return [x * zoom + left, y * zoom + top, (x + SIZE.width) * zoom + left, bottom * zoom + top];
     }
 
-    /** Is all of a node in sight? */
+    /** Whether all of a node is visible. */
     function isSeen(node: SceneNode, { width, height }: Size = store.getState()): boolean {
       const [left, top, right, bottom] = boxOf(node);
       const isBefore = right <= width - MARGIN && bottom <= height - MARGIN;
@@ -95,14 +95,14 @@ export function useSight() {
         const [left, top, zoom] = transform;
         return [(width / 2 - left) / zoom, (height / 2 - top) / zoom];
       },
-      // The first width is not the last one: fit again until the user moves the view, and then too
-      // when it does not show the whole graph any more.
+      // The canvas is resized several times at first: fit again until the user moves the view; after
+      // that, only if the whole graph was visible and no longer is.
       resized(before: Size, after: Size): void {
-        // Without nodes React Flow would do it later, when the first one comes.
+        // Without nodes, React Flow would fit the view later, to the first node.
         if (now().scene.nodes.length === 0) return;
         if (!isMoved || (isWhole(before) && !isWhole(after))) fit(0);
       },
-      /** What comes in must be seen; what was wholly in sight stays so; the focus is not lost of sight. */
+      /** After a change: show new nodes, a graph that was wholly visible, and the focused node. */
       placed(before: readonly SceneNode[], focused: string | null): void {
         const { nodes } = now().scene;
         const known = new Set(before.map((node) => node.name));
@@ -118,7 +118,7 @@ export function useSight() {
         else if (isMovedOut) show(held.name);
       },
       events: {
-        // A mere click begins a move too, and ends it where it began.
+        // Only a move by the user has an event; a click starts a move, too, but does not move the view.
         onMove(event: unknown): void {
           if (event !== null) hold();
         },
@@ -127,10 +127,10 @@ export function useSight() {
   }, [now, flow, store]);
 }
 
-/** The view follows the size of the canvas and what is on it. */
+/** Updates the view when the canvas is resized or its nodes change. */
 export function useFollowing(
   area: RefObject<HTMLElement | null>,
-  sight: Sight,
+  canvasView: CanvasView,
   focused: () => string | null,
 ): void {
   const nodes = useBuilder((builder) => builder.scene.nodes);
@@ -141,16 +141,16 @@ export function useFollowing(
     let before: Size = { width: 0, height: 0 };
     const observer = new ResizeObserver(() => {
       const size = { width: element.clientWidth, height: element.clientHeight };
-      sight.resized(before, size);
+      canvasView.resized(before, size);
       before = size;
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [area, sight]);
+  }, [area, canvasView]);
 
   const last = useRef<readonly SceneNode[]>([]);
   const follow = useEffectEvent((placed: readonly SceneNode[]) => {
-    sight.placed(last.current, focused());
+    canvasView.placed(last.current, focused());
     last.current = placed;
   });
   useEffect(() => follow(nodes), [nodes]);

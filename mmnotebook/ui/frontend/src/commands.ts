@@ -1,17 +1,17 @@
-// What the actions do, beside what the canvas does itself.
+// The functions of the actions, except for those of the canvas.
 import type { Builder } from "./bridge";
 import { onGrid } from "./canvas/flow";
 import { clipOf } from "./graph/clipboard";
 import type { Scene } from "./scene";
 import { SIZE } from "./scene";
-import { goesOn } from "./steady";
+import { isInProgress } from "./sharing";
 
 const COPIED_BY = 32;
 
-/** What was copied last, for where the system's clipboard cannot be read. */
+/** The latest copy, for browsers that do not allow reading the clipboard. */
 let copiedLast = "";
 
-/** The nodes that an action is for: the selected ones, else the one that has the focus. */
+/** The nodes that an action applies to: the selected ones, else the focused one. */
 export function targets(builder: Builder): string[] {
   const there = new Set(builder.scene.nodes.map((node) => node.name));
   const selected = builder.selection.filter((name) => there.has(name));
@@ -20,19 +20,19 @@ export function targets(builder: Builder): string[] {
   return focused !== null && there.has(focused) ? [focused] : [];
 }
 
-export const isRunning = ({ status }: Builder): boolean => goesOn(status);
+export const isRunning = ({ status }: Builder): boolean => isInProgress(status);
 
 /** "mlp", "mlp and tree", "3 nodes". */
 export function named(names: readonly string[]): string {
   return names.length <= 2 ? names.join(" and ") : `${names.length} nodes`;
 }
 
-/** The clip of what is selected; null when that is nothing. */
+/** Return the selected nodes as text for the clipboard; null if no node is selected. */
 export function clip(builder: Builder): string | null {
   const names = targets(builder);
   if (names.length === 0) return null;
   copiedLast = clipOf(builder.scene, names);
-  builder.tell(`${named(names)} copied`);
+  builder.announce(`${named(names)} copied`);
   return copiedLast;
 }
 
@@ -43,7 +43,7 @@ export function paste(builder: Builder, text: string): void {
   builder.send({ op: "paste", clip: text, at: beside(builder.scene, at) });
 }
 
-/** The place, or beside it while a node stands on that: what is pasted twice is seen twice. */
+/** Return the place or, if a node is there, a free place next to it. */
 export function beside(
   { nodes }: Pick<Scene, "nodes">,
   [x, y]: [number, number],
@@ -60,7 +60,7 @@ export async function copy(builder: Builder): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Without a clipboard it can be pasted within this page.
+    // Without the clipboard, the text can be pasted within this page only.
   }
 }
 
@@ -69,9 +69,9 @@ export async function pasteFromClipboard(builder: Builder): Promise<void> {
   try {
     text = (await navigator.clipboard.readText()) || copiedLast;
   } catch {
-    // Not allowed, or none: what was copied here.
+    // No permission, or no clipboard: use the latest copy of this page.
   }
-  if (text === "") builder.say("There is nothing to paste: copy nodes first");
+  if (text === "") builder.notify("There is nothing to paste: copy nodes first");
   else paste(builder, text);
 }
 
@@ -95,10 +95,10 @@ export function remove(builder: Builder): void {
   builder.select([]);
   const what =
     nodes.length > 0 ? named(nodes) : wires.length === 1 ? "wire" : `${wires.length} wires`;
-  builder.tell(`${what} deleted`);
+  builder.announce(`${what} deleted`);
 }
 
-/** The focus into a part of the builder that may be folded away. */
+/** Show a part of the builder, and focus a control in it. */
 export function focus(builder: Builder, part: "palette" | "text", selector: string): void {
   builder.adjust({ [part]: true });
   requestAnimationFrame(() => builder.root.current?.querySelector<HTMLElement>(selector)?.focus());

@@ -1,4 +1,5 @@
-// New values with the old objects in them wherever nothing has changed: what is drawn of it stays. Pure.
+// Structural sharing: new values contain the old objects where they are equal, so that those are not
+// rendered again. Pure.
 import { dequal } from "dequal/lite";
 
 import type { Scene, Status } from "./scene";
@@ -16,12 +17,12 @@ export const EMPTY: Scene = {
 };
 export const IDLE: Status = { state: "idle", line: "", nodes: {}, wires: [] };
 
-/** The old object if the new one is equal to it. */
-export const steady = <T>(before: T | undefined, after: T): T =>
+/** Return the old object if the new one is equal to it. */
+export const shared = <T>(before: T | undefined, after: T): T =>
   before !== undefined && dequal(before, after) ? before : after;
 
-/** Makes an object for each key; returns the previous one while what it is made of is equal. */
-export class Steady<From, To> {
+/** Creates an object per key; returns the previous object if its input is equal to the previous one. */
+export class Sharing<From, To> {
   private last = new Map<string, { from: From; to: To }>();
 
   constructor(private readonly make: (from: From) => To) {}
@@ -37,20 +38,21 @@ export class Steady<From, To> {
   }
 }
 
-export function steadyScene(before: Scene, after: Partial<Scene>): Scene {
+export function sharedScene(before: Scene, after: Partial<Scene>): Scene {
   const next = { ...EMPTY, ...after };
   const old = new Map(before.nodes.map((node) => [node.name, node]));
-  return { ...next, nodes: next.nodes.map((node) => steady(old.get(node.name), node)) };
+  return { ...next, nodes: next.nodes.map((node) => shared(old.get(node.name), node)) };
 }
 
-export function steadyStatus(before: Status, after: Partial<Status>): Status {
+export function sharedStatus(before: Status, after: Partial<Status>): Status {
   const next = { ...IDLE, ...after };
   const nodes = Object.entries(next.nodes).map(([name, status]) => [
     name,
-    steady(before.nodes[name], status),
+    shared(before.nodes[name], status),
   ]);
   return { ...next, nodes: Object.fromEntries(nodes) };
 }
 
-/** Is that the status of a run that is not over? */
-export const goesOn = ({ state }: Status): boolean => state === "preparing" || state === "running";
+/** Whether a run is in progress. */
+export const isInProgress = ({ state }: Status): boolean =>
+  state === "preparing" || state === "running";
