@@ -22,16 +22,16 @@ class ModelSpec:
     framework
         "torch", "sklearn", "beam" (any Beam ModelHandler), "python" (any object) and so on.
     form
-        The storage format in the framework: "module", "torchscript", "state_dict", "exported",
+        The form of the model in its framework: "module", "torchscript", "state_dict", "exported",
         "pickle", "joblib", "handler" and so on.
     origin
         The registered target as text: a class name or the path of a file.
     path
         The file that workers load; None for a Beam handler.
     fingerprint
-        The content identity of the model, as hexadecimal digits. It is that of the file, or of the
-        content of a live object or a Beam handler. The same weights have the same fingerprint in
-        every process.
+        The content identity of the model, as hexadecimal digits: of its file, or of the content of
+        a live object or a Beam handler. The same weights have the same fingerprint in every
+        process.
     input
         The field, or fields, of the element that is passed to the model; None for the whole value.
     batch_size
