@@ -1,4 +1,4 @@
-"""`mm.cache`, the user's view of the store, and the store of this process."""
+"""`mm.cache`, the public interface of the store, and the store of this process."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _opening = threading.Lock()
 
 
 def open_store() -> Store:
-    """Return this process's store in the current cache folder.
+    """Return the store of this process in the current cache folder.
 
     Raises
     ------
     StorageError
-        When the folder cannot be used.
+        If the folder cannot be used.
     """
     key = os.getpid(), folder.chosen()
     store = _stores.get(key)
@@ -44,7 +44,7 @@ def open_store() -> Store:
 
 
 class Freed(int):
-    """The number of bytes freed; `kept` is that of entries which are still in use."""
+    """The number of bytes freed; `kept` is the size of the entries that are still in use."""
 
     kept: int
     hint: str
@@ -65,12 +65,12 @@ class Freed(int):
 class Cache:
     """The cache of computed results: `mm.cache`.
 
-    Runs read nodes from it that a run has computed before, in this kernel or another. The folder is
-    `mmnotebook` in the user's cache folder, or the one in the environment variable
-    MMNOTEBOOK_CACHE. When it exceeds its limit, the least recently used entries are removed first;
-    entries that results in a running kernel use are kept.
+    A run reads a node from the cache if an earlier run, in this kernel or another, has computed the
+    node. The cache is in the folder `mmnotebook` of the user's cache folder, or in the folder that
+    the environment variable MMNOTEBOOK_CACHE names. If it exceeds its limit, the least recently
+    used entries are removed; entries that results in a running kernel use are kept.
 
-    From time to time, a few elements of a cached node are computed again and compared; see
+    In spot checks, a run computes a few elements of a cached node again and compares them; see
     `verify`.
 
     Examples
@@ -99,8 +99,8 @@ class Cache:
     def limit(self) -> int:
         """The size limit in bytes; set it to a number of bytes or a string such as "20GB".
 
-        Default: 20 GiB, or a quarter of the disk if that is less. The environment variable
-        MMNOTEBOOK_CACHE_LIMIT sets it for new processes. A lower limit applies at once.
+        The default is 20 GiB, or a quarter of the disk if that is less. The environment variable
+        MMNOTEBOOK_CACHE_LIMIT sets it for new processes. A lower limit takes effect immediately.
 
         Raises
         ------
@@ -125,22 +125,23 @@ class Cache:
 
     @property
     def checked(self) -> int:
-        """Spot checks in this process: a few elements of a cached node, computed again."""
+        """Number of spot checks in this process; see `verify`."""
         return open_store().checked
 
     @property
     def differed(self) -> int:
-        """Spot checks in this process whose output differed from the cache."""
+        """Number of spot checks in this process whose output differed from the cache."""
         return open_store().differed
 
     @property
     def verify(self) -> str:
         """Which cached nodes this process spot-checks.
 
-        "sample" (the default) checks so many that they cost at most 3 % of the time that the cache
-        saves, "all" checks every node that can be checked, and "off" none. A check computes up to
-        three elements of the node again. If they differ from the cache, the entry and all that were
-        computed from it are removed and computed again, with a `CacheWarning`.
+        "sample" (the default) checks as many nodes as at most 3 % of the time saved by the cache
+        allows, "all" checks every node that can be checked, and "off" checks none. A spot check
+        computes up to three elements of the node again. If they differ from the cache, the entry
+        and all entries that were computed from it are removed and computed again, with a
+        `CacheWarning`.
 
         Raises
         ------
@@ -179,7 +180,7 @@ class Cache:
         return frame.astype({**types, **times})
 
     def dependencies(self, node: str) -> pd.DataFrame:
-        """Return the observed dependencies of a node's latest entry, in addition to its identity.
+        """Return the dependencies of a node that were observed when its latest entry was computed.
 
         Parameters
         ----------
@@ -219,8 +220,9 @@ class Cache:
         if node not in found:
             near = nearest(node, found)
             raise StorageError(
-                f"nothing is stored for {node!r}" + (f"; did you mean {near!r}?" if near else ""),
-                remedy="mm.cache.entries lists what is stored",
+                f"the cache has no entry for {node!r}"
+                + (f"; did you mean {near!r}?" if near else ""),
+                remedy="mm.cache.entries lists all entries",
             )
         rows = outcome.stored(found[node]).rows()
         frame = pd.DataFrame(rows, columns=["kind", "name", "changed"])
@@ -237,8 +239,8 @@ class Cache:
         Returns
         -------
         Freed
-            The number of bytes freed, an int. Its attribute `kept` is the number of bytes that were
-            not removed because results in a running kernel use them.
+            The number of bytes freed, an int. Its attribute `kept` is the number of bytes that
+            remain because results in a running kernel use them.
 
         Examples
         --------
@@ -254,7 +256,8 @@ class Cache:
         hint = ""
         if node is not None and node not in names:
             near = nearest(node, names)
-            hint = f"nothing is stored for {node!r}" + (f", did you mean {near!r}?" if near else "")
+            hint = f"the cache has no entry for {node!r}"
+            hint += f", did you mean {near!r}?" if near else ""
         return Freed(freed, kept, hint)
 
     def __repr__(self) -> str:
