@@ -37,5 +37,5 @@ def watching() -> Iterator[Watch]:
         if event in _EVENTS:
             watch.connected = True
 
-    with audit_hook.heard(notice):
+    with audit_hook.listening(notice):
         yield watch
