@@ -82,7 +82,7 @@ class ModelSpec:
     input_names
         The input names of the model, according to its framework; None if it has no names.
     replaces
-        The previous model of this name; None for a new name.
+        The `origin` of the previous model of this name; None for a new name.
     files
         The user's files and folders that it is loaded from, each with the digest of its content:
         the one at `path`, and those that a handler or an object names.

@@ -105,7 +105,7 @@ class TestRefusedObjects:
 
     def test_a_transformer(self) -> None:
         text = refused("m", StandardScaler().fit([[1.0]]))
-        assert "StandardScaler has no predict" in text and "use it as a step" in text
+        assert "StandardScaler has no predict" in text and "use a function as a step" in text
 
     def test_what_cannot_be_pickled(self) -> None:
         module = toys.Scale()
