@@ -41,13 +41,13 @@ _IN_MEMORY = {("_io", "BytesIO"), ("_io", "StringIO")}
 
 
 def flat(values: Any) -> bytes | None:
-    """Return one token for a sequence of plain values, None for any other; all nans are equal."""
+    """Return one token for a sequence of plain values, else None; all nans are equal."""
     kinds = set(map(type, values))
     if not kinds <= FLAT:
         if not kinds <= FLAT | {float}:
             return None
         values = [NAN if value != value else value for value in values]
-    # Version 2 writes neither references nor which strings are interned.
+    # Version 2 has no references, and no marks for interned strings.
     return b"flat" + marshal.dumps(values if type(values) is list else list(values), 2)
 
 
@@ -73,16 +73,16 @@ def collection(walk: Walk, values: Set[Any]) -> bytes:
 
 
 def raw(walk: Walk, value: Any) -> bytes:
-    """Return the token of memory: a memoryview, or a buffer that pickle keeps out of its stream."""
+    """Return the token of memory: a memoryview, bytearray or out-of-band buffer of pickle."""
     view = memoryview(value)
     return b"raw" + walk.tokens(type(value), view.format, view.shape) + hashed(view.tobytes())
 
 
 def thing(walk: Walk, value: Any) -> bytes:
-    """Return the token of any other object, by what pickle would store."""
+    """Return the token of any other object, from the data that pickle would store."""
     kind = type(value)
     if walk.stating and impure.is_generator(value):
-        # Its state does not count: the user says so.
+        # The state of the generator does not count, as the user declared.
         return b"generator" + classes.kind(walk, kind)
     try:
         reduce = copyreg.dispatch_table.get(kind)
@@ -110,7 +110,7 @@ def thing(walk: Walk, value: Any) -> bytes:
 
 
 def _renumbered(state: Any) -> Any:
-    """Renumber the hooks in a PyTorch module's state, which have numbers unique to the process."""
+    """Renumber the hooks in the state of a PyTorch module: their numbers depend on the process."""
     if not isinstance(state, dict):
         return state
     hooks = {key: held for key, held in state.items() if HOOKS in key and isinstance(held, dict)}
@@ -122,7 +122,7 @@ def _renumbered(state: Any) -> Any:
 
 
 def _named(walk: Walk, value: Any, name: str) -> bytes:
-    """Return the token of an object pickled by its name; of the user's, by what it refers to."""
+    """Return the token of an object that is pickled by name; for the user's, from its contents."""
     home = origin.home(value, name)
     source = origin.library(home)
     head = b"named" + classes.kind(walk, type(value)) + walk.tokens(name, home)
@@ -133,7 +133,7 @@ def _named(walk: Walk, value: Any, name: str) -> bytes:
 
 
 def _not_pickled(walk: Walk, value: Any) -> bytes:
-    """Return the token of attributes that a class does not pickle, but code may read."""
+    """Return the token of attributes that a class does not pickle but that code may read."""
     if not walk.in_code or not classes.pickles_itself(type(value)):
         return b""
     parts = (
@@ -144,7 +144,7 @@ def _not_pickled(walk: Walk, value: Any) -> bytes:
 
 
 def context(walk: Walk, value: ContextVar[Any]) -> bytes:
-    """Return the token of a context variable, with its current value."""
+    """Return the token of a context variable with its current value."""
     try:
         now = value.get()
     except LookupError:
@@ -175,7 +175,7 @@ _EXACT: dict[type, Handler] = {
 
 
 def handler_of(value: Any) -> Handler:
-    """Return the function that returns tokens of values of this type."""
+    """Return the function that computes the tokens of values with this type."""
     kind = type(value)
     if kind in _EXACT:
         return _EXACT[kind]

@@ -1,4 +1,4 @@
-"""The walk over a value down to plain data, and the digest of all of it."""
+"""The walk through a value down to plain data, and digests of values."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ _NO_REACH = 1 << 62
 def digest(value: Any) -> str:
     """Return the content identity of a value: 32 hex digits, equal for equal values everywhere.
 
-    Types count: 1, 1.0, True and "1" all differ, and so do 0.0 and -0.0; nan equals nan. The
-    order of a dict counts, that of a set does not. Arrays, tensors and frames count by their
-    numbers; functions and classes by their code, what it reads and the settings that it may
-    read; those of installed packages by their name and the package's files; everything else by
-    what pickle would store. The function is taken as one that is called: its docstring and the
-    names of its variables count only where some code may read them.
+    Types count: 1, 1.0, True and "1" all differ, and so do 0.0 and -0.0; nan equals nan. The order
+    of a dict counts, that of a set does not. The digest of an array, tensor or frame is computed
+    from its numbers; that of a function or class from its code, the values that the code reads and
+    the settings that it may read; that of a function or class of an installed package from its name
+    and the files of the package; that of any other object from the data that pickle would store. A
+    function counts as a function that is called: its docstring and the names of its variables count
+    only if some code may read them.
 
     Parameters
     ----------
@@ -40,22 +41,22 @@ def digest(value: Any) -> str:
     Raises
     ------
     Unknowable
-        When something in it cannot be fingerprinted (a lock, an open file, a generator), or code
-        whose result depends on more than its argument.
+        If a part of it cannot be fingerprinted (a lock, an open file, a generator), or the result
+        of its code depends on more than the argument.
     """
     return _digest(lambda walk: walk.called(value))
 
 
 @dataclass
 class Deferred:
-    """What remains to be observed when the code of some digests runs.
+    """The effects that must be observed when the code in some digests runs.
 
     Attributes
     ----------
     may
-        What the code may do of `impure.OBSERVED`.
+        The effects of `impure.OBSERVED` that the code may have.
     codes
-        The user's code.
+        The code of the user.
     """
 
     may: set[str] = field(default_factory=set)
@@ -67,7 +68,7 @@ _deferred: ContextVar[Deferred | None] = ContextVar("mmnotebook_deferred", defau
 
 @contextmanager
 def deferring() -> Iterator[Deferred]:
-    """Inside this block, effects that can be observed at run time do not rule out a fingerprint."""
+    """Inside this block, effects that can be observed at run time do not prevent a fingerprint."""
     deferred = Deferred()
     token = _deferred.set(deferred)
     try:
@@ -77,7 +78,7 @@ def deferring() -> Iterator[Deferred]:
 
 
 def digest_of_classes(values: Iterable[Any]) -> str:
-    """Return the digest of classes of existing objects, and of functions among them.
+    """Return the digest of classes of existing objects, or of functions.
 
     Raises
     ------
@@ -101,12 +102,12 @@ def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
     Parameters
     ----------
     libraries
-        Those libraries to include whose settings concern only code that uses them.
+        The libraries to include among those whose settings count only for code that uses them.
 
     Raises
     ------
     Unknowable
-        When a setting cannot be fingerprinted.
+        If a setting cannot be fingerprinted.
     """
     return _digest(lambda walk: walk.token(settings.changed(set(libraries))))
 
@@ -134,13 +135,13 @@ class Walk:
     """One walk through a value.
 
     A token is a few bytes that encode their own length; tokens of equal values are equal. An object
-    that occurs again has the same token. In a cycle, an object is encoded by how many objects were
-    opened since it was, so that the token does not depend on where the cycle was entered; objects
-    of a cycle stay open until the first of them is closed.
+    that occurs again has the same token. In a cycle, the token of an object that is still open is
+    the number of objects that were opened after it. So the token does not depend on the object at
+    which the walk enters the cycle. Objects of a cycle stay open until the first of them is closed.
     """
 
     def __init__(self) -> None:
-        # Both keep their objects alive, since ids of dead objects are reused.
+        # Both keep their objects alive, since ids of deleted objects are reused.
         self._known: dict[Any, tuple[bytes, Any, Notes]] = {}
         self._open: dict[Any, tuple[int, Any, Notes]] = {}
         self._reach = _NO_REACH
@@ -148,9 +149,9 @@ class Walk:
         self._users: list[tuple[str, str]] = []
         self._heads: dict[Any, bytes] = {}
         self._given: dict[str, set[bytes]] = {}
-        self._asked: dict[str, list[Callable[[], bytes]]] = {}
-        self._asks = False
-        self._handed: set[str] = set()
+        self._metadata: dict[str, list[Callable[[], bytes]]] = {}
+        self._reads_metadata = False
+        self._passed_on: set[str] = set()
         self._modules: set[str] = set()
         self.said: Notes = []
         self.keywords: set[str] = set()
@@ -174,7 +175,7 @@ class Walk:
         return b"".join(map(self.token, values))
 
     def head(self, *parts: Any) -> bytes:
-        """Return the token of small, hashable parts that many values of a walk share."""
+        """Return the token of small, hashable parts that many values share."""
         if parts not in self._heads:
             self._heads[parts] = b"".join(
                 self.token(part if isinstance(part, tuple) else str(part)) for part in parts
@@ -182,7 +183,7 @@ class Walk:
         return self._heads[parts]
 
     def once(self, key: Any, value: Any, take_apart: Handler) -> bytes:
-        """Return the token of a value that may occur again, or contain itself."""
+        """Return the token of a value that may occur several times, or contain itself."""
         if key in self._known:
             token, _, said = self._known[key]
             self._say(said)
@@ -218,7 +219,7 @@ class Walk:
             self._known.popitem()
 
     def unordered(self, values: Iterable[Any]) -> bytes:
-        """Return the tokens of values in sorted order; each is computed on its own."""
+        """Return the tokens of values, sorted; each is computed independently of the others."""
         marks = len(self._open), len(self._known)
         tokens = []
         for value in values:
@@ -228,7 +229,7 @@ class Walk:
 
     @contextmanager
     def used_by(self, name: str, verb: str) -> Iterator[None]:
-        """Inside this block, name the function and its use of the values, for reasons."""
+        """Inside this block, use this function and this verb in messages about values."""
         self._users.append((name, verb))
         try:
             yield
@@ -237,7 +238,7 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Collect notes apart; be lenient where code creates a model outside of any function."""
+        """Collect separate notes, lenient ones if code creates a model outside any function."""
         around, self.said = self.said, []
         yield
         lenient = is_model and not self._users
@@ -245,15 +246,18 @@ class Walk:
         self.said = around
 
     def called(self, value: Any) -> bytes:
-        """Return the token of a function, or an object that contains some, that is only called."""
+        """Return the token of a function, or an object with functions, that code only calls."""
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
-        """Return the token of what code finds under a name, by how the code uses it."""
+        """Return the token of the value of a name, which depends on its use in the code."""
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
-        """Return the token of what counts if code uses one of these names (no names: always)."""
+        """Return the token of a member whose notes count if code uses one of these names.
+
+        Without names, they always count.
+        """
         around, self.said = self.said, []
         token = self.called(value) if called else self.token(value)
         if self.said:
@@ -263,7 +267,7 @@ class Walk:
 
     @property
     def in_code(self) -> bool:
-        """Whether the current value is reached by code, which has the object itself."""
+        """Whether code refers to the current value, so that it can use the object itself."""
         return bool(self._users)
 
     def attempt(self, value: Any) -> bytes | None:
@@ -277,11 +281,11 @@ class Walk:
         return token
 
     def held(self, value: Any) -> bytes:
-        """Return the token of a name's value, or of its absence."""
+        """Return the token of the value of a name, or of a missing value."""
         return packed(b"missing") if value is MISSING else self.token(value)
 
     def source(self, text: str, *modules: str) -> bytes:
-        """Return the token of a library; its settings, and the user's patches, then count too."""
+        """Return the token of a library, whose settings and patches by the user then count too."""
         for module in modules:
             edited = "" if module in self._modules else origin.edited(module)
             if edited:
@@ -290,34 +294,35 @@ class Walk:
         return self.token(text)
 
     def uses(self, read: Reading, keywords: frozenset[str]) -> None:
-        """Note the names that code uses, and the keywords of its calls."""
+        """Record the names that code uses, and the keywords of its calls."""
         self.said.append(notes.UsedNames(read.names))
         self.keywords |= keywords
-        self._asks |= read.asks
-        self._handed |= read.handed
+        self._reads_metadata |= read.reads_metadata
+        self._passed_on |= read.passed_on
 
-    def ask(self, name: str, say: Callable[[], bytes]) -> None:
-        """Note a function's metadata; it counts if code asks for it or passes the function on."""
-        self._asked.setdefault(name, []).append(say)
+    def metadata(self, name: str, token: Callable[[], bytes]) -> None:
+        """Record metadata of a function, which counts if code reads it or passes it on."""
+        self._metadata.setdefault(name, []).append(token)
 
-    def given(self, name: str, said: bytes) -> None:
-        """Note what counts if code passes an argument by this keyword."""
-        self._given.setdefault(name, set()).add(self.token(name) + said)
+    def given(self, name: str, token: bytes) -> None:
+        """Record a token that counts if code passes an argument with this keyword."""
+        self._given.setdefault(name, set()).add(self.token(name) + token)
 
     def rest(self) -> bytes:
-        """Return the token of what is known only at the end: requested metadata, and settings."""
+        """Return the token of parts that are known only at the end: metadata, and settings."""
         if not self.code_met:
             return b""
-        asked = [*self._asked] if self._asks else sorted(self._handed.intersection(self._asked))
-        told = b"".join(sorted({say() for name in asked for say in self._asked[name]}))
+        known = self._metadata
+        names = [*known] if self._reads_metadata else sorted(self._passed_on.intersection(known))
+        body = b"".join(sorted({token() for name in names for token in known[name]}))
         every = "*" in self.keywords
-        for name, said in sorted(self._given.items()):
-            told += b"".join(sorted(said)) if every or name in self.keywords else b""
-        put_in = self._put_in()
+        for name, tokens in sorted(self._given.items()):
+            body += b"".join(sorted(tokens)) if every or name in self.keywords else b""
+        patched = self._patches()
         libraries = {name.partition(".")[0] for name in self._modules}
-        return packed(told) + put_in + self.token(settings.changed(libraries))
+        return packed(body) + patched + self.token(settings.changed(libraries))
 
-    def _put_in(self) -> bytes:
+    def _patches(self) -> bytes:
         """Return the token of the user's patches in the libraries of this walk."""
         body, done = b"", set[str]()
         while waiting := sorted(patches.around(self._modules) - done):
@@ -328,12 +333,12 @@ class Walk:
         return packed(body)
 
     def unknowable(self, value: Any) -> bytes:
-        """Refuse a value that cannot be fingerprinted, and return its token."""
+        """Record that a value cannot be fingerprinted, and return its token."""
         verb = self._users[-1][1] if self._users else "holds"
         return self.refuse("", f"{verb} {noun(value)}, which cannot be fingerprinted")
 
     def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
-        """Note why the current code is refused; `alone` if the words name the code themselves."""
+        """Record why the current code cannot be fingerprinted; `alone` if the text names it."""
         who = self._users[-1][0] if self._users else "it"
         first = self._users[0][0] if self._users else who
         if not alone:
