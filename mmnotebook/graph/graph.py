@@ -561,7 +561,7 @@ class Graph:
         return graph
 
     def explain(self) -> Any:
-        """Explain how each step will run and why: its lowering and grouping, with the numbers.
+        """Explain how each step will run, with the numbers behind its lowering and grouping.
 
         Returns
         -------
