@@ -52,7 +52,7 @@ def size(folder: Path) -> int:
 
 
 def check_owner(folder: Path) -> None:
-    """Raise StorageError if a folder belongs to, or is writable by, somebody else."""
+    """Raise StorageError if a folder belongs to another user, or other users can write to it."""
     found = folder.stat()
     if found.st_uid != os.geteuid():
         raise StorageError(

@@ -14,7 +14,7 @@ _LONGEST = 4000
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the one of `names` that is most similar to `name`, or None if none is close."""
+    """Return the name in `names` that is most similar to `name`, or None if none is similar."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return close[0] if close else None
 

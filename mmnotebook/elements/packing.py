@@ -200,5 +200,5 @@ def _tensors(rows: list[Any]) -> Column | None:
 
 
 def _has_more(value: Any) -> bool:
-    """Return whether a named tuple has attributes beside its items."""
+    """Return whether a named tuple has attributes besides its items."""
     return bool(getattr(value, "__dict__", None))

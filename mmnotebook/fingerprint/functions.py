@@ -59,10 +59,10 @@ def called(walk: Walk, value: Any) -> bytes:
         held = walk.tokens(value.args, value.keywords, vars(value))
         return packed(b"partial" + called(walk, value.func) + held)
     if kind is property:
-        parts = (_behind(walk, part) for part in (value.fget, value.fset, value.fdel))
+        parts = (_attribute_function(walk, part) for part in (value.fget, value.fset, value.fdel))
         return packed(b"property" + b"".join(parts))
     if kind is functools.cached_property:
-        return packed(b"cached" + _behind(walk, value.func))
+        return packed(b"cached" + _attribute_function(walk, value.func))
     if kind is _LRU:
         return packed(
             b"lru" + walk.token(value.cache_parameters()) + called(walk, value.__wrapped__)
@@ -78,7 +78,7 @@ def _called(walk: Walk, value: types.FunctionType) -> bytes:
     return _function(walk, value, called=True)
 
 
-def _behind(walk: Walk, value: Any) -> bytes:
+def _attribute_function(walk: Walk, value: Any) -> bytes:
     """Return the token of the function of an attribute, such as a property.
 
     Code cannot read the name of this function.
@@ -101,7 +101,7 @@ def _function(
         walk.codes.update(codes.inside(value.__code__))
         name = value.__name__ if name is None else name
         with declared.stating(walk, value):
-            return _own(walk, value) + _metadata(walk, value, called, name)
+            return _user_function(walk, value) + _metadata(walk, value, called, name)
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)
@@ -168,7 +168,7 @@ def _annotations(value: Any) -> Any:
         return MISSING
 
 
-def _own(walk: Walk, value: types.FunctionType) -> bytes:
+def _user_function(walk: Walk, value: types.FunctionType) -> bytes:
     code, name = value.__code__, value.__qualname__.rpartition("<locals>.")[2]
     read = bytecode.read(value)
     walk.uses(read, codes.keywords(code))

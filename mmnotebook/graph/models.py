@@ -62,7 +62,7 @@ class ModelSpec:
     timeout
         Time limit of one call, in seconds; None for no limit.
     batched
-        Whether a call takes a batch; otherwise it takes one element as it is.
+        Whether a call takes a batch; otherwise it takes one element, unchanged.
     batch_axis
         The batch axis of the input.
     output_batch_axis
@@ -84,8 +84,8 @@ class ModelSpec:
     replaces
         The `origin` of the previous model of this name; None for a new name.
     files
-        The user's files and folders that it is loaded from, each with the digest of its content:
-        the one at `path`, and those that a handler or an object names.
+        The files and folders of the user from which it is loaded, each with the digest of its
+        content: that at `path`, and those to which a handler or an object refers.
     references
         The objects that its pickles import: (module, name), or (package, "") for a library.
     unknown

@@ -97,7 +97,7 @@ class Layout:
         )
         return tuple(node.name for node in fed) if fits else ()
 
-    def _own(self, names: Sequence[str]) -> bool:
+    def _have_one_use(self, names: Sequence[str]) -> bool:
         """Return whether each of these nodes has one use and is in no group."""
         return all(len(self._uses[n]) == 1 and n not in self._grouped for n in names)
 
@@ -111,7 +111,7 @@ class Layout:
         if fork is None or self.forks[fork] != feeding or node.gather != "union":
             return None
         one_field = len({wire.select for wire in node.inputs}) == 1
-        return fork if one_field and self._own(feeding) else None
+        return fork if one_field and self._have_one_use(feeding) else None
 
     def _fit_a_list(self, names: Sequence[str]) -> bool:
         """Return whether these nodes can be written as one list of steps with a single input."""
@@ -125,7 +125,7 @@ class Layout:
     def _list_into(self, node: Node) -> Names:
         names = tuple(wire.node for wire in node.inputs)
         bare = node.gather == "join" and not any(wire.label for wire in node.inputs)
-        fits = bare and self._own(names) and self._fit_a_list(names)
+        fits = bare and self._have_one_use(names) and self._fit_a_list(names)
         return names if fits else ()
 
     def _named_rows(self) -> dict[str, LineEnd]:

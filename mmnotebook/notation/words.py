@@ -187,7 +187,7 @@ class Words:
         text = None if node is None else self._log.whole(node)
         made = f"{free} = {text}" if text else f"give it a name, {free} = ...,"
         if shell() is not None:
-            return f"{made} in a cell of its own, then {free} | step"
+            return f"{made} in a separate cell, then {free} | step"
         return f'{made} first, then mm.pipeline("{free} | step", {free}={free})'
 
     def how_to_select(self, term: ast.Subscript) -> str | None:

@@ -65,7 +65,7 @@ class Observed:
         for path, state in self.files.items():
             now = states.again(path, state)
             if now != state:
-                return _said(path, state, now)
+                return _file_change(path, state, now)
         for path, state in self.folders.items():
             if states.listing(path) != state:
                 return f"the folder {_name(path)} that it lists changed"
@@ -93,8 +93,8 @@ class Observed:
                 files[path] = states.joined(mine, theirs)
         for path in self.folders.keys() & other.folders.keys():
             if self.folders[path] != other.folders[path]:
-                said = f"the folder {_name(path)} that it lists changed while it ran"
-                volatile = volatile or said
+                change = f"the folder {_name(path)} that it lists changed while it ran"
+                volatile = volatile or change
         for name in self.environment.keys() & other.environment.keys():
             if self.environment[name] != other.environment[name]:
                 volatile = volatile or f"the environment variable {name} changed while it ran"
@@ -119,7 +119,7 @@ def _variable(name: str) -> str:
     return f"the environment variable {name}"
 
 
-def _said(path: str, before: str | None, now: str | None) -> str:
+def _file_change(path: str, before: str | None, now: str | None) -> str:
     if before is None:
         return f"the file {_name(path)} that it looked for now exists"
     if now is None:

@@ -135,7 +135,7 @@ class Profile:
         return frame.f_code in self.record.entries or origins.of(frame) is Whose.USER
 
     def _known_function(self, frame: FrameType) -> None:
-        """Record a known Python function, whose arguments say more than those of its builtin."""
+        """Record a known Python function, which has more information than the builtin it calls."""
         who = origins.caller(frame, self.record.entries)
         code = frame.f_code
         if code is FINDS:

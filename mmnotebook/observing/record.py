@@ -304,7 +304,7 @@ def _stamps(path: str) -> tuple[int, ...]:
 
 
 def _mapped() -> frozenset[str]:
-    """List the files that this process can change through shared memory, with late stamps."""
+    """List the memory-mapped files that this process can change; their stamps change late."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
             parts = (line.rstrip("\n").split(None, 5) for line in lines)

@@ -72,7 +72,7 @@ def _why(
     whole = _deepest(first, second)
     names = f"{phrases.reference(one)} and {phrases.reference(other)}"
     if whole is None:
-        message = f"{names} are children of different flat_map steps: no child comes from both"
+        message = f"{names} are children of different flat_map steps: no child is in both"
         allowed = _united(node, one, other) + "; or one flat_map for both"
         return ImpossibleJoin(node.name, message, allowed)
     made = graph[whole]

@@ -26,7 +26,7 @@ from mmnotebook.model.frameworks.lightgbm_loading import columns, load
 
 _LIKE_SKLEARN = {("lightgbm", "LGBMModel")}
 _START = b"tree\nversion="
-"""The start of every model file of LightGBM, whatever its extension (usually .txt)."""
+"""The start of every model file of LightGBM, with any extension (usually .txt)."""
 
 
 def _claims(target: Any) -> bool:

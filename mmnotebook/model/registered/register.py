@@ -149,7 +149,7 @@ def register(
     Raises
     ------
     ModelError
-        If the target cannot be used; the error says why and names the remedy.
+        If the target cannot be used; the error contains the reason and a remedy.
 
     See Also
     --------
