@@ -148,8 +148,8 @@ def _of_remote(path: str) -> str:
         for pattern in (path, f"{path.rstrip('/')}/**"):
             found = FileSystems.match([pattern])[0].metadata_list
             if found:
-                said = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
-                return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+                versions = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
+                return hashlib.blake2b(repr(versions).encode(), digest_size=16).hexdigest()
     except Exception as error:
         raise OSError(f"{path} has no version that can be read") from error
     raise OSError(f"{path} does not exist")
