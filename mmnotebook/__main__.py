@@ -11,7 +11,7 @@ import mmnotebook as mm
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when all went well, 1 when not, 2 for a wrong command."""
+    """Run one command; return its exit status: 0 for success, 1 for failure, 130 if interrupted."""
     args = _parser().parse_args(argv)
     if args.command == "doctor":
         report = mm.doctor()

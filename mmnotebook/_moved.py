@@ -27,14 +27,14 @@ _MOVED = {
 
 
 class _Moved(ModuleType):
-    """Gives what is in a module under its new name."""
+    """A module under its former name, which reads its attributes from the renamed module."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__(f"{_PACKAGE}.{old}", f"Moved to {_PACKAGE}.{new}.")
         self._new = f"{_PACKAGE}.{new}"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python asks every module that is loaded
+        if name.startswith("__"):  # Python reads these attributes of every loaded module
             raise AttributeError(name)
         found = getattr(import_module(self._new), name)
         text = (

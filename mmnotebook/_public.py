@@ -59,7 +59,7 @@ def resolve(name: str) -> Any:
     if name == "__all__":
         found = list(homes())
     elif name in homes():
-        # As in `from HOME import NAME`, the name may be that of a module too.
+        # As in `from HOME import NAME`, NAME can also be a module.
         found = getattr(__import__(homes()[name], fromlist=[name]), name)
     else:
         from mmnotebook.errors import no_attribute
@@ -70,7 +70,7 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """Return all names of the package, public and others: its `dir()`."""
+    """Return all names of the package, for `dir()`: the public names and all others."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 
@@ -95,7 +95,7 @@ def unload_ipython_extension(ip: InteractiveShell) -> None:
 
 
 def _last() -> Any:
-    """Return the latest `Result`, or None, without importing Beam, if there cannot be one."""
+    """Return the latest `Result`, or None; this never imports Beam."""
     from mmnotebook.results import latest
 
     return latest.last()

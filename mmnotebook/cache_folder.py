@@ -14,7 +14,7 @@ VARIABLE = "MMNOTEBOOK_CACHE"
 
 
 def chosen() -> Path:
-    """Return the cache folder: MMNOTEBOOK_CACHE, or `mmnotebook` in the user's caches."""
+    """Return the cache folder: MMNOTEBOOK_CACHE, or `mmnotebook` in the user's cache folder."""
     if named := os.environ.get(VARIABLE):
         return Path(named).expanduser().absolute()
     import platformdirs
@@ -23,12 +23,12 @@ def chosen() -> Path:
 
 
 def check(folder: Path) -> None:
-    """Check that runs can use a folder, or can create it; nothing is created.
+    """Check that runs can use or create a folder, without creating it.
 
     Raises
     ------
     StorageError
-        When runs cannot use it.
+        If runs cannot use it.
     """
     with reported(folder):
         there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -41,7 +41,7 @@ def check(folder: Path) -> None:
 
 
 def size(folder: Path) -> int:
-    """Return the bytes of all files below a folder; 0 if it does not exist."""
+    """Return the total size of the files in a folder, in bytes; 0 if it does not exist."""
     found = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -52,7 +52,7 @@ def size(folder: Path) -> int:
 
 
 def check_owner(folder: Path) -> None:
-    """Raise StorageError if a folder belongs to, or is writable by, somebody else."""
+    """Raise StorageError if a folder belongs to another user, or other users can write to it."""
     found = folder.stat()
     if found.st_uid != os.geteuid():
         raise StorageError(
@@ -69,7 +69,7 @@ def check_owner(folder: Path) -> None:
 
 @contextmanager
 def reported(folder: Path) -> Iterator[None]:
-    """Turn an OSError below a cache folder into a StorageError."""
+    """Raise a StorageError in place of an OSError that occurs in this block."""
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # terminal colors; some libraries put them into messages
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")  # terminal colors; some libraries put them into messages
 _LONGEST = 4000
-"""The most characters of an error's message that are kept."""
+"""The maximum length of an error message, in characters."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the one of `names` that is most similar to `name`, or None if none is close."""
+    """Return the name in `names` that is most similar to `name`, or None if none is similar."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -35,9 +35,9 @@ def cut(text: str, limit: int) -> str:
     """Shorten a text longer than `limit` to its start, its full length and its end."""
     if len(text) <= limit:
         return text
-    said = f"… ({len(text):,} characters) …"
+    middle = f"… ({len(text):,} characters) …"
     end = limit // 4
-    return text[: max(0, limit - end - len(said))] + said + text[len(text) - end :]
+    return text[: max(0, limit - end - len(middle))] + middle + text[len(text) - end :]
 
 
 def text_of(error: BaseException) -> str:
@@ -52,7 +52,7 @@ def text_of(error: BaseException) -> str:
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Format an error as `ValueError: text`, in one line of at most `limit` characters."""
-    text = " ".join(f"{type(error).__name__}: {_COLOURS.sub('', text_of(error))}".split())
+    text = " ".join(f"{type(error).__name__}: {_COLORS.sub('', text_of(error))}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -62,10 +62,10 @@ def shown(value: object) -> str:
     try:
         if kind in ("DataFrame", "Series"):
             return f"a {kind} of shape {tuple(value.shape)}"  # type: ignore[attr-defined]
-        said = repr(value[:1000]) if isinstance(value, (str, bytes)) else repr(value)
+        found = repr(value[:1000]) if isinstance(value, (str, bytes)) else repr(value)
     except Exception:  # noqa: BLE001 - the object's own `__repr__` failed
         return f"a {kind} that cannot be shown"
-    text = " ".join(said[:1000].split("\n", 1)[0].split())
+    text = " ".join(found[:1000].split("\n", 1)[0].split())
     text = text if len(text) <= 60 else text[:59] + "…"
     return f"{text} ({kind})"
 
@@ -117,9 +117,9 @@ class Problem:
     message
         What is wrong, in one sentence.
     node
-        The node it is about, where there is one.
+        The node that has the problem; None if the problem is not about one node.
     line, column
-        Where in the text, both from 1; None for a graph that was not read from text.
+        The position in the text, both counted from 1; None for a graph that was not read from text.
     found, allowed, nearest
         What was found, what is allowed, and the most similar allowed name.
     """
@@ -149,7 +149,7 @@ class Problem:
 
 
 class Gap(Problem):
-    """Something that a graph still lacks; what is there is not wrong."""
+    """A missing part of an incomplete graph; the other parts can be valid."""
 
 
 class GraphError(MMError):
@@ -187,7 +187,7 @@ class ModelWarning(UserWarning):
 
 
 class CacheWarning(UserWarning):
-    """A cached output differed from the recomputed output.
+    """A warning that a cached output differs from the recomputed output.
 
     See Also
     --------
@@ -200,7 +200,7 @@ class ModelError(MMError):
 
 
 class UnknownModelError(ModelError, KeyError):
-    """No model is registered under a name; also a KeyError, as for any mapping."""
+    """No model is registered under this name; also a KeyError, as for any mapping."""
 
 
 class RunError(MMError):

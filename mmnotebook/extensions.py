@@ -11,7 +11,7 @@ from mmnotebook.errors import one_line
 
 
 def load(group: str, what: str, problem: Callable[[Any], str | None]) -> list[Any]:
-    """Load the objects of a group of entry points; warn of each that cannot be used.
+    """Load the objects of a group of entry points; warn about each that cannot be used.
 
     Parameters
     ----------

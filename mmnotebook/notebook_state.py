@@ -43,19 +43,19 @@ def variables_of(shell: Any) -> dict[str, Any]:
 def name_of(value: Any) -> str | None:
     """Return the name of a variable (of the notebook, or the running script) that holds an object.
 
-    If there are several, it is the newest; if there is none, None.
+    If several variables hold it, return the newest; if none does, return None.
     """
     names = [name for name, held in _namespace().items() if held is value]
     return next((name for name in reversed(names) if not name.startswith("_")), None)
 
 
 def package() -> ModuleType:
-    """Return the package itself, which most of its modules must not import."""
+    """Return the package `mmnotebook`, which most of its modules must not import."""
     return sys.modules[_PACKAGE]
 
 
 def called(attribute: str) -> str:
-    """Return how `mm.attribute` is written here, with the name that the package was imported as."""
+    """Return `mm.attribute` as text, with the name under which the user imported the package."""
     name = name_of(package())
     if name is None:
         name = "mm" if shell() is None else f"import {_PACKAGE}; {_PACKAGE}"
@@ -63,9 +63,9 @@ def called(attribute: str) -> str:
 
 
 def of_caller(names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of those `names` that are variables at the caller of this package.
+    """Return the variables, among `names`, of the code that called this package.
 
-    The caller may be a function with local variables, or a module other than the notebook.
+    This code may be a function with local variables, or a module other than the notebook.
     """
     frame = get_frame(1)
     while frame.f_back is not None and _is_own(frame.f_globals):

@@ -17,10 +17,10 @@ _levels: dict[str, int] = {}
 
 
 class _OthersOnly(logging.Handler):
-    """Prints the log records of other libraries, as a root logger without handlers does.
+    """A handler that prints the log records of other libraries, but not those of Beam.
 
-    Beam calls `logging.warning(...)`, which installs a handler on a root logger that has none.
-    With this handler in its place, it does not.
+    Beam calls `logging.warning(...)`, which adds a handler to a root logger that has none. This
+    handler prevents that. It prints records as a root logger without handlers does.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +34,7 @@ _stand_in = _OthersOnly()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Beam inside this block, in every thread; the last block to end restores all."""
+    """Silence Beam inside this block, in every thread; the last block that ends restores Beam."""
     global _inside
     with _lock:
         if not _inside:
@@ -65,6 +65,6 @@ def _restore() -> None:
     logging.getLogger().removeHandler(_stand_in)
 
 
-# Beam warns about Google Cloud while it is imported, through a root logger that it sets up.
+# During its import, Beam sets up the root logger and logs warnings about Google Cloud.
 with quiet():
     import apache_beam.runners.interactive.interactive_runner  # noqa: F401

@@ -14,7 +14,7 @@ _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", re.IGNORECASE
 
 
 def parse(name: str, size: Any) -> int:
-    """Parse a size that a user gave, into bytes.
+    """Convert a size, a number or text, to bytes.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def parse(name: str, size: Any) -> int:
     Raises
     ------
     MMError
-        When it is neither.
+        If it is neither.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def parse(name: str, size: Any) -> int:
 
 
 def text(size: float) -> str:
-    """Format a number of bytes for people: `205.0 MB`, `512 bytes`."""
+    """Format a number of bytes: `205.0 MB`, `512 bytes`."""
     power = 0
     while abs(size) >= 999.95 and power < len(_UNITS) - 1:
         size, power = size / 1000, power + 1

@@ -1,7 +1,7 @@
-"""Private files: one folder per process, readable by its user alone, removed at its end.
+"""Private files: one folder per process, readable by its user alone, removed at exit.
 
-The lock of a folder is taken with `filelock.lock_descriptor`: its file is locked before it has the
-name that others look for, which `filelock.FileLock` cannot do.
+The lock file of a folder is locked with `filelock.lock_descriptor` before it is renamed to the name
+that other processes look for. `filelock.FileLock` cannot do that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from filelock import lock_descriptor
 _PREFIX = "mmnotebook-"
 _LOCK = ".lock"
 _GRACE = 60.0
-"""A folder older than this many seconds, and still without a lock, belongs to a dead process."""
+"""A folder that is older than this many seconds and has no lock belongs to a dead process."""
 _session: tuple[int, Path, IO[bytes]] | None = None
 _passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 
@@ -34,15 +34,15 @@ _passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 def session_folder() -> Path:
     """Return the folder for this process's files, created on first use with permissions 0700.
 
-    It is removed at exit, and created again if a cleaner of temporary files has removed it. Folders
-    left by killed processes are removed here: their locks are free, unlike those of living
-    processes.
+    It is removed at exit. It is created again if it was removed, for example by a cleaner of
+    temporary files. This function also removes the folders of killed processes, whose locks are
+    free.
     """
     global _session
     if _session is None or _session[0] != os.getpid() or not _session[1].is_dir():
         _sweep(Path(tempfile.gettempdir()))
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # Locked before it gets its name, or another process could sweep the folder in between.
+        # Lock the file before renaming it: otherwise another process could remove the folder.
         lock = create_private(folder / f"{_LOCK}.new")
         lock_descriptor(lock.fileno(), blocking=False)
         (folder / f"{_LOCK}.new").rename(folder / _LOCK)
@@ -61,7 +61,7 @@ def new_folder(kind: str) -> Path:
 
 @contextmanager
 def passing() -> Iterator[None]:
-    """Remove, at the end, the folders that `new_folder` created inside, in this thread."""
+    """Remove, at the end of this block, the folders that this thread created in it."""
     folders: list[Path] = []
     before = _passing.set(folders)
     try:
@@ -79,7 +79,7 @@ def create_private(path: Path) -> BinaryIO:
 
 
 def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
-    """Open an existing file; raises OSError for a pipe, which could block forever."""
+    """Open an existing file; raise OSError for a pipe, which could block forever."""
     flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_APPEND
     handle = os.open(path, flags | os.O_NONBLOCK)
     try:
@@ -98,12 +98,12 @@ def make_private(folder: Path) -> None:
 
 
 def remove_with(owner: object, folder: Path) -> None:
-    """Remove a folder when nothing holds `owner` any more."""
+    """Remove a folder when `owner` is garbage-collected."""
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True).atexit = False
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file is in this process's own folder."""
+    """Return whether a file is in the folder of this process."""
     return _session is not None and path.is_relative_to(_session[1].resolve())
 
 
@@ -134,7 +134,7 @@ def _remove(pid: int, folder: Path, lock: IO[bytes]) -> None:
 
 
 def _sweep(parent: Path) -> None:
-    # Only names as long as those of `mkdtemp`; other folders with this prefix are the user's own.
+    # Names of `mkdtemp` have this length; other folders with this prefix belong to the user.
     for folder in parent.glob(f"{_PREFIX}{'?' * 8}"):
         try:
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
@@ -149,7 +149,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove one of our folders, its lock last: if this is interrupted, the next sweep finds it."""
+    """Remove a folder of this package, its lock last: an interrupted removal can be repeated."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name != _LOCK:
@@ -160,7 +160,7 @@ def _empty(folder: Path) -> None:
 
 
 def _remove_unlocked(folder: Path) -> None:
-    """Remove a folder whose process was killed before it had its lock; it holds nothing else."""
+    """Remove a folder whose process was killed before it locked the folder: it has no files."""
     with suppress(OSError):
         if time.time() - folder.stat().st_mtime > _GRACE:
             (folder / f"{_LOCK}.new").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
-"""Private parts of other packages that this one uses: one module per package, one function each.
+"""Private parts of other packages that this package uses: a module per package, a function each.
 
-A module here is the only place that knows of such a thing, and says which file of the other package
-it leans on. A new release of that package is checked here, and in `tests/unit/test_compat.py`.
+Only these modules use private parts. Each docstring names the file of the other package on which it
+depends ("Leans on"). When a new release of that package appears, check these modules and run
+`tests/unit/test_compat.py`.
 """

@@ -6,7 +6,7 @@ Paths are below `apache_beam`.
 from __future__ import annotations
 
 # isort: off
-from mmnotebook import quiet_beam as quiet_beam  # first of all: Beam is imported without its log
+from mmnotebook import quiet_beam as quiet_beam  # first: it imports Beam without its log output
 # isort: on
 
 import secrets
@@ -27,7 +27,7 @@ create_windowed: Callable[..., windowed_value.WindowedValue] = windowed_value.cr
 Leans on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
 """
 WindowedValue = windowed_value.WindowedValue
-"""An element as it is in a PCollection: its `value`, and `with_value`, which copies it.
+"""An element as it is in a PCollection: its `value`, and `with_value`, which returns a copy.
 
 Leans on `utils/windowed_value.py`.
 """
@@ -41,24 +41,25 @@ Leans on `testing/test_stream.py`.
 Windowing = core.Windowing
 """How a PCollection is windowed. Leans on `transforms/core.py`."""
 PipelineVisitor = pipeline.PipelineVisitor
-"""The base of visitors of each transform of a pipeline. Leans on `pipeline.py`."""
+"""The base class of visitors of the transforms of a pipeline. Leans on `pipeline.py`."""
 FnApiRunner = fn_api_runner.FnApiRunner
-"""The runner in this process. Leans on `runners/portability/fn_api_runner/fn_runner.py`."""
+"""The in-process runner. Leans on `runners/portability/fn_api_runner/fn_runner.py`."""
 CacheManager = cache_manager.CacheManager
-"""The base of classes that keep PCollections for InteractiveRunner, which reads `_latest_version`.
+"""The base class of caches of PCollections for InteractiveRunner, which reads `_latest_version`.
 
 Leans on `runners/interactive/cache_manager.py`.
 """
 arguments_and_defaults = core.get_function_args_defaults
-"""Return the names of a function's arguments, and the defaults of the last of them.
+"""Return the names of a function's arguments, and the default values of the last ones.
 
 Leans on `transforms/core.py`.
 """
 INSPECTS = "_inspect_"
-"""Prefix of a DoFn's attribute that knows the arguments of the method whose name follows it.
+"""The prefix of an attribute of a DoFn; the name of a method follows it.
 
-Its value is a function without arguments, with the result of `arguments_and_defaults` without
-`self`. Leans on `get_function_arguments` in `transforms/core.py`.
+The value is a function without arguments. It returns the arguments of this method, as
+`arguments_and_defaults` does, but without `self`. Leans on `get_function_arguments` in
+`transforms/core.py`.
 """
 
 
@@ -71,7 +72,7 @@ def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
 
 
 def chained(transform: Any) -> tuple[Any, ...]:
-    """Return the transforms that `a | b` chains; none for any other transform.
+    """Return the transforms in a chain `a | b`; () for any other transform.
 
     Leans on `_ChainedPTransform` in `transforms/ptransform.py`.
     """
@@ -87,7 +88,7 @@ def environment() -> Any:
 
 
 def watch(env: Any, mark: tuple[str, object], variables: dict[str, Any]) -> None:
-    """Have the environment watch variables, unless it watches some with this mark among them.
+    """Let the environment watch variables, unless it already watches variables with this mark.
 
     Leans on `runners/interactive/interactive_environment.py`.
     """
@@ -96,7 +97,7 @@ def watch(env: Any, mark: tuple[str, object], variables: dict[str, Any]) -> None
 
 
 def enter(env: Any, pipeline: Any, cache: Any) -> None:
-    """Register a pipeline with the environment, with the cache manager that it uses.
+    """Register a pipeline and its cache manager with the environment.
 
     Leans on `runners/interactive/interactive_environment.py`.
     """
@@ -105,7 +106,7 @@ def enter(env: Any, pipeline: Any, cache: Any) -> None:
 
 
 def leave(env: Any, pipeline: Any) -> None:
-    """Have the environment forget a pipeline and its cache manager.
+    """Remove a pipeline and its cache manager from the environment.
 
     Leans on `runners/interactive/interactive_environment.py`.
     """
@@ -114,7 +115,7 @@ def leave(env: Any, pipeline: Any) -> None:
 
 
 def result_below(result: Any) -> Any:
-    """Return the result of the runner below InteractiveRunner, which has the metrics.
+    """Return the result of the runner that InteractiveRunner uses, which has the metrics.
 
     Leans on `runners/interactive/interactive_runner.py`.
     """
@@ -122,7 +123,7 @@ def result_below(result: Any) -> Any:
 
 
 def cache_name(variable: str) -> str:
-    """Return the cache's name for a PCollection that is watched as `variable`.
+    """Return the name in the cache of a PCollection that is watched as `variable`.
 
     Leans on `CacheKey` in `runners/interactive/caching/cacheable.py`.
     """
@@ -130,7 +131,7 @@ def cache_name(variable: str) -> str:
 
 
 def cache_name_in(labels: Sequence[str]) -> str:
-    """Return the `cache_name` in the labels that a cache manager is given.
+    """Return the `cache_name` in the labels that a cache manager receives.
 
     Leans on `CacheKey` in `runners/interactive/caching/cacheable.py`.
     """
@@ -138,7 +139,7 @@ def cache_name_in(labels: Sequence[str]) -> str:
 
 
 def is_step_of_cache(step: str, name: str) -> bool:
-    """Return whether a step, by its label, reads or writes the PCollection with this `cache_name`.
+    """Return whether the step with a label reads or writes the PCollection of a `cache_name`.
 
     Leans on `runners/interactive/caching/reify.py`.
     """
@@ -146,7 +147,7 @@ def is_step_of_cache(step: str, name: str) -> bool:
 
 
 def let_stream(cache: Any, folder: Path) -> None:
-    """Set the attributes from which InteractiveRunner creates its StreamingCache.
+    """Set the attributes of a cache manager that InteractiveRunner needs for a StreamingCache.
 
     Leans on `runners/interactive/background_caching_job.py`.
     """
@@ -164,7 +165,7 @@ def stream_coders(cache: Any) -> dict[str, Any]:
 
 
 def forget_stream_coders(cache: Any) -> None:
-    """Give a cache manager other coders; a StreamingCache that took over keeps those it has.
+    """Set new coders of a cache manager; a StreamingCache that copied the old ones keeps them.
 
     Leans on `runners/interactive/background_caching_job.py`.
     """
@@ -172,7 +173,7 @@ def forget_stream_coders(cache: Any) -> None:
 
 
 def coder_key(cache: Any, labels: Sequence[str]) -> str:
-    """Return the key under which a StreamingCache looks a coder up.
+    """Return the key that a StreamingCache uses to look up a coder.
 
     Leans on `runners/interactive/caching/streaming_cache.py`.
     """
@@ -180,7 +181,7 @@ def coder_key(cache: Any, labels: Sequence[str]) -> str:
 
 
 def environment_variables(handler: Any) -> dict[str, str]:
-    """Return the environment variables that a model handler was given; none for other objects.
+    """Return the environment variables of a model handler; {} for other objects.
 
     Leans on `ModelHandler` in `ml/inference/base.py`.
     """
@@ -188,15 +189,16 @@ def environment_variables(handler: Any) -> dict[str, str]:
 
 
 def wrapped(handler: Any) -> Any:
-    """Return the model handler that another one wraps, None if it wraps none.
+    """Return the model handler that another one wraps; None if it wraps none.
 
-    Leans on what `ModelHandler.with_preprocess_fn` and the like return, in `ml/inference/base.py`.
+    Leans on the classes that `ModelHandler.with_preprocess_fn` and similar methods return, in
+    `ml/inference/base.py`.
     """
     return getattr(handler, "_base", None)
 
 
 def model_uri(handler: Any) -> Any:
-    """Return the path from which an ONNX handler loads its model: after an update, the new one.
+    """Return the path from which an ONNX handler loads its model; after an update, the new path.
 
     Leans on `ml/inference/onnx_inference.py`.
     """
@@ -204,7 +206,7 @@ def model_uri(handler: Any) -> Any:
 
 
 def release_models(manager: Any) -> None:
-    """Release the models that a KeyedModelHandler loaded into this manager.
+    """Release the models that a KeyedModelHandler loaded with this manager.
 
     Leans on `_ModelHandlerManager`, formerly `_ModelManager`, in `ml/inference/base.py`.
     """
@@ -216,7 +218,7 @@ def release_models(manager: Any) -> None:
 
 
 def shared_model(load: Any, tag: str) -> Any:
-    """Return the handle of a model that processes share, with `acquire()` and `release(model)`.
+    """Return the handle of a model that several processes share: `acquire()`, `release(model)`.
 
     Leans on `utils/multi_process_shared.py`.
     """
@@ -226,9 +228,9 @@ def shared_model(load: Any, tag: str) -> Any:
 
 
 def keep_password_secret() -> None:
-    """Give the server of shared models a password that no other user of the machine knows.
+    """Set a password, unknown to other users of the machine, for the server of shared models.
 
-    Leans on `utils/multi_process_shared.py`, where it is the same for everybody.
+    Leans on `utils/multi_process_shared.py`, where all users have the same password.
     """
     from apache_beam.utils import multi_process_shared
 

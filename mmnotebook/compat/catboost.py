@@ -6,7 +6,7 @@ from typing import Any
 
 
 def serialized(model: Any) -> bytes:
-    """Return a model's bytes as in its file; CatBoost's public functions only write files.
+    """Return a model in its file format; CatBoost's public functions can only write files.
 
     Leans on `catboost/core.py`.
     """

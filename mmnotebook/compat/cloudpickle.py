@@ -1,12 +1,12 @@
-"""The internals of cloudpickle, and of the copy of it that Beam contains.
+"""The internals of cloudpickle, and of Beam's copy of it.
 
-Both recognize a class of the notebook by an id, its tracker.
+Both identify a class of the notebook by an id, its tracker.
 """
 
 from __future__ import annotations
 
 # isort: off
-from mmnotebook import quiet_beam as quiet_beam  # first of all: Beam is imported without its log
+from mmnotebook import quiet_beam as quiet_beam  # first: it imports Beam without its log output
 # isort: on
 
 from apache_beam.internal import cloudpickle_pickler
@@ -14,20 +14,20 @@ from apache_beam.internal.cloudpickle import cloudpickle as beams
 from cloudpickle import cloudpickle as theirs
 
 MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
-"""The functions that create a class, and an enum, when they are loaded.
+"""The functions that create a class or an enum when a pickle is loaded.
 
-Their last two arguments are the tracker and a reserved one. Leans on
+Their last two arguments are the tracker and a reserved value. Leans on
 `cloudpickle/cloudpickle.py`.
 """
 tracked_class = theirs._DYNAMIC_CLASS_TRACKER_BY_ID.get
-"""Return the class of this process with this tracker, None if there is none.
+"""Return the class of this process with this tracker; None if there is none.
 
 Leans on `cloudpickle/cloudpickle.py`.
 """
 BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
-"""As `MAKERS`, in Beam's copy. Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
+"""`MAKERS` of Beam's copy. Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
 beams_tracked_class = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get
-"""As `tracked_class`, in Beam's copy.
+"""`tracked_class` of Beam's copy.
 
 Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
@@ -37,11 +37,11 @@ BeamsPickler = beams.CloudPickler
 Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
 BEAMS_CONFIG = cloudpickle_pickler.DEFAULT_CONFIG
-"""Beam's settings of `BeamsPickler`. Leans on `apache_beam/internal/cloudpickle_pickler.py`."""
+"""The settings of `BeamsPickler`. Leans on `apache_beam/internal/cloudpickle_pickler.py`."""
 
 
 def take_as_set(kind: type) -> None:
-    """Make Beam's copy leave a class as it is, where a pickle would reset its attributes.
+    """Let Beam's copy keep the attributes of a class when it loads a pickle of the class.
 
     Leans on `_class_setstate` in `apache_beam/internal/cloudpickle/cloudpickle.py`.
     """

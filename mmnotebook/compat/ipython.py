@@ -13,7 +13,7 @@ FILES = "IPCompleter.file_matcher"
 
 
 def remove_magics(shell: Any, magics: Any) -> None:
-    """Remove a class of magics from a shell, if it is there.
+    """Remove a class of magics from a shell, if it is registered.
 
     Leans on `MagicsManager` in `magic.py`.
     """
@@ -71,7 +71,7 @@ def remove_matchers(shell: Any, identifier: str) -> None:
 
 
 def hidden(shell: Any) -> dict[str, Any]:
-    """Return the variables of a shell that are not the user's, unless they were set again.
+    """Return the variables that the shell defined, not the user; the user may have changed them.
 
     Leans on `interactiveshell.py`.
     """

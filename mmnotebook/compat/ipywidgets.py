@@ -6,7 +6,7 @@ from typing import Any
 
 
 def is_open(widget: Any) -> bool:
-    """Return whether a widget is connected to the frontend, which it is until it is closed.
+    """Return whether a widget is connected to the frontend; this is so until it is closed.
 
     Leans on `ipywidgets/widgets/widget.py`.
     """

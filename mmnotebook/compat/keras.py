@@ -7,7 +7,7 @@ from typing import Any
 
 
 def layers(model: Any) -> Iterable[Any]:
-    """Return a model and the layers in it, at any depth.
+    """Return a model and all layers in it, at any depth.
 
     Leans on `keras/src/layers/layer.py`.
     """

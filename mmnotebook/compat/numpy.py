@@ -7,11 +7,11 @@ import pickle
 from typing import Any
 
 _SIZE = 2504
-"""Bytes of the state of the Mersenne Twister: 624 words, and the position among them."""
+"""The size of the state of the Mersenne Twister in bytes: 624 words, and the current position."""
 
 
 def state(legacy: Any, whole: bool) -> Any:
-    """Return the state of the global generator, which is equal as long as nothing was drawn.
+    """Return the state of the global generator, which changes when a number is drawn.
 
     Leans on `numpy/random/mtrand.pyx` and `numpy/random/src/mt19937/mt19937.h`.
 
@@ -20,7 +20,7 @@ def state(legacy: Any, whole: bool) -> Any:
     legacy
         The module `numpy.random.mtrand`.
     whole
-        Whether to include a number that was drawn and is kept for the next call; this takes longer.
+        Whether to include a number that was drawn in advance for the next call; this takes longer.
     """
     generator = legacy._rand
     bits = generator._bit_generator

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def source(session: Any) -> Path | bytes | None:
-    """Return the file or the content of which a session was created; None if it is not known.
+    """Return the file or the content from which a session was created; None if it is unknown.
 
     Leans on `onnxruntime/capi/onnxruntime_inference_collection.py`.
     """

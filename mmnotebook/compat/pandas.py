@@ -9,7 +9,7 @@ from typing import Any
 
 
 def changed_options() -> Iterator[tuple[str, Any]]:
-    """Yield the options that differ from their initial values, by name; none without pandas.
+    """Yield (name, value) of the options that have changed; nothing if pandas is not imported.
 
     Leans on `pandas/_config/config.py`.
     """
@@ -22,7 +22,7 @@ def changed_options() -> Iterator[tuple[str, Any]]:
 
 
 def memory(array: Any) -> Any:
-    """Return the NumPy array with the values of an array of pandas; any other object unchanged.
+    """Return the NumPy array with the values of a pandas array; any other object unchanged.
 
     Leans on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
     """

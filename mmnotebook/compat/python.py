@@ -1,6 +1,6 @@
 """Python's own internals. Paths are below CPython's `Lib`, unless they begin with another folder.
 
-What leans on the memory of Python's generator of random numbers is in `random.py`.
+The memory layout of Python's random number generator is used in `random.py`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 get_frame = sys._getframe
-"""Return the caller's frame, or one so many calls further out. Leans on `Python/sysmodule.c`."""
+"""Return the frame of the caller, or of an outer call at a depth. Leans on `Python/sysmodule.c`."""
 FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
-"""The code that finds a module, whose argument is `name`; `importlib.util` calls it too.
+"""The code that finds a module by its argument `name`; `importlib.util` calls it too.
 
 Leans on `importlib/_bootstrap.py`.
 """
 VARIABLE = type(os.environ).__getitem__.__code__
-"""The code that reads an environment variable, whose argument is `key`.
+"""The code that reads the environment variable in its argument `key`.
 
 Leans on `_Environ` in `os.py`.
 """
@@ -37,7 +37,7 @@ _HOOK = "_showwarnmsg"
 
 
 def registered(abstract: type) -> list[type]:
-    """Return the classes that were registered with an abstract one, in no order.
+    """Return the classes that were registered with an abstract class, in no order.
 
     Leans on `Modules/_abc.c`.
     """
@@ -46,7 +46,7 @@ def registered(abstract: type) -> list[type]:
 
 
 def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
-    """Return the function that receives each warning that no filter ignores.
+    """Return the function that receives each warning, except ignored ones.
 
     Leans on `warnings.py`.
     """
@@ -55,7 +55,7 @@ def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
 
 
 def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
-    """Set the function that receives each warning that no filter ignores.
+    """Set the function that receives each warning, except ignored ones.
 
     Leans on `warnings.py`.
     """
@@ -63,7 +63,9 @@ def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
 
 
 def shows_warnings() -> tuple[Any, ...]:
-    """Return the functions that show a warning; users may set the first, `catch_warnings` both.
+    """Return the functions that show a warning.
+
+    Users may replace the first; `warnings.catch_warnings` replaces both.
 
     Leans on `warnings.py`.
     """
@@ -71,15 +73,15 @@ def shows_warnings() -> tuple[Any, ...]:
 
 
 def forget_shown_warnings() -> None:
-    """Make Python treat all warnings as not shown yet.
+    """Let Python show all warnings again, even those that were already shown.
 
-    Leans on `warnings.py`, where this outdates the registries of all modules.
+    Leans on `warnings.py`, where this invalidates the registries of all modules.
     """
     getattr(warnings, "_filters_mutated", lambda: None)()
 
 
 def options(parser: argparse.ArgumentParser) -> list[str]:
-    """Return the options that a parser knows, `-n` and `--name`.
+    """Return the options of a parser, such as `-n` and `--name`.
 
     Leans on `argparse.py`.
     """
@@ -87,7 +89,7 @@ def options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def uuid_source() -> Any:
-    """Return the builtin behind `uuid.uuid1`, None while `uuid` is not imported.
+    """Return the builtin that `uuid.uuid1` calls; None if `uuid` is not imported.
 
     Leans on `Modules/_uuidmodule.c`.
     """

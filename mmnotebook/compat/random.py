@@ -16,10 +16,10 @@ Leans on `Modules/_randommodule.c`.
 
 
 def state(random: Any) -> Any:
-    """Return the state of the global generator, which is equal as long as nothing was drawn.
+    """Return the state of the global generator, which changes when a number is drawn.
 
-    Leans on `Modules/_randommodule.c`: after an object's head come the position among the words,
-    and the words. `getstate()` takes ten times as long.
+    Leans on `Modules/_randommodule.c`: the head of the object is followed by the current position
+    and the words of the state. `getstate()` takes ten times as long.
 
     Parameters
     ----------

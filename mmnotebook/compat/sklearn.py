@@ -6,14 +6,14 @@ import sys
 from typing import Any
 
 STOP_WORDS_PLACE = "_stop_words_id"
-"""The attribute in which a vectorizer keeps the `id` of its stop words.
+"""The attribute in which a vectorizer stores the `id` of its stop words.
 
 Leans on `sklearn/feature_extraction/text.py`.
 """
 
 
 def usual_config() -> dict[str, Any] | None:
-    """Return the configuration of a new thread; None while scikit-learn is not imported.
+    """Return the configuration of a new thread; None if scikit-learn is not imported.
 
     Leans on `sklearn/_config.py`.
     """

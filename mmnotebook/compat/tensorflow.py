@@ -8,7 +8,7 @@ from types import CodeType
 
 
 def drawing() -> dict[CodeType, str]:
-    """Return the code that runs when TensorFlow draws random numbers, and the library's name.
+    """Return the code that runs when TensorFlow draws random numbers, with the library's name.
 
     Leans on `tensorflow/python/framework/random_seed.py`.
     """

@@ -7,19 +7,19 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 OF_MODULES = frozenset({"_parameters", "_buffers", "_modules"})
-"""The attributes in which a module keeps its tensors and its submodules.
+"""The attributes in which a module stores its tensors and its submodules.
 
 Leans on `torch/nn/modules/module.py`.
 """
 HOOKS = "_hooks"
-"""Part of the name of each attribute in which a module keeps hooks, by number.
+"""A part of the names of attributes in which a module stores hooks by number.
 
 Leans on `torch/nn/modules/module.py`.
 """
 
 
 def without_subclasses() -> AbstractContextManager[Any]:
-    """Return a context manager in which tensors of subclasses behave as plain tensors.
+    """Return a context manager in which tensors of subclasses behave like plain tensors.
 
     Leans on `torch/csrc/autograd/python_torch_functions_manual.cpp`.
     """
@@ -45,7 +45,7 @@ def writes(tensor: Any) -> int:
 
 
 def sparse_parts(tensor: Any) -> list[Any]:
-    """Return the tensors inside one of the layout `torch.sparse_coo`, coalesced or not.
+    """Return the tensors inside a tensor with layout `torch.sparse_coo`, coalesced or not.
 
     Leans on `aten/src/ATen/native/native_functions.yaml`.
     """

@@ -1,21 +1,21 @@
-"""The internals of transformers. Nothing here imports it, except functions that say so."""
+"""The internals of transformers. Only the functions that mention it import transformers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
-"""The attributes in which a pipeline keeps the arguments of its stages.
+"""The attributes in which a pipeline stores the arguments of its stages.
 
 Leans on `transformers/pipelines/base.py`.
 """
 
 
 def commit(name: str, revision: str | None) -> str | None:
-    """Return the commit that a revision of a repository on the hub points to; imports transformers.
+    """Return the commit of a revision of a repository on the hub; import transformers.
 
     None if it cannot be found before a model is loaded: see `commit_of`.
-    Leans on `resolve_revision` in `transformers/utils/hub.py`, which came with version 5.
+    Leans on `resolve_revision` in `transformers/utils/hub.py`, which exists since version 5.
     """
     from transformers.utils import hub
 
@@ -26,9 +26,9 @@ def commit(name: str, revision: str | None) -> str | None:
 
 
 def commit_of(config: Any) -> str | None:
-    """Return the commit on the hub that a model's configuration came from; None for none.
+    """Return the commit on the hub from which the configuration of a model was loaded, or None.
 
-    Versions of transformers that have `utils.hub.resolve_revision` keep none.
+    Versions of transformers that have `utils.hub.resolve_revision` do not store it.
     Leans on `transformers/configuration_utils.py`.
     """
     found: str | None = getattr(config, "_commit_hash", None)
@@ -36,7 +36,7 @@ def commit_of(config: Any) -> str | None:
 
 
 def may_generate(pipeline: Any) -> bool:
-    """Return whether pipelines of this kind generate, if the model can.
+    """Return whether pipelines of this kind generate tokens if the model supports it.
 
     Leans on `transformers/pipelines/base.py`.
     """
@@ -44,7 +44,7 @@ def may_generate(pipeline: Any) -> bool:
 
 
 def outputs_apart() -> Any:
-    """Return the class that splits the output of a batch; imports transformers.
+    """Return the class that splits the output for a batch; import transformers.
 
     Leans on `PipelineIterator` in `transformers/pipelines/pt_utils.py`.
     """

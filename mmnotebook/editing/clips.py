@@ -16,7 +16,7 @@ from mmnotebook.steps import validation
 
 
 def copy(document: Document, names: Iterable[str]) -> str:
-    """Copy nodes as JSON text, in the file format of graphs, with their places.
+    """Return nodes as JSON text, in the file format of graphs, with their places.
 
     Inputs from nodes that are not copied are included. A group is included if all its members are.
     """
@@ -31,7 +31,7 @@ def copy(document: Document, names: Iterable[str]) -> str:
 
 
 def paste(document: Document, command: Command) -> Edit:
-    """Add the nodes and groups of a copied text to a document, under names that are not used."""
+    """Add the nodes and groups of a copied text to a document, with unused names."""
     part, places = _read(fields.text(command, "clip"))
     block, corner = node_positions.completed(part, places), fields.place(command, "at")
     if corner is not None:
@@ -48,7 +48,7 @@ def paste(document: Document, command: Command) -> Edit:
 
 
 def _read(clip: str) -> tuple[Graph, Mapping[str, node_positions.Place]]:
-    """Return the nodes of a copied text, with the wires between them, and their places."""
+    """Return the graph in a copied text, and the places of its nodes."""
     try:
         data = json_format.loaded(clip)
         graph = json_format.of_data(data)
@@ -64,7 +64,7 @@ def _read(clip: str) -> tuple[Graph, Mapping[str, node_positions.Place]]:
 
 
 def _called(part: Graph, document: Document) -> dict[str, str]:
-    """Return the new names of the nodes and groups of a part, so that all names are unique."""
+    """Return unique new names for the nodes and groups of a copied part."""
     names = (*part.names, *(group.name for group in part.groups))
     keys = (wire.key for node in part for wire in node.inputs)
     there = document.taken

@@ -1,4 +1,4 @@
-"""Commands on a document, which the canvas and the panel send."""
+"""Commands on a document, which are sent by the canvas and the panel."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def apply(document: Document, command: Mapping[str, Any], names: Names | None = 
     Returns
     -------
     Edit
-        The document after the command, with the change in words.
+        The document after the command, with a description of the change.
 
     Raises
     ------
     GraphError
-        If the command is refused; the message says why.
+        If the command is not possible; the message says why.
     """
     op = command.get("op")
     if op == "text":

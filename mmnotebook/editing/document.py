@@ -1,4 +1,4 @@
-"""The edited document: a graph, which may be incomplete, and node positions."""
+"""The edited document: a graph, which may be incomplete, and the positions of its nodes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Document:
     Attributes
     ----------
     graph
-        The graph. It may be incomplete, with steps without inputs or required parameters;
-        `validation.problems` returns what is missing.
+        The graph. It may be incomplete: steps may lack inputs or required parameters, which
+        `validation.problems` reports.
     places
         The top-left corner of every node, in canvas units (pixels at zoom 1).
     by_layout
-        Whether the layout placed every node, and the user none.
+        Whether the layout placed all nodes, and the user moved none.
     """
 
     graph: Graph
@@ -34,12 +34,12 @@ class Document:
 
     @classmethod
     def of(cls, graph: Graph) -> Document:
-        """Create a document of a graph, with the nodes placed by the layout.
+        """Create a document from a graph; the layout places its nodes.
 
         Raises
         ------
         GraphError
-            If the graph is invalid, not only incomplete.
+            If the graph is invalid. An incomplete graph is allowed.
         """
         found = validation.faults(graph)
         if found:
@@ -52,21 +52,21 @@ class Document:
 
     @property
     def taken(self) -> set[str]:
-        """The names that are in use: those of nodes and groups."""
+        """The names of all nodes and groups, which are in use."""
         return {*self.graph.names, *(group.name for group in self.graph.groups)}
 
     def changed(self, *nodes: Node) -> Document:
-        """Replace the nodes of the same names."""
+        """Replace the nodes that have these names."""
         new = {node.name: node for node in nodes}
         kept = tuple(new.get(node.name, node) for node in self.graph)
         return self.wired(replace(self.graph, nodes=kept))
 
     def wired(self, graph: Graph) -> Document:
-        """Replace the graph by one with the same node names."""
+        """Replace the graph by a graph with the same node names."""
         return replace(self, graph=graph)
 
     def placed(self, places: Mapping[str, Place]) -> Document:
-        """Move nodes to these places; the others stay where they are."""
+        """Move nodes to these places; other nodes do not move."""
         return replace(self, places={**self.places, **places}, by_layout=False)
 
     def grown(
@@ -87,11 +87,11 @@ class Edit:
     document
         The document after the change.
     label
-        The change in words, for undo: "connect digits to mlp".
+        A description of the change, for undo: "connect digits to mlp".
     selection
         The nodes to select after the change; None keeps the selection.
     merges
-        Consecutive edits with an equal value are undone together; None for an edit on its own.
+        Consecutive edits with the same value are undone together; None for a separate edit.
     """
 
     document: Document
@@ -108,18 +108,18 @@ def refused(
     known: Iterable[str] = (),
     allowed: bool = False,
 ) -> GraphError:
-    """Return the error of a change that is refused.
+    """Return the error for a change that is not possible.
 
     Parameters
     ----------
     why
-        What is wrong.
+        The problem.
     node
-        A name that was not found, for which the error suggests the nearest one.
+        A name that was not found; the error suggests the nearest known name.
     remedy
-        What to do.
+        How to fix it.
     known
-        The names to suggest from.
+        The known names.
     allowed
         Whether the error lists these names.
     """
@@ -130,7 +130,7 @@ def refused(
 
 
 def freed(wanted: str, taken: Collection[str]) -> str:
-    """Return a name that is not taken: the wanted one, with `_2` or more appended if needed."""
+    """Return an unused name: the wanted one, with a number such as `_2` appended if needed."""
     count, free = 1, wanted
     while free in taken:
         count += 1

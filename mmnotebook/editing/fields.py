@@ -1,4 +1,4 @@
-"""Read the fields of a command, which the canvas sends as JSON, and check their types."""
+"""The fields of a command, which the canvas sends as JSON, with checks of their types."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
-    """Return a required text; the error for a missing one lists the `known` texts."""
+    """Return a required text; the error for a missing text lists the `known` texts."""
     if command.get(field) is None:
-        said = f"{command.get('op')!r} needs {field!r}"
-        raise refused(said, known=known, allowed=bool(known))
+        message = f"{command.get('op')!r} needs {field!r}"
+        raise refused(message, known=known, allowed=bool(known))
     return _checked(command, field, command.get(field), _text)
 
 
@@ -70,7 +70,7 @@ def wires(command: Command, field: str) -> tuple[Wire, ...]:
 
 
 def select(command: Command, field: str) -> Select:
-    """Return a selection, from a field, a list of fields, {"drop": [...]}, or null for all."""
+    """Return a selection: a field, a list of fields, {"drop": [...]}, or null for none."""
     value = command.get(field)
     if value is None:
         return None

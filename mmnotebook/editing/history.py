@@ -11,7 +11,7 @@ LIMIT = 500
 
 
 class History:
-    """The versions of a document. An edit after an undo removes the versions that it undid.
+    """The versions of a document. An edit after an undo removes the undone versions.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class History:
 
     @property
     def undoable(self) -> str | None:
-        """The edit that `undo` would undo, in words; None if there is none."""
+        """A description of the edit that `undo` would undo; None if there is none."""
         return self._before[-1][1].label if self._before else None
 
     @property
     def redoable(self) -> str | None:
-        """The edit that `redo` would redo, in words; None if there is none."""
+        """A description of the edit that `redo` would redo; None if there is none."""
         return self._after[-1].label if self._after else None
 
     def do(self, edit: Edit) -> None:

@@ -34,7 +34,7 @@ def arranged(graph: Graph) -> dict[str, Place]:
     row = max(heights.values()) + GAP[1]
     widths = dict.fromkeys(graph.names, SIZE[0])
     gaps = {(wire.node, node.name): _gap(wire.port) for node in graph for wire in node.inputs}
-    # Wires go directly from node to node: to pass a node they need a row of their own.
+    # Wires are straight connections between nodes: to go past a node, they need a separate row.
     boxes = place(graph, widths, row - SPACE, gaps, passing=row).boxes
     tops = {name: boxes[name].middle - height / 2 for name, height in heights.items()}
     first = min(tops.values())
@@ -42,12 +42,12 @@ def arranged(graph: Graph) -> dict[str, Place]:
 
 
 def _gap(port: str | None) -> float:
-    """Return the space for a wire, which first runs straight along the name of its output."""
+    """Return the space for a wire, which starts with a straight line below its output's name."""
     return GAP[0] + (0.0 if port is None else min(_NAME, _LETTER * len(port)))
 
 
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:
-    """Move a block of nodes down until it overlaps no other node, by the smallest distance."""
+    """Move a block of nodes down, by the smallest distance at which it overlaps no other node."""
     width, height = STEP[0] - GAP[0] / 2, STEP[1]
     apart = {b - y for x, y in block.values() for a, b in taken if -width < a - x < width}
     blocked = sorted((down - height, down + height) for down in apart)
@@ -59,12 +59,12 @@ def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, P
 
 
 def free(wanted: Place, taken: Collection[Place]) -> Place:
-    """Return the wanted place of one node, or the next free place below it."""
+    """Return the wanted place of a node, or the next free place below it."""
     return shifted({"": wanted}, taken)[""]
 
 
 def at_corner(block: Mapping[str, Place], corner: Place) -> dict[str, Place]:
-    """Move a block of nodes so that this is its top-left corner."""
+    """Move a block of nodes so that its top-left corner is at this place."""
     left, top = (min(place[axis] for place in block.values()) for axis in (0, 1))
     return {name: (x - left + corner[0], y - top + corner[1]) for name, (x, y) in block.items()}
 
@@ -85,7 +85,7 @@ def beside(name: str | None, places: Mapping[str, Place]) -> Place:
 
 
 def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
-    """Return places for all nodes: the given ones, and free ones near the inputs of other nodes."""
+    """Return places for all nodes: the given places, and free places near inputs for others."""
     kept = {name: places[name] for name in graph.names if name in places}
     if not kept:
         return arranged(graph)
@@ -102,7 +102,7 @@ def completed(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
 
 
 def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place]:
-    """Lay out a graph like `arranged`, from the top-left corner of the places of another graph."""
+    """Lay out a graph like `arranged`, at the top-left corner of the current places."""
     made = arranged(graph)
     if not places or not made:
         return made
@@ -113,7 +113,7 @@ def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place
 def _nearest(
     left: Sequence[Node], fed: Mapping[str, Sequence[str]], places: Mapping[str, Place]
 ) -> Node:
-    """Return the node to place next: after one that has a place, or else before one."""
+    """Return the node to place next: one after a placed node, or else one before a placed node."""
     for node in left:
         if any(wire.node in places for wire in node.inputs):
             return node
@@ -124,7 +124,7 @@ def _nearest(
 
 
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
-    """Return a place between the inputs and the successors of a node; below all without both."""
+    """Return a place between the inputs and the successors of a node; without both, below all."""
     before = [places[wire.node] for wire in node.inputs if wire.node in places]
     behind = [places[name] for name in fed if name in places]
     if before:

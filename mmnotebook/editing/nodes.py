@@ -35,7 +35,7 @@ def _continued(document: Document, start: End | None, name: str) -> Document:
 
 
 def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
-    """Create a node with these parameters, and a name that is not taken.
+    """Create a node with these parameters and an unused name.
 
     Raises
     ------
@@ -51,12 +51,12 @@ def made(kind: str, params: Mapping[str, Any], taken: Collection[str]) -> Node:
 
 
 def canonical(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters in the form in which a node has them; None means that one is not given."""
+    """Return parameters in the canonical form of a node, without parameters that are None."""
     return dict(kinds.canonical(kind, {k: v for k, v in given.items() if v is not None}))
 
 
 def checked(node: Node) -> Node:
-    """Return the node, if its parameters are valid.
+    """Return the node if its parameters are valid.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def without(
 
 
 def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
-    """Return the groups without the removed nodes; a group without other members is removed."""
+    """Return the groups without the removed nodes, and without groups that are then empty."""
     kept = (
         replace(group, members=tuple(name for name in group.members if name not in gone))
         for group in graph.groups
@@ -130,7 +130,7 @@ def configure(document: Document, command: Command) -> Edit:
 
 
 def configured(node: Node, params: Mapping[str, Any]) -> Node:
-    """Return the node with these parameters changed; None removes a parameter."""
+    """Return the node with some parameters changed; None removes a parameter."""
     given = {**dict(node.params), **params}
     other = {"by": "by_function", "by_function": "by"}
     for key, value in params.items():

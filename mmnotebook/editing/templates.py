@@ -1,4 +1,4 @@
-"""The command that adds a template: several steps at once."""
+"""The command that adds the steps of a template."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Sketch:
         return Input(node.name)
 
     def source(self, data: str | None) -> Input:
-        """Return an input that reads data: from the document's node for it, or from a new one."""
+        """Return an input that reads data, from an existing node of the document or a new one."""
         kind, params = bare_step("data", data)
         for node in self._there:
             if node.kind == kind and node.params == tuple(params.items()):

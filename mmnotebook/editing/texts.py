@@ -28,9 +28,9 @@ class TextReading:
     graph
         The graph, which may be incomplete; None if the text is not valid.
     problems
-        What is invalid or missing, each problem with its line and column.
+        The invalid and missing parts, each with its line and column.
     remedy
-        What to do about the problems.
+        How to fix the problems.
     """
 
     graph: Graph | None
@@ -41,7 +41,7 @@ class TextReading:
 def written(graph: Graph) -> str:
     """Return the canonical text of a graph, with `...` for missing parts.
 
-    `... | mlp` is a step without an input, `map(...)` one without its function.
+    `... | mlp` is a step without an input, `map(...)` a step without its function.
     """
     return to_text(graph)
 
@@ -56,8 +56,8 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
     names
         Lookup of bare names; None looks nothing up.
     known
-        The graph before the text was edited. Its bindings are kept. Its names keep their role if
-        the lookup does not find them, such as a model that is no longer registered.
+        The graph before the text was edited. Its bindings are kept. A name that the lookup does not
+        find, such as a model that is no longer registered, keeps its role in this graph.
     """
     known = known or Graph()
     log = Log(text, incomplete=True)
@@ -78,7 +78,7 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
 
 
 def _with_known(names: Names | None, known: Graph) -> Names | None:
-    """Add names of a graph that the lookup does not find, with their roles in the graph."""
+    """Return a lookup that also finds names of a graph, with their roles in the graph."""
     if names is None:
         return None
     names = replace(names, given={**known.bindings, **names.given})
@@ -98,21 +98,21 @@ _DATA: list[object] = []
 
 
 def _function(value: object) -> object:
-    """Return the value: a placeholder for a function that no longer exists."""
+    """Return the value. This is a placeholder for a function that no longer exists."""
     return value
 
 
 def problems(
     graph: Graph, names: Names | None, of_data: Callable[[Any], Shape] = shapes.of_data
 ) -> list[Problem]:
-    """Return all that is invalid or missing in a graph, unknown names and fields included.
+    """Return the problems of a graph, including missing parts, unknown names and unknown fields.
 
     Parameters
     ----------
     graph
         A graph, valid or not.
     names
-        Lookup of its names; None checks neither names nor fields.
+        Lookup of its names; None does not check names and fields.
     of_data
         Returns the shape of the elements of data; of the elements of files if its argument is a
         path.
@@ -151,9 +151,9 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
 
 
 def typed(document: Document, command: Command, names: Names | None) -> Edit:
-    """Replace the graph of a document by that of a text.
+    """Replace the graph of a document by the graph of a text.
 
-    The layout places the nodes anew, unless the user has moved one: then places are kept.
+    The layout places all nodes again, unless the user has moved a node; then the places are kept.
     """
     reading = read(fields.text(command, "text"), names, document.graph)
     if reading.graph is None:

@@ -11,14 +11,14 @@ from mmnotebook.graph.kinds import KINDS
 from mmnotebook.steps.exclusive import apart, arms_by_node, arms_of
 
 Wire = tuple[str, str | None, str]
-"""The source node, its branch if it has several, and the target node."""
+"""The source node, its branch (None for a single output), and the target node."""
 
 _LONGEST = 79
 _SHOWN = 5
 
 
 def refusal(graph: Graph, source: str, port: str | None, target: str) -> str | None:
-    """Return why this wire is not possible, in under 80 characters; None if it is."""
+    """Return why a wire is not possible, in less than 80 characters; None if it is possible."""
     why = _refusal(graph, source, port, target)
     return why if why is None or len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
 
@@ -51,7 +51,7 @@ def _no_output(node: Node, port: str | None) -> str | None:
 
 
 def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
-    """Return why this wire cannot be joined with the other inputs of its target, or None."""
+    """Return why a wire cannot be joined with the other inputs of its target, or None."""
     inputs = (*into.inputs, wire)
     if gather_of(graph, into, inputs) != "join":
         return None
@@ -63,7 +63,7 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
 
 
 def _circle(graph: Graph, source: str, target: str) -> list[str]:
-    """Return the shortest cycle that a wire would create, shortened for a message; [] for none."""
+    """Return the shortest cycle that a wire would create, cut for a message; [] for none."""
     feeds: dict[str, list[str]] = {name: [] for name in graph.names}
     for node in graph:
         for wire in node.inputs:
@@ -88,8 +88,8 @@ def _circle(graph: Graph, source: str, target: str) -> list[str]:
 def gather_of(graph: Graph, node: Node, inputs: Sequence[Input]) -> Gather | None:
     """Return how a node combines its inputs after one is added.
 
-    The second input decides. Outputs after different branches of one routing step are united,
-    because no element has both; other outputs are joined. Further inputs do not change this.
+    The second input decides. Outputs after different branches of one routing step become a union,
+    because no element is in both; other outputs are joined. Further inputs do not change this.
     """
     if KINDS[node.kind].inputs == "join":
         return "join"
@@ -112,7 +112,7 @@ def connected(graph: Graph, wire: Input, target: str, place: int | None = None) 
     wire
         The input to add, for which `refusal` returned None.
     target
-        The node that it becomes an input of.
+        The node that receives the input.
     place
         The index of the target's input that it replaces; None to append it.
     """

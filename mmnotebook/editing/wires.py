@@ -63,8 +63,8 @@ def wire(document: Document, command: Command) -> Edit:
     if node.gather == "join" and new.key in others:
         raise refused(f"{target} already has an input with the key {new.key}")
     inputs = (*node.inputs[:place], new, *node.inputs[place + 1 :])
-    said = f"change the wire from {shown(source, port)} to {target}"
-    return Edit(document.changed(replace(node, inputs=inputs)), said)
+    label = f"change the wire from {shown(source, port)} to {target}"
+    return Edit(document.changed(replace(node, inputs=inputs)), label)
 
 
 def gather(document: Document, command: Command) -> Edit:

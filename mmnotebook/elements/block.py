@@ -1,4 +1,4 @@
-"""`Block`: up to 4,096 elements of one node with their failures."""
+"""`Block`: up to 4,096 elements of one node, with their failures."""
 
 from __future__ import annotations
 
@@ -15,43 +15,46 @@ from mmnotebook.elements.packing import pack
 from mmnotebook.results.records import Failure
 
 ROWS = 4096
-"""The most elements of a block."""
+"""The maximum number of elements in a block."""
 BYTES = 32 << 20
-"""About the most bytes of a block of more than one element."""
+"""The approximate maximum size of a block with more than one element, in bytes."""
 
 _key = functools.partial(tuple.__new__, Key)
-"""Makes a `Key` of its six items in less time than `Key._make`."""
+"""Creates a `Key` from its six items, faster than `Key._make`."""
 
 
 @dataclass(eq=False)
 class Block:
     """Elements of one node.
 
-    Of `branches`, `model_keys` and `models` at most one is set: that of the latest step that
-    chose something for each element.
+    At most one of `branches`, `model_keys` and `models` is set: by the latest step that chose a
+    branch or a model for each element.
 
     Attributes
     ----------
     ids
         The id of each element.
     values
-        The output of the node for each.
+        The output of the node for each element.
     origins
-        The id of the source's element that each comes from; None when that is its own id.
+        The id of the source element from which each element was computed; None if all of these
+        ids equal `ids`.
     branches
-        The branch that a split or switch sent each to.
+        The branch that a split or switch chose for each element.
     model_keys
-        The key that chose the model of each, in a keyed step.
+        The key that chose the model of each element in a keyed step.
     models
-        The model that answered for each, in a cascade.
+        The model of a cascade that produced the prediction for each element.
     rows
-        The place of each among the rows that a model was given, while its handler works on them.
+        The position of each element among the rows that a model receives, while its handler
+        processes them.
     fields
-        The source's fields that a later `by=` names; None for none.
+        The fields of the source that a later `by=` names, for each element; None for no fields.
     failed
-        The failures in the node on the way to these elements.
+        The failures of the node that occurred together with these elements.
     made_of
-        Marks the input of these elements, to find them by it later; None for no marks.
+        Marks that identify the input of these elements, by which they can be found later; None for
+        no marks.
     """
 
     ids: list[str]
@@ -66,7 +69,7 @@ class Block:
     made_of: Any = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Earlier versions had one field for branches, keys and models, and did not say which.
+        # Earlier versions had one field for branches, keys and models.
         if "arms" in state:
             state["branches"] = state.pop("arms")
         self.__dict__.update(state)
@@ -76,12 +79,12 @@ class Block:
 
     @property
     def nbytes(self) -> int:
-        """Estimate the bytes of the block."""
+        """The estimated size of the block in bytes."""
         return self.values.nbytes + 64 * len(self.ids)
 
     @property
     def choices(self) -> list[str | None] | None:
-        """Return the latest choice for each: branch, key or model; the column `key` of tables."""
+        """The latest choice for each element: branch, key or model; column `key` of tables."""
         if self.branches is not None:
             return self.branches
         return self.models if self.model_keys is None else self.model_keys
@@ -101,11 +104,11 @@ class Block:
         return map(_key, whole)
 
     def elements(self) -> Iterator[tuple[Key, Any]]:
-        """Return (key, value) of each element."""
+        """Return a (key, value) pair for each element."""
         return zip(self.keys(), self.values.rows(), strict=True)
 
     def take(self, places: Sequence[int]) -> Block:
-        """Return the elements at these places, without failures."""
+        """Return the elements at these positions, without failures."""
         if len(places) == len(self.ids) and all(map(operator.eq, places, itertools.count())):
             return replace(self, failed=[], made_of=None)
 
@@ -124,7 +127,7 @@ class Block:
         )
 
     def giving(self, values: Sequence[Any], failed: Iterable[Failure] = ()) -> Block:
-        """Return the same elements with other values, one each."""
+        """Return the same elements with these values, one per element."""
         return replace(self, values=pack(values), failed=list(failed), made_of=None)
 
     def choosing(
@@ -134,12 +137,12 @@ class Block:
         model_keys: list[str | None] | None = None,
         models: list[str | None] | None = None,
     ) -> Block:
-        """Return the same elements with this choice in place of an earlier one, or with none."""
+        """Return the same elements with these choices, which replace all earlier ones."""
         return replace(self, branches=branches, model_keys=model_keys, models=models)
 
     @classmethod
     def of(cls, elements: Sequence[tuple[Key, Any]], failed: Iterable[Failure] = ()) -> Block:
-        """Make a block of (key, value) pairs."""
+        """Create a block from (key, value) pairs."""
         columns = zip(*(key for key, _ in elements), strict=True) if elements else [()] * 6
         ids, origins, keys, fields, branches, models = columns
 
@@ -159,7 +162,7 @@ class Block:
 
 
 def in_parts(block: Block) -> Iterator[Block]:
-    """Cut a block that a step has made bigger to size; the first part has the failures."""
+    """Split a block that exceeds the limits into smaller ones; the first has the failures."""
     if len(block) <= ROWS and block.nbytes <= BYTES:
         yield block
         return

@@ -37,7 +37,7 @@ def _reduce_tensor(tensor: torch.Tensor) -> tuple[Callable[..., Any], tuple[Any,
 
 
 def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
-    # A read-only one, such as a view of a frame, is writable where it is loaded.
+    # A copy of a read-only array, such as a view of a frame, is writable after loading.
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 
@@ -50,10 +50,10 @@ TABLE[np.ndarray] = _reduce_array
 def dump(
     value: Any, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None
 ) -> None:
-    """Pickle `value` into a binary file, tensors as their own numbers.
+    """Pickle `value` into a binary file; a view of a tensor contains only its own numbers.
 
-    `buffer_callback` is that of pickle: it receives the memory of each array; if it keeps one and
-    returns a false value, the file has only a reference.
+    `buffer_callback` is that of pickle. It receives the memory of each array. If it returns a false
+    value, the file contains only a reference to the array.
     """
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     pickler.dispatch_table = TABLE
@@ -61,11 +61,11 @@ def dump(
 
 
 class Element:
-    """The type hint of one element: (Key, value), or anything else that `dump` takes."""
+    """The type hint of one element: (Key, value), or any other value that `dump` can pickle."""
 
 
 class ElementCoder(beam.coders.Coder):
-    """Encodes one element with `dump`: tensors, arrays, predictions, records, blocks of these."""
+    """A coder of one element, which uses `dump`: tensors, arrays, predictions, records, blocks."""
 
     def encode(self, value: Any) -> bytes:
         buffer = io.BytesIO()
@@ -88,7 +88,7 @@ class ElementCoder(beam.coders.Coder):
 
 
 class BlockCoder(ElementCoder):
-    """Encodes a whole block column by column; its size is known beforehand."""
+    """A coder of a block, column by column; the size of a block is known before encoding."""
 
     def to_type_hint(self) -> Any:
         return Block

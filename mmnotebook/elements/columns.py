@@ -1,6 +1,6 @@
 """Columns of values: stacked arrays and tensors, and records by field.
 
-`packing.pack` chooses the form; `Column.rows` gives back equal values of the same types.
+`packing.pack` chooses the class of a column. `Column.rows` returns equal values of the same types.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ class Column(Sequence[Any]):
     Attributes
     ----------
     nbytes
-        About how many bytes they take; known without looking at each.
+        The approximate size in bytes, computed without reading each value.
     """
 
     nbytes: int
 
     @abstractmethod
     def rows(self) -> list[Any]:
-        """Return the values as a list. Arrays and tensors in it are views of the column."""
+        """Return the values as a list; arrays and tensors in it are views of the column."""
 
     @abstractmethod
     def take(self, places: Sequence[int]) -> Column:
-        """Return the values at these places."""
+        """Return the values at these positions."""
 
     @abstractmethod
     def part(self, start: int, stop: int) -> Column:
         """Return the values from `start` to before `stop`."""
 
     def field(self, name: str) -> Column | None:
-        """Return a field of every value; None unless all are records that have it."""
+        """Return a field of every value; None unless all values are records with this field."""
         return None
 
     @overload
@@ -84,7 +84,7 @@ class Objects(Column):
 
 @dataclass(eq=False)
 class Arrays(Column):
-    """Equal numpy arrays as one, a row each; numpy scalars as an array of one dimension."""
+    """NumPy arrays of one shape and dtype, stacked; NumPy scalars as a one-dimensional array."""
 
     array: np.ndarray[Any, Any]
 
@@ -108,7 +108,7 @@ class Arrays(Column):
 
 
 class Numbers(Arrays):
-    """Python's own numbers of one type: bool, int or float."""
+    """Python numbers of one type: bool, int or float."""
 
     def rows(self) -> list[Any]:
         return self.array.tolist()  # type: ignore[no-any-return]
@@ -116,7 +116,7 @@ class Numbers(Arrays):
 
 @dataclass(eq=False)
 class Tensors(Column):
-    """Equal tensors on the CPU as one, a row each."""
+    """Tensors on the CPU with one shape and dtype, stacked."""
 
     tensor: torch.Tensor
 
@@ -138,7 +138,7 @@ class Tensors(Column):
 
 @dataclass(eq=False)
 class Same(Column):
-    """One value for all."""
+    """One value that all elements share."""
 
     value: Any
     length: int
@@ -166,10 +166,9 @@ class Records(Column):
     Attributes
     ----------
     columns
-        By field.
+        The columns by field.
     dtypes
-        By field, the pandas dtype that it has in the DataFrame that it comes from; what is not
-        there comes from none.
+        The pandas dtypes, by field, of the fields that were read from a DataFrame.
     """
 
     columns: dict[str, Column]
@@ -193,26 +192,26 @@ class Records(Column):
         return self.having({n: column.part(start, stop) for n, column in self.columns.items()})
 
     def having(self, columns: dict[str, Column]) -> Records:
-        """Return records with other columns of the same fields."""
+        """Return records with the same fields and other columns."""
         return Records(columns, self.dtypes)
 
     def field(self, name: str) -> Column | None:
         return self.columns.get(name)
 
     def alone(self, name: str) -> Column:
-        """Return one field as values, with its dtype where the values do not show it."""
+        """Return the values of one field; with its dtype if pandas would infer another one."""
         dtype = self.dtypes.get(name)
         known = dtype is None or (isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN)
         return self.columns[name] if known else Cells(self.columns[name], dtype)
 
 
 _OWN = ("b1", "i8", "f8", "O")
-"""The dtypes that pandas infers for bools, numbers and other objects of Python."""
+"""The dtypes that pandas infers for Python's bools, numbers and other objects."""
 
 
 @dataclass(eq=False)
 class Cells(Column):
-    """One field of each value alone, with the pandas dtype that it has in its DataFrame."""
+    """The values of a single field, with the pandas dtype of the field in its DataFrame."""
 
     cells: Column
     dtype: Any
@@ -238,7 +237,7 @@ class Cells(Column):
 
 @dataclass(eq=False)
 class Tuples(Column):
-    """Tuples of one class and length, predictions among them, a column per item."""
+    """Tuples of one class and length, such as predictions, with a column per item."""
 
     kind: type
     columns: tuple[Column, ...]
@@ -267,7 +266,9 @@ class SelectedFields(dict[str, Any]):
 
 @dataclass(eq=False)
 class Selected(Column):
-    """Several selected fields of each value: one numpy row for a function, by name for a model.
+    """Several selected fields of each value.
+
+    A function receives them as one NumPy row. A model receives them by name if it has input names.
 
     Attributes
     ----------
@@ -292,7 +293,7 @@ class Selected(Column):
         return list(map(SelectedFields, self.records.rows()))
 
     def stacked(self) -> Column:
-        """Stack the numpy rows into one array if they are numbers of one shape, else list them."""
+        """Return the NumPy rows stacked into one array; as a list unless they have one shape."""
         whole = self._stacked()
         return Objects(self.rows()) if whole is None else Arrays(whole)
 
@@ -319,7 +320,7 @@ def _is_time(array: np.ndarray[Any, Any]) -> bool:
 
 
 def row_of(fields: Iterable[Any]) -> np.ndarray[Any, Any]:
-    """Put several fields into one numpy row; strings beside numbers stay strings."""
+    """Return a NumPy array of several fields; numbers and strings are not converted."""
     values = list(fields)
     texts = [next((k for k in (str, bytes) if isinstance(one, k)), None) for one in values]
     if len(set(texts)) <= 1:
@@ -336,7 +337,7 @@ def size_of(value: Any) -> int:
     """Estimate the bytes of a value, two levels deep; equal values have equal sizes."""
     try:
         return _size(value)
-    except Exception:  # noqa: BLE001 - an object of another package that cannot tell its size
+    except Exception:  # noqa: BLE001 - an object of another package can raise anything
         return 64
 
 
@@ -351,7 +352,7 @@ def _size(value: Any) -> int:
 def _flat_size(value: Any) -> int:
     if isinstance(value, (str, bytes, bytearray)):
         return 64 + len(value)
-    if isinstance(value, torch.Tensor):  # a sparse one does not say its bytes
+    if isinstance(value, torch.Tensor):  # a sparse tensor has no `nbytes`
         return 64 + value.numel() * value.element_size()
     if isinstance(value, (dict, list, tuple)):
         return 64 + 16 * len(value)

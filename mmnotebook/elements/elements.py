@@ -19,36 +19,36 @@ from mmnotebook.graph.names import is_a
 from mmnotebook.results.records import Failure
 
 Select = field_selection.Select
-"""A field, several in their order, all but some, or the value itself."""
+"""A selection: one field, several fields in order, all but some, or None for the value itself."""
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
 _TENSOR = {("torch", "Tensor")}
 _COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
 _NOT_THEIRS = (f"{Path(__file__).parents[1].as_posix()}/", "/apache_beam/")
-"""Where frames lie that no traceback of a failure shows: here and in Beam."""
+"""Parts of paths: the traceback of a failure leaves out frames of this package and of Beam."""
 _FIRST, _LAST = 4, 12
-"""The frames of a traceback that are kept."""
+"""The number of first and last frames that a traceback keeps."""
 _TRACE, _NOTE, _NOTES = 4000, 300, 5
-"""The most characters of the frames and of a note or a cause, and how many of these."""
+"""The maximum characters of all frames, of one note or cause, and the maximum number of notes."""
 
 
 class Key(NamedTuple):
-    """Who an element is.
+    """The identity of an element, with the choices that steps made for it.
 
     Attributes
     ----------
     id
-        Lasts through the graph; `parent/0` for what a flat_map made.
+        The id, the same in all nodes; `parent/0` for a child that a flat_map created.
     origin
-        The id of the source's element that it comes from.
+        The id of the source element from which it was computed.
     key
-        The key that chose its model; None if no key did.
+        The key that chose its model; None without a keyed step.
     fields
-        The source's fields that a later `by=` names.
+        The fields of the source that a later `by=` names.
     branch
-        The branch that a split or switch sent it to; None if none did.
+        The branch that a split or switch chose; None without such a step.
     model
-        The model of a cascade that answered; None if none did.
+        The model of a cascade that produced its prediction; None without a cascade.
     """
 
     id: str
@@ -59,43 +59,44 @@ class Key(NamedTuple):
     model: str | None = None
 
     def child(self, position: int) -> Key:
-        """Return the key of a child that a flat_map made."""
+        """Return the key of a child that a flat_map created."""
         return self._replace(id=f"{self.id}/{position}")
 
 
 class MissingField(Exception):
-    """An element lacks a field that a step asks for."""
+    """An element has no field with the name that a step selects."""
 
 
 def pick(value: Any, select: Select) -> Any:
-    """Return the selected field of a value, several as one numpy row; the value for None.
+    """Return the selected field of a value; several fields as one NumPy row; the value for None.
 
-    Numbers beside strings stay numbers.
+    In a row of numbers and strings, numbers stay numbers.
     """
     picked = _pick(value, select)
     return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
-    """Convert a plain value to an array; numbers beside strings stay numbers."""
+    """Convert a plain value to an array; among strings, numbers stay numbers."""
     return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
 
 
 def pick_column(
     values: Sequence[Any], select: Select
 ) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
-    """Select from all values at once.
+    """Select fields of all values at once, if possible.
 
     Returns
     -------
     values, pick
-        What was selected, and None; or the values, and the function that selects from each.
+        The selected fields, and None; or the unchanged values, and a function that selects the
+        fields of one value.
     """
     if select is None:
         return values, None
     if isinstance(values, Cells):
         return pick_column(values.cells, select)
-    if isinstance(values, Selected):  # its fields are there, under their names
+    if isinstance(values, Selected):  # it has its fields by name
         picked, pick = pick_column(values.records, select)
         return (picked, None) if pick is None else (values.records, pick)
     column = _column(values, select) if isinstance(values, Column) else None
@@ -103,7 +104,7 @@ def pick_column(
 
 
 def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | None:
-    """Select from all values; None if one lacks a field, or no field would be left."""
+    """Select fields of all values; None if a value has no such field, or no field remains."""
     if isinstance(select, str):
         if isinstance(values, Records) and select in values.columns:
             return values.alone(select)
@@ -122,7 +123,7 @@ def _column(values: Column, select: str | tuple[str, ...] | Drop) -> Column | No
 
 
 def _pick(value: Any, select: Select) -> Any:
-    """Select from a value, several fields under their names."""
+    """Select fields of a value; several fields are returned by name."""
     if select is None:
         return value
     if isinstance(select, str):
@@ -155,7 +156,7 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _has_twice(select: tuple[str, ...]) -> bool:
-    """Return whether a field is selected twice; then only a row can hold the fields."""
+    """Return whether a field is selected twice: the fields can then be a row, but no record."""
     return len(set(select)) < len(select)
 
 
@@ -174,11 +175,10 @@ def _names(value: Any) -> tuple[str, ...] | None:
 
 
 def own(value: Any) -> Any:
-    """Copy what a function could change in place: records, lists, arrays, tensors, images.
+    """Return a copy of a value that a function could change in place.
 
-    Those in tuples too, and so a prediction's example and inference.
-
-    Beam passes one object to every step that follows.
+    Records, lists, arrays, tensors and images are copied, also inside tuples such as predictions.
+    Without a copy, a change would reach other steps, since Beam passes them the same object.
     """
     kind = type(value)
     if kind in _FIXED:  # most values; `is_a` takes longer
@@ -199,9 +199,9 @@ def own(value: Any) -> Any:
 
 
 def settled(value: Any) -> Any:
-    """Return what user code returned, copied if something else still refers to it.
+    """Return a value that user code returned, as a copy if other objects refer to it.
 
-    A function may return the same array or dict each time, with other content.
+    A function may return the same array or dict for every element, with other content.
     """
     kind = type(value)
     if kind in _FIXED:
@@ -214,7 +214,7 @@ def settled(value: Any) -> Any:
 
 
 def _held(value: Any) -> int:
-    """Count the references to a value that only the call of this function refers to."""
+    """Return the reference count of an argument to which nothing else refers."""
     return getrefcount(value)
 
 
@@ -222,7 +222,7 @@ _HELD = _held([])
 
 
 def by_value(key: Key, value: Any, by: str) -> Any:
-    """Return the field that `by=` names: of the value, else of the source's element."""
+    """Return the field that `by=` names, from the value or else from the source element."""
     if has_field(value, by):
         return value[by]
     carried = dict(key.fields)
@@ -233,20 +233,20 @@ def by_value(key: Key, value: Any, by: str) -> Any:
     hint = f"; did you mean {close!r}?" if close else ""
     found = f"; found: {', '.join(names)}{hint}" if names else ""
     raise MissingField(
-        f"no field {by!r}, neither in the source's element nor in the current value, "
+        f"no field {by!r} in the source element or in the current value, "
         f"a {type(value).__name__}{found}"
     )
 
 
 def failure(node: str, element_id: str, error: BaseException) -> Failure:
-    """Make the `Failure` of an element, its traceback without our and Beam's frames."""
-    said = text_of(error)
+    """Create the `Failure` of an element; its traceback has no frames of this package or Beam."""
+    text = text_of(error)
     message = one_line(error).partition(": ")[2]
-    return Failure(node, element_id, type(error).__name__, message, _traceback(error, said))
+    return Failure(node, element_id, type(error).__name__, message, _traceback(error, text))
 
 
-def _traceback(error: BaseException, said: str) -> str:
-    """Format an error: its first and last frames, and its message."""
+def _traceback(error: BaseException, text: str) -> str:
+    """Format an error: its first and last frames, and its message, `text`."""
     frames = [
         place
         for place in traceback.walk_tb(error.__traceback__)
@@ -259,12 +259,12 @@ def _traceback(error: BaseException, said: str) -> str:
         lines = [*first, f"  … {left_out:,} more frames …\n", *last]
     else:
         lines = traceback.StackSummary.extract(iter(frames)).format()
-    return cut("".join(lines), _TRACE) + "".join(_said(error, said))
+    return cut("".join(lines), _TRACE) + "".join(_ending(error, text))
 
 
-def _said(error: BaseException, said: str) -> Iterator[str]:
-    """Format the end of a traceback: the error, its notes and parts, and its causes."""
-    yield f"{_name(error)}: {said}\n" if said else f"{_name(error)}\n"
+def _ending(error: BaseException, text: str) -> Iterator[str]:
+    """Format the end of a traceback: the error, its notes, its group members and its causes."""
+    yield f"{_name(error)}: {text}\n" if text else f"{_name(error)}\n"
     notes = [note for note in getattr(error, "__notes__", None) or () if isinstance(note, str)]
     yield from (f"{cut(note, _NOTE)}\n" for note in notes[:_NOTES])
     group = getattr(error, "exceptions", ())  # of an ExceptionGroup

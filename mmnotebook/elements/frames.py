@@ -23,18 +23,18 @@ from mmnotebook.results.values import plain
 
 _WIDE: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 _AS_THEY_ARE = {str, bytes, bool, int, float, type(None), dict, list, tuple, np.ndarray}
-"""What pandas returns as it is from a column of objects."""
+"""Types of cells that pandas returns unchanged from a column of objects."""
 
 
 def records(frame: Any, names: Sequence[str] | None = None) -> Column:
-    """Return the rows of a frame, equal and of the same types as `frame.to_dict("records")`.
+    """Return the rows of a frame, with the values and types of `frame.to_dict("records")`.
 
-    Numbers are copied; the content of other cells is not.
+    Numbers are copied; the contents of other cells are not.
 
     Parameters
     ----------
     names
-        The names of the columns in the records; None for their own.
+        The names of the fields in the records; None for the names of the columns.
     """
     names = list(frame.columns) if names is None else names
     if not names:
@@ -45,12 +45,12 @@ def records(frame: Any, names: Sequence[str] | None = None) -> Column:
 
 
 def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
-    """Make a DataFrame of records, with the dtypes of the one that they come from.
+    """Create a DataFrame of records, with the dtypes of the DataFrame that they were read from.
 
     Parameters
     ----------
     values
-        Records: a column of them, or a list.
+        Records, as a column or a list.
     names
         The fields that become columns, in this order; None for all of them.
     """
@@ -65,7 +65,7 @@ def frame_of(values: Sequence[Any], names: Sequence[str] | None = None) -> Any:
 
 
 def _cells_of(records: Records, name: str) -> Any:
-    """Return the cells of a field, as an array or a Series of its dtype."""
+    """Return the cells of a field as an array or Series with the dtype of the field."""
     import pandas as pd
 
     cells, dtype = _plain(records.columns[name]), records.dtypes.get(name)
@@ -74,14 +74,14 @@ def _cells_of(records: Records, name: str) -> Any:
             return cells.array.astype(dtype, copy=False)
         return pd.Series(cells.array, dtype=dtype)
     if dtype is None:
-        # As pandas makes a column of records' cells.
+        # The column that pandas creates from a list of records.
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)
 
 
 def _plain(cells: Column) -> Column:
-    """Convert tensors of one number each, such as outputs of a model, to numbers."""
+    """Convert tensors with a single number, such as outputs of a model, to numbers."""
     if isinstance(cells, Tensors):
         return Arrays(np.asarray(plain(cells.tensor))) if cells.tensor.ndim == 1 else cells
     if isinstance(cells, Objects) and any(isinstance(c, torch.Tensor) for c in cells.values):
@@ -94,9 +94,9 @@ def _is_object(dtype: Any) -> bool:
 
 
 def settle(parts: Sequence[Records]) -> None:
-    """Give fields of no frame the dtypes that pandas infers from all their cells.
+    """Set the dtypes of fields without a dtype to those that pandas infers from all parts.
 
-    From one part alone it could infer another: if all its cells are missing, for example.
+    From a single part, pandas could infer another dtype, for example if all its cells are missing.
     """
     for name in parts[0].columns if parts else ():
         columns = [part.columns.get(name) for part in parts]
@@ -130,7 +130,7 @@ def _cells(frame: Any, place: int) -> Column:
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:
-    """Return whether a column of int64 or float64 holds the cells exactly."""
+    """Return whether int64 or float64 can represent the cells exactly."""
     return dtype.kind in _WIDE and dtype.itemsize <= (4 if dtype.kind == "u" else 8)
 
 

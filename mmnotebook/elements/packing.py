@@ -1,4 +1,4 @@
-"""Choice of the best column type for values, and concatenation of columns."""
+"""Choice of the best column class for values, and concatenation of columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mmnotebook.graph.names import is_a
 
 
 def pack(values: Sequence[Any]) -> Column:
-    """Pack values into the column type that suits them best; return a column as it is."""
+    """Pack values into a column of the best class; return a column unchanged."""
     if isinstance(values, Column):
         return values
     rows = list(values)
@@ -47,7 +47,7 @@ def concat(columns: Sequence[Column]) -> Column:
 
 
 def records_of(column: Column) -> Column:
-    """Convert other records to `Records`: named tuples, labeled Series, records of numpy."""
+    """Convert named tuples, labeled Series and NumPy records to `Records`."""
     if isinstance(column, Tuples) and hasattr(column.kind, "_fields"):
         return Records(dict(zip(column.kind._fields, column.columns, strict=True)))
     if isinstance(column, Arrays) and column.array.dtype.names:
@@ -58,13 +58,13 @@ def records_of(column: Column) -> Column:
 
 
 def _has_names(kind: type) -> bool:
-    """Return whether values of a type may have names for their parts."""
+    """Return whether values of a type may have named parts."""
     series = any(base.__name__ == "Series" for base in kind.__mro__)
     return series or hasattr(kind, "_fields") or issubclass(kind, np.void)
 
 
 def _record(value: Any) -> Any:
-    """Convert a value with names for its parts to a dict; return any other as it is."""
+    """Convert a value with named parts to a dict; return any other value unchanged."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return dict(zip(value._fields, value, strict=True))
     if isinstance(value, np.void) and value.dtype.names:
@@ -75,12 +75,12 @@ def _record(value: Any) -> Any:
 
 
 def loose(column: Column) -> list[Any]:
-    """Return the values one by one, so that `pack` makes the same column of them again."""
+    """Return the values as a list that `pack` converts to an equal column."""
     return [*column.fields()] if isinstance(column, Selected) else column.rows()
 
 
 def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
-    """Join columns of one class; None if they do not fit."""
+    """Concatenate columns of one class; None if their dtypes, shapes or fields differ."""
     if isinstance(first, Arrays):
         if len({(p.array.dtype, p.array.dtype.num, p.array.shape[1:]) for p in parts}) == 1:
             return type(first)(np.concatenate([p.array for p in parts]))
@@ -106,7 +106,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
 
 
 def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the dtypes of fields over several parts; none where they differ too much."""
+    """Return the common dtypes of fields in several parts; a field without one is left out."""
     first = parts[0]
     if all(part is first or part == first for part in parts):
         return dict(first)
@@ -116,7 +116,7 @@ def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _dtype(dtypes: Sequence[Any]) -> Any:
-    """Return one dtype for several: unite categories; None for others that differ."""
+    """Return a common dtype: the union of categories; None for other dtypes that differ."""
     import pandas as pd
     from pandas.api.types import union_categoricals
 
@@ -132,7 +132,7 @@ def _dtype(dtypes: Sequence[Any]) -> Any:
 
 
 def _packed(kind: type, rows: list[Any]) -> Column | None:
-    """Pack rows of one type into a column better than a list; None if there is none."""
+    """Pack rows of one type into a column other than `Objects`; None if that is not possible."""
     if kind in _NUMBERS:
         return _numbers(rows, _NUMBERS[kind])
     if kind is type(None):
@@ -200,5 +200,5 @@ def _tensors(rows: list[Any]) -> Column | None:
 
 
 def _has_more(value: Any) -> bool:
-    """Return whether a named tuple has attributes beside its items."""
+    """Return whether a named tuple has attributes besides its items."""
     return bool(getattr(value, "__dict__", None))

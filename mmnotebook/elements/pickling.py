@@ -1,8 +1,8 @@
 """Pickling of live objects that leaves the loading process unchanged.
 
-cloudpickle finds the class of a notebook by an id, and each load of a pickle sets the attributes
-on it that it had when it was pickled. Here each load makes its own classes: a stored object works
-as it did then, whatever happens to the classes of the notebook, and these do not change.
+cloudpickle finds a class of the notebook by an id, and each load of a pickle resets the attributes
+of this class to their pickled values. Here each load creates new classes instead. A stored object
+works as it did when it was pickled, and the classes of the notebook do not change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _loading = threading.local()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """The pickler of cloudpickle without the id of a class: each load makes its own class."""
+    """The pickler of cloudpickle without the ids of classes: each load creates new classes."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
@@ -57,24 +57,24 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(pickled: bytes) -> Any:
-    """Unpickle an object, with classes of its own."""
+    """Unpickle an object and create new classes for it."""
     return owning(lambda: pickle.loads(pickled))
 
 
 def check(value: Any) -> None:
-    """Raise what pickling a value raises."""
+    """Raise the error that pickling a value raises, if any."""
     Pickler(_Nowhere()).dump(value)
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
+    """A file that discards its content."""
 
     def write(self, data: Any) -> int:
         return len(data)
 
 
 def _own_class(make: Callable[..., type], *arguments: Any) -> type:
-    """Make a new class, and record the class that was pickled as its origin."""
+    """Create a new class, and record the class that was pickled as its origin."""
     *given, tracker, extra = arguments
     made = make(*given, None, extra)
     origin = tracked_class(tracker)
@@ -87,7 +87,7 @@ def _own_class(make: Callable[..., type], *arguments: Any) -> type:
 
 
 def _groups() -> list[weakref.WeakSet[type]]:
-    """Return the classes of the loads in progress in this thread, the outer one first."""
+    """Return the classes that each load in progress in this thread created, outermost first."""
     if not hasattr(_loading, "groups"):
         _loading.groups = []
     found: list[weakref.WeakSet[type]] = _loading.groups
@@ -95,7 +95,7 @@ def _groups() -> list[weakref.WeakSet[type]]:
 
 
 def owning(load: Callable[[], Any]) -> Any:
-    """Load an object, and record which classes were made for it."""
+    """Load an object, and record the classes that were created for it."""
     group: weakref.WeakSet[type] = weakref.WeakSet()
     _groups().append(group)
     try:
@@ -103,20 +103,20 @@ def owning(load: Callable[[], Any]) -> Any:
     finally:
         _groups().pop()
     if group:
-        with suppress(TypeError):  # no weak reference can be made to it
+        with suppress(TypeError):  # the object does not support weak references
             weakref.finalize(loaded, _loaded.pop, id(loaded), None).atexit = False
             _loaded[id(loaded)] = group
     return loaded
 
 
 def made_for(loaded: Any) -> weakref.WeakSet[type]:
-    """Return the classes that were made when an object was loaded."""
+    """Return the classes that were created when an object was loaded."""
     group = _loaded.get(id(loaded)) or _together.get(type(loaded))
     return weakref.WeakSet() if group is None else group
 
 
 def by_origin(made: Iterable[type]) -> dict[type, type]:
-    """Map the classes of the notebook to those that were made from them."""
+    """Return the created classes by the classes of the notebook that are their origins."""
     found = {}
     for one in made:
         origin = _origins[one]() if one in _origins else None
@@ -126,9 +126,9 @@ def by_origin(made: Iterable[type]) -> dict[type, type]:
 
 
 def exchanged(value: Any, others: Mapping[type, type]) -> Any:
-    """Replace the classes of a value by others; return the value itself if it has none of them.
+    """Return a copy of a value with other classes; the value itself if it uses none of them.
 
-    Arrays of numbers and tensors are the same objects in both.
+    The copy shares arrays of numbers and tensors with the value.
     """
     if not others or _is_opaque(value):
         return value
@@ -179,7 +179,7 @@ class _Exchanged(pickle.Unpickler):
 
 
 class _Marking(compat.BeamsPickler):
-    """The pickler of Beam, writing nothing; marks the classes that it would send as set."""
+    """Beam's pickler, used without output; it marks the classes that it would send as set."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
@@ -198,17 +198,17 @@ class _Sending(_Marking):
 
 
 def _class_here(make: Callable[..., type], *arguments: Any) -> type:
-    """Return the class of this process if it exists; making another would call user code."""
+    """Return the class of this process if it exists; to create another would run user code."""
     known: type | None = beams_tracked_class(arguments[-2])
     return make(*arguments) if known is None else known
 
 
 class Sent:
-    """A part of a pipeline; when it is sent to this process, the classes here do not change."""
+    """A part of a pipeline that can be sent to this process without changing its classes."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()
-        # As Beam does it, which is pickling now.
+        # With the same settings as Beam, which calls this method.
         sending = _Sending(buffer, config=compat.BEAMS_CONFIG)
         sending.dump(vars(self))  # type: ignore[no-untyped-call]
         return _arrived, (type(self), buffer.getvalue())
@@ -223,8 +223,8 @@ def _arrived(kind: type, pickled: bytes) -> Any:
 def keep_classes(value: Any) -> None:
     """Keep the classes of this process unchanged when Beam sends it a value.
 
-    The first time that Beam loads a known class, it sets the pickled attributes on it; later it
-    takes the class as it is. This marks the classes of the value as loaded before.
+    When Beam loads a known class for the first time, it resets its attributes to the pickled ones;
+    later it leaves the class unchanged. This function marks the classes of the value as loaded.
     """
-    with suppress(Exception):  # Beam raises it too, where it matters
+    with suppress(Exception):  # if it matters, Beam raises the same error later
         _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]

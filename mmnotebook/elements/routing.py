@@ -1,4 +1,4 @@
-"""The branch that an element takes; pure functions."""
+"""Pure functions that choose the branch of an element."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _key(salt: str) -> bytes:
 
 
 def token(value: Any) -> str:
-    """Return the text of a value that is hashed; equal numbers and times have one text.
+    """Return the text of a value for its hash; equal numbers and times have the same text.
 
-    It is never a repr of pandas or numpy, which differs from version to version.
+    It is never a repr of pandas or NumPy, which depends on their versions.
     """
     value = plain(value)
     if isinstance(value, np.datetime64):
@@ -40,7 +40,7 @@ def token(value: Any) -> str:
 
 
 def branch(part: float, branches: Sequence[tuple[str, float]]) -> str:
-    """Return the branch whose share of 0 to 1 contains `part`."""
+    """Return the branch whose interval between 0 and 1 contains `part`."""
     end = 0.0
     for name, share in branches:
         end += share
@@ -50,12 +50,12 @@ def branch(part: float, branches: Sequence[tuple[str, float]]) -> str:
 
 
 def named(value: Any, branches: Sequence[str]) -> str:
-    """Return the branch that the function of a switch names.
+    """Return the branch that the function of a switch returned.
 
     Raises
     ------
     ValueError
-        If it names none.
+        If the value is not the name of a branch.
     """
     name = plain(value)
     if isinstance(name, str) and name in branches:

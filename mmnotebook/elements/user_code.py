@@ -18,24 +18,24 @@ from mmnotebook.errors import one_line
 from mmnotebook.state.run_state import Stopped
 
 ENDS_RUN = (KeyboardInterrupt, Stopped)
-"""What ends the run when a function or a model raises it.
+"""The exceptions of a function or a model that end the run.
 
-Everything else, `SystemExit` and `GeneratorExit` too, costs one element:
+Any other exception, even `SystemExit` or `GeneratorExit`, is the failure of one element. Code uses
 `except ENDS_RUN: raise`, then `except BaseException`.
 """
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _PLAIN = {str, bytes, bool, int, float, complex, type(None)}
 _HEAP = 1 << 9
-"""The flag of a class that was made by a class statement."""
+"""The flag of a class that a class statement created."""
 _DEPTH = 200
-"""Lists around what is checked: when it is stored, less of the stack is left than here."""
+"""The number of lists around a value in a check: storing it later uses more of the stack."""
 
 
 def is_raised(error: BaseException) -> bool:
-    """Return whether a `raise` statement raised it, and not an interrupt by the user.
+    """Return whether a `raise` statement raised an exception, not an interrupt by the user.
 
-    An interrupt comes at other instructions.
+    An interrupt occurs at other instructions.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -50,10 +50,10 @@ class NotStorableError(TypeError):
 
 
 def not_storable(values: Column) -> dict[int, BaseException]:
-    """Find the values that cannot be stored, and return the error of each by place.
+    """Return the errors of the values that cannot be stored, by position.
 
-    Numbers, arrays, tensors and strings are not checked. All others are pickled together, without
-    keeping the pickle, and one by one only if that fails.
+    Numbers, arrays, tensors and strings are not checked. Other values are pickled together, and one
+    by one only if that fails; the pickles are discarded.
     """
     if isinstance(values, (Records, Tuples)):
         columns = values.columns.values() if isinstance(values, Records) else values.columns
@@ -73,7 +73,7 @@ def not_storable(values: Column) -> dict[int, BaseException]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether it is a string, a number or an array of these: always storable."""
+    """Return whether a value is a string, a number or an array, which can always be stored."""
     kind = type(value)
     if kind is np.ndarray:
         return not value.dtype.hasobject
@@ -85,19 +85,19 @@ def _is_plain(value: Any) -> bool:
 def storable(
     values: Column, places: Sequence[int], errors: dict[int, BaseException]
 ) -> tuple[Sequence[int], Column]:
-    """Leave out values that cannot be stored.
+    """Return the values that can be stored.
 
     Parameters
     ----------
     places
-        The place of each value.
+        The position of each value.
     errors
-        Receives the errors of the others by their places.
+        Receives the errors of the other values, by position.
 
     Returns
     -------
     places, values
-        Those that can be stored.
+        The values that can be stored, and their positions.
     """
     found = not_storable(values)
     if not found:
@@ -108,12 +108,12 @@ def storable(
 
 
 def _error(value: Any) -> BaseException | None:
-    """Return what storing a value raises; None for one that can be stored."""
+    """Return the error that storing a value raises; None if it can be stored."""
     try:
         _try(value)
     except ENDS_RUN:
         raise
-    except MemoryError as error:  # another try may not meet it
+    except MemoryError as error:  # another attempt may succeed
         return error
     except BaseException as error:  # noqa: BLE001 - whatever a foreign object's pickling raises
         return NotStorableError(
@@ -133,7 +133,7 @@ def _named(value: Any) -> str:
 
 
 def _try(value: Any) -> None:
-    """Pickle a value, and unpickle it too if other code than that of pickle takes part."""
+    """Pickle a value; unpickle it too if the pickle calls code other than that of pickle."""
     deep = value
     for _ in range(_DEPTH):
         deep = [deep]
@@ -147,14 +147,14 @@ def _try(value: Any) -> None:
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
+    """A file that discards its content."""
 
     def write(self, data: Any) -> int:
         return len(data)
 
 
 class _Check(pickle.Pickler):
-    """Pickles, and records the classes of objects that pickle itself does not handle."""
+    """A pickler that records the classes of objects which pickle does not handle by itself."""
 
     def __init__(self) -> None:
         super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
@@ -166,5 +166,5 @@ class _Check(pickle.Pickler):
 
     @property
     def foreign(self) -> bool:
-        """Return whether it met an object of a class that is written in Python, and not ours."""
+        """Whether it found an object of a class that is written in Python, without a coder here."""
         return any(kind.__flags__ & _HEAP for kind in self.met - coders.TABLE.keys())

@@ -1,4 +1,4 @@
-"""Fingerprints of NumPy arrays and torch tensors, by their numbers."""
+"""Fingerprints of NumPy arrays and torch tensors, from their numbers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk
 
 _RAW = frozenset("biufcmMSUV")
-_PADDED = "gG"  # long doubles: ten bytes of number, then undefined padding
+_PADDED = "gG"  # long doubles: a number of ten bytes, then undefined padding
 
 
 def array(walk: Walk, value: Any) -> bytes:
-    """Return the token of an array: its numbers in C order, whatever their order in memory."""
+    """Return the token of an array: its numbers in C order, for any order in memory."""
     kind = type(value)
     if kind.__name__ in ("ndarray", "memmap"):
         return b"array" + _numbers(walk, value)
@@ -49,11 +49,11 @@ def _memory(line: Any) -> bytes:
 
 
 def tensor(walk: Walk, value: Any) -> bytes:
-    """Return the token of a tensor of any layout; on another device, results and token differ."""
+    """Return the token of a tensor with any layout; it depends on the device, like results."""
     if not origin.is_users(type(value).__module__):
         return _tensor(walk, value)
     with without_subclasses():
-        return _tensor(walk, value)  # a subclass might change what its methods return
+        return _tensor(walk, value)  # methods of a subclass might return other values
 
 
 def _tensor(walk: Walk, value: Any) -> bytes:

@@ -17,9 +17,9 @@ from mmnotebook.fingerprint.codes import CALLED, HANDED, KEPT, READ, Step
 
 MISSING = object()
 ANY = "*"
-"""Stands for all names, where code looks up names that it computes."""
+"""Means all names: the code looks up names that it computes."""
 REMAKES = "type()"
-"""Stands for creating another object of the class of an existing one."""
+"""Means that the code may create another object of the class of an existing object."""
 _FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 _FROM_CELLS = {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
 _BY_NAME = (getattr, vars, dir, operator.attrgetter, operator.methodcaller)
@@ -27,25 +27,25 @@ _MAKE_ANOTHER = ("replace", "clone")
 _COMPARES = ("IS_OP", "COMPARE_OP", "CONTAINS_OP")
 _OF_VARIABLES = (locals, vars, dir)
 _SIMPLE = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_CONST")
-_TOLD = frozenset(
+_METADATA = frozenset(
     name for name, held in vars(types.FunctionType).items() if inspect.isdatadescriptor(held)
 )
 
 
 @dataclass(frozen=True)
 class Link:
-    """A name, or an attribute of one, that code reads.
+    """A name, or an attribute of a name, that code reads.
 
     Attributes
     ----------
     text
-        As it is written: "np.random.rand".
+        The text in the code: "np.random.rand".
     value
-        Its current value; `MISSING` if it takes running code to know it.
+        The current value; `MISSING` if it is known only when the code runs.
     parent, attribute
-        The module or class that it was read from, and its name there.
+        The module or class from which it is read, and its name in it.
     given
-        Whether it is called with a first argument other than None.
+        Whether it is called with a first argument that is not None.
     """
 
     text: str
@@ -57,35 +57,35 @@ class Link:
 
 @dataclass
 class Reading:
-    """What one function reads.
+    """The names and values that one function reads.
 
     Attributes
     ----------
     globals
-        By name, `MISSING` for what does not exist (yet); builtins included.
+        Its global variables by name, builtins included; `MISSING` for one that does not exist yet.
     modules
-        By name, those that it imports itself.
+        The modules by name that it imports.
     links
-        Every name and attribute, in the order of the code.
+        All names and attributes, in the order of the code.
     attributes
-        Every name of any use in the code.
+        All names in the code, for any use.
     loose
-        Attributes of values that are unknown without running it: `read_text` of
+        Attributes of values that are known only when the code runs: `read_text` of
         `Path(x).read_text`.
     changes
-        The first global, or variable of an enclosing function, that it assigns to or deletes.
+        The first global variable, or variable of an enclosing function, that it assigns or deletes.
     texts
-        Its string constants, and those inside constants.
+        Its string constants, and the strings inside other constants.
     names
-        What it may look up by name: its attributes, and strings that could be one; `ANY` if it
+        The names that it may look up: its attributes, and strings that can be names; `ANY` if it
         computes names, `REMAKES` if it uses the class of an object.
     nested
-        The code of inner functions that it does more with than call them.
-    asks
-        Whether it may read a function's metadata: its name, docstring or parameters.
-    handed
-        Attributes of unknown values that it does more with than call them or read from them.
-    says_variables
+        The code of inner functions that it does not only call.
+    reads_metadata
+        Whether it may read the metadata of a function: its name, docstring or parameters.
+    passed_on
+        Attributes of unknown values that it does not only call or read attributes of.
+    reads_variables
         Whether it may read the names of its own variables.
     """
 
@@ -98,22 +98,22 @@ class Reading:
     texts: set[str] = field(default_factory=set)
     names: frozenset[str] = frozenset()
     nested: list[types.CodeType] = field(default_factory=list)
-    asks: bool = False
-    handed: set[str] = field(default_factory=set)
-    says_variables: bool = False
+    reads_metadata: bool = False
+    passed_on: set[str] = field(default_factory=set)
+    reads_variables: bool = False
     _uses: dict[int, set[str]] = field(default_factory=dict)
 
     def only(self, value: Any, *uses: str) -> bool:
-        """Return whether the code uses a value in these ways only."""
+        """Return whether the code uses a value only in these ways."""
         return self._uses.get(id(value), {HANDED}).issubset(uses)
 
     def use(self, value: Any, use: str) -> None:
-        """Note how the code uses a value."""
+        """Record how the code uses a value."""
         self._uses.setdefault(id(value), set()).add(use)
 
 
 def read(function: types.FunctionType) -> Reading:
-    """Return what a function and the functions inside it read."""
+    """Return the names and values that a function and its inner functions read."""
     scan = _Scan(function)
     names: set[str] = set()
     for code in codes.inside(function.__code__):
@@ -122,7 +122,7 @@ def read(function: types.FunctionType) -> Reading:
         scan.reading.texts.update(_texts(code.co_consts))
     scan.reading.attributes = frozenset(names)
     scan.reading.names |= names.union(filter(str.isidentifier, scan.reading.texts))
-    scan.reading.asks |= not _TOLD.isdisjoint(names)
+    scan.reading.reads_metadata |= not _METADATA.isdisjoint(names)
     scan.settle()
     return scan.reading
 
@@ -136,7 +136,7 @@ def _texts(constants: Iterable[Any]) -> Iterator[str]:
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:
-    """Return the values that a function closes over; `MISSING` if not assigned yet."""
+    """Return the values in the closure of a function; `MISSING` if not assigned yet."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -156,7 +156,7 @@ def member(parent: Any, name: str) -> Any:
 
 
 class _Scan:
-    """Follows names through bytecode, line by line; it runs nothing and follows no jumps."""
+    """A scan of bytecode in its order that follows names; it runs no code and follows no jumps."""
 
     def __init__(self, function: types.FunctionType) -> None:
         self.reading = Reading()
@@ -178,7 +178,7 @@ class _Scan:
             self._last = [*self._last[-1:], step.about]
 
     def settle(self) -> None:
-        """Apply the uses of each variable to all values that it may have."""
+        """Record the uses of each variable for all values that the variable may have."""
         for name, value in self._kept:
             for use in self._uses.get(name, ()):
                 self.reading.use(value, use)
@@ -212,10 +212,10 @@ class _Scan:
         elif name not in ("SWAP", "ROT_TWO", "COPY"):
             self._top = None
         elif self._module is not None and self._top is not None:
-            self._module = self._top  # import a.b.c as d goes from module to module
+            self._module = self._top  # `import a.b.c as d` reads a module from its parent
 
     def _note(self, argument: Any, step: Step) -> str:
-        """Note the use of variables; return the last, which is on top of the stack."""
+        """Record the use of variables; return the last one, which is on top of the stack."""
         names = argument if isinstance(argument, tuple) else (argument,)
         for name in names[:-1]:
             self._uses.setdefault(name, set()).add(HANDED)
@@ -233,9 +233,9 @@ class _Scan:
         self._top = link
 
     def _look_up(self, value: Any, step: Step, following: Sequence[Step]) -> None:
-        """Note code that looks up attributes, or its own variables, by name."""
+        """Record that the code looks up attributes, or its own variables, by name."""
         if any(value is one for one in _OF_VARIABLES):
-            self.reading.says_variables = True
+            self.reading.reads_variables = True
         if value is type and not (step.use == CALLED and _is_type_shown(following)):
             self.reading.names |= {REMAKES}
         if callable(value) and getattr(value, "__name__", "") in _MAKE_ANOTHER:
@@ -243,7 +243,7 @@ class _Scan:
         by_name = any(value is one for one in _BY_NAME)
         if by_name and not (step.use == CALLED and _is_literal(following)):
             self.reading.names |= {ANY}
-            self.reading.asks = True
+            self.reading.reads_metadata = True
 
     def _global(self, name: str) -> Link:
         value = self._outside.get(name, vars(builtins).get(name, MISSING))
@@ -256,12 +256,12 @@ class _Scan:
         if not isinstance(parent, types.ModuleType):
             self.reading.loose.add(name)
             if use in (HANDED, KEPT):
-                self.reading.handed.add(name)
+                self.reading.passed_on.add(name)
         if self._top is None:
             return None
         value = member(parent, name)
         if value is MISSING and isinstance(parent, types.ModuleType):
-            self.reading.use(parent, HANDED)  # its __dict__, or a __getattr__ of its own
+            self.reading.use(parent, HANDED)  # its __dict__, or its own __getattr__
         return Link(f"{self._top.text}.{name}", value, parent, name)
 
     def _import(self, step: Step, following: Sequence[Step]) -> None:
@@ -291,7 +291,7 @@ class _Scan:
             return name
 
     def _make(self, step: Step, following: Sequence[Step]) -> None:
-        """Note the code of an inner function, and the variable that it is stored in, if any."""
+        """Record the code of an inner function, and the variable that stores it, if any."""
         code = next((one for one in reversed(self._last) if isinstance(one, types.CodeType)), None)
         kept = step.use == KEPT
         store = next((one for one in following if one.kind.startswith("STORE_")), None)
@@ -320,7 +320,7 @@ def _is_argument(step: Step) -> bool:
 
 
 def _is_literal(following: Sequence[Step]) -> bool:
-    """Return whether a call has a literal name: `getattr(some.thing, "name")`."""
+    """Return whether a call has a literal name, as in `getattr(some.thing, "name")`."""
     for place, step in enumerate(following):
         if step.kind == "LOAD_CONST" and isinstance(step.about, str):
             behind = [one.kind for one in following[place + 1 : place + 3]]
@@ -331,14 +331,14 @@ def _is_literal(following: Sequence[Step]) -> bool:
 
 
 def _is_class_used(step: Step, following: Sequence[Step]) -> bool:
-    """Return whether more is done with an object's class than to compare it or read its name."""
+    """Return whether code uses an object's class, except to compare it or read its name."""
     if step.use in (CALLED, KEPT):
         return True
     return any(one.kind.startswith(("CALL", "RETURN", "BUILD")) for one in following[:1])
 
 
 def _is_type_shown(following: Sequence[Step]) -> bool:
-    """Return whether `type(thing)` is only compared, or its name read."""
+    """Return whether the code only compares `type(thing)` or reads its name."""
     places = (place for place, one in enumerate(following) if one.kind.startswith("CALL"))
     behind = following[next(places, len(following)) + 1 :]
     if behind and behind[0].kind == "LOAD_ATTR" and str(behind[0].about).startswith("__"):

@@ -1,4 +1,4 @@
-"""Fingerprints of classes: the user's by definition, a library's by name and version."""
+"""Fingerprints of classes: of the user by definition, of a library by name and version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METHODS = (
     functools.cached_property,
 )
 _CALLED = {"predict", "predict_proba", "transform", "decision_function"}
-"""Methods of the user's that libraries call though no class of theirs names them."""
+"""Methods of user classes that libraries call although no base class of a library has them."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -45,7 +45,7 @@ def class_(walk: Walk, value: type) -> bytes:
 def called(walk: Walk, value: type) -> bytes:
     """Return the token of a class that code only calls, or reads attributes of."""
     if type(value) is not type and not is_library(value):
-        return walk.token(value)  # its metaclass may do anything with it
+        return walk.token(value)  # its metaclass may use it in any way
 
     def only_called(walk: Walk, value: type) -> bytes:
         return _class(walk, value, made=False, called=True)
@@ -54,7 +54,7 @@ def called(walk: Walk, value: type) -> bytes:
 
 
 def kind(walk: Walk, value: type) -> bytes:
-    """Return the token of an object's class: what makes objects counts, but need not be used."""
+    """Return the token of the class of an object; methods that create objects may be unused."""
 
     def made(walk: Walk, value: type) -> bytes:
         return _class(walk, value, made=True, called=True)
@@ -70,7 +70,7 @@ def _class(walk: Walk, value: type, made: bool, called: bool) -> bytes:
     body = b"own class" + walk.tokens(value.__qualname__, value.__module__, type(value))
     for base in value.__bases__:
         body += kind(walk, base) if made else walk.called(base)
-    # What makes objects comes last: it may use the rest, and more is allowed in it.
+    # Methods that create objects come last: they may use the others, and more is allowed in them.
     for name, held in sorted(vars(value).items(), key=lambda item: item[0] in _MAKERS):
         if name not in _LEFT_OUT:
             body += walk.token(name)
@@ -100,7 +100,7 @@ def _held(walk: Walk, value: type, name: str, held: Any, called: bool) -> bytes:
 
 
 def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> bytes:
-    """Return the token of a method that creates objects; of an existing object it may be unused."""
+    """Return the token of a method that creates objects, which existing objects may not use."""
     names: frozenset[str] = frozenset()
     if made:
         by_class = (key for one in value.__mro__ for key in _of_class(one))
@@ -110,19 +110,19 @@ def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> byte
 
 
 def _of_class(value: type) -> list[str]:
-    """List the methods of a class that get the class itself."""
+    """List the methods of a class that receive the class: its class methods."""
     if is_library(value):
         return []
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
 
 
 def runs(value: type) -> bool:
-    """Return whether objects of a class are called: directly, or by a method as models have."""
+    """Return whether objects of a class run: they are callable, or have a method like `predict`."""
     return any(hasattr(value, name) for name in ("__call__", *_CALLED))
 
 
 def pickles_itself(value: type) -> bool:
-    """Return whether a class of the user's, or a base, defines how its objects are pickled."""
+    """Return whether a class of the user, or a base class, defines how its objects are pickled."""
     bases = (base for base in value.__mro__ if base is not object)
     return not is_library(value) and any(not _PICKLING.isdisjoint(vars(base)) for base in bases)
 
@@ -135,7 +135,7 @@ def _is_model(value: type) -> bool:
 
 
 def _is_called(value: type, name: str) -> bool:
-    """Return whether a method is called even if no code of the user's names it."""
+    """Return whether a method may be called although no code of the user contains its name."""
     if name in _CALLED or (name.startswith("__") and name.endswith("__")):
         return True
     bases: tuple[Any, ...] = value.__mro__[1:]

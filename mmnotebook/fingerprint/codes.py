@@ -1,4 +1,4 @@
-"""Fingerprints of code objects, without names, lines and texts that are not read."""
+"""Fingerprints of code objects, without names, line numbers and texts that no code reads."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from mmnotebook.fingerprint.tokens import hashed, packed
 
 CALLED, READ, KEPT, HANDED = "called", "read", "kept", "handed"
-"""What code does next with a value: it calls it, reads an attribute of it, stores it in a local
-variable, or does anything else, such as passing it on.
+"""The next use of a value: code calls it, reads an attribute, stores it in a local variable, or
+uses it in another way, for example as an argument.
 """
 
 _SILENT = {"EXTENDED_ARG", "CACHE", "PRECALL", "NOP", "RESUME", "NOT_TAKEN"}
@@ -33,12 +33,12 @@ _FLAGS = {
     "LOAD_ATTR": 1 if _ATTRIBUTE_FLAG else 0,
     "LOAD_SUPER_ATTR": 3,
 }
-"""The bits of an instruction's argument that mean something else than the name's index."""
+"""The number of bits in an instruction's argument that do not belong to the index of a name."""
 _NULL_FIRST = sys.version_info < (3, 13)
 
 
 class Step(NamedTuple):
-    """One instruction: its name, its argument, and what is done with its value."""
+    """An instruction: its name, its argument, and the use of its value."""
 
     kind: str
     about: Any
@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 def inside(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield a code object and all those inside it."""
+    """Yield a code object and all code objects inside it."""
     yield code
     for const in code.co_consts:
         if isinstance(const, types.CodeType):
@@ -79,7 +79,7 @@ def steps(code: types.CodeType) -> tuple[Step, ...]:
 
 
 def _use(found: Sequence[dis.Instruction], place: int) -> str:
-    """Return what is done with the value of an instruction; `HANDED` if in doubt."""
+    """Return the use of the value of an instruction; `HANDED` if in doubt."""
     one = found[place]
     later = (two.opname for two in found[place + 1 :])
     following = next((name for name in later if name != "SET_FUNCTION_ATTRIBUTE"), "")
@@ -94,7 +94,7 @@ def _use(found: Sequence[dis.Instruction], place: int) -> str:
 
 
 def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> bool:
-    """Return whether the value is called: whether the NULL that marks this is next to it."""
+    """Return whether the value is called: a NULL next to it marks this."""
     one = found[place]
     if not _NULL_IN_FLAG:
         return one.opname == "LOAD_METHOD" or _is_called_later(found, place)
@@ -105,7 +105,7 @@ def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> 
     if one.opname == "LOAD_ATTR" and _ATTRIBUTE_FLAG and (one.arg or 0) & 1:
         return True
     while place and found[place].opname == "LOAD_ATTR":
-        place -= 1  # NULL precedes the name whose attributes are read
+        place -= 1  # the NULL is before the name whose attributes are read
     if found[place].opname == "LOAD_GLOBAL" and _NULL_IN_FLAG and (found[place].arg or 0) & 1:
         return True
     return place > 0 and found[place - 1].opname == "PUSH_NULL"
@@ -128,7 +128,7 @@ def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def keywords(code: types.CodeType) -> frozenset[str]:
-    """Return the keywords that code, or code inside it, may use in calls; "*" if any."""
+    """Return the keywords that code and its inner code may use in calls; "*" for any keyword."""
     names: set[str] = set()
     for one in inside(code):
         last: Any = None
@@ -146,8 +146,8 @@ def keywords(code: types.CodeType) -> frozenset[str]:
 
 
 def body(code: types.CodeType) -> bytes:
-    """Return a digest (16 bytes) of what code does, without names, docstrings and lines."""
-    # Code objects that differ only in the order of a set are equal; the key includes the order.
+    """Return a digest (16 bytes) of code, without names, docstrings and line numbers."""
+    # Code objects that differ only in the order of a set are equal, so the order is in the key.
     return _body(code, tuple(one for part in inside(code) for one in _sets(part.co_consts)))
 
 
@@ -165,7 +165,7 @@ def _sets(values: tuple[Any, ...]) -> Iterator[bytes]:
 
 
 class _Body:
-    """The bytes of one code object; variables are numbered in the order in which they occur."""
+    """The bytes of one code object; variables are numbered in the order of their first use."""
 
     def __init__(self, code: types.CodeType, outer: _Body | None, numbers: Iterator[int]) -> None:
         self._code, self._outer, self._next = code, outer, numbers
@@ -197,7 +197,7 @@ class _Body:
             yield packed(b"except" + marshal.dumps((*ends, entry.depth, entry.lasti), 2))
 
     def _two(self, one: dis.Instruction) -> Iterator[bytes]:
-        """Split an instruction that the compiler joins from two, but only within one line."""
+        """Yield the two parts of a joined instruction; the compiler joins only within a line."""
         first, second = one.opname.replace("_BORROW", "").split("_FAST_")
         for kind, name in zip((f"{first}_FAST", second), one.argval, strict=True):
             yield packed(kind.encode() + marshal.dumps([self._number(name)], 2))
@@ -242,14 +242,14 @@ def _const(value: Any) -> bytes:
 
 
 def ordered(values: Any) -> bytes:
-    """Return the order in which code iterates over a set of numbers; b"" for other values."""
+    """Return the iteration order of a set of numbers; b"" for other values."""
     if not set(map(type, values)) <= {int, float, bool}:
         return b""
     return marshal.dumps(list(values), 2)
 
 
 def _without_names(found: list[dis.Instruction]) -> list[dis.Instruction]:
-    """Remove the names of inner functions, which Python 3.10 loads when it creates them."""
+    """Remove the instructions with which Python 3.10 loads the names of inner functions."""
     if _NULL_IN_FLAG:
         return found
     makes = [*(one.opname == "MAKE_FUNCTION" for one in found[1:]), False]
@@ -257,7 +257,7 @@ def _without_names(found: list[dis.Instruction]) -> list[dis.Instruction]:
 
 
 def _is_double(one: dis.Instruction) -> bool:
-    """Return whether the compiler joined two variable instructions into this one."""
+    """Return whether the compiler joined two variable instructions in this one."""
     return isinstance(one.argval, tuple) and one.opname.count("_FAST") == 2
 
 
@@ -279,7 +279,7 @@ def _place(places: dict[int, int], offset: int) -> int:
 
 
 def in_order(code: types.CodeType, values: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return free variables in the order in which code uses them, independent of their names."""
+    """Return free variables in the order of their use, which does not depend on their names."""
     met = _order(code)
     return sorted(values.items(), key=lambda item: met.get(item[0], len(met)))
 

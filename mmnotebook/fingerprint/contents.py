@@ -1,9 +1,9 @@
-"""Digests of files and folders, cached by their stat data where that is reliable.
+"""Digests of files and folders, cached by their stat data if that is reliable.
 
-A file that is written through a memory map keeps its old stamps while its pages are dirty. On disk
-file systems, the first write after a page was written back changes the file's time. On those, a
-digest that was computed after a full writeback is valid as long as the stamps are equal. On other
-file systems (in memory, over a network), and for small files, the content is read every time.
+A file that is written through a memory map keeps its old timestamps while its pages are dirty. On
+file systems on disk, the first write after a writeback changes the timestamps. There, a digest that
+was computed after a full writeback is valid as long as the timestamps are equal. On other file
+systems (in memory, over a network), and for small files, the content is read every time.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 from mmnotebook import storage
 
 _SETTLED = 2.0
-"""Seconds after which another change gives a file another time, on every file system."""
+"""Seconds after which a new change always changes the timestamps, on every file system."""
 _SMALL = 1 << 20
-"""For smaller files (in bytes), reading is as fast as finding out whether it is needed."""
+"""The size in bytes below which reading a file is as fast as checking whether it has changed."""
 _ON_DISK = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"}
-"""File systems that update a file's time at the first write through a map after a writeback."""
+"""File systems that update timestamps at the first write through a map after a writeback."""
 
 _Stamp = tuple[int, int, int, int, int]
 _known: dict[str, tuple[_Stamp, str]] = {}
@@ -31,14 +31,14 @@ _lock = threading.Lock()
 
 
 def of(path: str | Path) -> str:
-    """Return the digest (32 hex digits) of a file, or of a folder's file names and contents.
+    """Return the digest (32 hex digits) of a file, or of the names and contents in a folder.
 
     For a path in a remote store, it is the digest of the version that the store reports.
 
     Raises
     ------
     OSError
-        When it cannot be read, or the store cannot be asked.
+        If the path cannot be read, or the store does not report a version.
     """
     if is_remote(path):
         return _of_remote(str(path))
@@ -58,7 +58,7 @@ def of_file(path: str) -> str:
     Raises
     ------
     OSError
-        When it cannot be read.
+        If the file cannot be read.
     """
     stamp = _stamp(path)
     with _lock:
@@ -76,7 +76,7 @@ def of_file(path: str) -> str:
 
 
 def _inside(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, path) of every file in a folder; linked folders are followed once."""
+    """Yield (name, path) of every file in a folder; each linked folder is read once."""
     seen = set()
     for where, folders, files in os.walk(folder, followlinks=True):
         found = os.stat(where)  # noqa: PTH116
@@ -91,13 +91,13 @@ def _inside(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _stamp(path: str) -> _Stamp:
-    """Return what changes with a file: device, inode, times of change, size."""
+    """Return the stat data of a file: device, inode, timestamps, size."""
     found = os.stat(path)  # noqa: PTH116
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _written_back(path: str, device: int) -> bool:
-    """Write a file's dirty pages to disk; return whether its next write will change its time."""
+    """Write dirty pages to disk; return whether the next write will change the timestamps."""
     if _kinds().get(device) not in _ON_DISK:
         return False
     try:
@@ -114,7 +114,7 @@ def _written_back(path: str, device: int) -> bool:
 
 
 def _kinds() -> dict[int, str]:
-    """Return the kind of file system of each device, if the system reports it."""
+    """Return the file system of each device, if the system reports it."""
     found: dict[int, str] = {}
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines():
@@ -125,7 +125,7 @@ def _kinds() -> dict[int, str]:
 
 
 def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
-    """Return whether a folder holds more files or more bytes than the limits."""
+    """Return whether a folder contains more files or more bytes than these limits."""
     if is_remote(path) or not os.path.isdir(path):  # noqa: PTH112
         return False
     count = size = 0
@@ -137,7 +137,7 @@ def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
 
 
 def is_remote(path: str | Path) -> bool:
-    """Return whether it is the URL of a remote store."""
+    """Return whether a path is the URL of a remote store."""
     return isinstance(path, str) and "://" in path
 
 
@@ -148,8 +148,8 @@ def _of_remote(path: str) -> str:
         for pattern in (path, f"{path.rstrip('/')}/**"):
             found = FileSystems.match([pattern])[0].metadata_list
             if found:
-                said = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
-                return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+                versions = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
+                return hashlib.blake2b(repr(versions).encode(), digest_size=16).hexdigest()
     except Exception as error:
         raise OSError(f"{path} has no version that can be read") from error
-    raise OSError(f"{path} is not there")
+    raise OSError(f"{path} does not exist")

@@ -25,14 +25,14 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the results of a function depend on, besides its code and its argument.
+    """The declared dependencies of a function, besides its code and its argument.
 
     Attributes
     ----------
     paths
-        Files, by their content, and folders, by the names in them and the content of each file.
+        Files, whose contents count, and folders, whose file names and contents count.
     values
-        Any objects; functions without parameters are called for their value.
+        Any objects; functions are called without arguments, and their return values count.
     """
 
     paths: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ def pure(function: F) -> F:
     """Declare that a function returns the same value for the same argument.
 
     Its results are then read from the cache even if its code reads the clock, draws random numbers,
-    or has another effect for which it would otherwise be computed in every run. Its code and what
-    it reads count as for any other function.
+    or has another effect because of which it would be computed in every run. The results are still
+    computed again when its code, or a value that the code reads, changes.
 
     Parameters
     ----------
@@ -54,16 +54,16 @@ def pure(function: F) -> F:
     Returns
     -------
     Callable
-        The function itself, marked.
+        The function itself, with a mark.
 
     Raises
     ------
     MMError
-        If it is not a function that can have attributes.
+        If it is not a function that was defined with def or lambda.
 
     See Also
     --------
-    mmnotebook.depends : Declare files or values that the results depend on.
+    mmnotebook.depends : Declare files or values on which the results depend.
 
     Examples
     --------
@@ -82,34 +82,34 @@ def pure(function: F) -> F:
 def depends(
     *, path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (), value: Any = None
 ) -> Callable[[F], F]:
-    """Declare what a function depends on, in addition to its code and its argument.
+    """Declare the dependencies of a function, in addition to its code and its argument.
 
-    As long as none of these change, its results are read from the cache, whatever else its code
-    does: it is `pure` except for these dependencies.
+    As long as none of these change, its results are read from the cache, even if its code has
+    effects: it is `pure` except for these dependencies.
 
     Parameters
     ----------
     path
-        A file or folder, or several; their content at the start of a run counts. A path that does
+        A file or folder, or several. Their contents at the start of a run count. A path that does
         not exist counts as missing.
     value
-        Any object; its content at the start of a run counts. A function without parameters is
-        called, and its return value counts.
+        Any object. Its content at the start of a run counts. A function is called without
+        arguments, and its return value counts.
 
     Returns
     -------
     Callable
-        A decorator that returns the function itself, marked.
+        A decorator that returns the function itself, with a mark.
 
     Raises
     ------
     MMError
-        If nothing or a remote path is passed, or the decorated object is not a function that can
-        have attributes.
+        If no dependency or a remote path is passed, or the decorated object is not a function that
+        was defined with def or lambda.
 
     See Also
     --------
-    mmnotebook.pure : Declare that nothing else counts.
+    mmnotebook.pure : Declare that there are no other dependencies.
     mmnotebook.cache : `mm.cache.dependencies` lists the observed dependencies of a node.
 
     Examples
@@ -124,12 +124,12 @@ def depends(
     if remote := next((one for one in paths if "://" in str(one)), None):
         raise MMError(
             f"@mm.depends(path={str(remote)!r}): a path must be on this machine",
-            remedy="set value= to a function that returns its version",
+            remedy="set value= to a function that returns the version of the remote file",
         )
     if not paths and value is None:
         raise MMError(
             "@mm.depends needs at least one dependency",
-            remedy="@mm.depends(path=...) or (value=...); use @mm.pure if there is none",
+            remedy="@mm.depends(path=...) or (value=...); use @mm.pure without dependencies",
         )
     named = Dependencies(tuple(str(Path(one)) for one in paths), () if value is None else (value,))
     return lambda function: _marked(function, named, "depends")
@@ -151,7 +151,7 @@ def _marked(function: F, dependencies: Dependencies, name: str) -> F:
 
 @contextmanager
 def stating(walk: Walk, function: types.FunctionType) -> Iterator[None]:
-    """Inside this block, ignore the effects of a function that its user has declared."""
+    """Inside this block, ignore the effects of a function whose dependencies are declared."""
     if not is_stated(function):
         yield
         return
@@ -163,15 +163,16 @@ def stating(walk: Walk, function: types.FunctionType) -> Iterator[None]:
 
 
 def is_stated(value: Any) -> bool:
-    """Return whether the user has declared all that a function's results depend on."""
+    """Return whether the user has declared all dependencies of a function."""
     return isinstance(value, types.FunctionType) and _NAME in vars(value)
 
 
-def dependencies(walk: Walk, said: Dependencies) -> bytes:
+def dependencies(walk: Walk, declared: Dependencies) -> bytes:
     """Return the token of declared dependencies, in their current state."""
-    now = [_now(value) if isinstance(value, types.FunctionType) else value for value in said.values]
-    contents = [[path, content(Path(path))] for path in said.paths]
-    return b"depends" + walk.tokens(contents, now, list(said.values))
+    values = declared.values
+    now = [_now(value) if isinstance(value, types.FunctionType) else value for value in values]
+    contents = [[path, content(Path(path))] for path in declared.paths]
+    return b"depends" + walk.tokens(contents, now, list(values))
 
 
 def _now(function: Callable[[], Any]) -> Any:
@@ -182,7 +183,7 @@ def _now(function: Callable[[], Any]) -> Any:
 
 
 def content(path: Path) -> str:
-    """Return the digest of a file, or of all files in a folder; "missing" if neither exists."""
+    """Return the digest of a file, or of all files in a folder; "missing" if it does not exist."""
     try:
         if path.is_dir():
             inside = sorted(path.rglob("*"))

@@ -1,7 +1,8 @@
-"""Fingerprints of functions: the user's by code and what it reads, a library's by version.
+"""Fingerprints of functions: of the user by their code and what it reads, of libraries by version.
 
-A function's metadata (name, docstring and annotations) counts if code does more with the function
-than call it. If it is only called, its metadata counts if any code reads metadata of functions.
+The metadata of a function (name, docstring and annotations) counts if code uses the function in
+another way than calling it. If the function is only called, its metadata counts if any code reads
+metadata of functions.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from mmnotebook.fingerprint.walk import Walk
 
 _OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
-"""Methods that are expected to use the hash or address of their object."""
+"""Methods that may use the hash or address of their object."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEFT_OUT = {"_type_hints", "__wrapped__"}
-"""Beam stores its type hints on every function that a pipeline uses."""
+"""Attributes that do not count; Beam stores type hints in every function of a pipeline."""
 _LRU = type(functools.lru_cache(len))
 
 
@@ -45,7 +46,7 @@ def function(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def called(walk: Walk, value: Any) -> bytes:
-    """Return the token of a function, or an object that contains some, that is only called."""
+    """Return the token of a function, or an object with functions, that code only calls."""
     kind = type(value)
     if kind is types.FunctionType:
         return walk.once((id(value), CALLED), value, _called)
@@ -58,10 +59,10 @@ def called(walk: Walk, value: Any) -> bytes:
         held = walk.tokens(value.args, value.keywords, vars(value))
         return packed(b"partial" + called(walk, value.func) + held)
     if kind is property:
-        parts = (_behind(walk, part) for part in (value.fget, value.fset, value.fdel))
+        parts = (_attribute_function(walk, part) for part in (value.fget, value.fset, value.fdel))
         return packed(b"property" + b"".join(parts))
     if kind is functools.cached_property:
-        return packed(b"cached" + _behind(walk, value.func))
+        return packed(b"cached" + _attribute_function(walk, value.func))
     if kind is _LRU:
         return packed(
             b"lru" + walk.token(value.cache_parameters()) + called(walk, value.__wrapped__)
@@ -77,8 +78,11 @@ def _called(walk: Walk, value: types.FunctionType) -> bytes:
     return _function(walk, value, called=True)
 
 
-def _behind(walk: Walk, value: Any) -> bytes:
-    """Return the token of a function behind an attribute, whose name code cannot read."""
+def _attribute_function(walk: Walk, value: Any) -> bytes:
+    """Return the token of the function of an attribute, such as a property.
+
+    Code cannot read the name of this function.
+    """
     if type(value) is not types.FunctionType:
         return called(walk, value)
 
@@ -97,11 +101,11 @@ def _function(
         walk.codes.update(codes.inside(value.__code__))
         name = value.__name__ if name is None else name
         with declared.stating(walk, value):
-            return _own(walk, value) + _said(walk, value, called, name)
+            return _user_function(walk, value) + _metadata(walk, value, called, name)
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)
-    # A decorator's wrapper, say: its code is the library's, but not what it closes over.
+    # For example the wrapper of a decorator: a library defines its code, but not its closure.
     stated = {key: one for key, one in vars(value).items() if not _is_cache(one)}
     inside = walk.tokens(value.__defaults__, value.__kwdefaults__, stated)
     cells = (one for one in bytecode.cells(value).values() if not _is_cache(one))
@@ -111,13 +115,13 @@ def _function(
 
 
 def _is_cache(value: Any) -> bool:
-    """Return whether it is a cache with weak keys, such as that of functools.singledispatch."""
+    """Return whether a value is a cache with weak keys, such as in functools.singledispatch."""
     owner = getattr(value, "__self__", value)
     return isinstance(owner, WeakKeyDictionary)
 
 
 def _is_public(value: Any) -> bool:
-    """Return whether a function is found under its own name in its module."""
+    """Return whether a module contains a function under the function's own name."""
     found: Any = sys.modules.get(value.__module__)
     for name in value.__qualname__.split("."):
         found = bytecode.member(found, name)
@@ -135,19 +139,22 @@ def _check_pure(walk: Walk, value: Any) -> None:
         walk.refuse(does, words)
 
 
-def _said(walk: Walk, value: types.FunctionType, called: bool, name: str) -> bytes:
-    """Return the token of a function's metadata; if only called, note it for code that may ask."""
+def _metadata(walk: Walk, value: types.FunctionType, called: bool, name: str) -> bytes:
+    """Return the token of a function's metadata; if it is only called, keep it for later.
+
+    It then counts if other code may read metadata.
+    """
     code = value.__code__
     names = codes.parameters(code)
     named = value.__name__, value.__qualname__, value.__module__
-    said = walk.tokens(*named, names, value.__doc__)
+    token = walk.tokens(*named, names, value.__doc__)
 
-    def all_of_it() -> bytes:
-        return said + walk.tokens(code.co_varnames, _annotations(value))
+    def whole() -> bytes:
+        return token + walk.tokens(code.co_varnames, _annotations(value))
 
-    walk.ask(name, all_of_it)
+    walk.metadata(name, whole)
     if not called:
-        return said + walk.member(frozenset({"__annotations__"}), _annotations(value))
+        return token + walk.member(frozenset({"__annotations__"}), _annotations(value))
     where = codes.body(code)
     for place, parameter in enumerate(names):
         walk.given(parameter, where + bytes((place & 255,)))
@@ -161,14 +168,14 @@ def _annotations(value: Any) -> Any:
         return MISSING
 
 
-def _own(walk: Walk, value: types.FunctionType) -> bytes:
+def _user_function(walk: Walk, value: types.FunctionType) -> bytes:
     code, name = value.__code__, value.__qualname__.rpartition("<locals>.")[2]
     read = bytecode.read(value)
     walk.uses(read, codes.keywords(code))
     with walk.used_by(name, "uses"):
         _check(walk, read, name, value.__name__)
     body = b"function" + walk.token(_PYTHON) + codes.body(code)
-    if read.says_variables:
+    if read.reads_variables:
         body += walk.tokens(*(one.co_varnames for one in codes.inside(code)))
     body += walk.tokens(*((one.co_name, codes.doc(one)) for one in read.nested))
     with walk.used_by(name, "uses"):
@@ -187,7 +194,7 @@ def _own(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def _read(walk: Walk, read: Reading) -> bytes:
-    """Return the tokens of what code reads from outside."""
+    """Return the tokens of the values that code reads from outside."""
     body = b""
     for key, found in sorted(read.globals.items()):
         body += walk.token(key) + used(walk, found, read)
@@ -199,13 +206,13 @@ def _read(walk: Walk, read: Reading) -> bytes:
 
 
 def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
-    """Return the token of what code reads from a library's module, or by name from a class."""
+    """Return the token of a value that code reads from a library's module or from a class."""
     found, parent = link.value, link.parent
     if found is MISSING or isinstance(found, types.ModuleType):
         return b""
     if isinstance(parent, type):
-        handed = isinstance(found, types.FunctionType) and not read.only(found, CALLED, KEPT)
-        return walk.token(found) if handed else b""
+        passed_on = isinstance(found, types.FunctionType) and not read.only(found, CALLED, KEPT)
+        return walk.token(found) if passed_on else b""
     if not isinstance(parent, types.ModuleType) or parent.__name__ == "builtins":
         return b""
     if origin.library_of(parent) is None:
@@ -213,8 +220,8 @@ def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
     if callable(found):
         return used(walk, found, read)
     if impure.now().of_value(found)[0]:
-        return b""  # it is refused with the code that reads it; its token would include all modules
-    # A library's object may be a stream or hold a lock; then the library's version must do.
+        return b""  # refused with the code that reads it; its token would include all modules
+    # An object of a library may be a stream or contain a lock; then only the version counts.
     return walk.attempt(found) or b""
 
 
@@ -228,7 +235,7 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
 
 
 def used(walk: Walk, found: Any, read: Reading) -> bytes:
-    """Return the token of what code finds under a name, by how the code uses it."""
+    """Return the token of the value of a name, which depends on its use in the code."""
     if isinstance(found, types.ModuleType):
         if read.only(found, READ, KEPT):
             return modules.named(walk, found, read)

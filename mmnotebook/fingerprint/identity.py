@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 FORMAT = "mmnotebook 8"
-"""Part of every node's identity; it changes when the meaning of a step changes."""
+"""A part of the identity of every node; it changes when the meaning of a step changes."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")
-"""Parameters that name something with an identity of its own; the name itself does not count."""
+"""Parameters that name an object with an identity; the name itself does not count."""
 
 
 _INPUTS = ("input", "data")
-"""The parts of an identity that are inputs of the node."""
+"""The roles of the parts of an identity that are inputs of the node."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,20 @@ class Identity:
     Attributes
     ----------
     digest
-        32 hex digits, the same in every process; None when it cannot be fingerprinted.
+        32 hex digits, the same in every process; None if it cannot be fingerprinted.
     reason
-        Why it cannot be fingerprinted, as half a sentence after "not cacheable: "; or "".
+        Why it cannot be fingerprinted, as a text after "not cacheable: "; or "".
     parts
-        The digests that it was computed from, by role and name: "step", "function f", "model mlp",
-        "data digits", "input resize".
+        The digests from which it was computed, by role and name: "step", "function f",
+        "model mlp", "data digits", "input resize".
     may
-        What its code may do of `FILES` and `NETWORK`; whether it does is observed when it runs.
+        The effects, `FILES` or `NETWORK`, that its code may have; they are observed when it runs.
     codes
-        The user's code that it includes.
+        The code of the user that it includes.
     stated
-        Whether the user has declared all that its results depend on.
+        Whether the user has declared all dependencies of its results.
     observed
-        Of a node: a digest of observed further dependencies; "" for none.
+        For a node, a digest of further dependencies that were observed; "" for none.
     """
 
     digest: str | None
@@ -84,7 +84,7 @@ class Identity:
 
     @property
     def content(self) -> str | None:
-        """The digest of a node's results: of its identity and its observed dependencies."""
+        """The digest of the results of a node: of its identity and its observed dependencies."""
         if self.digest is None or not self.observed:
             return self.digest
         return digest((self.digest, self.observed))
@@ -99,7 +99,7 @@ class Identity:
 
 
 def identity(value: Any) -> Identity:
-    """Return the identity of a value; what its code may do is left to be observed when it runs."""
+    """Return the identity of a value; effects of its code can be observed later, when it runs."""
     with deferring() as left:
         try:
             known = digest(value)
@@ -111,18 +111,18 @@ def identity(value: Any) -> Identity:
 
 @dataclass(frozen=True)
 class Behind:
-    """The identities of what the names in a graph refer to.
+    """The identities of the objects to which the names in a graph refer.
 
     Attributes
     ----------
     data
-        By the name of the source node.
+        The data, by the name of the source node.
     functions, models
-        By their own names.
+        The functions and models, by name.
     refreshed
-        By node, the model that takes the place of the registered one.
+        The models that replace registered models, by node.
     codes
-        By node of a kind that another package brings, the code of that kind.
+        The code of step kinds of other packages, by node.
     """
 
     data: Mapping[str, Identity]
@@ -143,13 +143,13 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
     graph
         A valid graph.
     behind
-        What its names refer to.
+        The identities of the objects to which its names refer.
 
     Returns
     -------
     dict
-        By node name, in an order in which they can run. A node that writes files or uses something
-        unknowable has no digest; neither has any node below it.
+        The identities by node name, in topological order. A node that writes files, or uses an
+        object that cannot be fingerprinted, has no digest. Nodes after it have none either.
     """
     found: dict[str, Identity] = {}
     for node in graph.order():
@@ -158,7 +158,7 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
 
 
 def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identity:
-    """Return the identity of one node; `found` must have those of its inputs."""
+    """Return the identity of one node; `found` must contain those of its inputs."""
     own = _own(node, behind)
     parts = {"step": _step(node)}
     parts |= {name: one.digest for name, one in own.items() if one.digest}
@@ -182,17 +182,17 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
 
 
 ABOVE = " above it: "
-"""Separates a node from the reason why it cannot be fingerprinted, in messages of later nodes."""
+"""The text between a node and the reason why it cannot be fingerprinted, for later nodes."""
 
 
 def _step(node: Node) -> str:
-    """Return the digest of a node's own kind and parameters."""
+    """Return the digest of the kind and the parameters of a node."""
     params = tuple(pair for pair in node.params if pair[0] not in _NAMED)
     return digest((FORMAT, node.kind, params, node.gather))
 
 
 def _own(node: Node, behind: Behind) -> dict[str, Identity]:
-    """Return the identities of what a node uses, by role and name."""
+    """Return the identities of the objects that a node uses, by role and name."""
     given = dict(node.params)
     own = {}
     if not node.inputs:
@@ -208,17 +208,17 @@ def _own(node: Node, behind: Behind) -> dict[str, Identity]:
 
 
 def _inputs(node: Node, found: Mapping[str, Identity]) -> dict[str, str]:
-    """Return the digests of a node's inputs, by where they come from."""
+    """Return the digests of the inputs of a node, by upstream node and branch."""
     parts: dict[str, str] = {}
     for wire in node.inputs:
         name = wire.key if node.gather == "join" else None
         content = digest(
             (found[wire.node].content, wire.port, field_selection.to_data(wire.select), name)
         )
-        said = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
-        if said in parts:  # another field of the same output, joined under its own key
-            said = f"{said} as {wire.key}"
-        parts[said] = content
+        label = f"input {wire.node}" + (f".{wire.port}" if wire.port else "")
+        if label in parts:  # another field of the same output, joined under another key
+            label = f"{label} as {wire.key}"
+        parts[label] = content
     return parts
 
 
@@ -232,7 +232,7 @@ def _own_reason(node: Node, own: Mapping[str, Identity]) -> str:
 
 
 def changes(before: Identity, after: Identity) -> str:
-    """Say what changed between two identities, as half a sentence: "its function crop changed"."""
+    """Describe what changed between two identities: "its function crop changed"."""
     if after.reason:
         return f"not cacheable: {after.reason}"
     if before.digest == after.digest:
@@ -240,25 +240,26 @@ def changes(before: Identity, after: Identity) -> str:
     changed: dict[str, list[str]] = {}
     for role, name in _changed(before.parts, after.parts):
         changed.setdefault(role, []).append(name)
-    said = " and ".join(_said(role, names) for role, names in changed.items())
-    return said or "the order of its inputs changed"
+    text = " and ".join(_description(role, names) for role, names in changed.items())
+    return text or "the order of its inputs changed"
 
 
-def _said(role: str, names: list[str]) -> str:
+def _description(role: str, names: list[str]) -> str:
     if role == "input":
         return f"its input changed ({', '.join(names)})"
     return " ".join(f"its {role} {', '.join(names)} changed".split())
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (role, name) of every new, changed or removed part; a mere renaming is no change."""
-    gone = {key: content for key, content in before.items() if key not in after}
+    """Yield (role, name) of every new, changed or removed part; a new name alone is no change."""
+    removed = {key: content for key, content in before.items() if key not in after}
     for key, content in after.items():
         role, _, name = key.partition(" ")
-        old = key if key in before else next((k for k in gone if k.partition(" ")[0] == role), "")
-        gone.pop(old, None)
+        same_role = (k for k in removed if k.partition(" ")[0] == role)
+        old = key if key in before else next(same_role, "")
+        removed.pop(old, None)
         if before.get(old) != content:
             yield role, name
-    for key in gone:
+    for key in removed:
         role, _, name = key.partition(" ")
         yield role, name

@@ -1,4 +1,4 @@
-"""Effects that make a function's result depend on more than its argument."""
+"""Effects because of which the result of a function depends on more than its argument."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODE, LOOKS, KERNEL, USER = (
     "reads user input",
 )
 OBSERVED = frozenset({FILES, NETWORK})
-"""Effects that are observed while code runs, so that it need not be refused before."""
+"""Effects that can be observed while code runs, so they need not prevent a fingerprint."""
 
 _NAMES = {
     CLOCK: """
@@ -85,7 +85,7 @@ _PARENTS = sorted(
 _OF_TEXT = """
     numpy.datetime64 pandas.Timestamp pandas.to_datetime pandas.DatetimeIndex pandas.Period
     pandas.PeriodIndex pandas.date_range pandas.bdate_range pandas.period_range"""
-"""Functions that parse dates in compiled code, where some texts mean the present moment."""
+"""Functions that parse dates in compiled code, for which some texts mean the current time."""
 _DATES = ("datetime64", "M8", "<M8")
 """Prefixes of texts that name date types."""
 _OF_CLOCK = ("now", "today")
@@ -108,7 +108,7 @@ _LOOSE_IN_FUNCTIONS = dict.fromkeys(
 
 
 def now() -> Impure:
-    """Return the impure objects of the modules that are loaded now."""
+    """Return the impure objects of the currently loaded modules."""
     return _of_modules(tuple(id(sys.modules.get(name)) for name in _PARENTS))
 
 
@@ -121,7 +121,7 @@ class Impure:
     """The impure objects of the loaded modules."""
 
     def __init__(self) -> None:
-        self._alive: list[Any] = []  # keeps objects alive, since ids of dead ones are reused
+        self._alive: list[Any] = []  # keeps objects alive: ids of deleted objects are reused
         self._objects: dict[int, tuple[str, str]] = {}
         self._members: dict[tuple[int, str], tuple[str, str]] = {}
         self._from_memory: set[str] = set(_FROM_MEMORY.split())
@@ -155,7 +155,7 @@ class Impure:
     def of_code(
         self, reading: Reading, ignored: set[str], is_method: bool
     ) -> Iterator[tuple[str, str]]:
-        """Yield the effects by which a function's result depends on more than its argument."""
+        """Yield the effects because of which a result depends on more than the argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
             does, known = self._link(link)
@@ -173,7 +173,7 @@ class Impure:
             yield loose[name], f"{loose[name]} ({name})"
 
     def _made_now(self, reading: Reading) -> str:
-        """Return what parses dates in code that has or reads a text meaning the present moment."""
+        """Return the date parser in code that has a text with the meaning "now", or ""."""
         read = (one.value for one in reading.links if isinstance(one.value, str))
         texts = {*reading.texts, *read}
         if not any(text.lower() in _OF_CLOCK for text in texts):
@@ -183,7 +183,7 @@ class Impure:
         return next(itertools.chain(made, named), "")
 
     def _link(self, link: Link) -> tuple[str | None, str]:
-        """Return the effect of reading a name, or None, and the name by which it is known."""
+        """Return the effect of reading a name, or None, and the full name for messages."""
         if is_generator(link.value):
             return RANDOM, _known(link)
         member = self._members.get((id(link.parent), link.attribute))
@@ -209,7 +209,7 @@ def _known(link: Link) -> str:
 
 
 def _of_module(link: Link) -> str | None:
-    """Return the effect of the module that a name is read from, or was defined in."""
+    """Return the effect of the module from which a name is read, or which defines its value."""
     if isinstance(link.value, types.ModuleType):
         return None
     homes = [getattr(link.parent, "__name__", None)] * isinstance(link.parent, types.ModuleType)

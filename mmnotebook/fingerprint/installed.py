@@ -1,7 +1,7 @@
-"""Fingerprints of installed packages, by their records and file stamps.
+"""Fingerprints of installed packages, from their records and file timestamps.
 
-A package's requirements count with it. It is read once per process, since loaded code does not
-change, and again when a module is reloaded.
+The requirements of a package count too. A package is read once per process, since loaded code does
+not change, and again when a module is reloaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENDINGS = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NEW = object()
 _specs: dict[str, Any] = {}
-"""The spec of each module asked for, by name; a module that is loaded again gets a new one."""
+"""The spec of each requested module, by name; a module that is loaded again has a new spec."""
 
 
 class Installed(NamedTuple):
@@ -34,11 +34,11 @@ class Installed(NamedTuple):
     Attributes
     ----------
     digest
-        32 hex digits: of it and all that it requires, by their records and files.
+        32 hex digits, of the package and all its requirements, from their records and files.
     packages
-        The import names of it and what it requires.
+        The import names of the package and its requirements.
     edited
-        A module of them whose code in memory differs from its file; "" for none.
+        A module of these packages whose code in memory differs from its file; "" for none.
     taken_ns
         When this was read, in nanoseconds since 1970.
     """
@@ -50,13 +50,13 @@ class Installed(NamedTuple):
 
 
 def content(name: str) -> Installed:
-    """Return the installed state of a module's package."""
+    """Return the installed state of the package of a module."""
     top = name.partition(".")[0]
     spec = getattr(sys.modules.get(name), "__spec__", None)
     known = _specs.get(name, _NEW)
     if known is not spec:
         _specs[name] = spec
-        # Its file may be newer than the last reading of the package.
+        # The file of the module may be newer than the last reading of the package.
         if known is not _NEW or loaded.changed_ns(spec) > _content(top).taken_ns:
             for read in (_content, _stamped, _distribution, _by_package):
                 read.cache_clear()
@@ -85,7 +85,7 @@ def _content(top: str) -> Installed:
 
 
 def _distributions(top: str) -> list[str]:
-    """List the distributions that a package belongs to; most have the package's name."""
+    """List the distributions of a package; most distributions have the name of the package."""
     if _distribution(top) is not None:
         return [top]
     return list(_by_package().get(top, ()))
@@ -113,7 +113,7 @@ def _record(one: Distribution) -> str:
 
 
 def _recorded(one: Distribution) -> bytes:
-    """Return the digest of a distribution's version and recorded files."""
+    """Return the digest of the version and the recorded files of a distribution."""
     return hashed(str(one.version).encode(), _record(one).encode("utf-8", "surrogateescape"))
 
 
@@ -129,13 +129,13 @@ def _packages(one: Distribution) -> list[str]:
 
 
 def _places_of(one: Distribution, package: str) -> list[str]:
-    """List the places of a distribution's package; elsewhere for an editable install."""
+    """List the places of a package of a distribution, which may be an editable install."""
     beside = [str(one.locate_file(name)) for name in (package, f"{package}.py")]
     return [place for place in beside if os.path.exists(place)] or _places(package)  # noqa: PTH110
 
 
 def _needs(one: Distribution) -> Iterator[str]:
-    """Yield the names of a distribution's requirements, without extras."""
+    """Yield the names of the requirements of a distribution, without extras."""
     for line in one.requires or ():
         found = _NAME.match(line)
         if found is not None and "extra" not in line.partition(";")[2]:
@@ -143,7 +143,7 @@ def _needs(one: Distribution) -> Iterator[str]:
 
 
 def _places(top: str) -> list[str]:
-    """List the folders, or the one file, of a package."""
+    """List the folders of a package, or its single file."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -151,7 +151,7 @@ def _places(top: str) -> list[str]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        # Some packages, such as transformers, put Path objects there.
+        # Some packages, such as transformers, store Path objects in it.
         return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
 
@@ -162,7 +162,7 @@ def _stamped(place: str) -> bytes:
 
 
 def _stamps(place: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the path, size and time of change of every code file."""
+    """Yield the path, size and modification time of every code file."""
     waiting = [place] if os.path.isdir(place) else []  # noqa: PTH112
     if not waiting:
         yield from _stamp(place, "")

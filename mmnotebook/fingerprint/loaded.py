@@ -1,7 +1,7 @@
 """The check whether the code of an imported module still matches its file.
 
 If a package is installed again while a process runs, its files differ from the running code. Only
-files that changed since the process started are compared with the functions in memory.
+files that changed after the start of the process are compared with the functions in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MISSING = object()
 
 
 def edited(packages: Set[str]) -> str:
-    """Return a module of some packages that was loaded from another version of its file, or ""."""
+    """Return a module of these packages whose loaded code differs from its file, or ""."""
     for name, module in sorted(sys.modules.items()):
         if name.partition(".")[0] in packages and isinstance(module, types.ModuleType):
             spec = vars(module).get("__spec__")
@@ -48,7 +48,7 @@ def _began_ns() -> int:
     import psutil
 
     try:
-        # The process's start time is coarse.
+        # The start time of a process has a low resolution.
         return int((psutil.Process(_IMPORTED_BY).create_time() - 1) * 1e9)
     except psutil.Error:
         return 0
@@ -65,7 +65,7 @@ def _is_as_in_file(module: types.ModuleType, spec: Any) -> bool:
 
 
 def _functions(module: types.ModuleType) -> Iterator[types.CodeType]:
-    """Yield the code of a module's functions, and of its classes' methods."""
+    """Yield the code of the functions of a module, and of the methods of its classes."""
     for value in list(vars(module).values()):
         owner = getattr(value, "__module__", None)
         if owner == module.__name__:
@@ -77,7 +77,10 @@ def _functions(module: types.ModuleType) -> Iterator[types.CodeType]:
 
 
 def _has_constants(module: types.ModuleType, code: types.CodeType) -> bool:
-    """Return whether constants that a file sets once, and no function sets, have their values."""
+    """Return whether the constants of a module have the values in its file.
+
+    Only constants that are assigned once in the file, and not in a function, are compared.
+    """
     steps = codes.steps(code)
     stored = [step.about for step in steps if step.kind.startswith("STORE_")]
     others = {

@@ -1,4 +1,4 @@
-"""Fingerprints of modules: a library's by its files, the user's by the names that are used."""
+"""Fingerprints of modules: of a library by its files, of the user by the names that are used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OF_IMPORTING = {"__builtins__", "__cached__", "__file__", "__loader__", "__path
 
 
 def module(walk: Walk, value: types.ModuleType) -> bytes:
-    """Return the token of a module that code passes on, so that any of its names may be used."""
+    """Return the token of a module that code passes on: any of its names may be used."""
     source = origin.library_of(value)
     if source is not None:
         return b"module" + walk.source(source, value.__name__) + walk.token(value.__name__)
@@ -27,10 +27,10 @@ def module(walk: Walk, value: types.ModuleType) -> bytes:
 
 
 def named(walk: Walk, value: types.ModuleType, read: Reading) -> bytes:
-    """Return the token of a module of which code only reads attributes by name."""
+    """Return the token of a module of which code only reads attributes."""
     if origin.library_of(value) is not None:
         return walk.token(value)
-    # The key includes the reading, since the token is for the uses in this code only.
+    # The key includes the reading, since the token is only valid for the uses in this code.
     return walk.once((id(value), id(read)), (value, read), _named)
 
 

@@ -1,7 +1,7 @@
-"""Notes on impure code, collected during fingerprinting, and their evaluation.
+"""Notes about impure code, collected during fingerprinting, and their evaluation.
 
-A method that opens a file matters only if some code names it, which is known after all code was
-read. So every part of a value has its own notes, which contain those of its parts.
+A method that opens a file counts only if some code uses its name. This is known only after all code
+has been read. Therefore every part of a value has its own notes, which contain those of its parts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Notes = list[Any]
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something cannot be fingerprinted: the effect (`RANDOM`, ..., or "") and a text."""
+    """Why a value cannot be fingerprinted: the effect (`RANDOM`, ... or "") and a text."""
 
     does: str
     words: str
@@ -34,7 +34,7 @@ class UsedNames:
 
 @dataclass(frozen=True, eq=False)
 class MemberNotes:
-    """Notes that count only when some code uses one of these names."""
+    """Notes that count only if some code uses one of these names."""
 
     names: frozenset[str]
     notes: Notes
@@ -42,13 +42,13 @@ class MemberNotes:
 
 @dataclass(frozen=True, eq=False)
 class Making:
-    """Notes of code that creates a model: random weights are allowed, since they get replaced."""
+    """Notes of code that creates a model; random weights are allowed, since they get replaced."""
 
     notes: Notes
 
 
 def refusals(notes: Notes) -> Iterator[Refusal]:
-    """Yield why a value cannot be fingerprinted; nothing if it can be."""
+    """Yield the reasons why a value cannot be fingerprinted; nothing if it can be."""
     settling = _Settling()
     yield from settling.go_through(notes, lenient=False)
     while used := settling.used():
@@ -57,7 +57,7 @@ def refusals(notes: Notes) -> Iterator[Refusal]:
 
 
 class _Settling:
-    """Evaluates notes; those of code that creates a model (lenient) separately."""
+    """The evaluation of notes; notes of code that creates a model (lenient) are separate."""
 
     def __init__(self) -> None:
         self._names: dict[bool, set[str]] = {False: set(), True: set()}
@@ -65,7 +65,7 @@ class _Settling:
         self._seen: set[tuple[int, bool]] = set()
 
     def go_through(self, notes: Notes, lenient: bool) -> Iterator[Refusal]:
-        """Yield the refusals that count among notes and their nested notes, in order."""
+        """Yield the refusals that count in notes and their nested notes, in order."""
         waiting: list[tuple[Iterator[Any], bool]] = [(iter([notes]), lenient)]
         while waiting:
             rest, lenient = waiting[-1]
@@ -86,7 +86,7 @@ class _Settling:
                 yield note
 
     def used(self) -> list[tuple[MemberNotes, bool]]:
-        """List the members that are now known to be used, and whether only by lenient code."""
+        """List members that are now known to be used, and whether lenient code uses them."""
         return [
             (member, lenient)
             for member in self._members.values()

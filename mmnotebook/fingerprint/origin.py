@@ -1,4 +1,4 @@
-"""The origin of code: the user's own, or a library's."""
+"""The origin of code: the user or a library."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _OURS = __name__.partition(".")[0]
 
 
 def library(name: str | None) -> str | None:
-    """Return a module's library with its version: "numpy 2.1.0 8f3c...", "python 3.11.7".
+    """Return the library of a module, with its version: "numpy 2.1.0 8f3c...", "python 3.11.7".
 
-    None for the notebook, a file beside it, and every other module of the user's.
+    None for the notebook, a file in its folder, and every other module of the user.
     """
     if not isinstance(name, str) or not _is_library(name, sys.modules.get(name)):
         return None
@@ -29,7 +29,7 @@ def library(name: str | None) -> str | None:
 
 
 def is_users(name: Any) -> bool:
-    """Return whether a loaded module is the notebook, or another of the user's."""
+    """Return whether a loaded module is the notebook or another module of the user."""
     if name == "__main__":
         return True
     module = sys.modules.get(name) if isinstance(name, str) else None
@@ -37,7 +37,7 @@ def is_users(name: Any) -> bool:
 
 
 def home(value: Any, name: str) -> str | None:
-    """Return the module in which a value is found under its name, as pickle would look for it."""
+    """Return the module that contains a value under this name, found like in pickle."""
     stated = getattr(value, "__module__", None)
     if stated is None and isinstance(value, Hashable):
         return _home(value, name)
@@ -80,7 +80,7 @@ def _is_library(name: str, module: types.ModuleType | None) -> bool:
         spec = getattr(module, "__spec__", None)
         places = list(getattr(module, "__path__", ()))
         if not places:
-            # A module that compiled code creates, such as torch._C._nn, belongs to its package.
+            # A module that compiled code created, such as torch._C._nn, belongs to its package.
             outer = name.rpartition(".")[0]
             return spec is not None or _is_library(outer, sys.modules.get(outer))
         file = places[0]
@@ -110,19 +110,22 @@ def _version(name: str) -> str:
     module = sys.modules.get(top)
     stated = vars(module).get("__version__") if module is not None else ""
     stated = stated if isinstance(stated, str) else ""
-    # The cache never reads entries of other versions of mmnotebook, so its files do not count.
+    # Files of mmnotebook do not count, since the cache ignores entries of its other versions.
     return f"{top} {stated} {'' if top == _OURS else installed.content(name).digest}"
 
 
 def packages(name: str) -> frozenset[str]:
-    """Return the packages of a module's library, and those that it requires."""
+    """Return the packages of the library of a module, and its requirements."""
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return frozenset({top}) if known else installed.content(name).packages
 
 
 def edited(name: str) -> str:
-    """Return a module required by a module's library whose code differs from its file; or ""."""
+    """Return a module, in the library of a module or its requirements, that differs from its file.
+
+    "" if there is none.
+    """
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return "" if known else installed.content(name).edited

@@ -1,9 +1,9 @@
-"""User patches of libraries: replaced functions and methods, converters, hooks.
+"""Patches of libraries by the user: replaced functions and methods, converters, hooks.
 
-A library is identified by its files. Objects that were put into it from outside are found only in
-its modules, their classes, and what both contain: containers, abstract classes with registered
-classes, objects such as an accessor. All these places are searched once; later, only those whose
-values have changed.
+A library is identified by its files. Patches are therefore searched in its modules, their classes,
+and the objects in both: containers, abstract classes with registered classes, and objects such as
+accessors. All these places are searched once; later, only the places whose values have changed are
+searched again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mmnotebook.compat.python import ABSTRACT, registered
 from mmnotebook.fingerprint import arrays, frames, origin
 
 Found = list[tuple[str, Any]]
-"""The user's objects in a library, with the names of their places."""
+"""The objects of the user in a library, with the names of their places."""
 
 _WRAPPED: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys((types.MethodType, staticmethod, classmethod), lambda one: one.__func__),
@@ -35,7 +35,7 @@ _sorts: dict[type, str] = {}
 
 
 class _Pass(threading.local):
-    """What this thread's current pass has found, by module; None outside of a pass."""
+    """The results of the current pass of this thread, by module; None outside a pass."""
 
     found: dict[str, Found] | None = None
 
@@ -45,7 +45,7 @@ _pass = _Pass()
 
 @contextlib.contextmanager
 def one_look() -> Iterator[None]:
-    """Look at each module once inside this block, in which no code of the user's may run."""
+    """Search each module only once inside this block, in which no code of the user may run."""
     if _pass.found is not None:
         yield
         return
@@ -57,7 +57,7 @@ def one_look() -> Iterator[None]:
 
 
 def found(name: str) -> Found:
-    """Return what the user has put into a library's module, always in the same order."""
+    """Return the patches of the user in a module of a library, in a fixed order."""
     known = _pass.found
     if known is None:
         return _found_now(name)
@@ -77,14 +77,14 @@ def _looker_of(name: str) -> _Looker | None:
 
 
 def around(modules: set[str]) -> set[str]:
-    """Return some modules, those that they use, and their packages, where most patches are."""
+    """Return these modules, the modules that they use, and their packages with requirements."""
     parts = (look for name in modules if "." in name and (look := _looker_of(name)) is not None)
     used = (look.modules for look in parts)
     return modules.union(*map(origin.packages, modules), *used)
 
 
 def of_elements(names: Iterable[str]) -> Found:
-    """Return the user's objects among attributes of these names in classes of elements."""
+    """Return objects of the user that are attributes, with these names, of element classes."""
     bases = _element_classes(tuple(id(sys.modules.get(home)) for home, _ in _ELEMENTS))
     held = (
         (f"{base.__module__}.{base.__qualname__}.{name}", vars(base)[name])
@@ -97,7 +97,7 @@ def of_elements(names: Iterable[str]) -> Found:
 
 @functools.lru_cache(maxsize=1)
 def _element_classes(_: tuple[int, ...]) -> list[type]:
-    """Return the loaded classes of arrays, tensors and frames, with their bases."""
+    """Return the loaded classes of arrays, tensors and frames, with their base classes."""
     loaded = [(sys.modules[home], name) for home, name in _ELEMENTS if home in sys.modules]
     classes = (getattr(module, name, object) for module, name in loaded)
     return list(dict.fromkeys(base for one in classes for base in one.__mro__))
@@ -114,7 +114,7 @@ def _is_own(value: Any) -> bool:
 
 
 def is_users(value: Any) -> bool:
-    """Return whether a value is a function or class of the user's, or an object of one."""
+    """Return whether a value is a function or class of the user, or an object of such a class."""
     kind = type(value)
     if kind in _WRAPPED:
         return is_users(_WRAPPED[kind](value))
@@ -124,7 +124,7 @@ def is_users(value: Any) -> bool:
 
 
 def _sort(kind: type) -> str:
-    """Return whether values of this type may be code of the user's, or hold some."""
+    """Return whether values of this type may be code of the user, or contain such code."""
     sort = _sorts.get(kind)
     if sort is None:
         sort = _sorts[kind] = _new_sort(kind)
@@ -142,19 +142,19 @@ def _new_sort(kind: type) -> str:
 
 
 class _Place:
-    """A module, class, container or object of a library, and what it holds.
+    """A module, class, container or object of a library, and its values.
 
     Attributes
     ----------
     own
-        The user's objects in it, by name.
+        The objects of the user in it, by name.
     """
 
     def __init__(self, name: str, holder: Any) -> None:
         self.name, self.holder = name, holder
         self._values = _values(holder)
         self._mark, values = self._now()
-        # Keep the code alive, so that no other object gets its id.
+        # Keep the code alive, so that no other object has its id.
         self._kept: list[Any] = []
         self.own: Found = []
         if any(_sort(kind) == _CODE for kind in set(map(type, values))):
@@ -162,17 +162,17 @@ class _Place:
             self.own = [(self.named(key), one) for key, one in self.items() if _is_own(one)]
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """Yield all that it holds, with its keys, or 0 if it has none."""
+        """Yield (key, value) for all its values; 0 is the key of values without keys."""
         keys = _mapping(self.holder) if _is_named(self.holder) else itertools.repeat(0)
         return zip(keys, list(self._values()), strict=False)
 
     def named(self, key: Any) -> str:
-        """Return the name of what it holds under this key."""
+        """Return the name of the value with this key."""
         return f"{self.name}.{key}" if isinstance(key, str) else self.name
 
     @property
     def changed(self) -> bool:
-        """Whether it holds other objects than before."""
+        """Whether it contains other objects than before."""
         return self._now()[0] != self._mark
 
     def _now(self) -> tuple[int, list[Any]]:
@@ -181,7 +181,7 @@ class _Place:
 
 
 def _values(holder: Any) -> Callable[[], Iterable[Any]]:
-    """Return a function that returns what a place holds, without running any code of it."""
+    """Return a function that returns the values of a place, without running its code."""
     if type(holder) is _Registered:
         return holder.classes
     if issubclass(type(holder), (list, set)):
@@ -205,7 +205,7 @@ def _is_named(holder: Any) -> bool:
 
 
 class _Registered:
-    """The classes that are registered with an abstract class."""
+    """A place with the classes that are registered with an abstract class."""
 
     def __init__(self, abstract: type) -> None:
         self._abstract = abstract
@@ -220,12 +220,12 @@ def _looker(name: str, module: types.ModuleType) -> _Looker:
 
 
 class _Looker:
-    """Looks at a module, its classes, and what both hold.
+    """The search for patches in a module, its classes, and the objects in both.
 
     Attributes
     ----------
     modules
-        The names of the modules of the same package that it uses.
+        The names of the modules of the same package that the module uses.
     """
 
     def __init__(self, name: str, module: types.ModuleType) -> None:
@@ -235,7 +235,7 @@ class _Looker:
         self._renew(set())
 
     def look(self) -> Found:
-        """Return the user's objects in the module."""
+        """Return the objects of the user in the module."""
         changed = {key for key, place in self._places.items() if place.changed}
         if changed:
             self._renew(changed)
@@ -258,7 +258,7 @@ class _Looker:
         self.found = sorted(own, key=lambda one: one[0])
 
     def _has(self, value: type) -> bool:
-        """Return whether a class belongs to the module, or to the package if it is one."""
+        """Return whether a class belongs to the module, or to its package if it is a package."""
         home = str(value.__module__)
         return home == self._name or home.partition(".")[0] == self._name
 

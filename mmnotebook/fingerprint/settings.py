@@ -1,8 +1,8 @@
-"""Settings that code reads implicitly, where they differ from those of a new process.
+"""Settings that code reads implicitly and that differ from those of a new process.
 
-A setting with its initial value does not count, so that a library which is not loaded is equal to
-one with unchanged settings. Settings that a function names, such as `matplotlib.rcParams` or a
-context variable of the user's, count by content, like everything that it reads.
+A setting with its initial value does not count: a library that is not loaded is equal to a library
+with unchanged settings. Settings that a function names, such as `matplotlib.rcParams` or a context
+variable of the user, count by content, like all values that it reads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mmnotebook.compat.torch import changed_printing
 
 Changed = Iterator[tuple[str, Any]]
 
-_SAID: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+_RETURNED: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
     "torch": {
         "get_default_dtype": ((), "torch.float32"),
         "get_default_device": ((), "cpu"),
@@ -41,7 +41,7 @@ _SAID: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
         "epsilon": ((), "1e-07"),
     },
 }
-"""By module, functions that return a setting: their arguments, and the result in a new process."""
+"""Functions that return a setting, by module: their arguments, and the result in a new process."""
 _FLAGS = {
     "torch": {
         "backends.cuda.matmul.allow_tf32": "False",
@@ -57,7 +57,7 @@ _FLAGS = {
     "PIL.Image": {"MAX_IMAGE_PIXELS": "89478485"},
     "PIL.ImageFile": {"LOAD_TRUNCATED_IMAGES": "False"},
 }
-"""By module, attributes that are settings, and their values in a new process."""
+"""Attributes that are settings, by module, and their values in a new process."""
 _MISSING = object()
 _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
 
@@ -65,10 +65,10 @@ _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
 def changed(libraries: set[str]) -> list[tuple[str, Any]]:
     """Return the settings, by name, that differ from those of a new process.
 
-    Elements may be numbers, arrays, tensors or frames even if the code names none of their
-    libraries. Settings of other libraries count only if these are among `libraries`.
+    Settings of libraries of numbers, arrays, tensors and frames always count, since elements may be
+    such objects. Settings of other libraries count only if they are in `libraries`.
     """
-    found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_said(), *_flags()]
+    found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_returned(), *_flags()]
     found += [*_printed_tensors(), *_pandas()]
     for name, own in _OF_LIBRARIES.items():
         if name in libraries:
@@ -93,7 +93,7 @@ def _python() -> Changed:
 
 
 def _warnings(libraries: set[str]) -> Changed:
-    """Yield the warnings of Python and these libraries that are errors; others change no result."""
+    """Yield the warnings of Python and these libraries that are errors; others have no effect."""
     homes = {"builtins", *libraries}
     errors = [
         (message, kind, module, line)
@@ -105,7 +105,7 @@ def _warnings(libraries: set[str]) -> Changed:
 
 
 def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
-    """Yield the value of a context variable if it differs from that in an empty context."""
+    """Yield the value of a context variable if it differs from the one in an empty context."""
     now, at_first = ask(), contextvars.Context().run(ask)
     if now != at_first:
         yield name, now
@@ -130,8 +130,8 @@ def _numpy() -> Changed:
             yield from _by_context(f"numpy.{name}", getattr(numpy, name))
 
 
-def _said() -> Changed:
-    for home, functions in _SAID.items():
+def _returned() -> Changed:
+    for home, functions in _RETURNED.items():
         module = _loaded(home)
         for name, (given, at_first) in functions.items():
             ask = getattr(module, name, None)
@@ -180,4 +180,4 @@ def _matplotlib() -> Changed:
 
 _OF_LIBRARIES = {"sklearn": _sklearn, "matplotlib": _matplotlib}
 LIBRARIES = frozenset(_OF_LIBRARIES)
-"""Libraries whose settings count only for code that uses them."""
+"""The libraries whose settings count only for code that uses them."""

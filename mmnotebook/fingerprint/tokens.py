@@ -1,4 +1,4 @@
-"""Tokens: self-delimiting byte strings."""
+"""Tokens: byte strings that encode their own length."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def hashed(*parts: Any) -> bytes:
 
 
 def packed(body: bytes) -> bytes:
-    """Return a token: a short body with its length in front, or the hash of a long one."""
+    """Return a token: a short body after its length, or the hash of a long body."""
     return bytes((len(body),)) + body if len(body) < 64 else b"\x40" + hashed(body)

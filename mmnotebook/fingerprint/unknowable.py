@@ -17,7 +17,7 @@ _NOUNS = (
 
 
 class Unknowable(Exception):
-    """A value has no lasting identity; the message follows "not cacheable: "."""
+    """A value cannot be fingerprinted; the message follows "not cacheable: "."""
 
 
 def noun(value: Any) -> str:

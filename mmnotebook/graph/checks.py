@@ -60,9 +60,9 @@ def is_weights(value: Any) -> bool:
 
 
 def fractions(value: Any) -> dict[str, str] | None:
-    """Return the fractions, as text, that are in proportion to weights which do not add up to 1.
+    """Return weights that do not add up to 1, divided by their sum, as text.
 
-    They have as few digits as possible. None if the weights are invalid in another way.
+    The fractions have as few digits as possible. None if the weights are invalid in another way.
     """
     try:
         parts = {name: float(part) for name, part in value if is_name(name)}
@@ -83,7 +83,7 @@ def fractions(value: Any) -> dict[str, str] | None:
 
 
 def split_in_proportion(value: Any) -> str | None:
-    """Return the split, as text, that weights which do not add up to 1 probably mean, or None."""
+    """Return a split, as text, with the proportions of weights that do not add up to 1, or None."""
     found = fractions(value)
     if found is None:
         return None
@@ -117,7 +117,7 @@ def is_mapping(value: Any) -> bool:
 
 
 def one_of(*allowed: Any) -> Any:
-    """Return a check that a value is one of these, and of the same type."""
+    """Return a check that a value equals one of these values and has its type."""
     return lambda value: any(type(value) is type(one) and value == one for one in allowed)
 
 
@@ -145,9 +145,9 @@ def rest_of_a_stack(value: Any) -> str | None:
 
 
 def once_each(pairs: Any) -> Any:
-    """Return the pairs of a mapping with each key once per tuple; another value as it is.
+    """Return the pairs of a mapping without duplicate keys in a tuple; another value unchanged.
 
-    An example in Beam's documentation has a key twice in one mapping, which Beam then refuses.
+    An example in Beam's documentation has a duplicate key, although Beam raises an error for it.
     """
     try:
         return tuple((tuple(dict.fromkeys(group)), name) for group, name in pairs)

@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Drop:
-    """A selection of all fields but these.
+    """A selection of all fields but some.
 
     Attributes
     ----------
     names
-        The fields that are dropped, each once, in the order in which they were given.
+        The dropped fields, without duplicates, in the order in which the user wrote them.
     """
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ def is_select(select: Any) -> bool:
 
 
 def names_in(select: Select) -> tuple[str, ...]:
-    """Return the fields that a selection names, for `Drop` those that are dropped."""
+    """Return the fields that a selection names; for a `Drop`, the dropped fields."""
     if isinstance(select, Drop):
         return select.names
     return (select,) if isinstance(select, str) else select or ()
@@ -55,7 +55,7 @@ def to_data(select: Select) -> Any:
 
 
 def of_data(data: Any) -> Select:
-    """Return the selection that `to_data` turned into data.
+    """Return the selection from which `to_data` created this data.
 
     Raises
     ------

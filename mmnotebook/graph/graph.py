@@ -114,7 +114,7 @@ class Node:
     gather: Gather | None = None
 
     def __post_init__(self) -> None:
-        # Parameters in one form, so that equal steps are equal nodes however they were written.
+        # One form of the parameters, so that equal steps are equal nodes in any notation.
         object.__setattr__(self, "params", kinds.canonical(self.kind, dict(self.params)))
         joins = self.gather == "join"
         wires = tuple(wire.labelled(wire.label if joins else None) for wire in self.inputs)
@@ -377,9 +377,9 @@ class Graph:
         return net
 
     def order(self) -> tuple[Node, ...]:
-        """Return the nodes in an order in which each follows its inputs.
+        """Return the nodes in topological order: each node comes after its inputs.
 
-        Where several orders are possible, that of `nodes` is kept.
+        If several orders are possible, nodes that come first in `nodes` come first.
 
         Returns
         -------
@@ -400,7 +400,7 @@ class Graph:
         return tuple(self[name] for name in ordered)
 
     def upto(self, name: str) -> Graph:
-        """Return the part of the graph that a node or a group needs, and the node or group itself.
+        """Return the part of the graph that ends in a node or a group, with all steps before it.
 
         Parameters
         ----------
@@ -437,7 +437,7 @@ class Graph:
         )
 
     def bind(self, **objects: Any) -> Graph:
-        """Bind objects to names: return the same graph with these bindings added.
+        """Bind objects to names: return the graph with these bindings added.
 
         Parameters
         ----------
@@ -561,7 +561,7 @@ class Graph:
         return graph
 
     def explain(self) -> Any:
-        """Explain how each step will run and why: its lowering and grouping, with the numbers.
+        """Explain how each step will run, with the numbers behind its lowering and grouping.
 
         Returns
         -------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class InputNames:
-    """The names of a model's inputs, in the model's own order.
+    """The names of a model's inputs, in the order in which the model declares them.
 
     Attributes
     ----------
@@ -17,11 +17,11 @@ class InputNames:
     optional
         Inputs that may be missing.
     truth
-        Inputs of training alone, such as labels; a prediction does not take them.
+        Inputs that are used only in training, such as labels.
     open
-        Whether it takes fields of any other name too, as ``**kwargs`` does.
+        Whether the model accepts fields with any other name too, as ``**kwargs`` does.
     always
-        Whether several selected fields are always passed by name, as the columns of a table are.
+        Whether several selected fields are always passed by name, like the columns of a table.
     """
 
     needed: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class InputNames:
         return (*self.needed, *self.optional)
 
     def without(self, given: Container[str]) -> InputNames:
-        """Return the input names without those that are set in another way."""
+        """Return the input names without those that already have a value."""
 
         def left(names: Iterable[str]) -> tuple[str, ...]:
             return tuple(name for name in names if name not in given)
@@ -45,8 +45,8 @@ class InputNames:
     def match(self, fields: Sequence[str]) -> bool:
         """Return whether several selected fields are passed by name, not as one row of numbers.
 
-        A model with one input takes them as a row. So does a model that needs one input, unless a
-        field has the name of an optional input or of an input of training.
+        A model with one input receives them as a row. So does a model with one required input,
+        unless a field has the name of one of its inputs.
         """
         if self.always or len(self.needed) > 1 or any(name in self.truth for name in fields):
             return True
@@ -54,7 +54,7 @@ class InputNames:
         return several and any(name in self.known for name in fields)
 
     def missing(self, fields: Container[str]) -> list[str]:
-        """Return the needed inputs that have no field."""
+        """Return the required inputs for which there is no field."""
         return [name for name in self.needed if name not in fields]
 
     def extra(self, fields: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 def to_json(graph: Graph) -> str:
-    """Return a graph as JSON text: with the names in it, without the objects bound to them."""
+    """Return a graph as JSON text, without the objects that are bound to its names."""
     return json.dumps(to_data(graph), indent=1, ensure_ascii=False)
 
 
@@ -49,12 +49,12 @@ def loaded(text: str) -> Any:
 
 
 def of_data(data: Any) -> Graph:
-    """Return the graph that `to_data` turned into data, without validation.
+    """Return the graph from which `to_data` created this data, without validation.
 
     Raises
     ------
     GraphError
-        If the data is not that of a graph, or was written in another version of the format.
+        If the data does not describe a graph, or has another version of the format.
     """
     try:
         version = data["mmnotebook"]

@@ -1,4 +1,4 @@
-"""Step kinds: how one is described, and which exist, in this package and in installed ones."""
+"""Step kinds: the description of one, and the mapping of all that are installed."""
 
 from __future__ import annotations
 
@@ -44,15 +44,16 @@ class Param:
     names
         The role of the name that its value is; None for a value that is not a name.
     form
-        What its value is, and how it is written in a text: a plain "value"; a "number", always
+        What its value is, and how the notation writes it: a plain "value"; a "number", always
         with a decimal point; a "field" of the source, which is then kept with the elements; the
         "branches" of a routing step; or a "mapping" of keys to names.
     keyword
-        Whether its value is always written with its name, although it is required.
+        Whether it is always written as a keyword argument, although it is required.
     why
         Returns a more precise message about an invalid value, or None.
     meant
-        Returns what an invalid value probably means, as it is written in a text, or None.
+        Returns the valid value that was probably meant by an invalid one, in the notation, or
+        None.
     """
 
     name: str
@@ -69,15 +70,15 @@ class Param:
 
 @dataclass(frozen=True)
 class StepKind:
-    """A kind of step: everything that the package knows about it, in one place.
+    """A kind of step, with everything that the package knows about it.
 
     Attributes
     ----------
     name
         Its name in a `Node` and in the notation.
     family
-        The group of kinds that it belongs to. Steps of "model" output predictions; steps of
-        "routing" send each input, unchanged, to one of several branches.
+        The group of kinds that it belongs to. Steps of the family "model" output predictions;
+        steps of the family "routing" pass each input unchanged to one of several branches.
     summary
         What it does, in one line.
     params
@@ -93,29 +94,29 @@ class StepKind:
         "none" for a source, "any" for one input or several, "join" for a step that combines
         several outputs for one element.
     arms
-        The parameter that names its branches, for a step that has several.
+        The parameter that names its branches; None for a step with a single output.
     ends
         Whether no step may follow it.
     unnamed
-        Optional parameters that may be written without their names.
+        Optional parameters that may be written as positional arguments.
     passes_on
-        Whether its outputs are inputs, unchanged.
+        Whether each of its outputs is one of its inputs, unchanged.
     outputs
-        How many outputs an element has. With "any number" the outputs are its children, with ids
-        of their own.
+        The number of outputs per element. With "any number", the outputs are children of the
+        element, and each child has a new id.
     bare
-        The role of the names that are such a step on their own: `rows`, `mlp`, `crop`.
+        The role of a name that is such a step when it is written alone: `rows`, `mlp`, `crop`.
     named_after
         The parameter that a node is named after if its line has no name; None for the kind.
     listed
         Whether the palette and the completion list the kind itself. If not, they list the names
-        that are such a step on their own.
+        that are such a step when they are written alone.
     rank
         Its place in lists; lower ranks come first, and kinds of equal rank are sorted by name.
     start
         Parameters of a new step in the builder.
     how
-        How it runs, in half a sentence; None for `summary`.
+        How it runs, in a few words; None for `summary`.
     describe
         Returns what a node does, in a few words; None shows its first parameter.
     details
@@ -165,7 +166,7 @@ class StepKind:
 
     @property
     def reads_files(self) -> bool:
-        """Whether it is a source whose parameters name files, not data of the notebook."""
+        """Whether it is a source that reads files, not data of the notebook."""
         return self.family == "source" and self.param("path") is not None
 
     @property
@@ -176,12 +177,12 @@ class StepKind:
 
     @property
     def placed(self) -> tuple[str, ...]:
-        """The parameters that may be written without their names."""
+        """The parameters that may be written as positional arguments."""
         return tuple(p.name for p in self.params if p.required or p.name in self.unnamed)
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The names of the parameters in the notation; a field and a function are both `by`."""
+        """The names of the parameters in the notation: `by` is a field or a function."""
         return tuple(p.name for p in self.params if p.name != "by_function")
 
 
@@ -239,12 +240,12 @@ KINDS: Mapping[str, StepKind] = StepKinds(
 
 
 def bare(role: Role) -> StepKind:
-    """Return the kind of the step that a name of this role is on its own."""
+    """Return the kind of the step that a name with this role is when it is written alone."""
     return next(kind for kind in KINDS.values() if kind.bare == role)
 
 
 def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the parameters of the step that a name is on its own."""
+    """Return the kind and the parameters of the step that a name is when it is written alone."""
     return bare(role).name, {role: name}
 
 
@@ -270,7 +271,7 @@ def default_name(kind: str, params: dict[str, Any]) -> str:
 def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
     """Return the branches of a step, () if it has a single output.
 
-    Of branches that are not valid, those with a name are returned.
+    Branches whose name is not a string are left out.
     """
     step = KINDS.get(kind)
     arms = params.get(step.arms) if step is not None and step.arms is not None else ()
@@ -281,18 +282,18 @@ def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
 
 
 def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the parameters in the kind's order, with tuples for lists, and without defaults."""
+    """Return the parameters in the order of the kind, as tuples, without default values."""
     known = KINDS[kind].params if kind in KINDS else ()
     order = {param.name: place for place, param in enumerate(known)}
     defaults = {param.name: param.default for param in known if not param.required}
     mappings = {param.name for param in known if param.form == "mapping"}
     kept = [(name, frozen(value)) for name, value in params.items()]
     kept = [(name, once_each(value) if name in mappings else value) for name, value in kept]
-    kept = [(name, value) for name, value in kept if not _says(value, name, defaults)]
+    kept = [(name, value) for name, value in kept if not _is_default(value, name, defaults)]
     return tuple(sorted(kept, key=lambda pair: order.get(pair[0], len(order))))
 
 
-def _says(value: Any, name: str, defaults: Mapping[str, Any]) -> bool:
+def _is_default(value: Any, name: str, defaults: Mapping[str, Any]) -> bool:
     if name not in defaults or type(value) is not type(defaults[name]):
         return False
     return bool(value == defaults[name])

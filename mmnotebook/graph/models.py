@@ -22,16 +22,16 @@ class ModelSpec:
     framework
         "torch", "sklearn", "beam" (any Beam ModelHandler), "python" (any object) and so on.
     form
-        The storage format in the framework: "module", "torchscript", "state_dict", "exported",
+        The form of the model in its framework: "module", "torchscript", "state_dict", "exported",
         "pickle", "joblib", "handler" and so on.
     origin
         The registered target as text: a class name or the path of a file.
     path
         The file that workers load; None for a Beam handler.
     fingerprint
-        The content identity of the model, as hexadecimal digits. It is that of the file, or of the
-        content of a live object or a Beam handler. The same weights have the same fingerprint in
-        every process.
+        The content identity of the model, as hexadecimal digits: of its file, or of the content of
+        a live object or a Beam handler. The same weights have the same fingerprint in every
+        process.
     input
         The field, or fields, of the element that is passed to the model; None for the whole value.
     batch_size
@@ -62,7 +62,7 @@ class ModelSpec:
     timeout
         Time limit of one call, in seconds; None for no limit.
     batched
-        Whether a call takes a batch; otherwise it takes one element as it is.
+        Whether a call takes a batch; otherwise it takes one element, unchanged.
     batch_axis
         The batch axis of the input.
     output_batch_axis
@@ -82,10 +82,10 @@ class ModelSpec:
     input_names
         The input names of the model, according to its framework; None if it has no names.
     replaces
-        The previous model of this name; None for a new name.
+        The `origin` of the previous model of this name; None for a new name.
     files
-        The user's files and folders that it is loaded from, each with the digest of its content:
-        the one at `path`, and those that a handler or an object names.
+        The files and folders of the user from which it is loaded, each with the digest of its
+        content: that at `path`, and those to which a handler or an object refers.
     references
         The objects that its pickles import: (module, name), or (package, "") for a library.
     unknown

@@ -38,7 +38,10 @@ _MODELS = {
 
 
 def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
-    """Return whether a class of `value` is one of (top package, class name); import nothing."""
+    """Return whether `value` is an instance of one of these (top package, class name) types.
+
+    Nothing is imported for this.
+    """
     return any((_package(cls), cls.__name__) in types for cls in type(value).__mro__)
 
 
@@ -100,7 +103,7 @@ class Names:
         return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
     def has_items(self, name: str) -> bool:
-        """Return whether the object with this name is iterable, so that list() makes data of it."""
+        """Return whether the object with this name is iterable: list() converts it to data."""
         return issubclass(type(self.object(name)), Iterable)
 
     def function(self, name: str) -> Any:
@@ -122,7 +125,7 @@ class Names:
         )
 
     def is_data(self, name: str) -> bool:
-        """Return whether a variable with this name holds data, also if a model has this name."""
+        """Return whether a variable with this name holds data, even if a model has this name."""
         try:
             return role_of(self.object(name)) == "data"
         except KeyError:
@@ -147,8 +150,8 @@ class Names:
 
 def how_to_register(name: str, method: str | None = None) -> str:
     """Return, for a message, how to register the model in a variable, or a method of it."""
-    said, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
-    return f'mm.register("{name}", {name}{said}), or %mm_model {name} {name}{option}'
+    keyword, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
+    return f'mm.register("{name}", {name}{keyword}), or %mm_model {name} {name}{option}'
 
 
 def how_to_bind(name: str) -> str:
@@ -158,9 +161,9 @@ def how_to_bind(name: str) -> str:
 
 
 def notebook_names() -> Mapping[str, Any]:
-    """Return the variables of the running notebook, without IPython's own; {} without a notebook.
+    """Return the variables of the notebook, without IPython's own; {} outside a notebook.
 
-    Variables of a script are included only while `%run` executes it.
+    While `%run` executes a script, they are the variables of the script.
     """
     running = shell()
     return {} if running is None else variables_of(running)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fill:
-    """The names that a template is filled with; None or () if not given."""
+    """The names that fill the places of a template; None or () for a missing name."""
 
     data: str | None
     models: tuple[str, ...]
@@ -44,9 +44,10 @@ class Template:
     title, summary
         Its name in menus, and what it does in one line.
     make
-        Adds its steps to a sketch: they read the given input, and have the given names.
+        Adds its steps to a sketch. They read the given input and use the given names.
     roles
-        What it can be filled with: "data", one name; "models", a list of names; "function".
+        The roles of the names that fill it: "data" (one name), "models" (a list of names) and
+        "function" (one name).
     models
         The maximum number of models that the builder fills in by default.
     rank

@@ -1,4 +1,4 @@
-"""A handler that delegates to another one."""
+"""A model handler that delegates to another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 
 class Delegate(ModelHandler[Any, Any, Any]):
-    """Delegates every method to `base`; a subclass overrides what it changes."""
+    """A handler that delegates every method to `base`; subclasses override some of them."""
 
     def __init__(self, base: Any) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The interface of a framework: its targets, and how they are stored, loaded and run."""
+"""The interface of a framework, which stores, loads and runs models."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Options:
     model_class, model_params
         The class or function that creates the model for a file of weights, and its arguments.
     method
-        The method of the model to call; None for the framework's default.
+        The method of the model to call; None for the default of the framework.
     extra
-        The framework's own keywords, those of `Framework.extra`.
+        The keywords that only this framework has; see `Framework.extra`.
     """
 
     model_class: Callable[..., Any] | None = None
@@ -36,39 +36,40 @@ class Options:
 
 @dataclass(frozen=True)
 class Framework:
-    """One framework. Its packages are imported only inside `store` and `handler`.
+    """A framework. Its packages are imported only inside `store` and `handler`.
 
     Attributes
     ----------
     name
         The value of `ModelSpec.framework`: "onnx".
     words
-        What can be registered with it, for messages: "an ONNX model or .onnx file".
+        The targets that it supports, for messages: "an ONNX model or .onnx file".
     modules, install
         The modules that it needs, and the command that installs them.
     claims
         Whether a target (an object or a `Path`) belongs to this framework, by class names and file
         extensions.
     store
-        (name, target, options) -> spec: checks the target, tries it, and stores a live object in
-        a private file. Raises ModelError with a remedy. `register` fills in the options that all
-        frameworks share, and `method` and `extra`.
+        (name, target, options) -> spec: checks the target, loads it once as a test, and stores a
+        live object in a private file. Raises ModelError with a remedy. `register` adds the options
+        that all frameworks share, and `method` and `extra`.
     handler
         Returns a new Beam ModelHandler that loads and runs the model of a spec.
     content
         Returns the digest of a live object; raises `Unknowable` if there is none.
     extra
-        Keywords of `register` for this framework only; stored in `ModelSpec.extra`.
+        Keywords of `register` for this framework only; they are stored in `ModelSpec.extra`.
     devices
-        The devices that its models can run on.
+        The devices on which its models can run.
     uses
-        Those of "model_class", "model_params" and "method" that it supports; others are refused.
+        The options among "model_class", "model_params" and "method" that it supports; an error is
+        raised for the others.
     own_batches
-        The forms (`ModelSpec.form`) in which a model creates its own batches, of a list of
-        elements: `batched`, `batch_axis` and `collate` are refused for those.
+        The forms (`ModelSpec.form`) of models that create their own batches from a list of
+        elements. `batched`, `batch_axis` and `collate` are errors for these forms.
     named
-        Whether a string that is not a path can be a target, such as a model's name on a hub, if
-        `framework=` says so. `store` then receives that string, otherwise a `Path`.
+        Whether a target can be a string that is not a path, such as the name of a model on a hub,
+        if `framework=` is passed. `store` then receives the string, otherwise a `Path`.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Framework:
     named: bool = False
 
     def need(self, name: str) -> None:
-        """Raise ModelError for the model `name` if the framework is not installed."""
+        """Raise ModelError, for the model `name`, if the framework is not installed."""
         missing = [module for module in self.modules if not _there(module)]
         if missing:
             raise ModelError(
@@ -113,7 +114,7 @@ def of_file(
 ) -> ModelSpec:
     """Return the spec of a model in a file or folder, with the fingerprint of its content.
 
-    `beside` has the paths of further files that the model is loaded from.
+    `beside` contains the paths of further files from which the model is loaded.
     """
     held = [(one, contents.of(one)) for one in beside]
     path = path.resolve()
@@ -128,7 +129,7 @@ def unpicklable(name: str, target: Any, error: Exception) -> ModelError:
     return ModelError(
         f"cannot store this {type(target).__name__} for {name!r}: "
         f"it cannot be pickled ({one_line(error)})",
-        remedy="keep locks, open files, connections and generators out of it, or register a file",
+        remedy="remove locks, open files, connections and generators from it, or register a file",
     )
 
 
@@ -154,7 +155,7 @@ def not_mine(name: str, target: Any, framework: Framework) -> ModelError:
     return ModelError(
         f"cannot register {what} as {name!r} with framework={framework.name!r}; "
         f"allowed: {framework.words}",
-        remedy="remove framework=; it is detected from the target",
+        remedy="leave framework= out: it is detected from the target",
     )
 
 
@@ -177,7 +178,7 @@ def check_method(
 
 
 def no_method(name: str, options: Options, why: str) -> None:
-    """Raise ModelError if `method=` is given where there is no choice of methods."""
+    """Raise ModelError if `method=` is passed for a model with only one method."""
     if options.method is not None:
         raise ModelError(
             f"cannot register {name!r} with method={options.method!r}: {why}",
@@ -186,13 +187,13 @@ def no_method(name: str, options: Options, why: str) -> None:
 
 
 def at_commit(spec: ModelSpec, commit: str | None) -> ModelSpec:
-    """Return the spec of a model on the hub, identified by its name and the commit loaded."""
+    """Return the spec of a model on the hub, identified by its name and the loaded commit."""
     unknown = "" if commit else "it is not known which commit of the hub was loaded"
     return replace(spec, fingerprint=digest((spec.origin, commit)), unknown=unknown)
 
 
 def no_revision(name: str, path: Path) -> ModelError:
-    """Return the error for a hub's revision of a local folder."""
+    """Return the error for `revision=` with a local folder."""
     return ModelError(
         f"cannot register {str(path)!r} as {name!r} with revision=: a folder has no revisions",
         remedy="leave revision= out; it applies to a name on the hub",

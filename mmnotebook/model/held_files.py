@@ -1,4 +1,4 @@
-"""Files and folders that an object refers to, and their contents."""
+"""Files and folders to which an object refers, and their contents."""
 
 from __future__ import annotations
 
@@ -26,17 +26,24 @@ Files = tuple[tuple[str, str], ...]
 _LEAST, _MOST = 2, 4096
 _PLAIN = {int, float, complex, bool, bytes, type(None), np.dtype, torch.dtype, torch.device}
 _MOST_FILES, _MOST_BYTES = 2_000, 4 << 30
-"""The limits of a folder that is read because an object names it."""
+"""The size limits for a folder to which an object refers."""
 _REMOTE = re.compile(r"(?!https?:|file:)[A-Za-z][\w+.-]*://\S+")
 
 
 def files(paths: Iterable[str], own: Path | None = None) -> Files:
-    """Return files and folders with the digests of their content; the model's own of any size.
+    """Return files and folders with the digests of their contents.
+
+    Parameters
+    ----------
+    paths
+        The files and folders.
+    own
+        The file or folder of the model itself, which may have any size.
 
     Raises
     ------
     Unknowable
-        When one cannot be read, or is a folder that is too large to scan.
+        If one of them cannot be read, or is a folder that is too large to scan.
     """
     whole = [] if own is None else [os.path.abspath(own)]  # noqa: PTH100 - keep links
     theirs = [one for one in paths if one not in whole and not storage.is_ours(Path(one))]
@@ -50,14 +57,15 @@ def _content(path: str) -> str:
     try:
         return contents.of(path)
     except OSError as error:
-        raise Unknowable(f"what it reads, {path!r}, cannot be read now") from error
+        raise Unknowable(f"it refers to {path!r}, which cannot be read now") from error
 
 
 def paths(*values: Any) -> tuple[str, ...]:
-    """List the existing files and folders, and the URLs, that objects name anywhere in them.
+    """List the existing files and folders, and the URLs, in the strings of objects.
 
-    Objects are examined as pickle would do, functions and classes of the user's down to the strings
-    in their code. Names of attributes and keys are not paths unless they contain a separator.
+    All parts of an object that pickle would store are searched, and the strings in the code of
+    functions and classes of the user. Attribute names and keys count only if they contain a path
+    separator.
     """
     here = _Here()
     return tuple(dict.fromkeys(path for text in _texts(values) if (path := here.path(text))))
@@ -72,7 +80,7 @@ class _Here:
             self.names.update(path.name for path in Path().iterdir())
 
     def path(self, text: str) -> str | None:
-        """Return the path that a text names, or None."""
+        """Return the path in a text, or None."""
         if not _LEAST <= len(text) <= _MOST or "\n" in text or "\0" in text:
             return None
         if "://" in text:
@@ -95,7 +103,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
         if kind is str:
             yield value
         elif kind not in _PLAIN and id(value) not in seen:
-            seen[id(value)] = value  # kept alive, since ids of dead objects are reused
+            seen[id(value)] = value  # keep it alive: ids of deleted objects are reused
             if isinstance(value, os.PathLike):
                 yield os.fsdecode(value)
             else:
@@ -148,7 +156,7 @@ def _of_class(kind: type) -> Iterable[Any]:
 
 
 def _of_object(value: Any) -> list[Any]:
-    """Return the parts that pickle would store; if it cannot, the attributes."""
+    """Return the parts that pickle would store; the attributes if pickling fails."""
     kind = type(value)
     try:
         reduce = copyreg.dispatch_table.get(kind)

@@ -14,7 +14,7 @@ from mmnotebook.observing import pickle_references
 
 
 def of(spec: ModelSpec) -> Identity:
-    """Return the identity of a registered model: what it predicts, and in which batches."""
+    """Return the identity of a registered model, which determines its predictions."""
     batches = (spec.batch_size, spec.default_batch, spec.batched, spec.batch_axis)
     outputs = (spec.output_batch_axis, spec.output, spec.collate, spec.reset, spec.method)
     given = (spec.input, spec.preprocess, _sorted(spec.inference_args), spec.timeout)
@@ -22,7 +22,7 @@ def of(spec: ModelSpec) -> Identity:
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
-    """Return the identity of the loaded model; specs with equal ones can share it."""
+    """Return the identity of the loaded model; specs with the same identity can share it."""
     return _identity(spec, ())
 
 
@@ -33,7 +33,7 @@ def now(spec: ModelSpec) -> Identity:
 
 
 def _identity(spec: ModelSpec, called: tuple[Any, ...]) -> Identity:
-    """Return a model's identity by content; if that is unknown, by the user's `version`."""
+    """Return the identity of a model by its content or, if that is unknown, by its `version`."""
     found = Identity(None, spec.unknown) if spec.unknown else _known(spec, called)
     if spec.version is None:
         return found

@@ -1,4 +1,4 @@
-"""Input names of a model, from the model or from its signature."""
+"""The input names of a model, from the model or from its signature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRUTH = ("label", "labels", "target", "targets")
 
 
 def of_columns(names: Any) -> InputNames | None:
-    """Return the inputs of a model fitted on a table with these columns; None if not named."""
+    """Return the inputs of a model fitted on a table with these columns; None without names."""
     if names is None or not len(names) or not all(isinstance(name, str) for name in names):
         return None
     return InputNames(tuple(map(str, names)), always=True)
@@ -26,10 +26,10 @@ def of_estimator(model: Any) -> InputNames | None:
 
 
 def of_call(call: Callable[..., Any]) -> InputNames | None:
-    """Return the inputs of a function, method or torch module that is called by keyword.
+    """Return the inputs of a function, method or torch module that is called with keywords.
 
-    An optional parameter with a usual name of the truth (such as "labels") is for training; a
-    required one is an input, whatever its name.
+    An optional parameter with a common name for labels, such as "labels", is for training. A
+    required parameter is an input, for any name.
     """
     scripted = getattr(getattr(call, "forward", call), "schema", None)
     if scripted is not None:

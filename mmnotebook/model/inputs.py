@@ -1,4 +1,4 @@
-"""Conversion of examples to the batch that a framework takes."""
+"""Conversion of examples to batches for each framework."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ class Collated:
 
 
 def is_collated(batch: Any) -> bool:
-    """Return whether the batch is a result of `collate=`."""
+    """Return whether a batch is a result of `collate=`."""
     return isinstance(batch, Collated)
 
 
 def arranged(
     batch: Sequence[Any] | Collated, spec: ModelSpec, convert: Callable[[Sequence[Any]], Any]
 ) -> Any:
-    """Convert a batch to a framework's type, with the batch axis where the model has it.
+    """Convert a batch to the type of a framework, with the batch axis of the model.
 
     Parameters
     ----------
     batch
         The elements.
     spec
-        Says whether the model takes batches, and their axis.
+        The model, with its batch axis.
     convert
-        Converts elements to the framework's type, with the batch along the first axis.
+        Converts elements to the type of the framework, with the batch along the first axis.
     """
     if isinstance(batch, Collated):
         return batch.value
@@ -70,7 +70,7 @@ def arranged(
 
 
 def _each(given: Any, change: Callable[[Any], Any]) -> Any:
-    """Apply a function to each array of a model's input."""
+    """Apply a function to each array of a model input."""
     if isinstance(given, dict):
         return {name: _each(part, change) for name, part in given.items()}
     return change(given)
@@ -98,13 +98,13 @@ class NoNumbersError(TypeError):
 def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
     """Return a batch as the input of a model with these input names.
 
-    Of records, the fields that are inputs of the model are used, in its order. Without names, whole
-    records are used, and several selected fields become one numpy row.
+    For records, only the fields that are inputs of the model are used, in its order. If the model
+    has no names, whole records are used, and several selected fields become one NumPy row.
 
     Raises
     ------
     ValueError
-        When an input has no field; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest one.
     """
     column = pack(batch)
     if isinstance(column, Selected):
@@ -129,7 +129,7 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
 
 
 def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:
-    """Return a batch for a model of table columns; values without a name go to its only column."""
+    """Return a batch for a model with table columns; values without names fill its only column."""
     column = pack(batch)
     if names is None or len(names.known) > 1 or isinstance(column, Selected):
         return by_name(column, names)
@@ -156,7 +156,7 @@ def _are_cells(column: Column) -> bool:
 
 
 def unnamed(batch: Sequence[Any]) -> Column:
-    """Return a batch as a column; several selected fields become one numpy row."""
+    """Return a batch as a column; several selected fields become one NumPy row."""
     column = pack(batch)
     if isinstance(column, Cells):
         return column.cells
@@ -173,7 +173,7 @@ def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
 
 
 def _fields_of(column: Column) -> list[str]:
-    """List the fields that any of the values has; if some values lack one, the batch fails."""
+    """List the fields of all values; if a value does not have one of them, the batch fails."""
     if isinstance(column, Records):
         return list(column.columns)
     names: dict[str, None] = {}
@@ -196,11 +196,11 @@ def _part(column: Column, name: str) -> Column:
 
 
 def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
-    """Return a batch of examples as the tensor that a torch module takes.
+    """Return a batch of examples as an input tensor of a torch module.
 
-    Examples are tensors, numpy rows, lists or numbers of equal shape; records become a dict of
-    tensors. Floating-point numbers get the module's own type; integers and booleans keep theirs,
-    see `torch_types`. The tensor is a copy that the module may change.
+    Examples are tensors, NumPy rows, lists or numbers of equal shape; records become a dict of
+    tensors. Floating-point numbers are converted to the dtype of the module; integers and booleans
+    are not, see `torch_types`. The tensor is a copy, so the module may change it.
     """
     column = unnamed(batch)
     if isinstance(column, Records):
@@ -222,7 +222,7 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
 
 
 def on_device(given: Any, model: Any, device: Any) -> Any:
-    """Move a result of `collate=` to the module's device; arrays become tensors of its type."""
+    """Move a result of `collate=` to the device of a module; convert arrays to its dtype."""
     import torch
 
     if isinstance(given, Mapping):
@@ -250,7 +250,7 @@ def _same_shapes(examples: Sequence[Any]) -> None:
         raise ValueError(
             f"a batch of {len(examples)} examples of unequal shapes: "
             f"{', '.join(map(str, list(shapes)[:3]))}; preprocess= can convert them to one shape; "
-            "batch_size=1 passes the model one at a time"
+            "batch_size=1 passes one example per call"
         )
 
 
@@ -262,7 +262,7 @@ def _float_type(model: Any) -> Any:
 
 
 def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
-    """Return a batch as a DataFrame if names are known, texts as a list, else an array of rows."""
+    """Return a batch as a DataFrame if names are known, as a list for texts, else as an array."""
     names = input_names.of_estimator(model)
     column = of_table(batch, names)
     if isinstance(column[0], Mapping):
@@ -279,7 +279,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def labelled(array: Any, names: InputNames | None) -> Any:
-    """Return rows of numbers as a frame with a model's column names, if there is one per name."""
+    """Return rows of numbers as a frame with the column names of a model, if the numbers match."""
     if names is None or array.ndim != 2 or array.shape[1] != len(names.needed):
         return array
     import pandas as pd
@@ -290,10 +290,10 @@ def labelled(array: Any, names: InputNames | None) -> Any:
 def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
     """Return the input of a Python model for a batch.
 
-    Numbers, arrays, tensors and lists of numbers become one numpy array with a row per example, or
-    a list of arrays if their shapes differ. Anything else, a PIL image too, is in a list,
-    unchanged. If the model knows its input names, selected fields are in its order. The type does
-    not depend on other elements of the batch.
+    Numbers, arrays, tensors and lists of numbers become one NumPy array with a row per example, or
+    a list of arrays if their shapes differ. Other values, such as PIL images, are passed as a list,
+    unchanged. If the model has input names, selected fields are in its order. The type of the input
+    does not depend on other elements of the batch.
     """
     column = pack(batch)
     column = column.cells if isinstance(column, Cells) else column

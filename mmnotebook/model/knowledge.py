@@ -1,4 +1,4 @@
-"""Facts about a model that this process learned from its calls, such as its output layout."""
+"""Facts about models that this process learned from their calls, such as output layouts."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from mmnotebook.model.probes import Verdict
 from mmnotebook.notebook_state import shell
 
 _MOST = 1000
-"""The most models that are remembered, those used last."""
+"""The maximum number of models that are remembered: the most recently used ones."""
 
 
 @dataclass
 class Knowledge:
-    """What is known of one model, under any name and in any node.
+    """The facts about one model, which apply under any name and in any node.
 
     Attributes
     ----------
     layout
         The position of each element in the outputs; None until batches of two sizes prove it.
     started
-        Whether it was called.
+        Whether the model was called.
     remote
-        Whether it runs in another process or machine.
+        Whether it runs in another process or on another machine.
     invariant, repeatable
-        Whether an element's output is independent of the rest of its batch, and equal in each
-        call; None if not probed.
+        Whether the output for an element is independent of the rest of its batch, and whether it
+        is equal in each call; None if this was not probed.
     needed
-        The estimated seconds of a comparison with itself.
+        The estimated time of a probe in seconds; a probe compares outputs of the model.
     tries
-        How often such a comparison was started.
+        The number of probes that were started.
     changes
-        Whether calls change it; it is then loaded again in every run.
+        Whether calls change the model; it is then loaded again in every run.
     difference
-        What differs between its outputs, in words.
+        A description of the difference between its outputs.
     seen_in
-        The run in which this was seen.
+        The run in which the difference was found.
     """
 
     layout: Layout | None = None
@@ -60,12 +60,12 @@ class Knowledge:
 
     @property
     def probed(self) -> bool:
-        """Whether it was compared with itself."""
+        """Whether the model was probed: its outputs were compared."""
         return self.repeatable is not None and self.invariant is not None
 
     @property
     def keeps_state(self) -> bool:
-        """Whether calls are known to change it, or equal calls to return different outputs."""
+        """Whether calls change the model, or equal calls return different outputs."""
         return self.changes or self.repeatable is False
 
     @property
@@ -79,19 +79,19 @@ class Knowledge:
         Raises
         ------
         WrongOutputsError
-            When they are not one per element, or another axis is proven to be the batch.
+            If there is not one output per element, or another axis is proven to be the batch axis.
         """
         found = layouts.fits(made, count, axes)
         if not found:
             if count == 1:
-                return  # a model that squeezes its outputs: larger batches will tell
+                return  # the model may squeeze its outputs; larger batches will show the layout
             raise wrong(made, count, axes)
         before = self._seen.get(count)
         self._seen[count] = found if before is None else layouts.meet(before, found)
         self.layout = self._proven(made, count, axes)
 
     def judge(self, verdict: Verdict) -> None:
-        """Keep the result of a comparison."""
+        """Store the result of a probe."""
         if verdict.repeatable is not None:
             self.repeatable = verdict.repeatable
         if verdict.invariant is not None:
@@ -99,12 +99,12 @@ class Knowledge:
         self.difference = verdict.difference or self.difference
 
     def settle(self, made: Any, count: int, axes: Axes) -> None:
-        """Accept the only layout left if no batch of another size is available.
+        """Accept the only remaining layout if there is no batch of another size.
 
         Raises
         ------
         WrongOutputsError
-            When more than one is left, or none.
+            If several layouts remain, or none.
         """
         left = reduce(layouts.meet, self._seen.values(), layouts.fits(made, count, axes))
         if not left or (axes is None and _first_axis(left[0]) is None):
@@ -118,7 +118,7 @@ class Knowledge:
         known = several if len(several) > 1 else list(self._seen.values())
         left = reduce(layouts.meet, known)
         if not left:
-            # A batch of one proves nothing about larger ones: its axes may be squeezed.
+            # A batch of one element proves nothing about larger batches: its axes may be squeezed.
             if len(several) <= 1 < len(known):
                 return None
             raise wrong(made, count, axes)
@@ -133,25 +133,25 @@ class Knowledge:
 
 
 def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> WrongOutputsError:
-    """Return the error for outputs that are not one per element, with the right remedy.
+    """Return the error, with a remedy, for a return value without one output per element.
 
-    `ways` are the layouts that are known to be possible; without any, this batch decides.
+    `ways` are the possible layouts, as far as known; if there are none, this batch determines them.
     """
-    said = f"returned {layouts.words(made)} for a batch of {count}: not one output per element"
+    message = f"returned {layouts.words(made)} for a batch of {count}: not one output per element"
     found = _elsewhere(ways or layouts.fits(made, count)) if axes is None else None
     if found is not None:
         option = f"""--output-batch-axis {repr(str(found)) if " " in str(found) else found}"""
         remedy = f"register it with output_batch_axis={found}{_in_magic(option)} if that is the "
         remedy += "axis of the batch"
     elif axes is not None:
-        remedy = f"output_batch_axis={axes!r} does not name an axis of size {count} in each output"
+        remedy = f"output_batch_axis={axes!r} is not an axis of size {count} in each output"
     else:
         remedy = (
             "return one output per element, in order, or a dict of such outputs; batched=False"
             f"{_in_magic('--unbatched')} passes the model one element at a time, batch_axis="
-            f"{_in_magic('--batch-axis')} names the batch axis of its input"
+            f"{_in_magic('--batch-axis')} sets the batch axis of its input"
         )
-    return WrongOutputsError(said, remedy)
+    return WrongOutputsError(message, remedy)
 
 
 def _in_magic(option: str) -> str:
@@ -160,12 +160,12 @@ def _in_magic(option: str) -> str:
 
 
 def ambiguous(made: Any, count: int) -> WrongOutputsError:
-    """Return the error for outputs whose batch axis other batches cannot show either."""
+    """Return the error for outputs whose batch axis cannot be determined from any batch."""
     return WrongOutputsError(
         f"returned {layouts.words(made)} for a batch of {count}: more than one axis could "
         "be the batch axis",
-        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} selects the first one, if each "
-        "row is one element's output",
+        f"output_batch_axis=0{_in_magic('--output-batch-axis 0')} selects the first axis, if each "
+        "row is the output for one element",
     )
 
 
@@ -198,7 +198,7 @@ _lock = threading.Lock()
 
 
 def of(identity: str) -> Knowledge:
-    """Return what is known of the model with an identity."""
+    """Return the knowledge about the model with this identity."""
     with _lock:
         found = _known.setdefault(identity, Knowledge())
         _known.move_to_end(identity)

@@ -1,4 +1,4 @@
-"""The position of each element in a model's outputs, proven by batches of several sizes."""
+"""The position of each element in the outputs of a model, proven by batches of several sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmnotebook.graph.names import is_a
 
 
 class WrongOutputsError(ValueError):
-    """A model's return value for a batch is not one output per element.
+    """The return value of a model for a batch does not have one output per element.
 
     Attributes
     ----------
@@ -34,14 +34,14 @@ class Each(list[Any]):
 
 @dataclass(frozen=True)
 class OutputRows:
-    """An array, tensor or list with an entry per element along one of these axes."""
+    """An array, tensor or list with one entry per element along one of these axes."""
 
     axes: frozenset[int]
 
 
 @dataclass(frozen=True)
 class Left:
-    """None, or a single number for a whole batch, which is left out of the outputs."""
+    """A value that is left out of the outputs: None, or a single number for a whole batch."""
 
     number: bool = False
 
@@ -61,7 +61,7 @@ Axes = int | Mapping[str, int] | Sequence[int] | None
 
 
 def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
-    """Return the layouts by which outputs can be those of `count` elements."""
+    """Return the layouts with which these outputs can belong to `count` elements."""
     if isinstance(made, Each):
         return (OutputRows(frozenset({0})),) if len(made) == count else ()
     found = _fits(made, count, axes)
@@ -69,19 +69,19 @@ def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
 
 
 def meet(first: Iterable[Layout], second: Iterable[Layout]) -> tuple[Layout, ...]:
-    """Return the layouts that fit both of two batches."""
+    """Return the layouts that are possible for both of two batches."""
     pairs = itertools.product(first, second)
     both = [found for one, other in pairs if (found := _both(one, other)) is not None]
     return tuple(dict.fromkeys(both))
 
 
 def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
-    """Return the outputs that a model returns together, by name; None if there is only one.
+    """Return several outputs of a model by name; None for a single output.
 
     Raises
     ------
     WrongOutputsError
-        When two columns of a frame have one name.
+        If two columns of a frame have the same name.
     """
     if isinstance(made, Mapping):
         return (dict, dict(made)) if made else None
@@ -105,21 +105,21 @@ def parts_of(made: Any) -> tuple[type, dict[Hashable, Any]] | None:
 
 
 def is_number(made: Any) -> bool:
-    """Return whether a value is one number, or an array or tensor without axes."""
+    """Return whether a value is a number, or an array or tensor without axes."""
     if isinstance(made, (numbers.Number, np.generic)):
         return True
     return is_array(made) and shape_of(made) == ()
 
 
 def is_array(made: Any) -> bool:
-    """Return whether its class has a shape and a dtype; the object itself is not asked."""
+    """Return whether the class of a value has a shape and a dtype; no attribute is read."""
     return hasattr(type(made), "shape") and hasattr(type(made), "dtype")
 
 
 def shape_of(made: Any) -> tuple[int, ...] | None:
-    """Return the shape of an array, or of a list of equal arrays or items; None for others."""
+    """Return the shape of an array, or of a list of items with equal shapes; None for others."""
     if getattr(type(made), "is_nested", None) is not None and made.is_nested:
-        return (int(made.size(0)),)  # a nested tensor of torch, with rows of different shapes
+        return (int(made.size(0)),)  # a nested tensor, whose rows have different shapes
     if is_array(made):
         return tuple(int(size) for size in made.shape)
     if isinstance(made, (list, tuple)) and not hasattr(made, "_fields"):
@@ -172,13 +172,13 @@ def _fits(made: Any, count: int, axes: Axes, depth: int = 0) -> list[Layout]:
 
 
 _DEPTH = 8
-"""The most levels of nested outputs that are searched."""
+"""The maximum depth of nested outputs that is searched."""
 _MOST_DOUBTS = 6
-"""The most ambiguous outputs of which all combinations are tried."""
+"""The maximum number of ambiguous outputs for which all combinations are tried."""
 
 
 def _is_one_output(made: Any) -> bool:
-    """Return whether it is a list of plain values, which cannot each be a batch of outputs."""
+    """Return whether outputs are a list of plain values, none of which can be a batch."""
     if not isinstance(made, (list, tuple)) or hasattr(made, "_fields") or not made:
         return False
     first = made[0]
@@ -205,7 +205,7 @@ def _rows(made: Any, count: int, axis: int | None) -> list[Layout]:
         axis = axis + len(shape) if axis < 0 else axis
     along = [place for place, size in enumerate(shape) if size == count and axis in (None, place)]
     if not is_array(made) and 0 not in along:
-        return []  # the second axis of a list is an axis of its items: see its parts
+        return []  # the second axis of a list is an axis of its items, which are its parts
     return [OutputRows(frozenset(along))] if along else []
 
 
@@ -239,12 +239,12 @@ def _both(first: Layout, second: Layout) -> Layout | None:
 
 
 def replace(fields: NamedOutputs, parts: tuple[Layout, ...]) -> NamedOutputs:
-    """Return outputs of the same names with other layouts."""
+    """Return outputs with the same names and other layouts."""
     return dataclasses.replace(fields, parts=parts)
 
 
 def axes_of(layout: Layout) -> list[frozenset[int]]:
-    """Return the possible batch axes of each output with an entry per element."""
+    """Return the possible batch axes of each output that has one entry per element."""
     if isinstance(layout, NamedOutputs):
         return [axes for part in layout.parts for axes in axes_of(part)]
     return [layout.axes] if isinstance(layout, OutputRows) else []

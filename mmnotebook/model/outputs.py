@@ -1,4 +1,4 @@
-"""Conversion of a model's return value to one output per element."""
+"""Conversion of the return value of a model to one output per element."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from mmnotebook.results.values import plain
 
 
 def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
-    """Return a batch's outputs, one per element, on the CPU.
+    """Return the outputs of a batch, one per element, on the CPU.
 
     Parameters
     ----------
     made
-        The model's return value: an array, tensor, list or frame, or several of them in a dict,
-        tuple, list or dataclass.
+        The return value of the model: an array, tensor, list or frame, or several of these in a
+        dict, tuple, list or dataclass.
     count
         The number of elements in the batch.
     layout
-        The position of each element in `made`; None finds it from this batch, without proof.
+        The position of each element in `made`; None determines it from this batch, without proof.
 
     Raises
     ------
     WrongOutputsError
-        When `made` does not fit the layout.
+        If `made` does not match the layout.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
 
 
 def whole(made: Any) -> Column:
-    """Return a model's return value for a single element as that element's output."""
+    """Return the return value of a model for a single element as the output of this element."""
     return pack([_taken(_plain(made))])
 
 
@@ -134,7 +134,7 @@ def _moved(made: Any, axis: int) -> Any:
 
 
 def _column(made: Any) -> Column:
-    """Return outputs as a column of its own: the model may reuse their memory in its next call."""
+    """Return a copy of outputs as a column: the model may reuse their memory in its next call."""
     if isinstance(made, torch.Tensor):
         return _tensors(made.detach())
     if is_a(made, {("pandas", "Series")}) and isinstance(made.dtype, np.dtype):
@@ -167,7 +167,7 @@ def _taken(output: Any) -> Any:
 
 
 def _kept(output: Any) -> Any:
-    """Copy everything that a model could change later: arrays, tensors, lists and records."""
+    """Copy all parts that the model could change later: arrays, tensors, lists and records."""
     if isinstance(output, torch.Tensor):
         return output.detach().cpu().clone()
     kind = type(output)
@@ -185,7 +185,7 @@ def _kept(output: Any) -> Any:
 
 
 def listed(results: Any, of: Any) -> Any:
-    """Return a Beam handler's results: a generator as a list, each result unpacked by `of`."""
+    """Return the results of a Beam handler: a generator as a list, each result unpacked by `of`."""
     one = is_array(results) or isinstance(results, (Mapping, str, bytes, Column))
     one = one or is_a(results, {("pandas", "DataFrame")})
     if one or not isinstance(results, Iterable):
@@ -200,7 +200,7 @@ def not_finite(column: Sequence[Any]) -> int:
 
 
 def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
-    """Return for each output whether it contains NaN or infinity; None if none can."""
+    """Return whether each output contains NaN or infinity; None if this is not possible."""
     if isinstance(column, Arrays):
         array = column.array
         if array.dtype.kind not in "fc":
@@ -244,11 +244,11 @@ def _is_not_finite(value: Any, depth: int = 0) -> bool:
 
 
 _DEPTH = 20
-"""The most levels of nested values that are searched."""
+"""The maximum depth of nested values that is searched."""
 
 
 def argmax(output: Any) -> int:
-    """Return the position of the highest of one element's scores."""
+    """Return the position of the highest score in the output for one element."""
     scores = np.asarray(plain(output))
     if scores.ndim != 1:
         raise ValueError(f"argmax takes one row of scores; the output has shape {scores.shape}")

@@ -1,10 +1,10 @@
-"""Checks whether a model's output depends on the batch or differs between calls.
+"""Probes: checks whether the outputs of a model depend on the batch, or differ between calls.
 
-The model is called with a few elements one by one and together, twice, the second time in another
-order. Its outputs for single elements are also compared with the first batches of the run. Outputs
-are equal if they differ by at most `TOLERANCE` times the largest number in the element's output:
-batches of different sizes are summed in different orders. Values other than floating-point numbers
-must be exactly equal.
+The model is called with a few elements one by one and together; then both again, in another order.
+Its outputs for single elements are also compared with the first batches of the run. Outputs count
+as equal if they differ by at most `TOLERANCE` times the largest number in the output for an
+element, since sums in batches of different sizes are computed in different orders. Values other
+than floating-point numbers must be exactly equal.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from mmnotebook.model.layouts import WrongOutputsError
 from mmnotebook.results.values import array
 
 TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-5}
-"""The tolerance by the bytes of a floating-point number, relative to an output's largest number.
+"""The tolerance, relative to the largest number of an output, by the size of a float in bytes.
 
-Numbers of 8 bytes are often computed from numbers of 4.
+Numbers of 8 bytes are often computed from numbers of 4 bytes.
 """
 ELEMENTS = 3
-"""The most elements that are compared."""
+"""The maximum number of elements that are compared."""
 NEAR = 64
-"""The number of elements of which these are chosen."""
+"""The number of elements from which these are chosen."""
 SECONDS, SHARE = 1.0, 0.02
-"""The time limit: seconds, or this share of the time of the model's calls if that is more."""
+"""The time limit: in seconds, or as a fraction of the time of the model's calls if that is more."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a comparison.
+    """The result of a probe.
 
     Attributes
     ----------
     repeatable
         Whether equal calls returned equal outputs; None if the elements could not be compared.
     invariant
-        Whether outputs were equal alone and in a batch; None if there was one element only.
+        Whether the outputs for elements alone and in a batch were equal; None for one element.
     difference
-        What differs, in words.
+        A description of the difference.
     alone
-        By position, the output of each element alone.
+        The output for each element alone, by position.
     """
 
     repeatable: bool | None
@@ -59,12 +59,12 @@ class Verdict:
 
 
 class TooSlow(Exception):
-    """The comparison would take too long.
+    """A probe would take too long.
 
     Attributes
     ----------
     needed
-        The seconds that it would take.
+        The estimated time in seconds.
     """
 
     def __init__(self, needed: float) -> None:
@@ -73,12 +73,12 @@ class TooSlow(Exception):
 
 
 def allowance(seconds: float) -> float:
-    """Return the time limit of a comparison, from the seconds that a model's calls took so far."""
+    """Return the time limit of a probe, from the seconds that calls of the model took so far."""
     return max(SECONDS, SHARE * seconds)
 
 
 def chosen(examples: Column) -> list[int]:
-    """Return the positions of the elements to compare: the smallest, the largest, the first."""
+    """Return the positions of the elements to compare: the smallest, the largest and the first."""
     sizes = [size_of(value) for value in examples]
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     wanted = dict.fromkeys([order[0], order[-1], *range(len(sizes))])
@@ -91,7 +91,7 @@ def compare(
     limit: float,
     batched: bool = True,
 ) -> Verdict:
-    """Compare a model with itself.
+    """Probe a model: compare its outputs in several calls with the same elements.
 
     Parameters
     ----------
@@ -100,14 +100,14 @@ def compare(
     places
         The positions of the elements to compare.
     limit
-        The most seconds that all calls may take.
+        The time limit for all calls, in seconds.
     batched
-        Whether it takes several elements at a time.
+        Whether a call takes several elements.
 
     Raises
     ------
     TooSlow
-        When it would take longer than `limit`; then nothing is known.
+        If the probe would take longer than `limit`; there is no result then.
     """
     alone = [[place] for place in places]
     together = list(places) if batched else []
@@ -134,14 +134,14 @@ _FAILED = "a batch failed"
 
 
 def _beside(alone: Sequence[Any], together: Any) -> list[str]:
-    """Return how the outputs of elements alone differ from those of the same elements together."""
+    """Return the differences between outputs for elements alone and in a batch."""
     if isinstance(together, BaseException):
         return [_FAILED]
     return [difference(one, [made]) for one, made in zip(alone, together, strict=True)]
 
 
 class _Timed:
-    """Makes calls, as long as there is time for those still to come."""
+    """A series of calls that stops if there is not enough time for the remaining calls."""
 
     def __init__(self, call: Callable[[Sequence[int]], Column], limit: float, calls: int) -> None:
         self._call, self._calls, self._left = call, calls, calls
@@ -149,7 +149,7 @@ class _Timed:
         self._limit = limit
 
     def outputs(self, places: Sequence[int]) -> Any:
-        """Return the outputs of some elements, or the exception that was raised."""
+        """Return the outputs for some elements, or the exception of the call."""
         started = time.perf_counter()
         try:
             made: Any = list(self._call(places))
@@ -165,7 +165,7 @@ class _Timed:
 
 
 def difference(first: Any, second: Any) -> str:
-    """Return how two lists of outputs, or two errors, differ; "" if they do not."""
+    """Describe the difference between two lists of outputs, or two errors; "" for none."""
     failed = [made for made in (first, second) if isinstance(made, BaseException)]
     if failed:
         same = len(failed) == 2 and type(first) is type(second)
@@ -193,7 +193,7 @@ def _first(found: Iterable[str]) -> str:
 
 
 Numbers = tuple[np.ndarray[Any, Any], int]
-"""Some numbers, and the bytes of each."""
+"""Numbers, and the size of each in bytes."""
 
 
 def _numbers(value: Any) -> Numbers | None:

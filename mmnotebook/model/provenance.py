@@ -1,8 +1,8 @@
-"""The source of a registered model, and the check whether it has changed.
+"""The target of a registered model, and checks whether it has changed.
 
-A model is loaded from disk: from a user's file, or the private file in which a live object was
-stored. The registered target is checked before a graph is planned. The files that the model is
-loaded from are checked before and after it is loaded, and when its outputs are stored.
+A model is loaded from disk: from a file of the user, or from the private file in which a live
+object was stored. The registered target is checked before a graph is planned. The files of the
+model are checked before and after it is loaded, and when its outputs are stored.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from mmnotebook.model.held_files import Files
 from mmnotebook.observing import pickle_references
 
 ATTEMPTS = 3
-"""The most attempts to store something that changes meanwhile."""
+"""The maximum number of attempts to store a target that changes meanwhile."""
 
 _learnt: dict[tuple[str, Files], frozenset[pickle_references.Reference]] = {}
-# What the pickles of a model refer to in modules, as seen when it was loaded.
+# The references of a model's pickles to names in modules, which were found while loading it.
 
 
 class ModelChanged(ModelError):
-    """A model has changed since the run was planned: the run must be planned again."""
+    """A model has changed since the run was planned, so the run must be planned again."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of a registered target at one moment: its content, and that of its files.
+    """The state of a registered target at one time: its content, and that of its files.
 
     Attributes
     ----------
     left
-        What its code may do, to be observed when it runs.
+        The effects of its code that are observed when it runs.
     """
 
     content: str
@@ -50,22 +50,22 @@ class State:
     left: Deferred = field(default_factory=Deferred, compare=False)
 
     def within(self, other: State) -> bool:
-        """Return whether the state is a part of one that is known later."""
+        """Return whether this state is part of a later one: same content, and no other files."""
         return self.content == other.content and set(self.files) <= set(other.files)
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a model was registered from.
+    """The arguments with which a model was registered.
 
     Attributes
     ----------
     target
-        Returns the live object or the path; None if the object is gone and can no longer change.
+        Returns the live object or the path; None if the object was deleted, so it cannot change.
     framework, options
-        Its framework, and the options for it.
+        The framework, and the options for it.
     state
-        Its state at that time; None if it cannot be known.
+        The state of the target when it was registered; None if it is unknown.
     whole
         All options that were passed to `register`.
     """
@@ -78,7 +78,7 @@ class Given:
 
 
 def holder(target: Any) -> Callable[[], Any]:
-    """Return a function that returns the target as long as somebody else holds it."""
+    """Return a function that returns the target as long as other code refers to it."""
     if isinstance(target, (str, Path)):
         return lambda: target
     try:
@@ -89,12 +89,12 @@ def holder(target: Any) -> Callable[[], Any]:
 
 
 def state(framework: Framework, target: Any, options: Options, paths: Iterable[str] = ()) -> State:
-    """Return the state of a target now: a file and `paths`, or an object and the files it names.
+    """Return the current state of a target: of a file and `paths`, or an object and its files.
 
     Raises
     ------
     Unknowable
-        When it cannot be known.
+        If it cannot be determined.
     """
     with deferring() as left:
         return replace(_state_now(framework, target, options, paths), left=left)
@@ -122,7 +122,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
     Raises
     ------
     ModelError
-        When it cannot be stored, or keeps changing.
+        If it cannot be stored, or changes each time.
     """
     for _ in range(ATTEMPTS):
         before = _state(framework, target, options)
@@ -141,7 +141,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
         return replace(spec, given=given, files=known.files, fingerprint=fingerprint)
     raise ModelError(
         f"cannot register {name!r}: it changes while it is stored",
-        remedy="register it when nothing trains it or writes to its file",
+        remedy="register it when no other code trains it or writes to its file",
     )
 
 
@@ -161,7 +161,7 @@ def _state(*arguments: Any) -> State | Unknowable:
 
 
 def changed(spec: ModelSpec) -> str | None:
-    """Return the first file that changed since the run was planned; missing ones do not count."""
+    """Return the first file that changed since the run was planned, without deleted files."""
     for path, before in spec.files:
         try:
             if contents.of(path) != before:
@@ -173,12 +173,12 @@ def changed(spec: ModelSpec) -> str | None:
 
 @contextmanager
 def checked(spec: ModelSpec) -> Iterator[None]:
-    """Check that a model's files do not change while it is loaded inside this block.
+    """Check that the files of a model do not change while this block loads it.
 
     Raises
     ------
     ModelChanged
-        When they do.
+        If they change.
     """
     _check(spec)
     with pickle_references.noting() as noted:
@@ -193,38 +193,38 @@ def _check(spec: ModelSpec) -> None:
     if path is not None:
         raise ModelChanged(
             f"model {spec.name!r} changed while it was loaded: {path}",
-            remedy="run again when nothing writes to it",
+            remedy="run again when no other process writes to it",
         )
 
 
 def check_learnt(spec: ModelSpec) -> None:
-    """Raise if loading a model showed code that was not known when it was planned.
+    """Check that loading a model used no code that was unknown when the run was planned.
 
     Raises
     ------
     ModelChanged
-        If it did.
+        If it used such code.
     """
     if with_learnt(spec) is not spec:
         raise ModelChanged(
             f"model {spec.name!r} is loaded from another file each time",
-            remedy="register the file, or a handler whose load_model reads the same one",
+            remedy="register the file, or a handler whose load_model always reads the same file",
         )
 
 
 def with_learnt(spec: ModelSpec) -> ModelSpec:
-    """Return the model with all references that loading it has shown."""
+    """Return the spec with all references that were found while the model was loaded."""
     more = _learnt.get((spec.fingerprint, spec.files), frozenset()) - spec.references
     return replace(spec, references=spec.references | more) if more else spec
 
 
 def with_files_now(spec: ModelSpec) -> ModelSpec:
-    """Return a model whose object is gone, with its files in their current state.
+    """Return the spec of a model whose live object was deleted, with its files as they are now.
 
     Raises
     ------
     Unknowable
-        When one of them cannot be read.
+        If one of the files cannot be read.
     """
     paths = dict.fromkeys((*(path for path, _ in spec.files), *held_files.paths(spec.target)))
     return with_learnt(replace(spec, files=held_files.files(paths)))

@@ -1,4 +1,4 @@
-"""Options of `register`: their validation and their form in a spec."""
+"""Validation of the options of `register`, and their form in a spec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_name(name: Any) -> None:
 
 
 def check_options(name: str, framework: Framework, options: Options, device: str) -> None:
-    """Raise ModelError for options that the framework does not have, or a device it cannot use."""
+    """Raise ModelError for options or a device that the framework does not support."""
     given = {
         "model_class": options.model_class,
         "model_params": options.model_params or None,
@@ -120,7 +120,7 @@ def output(first: Any, second: Any) -> Any:
 
 
 def named(option: str, value: Any) -> dict[str, Any]:
-    """Check an option that is a dict of values by name which can be pickled."""
+    """Check an option that is a dict of values by name; the values must be picklable."""
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -164,7 +164,7 @@ def truth(option: str, value: Any) -> bool:
 
 
 def maybe(option: str, value: Any) -> bool | None:
-    """Check an option that is True, False, or None to detect it."""
+    """Check an option that is True, False, or None, which detects the value."""
     return None if value is None else truth(option, value)
 
 
@@ -188,8 +188,8 @@ def cache(value: Any, reset: Any) -> str | None:
         )
     if reset is not None:
         raise ModelError(
-            "cache='element' says that an element's prediction depends on that element only; "
-            "reset= that it depends on earlier elements",
+            "cache='element' means that a prediction depends on its element only; "
+            "reset= means that it depends on earlier elements",
             remedy="leave one of them out",
         )
     return "element"
@@ -203,7 +203,7 @@ def axis(option: str, value: Any) -> int:
 
 
 def axes(option: str, value: Any) -> Any:
-    """Check an option that is an axis for all outputs, or one for each by position or name."""
+    """Check an option that is one axis for all outputs, or an axis by position or name."""
     if value is None:
         return None
     if isinstance(value, numbers.Integral):
@@ -222,44 +222,43 @@ def reset(name: str, target: Any, value: Any) -> Any:
     """Check `reset=`: the name of a method of the model, a function of it, or None."""
     if isinstance(value, str):
         if not isinstance(target, (str, Path)):
-            check_method(name, target, value, "reset= names the method that resets its state")
+            check_method(name, target, value, "set reset= to the method that resets its state")
         return value
     return function("reset", value, "the name of a method, a function of the model, or None")
 
 
 def unbatched(batch: int | None, given: Mapping[str, Any]) -> int:
-    """Return the batch size of a model without batches; raise for options that need batches."""
+    """Return the batch size of a model without batches; raise ModelError for batch options."""
     if batch not in (None, 1):
         raise ModelError(
-            f"batched=False passes the model one element per call; "
-            f"batch_size={batch} was also given",
+            f"batched=False passes one element per call, but batch_size={batch} was also passed",
             remedy="leave batch_size out",
         )
     for option, default in {"batch_axis": 0, "output_batch_axis": None, "collate": None}.items():
         if given[option] != default:
             raise ModelError(
-                f"batched=False passes the model one element as it is; {option} was also given",
+                f"batched=False passes one element unchanged, but {option} was also passed",
                 remedy=f"leave {option} out, or batched=False",
             )
     return 1
 
 
 def check_batching(spec: ModelSpec, framework: Framework) -> None:
-    """Raise for batching options if the model creates its own batches."""
+    """Raise ModelError for batch options if the model creates its own batches."""
     given = {"batched": not spec.batched, "batch_axis": spec.batch_axis, "collate": spec.collate}
     for option, value in given.items():
         if value and spec.form in framework.own_batches:
             raise ModelError(
                 f"cannot register {spec.name!r} with {option}=: a {framework.name} {spec.form} "
                 "creates its own batches",
-                remedy="batch_size=1 passes it one element at a time"
+                remedy="batch_size=1 passes one element at a time"
                 if option == "batched"
                 else f"leave {option} out; preprocess= changes each element",
             )
 
 
 def count(option: str, value: Any) -> int | None:
-    """Check an option that is an integer from 1, or None."""
+    """Check an option that is a positive integer, or None."""
     if value is None:
         return None
     if not is_count(value):
@@ -268,12 +267,12 @@ def count(option: str, value: Any) -> int | None:
 
 
 def batch(size: Any, least: Any, most: Any, default: int) -> int | None:
-    """Return the elements per call from `batch_size` or Beam's bounds; None by default."""
+    """Return the elements per call from `batch_size` or Beam's bounds; None for the default."""
     exact, low = count("batch_size", size), count("min_batch_size", least)
     high = count("max_batch_size", most)
     if exact is not None and (low is not None or high is not None):
         raise ModelError(
-            f"batch_size={exact} sets both bounds of the batch size; one was also given",
+            f"batch_size={exact} sets both bounds of the batch size, but a bound was also passed",
             remedy="pass only batch_size, or min_batch_size and max_batch_size",
         )
     if low is not None and high is not None and low > high:

@@ -1,4 +1,4 @@
-"""Grouping of elements of equal shape, which can be stacked into one batch."""
+"""Grouping of elements by shape; elements of equal shape can be stacked into one batch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _PYTHONS = frozenset(("bool", "int", "float"))
 
 
 def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
-    """Group positions of values by shape, in the order of each shape's first value.
+    """Return the positions of values grouped by shape, in the order of the first values.
 
-    Texts, pictures and other objects without a numeric shape are one group.
+    Texts, images and other objects without a numeric shape are one group.
 
     Parameters
     ----------
     types
-        Whether Python integers are separated from other numbers. In one array with them they
-        would be converted.
+        Whether Python integers and other numbers are in separate groups. In one array, integers
+        would be converted to the type of the others.
     """
     if not len(values):
         return []
@@ -52,7 +52,7 @@ def _is_stacked(values: Column) -> bool:
 
 
 def _kind(value: Any, types: bool) -> Hashable:
-    """Return the shape of an element, or the type of a number, so that it keeps its type."""
+    """Return the shape of an element, or the type of a number, which is then not converted."""
     if isinstance(value, (numbers.Number, np.generic)):
         return type(value).__name__
     try:
@@ -88,7 +88,7 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
 
 
 def _type(value: Any) -> Hashable:
-    """Return the type that an array of the numbers in a value would have."""
+    """Return the dtype of an array with the numbers in a value."""
     if isinstance(value, Mapping):
         return tuple(map(_type, value.values()))
     if is_prediction(value):

@@ -1,4 +1,4 @@
-"""Models that keep state between calls, and resetting it."""
+"""Models that keep state between calls, and the reset of this state."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model.loaded.parameter_bytes import weigh
 
 _OF_USERS = ("torch", "python", "beam")
-"""Frameworks whose models run code of the user's; the others manage their own state."""
+"""Frameworks whose models run code of the user; the others manage their own state."""
 _MOST = 64 << 20
-"""The largest model, in bytes, whose content is compared."""
+"""The maximum size, in bytes, of a model whose content is compared."""
 
 
 def reset(spec: ModelSpec, model: Any) -> None:
-    """Reset a model to the state in which it was loaded, by the `reset=` of its registration.
+    """Reset a model to the state in which it was loaded, with its registered `reset=`.
 
     Raises
     ------
     ModelError
-        When the model has no such method, or it fails.
+        If the model has no such method, or the method fails.
     """
     if spec.reset is None:
         return
@@ -34,15 +34,15 @@ def reset(spec: ModelSpec, model: Any) -> None:
     except Exception as error:
         raise ModelError(
             f"model {spec.name!r} cannot be reset with {spec.reset!r}: {one_line(error)}",
-            remedy="reset= names a method of the loaded model, or is a function of it",
+            remedy="set reset= to the name of a method of the loaded model, or a function of it",
         ) from error
 
 
 def mark(spec: ModelSpec, model: Any) -> Any:
-    """Return a value that changes when a call changes the model; None if it cannot be known.
+    """Return a value that changes if a call changes the model; None if this is impossible.
 
-    For a torch module, its tensors, how often each was written to, and its plain attributes; for
-    any other object, its content.
+    For a torch module, it consists of its tensors, the number of writes to each, and its plain
+    attributes; for any other object, of its content.
     """
     if spec.framework not in _OF_USERS or spec.reset is not None:
         return None
@@ -60,6 +60,6 @@ def mark(spec: ModelSpec, model: Any) -> Any:
 
 
 def _plain(module: torch.nn.Module) -> dict[str, Any]:
-    """Return the attributes of a module that are not tensors, modules or torch's own."""
+    """Return the attributes of a module except tensors, modules and attributes of torch."""
     own = {*vars(torch.nn.Module()), "training"}
     return {name: value for name, value in vars(module).items() if name not in own}

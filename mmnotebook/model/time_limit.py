@@ -1,4 +1,4 @@
-"""A time limit for one call."""
+"""A time limit for a call."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _LOCAL = threading.local()
 
 
 class CallTimeoutError(TimeoutError):
-    """A call took too long; it is unknown which element of its batch is the cause."""
+    """A call took too long; it is unknown which element of the batch is the cause."""
 
 
 def within(seconds: float, work: Callable[[], Any]) -> Any:
-    """Call `work` and return its result, if it takes at most so many seconds.
+    """Call `work` and return its result, if the call takes at most `seconds`.
 
-    The call runs in another thread, which is reused for this thread's later calls. A call that
-    takes too long cannot be ended: it continues in parallel with later calls until it returns.
+    The call runs in another thread, which is reused for later calls from this thread. A call that
+    takes too long cannot be canceled; it continues in parallel with later calls until it returns.
 
     Raises
     ------
     CallTimeoutError
-        When it takes longer.
+        If the call takes longer.
     """
     worker: _Worker | None = getattr(_LOCAL, "worker", None)
-    if worker is None or not worker.thread.is_alive():  # as in a forked child
+    if worker is None or not worker.thread.is_alive():  # for example in a forked child
         worker = _Worker()
     _LOCAL.worker = None
     answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-    # The settings of this thread, such as the node it works for, apply in that one.
+    # The settings of this thread, such as the current node, also apply in the worker thread.
     worker.calls.put((functools.partial(caller.here().run, work), answer))
     try:
         good, value = answer.get(timeout=seconds)
@@ -47,7 +47,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
 
 
 class _Worker:
-    """A thread that makes calls until its owner is gone."""
+    """A thread that executes calls until its owner is deleted."""
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Any] = queue.SimpleQueue()

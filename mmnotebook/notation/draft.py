@@ -21,21 +21,21 @@ _MIXED = "some of these outputs are joined and others are in a union"
 
 
 class GraphDraft:
-    """Nodes and groups that have been read so far; problems go to the log.
+    """The nodes and groups that have been read so far; problems are added to a log.
 
     Parameters
     ----------
     names
-        Where bare names are looked up; None looks nothing up.
+        Lookup of bare names; None looks nothing up.
     log
-        Where problems go.
+        Receives the problems.
 
     Attributes
     ----------
     lines
-        The names of all lines, none of which a new node may take, and their line numbers.
+        The names of all lines, with their line numbers. Other nodes may not have these names.
     nodes, groups
-        What was created, by name.
+        The nodes and groups by name.
     """
 
     def __init__(self, names: Names | None, log: Log) -> None:
@@ -53,7 +53,7 @@ class GraphDraft:
         self._meanings = Meanings(names or Names({}, {}, {}))
 
     def add(self, at: ast.AST, content: Node, upstream: Ends | None, name: str | None) -> Ends:
-        """Add a node of this content, named for its line or its kind; add a source only once."""
+        """Add a node with this content, named after its line or kind; add a source only once."""
         self._own[content] = None
         if upstream is None and name is None:
             return Ends((Input(self._start(at, content)),))
@@ -68,7 +68,7 @@ class GraphDraft:
     def take(
         self, at: ast.AST, called: str, pipeline: Graph, upstream: Ends | None, name: str | None
     ) -> Ends:
-        """Copy a pipeline into this graph; at the start of a line copy it only once."""
+        """Copy a pipeline into this graph; if it starts lines, copy it only once."""
         if upstream is None and name is None and called in self._heads:
             return self._heads[called]
         if upstream is not None and (upstream.broken or self.is_mixed(at, upstream)):
@@ -96,14 +96,14 @@ class GraphDraft:
         self._places[group.name] = at
 
     def is_mixed(self, at: ast.AST, ends: Ends) -> bool:
-        """Return whether some of these outputs are joined and others united, and log it if so."""
+        """Return whether some outputs are joined and others in a union; if so, log a problem."""
         if ends.mixed:
             remedy = "put a step after the inner ones, or put them on a separate line"
             self._log.add(at, _MIXED, allowed="[a, b] or {a, b}", remedy=remedy)
         return ends.mixed
 
     def graph(self) -> Graph:
-        """Return the graph of all that was added, and log what is wrong with it."""
+        """Return the graph of all added nodes and groups, and log its problems."""
         for clash in self._meanings.own(self._own):
             self._clash(self._taken[clash.pipeline], clash)
         nodes, groups = tuple(self.nodes.values()), tuple(self.groups.values())
@@ -113,7 +113,7 @@ class GraphDraft:
         return graph
 
     def _checked(self, graph: Graph) -> Iterator[Problem]:
-        """Yield what `validation` finds, with places, except what follows from a logged problem."""
+        """Yield the problems of a graph with their positions, without those of broken nodes."""
         found = [p for p in validation.problems(graph) if p.node not in self._tainted]
         for name in self._tainted:
             found += validation.parameter_problems(graph[name])
@@ -135,7 +135,7 @@ class GraphDraft:
         self._log.add(at, clash.message, allowed=allowed, remedy=clash.remedy)
 
     def _start(self, at: ast.AST, content: Node) -> str:
-        """Return the name of the source with this content, adding that source if there is none."""
+        """Return the name of the source with this content; add the source if there is none."""
         key = replace(content, name="")
         if key not in self._starts:
             self._starts[key] = self._free(_wanted(key))

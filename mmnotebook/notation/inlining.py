@@ -16,12 +16,12 @@ from mmnotebook.steps.phrases import is_default, select
 
 
 class NotTakenIn(Exception):
-    """A pipeline cannot be used at this place.
+    """A pipeline cannot be inlined at this place.
 
     Attributes
     ----------
     message, allowed, remedy
-        What is wrong, what is allowed there, and what to do.
+        What is wrong, what is allowed at this place, and how to fix it.
     """
 
     def __init__(self, message: str, allowed: str, remedy: str | None = None) -> None:
@@ -33,14 +33,14 @@ class NotTakenIn(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """What a pipeline becomes in the outer graph.
+    """The copy of a pipeline in the outer graph.
 
     Attributes
     ----------
     nodes, groups
-        Its nodes and groups under their new names, without its source if an input replaces it.
+        Its nodes and groups with new names, without its source if an input replaces it.
     ends
-        The outputs.
+        Its outputs.
     """
 
     nodes: tuple[Node, ...]
@@ -54,7 +54,7 @@ class Inlining:
     Parameters
     ----------
     called
-        The name under which the text uses the pipeline.
+        The name of the pipeline in the text.
     pipeline
         The pipeline.
     upstream
@@ -62,14 +62,14 @@ class Inlining:
     name
         The line's name for the output, None if the line has none.
     free
-        Returns an unused name, as similar as possible to the one it is given.
+        Returns an unused name: its argument, with a number appended if needed.
     source
-        Returns the name of the source with this content, one node however often it is used.
+        Returns the name of the source node with this content, which all its users share.
 
     Raises
     ------
     NotTakenIn
-        If the pipeline cannot be used there.
+        If the pipeline cannot be inlined at this place.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Inlining:
                 f"put it at the start of a line, with its own sources: {self._called} | step",
             )
         if len(self._order) == 1:
-            message = f"{self._called!r} has only a source: it cannot process an input"
+            message = f"{self._called!r} has a source but no step, so it cannot process an input"
             raise NotTakenIn(message, "a pipeline with a step", f"{self._called} | step")
         return sources[0]
 
@@ -125,7 +125,7 @@ class Inlining:
     def _names(
         self, name: str | None, free: Callable[[str], str], source: Callable[[Node], str]
     ) -> dict[str, str]:
-        """Return the new name of every node but the replaced one; list new nodes in `_made`."""
+        """Return the new name of every node except the replaced one; add new nodes to `_made`."""
         self._made: list[str] = []
         renamed: dict[str, str] = {}
         if len(self._last) == 1:
@@ -143,7 +143,7 @@ class Inlining:
 
     def _node(self, node: Node) -> Node:
         wires: list[Input] = []
-        # A user's function gets its inputs under keys: it keeps those that it knows.
+        # A user function receives its inputs by key, so the keys must not change.
         named = node.gather == "join" and KINDS[node.kind].inputs != "join"
         for wire in node.inputs:
             if wire.node == self._replaced:
@@ -160,7 +160,7 @@ class Inlining:
         return () if self._into is None else self._into.wires
 
     def _gather(self, node: Node) -> Gather | None:
-        """Return how a node gathers the pipeline's input together with its other inputs."""
+        """Return how a node combines the input of the pipeline with its other inputs."""
         outer = None if self._into is None else self._into.gather
         if outer is None:
             return node.gather
@@ -174,19 +174,19 @@ class Inlining:
         )
 
     def _through(self, outer: Input, wire: Input, node: Node) -> Input:
-        """Return the wire that replaces `wire`, from the source, by `outer`, from outside."""
+        """Return the wire from `outer`, the input of the pipeline, that replaces `wire`."""
         if wire.select is None:
             return outer
         if outer.select is not None:
             raise NotTakenIn(
-                f"{self._called!r} takes {_fields(wire)} of its input itself",
+                f"{self._called!r} already selects {_fields(wire)} of its input",
                 f"{outer.node} | {self._called}",
                 f"leave out {select(outer)}",
             )
         if self._into is not None and self._into.gather == "join":
             raise NotTakenIn(
-                f"{node.name!r} of {self._called!r} takes {_fields(wire)} of its input, "
-                "but the input here is several named outputs",
+                f"{node.name!r} of {self._called!r} selects {_fields(wire)} of its input, "
+                "but the input here consists of several named outputs",
                 "one input",
                 f"put a step, such as map(f), between them and {self._called}",
             )
@@ -216,7 +216,7 @@ class Inlining:
 
 
 def _fields(wire: Input) -> str:
-    """`field "x"`, `fields "x", "y"`, `all fields but "x"`."""
+    """Describe a selection: `field "x"`, `fields "x", "y"`, `all fields but "x"`."""
     names = names_in(wire.select)
     quoted = ", ".join(f'"{name}"' for name in names)
     if isinstance(wire.select, Drop):

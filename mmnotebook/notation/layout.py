@@ -1,4 +1,4 @@
-"""The lines of a graph's canonical text, and the nodes that share one."""
+"""The lines of the canonical text of a graph, and the nodes that share a line."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class LineEnd:
     Attributes
     ----------
     members
-        Their names.
+        The names of the nodes.
     fork
-        The split or switch that feeds them, when it is written in short.
+        The split or switch that is their input, if it is written in short form.
     group
-        The name that the line gives to them.
+        The name of the line, if it names a group.
     """
 
     members: Names
@@ -33,11 +33,11 @@ class LineEnd:
 
 
 class Layout:
-    """Decides which nodes are written in short form, in a list, and inside a line.
+    """The decision which nodes are written in short form, in a list, and inside a line.
 
-    A node is inside a line if nothing else could refer to it: it has its default name, is in no
-    group, and all that it feeds follows on that line. No decision depends on the order of the
-    graph's nodes, so a graph that is read from its text has the same text again.
+    A node is inside a line if nothing outside that line refers to it: it has its default name, is
+    in no group, and all steps that use its output follow on that line. No decision depends on the
+    order of the nodes, so a graph that is read from its text has the same text again.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -61,11 +61,11 @@ class Layout:
 
     @property
     def named(self) -> set[str]:
-        """The groups that have no line of their own: the line of their members has their name."""
+        """The groups that need no separate line: the line of their members has their name."""
         return {row.group for row in self._rows.values() if row.group is not None}
 
     def row(self, node: Node) -> LineEnd | None:
-        """Return the line end that `node` is the first of; None if it is not the first of any."""
+        """Return the line end whose first node is `node`; None if there is none."""
         name = node.name
         if is_bare(node):
             return None if self._uses[name] or name in self._grouped else LineEnd((name,))
@@ -81,7 +81,7 @@ class Layout:
         return row if name == first else None
 
     def _fed_in_short(self, fork: Node) -> Names:
-        """Return the models that a fork feeds, if it can be written in short form, else ()."""
+        """Return the models after a split or switch that has a short form; () without one."""
         uses = {wire.port: node for node, wire in self._uses[fork.name]}
         known = {param.name for param in kinds.KINDS[fork.kind].params}
         fed = [uses[arm] for arm in fork.arms if arm in uses]
@@ -97,21 +97,24 @@ class Layout:
         )
         return tuple(node.name for node in fed) if fits else ()
 
-    def _own(self, names: Sequence[str]) -> bool:
-        """Return whether each of these feeds one edge and belongs to no group."""
+    def _have_one_use(self, names: Sequence[str]) -> bool:
+        """Return whether each of these nodes has one use and is in no group."""
         return all(len(self._uses[n]) == 1 and n not in self._grouped for n in names)
 
     def _continued(self, node: Node) -> str | None:
-        """Return the fork in short form whose united outputs are the whole input of `node`."""
+        """Return the split or switch in short form that a node continues, or None.
+
+        The input of the node is then the union of all its branches.
+        """
         feeding = tuple(wire.node for wire in node.inputs)
         fork = self._fork_of.get(feeding[0]) if feeding else None
         if fork is None or self.forks[fork] != feeding or node.gather != "union":
             return None
         one_field = len({wire.select for wire in node.inputs}) == 1
-        return fork if one_field and self._own(feeding) else None
+        return fork if one_field and self._have_one_use(feeding) else None
 
     def _fit_a_list(self, names: Sequence[str]) -> bool:
-        """Return whether one list of steps, fed by one input, can hold these nodes."""
+        """Return whether these nodes can be written as one list of steps with a single input."""
         nodes = [self.graph[name] for name in names]
         return len({node.inputs for node in nodes}) == 1 and all(map(self._is_plain, nodes))
 
@@ -122,11 +125,11 @@ class Layout:
     def _list_into(self, node: Node) -> Names:
         names = tuple(wire.node for wire in node.inputs)
         bare = node.gather == "join" and not any(wire.label for wire in node.inputs)
-        fits = bare and self._own(names) and self._fit_a_list(names)
+        fits = bare and self._have_one_use(names) and self._fit_a_list(names)
         return names if fits else ()
 
     def _named_rows(self) -> dict[str, LineEnd]:
-        """Return the lists and forks that have a group's name, the first group's if several fit."""
+        """Return the lists and forks that have the name of a group; the first group if several."""
         rows: dict[str, LineEnd] = {}
         for group in self.groups:
             if not rows.keys().isdisjoint(group.members):
@@ -142,7 +145,7 @@ class Layout:
         return rows
 
     def _leaf_rows(self) -> dict[str, LineEnd]:
-        """Return the lists of last steps, two or more, that share one input and are in no group."""
+        """Return the lists of final steps, two or more, that have one input and are in no group."""
         found: dict[Input, list[str]] = defaultdict(list)
         for node in self.order:
             last = node.name not in self._grouped and not self._uses[node.name]

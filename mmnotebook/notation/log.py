@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from mmnotebook.errors import GraphError, Problem, nearest
 
-LAMBDA = "functions are used by name, not written inline: define a function and use its name"
+LAMBDA = "define a function with def, and write its name"
 _EXAMPLE = "write a line such as both = data | [model_a, model_b]"
 _LINE = re.compile(r"\r\n|\r|\n")
 _OPAQUE = re.compile(
@@ -27,27 +27,27 @@ _LISTED = 16
 
 
 def listed(names: Iterable[str]) -> str:
-    """Join names for a message, the first few of many; "none" for no name."""
+    """Join names for a message, at most the first sixteen; "none" for no name."""
     every = sorted(set(names))
     more = ", …" if len(every) > _LISTED else ""
     return ", ".join(every[:_LISTED]) + more or "none"
 
 
 def is_gap(node: ast.AST) -> bool:
-    """Return whether this is `...`, which is written for a missing part."""
+    """Return whether this is `...`, the placeholder for a missing part."""
     return isinstance(node, ast.Constant) and node.value is ...
 
 
 @dataclass
 class Log:
-    """The problems of one text, with their places.
+    """The problems of one text, with their positions.
 
     Attributes
     ----------
     text
-        The text that is read.
+        The text.
     problems, remedies
-        What is wrong with it, and what to do.
+        The problems of the text, and the ways to fix them.
     incomplete
         Whether the text may contain `...` for missing parts.
     unbound
@@ -69,7 +69,7 @@ class Log:
         )
 
     def place(self, node: ast.AST) -> tuple[int, int]:
-        """Return line and column of a piece of the text, both from 1, the column in characters."""
+        """Return the line and the column of a node, in characters, both counted from 1."""
         line: int = getattr(node, "lineno", 1)
         before = self._line(line).encode()[: getattr(node, "col_offset", 0)]
         return line, len(before.decode(errors="replace")) + 1 + self._margin
@@ -84,7 +84,7 @@ class Log:
         return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
 
     def whole(self, node: ast.AST) -> str | None:
-        """Return the whole text of a node if it is one short line, else None."""
+        """Return the text of a node if it is one short line, else None."""
         found = self.found(node)
         one_line = getattr(node, "end_lineno", None) == getattr(node, "lineno", None)
         return found if one_line and not found.endswith("…") else None
@@ -100,9 +100,9 @@ class Log:
         remedy: str | None = None,
         unbound: bool = False,
     ) -> None:
-        """Log a problem at `node`, with the candidate most similar to `name` or to its text.
+        """Log a problem of `node`, with the candidate that is most similar to `name` or its text.
 
-        `unbound` says that the name is undefined.
+        `unbound` is true if the name is undefined.
         """
         line, column = self.place(node)
         found = self.found(node)
@@ -121,13 +121,13 @@ class Log:
         return self.incomplete
 
     def raise_all(self) -> None:
-        """Raise GraphError with every problem, in the text's order, if there is any."""
+        """Raise GraphError with all problems, in the order of the text, if there are any."""
         if self.problems:
             ordered = sorted(self.problems, key=lambda p: (p.line or 0, p.column or 0))
             raise GraphError(ordered, remedy="\n  → ".join(self.remedies) or None)
 
     def tree(self) -> ast.Module:
-        """Parse the text into a syntax tree, or raise GraphError if Python's grammar refuses it."""
+        """Parse the text into a syntax tree; raise GraphError if it is not valid Python."""
         odd = _NOT_SOURCE.search(self.source)
         if odd is not None:
             lines = _LINE.split(self.source[: odd.start()])
@@ -163,9 +163,9 @@ class Log:
 
 
 def _continued(source: str) -> str:
-    """Join lines that begin with `|` to the line before; no character changes its place.
+    """Continue lines that begin with `|`, without a change to any position.
 
-    It puts a backslash at the end of the line before, in place of that line's comment.
+    A backslash at the end of the line before replaces the comment of that line.
     """
     if "|" not in source:
         return source

@@ -26,7 +26,7 @@ class Clash:
     pipeline
         The pipeline in which it refers to one of them.
     message
-        What it refers to, and where.
+        The two objects, and where the name refers to each.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Clash:
 
 
 class Meanings:
-    """The objects behind the names in inlined pipelines.
+    """The objects to which names in inlined pipelines refer.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Meanings:
         self.pipelines: dict[str, None] = {}
 
     def take(self, called: str, pipeline: Graph, nodes: Iterable[Node]) -> list[Clash]:
-        """Record what the names in a pipeline's `nodes` refer to; return those that clash."""
+        """Record the objects that the `nodes` of a pipeline name; return the names that clash."""
         self.pipelines.update(dict.fromkeys([called, *pipeline.pipelines]))
         found = []
         for name in _names(nodes):
@@ -72,7 +72,7 @@ class Meanings:
         return found
 
     def own(self, nodes: Iterable[Node]) -> Iterator[Clash]:
-        """Yield the names that refer to something else in the outer pipeline.
+        """Yield the names that refer to another object in the outer pipeline.
 
         Parameters
         ----------

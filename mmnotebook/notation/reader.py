@@ -1,4 +1,4 @@
-"""Conversion of a text's syntax tree to nodes and groups."""
+"""Conversion of the syntax tree of a text to nodes and groups."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _DROP = '.drop("field", "other")'
 
 
 class NotationReader:
-    """Reads the lines of one text in their order; problems go to the log.
+    """A reader of the lines of one text, in order, which adds problems to a log.
 
     Parameters
     ----------
     names
-        Where bare names are looked up. If None, a name at the start of a line is data, and
-        a name after a `|` is a model.
+        Lookup of bare names. If None, a name at the start of a line is data, and a name after a `|`
+        is a model.
     log
-        Where problems go.
+        Receives the problems.
     """
 
     def __init__(self, names: Names | None, log: Log) -> None:
@@ -40,7 +40,7 @@ class NotationReader:
         self._words = Words(names, log, self._draft.lines, self._nodes)
 
     def read(self, tree: ast.Module) -> Graph:
-        """Read a syntax tree into a graph, which is incomplete if there are problems in the log."""
+        """Return the graph of a syntax tree, which is incomplete if the log has problems."""
         lines = [self._line_parts(statement) for statement in tree.body]
         for target, _ in lines:
             if target is not None:
@@ -74,15 +74,15 @@ class NotationReader:
         self._read.update([target.id] if target else [])
 
     def _ended(self, value: ast.expr, ends: Ends) -> Ends:
-        """Return `ends` if a line may end with them, else log the problem and return BROKEN."""
+        """Return `ends` if a line may end with them; otherwise log the problem, return BROKEN."""
         last = pieces(value)[-1]
         if any(wire.select is not None for wire in ends.wires):
             message = "a field is selected, but no step follows"
             self._log.add(last, message, allowed='data["x"] | step')
         elif any(wire.port is not None for wire in ends.wires):
-            message = "an output is named, but no step follows"
-            remedy = "a name refers to a whole step; select the output where it is used"
-            self._log.add(last, message, allowed="s.arm | step", remedy=remedy)
+            message = "a branch is selected, but no step follows"
+            remedy = "a name refers to a whole step; select the branch where you use it"
+            self._log.add(last, message, allowed="s.branch | step", remedy=remedy)
         elif any(wire.label is not None for wire in ends.wires):
             message = "an output has a key, but no step follows"
             self._log.add(last, message, allowed='{"key": a, "other": b} | step')
@@ -93,7 +93,7 @@ class NotationReader:
         return BROKEN
 
     def _group(self, target: ast.Name, value: ast.expr, ends: Ends) -> None:
-        """Give a list's members a common name; refuse a second name for one thing."""
+        """Add a group for the members of a list; log a problem for a second name of one step."""
         name = target.id
         known = isinstance(value, ast.Name) and (
             value.id in self._nodes or value.id in self._groups
@@ -160,7 +160,7 @@ class NotationReader:
         return self._selected(node, ends, select)
 
     def _labelled(self, node: ast.Dict, read: Callable[[ast.expr], Ends]) -> Ends:
-        """Read `{"key": a, "other": b}`: outputs that are joined under keys of their own."""
+        """Read `{"key": a, "other": b}`: outputs that are joined under these keys."""
         members = []
         for key, value in zip(node.keys, node.values, strict=True):
             ends = read(value)
@@ -177,12 +177,12 @@ class NotationReader:
         return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
-        """Split a term into what comes before its `[…]` or `.drop(…)`, and the selecting term."""
+        """Return the part of a term before its `[…]` or `.drop(…)`, and the term if it has one."""
         inner, depth = node, 0
         while (within := selected_of(inner)) is not None:
             inner, depth = within, depth + 1
         if depth > 1:
-            self._log.add(node, "a field of a field", allowed=_SELECT)
+            self._log.add(node, "a field of a field cannot be selected", allowed=_SELECT)
         return inner, node if depth else None
 
     def _selected(self, node: ast.expr, ends: Ends, select: ast.expr | None) -> Ends:
@@ -192,7 +192,7 @@ class NotationReader:
         if field is None:
             self._not_a_field(select)
         elif any(wire.select is not None for wire in ends.wires):
-            self._log.add(node, "a field of a field", allowed=_SELECT)
+            self._log.add(node, "a field of a field cannot be selected", allowed=_SELECT)
         else:
             return replace(ends, wires=tuple(replace(w, select=field) for w in ends.wires))
         return BROKEN
@@ -202,7 +202,7 @@ class NotationReader:
             given = select.slice
             number = given.value if isinstance(given, ast.Constant) else None
             whole = isinstance(number, int)
-            message = "field names are strings, also those of numbered columns" if whole else ""
+            message = "field names are strings, even those of numbered columns" if whole else ""
             allowed = f'["{number!r}"], or {_SELECT}' if whole else _SELECT
             remedy = None if whole else self._words.how_to_select(select)
             self._log.add(given, message or "not a field", allowed=allowed, remedy=remedy)
@@ -259,7 +259,7 @@ class NotationReader:
         return BROKEN if values is None else self._make(call, kind.name, values, upstream, name)
 
     def _fork(self, call: ast.Call, kind: kinds.StepKind, upstream: Ends | None) -> Ends:
-        """Read `split(a=0.9, b=0.1)` or `switch(f, a=step, b=step)`: outputs and what they feed."""
+        """Read `split(a=0.9, b=0.1)` or `switch(f, a=step, b=step)`: branches and their steps."""
         known = {param.name for param in kind.params}
         arms = [keyword for keyword in call.keywords if keyword.arg not in known]
         values = self._words.values.arguments(call, kind, frozenset(str(a.arg) for a in arms))
@@ -269,7 +269,7 @@ class NotationReader:
             fork = self._make(call, kind.name, {**values, str(kind.arms): weighed}, upstream, None)
         else:
             read = {**(values or {}), str(kind.arms): weighed}
-            if weighed is None:  # as the log says
+            if weighed is None:  # its problem is in the log
                 del read[str(kind.arms)]
             self._words.values.check(call, kind, read)
         return together([self._arm(kind, arm, fork) for arm in arms], "union")

@@ -1,4 +1,4 @@
-"""Terms of a line's text, and the outputs in which they end."""
+"""Terms of a line of text, and the outputs at their ends."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mmnotebook.graph.graph import Gather, Input
 
 @dataclass(frozen=True)
 class Ends:
-    """The outputs in which a piece of text ends: the input of what follows.
+    """The outputs at the end of a piece of text, which are the input of the next step.
 
     Attributes
     ----------
     wires
         The outputs, each with its port and its selected fields.
     gather
-        How several are gathered, None for a single one.
+        How several outputs are combined; None for a single one.
     mixed
-        True for joined and united outputs side by side, which no step can gather at once.
+        Whether some outputs are joined and others in a union, which no step can combine.
     broken
-        True when a problem in this piece has been reported already.
+        Whether a problem of this piece is already in the log.
     """
 
     wires: tuple[Input, ...] = ()
@@ -45,14 +45,14 @@ def pieces(value: ast.expr) -> list[ast.expr]:
 
 
 def together(parts: Sequence[Ends], gather: Gather) -> Ends:
-    """Gather the ends of the pieces of a list or a set."""
+    """Combine the ends of the pieces of a list or a set."""
     wires = tuple(wire for part in parts for wire in part.wires)
     mixed = any(part.mixed or part.gather not in (None, gather) for part in parts)
     return Ends(wires, gather if wires else None, mixed, any(part.broken for part in parts))
 
 
 def selected_of(term: ast.expr) -> ast.expr | None:
-    """Return what `[…]` or `.drop(…)` is written after; None for a term without them."""
+    """Return the part of a term before `[…]` or `.drop(…)`; None for a term without them."""
     if isinstance(term, ast.Subscript):
         return term.value
     if isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):
@@ -61,7 +61,7 @@ def selected_of(term: ast.expr) -> ast.expr | None:
 
 
 def select_of(term: ast.expr) -> Select:
-    """Return the fields that a term's `[…]` or `.drop(…)` selects; None if these are no fields."""
+    """Return the fields that `[…]` or `.drop(…)` selects; None if these are not field names."""
     if isinstance(term, ast.Call):
         dropped = None if term.keywords else _texts(term.args)
         return Drop(dropped) if dropped else None
@@ -73,7 +73,7 @@ def select_of(term: ast.expr) -> Select:
 
 
 def _texts(items: Sequence[ast.expr]) -> tuple[str, ...] | None:
-    """Return the strings among literals; None if there are none, or other values among them."""
+    """Return literals that are all strings; None for no literals or other values."""
     values = [item.value for item in items if isinstance(item, ast.Constant)]
     texts = tuple(value for value in values if isinstance(value, str))
     return texts if items and len(texts) == len(items) else None

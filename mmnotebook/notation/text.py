@@ -30,7 +30,7 @@ def parse(text: str, names: Names | None = None) -> Graph:
     Returns
     -------
     Graph
-        A graph of names; `Graph.bind` gives them objects.
+        A graph of names; `Graph.bind` binds objects to them.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def parse(text: str, names: Names | None = None) -> Graph:
 
 
 def _read(log: Log, names: Names | None) -> Graph:
-    """Read as much of a text as possible; its problems go to the log."""
+    """Read as much of a text as possible; add its problems to the log."""
     tree = log.tree()
     try:
         return NotationReader(names, log).read(tree)
@@ -104,9 +104,9 @@ def pipeline(text: str, /, **names: object) -> Graph:
 
 
 def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) -> Graph:
-    """Create a graph as `pipeline` does; `call` writes the call with more names for a remedy.
+    """Create a graph from its text, with the given objects bound to their names.
 
-    `call` gets the missing arguments as text, such as `a=a, b=b`.
+    For a remedy, `call` returns the text of a call with more arguments, such as `a=a, b=b`.
     """
     _check_text(text)
     log = Log(text)
@@ -118,9 +118,10 @@ def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) ->
 
 
 def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) -> Iterator[str]:
-    """Yield remedies for undefined names that are variables of the caller, or similar to none.
+    """Yield remedies for undefined names: register a model, or pass an object.
 
-    A name that is similar to a known one, and is no variable, counts as misspelled.
+    A name that is similar to a known name, and is no variable of the caller, counts as misspelled:
+    it has no remedy here.
     """
     there = of_caller(unbound)
     models = [name for name, value in there.items() if role_of(value) == "unregistered"]
@@ -151,7 +152,7 @@ def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
     every = used.union(graph.pipelines)
     unused = [
         Problem(
-            "given, but the text does not use it",
+            "an object was passed with a name that the text does not use",
             found=repr(name),
             allowed=listed(every),
             nearest=nearest(name, every),
@@ -160,13 +161,13 @@ def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
         if name not in (graph.pipelines if isinstance(value, Graph) else used)
     ]
     if unused:
-        raise GraphError(unused, remedy="leave it out, or write it in the text")
+        raise GraphError(unused, remedy="leave the name out, or use it in the text")
 
 
 def _refuse_hidden(names: Sequence[str]) -> None:
-    """Raise GraphError for objects that were passed but hidden by a registered model's name."""
+    """Raise GraphError for passed objects that have the name of a registered model."""
     if names:
-        message = "given, but the text means the registered model of this name"
+        message = "an object was passed with the name of a registered model, which the text uses"
         problems = [Problem(message, found=repr(name)) for name in names]
-        remedy = "rename it; a function is also written map(f), data source(d)"
+        remedy = "rename the object, or write map(f) for a function and source(d) for data"
         raise GraphError(problems, remedy=remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,19 +17,25 @@ from mmnotebook.steps import validation
 _BIGGEST = 2**63
 
 
+def _too_big(value: float) -> str:
+    if value == math.inf:
+        return "this number is infinity, which is not allowed here"
+    return "this number is too large: it must be less than 2**63"
+
+
 class NotRead(Exception):
-    """A value could not be read; the log says why."""
+    """A value could not be read; the log contains the problem."""
 
 
 class Values:
-    """Reads the arguments of calls; problems go to the log.
+    """A reader of the arguments of calls, which adds problems to a log.
 
     Parameters
     ----------
     names
-        Where names are looked up; None accepts every name.
+        Lookup of names; None accepts every name.
     log
-        Where problems go.
+        Receives the problems.
     """
 
     def __init__(self, names: Names | None, log: Log) -> None:
@@ -36,7 +43,7 @@ class Values:
         self._log = log
 
     def refuse(self, node: ast.AST, message: str, **about: Any) -> NotRead:
-        """Log a problem, and return the exception to raise, or to ignore to go on reading."""
+        """Log a problem, and return an exception, which the caller may raise or ignore."""
         self._log.add(node, message, **about)
         return NotRead()
 
@@ -57,7 +64,7 @@ class Values:
                 if param is None:
                     raise self._unknown(node, name, kind)
                 if name in given:
-                    raise self.refuse(node, f"{name!r} of {kind.name} is given twice")
+                    raise self.refuse(node, f"{kind.name} has two values for {name!r}")
                 given.add(name)
                 if is_gap(node):
                     self._left_open(node, param)
@@ -70,12 +77,12 @@ class Values:
         return None if broken else values
 
     def _left_open(self, node: ast.expr, param: Param) -> None:
-        """Raise NotRead, and log it, unless the text may leave values out."""
+        """Log a problem and raise NotRead for `...`, unless the text may be incomplete."""
         if not self._log.takes_gap(node, param.allowed, f"write {param.allowed}"):
             raise NotRead
 
     def check(self, call: ast.Call, kind: StepKind, values: Mapping[str, Any]) -> None:
-        """Log what is wrong with the values of a call for which no node is created."""
+        """Log the problems of the values of a call for which no node is created."""
         line, column = self._log.place(call)
         for problem in validation.value_problems(kind, values):
             self._log.problems.append(replace(problem, line=line, column=column))
@@ -130,7 +137,8 @@ class Values:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 if abs(value) < _BIGGEST:
                     return sign * value
-            elif sign == 1 and (value is None or isinstance(value, (str, bool))):
+                raise self.refuse(node, _too_big(value), allowed=allowed)
+            if sign == 1 and (value is None or isinstance(value, (str, bool))):
                 return value
         remedy = None
         if isinstance(inner, ast.Name):
@@ -142,7 +150,7 @@ class Values:
             return node.id
         remedy = None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            remedy = "write a name without quotes"
+            remedy = "write the name without quotes"
         raise self.refuse(node, f"not {what}", allowed=f"{what}, by its name", remedy=remedy)
 
     def _by_function(self, node: ast.expr) -> str:
@@ -152,7 +160,7 @@ class Values:
         return f'"{self._log.found(node)}"'
 
     def function(self, node: ast.expr, remedy: str | None = None) -> str:
-        """Read the name of a function; `remedy` says what else could be meant."""
+        """Read the name of a function; `remedy` is what to do if the name is another value."""
         name = self._identifier(node, "a function")
         names = self._names
         if names is None or names.function(name) is not None:
@@ -164,7 +172,7 @@ class Values:
         message = "not a function"
         if role in ("model", "pipeline"):
             message = f"{name!r} is a {role}, not a function"
-            remedy = f"a {role} is a step of its own: data | {name}"
+            remedy = f"use a {role} as a separate step: data | {name}"
         raise self.refuse(
             node,
             message,
@@ -221,13 +229,13 @@ class Values:
             )
             if not checks.is_weights(arms) and (found := checks.fractions(arms)) is not None:
                 written = ", ".join(f'"{name}": {part}' for name, part in found.items())
-                message, remedy = "these do not add up to 1", f"did you mean {{{written}}}?"
+                message, remedy = "the fractions do not add up to 1", f"did you mean {{{written}}}?"
                 raise self.refuse(node, message, allowed=fraction, remedy=remedy)
             return arms
         if isinstance(node, (ast.List, ast.Tuple)):
             return tuple(self._text(item, node) for item in node.elts)
         raise self.refuse(
-            node, "not the names of outputs", allowed='{"a": 0.9, "b": 0.1} or ["a", "b"]'
+            node, "not the names of branches", allowed='{"a": 0.9, "b": 0.1} or ["a", "b"]'
         )
 
     def _text(self, node: ast.expr | None, within: ast.expr) -> str:
@@ -250,7 +258,7 @@ class Values:
         def arm(value: ast.expr) -> str:
             return self._text(value, node)
 
-        return self._mapping(node, arm, "a branch for each id", '"arm"')
+        return self._mapping(node, arm, "a branch for each id", '"branch"')
 
     def _mapping(
         self, node: ast.expr, read: Callable[[ast.expr], str], what: str, to: str

@@ -19,18 +19,18 @@ DATA = (
     "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
     "generator, data set of `datasets`, path, glob, or a Beam transform that reads"
 )
-_PORTS = 'outputs without steps are written split({"train": 0.9, "test": 0.1})'
+_PORTS = 'for branches without steps, write split({"train": 0.9, "test": 0.1})'
 
 
 class Words:
-    """Looks up bare names and the names of calls; problems go to the log.
+    """Lookup of bare names and of the names of calls, which adds problems to a log.
 
     Parameters
     ----------
     names
-        Where names are looked up. If None, a name is whatever its place allows.
+        Lookup of names. If None, a name can be anything that is allowed at its place.
     log
-        Where problems go.
+        Receives the problems.
     lines
         The names of all lines and their line numbers.
     nodes
@@ -50,7 +50,7 @@ class Words:
         return None if self._names is None else self._names.role(name)
 
     def pipeline(self, name: str) -> Graph | None:
-        """Return the pipeline behind a name, None if the name refers to anything else."""
+        """Return the pipeline with this name; None if the name refers to anything else."""
         if self._names is None or self.role(name) != "pipeline":
             return None
         found: Graph = self._names.object(name)
@@ -70,7 +70,7 @@ class Words:
         elif role in ("model", "unregistered"):
             message, remedy = "a model cannot start a line; it needs an input", f"data | {name}"
             if self._names is not None and self._names.is_data(name):
-                remedy = f"the data of that name is written source({name})"
+                remedy = f"for the data with that name, write source({name})"
             self._log.add(node, message, allowed=self.heads(), remedy=remedy)
         elif role == "function":
             message, remedy = "a function cannot start a line; it needs an input", f"data | {name}"
@@ -116,7 +116,7 @@ class Words:
         if role == "unregistered":
             self.values.unregistered(node, name)
         elif role == "function" and isinstance(names.function(name), type):
-            remedy = f"map({name}) calls it for each value; an instance of a model is registered"
+            remedy = f"map({name}) calls it for each value; for a model, register an instance"
             self._log.add(
                 node, f"{name!r} is a class", allowed="a model, a function", remedy=remedy
             )
@@ -137,7 +137,7 @@ class Words:
         kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
         if node.id in kinds:
             remedy = f"write {signature(KINDS[node.id], optional=False)}"
-            message = f"{node.id!r} is written with parentheses"
+            message = f"{node.id!r} needs parentheses"
             self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
             return
         known = [*names.known("model"), *names.known("function", "pipeline"), *kinds]
@@ -155,7 +155,10 @@ class Words:
         )
 
     def kind(self, call: ast.Call, starts: bool) -> StepKind | None:
-        """Return the step kind that is called; `starts` says that the call starts its line."""
+        """Return the step kind that a call names, or log a problem and return None.
+
+        `starts` is true for a call at the start of a line.
+        """
         name = call.func.id if isinstance(call.func, ast.Name) else None
         if name is not None and name in KINDS:
             return KINDS[name]
@@ -176,7 +179,7 @@ class Words:
         return None
 
     def first(self, node: ast.expr | None) -> str:
-        """Return the remedy for a Python expression at a line's start: give it a name first."""
+        """Return the remedy for a Python expression at a line's start: assign it to a name."""
         free, count = "few", 1
         while free in self._lines or self.role(free) is not None:
             count += 1
@@ -184,7 +187,7 @@ class Words:
         text = None if node is None else self._log.whole(node)
         made = f"{free} = {text}" if text else f"give it a name, {free} = ...,"
         if shell() is not None:
-            return f"{made} in a cell of its own, then {free} | step"
+            return f"{made} in a separate cell, then {free} | step"
         return f'{made} first, then mm.pipeline("{free} | step", {free}={free})'
 
     def how_to_select(self, term: ast.Subscript) -> str | None:
@@ -223,12 +226,12 @@ class Words:
         return None
 
     def no_output(self, node: ast.Attribute, owner: str) -> str | None:
-        """Return the remedy for `name.attribute` at a line's start if `name` has no outputs."""
+        """Return the remedy for `name.attribute` at a line's start if `name` has no branches."""
         role = self.role(owner)
         if role == "data":
             fields = getattr(self._names.object(owner), "columns", ()) if self._names else ()
             is_field = isinstance(node.attr, str) and node.attr in fields
-            return f'a field is written {owner}["{node.attr}"]' if is_field else self.first(None)
+            return f'select a field with {owner}["{node.attr}"]' if is_field else self.first(None)
         if role == "model":
             return f"a model cannot start a line: data | {owner}"
         return self._method(node) or (self.first(node) if role is not None else None)
@@ -236,11 +239,11 @@ class Words:
     def arms(
         self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
     ) -> tuple[Any, ...] | None:
-        """Return the outputs named by the keywords of a split or switch, a split's with weights."""
+        """Return the branches that keywords of a call name, with their weights for a split."""
         place = [param.name for param in kind.params].index(str(kind.arms))
         if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
             given = ", ".join(str(arm.arg) for arm in arms)
-            message = f"the outputs are named twice: in one value, and as {given}"
+            message = f"the branches are given twice: in one value, and as {given}"
             self._log.add(call, message, allowed=", ".join(kind.words))
             return None
         weighed: list[Any] = []
@@ -261,7 +264,7 @@ class Words:
         known = kind.words
         self._log.add(
             arm,
-            f"{arm.arg!r} is not a parameter of {kind.name}, and as an output it needs a fraction",
+            f"{arm.arg!r} is not a parameter of {kind.name}, and as a branch it needs a fraction",
             allowed="a fraction above 0, or " + ", ".join(known),
             candidates=known,
             name=str(arm.arg),
@@ -269,10 +272,10 @@ class Words:
         return None
 
     def arm(self, arm: ast.keyword) -> Step | None:
-        """Return the step that a split's output feeds if nothing but its name is written."""
+        """Return the step at which a branch of a split ends: the step with the branch's name."""
         name, names = str(arm.arg), self._names
         if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
-            return None  # not an output: `arms` logged it
+            return None  # not a branch: `arms` logged it
         if names is None or name in names.models:
             return bare_step("model", name)
         role = names.role(name)
@@ -284,7 +287,7 @@ class Words:
         known = [*names.known("model"), *names.known("function")]
         self._log.add(
             arm,
-            f"the output {name!r} feeds the step with that name, but there is none",
+            f"the branch {name!r} leads to the step with this name, but there is no such step",
             allowed=listed(known),
             candidates=known,
             name=name,
@@ -297,10 +300,10 @@ class Words:
         """Log what is wrong with an expression at the start of a line."""
         remedy = None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            remedy = f"files are read with read({self._log.found(node)})"
+            remedy = f"to read files, write read({self._log.found(node)})"
         elif isinstance(node, ast.Lambda):
             remedy = LAMBDA
-        allowed = 'data, a line above, s.arm, read("path"), [a, b], {a, b}'
+        allowed = 'data, the name of an earlier line, s.branch, read("path"), [a, b], {a, b}'
         self._log.add(node, "this cannot start a line", allowed=allowed, remedy=remedy)
 
     def not_a_step(self, node: ast.expr) -> None:
@@ -309,7 +312,7 @@ class Words:
         if isinstance(node, ast.Lambda):
             message, remedy = "a lambda cannot be a step", LAMBDA
         elif isinstance(node, ast.Set):
-            remedy = "a list fans out: data | [a, b]; a set at the start of a line unites"
+            remedy = "write a list for several steps: data | [a, b]; a set can only start a line"
         elif is_gap(node):
             remedy = "'...' is allowed at the start of a line, and in parentheses"
         elif isinstance(node, ast.Attribute):
@@ -317,8 +320,8 @@ class Words:
         allowed = "a model, a function, a list of steps, or " + listed(KINDS)
         self._log.add(node, message, allowed=allowed, remedy=remedy)
 
-    def _stands(self, name: str) -> bool:
-        """Return whether an object of any kind has that name."""
+    def _exists(self, name: str) -> bool:
+        """Return whether an object of any kind has this name."""
         if self._names is None:
             return False
         return self.role(name) is not None or self._names.useless(name) is not None
@@ -326,8 +329,8 @@ class Words:
     def _attribute(self, node: ast.Attribute) -> tuple[str, str | None]:
         """Return what is wrong with `name.attribute` after a `|`, and the remedy."""
         owner = node.value.id if isinstance(node.value, ast.Name) else None
-        if owner in self._nodes or (owner is not None and not self._stands(owner)):
-            return "an output can only start a line", f"{self._log.found(node)} | step"
+        if owner in self._nodes or (owner is not None and not self._exists(owner)):
+            return "a branch can only start a line", f"{self._log.found(node)} | step"
         method = self._method(node)
         if method is not None:
             return "a method cannot be a step", method

@@ -29,7 +29,7 @@ def to_text(graph: Graph) -> str:
     Returns
     -------
     str
-        Lines in the order of the graph's nodes; a group's own line comes right after the last of
+        Lines in the order of the nodes. The line that names a group comes right after the last of
         its members.
 
     See Also
@@ -74,7 +74,7 @@ def _line(layout: Layout, node: Node, row: LineEnd) -> str:
 
 
 def _chain(layout: Layout, node: Node, parts: list[str], suffix: str = "") -> str:
-    """Write the line up to `node`; `parts` are the steps after it, the last one first."""
+    """Return the line up to `node`, followed by `parts`, the later steps in reverse order."""
     while True:
         parts.append(_step(layout, node) + suffix)
         wire = _fed_by(layout, node, parts)
@@ -100,7 +100,7 @@ def _step(layout: Layout, node: Node) -> str:
 
 
 def _fed_by(layout: Layout, node: Node, parts: list[str]) -> Input | None:
-    """Return the input at which the line continues, adding what is between to `parts`."""
+    """Return the input from which the line continues; add the steps between to `parts`."""
     if node.name in layout.fork_into:
         return Input(layout.fork_into[node.name], None, node.inputs[0].select)
     if node.name in layout.list_into:
@@ -121,7 +121,7 @@ def _list(layout: Layout, names: tuple[str, ...], fields: list[str] | None = Non
 
 
 def _gathered(layout: Layout, node: Node) -> str:
-    """Write several inputs by the name of their group, or one by one."""
+    """Return several inputs as text: the name of their group, or each of them."""
     if any(wire.label is not None for wire in node.inputs):
         return labelled((wire.key, reference(wire)) for wire in node.inputs)
     fields = {wire.select for wire in node.inputs}

@@ -1,8 +1,8 @@
 """What functions and models do while a node is computed: files, clock, network, randomness.
 
-A `Record` is filled while a node's step works inside `within`. It has four sources: an audit hook,
-the states of the global generators, a profiler on the first elements, and inotify for files that
-compiled code opens. The result is `Observed`.
+A step of a node runs inside `within`, which fills a `Record`. There are four sources of
+observations: an audit hook, the states of the global random generators, a profiler for the first
+elements, and inotify for files that compiled code opens. The result is `Observed`.
 """
 
 from mmnotebook import quiet_beam as quiet_beam

@@ -1,8 +1,8 @@
-"""The first argument of a call of a builtin, from the caller's frame.
+"""The first argument in a call of a builtin, found in the caller's frame.
 
 A profiler receives the builtin that is called, but not its arguments. The instructions before the
-call say where each argument comes from; if all are plain names or constants, the value of the first
-one is known.
+call show how each argument is loaded. If all arguments are plain names or constants, the value of
+the first one is known.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Call(NamedTuple):
 
 
 def count(frame: FrameType) -> int | None:
-    """Return the number of arguments of the call that a frame is making; None if not plain."""
+    """Return the number of arguments in the current call of a frame; None if it is unknown."""
     call = _call(frame.f_code, frame.f_lasti)
     return None if call is None else call.number
 
 
 def first(frame: FrameType) -> Any:
-    """Return the first argument of the call that a frame is making, or `UNKNOWN`."""
+    """Return the first argument in the current call of a frame, or `UNKNOWN`."""
     call = _call(frame.f_code, frame.f_lasti)
     if call is None:
         return UNKNOWN
@@ -56,13 +56,13 @@ def _call(code: CodeType, at: int) -> Call | None:
     call = before.pop() if before else None
     if call is None or not call.opname.startswith("CALL") or call.opname.endswith("_EX"):
         return None
-    # The tuple of keyword names is loaded last before the call.
+    # The last instruction before the call loads the tuple of keyword names.
     if call.opname in _NAMED or (before and before[-1].opname == "KW_NAMES"):
         before.pop()
     number = call.arg or 0
     given = before[len(before) - number :] if number else []
     plain = all(one.opname.startswith(_PLAIN) for one in given)
-    # After a branch, as in f(a if c else b), it is not known which value was loaded.
+    # After a conditional, as in f(a if c else b), it is unknown which value was loaded.
     first = given[0].offset if given else at
     joined = any(one.is_jump_target for one in found if one.offset >= first)
     if not given or len(given) < number or not plain or joined:

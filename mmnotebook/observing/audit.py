@@ -21,7 +21,7 @@ _RANDOM = ("/dev/random", "/dev/urandom")
 
 
 def notice(event: str, arguments: tuple[Any, ...]) -> None:
-    """Record an audit event for the node that this thread works for."""
+    """Record an audit event for the node that this thread is computing."""
     handler = _handler(event)
     if handler is None or current.is_unseen():
         return
@@ -174,7 +174,7 @@ _HANDLERS: dict[str, _Handler | None] = {
     "subprocess.Popen": _started,
     "urllib.Request": _connected,
 }
-"""Handlers of events that their family does not explain; None ignores the event."""
+"""Handlers of events that have no handler by module; None ignores the event."""
 _PROCESSES = ("exec", "fork", "forkpty", "posix_spawn", "spawn", "startfile", "system")
 _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "os": lambda name: _started if name in _PROCESSES else _changed(f"it changes files ({name})"),
@@ -183,7 +183,7 @@ _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "socket": lambda name: _connected,
     "tempfile": lambda name: _changed(f"it changes files ({name})"),
 }
-"""Handlers of all other events of a module, including those of future Python versions."""
+"""Handlers, by module, of all other events, including those of future Python versions."""
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""A shared audit hook, which only listens."""
+"""A shared audit hook, which passes events to listeners."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _installed = False
 
 
 @contextmanager
-def heard(listener: Listener) -> Iterator[None]:
-    """Call a function for every event inside this block, in any thread; it must not raise."""
+def listening(listener: Listener) -> Iterator[None]:
+    """Call a function for every event in this block, in any thread; it must not raise errors."""
     start(listener)
     try:
         yield
@@ -28,7 +28,7 @@ def heard(listener: Listener) -> Iterator[None]:
 
 
 def start(listener: Listener) -> None:
-    """Call a function for every event from now on, once per event even if started twice."""
+    """Call a function for every event from now on; once per event even after two calls."""
     global _installed, _listeners
     with _lock:
         if not _installed:
@@ -49,5 +49,5 @@ def stop(listener: Listener) -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    for listener in _listeners or ():  # None when the interpreter ends
+    for listener in _listeners or ():  # None while the interpreter shuts down
         listener(event, arguments)

@@ -1,4 +1,4 @@
-"""The node that a thread works on, and the active records."""
+"""The node that a thread is computing, and the active records."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Work:
     loads
         Whether a model is being loaded.
     later
-        Called with an action that counts unless the function which did it returns a value that
-        cannot depend on it; None while no profiler sees returned values.
+        Records an action, unless the function that performed it returns a value that cannot depend
+        on the action; None if no profiler observes returned values.
     """
 
     record: Record
@@ -45,7 +45,7 @@ class Work:
             self.varies(f"it drew random numbers ({library})")
 
     def varies(self, why: str) -> None:
-        """Note why no other run may reuse the node's results."""
+        """Record why no other run may reuse the results of the node."""
         if not self.loads:
             self.record.varies(why)
 
@@ -63,13 +63,13 @@ _own = _Busy()
 
 
 def work() -> Work | None:
-    """Return what this thread does for a node, or None."""
+    """Return the work of this thread for a node, or None."""
     return _work.get()
 
 
 @contextmanager
 def working(work: Work) -> Iterator[None]:
-    """Assign what this thread does to that work, also in threads that inherit its context."""
+    """Assign the actions of this thread, and of threads that inherit its context, to a work."""
     token = _work.set(work)
     with _lock:
         _active.append(work)
@@ -83,7 +83,7 @@ def working(work: Work) -> Iterator[None]:
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Mark what this thread does in this block as mmnotebook's own work."""
+    """Mark the actions of this thread in this block as those of mmnotebook."""
     before, _own.busy = _own.busy, True
     try:
         yield
@@ -92,15 +92,16 @@ def unseen() -> Iterator[None]:
 
 
 def is_unseen() -> bool:
-    """Return whether this thread does mmnotebook's own work."""
+    """Return whether the actions of this thread are those of mmnotebook."""
     return _own.busy
 
 
 def concerned(frame: FrameType | None) -> tuple[Work, ...]:
-    """Return the work that an action in this thread counts for.
+    """Return the works to which an action in this thread is assigned.
 
-    An action of an unknown thread, such as one of a pool, counts for all nodes: it cannot be seen
-    who gave the thread its work. The main thread and mmnotebook's own threads work for no node.
+    An action of an unknown thread, such as a thread of a pool, is assigned to all active nodes,
+    because it is unknown for which node it works. Actions of the main thread and of threads of
+    mmnotebook are assigned to none.
     """
     work = _work.get()
     if work is not None:

@@ -1,7 +1,7 @@
 """Detection of random numbers by the states of the global generators.
 
 Only generators of loaded libraries are compared; nothing is imported, and no state is changed. The
-states are read as bytes in memory, which is ten times as fast as the libraries' own functions.
+states are read as bytes from memory, which is ten times as fast as the functions of the libraries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mmnotebook.compat import random as random_compat
 def states(*, whole: bool) -> dict[str, Any]:
     """Return the state of each library's global generators.
 
-    `whole` includes values that a generator has drawn in advance, which takes longer.
+    With `whole`, values that a generator has drawn in advance are included, which takes longer.
     """
     found: dict[str, Any] = {}
     if (random := sys.modules.get("random")) is not None:

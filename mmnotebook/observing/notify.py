@@ -1,7 +1,7 @@
-"""Files that any process opens in watched folders, reported by inotify.
+"""Files in watched folders that any process opens, reported by inotify.
 
-Only Linux has inotify. It does not report reads of a file that was mapped into memory before the
-run, nor changes of a file on a network drive by another machine.
+Only Linux has inotify. It does not report reads from a file that was memory-mapped before the run,
+or changes that another machine makes to a file on a network drive.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from contextlib import suppress
 from typing import Any
 
 FOLDERS = 1000
-"""The most folders that are watched for one node."""
+"""The maximum number of folders that are watched for one node."""
 _NEXT = 50
-"""The most subfolders of the working directory that are watched."""
+"""The maximum number of subfolders of the working directory that are watched."""
 _DEEP = 200
-"""The most folders below a named one; if there are more, only the named one is watched."""
+"""The maximum number of folders in a named folder; with more, only the named folder is watched."""
 _ACCESS, _MODIFY, _WRITTEN, _OPEN = 0x1, 0x2, 0x8, 0x20
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _OVERFLOW, _IGNORED, _IS_FOLDER = 0x4000, 0x8000, 0x40000000
@@ -30,11 +30,11 @@ _CHANGES = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 16
 _OTHERS = (".ipynb", ".ipynb_checkpoints", "__pycache__")
-"""Files that the notebook's frontend and Python's imports read and write at any time."""
+"""Endings of files that the notebook's frontend and Python's imports read and write at any time."""
 
 
 class _Kernel:
-    """The one inotify of this process, with the folders that it watches."""
+    """The inotify instance of this process, with the folders that it watches."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -57,7 +57,7 @@ class _Kernel:
                 number = self.library.inotify_add_watch(self.handle, os.fsencode(folder), _MASK)
                 if number < 0:
                     return False
-                # Two names of one folder get the same number.
+                # inotify returns the same number for two names of one folder.
                 self.numbers[folder] = number
                 self.folders.setdefault(number, folder)
             self.watched.setdefault(self.folders[self.numbers[folder]], []).append(who)
@@ -79,7 +79,7 @@ class _Kernel:
                 del self.numbers[name]
 
     def read(self) -> None:
-        """Hand the events so far to those who are inside now."""
+        """Pass the events so far to the `Watched` objects that are between `enter` and `leave`."""
         with self.lock:
             while True:
                 try:
@@ -114,13 +114,13 @@ _lock = threading.Lock()
 def _get() -> _Kernel:
     global _kernel
     with _lock:
-        if _kernel is None or _kernel.pid != os.getpid():  # a fork would take its parent's events
+        if _kernel is None or _kernel.pid != os.getpid():  # a fork would read its parent's events
             _kernel = _Kernel()
         return _kernel
 
 
 class Happened:
-    """What happened in the watched folders."""
+    """The events in the watched folders."""
 
     def __init__(self) -> None:
         self.opened: dict[str, None] = {}
@@ -148,7 +148,10 @@ class Watched:
         self._working: set[str] = set()
 
     def add(self, path: str, *, deep: bool = True) -> str | None:
-        """Watch a folder, `deep` with subfolders, or a file's folder; return why not, or None."""
+        """Watch a folder (`deep`: with subfolders) or the folder of a file.
+
+        Returns the reason why not everything is watched, or None.
+        """
         if not self.works or path in self._named:
             return None
         if not deep:
@@ -165,7 +168,7 @@ class Watched:
         return next((why for one in found if (why := self._add(one)) is not None), None)
 
     def _add_working_folder(self, folder: str) -> None:
-        """Watch the working directory and its subfolders, as far as there are not too many."""
+        """Watch the working directory and its subfolders, up to `_NEXT` of them."""
         if folder in self._working:
             return
         self._working.add(folder)
@@ -186,16 +189,16 @@ class Watched:
         return f"the folder {folder} cannot be watched"
 
     def enter(self) -> None:
-        """Count events from now on as the node's."""
+        """Assign the events from now on to the node."""
         if self.works:
-            with suppress(OSError):  # the working directory may not exist any more
+            with suppress(OSError):  # the working directory may no longer exist
                 self._add_working_folder(os.getcwd())
             self._kernel.read()
             self.is_inside += 1
             self._kernel.inside.append(self)
 
     def leave(self) -> Happened | None:
-        """Return what happened since `enter`, or None."""
+        """Return the events since `enter`, or None."""
         if not self.works:
             return None
         self._kernel.read()
@@ -204,32 +207,32 @@ class Watched:
         if not self.happened:
             return None
         events, self.happened = self.happened, []
-        return self._told(events)
+        return self._interpreted(events)
 
-    def _told(self, events: list[tuple[str, int, str]]) -> Happened:
-        told = Happened()
+    def _interpreted(self, events: list[tuple[str, int, str]]) -> Happened:
+        happened = Happened()
         changed = {(folder, name) for folder, mask, name in events if mask & _CHANGES}
         for folder, mask, name in events:
             path = os.path.join(folder, name) if name else folder
             if mask & _OVERFLOW:
-                told.missed = True
+                happened.missed = True
             elif path.endswith(_OTHERS) or folder.endswith(_OTHERS):
                 continue
             elif mask & _IS_FOLDER and mask & (_CREATE | _MOVED_TO) and self._is_named(path):
                 self.add(path)
-                told.written[path] = None
+                happened.written[path] = None
             elif (folder, name) in changed:
-                # In other folders than those named, other programs may be at work.
+                # Other programs may write to folders that are not named.
                 if self._is_named(path):
-                    told.written[path] = None
+                    happened.written[path] = None
             elif not mask & _IS_FOLDER:
-                told.opened[path] = None
+                happened.opened[path] = None
             elif path in self._named or os.path.dirname(path) in self._working:
-                told.listed[path] = None
-        return told
+                happened.listed[path] = None
+        return happened
 
     def _is_named(self, path: str) -> bool:
-        """Return whether a path, or a folder above it, was named."""
+        """Return whether a path, or a folder that contains it, was named."""
         while path not in self._named:
             above = os.path.dirname(path)
             if above == path:

@@ -1,4 +1,4 @@
-"""Observations of a node in the form in which they are stored."""
+"""The stored form of the observations of a node."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from mmnotebook.observing import states
 
 @dataclass(frozen=True)
 class Observed:
-    """What was observed while a node was computed: what its results depend on.
+    """The observations from the computation of a node: the dependencies of its results.
 
     Attributes
     ----------
     files
-        By absolute path, the state of a file that was read (see `states`); None for one that was
-        looked for and does not exist.
+        By absolute path, the state of each file that was read (see `states`); None for a file that
+        does not exist.
     folders
-        By absolute path, a digest of the folder's listing.
+        By absolute path, a digest of the listing of each folder.
     environment
-        By name, a digest of the variable's value; None for one that was not set. The name "."
-        stands for the working directory.
+        By name, a digest of the value of each environment variable; None for a variable that was
+        not set. The name "." means the working directory.
     network
-        Whether a socket was connected, or a host looked up.
+        Whether a socket was connected, or the address of a host was requested.
     volatile
-        Why no other run may use the results, as in "it drew random numbers (torch)"; "" for none.
+        Why no other run may use the results, such as "it drew random numbers (torch)"; "" if other
+        runs may use them.
 
     Examples
     --------
@@ -56,15 +57,15 @@ class Observed:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Observed:
-        """Restore an object from the result of `to_data`."""
+        """Create an object from the result of `to_data`."""
         return cls(**data)
 
     def changed(self) -> str:
-        """Say what changed, as in "the file prices.csv that it reads changed"; "" for nothing."""
+        """Describe what changed: "the file prices.csv that it reads changed"; "" for nothing."""
         for path, state in self.files.items():
             now = states.again(path, state)
             if now != state:
-                return _said(path, state, now)
+                return _file_change(path, state, now)
         for path, state in self.folders.items():
             if states.listing(path) != state:
                 return f"the folder {_name(path)} that it lists changed"
@@ -92,8 +93,8 @@ class Observed:
                 files[path] = states.joined(mine, theirs)
         for path in self.folders.keys() & other.folders.keys():
             if self.folders[path] != other.folders[path]:
-                said = f"the folder {_name(path)} that it lists changed while it ran"
-                volatile = volatile or said
+                change = f"the folder {_name(path)} that it lists changed while it ran"
+                volatile = volatile or change
         for name in self.environment.keys() & other.environment.keys():
             if self.environment[name] != other.environment[name]:
                 volatile = volatile or f"the environment variable {name} changed while it ran"
@@ -118,7 +119,7 @@ def _variable(name: str) -> str:
     return f"the environment variable {name}"
 
 
-def _said(path: str, before: str | None, now: str | None) -> str:
+def _file_change(path: str, before: str | None, now: str | None) -> str:
     if before is None:
         return f"the file {_name(path)} that it looked for now exists"
     if now is None:

@@ -1,4 +1,4 @@
-"""The origin of a frame's code: the user's, a library's, Python's or mmnotebook's."""
+"""The owner of the code in a frame: the user, a library, Python or mmnotebook."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Whose(enum.Enum):
 
 
 def of(frame: FrameType) -> Whose:
-    """Return the owner of the code that a frame runs."""
+    """Return the owner of the code in a frame."""
     file = frame.f_code.co_filename
     if not file.startswith("<") or file.startswith("<frozen"):
         return _of(file, "")
-    # Generated code has no file; it belongs to its module. If that is unknown, it belongs to the
-    # library that calls it. `collections.namedtuple` code belongs to its caller, whoever that is.
+    # Generated code has no file and belongs to its module; if that is unknown, to the library that
+    # calls it. Code that `collections.namedtuple` generated always belongs to its caller.
     module = str(frame.f_globals.get("__name__"))
     if module not in sys.modules and frame.f_back is not None:
         back = of(frame.f_back)
@@ -93,7 +93,7 @@ def _is_installed(path: str) -> bool:
 
 
 def stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and those that called it, innermost first."""
+    """Yield a frame and its callers, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -103,18 +103,18 @@ _FINALIZES = weakref.finalize.__call__.__code__
 
 
 class Origin(NamedTuple):
-    """Who did something, according to the stack.
+    """The code that performed an action, according to the stack.
 
     Attributes
     ----------
     whose
-        The user, a library, or mmnotebook. Python's own code counts as its caller's.
+        The user, a library, or mmnotebook. Code of Python counts as code of its caller.
     by_user
-        Whether the innermost code, not counting libraries, is the user's.
+        Whether the innermost code, without libraries, belongs to the user.
     importing
-        Whether an import that it made did it.
+        Whether the action was part of an import.
     outermost
-        The outermost frame of a library or of Python below the code of the user or mmnotebook.
+        The outermost frame of a library or of Python that the user or mmnotebook called.
     """
 
     whose: Whose
@@ -124,13 +124,16 @@ class Origin(NamedTuple):
 
 
 def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
-    """Return who does what a frame does; calls from mmnotebook of `entries` count as the user's."""
+    """Return the origin of an action in a frame.
+
+    Functions in `entries` that mmnotebook calls count as code of the user.
+    """
     library = importing = False
     inner: FrameType | None = None
     ended = None
     for one in stack(frame):
         if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
-            # Anybody's object may be freed at this moment.
+            # The freed object may belong to any code.
             return Origin(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):
@@ -140,14 +143,14 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
         importing |= whose is Whose.IMPORT
         inner = one
     entered = not library and inner is not None and inner.f_code in entries
-    # A thread without code of the user or mmnotebook counts as the user's.
+    # A thread without code of the user or mmnotebook counts as a thread of the user.
     by_user = ended is not Whose.OURS or entered
     whose = Whose.LIBRARY if library else Whose.USER if by_user else Whose.OURS
     return Origin(whose, by_user, importing, inner)
 
 
 def is_imported(frame: FrameType) -> bool:
-    """Return whether a module of Python's own does this while it is being imported."""
+    """Return whether a frame belongs to a module of Python that is being imported."""
     for one in stack(frame):
         if of(one) not in (Whose.IMPORT, Whose.PYTHON):
             return False
@@ -162,5 +165,5 @@ def has_ours(frame: FrameType | None) -> bool:
 
 
 def is_users(file: str) -> bool:
-    """Return whether a code's file name means the user's code, including code made from text."""
+    """Return whether a file name belongs to code of the user, including code created from text."""
     return _of(file, "") is Whose.USER

@@ -1,4 +1,4 @@
-"""The observations of a run's nodes, and their consequences for cache entries."""
+"""The effect of the observations of nodes on cache entries."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from mmnotebook.observing.record import Record
 from mmnotebook.observing.states import WORKING_FOLDER
 
 volatile: dict[str, str] = {}
-"""By the digest of a node's identity, why this process found that no other run may reuse it."""
+"""By the digest of a node's identity, why no other run may reuse its results, in this process."""
 
 _KERNEL = uuid.uuid4().hex
-"""What came from the network is reused in this process only."""
+"""An id of this process, which alone may reuse results that depend on the network."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a stored node depends on besides its identity.
+    """The dependencies of a stored node, in addition to its identity.
 
     Attributes
     ----------
     observed
-        The observations from when it was computed.
+        The observations from the computation of the node.
     kernel
-        The only process that may reuse it; "" if every process may.
+        The id of the only process that may reuse the results; "" if every process may.
     """
 
     observed: Observed
     kernel: str = ""
 
     def changed(self) -> str:
-        """Say what has changed since, as text for `r.why`; "" for nothing."""
+        """Describe what has changed since then, for `r.why`; "" for nothing."""
         if self.kernel not in ("", _KERNEL):
             return "it used the network, for the first time in this kernel"
         return self.observed.changed()
@@ -64,7 +64,7 @@ class Seen:
         return rows + [("network", "", self.kernel != _KERNEL)] * bool(self.kernel)
 
     def meta(self) -> dict[str, Any]:
-        """Return what is stored with the entry, for JSON."""
+        """Return the data that is stored with the entry, for JSON."""
         return {"observed": self.observed.to_data(), "kernel": self.kernel}
 
 
@@ -76,7 +76,7 @@ NOTHING = Seen(Observed())
 
 
 def stored(meta: Mapping[str, Any]) -> Seen:
-    """Return what was stored with an entry."""
+    """Return the dependencies that were stored with an entry."""
     seen = meta.get("seen")
     return NOTHING if seen is None else Seen(Observed.from_data(seen["observed"]), seen["kernel"])
 
@@ -84,7 +84,7 @@ def stored(meta: Mapping[str, Any]) -> Seen:
 def judged(
     identity: Identity, record: Record | None, reused: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[Seen, str]:
-    """Return what a node depends on, and why no other run may reuse its results ("" if they may).
+    """Return the dependencies of a node, and why no other run may reuse its results, or "".
 
     Parameters
     ----------
@@ -104,6 +104,6 @@ def judged(
     if observed.volatile or record.unwatched:
         return NOTHING, observed.volatile or record.unwatched[0]
     if FILES in identity.may and not (observed.files or observed.folders):
-        return NOTHING, "it may open files, and was not seen to"
+        return NOTHING, "it may open files, but no such access was observed"
     network = observed.network or NETWORK in identity.may or any(one.kernel for one in parts)
     return Seen(observed, _KERNEL if network else ""), ""

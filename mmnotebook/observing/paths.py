@@ -1,4 +1,4 @@
-"""Strings that may name files: those that a function can reach, and those in elements."""
+"""Strings that may be paths of files, in functions and in elements."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ _LONGEST = 4096
 _DEPTH = 6
 _HEAP = 1 << 9
 _MOST = 2000
-"""The most objects that are visited to find a function's strings."""
+"""The maximum number of objects that are visited to find the strings of a function."""
 _MANY = 1000
-"""The most items of a collection that are visited."""
+"""The maximum number of items of a collection that are visited."""
 
 
 def is_kernel(path: str) -> bool:
-    """Return whether a path is not a file on disk, but an interface of the kernel."""
+    """Return whether a path is an interface of the kernel, not a file on disk."""
     whole = os.path.abspath(path)
     return f"{whole}/".startswith(_KERNEL) and not whole.startswith(_SHARED_MEMORY)
 
 
 def inner(codes: Iterable[CodeType]) -> Iterator[CodeType]:
-    """Yield code objects, and those nested in them."""
+    """Yield code objects and the code objects nested in them."""
     for code in codes:
         yield from inside(code)
 
 
 def reachable(value: Any) -> list[str]:
-    """List the existing paths among the strings that a function or an object can reach.
+    """List the existing paths among the strings to which a function or an object refers.
 
-    This includes paths whose folder exists, since the code may look for something in it.
+    This includes paths that do not exist in existing folders, since the code may test for them.
     """
     found = (path for text in _Texts().of(value) if (path := there(text)) is not None)
     return list(dict.fromkeys(found))
 
 
 def there(text: str) -> str | None:
-    """Return the path that a text names if it, or its folder, exists; otherwise None."""
+    """Return the path in a text if the path or its folder exists; otherwise None."""
     if not 0 < len(text) < _LONGEST or "\0" in text or "\n" in text or "://" in text:
         return None
     path = os.path.abspath(os.path.expanduser(text))
@@ -68,9 +68,9 @@ def there(text: str) -> str | None:
 
 
 def in_values(values: Iterable[Any]) -> Iterator[str]:
-    """Yield the strings in elements that name an existing path with a folder.
+    """Yield the strings in elements that are existing paths with a folder.
 
-    Files without a folder are in the working directory, which is watched in any case.
+    Files without a folder are in the working directory, which is always watched.
     """
     for value in values:
         if isinstance(value, str):
@@ -86,7 +86,7 @@ def in_values(values: Iterable[Any]) -> Iterator[str]:
 
 
 class _Texts:
-    """Visits all objects that a value can reach, each one once, and yields the strings."""
+    """The strings in all objects to which a value refers; each object is visited once."""
 
     def __init__(self) -> None:
         self._seen: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""Classes and functions that pickles refer to in modules."""
+"""Classes and functions of modules to which pickles refer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmnotebook.fingerprint.identity import Unknowable, digest_of_classes
 from mmnotebook.observing import audit_hook
 
 Reference = tuple[str, str]
-"""A module of the user's and a name in it; or a library's package and an empty name."""
+"""A module of the user and a name in it; or the package of a library and an empty name."""
 
 _OURS = __name__.partition(".")[0]
 _MADE = (type, types.FunctionType)
@@ -24,7 +24,7 @@ _noting = threading.local()
 
 
 class NotedReferences:
-    """The names that were taken from modules inside a `noting` block, available at its end."""
+    """The references that were found inside a `noting` block, available at its end."""
 
     def __init__(self) -> None:
         self.names: set[tuple[str, str]] = set()
@@ -33,7 +33,7 @@ class NotedReferences:
 
 @contextmanager
 def noting() -> Iterator[NotedReferences]:
-    """Collect the names that pickles load or refer to inside this block, in this thread."""
+    """Collect the references of pickles that this thread loads or writes inside this block."""
     _listen()
     noted = NotedReferences()
     _under_way().append(noted)
@@ -46,30 +46,30 @@ def noting() -> Iterator[NotedReferences]:
 
 
 def note(module: str, name: str) -> None:
-    """Note that a pickle refers to a name in a module."""
+    """Record that a pickle refers to a name in a module."""
     for noted in _under_way():
         noted.names.add((module, name))
 
 
 def content(references: Iterable[Reference]) -> str:
-    """Return the digest of what references point to now.
+    """Return the digest of the current targets of references.
 
     Raises
     ------
     mmnotebook.fingerprint.identity.Unknowable
-        When the result of some of the code depends on more than what it is given.
+        If the result of some code depends on more than its arguments.
     """
     return digest_of_classes(map(_now, sorted(references)))
 
 
 def package(module: str) -> Reference:
-    """Return the reference to a library module's package; "python" for the standard library."""
+    """Return the reference to the package of a library's module; "python" for the stdlib."""
     top = module.partition(".")[0]
     return ("python" if top in sys.stdlib_module_names else top), ""
 
 
 def imported(kind: type) -> Iterator[Reference]:
-    """Yield the libraries used by the modules that define a class and its bases."""
+    """Yield references to the libraries that the modules of a class and its bases use."""
     for base in kind.__mro__:
         for held in vars(sys.modules.get(base.__module__, object)).values():
             name = held.__name__ if isinstance(held, types.ModuleType) else _home(held)
@@ -107,7 +107,7 @@ def _held(module: str, name: str) -> Any:
 
 def _reference(module: str, name: str) -> Reference | None:
     if module not in sys.modules or module.partition(".")[0] == _OURS:
-        return None  # older Python versions had another name for a module that is not loaded
+        return None  # the module is not loaded: a name from an older Python version
     return (module, name) if origin.library(module) is None else package(module)
 
 
@@ -120,10 +120,10 @@ def _under_way() -> list[NotedReferences]:
 
 @functools.lru_cache(maxsize=1)
 def _listen() -> None:
-    """Listen to every unpickler of this process, whichever library it is in."""
-    audit_hook.start(_heard)
+    """Listen to all unpicklers of this process, in any library."""
+    audit_hook.start(_on_event)
 
 
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "pickle.find_class":
         note(*map(str, arguments[:2]))

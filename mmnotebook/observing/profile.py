@@ -1,7 +1,7 @@
 """A profiler that detects calls of builtins: the clock, entropy, files and variables.
 
-For the first elements of a node, a profiler is called for every function call, until the node has
-used up its budget. It is installed in threads that have no profiler, and removed afterwards.
+For the first elements of a node, a profiler is called at every function call, until the budget of
+the node is used up. It is installed in threads that have no profiler, and removed afterwards.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mmnotebook.observing.origins import Origin, Whose
 from mmnotebook.observing.system_queries import Kind
 
 PATIENCE = 200_000
-"""The most events beyond its budget that a node may use while a result is awaited."""
+"""The maximum number of events beyond its budget, while a function has not returned yet."""
 _PARTS = 100
-"""The most arrays in a returned value that are checked."""
+"""The maximum number of arrays in a returned value that are checked."""
 _SEED = random.Random.seed.__code__
 _SYSTEM = {
     value.__code__
@@ -33,17 +33,17 @@ _SYSTEM = {
 }
 _ENTROPY = "it drew random numbers (operating system)"
 _OF_PATHS = ("genericpath", "posixpath", "ntpath", "pathlib")
-"""Modules of Python that may stat a file only to return whether it exists."""
+"""Modules of Python that may call `os.stat` only to return whether a file exists."""
 
 
 class Profile:
-    """A profiler of this thread that fills a record; a context manager."""
+    """A context manager that profiles this thread and fills a record."""
 
     def __init__(self, work: Work) -> None:
         self.work, self.record = work, work.record
         self._waiting: dict[FrameType, list[Callable[[Any], None]]] = {}
         self._codes: set[Any] = set()
-        self._told_of = {_SEED, FINDS, VARIABLE, ALL_VARIABLES, *_SYSTEM, *drawing()}
+        self._recorded = {_SEED, FINDS, VARIABLE, ALL_VARIABLES, *_SYSTEM, *drawing()}
         self._on = False
         self._called_first: FrameType | None = None
 
@@ -73,7 +73,7 @@ class Profile:
             sys.setprofile(None)
 
     def _settle(self) -> None:
-        """Count everything whose function has not returned yet."""
+        """Count all actions whose function has not returned yet."""
         waiting, self._waiting = self._waiting, {}
         for frame in waiting.values():
             for done in frame:
@@ -94,8 +94,8 @@ class Profile:
                 if code not in self._codes:
                     self._codes.add(code)
                     self._first(frame)
-                if code in self._told_of:
-                    self._told(frame)
+                if code in self._recorded:
+                    self._known_function(frame)
             elif event == "return":
                 if self._waiting:
                     for done in self._waiting.pop(frame, ()):
@@ -106,9 +106,10 @@ class Profile:
             record.misses(f"a call could not be tracked: {type(error).__name__}")
 
     def _is_over(self) -> bool:
-        """Remove the profiler unless a return is awaited; the next burst is twice as long.
+        """Remove the profiler, unless a function has not returned yet; double the next burst.
 
-        What a function does last is seen in its first call, and in the long bursts of a long run.
+        So the last actions of a function are observed in its first call, and in the long bursts of
+        a long run.
         """
         record = self.record
         if (self._waiting or self._called_first) and record.events_left > -PATIENCE:
@@ -120,7 +121,7 @@ class Profile:
         return True
 
     def _first(self, frame: FrameType) -> None:
-        """Check that code which runs for the first time is known to the identity."""
+        """Check that the identity covers code that runs for the first time."""
         if not self.record.has_called and self._called_first is None and self._is_called(frame):
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
@@ -128,13 +129,13 @@ class Profile:
             self.work.varies(f"it ran code that cannot be tracked ({code.co_name})")
 
     def _is_called(self, frame: FrameType) -> bool:
-        """Return whether it is a function of the node, called by mmnotebook."""
+        """Return whether a frame is a function of the node that mmnotebook called."""
         if frame.f_back is None or origins.of(frame.f_back) is not Whose.OURS:
             return False
         return frame.f_code in self.record.entries or origins.of(frame) is Whose.USER
 
-    def _told(self, frame: FrameType) -> None:
-        """Record a Python function that says more than the builtin which it calls."""
+    def _known_function(self, frame: FrameType) -> None:
+        """Record a known Python function, which has more information than the builtin it calls."""
         who = origins.caller(frame, self.record.entries)
         code = frame.f_code
         if code is FINDS:
@@ -162,7 +163,7 @@ class Profile:
                 self.record.asks(os.fsdecode(key))
 
     def _looks_for(self, frame: FrameType) -> None:
-        """Record whether a module exists, for code of the user that looks for it."""
+        """Record whether a module exists for which code of the user searches."""
         name = frame.f_locals["name"]
 
         def done(answer: Any) -> None:
@@ -207,7 +208,7 @@ class Profile:
             self._later(who, why)
 
     def _later(self, who: Origin, why: str) -> None:
-        """Count an action unless what its function returns cannot depend on it."""
+        """Count an action, unless the value that its function returns cannot depend on it."""
         if who.outermost is None or who.outermost.f_code.co_name == "__init__":
             self.work.varies(why)  # an object under construction may keep the value
             return
@@ -219,7 +220,7 @@ class Profile:
         self._waiting.setdefault(who.outermost, []).append(done)
 
     def _in_this_thread(self, who: Origin, why: str) -> None:
-        """Do as `_later`, for an audit hook; returns are seen in the profiled thread only."""
+        """Call `_later` for an audit hook, if this thread is the profiled one."""
         if sys.getprofile() == self._called:
             self._later(who, why)
 
@@ -249,7 +250,7 @@ class Profile:
         self._reduced(name, frame, who)
 
     def _reduced(self, name: str, frame: FrameType, who: Origin) -> None:
-        """Count the stamps of a file unless Python only computes from them whether it exists."""
+        """Count the stamps of a file, unless Python only uses them to check whether it exists."""
         if who.outermost is None:
             self._stamp(name)
             return
@@ -270,7 +271,7 @@ class Profile:
 
 
 def _tells_nothing(answer: Any) -> bool:
-    """Return whether a value is None or numeric arrays, so without a time or a generated name."""
+    """Return whether a value is None or numeric arrays, which contain no time or generated name."""
     if answer is None:
         return True
     if type(answer) in (list, tuple):

@@ -20,13 +20,13 @@ from mmnotebook.observing.observed import Observed
 SMALL = 64 << 20
 """Files up to this many bytes are digested as soon as they are opened."""
 FIRST_EVENTS = 3000
-"""The number of profiler events that each node may use, if it has so many."""
+"""The number of profiler events that each node may use at first."""
 EVENTS_PER_SECOND = 20_000
-"""The profiler events that a node may use per second of its threads' time: about 1 % of it."""
+"""Further profiler events per second of work for a node, which take about 1 % of the time."""
 _SELDOM = 0.1
-"""Seconds between checks that take a tenth of a millisecond each, so that they cost little."""
+"""Seconds between expensive checks, which take a tenth of a millisecond each."""
 _SETTLED_NS = 2 * 10**9
-"""A file written longer ago than this gets a new stamp when it is written again."""
+"""If a file was written longer ago than this, the next write changes its stamp."""
 
 
 class Record:
@@ -35,20 +35,20 @@ class Record:
     Parameters
     ----------
     functions
-        The node's functions, models and handlers. What they are and can reach determines which
-        folders are watched for files that compiled code opens.
+        The functions, models and handlers of the node. The paths to which they refer determine the
+        folders that are watched for files that compiled code opens.
     known_codes
-        The code objects that the node's identity covers, with those nested in them; None to check
-        no code.
+        The code objects that the identity of the node covers, with those nested in them; None to
+        check no code.
 
     Attributes
     ----------
     unwatched
-        Why not everything could be watched, in the order in which this was found.
+        The reasons why not everything could be observed, in order.
     entered, seconds
-        How often a thread has worked for the node, and for how many seconds in all.
+        How often a thread has worked for the node, and for how many seconds in total.
     events_left, burst
-        How many events the profiler may still use, and how many at once.
+        How many events the profiler may still use, in total and in the next burst.
     has_called
         Whether a function of the node has returned under the profiler.
 
@@ -74,7 +74,7 @@ class Record:
         self.has_called = False
         self._due = 0.0
         self._functions = list(functions)
-        called = [_whole(one) for one in self._functions]
+        called = [_innermost(one) for one in self._functions]
         self.builtins = frozenset(one for one in called if isinstance(one, BuiltinFunctionType))
         self.is_direct = any(isinstance(one, (BuiltinFunctionType, type)) for one in called)
         self.entries = frozenset(code for one in called if (code := _code(one)) is not None)
@@ -92,7 +92,7 @@ class Record:
 
     @property
     def known_codes(self) -> frozenset[CodeType] | None:
-        """The code objects that the node's identity covers, including those nested in them."""
+        """The code objects that the identity of the node covers, including nested ones."""
         return self._known_codes
 
     @known_codes.setter
@@ -101,11 +101,11 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the node did was watched."""
+        """Whether everything that the node did was observed."""
         return bool(self.entered) and not self.unwatched
 
     def is_due(self, now: float) -> bool:
-        """Return whether the next check that takes a tenth of a millisecond is due."""
+        """Return whether the next expensive check is due."""
         due = now >= self._due
         if due:
             self._due = now + _SELDOM
@@ -118,7 +118,7 @@ class Record:
         self._adds(path, states.CONTENT)
 
     def looks(self, path: str, *, stamp: bool) -> None:
-        """Record that the node asked whether a file exists, or (`stamp`) for its stamps."""
+        """Record that the node checked whether a file exists, or (`stamp`) read its stamps."""
         self._adds(path, states.STAMP if stamp else states.THERE)
 
     def lists(self, path: str) -> None:
@@ -149,28 +149,28 @@ class Record:
         self._network = True
 
     def varies(self, why: str) -> None:
-        """Record why no other run may use the node's results; the first reason is kept."""
+        """Record why no other run may use the results of the node; only the first reason counts."""
         with self._lock:
             self._volatile = self._volatile or why
 
     def misses(self, why: str) -> None:
-        """Record that something could not be watched."""
+        """Record that something could not be observed."""
         with self._lock:
             if why not in self.unwatched:
                 self.unwatched.append(why)
 
     def watch(self, found: Iterable[str]) -> None:
-        """Watch for compiled code that opens files at or near some paths, including subfolders."""
+        """Watch for files that compiled code opens at or near some paths, or in subfolders."""
         for path in found:
             if self._is_own(os.path.abspath(path)):
                 continue
             if not self.native and os.path.isfile(path):
-                self.reads(path)  # nothing would report it later
+                self.reads(path)  # without inotify, a later access is not reported
             if (why := self._native.add(path)) is not None:
                 self.misses(why)
 
     def enter(self) -> None:
-        """Begin to observe a thread that works for the node."""
+        """Start to observe a thread that works for the node."""
         with self._lock:
             self.entered += 1
             functions, self._functions = self._functions, []
@@ -192,14 +192,14 @@ class Record:
 
     @contextmanager
     def _careful(self, what: str) -> Iterator[None]:
-        """Turn any exception into a note, so that observing makes nothing fail."""
+        """Record any exception inside this block, so that observing causes no failure."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - any object of the user's may raise anything
+        except Exception as error:  # noqa: BLE001 - an object of the user may raise anything
             self.misses(f"{what} could not be tracked: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
-        """Record what compiled code opened; other code, here or in other processes, counts too."""
+        """Record the files that were opened, by compiled code or by any other code or process."""
         if happened.missed:
             self.misses("more files were opened than can be tracked")
         for path in happened.written:
@@ -214,7 +214,7 @@ class Record:
     # Results
 
     def observed(self) -> Observed:
-        """Return the observations so far; a dependency that changed meanwhile rules out reuse."""
+        """Return the observations so far; a dependency that changed meanwhile prevents reuse."""
         with self._lock:
             files, folders = dict(self._files), dict(self._folders)
             environment, late = dict(self._environment), dict(self._late)
@@ -251,7 +251,7 @@ class Record:
             if known is None or (known and facet in states.facets(known)):
                 return
             self._files[path] = state = self._state(path, facet, known)
-        if state is not None:  # compiled code may open it, or a file beside it, next
+        if state is not None:  # compiled code may then open it, or a file in the same folder
             self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:
@@ -267,7 +267,7 @@ class Record:
             return states.of(path, wanted - {states.CONTENT} | {states.THERE})
 
     def _may_differ(self, path: str, mapped: frozenset[str]) -> bool:
-        """Return whether a file may have changed: it may not if it was written long ago."""
+        """Return whether a file may have changed, according to its stamps."""
         before = self._stamps.get(path, ())
         now = _stamps(path)
         if before != now or not now:
@@ -283,7 +283,7 @@ class Record:
         return f"{path}{os.sep}".startswith(f"{self._cache}{os.sep}") or storage.is_ours(Path(path))
 
 
-def _whole(one: Any) -> Any:
+def _innermost(one: Any) -> Any:
     while isinstance(one, functools.partial):
         one = one.func
     return one
@@ -304,7 +304,7 @@ def _stamps(path: str) -> tuple[int, ...]:
 
 
 def _mapped() -> frozenset[str]:
-    """List the files this process can change through shared memory, which updates stamps late."""
+    """List the memory-mapped files that this process can change; their stamps change late."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
             parts = (line.rstrip("\n").split(None, 5) for line in lines)

@@ -1,6 +1,6 @@
-"""Detection of functions that modify state between calls, such as a global list.
+"""Detection of functions that modify state, such as a global list, between calls.
 
-A run calls a copy of a notebook's function, so that its changes do not appear in the notebook.
+A run calls a copy of a notebook function, so its changes do not appear in the notebook.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BIG = 1 << 20
 class KeptState:
     """The state outside of a function that its calls can change.
 
-    It is compared after the first block of elements, and then less and less often.
+    It is compared after the first block of elements, and then at growing intervals.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class KeptState:
         self._blocks, self._next = 0, 1
 
     def is_changed(self) -> bool:
-        """Return whether the state has changed since the start; to be called after each block."""
+        """Return whether the state has changed since the start; call this after each block."""
         self._blocks += 1
         if self._before is None or self._blocks < self._next:
             return False
@@ -62,7 +62,7 @@ class KeptState:
 
 
 def _values(function: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield the mutable values outside of a function that it, or a function it calls, refers to."""
+    """Yield the mutable values outside a function to which it, or a function it calls, refers."""
     if isinstance(function, types.MethodType):
         yield function.__self__
         function = function.__func__

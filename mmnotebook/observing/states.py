@@ -1,7 +1,7 @@
 """The current state of a file, folder or environment variable, as a comparable string.
 
-A state has facets: that a file exists, its content, its stamps (size, time, mode). They are joined
-by commas: "content 1f0e..., stamp 12 1700000000000000000 33188, there file".
+A state consists of facets, separated by commas: the content of a file, its stamps (size, time,
+mode), and that it exists: "content 1f0e..., stamp 12 1700000000000000000 33188, there file".
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 WORKING_FOLDER = "."
 """The name of the working directory among the environment variables."""
 ALL_VARIABLES = "*"
-"""Means all environment variables."""
+"""The name that means all environment variables."""
 
 
 class NoContent(OSError):
-    """A pipe, socket or device was found, which cannot be read without changing it."""
+    """The path is a pipe, socket or device, which cannot be read without changing it."""
 
 
 def of(path: str, facets: Iterable[str]) -> str | None:
-    """Return the state of a file, in the facets asked for; None if it does not exist."""
+    """Return the state of a file with these facets; None if it does not exist."""
     try:
         found = os.stat(path)
         return ", ".join(f"{facet} {_FACETS[facet](path, found)}" for facet in sorted(set(facets)))
@@ -44,7 +44,7 @@ def facets(state: str) -> dict[str, str]:
 
 
 def agree(one: str | None, other: str | None) -> bool:
-    """Return whether two states can be those of one file at one time."""
+    """Return whether two states can belong to one file at one time."""
     if one is None or other is None:
         return one == other
     mine, theirs = facets(one), facets(other)
@@ -58,7 +58,7 @@ def joined(one: str, other: str) -> str:
 
 
 def again(path: str, state: str | None) -> str | None:
-    """Return the state of a file now, in the facets of a former state."""
+    """Return the current state of a file, with the facets of an earlier state."""
     try:
         return of(path, [THERE] if state is None else facets(state))
     except NoContent:
@@ -66,7 +66,7 @@ def again(path: str, state: str | None) -> str | None:
 
 
 def listing(path: str) -> str:
-    """Return a digest of the names in a folder and their kinds; "" when it cannot be listed."""
+    """Return a digest of the names and types of files in a folder; "" if it cannot be listed."""
     try:
         with os.scandir(path) as found:
             names = sorted((one.name, one.is_dir(), one.is_symlink()) for one in found)

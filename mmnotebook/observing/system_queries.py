@@ -15,7 +15,7 @@ from mmnotebook.compat.python import uuid_source
 
 
 class Kind(enum.Enum):
-    """What a builtin asks the system for."""
+    """The kind of information that a builtin reads from the system."""
 
     CLOCK = enum.auto()
     ENTROPY = enum.auto()
@@ -24,10 +24,10 @@ class Kind(enum.Enum):
     FOLDER = enum.auto()
     """The working directory."""
     SYSTEM = enum.auto()
-    """Something of the process or of the machine."""
+    """Other information about the process or the machine."""
 
 
-_SYSTEM = os.name  # the module that `os` takes its builtins from: posix, nt
+_SYSTEM = os.name  # the module from which `os` imports its builtins: posix, nt
 _KINDS = {
     Kind.ENTROPY: "urandom getrandom",
     Kind.FILE: "stat lstat access readlink pathconf",
@@ -45,14 +45,14 @@ _SILENT = """
     scandir setxattr symlink system truncate unlink unsetenv utime
     _isdir _path_exists _path_isdir _path_isfile _path_islink
 """
-"""Builtins that only compute from their arguments, work on an open file, or have an audit event of
-their own. Every other builtin of the system's module asks for something.
+"""Builtins that use only their arguments or an open file, or that have their own audit event. Every
+other builtin of the system's module reads information.
 """
 _OF_SYSTEM = ("resource", "pwd", "grp", "spwd")
-"""Further modules of which every builtin asks the operating system; they need not be loaded."""
+"""Further modules whose builtins all query the operating system; they need not be loaded."""
 _WITHOUT_CLOCK = ("sleep", "tzset", "get_clock_info", "clock_getres", "mktime", "strptime")
 _CLOCK_ARGUMENTS = {"strftime": 1, "clock_gettime": 1, "clock_gettime_ns": 1}
-"""The number of arguments up to which a function of `time` reads the clock; others: 0."""
+"""The maximum number of arguments with which a function of `time` reads the clock; default 0."""
 _TODAY = ("now", "today", "utcnow")
 
 
@@ -74,7 +74,7 @@ _KNOWN: dict[Any, Kind] = dict(_found())
 
 
 def kind(function: Any) -> Kind | None:
-    """Return what a builtin asks the system for, or None."""
+    """Return the kind of information that a builtin reads from the system, or None."""
     try:
         known = _KNOWN.get(function)
     except TypeError:  # a method of an unhashable object
@@ -92,14 +92,14 @@ def kind(function: Any) -> Kind | None:
 
 
 def name(function: Any) -> str:
-    """Return a builtin's name with its module: `time.time`, `datetime.now`."""
+    """Return the name of a builtin with its module: `time.time`, `datetime.now`."""
     owner = getattr(function, "__self__", None)
     module = getattr(owner, "__name__", None) or type(owner).__name__
     return f"{'os' if module == _SYSTEM else module}.{function.__name__}"
 
 
 def reads_clock(function: Any, count: int) -> bool:
-    """Return whether a function of the clock reads it when it is called with `count` arguments."""
+    """Return whether a call of a clock function with `count` arguments reads the clock."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, type):
         return True
@@ -116,6 +116,6 @@ def is_interval(function: Any) -> bool:
 
 
 def path(function: Any) -> str | None:
-    """Return the file that a method of an `os.DirEntry` asks about; None for any other builtin."""
+    """Return the path of the `os.DirEntry` that a method belongs to; None for other builtins."""
     owner = getattr(function, "__self__", None)
     return os.fsdecode(owner.path) if isinstance(owner, os.DirEntry) else None

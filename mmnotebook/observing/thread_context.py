@@ -1,4 +1,4 @@
-"""A context that records what a thread does for a node."""
+"""A context manager that records the actions of a thread for a node."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmnotebook.observing.record import Record
 
 @contextmanager
 def within(record: Record | None, *, loads: bool = False) -> Iterator[None]:
-    """Record what this thread does, and the threads that it starts.
-
-    Nothing is changed by it. With None nothing is recorded.
+    """Record the actions of this thread, and of threads that it starts, inside this block.
 
     Parameters
     ----------
+    record
+        Receives the actions; None records nothing.
     loads
-        Whether a model is being loaded. Then files that are read are recorded, but not random
-        draws, writes or other queries: weights drawn at random are replaced by those of the file.
+        Whether a model is being loaded. Then only the files that it reads are recorded, not random
+        draws, writes or other queries, since random weights are replaced by those of the file.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _begun(work: Work) -> Iterator[None]:
         record.enter()
         work.begin()
     try:
-        with audit_hook.heard(audit.notice), current.working(work), Profile(work):
+        with audit_hook.listening(audit.notice), current.working(work), Profile(work):
             yield
     finally:
         with current.unseen():

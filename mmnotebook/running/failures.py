@@ -11,7 +11,8 @@ import pandas as pd
 from mmnotebook.beam.dofns.cache_manager import unstorable
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import MMError, RunError, one_line
-from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.field_selection import Drop
+from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.notebook_state import called
 from mmnotebook.results import causes
 from mmnotebook.results.causes import Cause
@@ -21,10 +22,13 @@ from mmnotebook.results.results import Result
 from mmnotebook.running.plan import Plan
 from mmnotebook.running.stored import StoredElements
 from mmnotebook.state.run_state import RunState
+from mmnotebook.steps import phrases
 
 _WHILE = re.compile(r"\[while running '(.*?)'\]")
 _LABEL = " [while running "
 _TRACE = "Traceback (most recent call last)"
+_MISREAD = {"AttributeError", "IndexError", "KeyError", "TypeError"}
+"""The errors of a function that reads a row as a record."""
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
@@ -81,13 +85,31 @@ def _too_many(
     where = "this error's .failed (in a notebook: import sys; sys.last_value.failed)"
     if result is not None:
         where = f"{called('last')}.failed"
+    remedy = f"fix it, or raise max_failed; the {which} are in {where}"
+    if row := _of_row(graph[name], found):
+        remedy = f"{row}\n  → {remedy}"
     return RunError(
         f"node {name!r}{by}: {count} elements failed: {causes.said(found)}",
-        remedy=f"fix it, or raise max_failed; the {which} are in {where}",
+        remedy=remedy,
         node=name,
         model=models or None,
         result=result,
         failed=pd.DataFrame(failures, columns=Failure._fields),
+    )
+
+
+def _of_row(node: Node, found: Sequence[Cause]) -> str | None:
+    """Return the remedy for a function that may read a row as a record; None for other nodes."""
+    selects = [wire.select for wire in node.inputs]
+    is_row = bool(selects) and all(isinstance(select, (tuple, Drop)) for select in selects)
+    if not is_row or node.gather == "join" or node.models or not node.functions:
+        return None
+    if not any(cause.error in _MISREAD for cause in found):
+        return None
+    name, selected = node.functions[0], phrases.select(node.inputs[0])
+    return (
+        f"{name} receives the selected fields as one NumPy row, without their names: leave out "
+        f"{selected} to receive a record"
     )
 
 

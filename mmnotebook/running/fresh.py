@@ -13,7 +13,7 @@ Fresh = bool | str | Node | Iterable[str | Node]
 
 
 def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
-    """Return why nodes are recomputed although they are cached, by name.
+    """Return, by node name, why nodes are recomputed although they are cached.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
     Raises
     ------
     RunError
-        If it is neither a truth value nor nodes of the graph.
+        If it is neither True or False nor nodes of the graph.
     """
     if isinstance(fresh, bool):
         return {node.name: "fresh=True" for node in graph} if fresh else {}
@@ -61,8 +61,9 @@ def _name(graph: Graph, one: Any) -> str:
         close = nearest(one, names)
         hint = f"; did you mean {close!r}?" if close else ""
         raise RunError(
-            f"fresh={one!r}: no node with that name is run{hint}",
-            remedy=f"one of these: {', '.join(names)}",
+            f"fresh={one!r}: this run has no node with this name; allowed: "
+            f"{', '.join(names)}{hint}",
+            remedy="fresh= takes True, or the names of nodes to compute again",
         )
     return one
 

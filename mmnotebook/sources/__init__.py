@@ -1,1 +1,1 @@
-"""Where elements come from, and the files that `write` steps write."""
+"""Sources of elements, and the files that `write` steps write."""

@@ -10,7 +10,7 @@ _SAMPLE = 256
 
 
 def rows_within(row_bytes: float) -> int:
-    """Return the number of rows per block, for rows of so many bytes."""
+    """Return the number of rows per block, for rows of `row_bytes` bytes."""
     return int(max(1, min(ROWS, BYTES // max(1, row_bytes))))
 
 
@@ -20,8 +20,8 @@ def parts(count: int, sizes: Callable[[range], Iterable[int]]) -> Iterator[range
     Parameters
     ----------
     sizes
-        Returns the bytes of the rows at given positions. It is called for a sample, and for all
-        rows only if those of the sample are large.
+        Returns the sizes in bytes of the rows at some positions. It is called for a sample, and for
+        all rows only if the rows of the sample are large.
     """
     if not count:
         return

@@ -22,7 +22,7 @@ AS_THEY_ARE = {str, bool, int, float, type(None), pd.Timestamp, pd.Timedelta}
 """Types of values that can be written unchanged."""
 
 SCALARS = (datetime.date, datetime.time, datetime.timedelta, pd.Period, pd.Interval)
-"""Dates and the like, for which pandas has column types of its own."""
+"""Types of dates, times and intervals, for which pandas has special column types."""
 
 _IDENTITIES = (PurePath, uuid.UUID)
 _LISTS = {("pandas", "Series"), ("pandas", "Index"), ("pandas", "ExtensionArray")}
@@ -31,14 +31,14 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Refused(Exception):
-    """A value that a file of this kind cannot hold.
+    """A value that a file of this kind cannot store.
 
     Attributes
     ----------
     what
-        What is wrong with it, as a text that follows "field 'x' of element '3'".
+        The problem, as a text that follows "field 'x' of element '3'".
     remedy
-        What the user can write in its place.
+        What the user can write instead.
     """
 
     def __init__(self, what: str, remedy: str) -> None:
@@ -47,14 +47,15 @@ class Refused(Exception):
 
 
 def cell(value: Any) -> Any:
-    """Convert a value into plain data that a file can hold; None if it is missing.
+    """Convert a value to plain data that a file can store; None for a missing value.
 
-    A prediction becomes its inference, a one-dimensional value a list, a frame a list of records.
+    A prediction is converted to its inference, a one-dimensional value to a list, and a frame to a
+    list of records.
 
     Raises
     ------
     Refused
-        For any other object: its text would not hold its content.
+        For any other object, whose text would not contain all of its content.
     """
     if type(value) in AS_THEY_ARE:
         return value
@@ -76,7 +77,7 @@ def cell(value: Any) -> Any:
 
 
 def named(record: Mapping[Any, Any]) -> dict[str, Any]:
-    """Convert the names of a record to strings; raises `Refused` if two become equal."""
+    """Convert the field names of a record to strings; raise `Refused` if two become equal."""
     found = {str(name): part for name, part in record.items()}
     if len(found) < len(record):
         raise Refused(f"has two names that look the same: {same_text(record)}", "rename one")
@@ -84,7 +85,7 @@ def named(record: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def same_text(names: Any) -> str:
-    """Name the first two different names that are equal as strings; "" if there are none."""
+    """Describe the first two different names that are equal as strings; "" for none."""
     seen: dict[str, Any] = {}
     for name in names:
         if (other := seen.setdefault(str(name), name)) is not name:
@@ -100,7 +101,7 @@ def _items(values: Any) -> list[Any]:
 
 def _records(frame: Any) -> list[dict[Any, Any]]:
     if not frame.columns.is_unique:
-        raise Refused("is a DataFrame in which two columns have one name", "rename one")
+        raise Refused("is a DataFrame in which two columns have the same name", "rename one")
     records: list[dict[Any, Any]] = frame.to_dict("records")
     return records
 
@@ -109,7 +110,7 @@ def _array(values: np.ndarray[Any, Any]) -> Any:
     if values.ndim == 0:
         return cell(values[()])
     if values.dtype.kind in "biuU" or (values.dtype.kind == "f" and values.dtype.itemsize <= 8):
-        return values.tolist()  # None where it is masked
+        return values.tolist()  # masked values are None
     return list(map(cell, values))
 
 
@@ -121,7 +122,7 @@ def _scalar(value: Any) -> Any:
         return cell({name: value[name] for name in value.dtype.names})
     if isinstance(value, np.generic) and type(value.item()) is not type(value):
         return cell(value.item())
-    for kind in (str, int, float):  # of a subclass, the plain value and not its own `__str__`
+    for kind in (str, int, float):  # the plain value of a subclass, not the result of its `__str__`
         if isinstance(value, kind):
             return getattr(kind, f"__{kind.__name__}__")(value)
     if isinstance(value, _BYTES):
@@ -133,7 +134,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return None if value.is_nan() else value
     raise Refused(
-        f"is of type {type(value).__name__}, which a file of rows cannot hold", _remedy(value)
+        f"is of type {type(value).__name__}, which a file of rows cannot store", _remedy(value)
     )
 
 
@@ -148,11 +149,11 @@ def _remedy(value: Any) -> str:
         wanted = "numpy.asarray(image)"
     else:
         wanted = "a string, a number, a list or a record of its relevant values"
-    return f"put a function before write that returns in its place {wanted}"
+    return f"put a function before write that returns {wanted} instead"
 
 
 def in_json(value: Any) -> str:
-    """Format a result of `cell` as JSON; NaN, which JSON does not have, becomes null.
+    """Format a result of `cell` as JSON; NaN, which JSON does not support, becomes null.
 
     Raises
     ------
@@ -173,8 +174,8 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         raise Refused(
             "is bytes, not a string",
-            "write a .parquet, which holds bytes, or put a function before write that returns "
-            "base64.b64encode(data).decode() in their place",
+            "write a .parquet, which can store bytes, or put a function before write that returns "
+            "base64.b64encode(data).decode() instead",
         )
     if isinstance(value, decimal.Decimal) and value.is_infinite():
         raise _infinite()
@@ -196,6 +197,6 @@ def _finite(value: Any) -> Any:
 def _infinite() -> Refused:
     return Refused(
         "is infinite, which JSON cannot represent",
-        "write a .parquet, which holds it, or put a function before write that returns a number "
-        "or None in its place",
+        "write a .parquet, which can store it, or put a function before write that returns a "
+        "finite number or None instead",
     )

@@ -1,4 +1,4 @@
-"""The fields of a source's elements, from its blocks or the first lines of its files."""
+"""The fields of the elements of a source, from its blocks or the first lines of its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmnotebook.steps import shapes
 from mmnotebook.steps.shapes import RecordFields, Shape, together
 
 MOST = 64
-"""The most files that are opened; of more files, the fields are not known."""
+"""The maximum number of files that are opened; the fields of more files are unknown."""
 
 
 def of_blocks(blocks: Sequence[Block]) -> Shape:

@@ -1,4 +1,4 @@
-"""Readers of file formats: the number of elements, and those of a range of rows."""
+"""Readers of file formats: the number of elements, and the elements in a range of rows."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from mmnotebook.sources.csv_rows import wrong_rows
 from mmnotebook.sources.partial import Partial
 from mmnotebook.steps.shapes import Shape
 
-_SHARED = 4  # blocks per worker, of a file that several workers share
+_SHARED = 4  # blocks per worker, for a file that several workers read
 
 Chunk = tuple[Sequence[int | str], Sequence[Any]]
-"""Numbers of rows, or their ids if the reader knows them, and their values: a column, a `Partial`,
-or a list in which an error takes the place of a row that cannot be read.
+"""The numbers of rows, or their ids if the reader knows them, and their values: a column, a
+`Partial`, or a list that contains an error for each row that cannot be read.
 """
 
 
 class FileReader(ABC):
-    """Reads one kind of file.
+    """A reader of one file format.
 
     Attributes
     ----------
     library
-        The distribution whose version determines what is read from a file, "" for none.
+        The distribution that parses the file, whose version can change the values; "" for none.
     options
         The names of the options of its constructor.
     """
@@ -41,12 +41,12 @@ class FileReader(ABC):
     library = ""
     options: tuple[str, ...] = ()
 
-    def told(self, **options: Any) -> FileReader:
+    def with_options(self, **options: Any) -> FileReader:
         """Return a reader of the same kind with these options."""
         return type(self)(**options)
 
     def quick_count(self, path: str) -> int | None:
-        """Return the number of elements if the file states it, else None."""
+        """Return the number of elements if the file contains it, else None."""
         return None
 
     def count(self, path: str) -> int:
@@ -55,20 +55,20 @@ class FileReader(ABC):
         return sum(len(rows) for rows, _ in self.chunks(path, 0, None)) if known is None else known
 
     def cuts(self, path: str) -> Sequence[int]:
-        """Return the rows before which a file can be cut, so that several workers share it."""
+        """Return the rows before which a file can be split, so that several workers can read it."""
         return ()
 
     def fields(self, path: str) -> Shape:
-        """Return the shape of the elements if the file states it, else None."""
+        """Return the shape of the elements if the file contains it, else None."""
         return None
 
     @abstractmethod
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
-        """Yield the elements from row `start` to before row `stop`, at most a block at a time."""
+        """Yield the elements from row `start` up to, but not including, row `stop`, in blocks."""
 
 
 class NpyReader(FileReader):
-    """An array file: one element per row. It is memory-mapped, and never loaded whole."""
+    """A reader of array files: one element per row. A file is memory-mapped, not loaded."""
 
     def quick_count(self, path: str) -> int:
         return len(_npy(path))
@@ -93,7 +93,7 @@ class NpyReader(FileReader):
 
 
 def _npy(path: str) -> np.ndarray[Any, Any]:
-    # Opened anew each time: reading a map of a file that has been shortened kills the process.
+    # Open the file each time: reading a memory map of a file that was truncated kills the process.
     array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     return array if array.ndim else array.reshape(1)
 
@@ -103,7 +103,7 @@ def _rows_within(array: np.ndarray[Any, Any]) -> int:
 
 
 class ParquetReader(FileReader):
-    """A record per row; integer columns with missing cells (None) keep their integers."""
+    """A reader of one record per row; integers stay integers in columns with missing cells."""
 
     library = "pyarrow"
 
@@ -117,7 +117,7 @@ class ParquetReader(FileReader):
         return {str(name): None if name in nested else {} for name in names}
 
     def cuts(self, path: str) -> Sequence[int]:
-        # Only between row groups: to read a part of one, all rows before it must be decoded.
+        # Only between row groups: to read a part of a group, all rows before it must be decoded.
         found: list[int] = []
         for first, _, _ in _row_groups(_parquet(path)):
             if first - (found[-1] if found else 0) >= _SHARED * ROWS:
@@ -149,7 +149,7 @@ def _parquet(path: str) -> Any:
 
 
 def _of_whole_file(file: Any) -> dict[str, Any]:
-    """Return pandas dtypes of the whole file for columns where a part may get another."""
+    """Return the pandas dtypes of the whole file, for columns whose dtype may differ in a part."""
     import pyarrow as pa
 
     nulls = _null_counts(file)
@@ -167,7 +167,7 @@ def _of_whole_file(file: Any) -> dict[str, Any]:
 
 
 def _null_counts(file: Any) -> dict[str, int | None]:
-    """Count the null cells of each column; None where the file does not state it."""
+    """Return the number of null cells of each column; None if the file does not contain it."""
     found: dict[str, int | None] = {}
     for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
@@ -178,7 +178,7 @@ def _null_counts(file: Any) -> dict[str, int | None]:
 
 
 def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
-    """Replace numpy dtypes, and dtypes of categories, in records."""
+    """Replace NumPy dtypes and categorical dtypes of records."""
     if not isinstance(records, Records):
         return records
     kept = dict(records.dtypes)
@@ -198,7 +198,10 @@ def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
 
 
 class CsvReader(FileReader):
-    """A record per row, with types inferred from the whole file; rows of wrong length fail."""
+    """A reader of one record per row, with types inferred from the whole file.
+
+    Rows with a wrong number of cells fail.
+    """
 
     library = "pandas"
 
@@ -231,7 +234,7 @@ class CsvReader(FileReader):
 
 
 def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
-    """Read again those columns whose integers pandas has rounded because a cell is missing."""
+    """Read the integer columns again that pandas converted to floats because of missing cells."""
     import pandas as pd
 
     for place, name in enumerate(frame.columns):
@@ -240,7 +243,7 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
         most = frame[name].abs().max()
         if not 2**53 <= most < 2**63:
             continue
-        # Fractions make Int64 raise; the column is left as it was.
+        # For numbers with a fraction, Int64 raises an error, and the column is not changed.
         with packed.opened(path) as file, suppress(ValueError, TypeError):
             again = pd.read_csv(file, skiprows=skipped, usecols=[place], dtype="Int64")
             if len(again) == len(frame):
@@ -248,14 +251,14 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
 
 
 class JsonlReader(FileReader):
-    """The value of each line; a line that is not JSON fails."""
+    """A reader of one value per line; a line that is not JSON fails."""
 
     def count(self, path: str) -> int:
         with packed.opened(path) as file:
             return sum(1 for line in file if line.strip())
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
-        # As bytes, so that a line in another encoding fails alone; json detects UTF-8 and a BOM.
+        # Read bytes, so that only the line in another encoding fails; json detects UTF-8 and a BOM.
         with packed.opened(path) as file:
             row, values, size = start, [], 0
             for line in _between((line for line in file if line.strip()), start, stop):
@@ -284,7 +287,7 @@ def _json(line: bytes) -> Any:
 
 
 class ImageReader(FileReader):
-    """One record: image (an array as of `images.pixels`), path, label.
+    """A reader of one record per file: image (see `images.pixels`), path and label.
 
     The label is the name of the folder that contains the image.
     """
@@ -318,7 +321,7 @@ def label_of(path: str) -> str:
 
 
 class UnknownReader(FileReader):
-    """A file of unknown format among others: it fails as one element."""
+    """A reader for files of unknown format among others, each of which fails as one element."""
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")

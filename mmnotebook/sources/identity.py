@@ -31,12 +31,12 @@ _FORMAT = "data 2"
 
 
 def of_blocks(blocks: Iterable[Block]) -> str:
-    """Return the identity of the notebook's own data: 32 hex digits.
+    """Return the identity of data of the notebook: 32 hex digits.
 
     Raises
     ------
     mmnotebook.fingerprint.identity.Unknowable
-        When an element cannot be fingerprinted.
+        If an element cannot be fingerprinted.
     """
     return digest([_FORMAT, *map(_of_block, blocks)])
 
@@ -47,7 +47,7 @@ def _of_block(block: Block) -> list[Any]:
 
 
 def of_column(column: Column) -> str:
-    """Return the identity of a column: 32 hex digits; raises as `of_blocks` does."""
+    """Return the identity of a column: 32 hex digits; raise the same errors as `of_blocks`."""
     kind = type(column).__name__
     if isinstance(column, Arrays):
         return digest([kind, column.array])
@@ -74,14 +74,14 @@ def of_dtype(dtype: Any) -> list[Any]:
 
 
 def of_files(plan: SourcePlan) -> str:
-    """Return the identity of data in files (32 hex digits): from content, row ids and labels.
+    """Return the identity of data in files (32 hex digits), from contents, row ids and labels.
 
     Raises
     ------
     RunError
-        When a file cannot be read.
+        If a file cannot be read.
     """
-    content = functools.cache(_content)  # a file may have many parts
+    content = functools.cache(_content)  # a file may have many slices
     return digest([_FORMAT, *(_of_slice(part, content) for part in plan.slices)])
 
 
@@ -99,7 +99,7 @@ def _of_slice(part: Slice, content_of: Callable[[str], str]) -> list[Any]:
 
 
 def _content(path: str) -> str:
-    """Return the digest of a file's content."""
+    """Return the digest of the content of a file."""
     try:
         return contents.of_file(os.path.abspath(path))  # noqa: PTH100 - links are kept
     except OSError as error:

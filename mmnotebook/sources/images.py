@@ -1,4 +1,4 @@
-"""Image files as arrays, unchanged or converted as `read` requests."""
+"""Image files as arrays, unchanged or in the mode that `read` requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 Pixels = np.ndarray[Any, Any]
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_COLOURS = {"P": "RGB", "PA": "RGBA", "RGBX": "RGB", "La": "LA", "RGBa": "RGBA", "1": "L"}
-"""Modes in which a value is not the intensity of a channel, and the mode to convert them to."""
+_COLORS = {"P": "RGB", "PA": "RGBA", "RGBX": "RGB", "La": "LA", "RGBa": "RGBA", "1": "L"}
+"""Modes whose values are not intensities of channels, and the modes to convert them to."""
 
 
 def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
@@ -20,23 +20,23 @@ def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
     Parameters
     ----------
     mode
-        "keep" for the values in the file (colors of a palette): uint8; uint16 for 16 bits,
-        int32 or float32 for 32 bits. Another of `steps.IMAGE_MODES` for uint8 of that mode.
+        "keep" for the values in the file (for a palette, its colors): uint8, for 16 bits uint16,
+        for 32 bits int32 or float32. Another of `kinds.IMAGE_MODES` for uint8 in this mode.
     rotate
-        Whether to turn the image upright by its EXIF orientation.
+        Whether to rotate the image upright by its EXIF orientation.
 
     Raises
     ------
     ValueError
-        When Pillow cannot read the values unchanged, or cannot convert them.
+        If Pillow cannot read the values unchanged, or cannot convert them.
     """
     from PIL import Image
 
-    # Given a path, Pillow maps plain TIFFs into memory, and scrambles those it has to rotate.
+    # Pass a file: from a path, Pillow maps plain TIFFs into memory and corrupts rotated ones.
     with Path(path).open("rb") as file, Image.open(file) as image:
         raw, stored = _raw_mode(image), _orientation(image)
         made = _kept(image, raw) if mode == "keep" else _converted(image, mode)
-        left = _orientation(image)  # none of a TIFF: Pillow has rotated it already
+        left = _orientation(image)  # none for a TIFF, which Pillow has already rotated
     if rotate:
         return upright(made, left)
     return made if left == stored else upright(made, _BACK.get(stored, stored))
@@ -50,19 +50,19 @@ def _kept(image: Any, raw: str) -> Pixels:
     if raw.endswith((";16B", ";16L", ";16N")) and not image.mode.startswith(("I", "F")):
         raise ValueError(
             f"its {len(image.getbands())} channels have 16 bits each, of which Pillow reads 8; "
-            f'read(..., mode="{"RGBA" if "A" in image.mode else "RGB"}") takes those'
+            f'read(..., mode="{"RGBA" if "A" in image.mode else "RGB"}") accepts these 8 bits'
         )
-    if image.mode in _COLOURS:
+    if image.mode in _COLORS:
         clear = image.mode == "P" and "transparency" in image.info
-        image = image.convert("RGBA" if clear else _COLOURS[image.mode])
+        image = image.convert("RGBA" if clear else _COLORS[image.mode])
     values = np.array(image)
     if raw.startswith("I;32") and not raw.endswith("S") and (values < 0).any():
-        raise ValueError("it has whole numbers from 2**31 on, which Pillow cannot read")
+        raise ValueError("it has integers of 2**31 or more, which Pillow cannot read")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _raw_mode(image: Any) -> str:
-    """Return Pillow's name of the pixel format in the file, "" if it has none."""
+    """Return Pillow's name for the pixel format of the file; "" if there is none."""
     args = image.tile[0][3] if image.tile else ""
     words = [args] if isinstance(args, str) else [one for one in args or () if isinstance(one, str)]
     return words[0] if words else ""
@@ -73,8 +73,8 @@ def _converted(image: Any, mode: str) -> Pixels:
 
     if image.mode in ("I", "F"):
         raise ValueError(
-            f"its values have 32 bits, and which of them are black and white is not known; leave "
-            f'mode="{mode}" out and scale them in a step of your own'
+            f"its values have 32 bits, and it is not known which of them are black and white; "
+            f'leave mode="{mode}" out, and scale the values in a map step'
         )
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.array(image) >> 8).astype(np.uint8))
@@ -88,7 +88,7 @@ _BACK = {6: 8, 8: 6}
 
 
 def upright(values: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror an image by its EXIF orientation, 1 to 8, so that it is upright."""
+    """Rotate and mirror an image by its EXIF orientation, 1 to 8, so that it is upright."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""Iterators as data: each is read once, and its elements are kept."""
+"""Iterators as data. Each iterator is read once, and its elements are kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _lock = threading.Lock()
 
 @dataclass
 class _Taken:
-    """What was read from an iterator so far.
+    """The items that were read from an iterator so far.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class _Taken:
     error: Exception | None = None
 
     def read(self, iterator: Iterator[Any], limit: int | None) -> None:
-        """Read on until there are `limit` items, or the iterator ends."""
+        """Read more items, until there are `limit` items or the iterator ends."""
         if self.ended or (limit is not None and len(self.items) >= limit):
             return
         try:
@@ -47,12 +47,12 @@ _known: weakref.WeakKeyDictionary[Any, _Taken] = weakref.WeakKeyDictionary()
 
 
 def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
-    """Return the first items of an iterator (None: all); the same items at each call.
+    """Return the first `limit` items of an iterator, or all; each call returns the same items.
 
     Raises
     ------
     RunError
-        When it was exhausted before, raises, or cannot be recognized at the next call.
+        If it is already exhausted, raises an error, or could not be recognized in the next call.
     """
     kind = type(iterator).__name__
     with _lock:
@@ -69,14 +69,14 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     if taken.error is not None:
         raise raised(name, kind, len(taken.items), taken.error) from taken.error
     if taken.ended and not taken.items and not inspect.isgenerator(iterator):
-        raise _used_up(name, kind)  # or it was empty from the start, which cannot be known
+        raise _used_up(name, kind)  # it could also be empty; there is no way to know
     return taken.items[:limit]
 
 
 def raised(name: str, kind: str, count: int, error: Exception) -> RunError:
-    """Return the error for a source that raised after `count` elements."""
+    """Return the error for a source that raised an error after `count` elements."""
     return RunError(
-        f"source {name!r}: the {kind} raised after {count:,} elements: {one_line(error)}"
+        f"source {name!r}: the {kind} raised an error after {count:,} elements: {one_line(error)}"
     )
 
 

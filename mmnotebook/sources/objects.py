@@ -44,14 +44,14 @@ _UNCHANGING = {
 
 
 def is_path(value: Any) -> bool:
-    """Return whether an object is a path, to be read by `sources.plan_path`."""
+    """Return whether an object is a path, which `sources.plan_path` reads."""
     return isinstance(value, (str, PurePath))
 
 
 def blocks(
     name: str, value: Any, id_column: str | None = None, limit: int | None = None
 ) -> list[Block]:
-    """Convert an object of the notebook, other than a path, into blocks of elements.
+    """Convert an object of the notebook, other than a path, to blocks of elements.
 
     Parameters
     ----------
@@ -61,14 +61,14 @@ def blocks(
         A DataFrame or Series, a list or other sequence, a numpy array or torch tensor, a dict of
         columns, a generator or other iterator, or a data set of `datasets`.
     id_column
-        The column with the ids; None for a frame's index, or the position in anything else.
+        The column with the ids; None for the index of a frame, or the positions in other data.
     limit
-        The number of elements to take; None takes all.
+        The maximum number of elements; None for all.
 
     Raises
     ------
     RunError
-        When it is something else, its ids are not unique, or an element is not plain data.
+        If it is another object, its ids are not unique, or an element is not plain data.
     """
     value = _aligned(name, value)
     if is_a(value, {("pandas", "DataFrame")}):
@@ -84,7 +84,7 @@ def blocks(
     if id_column is not None:
         raise RunError(
             f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
-            remedy="its elements are identified by their position; remove id=",
+            remedy="leave id= out: the positions of the elements are their ids",
         )
     if is_a(value, {("pandas", "Series")}):
         return _series(name, value if limit is None else value.head(limit))
@@ -96,7 +96,7 @@ def blocks(
 
 
 def _aligned(name: str, value: Any) -> Any:
-    """Convert a dict with Series into a DataFrame, aligned by index; return others unchanged."""
+    """Convert a dict with Series to a DataFrame, aligned by index; return others unchanged."""
     series = {("pandas", "Series")}
     if not isinstance(value, Mapping) or not any(is_a(one, series) for one in value.values()):
         return value
@@ -107,7 +107,7 @@ def _aligned(name: str, value: Any) -> Any:
     except ValueError as error:
         raise RunError(
             f"source {name!r} is not a dict of columns: {one_line(error)}",
-            remedy="series.to_numpy() in place of each Series drops its index",
+            remedy="to ignore the index, use series.to_numpy() instead of each Series",
         ) from error
 
 
@@ -142,14 +142,14 @@ def unstorable_element(error: BaseException) -> RunError:
     """Return the error for an element of a source that cannot be pickled."""
     return RunError(
         f"an element of the source cannot be stored: {error}",
-        remedy="elements are plain data: numbers, strings, arrays, tensors, records of these",
+        remedy="use plain data: numbers, strings, arrays, tensors, or records of these",
     )
 
 
 def _frame(name: str, frame: Any, id_column: str | None) -> list[Block]:
     columns = [str(column) for column in frame.columns]
     if len(set(columns)) != len(columns):
-        raise RunError(f"source {name!r}: two columns have one name", remedy="rename one")
+        raise RunError(f"source {name!r}: two columns have the same name", remedy="rename one")
     ids = _frame_ids(name, frame, columns, id_column)
     found = []
     for places in block_size.parts(len(frame), lambda places: frames.sizes(frame, places)):
@@ -227,7 +227,10 @@ def _list(name: str, values: list[Any]) -> list[Block]:
 
 
 def _stored(name: str, block: Block) -> Block:
-    """Return the elements that can be stored, copied where the notebook could change them."""
+    """Return a block with copies of values that the notebook could change.
+
+    An error is raised for values that cannot be stored.
+    """
     errors: dict[int, BaseException] = {}
     places, values = storable(block.values, range(len(block)), errors)
     failed = [failure(name, block.ids[place], error) for place, error in errors.items()]
@@ -265,12 +268,12 @@ def _alike(rows: Any) -> Callable[[range], Iterable[int]]:
 
 
 def _numbered(found: Iterable[range], values: Callable[[int, int], Column]) -> list[Block]:
-    """Create blocks whose elements have their positions as ids."""
+    """Create blocks of elements whose ids are their positions."""
     return [Block(list(map(str, places)), values(places.start, places.stop)) for places in found]
 
 
 def kept(column: Column) -> Column:
-    """Return the column with copies of all that the notebook could change."""
+    """Return a column with copies of all values that the notebook could change."""
     if isinstance(column, Records):
         return column.having({name: kept(part) for name, part in column.columns.items()})
     if isinstance(column, Cells):
@@ -283,7 +286,7 @@ def kept(column: Column) -> Column:
 
 
 def _pickled(values: list[Any]) -> list[Any]:
-    # By pickling, so that a run gets the same objects whether or not they were stored.
+    # Pickling returns equal objects whether or not a run reads them from the cache.
     buffer = io.BytesIO()
     try:
         coders.dump(values, buffer)

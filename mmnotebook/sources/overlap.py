@@ -1,4 +1,4 @@
-"""The check that a graph does not write to what it reads."""
+"""The check that a graph does not write to files that it reads."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Read(NamedTuple):
     Attributes
     ----------
     by
-        Who reads it, for the error: "source 'rows'".
+        The reader, for the error: "source 'rows'".
     path
         A file, a folder or a glob.
     whole
-        Whether all files below a folder are read. A source reads only the images in it.
+        Whether all files below a folder are read; a source reads only the images in a folder.
     """
 
     by: str
@@ -39,12 +39,12 @@ class Read(NamedTuple):
 
 
 def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
-    """Check that no `write` node's path leads to what is read, now or in the next run.
+    """Check that no `write` node writes to a file that this run or the next run reads.
 
     Raises
     ------
     RunError
-        For the first path that does.
+        For the first `write` node that does.
     """
     every = list(reads)
     for node, path in writes.items():
@@ -54,13 +54,13 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
                 raise RunError(
                     f"{node!r} cannot write {path!r}: {read.by} reads it"
                     + (f" ({read.path!r})" if read.path != path else ""),
-                    remedy="write to a file that is not read",
+                    remedy="write to a file that the graph does not read",
                     node=node,
                 )
 
 
 def of_object(by: str, value: Any) -> Iterator[Read]:
-    """Yield the files that a source's object is memory-mapped from, as far as known."""
+    """Yield the files that are memory-mapped by the object of a source, as far as known."""
     if is_a(value, {("pandas", "DataFrame")}):
         parts: list[Any] = [value.iloc[:, place].array for place in range(value.shape[1])]
         parts = [memory(part) for part in parts]
@@ -71,20 +71,20 @@ def of_object(by: str, value: Any) -> Iterator[Read]:
 
 
 def _mapped(value: Any) -> Iterator[str]:
-    """Yield the file that an array or tensor is memory-mapped from, if any."""
+    """Yield the files that an array or tensor is memory-mapped from."""
     while isinstance(value, np.ndarray):
         if isinstance(value, np.memmap) and value.filename:
             yield str(value.filename)
         value = value.base
     if is_a(value, {("torch", "Tensor")}):
-        # Some layouts have no storage, and the storages of some devices know no files.
+        # Some layouts have no storage, and the storages of some devices have no `filename`.
         with suppress(Exception):
             if file := value.untyped_storage().filename:
                 yield str(file)
 
 
 def of_models(models: Iterable[ModelSpec]) -> Iterator[Read]:
-    """Yield the files and folders that models were registered from, and are loaded from."""
+    """Yield the files and folders from which models were registered and are loaded."""
     for spec in models:
         for path in dict.fromkeys(filter(None, (spec.path, spec.origin))):
             if Path(path).exists():
@@ -97,7 +97,7 @@ def of_cache() -> Read:
 
 
 def _leads(read: Read, where: Path) -> bool:
-    """Return whether a file written at `where` is what is read, or would be read next time."""
+    """Return whether a file written at `where` is read, or would be read by the next run."""
     path = str(Path(read.path).expanduser())
     if read.whole and Path(path).is_dir():
         return where.resolve().is_relative_to(Path(path).resolve())

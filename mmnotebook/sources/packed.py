@@ -1,4 +1,4 @@
-"""Files that may be compressed, as their extension says."""
+"""Files that may be compressed, according to their extension."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def inner(path: str) -> str:
 
 
 def opened(path: str) -> BinaryIO:
-    """Open a file for reading, decompressed as its extension says."""
+    """Open a file for reading; decompress it according to its extension."""
     ending = Path(path).suffix.lower()
     if ending == ".gz":
         import gzip

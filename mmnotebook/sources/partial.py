@@ -1,4 +1,4 @@
-"""Sources of which some values could not be read."""
+"""Values of a source, some of which could not be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmnotebook.elements.packing import concat, pack
 
 @dataclass(frozen=True)
 class Partial(Sequence[Any]):
-    """Values that were read, and errors in the place of those that could not be read.
+    """Values that were read, and errors for values that could not be read.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Partial(Sequence[Any]):
 
 
 def whole(values: Sequence[Any]) -> Column | Partial:
-    """Convert values into a column, or a `Partial` if there are errors among them."""
+    """Convert values to a column, or to a `Partial` if some of them are errors."""
     if isinstance(values, (Column, Partial)):
         return values
     errors = {place: one for place, one in enumerate(values) if isinstance(one, Exception)}

@@ -1,4 +1,4 @@
-"""The reader of a file, and reading of files block by block."""
+"""Reading of files, block by block."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def kind_of(path: str) -> str | None:
 
 
 def allowed() -> str:
-    """Return a text that lists the extensions of files that can be read."""
+    """Return, for a message, the extensions of the files that can be read."""
     endings, packing = ", ".join(ENDINGS), ", ".join(packed.ENDINGS)
     return f"allowed endings: {endings}; .csv and .jsonl also with one of {packing}"
 
@@ -56,14 +56,14 @@ def unreadable(path: str, error: Exception) -> RunError:
 def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
     """Yield the elements of slices that one worker reads (`sources.SourcePlan.parts`), in blocks.
 
-    Small files share a block: its rows are then ids, and its slice is the first one. The values
-    are a `Column`, or a `Partial` if there are errors among them. A file that cannot be read is
-    such an error, with its path as id, if it is one of many.
+    Small files share a block, which then has ids for rows and the first slice. The values are a
+    `Column`, or a `Partial` if there are errors. A file of a glob or folder that cannot be read is
+    such an error, with its path as id.
 
     Raises
     ------
     RunError
-        When a single file cannot be read.
+        If a single file cannot be read.
     """
     waiting: list[tuple[Slice, Chunk]] = []
     rows = size = 0
@@ -83,18 +83,18 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
-    """Return the ids of rows: from the reader, or the file's prefix and the row's number."""
+    """Return the ids of rows: those of the reader, or the prefix of the file and row numbers."""
     return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
 
 
 def _chunks(where: Slice) -> Iterator[Chunk]:
     try:
-        reader = READERS[where.reader].told(**dict(where.options))
+        reader = READERS[where.reader].with_options(**dict(where.options))
         yield from reader.chunks(where.path, where.start, where.stop)
     except Exception as error:
         if not where.one_of_many:
             raise unreadable(where.path, error) from error
-        # Elements of the file that were read before are kept.
+        # Elements that were read before the error are kept.
         yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
 
 

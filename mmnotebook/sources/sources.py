@@ -20,20 +20,20 @@ _TOGETHER = 64  # small files that one worker reads together
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows `start` to `stop` of one file; `stop` None means its end.
+    """The rows of one file from `start` up to `stop`; None for the end of the file.
 
     Attributes
     ----------
     reader
         The name of its reader in `formats.READERS`.
     prefix
-        What comes before the row in an element's id: "path#" for the user's files.
+        The part of an element's id before the row number: "path#" for files of the user.
     id
-        The column with the ids; None for the row's number or the reader's own ids.
+        The column with the ids; None for row numbers or the ids of the reader.
     options
-        Further options of the reader, as (name, value).
+        Further options of the reader, as (name, value) pairs.
     one_of_many
-        Whether it is a file of a glob or folder, which fails as one element if it cannot be read.
+        Whether the file belongs to a glob or folder: if it cannot be read, it fails as one element.
     """
 
     reader: str
@@ -53,7 +53,7 @@ class SourcePlan:
     Attributes
     ----------
     count
-        The number of its elements; None if the files would have to be read to know it.
+        The number of elements; None if the files must be read to know it.
     """
 
     slices: tuple[Slice, ...]
@@ -73,12 +73,12 @@ class SourcePlan:
         return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
-        """Return what each worker reads: some small files together, or a few blocks of a big one.
+        """Return the slices for each worker: several small files, or a few blocks of a big one.
 
         Raises
         ------
         RunError
-            When a file cannot be read.
+            If a file cannot be read.
         """
         return tuple(_grouped(self.slices))
 
@@ -106,10 +106,10 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
 
 
 def _ends_group(path: str) -> bool:
-    """Return whether a group that is half full ends with this file.
+    """Return whether a group that is at least half full ends with this file.
 
-    This depends on the file's name only. If a file is added or removed, the groups after the next
-    such file stay the same.
+    This depends on the name of the file only. If a file is added or removed, the groups after the
+    next file of this kind do not change.
     """
     return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % 8 == 0
 
@@ -136,7 +136,7 @@ def _file_bytes(part: Slice) -> int:
 
 
 def _quick_count(part: Slice) -> int | None:
-    """Return the number of elements that a file states; None if it states none."""
+    """Return the number of elements that a file contains as metadata, or None."""
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -146,7 +146,7 @@ def _quick_count(part: Slice) -> int | None:
 
 
 def _rows(part: Slice) -> int:
-    """Count the elements of a file; a part that cannot be read counts as one more."""
+    """Count the elements of a file; an unreadable part counts as one element."""
     try:
         return READERS[part.reader].count(part.path)
     except Exception as error:
@@ -156,12 +156,12 @@ def _rows(part: Slice) -> int:
 
 
 def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
-    """Plan the reading of the user's files: a path, a glob, or a folder of images.
+    """Plan the reading of files of the user: a path, a glob, or a folder of images.
 
     Parameters
     ----------
     **options
-        Options for the readers of all files, where they differ from the defaults.
+        Options for the readers of all files that differ from the defaults.
     """
     path = str(Path(path).expanduser())
     files = matched(path)
@@ -196,12 +196,15 @@ def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], ma
         hint = f"; did you mean {close}?" if close else ""
         raise RunError(f"cannot read {file!r}; {readers.allowed()}{hint}")
     if id_column is not None and kind in ("npy", "image"):
-        raise RunError(f"{file!r} has no columns, so no id={id_column!r}", remedy="leave id= out")
+        raise RunError(
+            f"{file!r} has no columns, so it cannot have id={id_column!r}", remedy="leave id= out"
+        )
     unknown = [name for name in options if name not in READERS[kind].options]
     if unknown:
         name = unknown[0]
         raise RunError(
-            f"{file!r} is not an image, so no {name}={options[name]!r}", remedy=f"leave {name}= out"
+            f"{file!r} is not an image, so it cannot have {name}={options[name]!r}",
+            remedy=f"leave {name}= out",
         )
     return Slice(
         kind,

@@ -1,4 +1,4 @@
-"""Data with named columns other than DataFrames: dicts, structured arrays, data sets."""
+"""Data with named columns, except DataFrames: dicts, structured arrays, data sets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ColumnTable:
     length
         The number of rows.
     rows
-        Returns a copy of the rows from one to before another, as columns by name.
+        Returns a copy of the rows from `start` up to `stop`, as columns by name.
     """
 
     names: Sequence[str]
@@ -40,11 +40,11 @@ class ColumnTable:
     rows: Callable[[int, int], Mapping[str, Any]]
 
     def first(self, limit: int | None) -> ColumnTable:
-        """Return the table cut to its first rows; None keeps all."""
+        """Return a table of the first `limit` rows, or of all rows."""
         return self if limit is None else replace(self, length=min(limit, self.length))
 
     def parts(self) -> Iterator[tuple[range, Records]]:
-        """Return the rows as records, one block at a time, with their positions."""
+        """Yield the rows as records, block by block, with their positions."""
         found = list(block_size.parts(self.length, self._sizes))
         made = [self._records(places.start, places.stop) for places in found]
         frames.settle(made)
@@ -67,7 +67,7 @@ def table_of(name: str, value: Any) -> ColumnTable | None:
     Raises
     ------
     RunError
-        For a dict that is not a dict of columns of equal length.
+        If it is a dict, but not of columns with equal lengths.
     """
     if is_a(value, _DATASET):
         return _data_set(name, value)
@@ -88,7 +88,7 @@ def _data_set(name: str, value: Any) -> ColumnTable:
 
     def rows(start: int, stop: int) -> Mapping[str, Any]:
         part = value[start:stop]
-        # With the formats "pandas", "polars" and "arrow" it is a table of that library.
+        # With the formats "pandas", "polars" and "arrow", a part is a table of that library.
         return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
     return ColumnTable(names, len(value), rows)
@@ -100,13 +100,13 @@ def _mapping(name: str, value: Mapping[Any, Any]) -> ColumnTable:
         raise RunError(f"source {name!r} is a {kind} without columns")
     columns = {str(key): column for key, column in value.items()}
     if len(columns) < len(value):
-        raise RunError(f"source {name!r}: two columns have one name", remedy="rename one")
+        raise RunError(f"source {name!r}: two columns have the same name", remedy="rename one")
     for key, column in columns.items():
         if not _is_column(column):
             raise RunError(
                 f"source {name!r} is a {kind} in which {key!r} is a {type(column).__name__}; "
-                f"a dict of columns holds {_COLUMNS}",
-                remedy=f"a single record: [{name}]; one of several data sets: "
+                f"allowed in a dict of columns: {_COLUMNS}",
+                remedy=f"for a single record, use [{name}]; for one of several data sets, "
                 f"data = {name}[{key!r}]",
             )
     lengths = {key: len(column) for key, column in columns.items()}
@@ -114,7 +114,7 @@ def _mapping(name: str, value: Mapping[Any, Any]) -> ColumnTable:
         found = ", ".join(f"{key} {length:,}" for key, length in lengths.items())
         raise RunError(
             f"source {name!r} is a {kind} of columns of unequal lengths: {found}",
-            remedy=f"give all the same length; a single record: [{name}]",
+            remedy=f"use columns of the same length; for a single record, use [{name}]",
         )
     return ColumnTable(
         list(columns),
@@ -134,7 +134,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _cells(part: Any) -> tuple[Column, Any]:
-    """Convert cells of a column; return them with their pandas dtype, or None if they have none."""
+    """Return the cells of a column, with their pandas dtype or None."""
     if isinstance(part, np.ndarray) and part.ndim > 1 and not part.dtype.hasobject:
         return Arrays(np.array(part, order="C")), None
     if isinstance(part, np.ndarray) and part.dtype.names:

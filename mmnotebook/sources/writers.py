@@ -22,7 +22,7 @@ ENDINGS = (".parquet", ".csv", ".jsonl")
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
-    """Check, before anything has run, that the path of each `write` node can be written."""
+    """Check, before a run, that the path of each `write` node can be written."""
     taken: dict[object, str] = {}
     for node, path in paths.items():
         _check_path(node, path)
@@ -34,12 +34,12 @@ def check_paths(paths: Mapping[str, str]) -> None:
 
 
 def target(path: str) -> Path:
-    """Return the file that a path leads to through all links; it need not exist."""
+    """Return the file to which a path leads through all links; it need not exist."""
     return Path(path).expanduser().resolve()
 
 
 def _file(path: str) -> object:
-    """Return a key that is equal for all paths to one file, even if it does not exist yet."""
+    """Return a key that is equal for all paths to one file, which may not exist yet."""
     where = target(path)
     if where.exists():
         return where.stat().st_dev, where.stat().st_ino
@@ -51,7 +51,7 @@ def _check_path(node: str, path: str) -> None:
         where = target(path)
         mode = _mode(where)
         can_write = where.parent.is_dir() and os.access(where.parent, os.W_OK | os.X_OK)
-    except (OSError, ValueError, RuntimeError) as error:  # not a path, or a loop of links
+    except (OSError, ValueError, RuntimeError) as error:  # an invalid path, or a cycle of links
         raise _unwritable(node, path, one_line(error)) from error
     ending = Path(path).suffix
     if ending.lower() not in ENDINGS:
@@ -70,7 +70,7 @@ def _check_path(node: str, path: str) -> None:
 
 
 def _mode(where: Path) -> int | None:
-    """Return the kind and permissions of an existing file; None if there is none."""
+    """Return the file type and permissions of a file; None if it does not exist."""
     try:
         return where.lstat().st_mode
     except FileNotFoundError:
@@ -81,14 +81,14 @@ def _no_file(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "it is a folder"
     if stat.S_ISLNK(mode):
-        return "its links form a loop"
+        return "its links form a cycle"
     return "it is a pipe, a device or a socket, not a file"
 
 
 def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> RunError:
     return RunError(
         f"{node!r} cannot write {path!r}: {why}",
-        remedy=remedy or f"create the folder first; the current one is {Path.cwd()}",
+        remedy=remedy or f"create the folder first; the current folder is {Path.cwd()}",
         node=node,
     )
 
@@ -96,13 +96,13 @@ def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> Ru
 def write(path: str, blocks: Sequence[Block]) -> None:
     """Write all elements to a temporary file, which replaces the target when it is complete.
 
-    A new file is readable by its user only (0600), like everything that mmnotebook writes. An
-    existing file keeps its permissions, and a link to it stays a link.
+    Only the user can read a new file (0600), like all files that mmnotebook writes. An existing
+    file keeps its permissions, and a link to it remains a link.
 
     Raises
     ------
     RunError
-        When a value cannot be written, with its field and element.
+        If a value cannot be written; the message has its field and element.
     """
     where = target(path)
     table = CellTable.of(blocks)
@@ -126,7 +126,7 @@ def _jsonl(table: CellTable, file: BinaryIO) -> None:
 
 def _csv(table: CellTable, file: BinaryIO) -> None:
     frame = table.as_text().frame()
-    # pandas would end a line at a "\r" in a text that is not quoted.
+    # Without quotes, a "\r" in a text would end the line.
     quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
     frame.to_csv(file, index=False, quoting=quoting)
 
@@ -150,7 +150,7 @@ _WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
 
 
 def told(error: Exception) -> tuple[str, str | None]:
-    """Return the message of an error while writing, in one line, and the remedy."""
+    """Return the message, in one line, and the remedy of an error that occurred while writing."""
     if isinstance(error, RunError):
         return error.message, error.remedy
     return one_line(error), _remedy(error)
@@ -159,13 +159,13 @@ def told(error: Exception) -> tuple[str, str | None]:
 def _remedy(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return (
-            "a text holds half of a character (a lone surrogate): put a function before write "
-            'that returns text.encode("utf-8", "replace").decode() in its place'
+            "a text contains half of a character (a lone surrogate): put a function before write "
+            'that returns text.encode("utf-8", "replace").decode() instead'
         )
     if not isinstance(error, OSError):
-        return "give all elements the same plain fields; .jsonl supports the most types of values"
+        return "use the same plain fields for all elements; .jsonl supports the most types"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "free some space there, or write to another disk"
+        return "free some space on the disk, or write to another disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "write to a folder in which you can create files"
-    return "check that the folder still exists and is writable, or write to another"
+    return "check that the folder still exists and is writable, or write to another folder"

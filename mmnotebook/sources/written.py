@@ -1,4 +1,4 @@
-"""Elements as the rows of one table, without loss of values."""
+"""Conversion of elements to the rows of one table, without loss of values."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class CellTable:
     Attributes
     ----------
     rows
-        For each element: its id, its key, branch or model if a step chose one, then the fields of
-        its record, or its prediction and model, or its value.
+        For each element: its id, then its key, branch or model if a step chose one, then the fields
+        of its record, or its prediction and model, or its value.
     dtypes
-        By name, the pandas dtype of a field in the DataFrame that it comes from.
+        The pandas dtypes, by name, of the fields that were read from a DataFrame.
     """
 
     rows: list[dict[str, Any]]
@@ -42,12 +42,12 @@ class CellTable:
     def of(cls, blocks: Sequence[Block]) -> CellTable:
         """Create a table of the elements of some blocks, in order.
 
-        A field with the name of one of the file's own columns is written as `<name>_field`.
+        A field whose name is that of a fixed column, such as `id`, is written as `<name>_field`.
 
         Raises
         ------
         RunError
-            When two fields would get one name, or a file cannot hold a value.
+            If two fields would have the same name, or a file cannot store a value.
         """
         rows: list[dict[str, Any]] = []
         fields: list[Mapping[Any, Any]] = []
@@ -65,7 +65,7 @@ class CellTable:
         return table.having(cell, AS_THEY_ARE)
 
     def having(self, made: Callable[[Any], Any], without: set[type]) -> CellTable:
-        """Replace each cell that is of none of the types `without` by `made(cell)`; return self."""
+        """Replace each cell whose type is not in `without` by `made(cell)`; return self."""
         for row in self.rows:
             for name, value in row.items():
                 if type(value) not in without:
@@ -73,7 +73,7 @@ class CellTable:
         return self
 
     def as_text(self) -> CellTable:
-        """Replace lists, records and bytes by JSON; return self."""
+        """Replace lists, records and bytes by JSON text; return self."""
 
         def text(value: Any) -> Any:
             return in_json(value) if isinstance(value, _NESTED) else value
@@ -100,12 +100,12 @@ class CellTable:
         return made
 
     def frame(self, dtypes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the rows as a frame with equal cells; None where a row has no such field.
+        """Return the rows as a frame with equal cells; None for a field that a row does not have.
 
         Parameters
         ----------
         dtypes
-            By name, the dtype to use if it can hold all cells.
+            The dtypes by name; each is used if it can represent all cells.
         """
         names = dict.fromkeys(name for row in self.rows for name in row) or ["id"]
         return pd.DataFrame(
@@ -117,7 +117,7 @@ class CellTable:
 
 
 def _parts(own: str, choice: str | None, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
-    """Split an element into the file's own columns and the fields of its record."""
+    """Return the fixed columns of an element, and the fields of its record."""
     row: dict[str, Any] = {"id": own}
     if choice is not None:
         row["key"] = choice
@@ -158,7 +158,7 @@ def _series(name: str, values: list[Any], dtype: Any) -> pd.Series:
     own = [dtype] if dtype is not None and not is_object_dtype(dtype) else []
     if kinds and all(issubclass(kind, cells.SCALARS) for kind in kinds):
         own.append(None)
-    if kinds == {int}:  # integers of 64 bits that are too large for int64
+    if kinds == {int}:  # unsigned integers that are too large for int64
         own += [] if column(values).dtype != object else ["UInt64" if None in values else "uint64"]
     for one in own:
         try:
@@ -176,13 +176,13 @@ def _has_dates(kind: pa.DataType) -> bool:
 
 
 def _check_dates(name: str, values: Sequence[Any], found: Sequence[Any]) -> None:
-    """Raise for dates that pyarrow would change: to microseconds, a day, or another time zone."""
+    """Raise an error for dates that pyarrow would change, for example to another time zone."""
     for one, other in zip(values, found, strict=True):
         if not _is_kept(one, other):
             raise RunError(
                 f"field {name!r}: parquet would store {shown(other)} instead of {shown(one)}",
-                remedy="write a .jsonl, which keeps each as it is, or put a function before "
-                "write that converts all dates to one kind",
+                remedy="write a .jsonl, which does not change dates, or put a function before "
+                "write that converts all dates to one type",
             )
 
 
@@ -195,7 +195,7 @@ def _is_kept(value: Any, found: Any) -> bool:
 
 
 def _is_equal(made: pd.Series, values: Sequence[Any]) -> bool:
-    """Return whether a column has all values, and is missing where they are."""
+    """Return whether a column has these values, with the same ones missing."""
     return all(
         one == other or (pd.isna(one) and (other is None or other != other))
         for one, other in zip(made.astype(object), values, strict=True)
@@ -206,10 +206,10 @@ def _floats(name: str, values: Sequence[Any]) -> pd.Series:
     for one in values:
         if type(one) is int and not _is_float(one):
             raise RunError(
-                f"field {name!r} holds whole numbers and fractions together, "
+                f"field {name!r} contains both integers and fractions, "
                 f"and float64 cannot represent {one}",
-                remedy="write a .jsonl, which holds each number as it is, or put a function before "
-                "write that converts them all to whole numbers or strings",
+                remedy="write a .jsonl, which does not change numbers, or put a function before "
+                "write that converts them all to integers or strings",
             )
     return pd.Series(values, dtype="float64")
 

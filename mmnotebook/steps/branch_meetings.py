@@ -12,23 +12,23 @@ from mmnotebook.steps import phrases
 from mmnotebook.steps.exclusive import Arms, apart, arms_by_node, arms_of, needs_all
 
 Path = tuple[str, ...]
-"""The flat_map steps that an element is a descendant of, from the first to the last."""
+"""The flat_map steps that created an element and its ancestors, from the first to the last."""
 Levels = frozenset[Path]
-"""The paths that elements of one node have."""
+"""The paths of the elements of one node."""
 
 
 @dataclass(frozen=True)
-class Never:
-    """A join that no element passes.
+class ImpossibleJoin:
+    """A join that can never succeed.
 
     Attributes
     ----------
     node
         The name of the node that joins.
     message
-        Why no element has both of two inputs.
+        The reason why no element is in both of two inputs.
     allowed
-        What can be written instead.
+        What the user can write instead.
     """
 
     node: str
@@ -36,7 +36,7 @@ class Never:
     allowed: str
 
 
-def never(graph: Graph) -> Iterator[Never]:
+def impossible_joins(graph: Graph) -> Iterator[ImpossibleJoin]:
     """Yield the joins of a graph that can never succeed; each node at most once.
 
     Parameters
@@ -61,19 +61,20 @@ def _why(
     other: Input,
     arms: Mapping[str, Arms],
     levels: Mapping[str, Levels],
-) -> Never | None:
-    """Return why no element has both of two inputs of a join, None if one can."""
+) -> ImpossibleJoin | None:
+    """Return why no element is in both of two inputs of a join; None if an element can be."""
     ways = arms_of(one, arms), arms_of(other, arms)
     if needs_all(node) and apart(*ways):
-        return Never(node.name, _apart((one, other), ways), _united(node, one, other))
+        return ImpossibleJoin(node.name, _apart((one, other), ways), _united(node, one, other))
     first, second = levels[one.node], levels[other.node]
     if first & second or not (needs_all(node) or _alike(first, second)):
         return None
     whole = _deepest(first, second)
     names = f"{phrases.reference(one)} and {phrases.reference(other)}"
     if whole is None:
-        message = f"{names} are children of different flat_map steps: no child comes from both"
-        return Never(node.name, message, _united(node, one, other) + "; or one flat_map for both")
+        message = f"{names} are children of different flat_map steps: no child is in both"
+        allowed = _united(node, one, other) + "; or one flat_map for both"
+        return ImpossibleJoin(node.name, message, allowed)
     made = graph[whole]
     maker = " and ".join(made.functions) or repr(whole)
     message = (
@@ -84,7 +85,7 @@ def _why(
         f"outputs after {whole!r} only; {maker} can pass each child what it needs from "
         'its parent: {"part": …, "whole": …}'
     )
-    return Never(node.name, message, allowed)
+    return ImpossibleJoin(node.name, message, allowed)
 
 
 def _levels(order: Sequence[Node]) -> dict[str, Levels]:
@@ -102,12 +103,12 @@ def _levels(order: Sequence[Node]) -> dict[str, Levels]:
 
 
 def _alike(first: Levels, second: Levels) -> bool:
-    """Return whether children of different flat_map steps can have equal ids, and so be joined."""
+    """Return whether children of different flat_map steps can have the same id."""
     return any(len(one) == len(other) for one in first for other in second)
 
 
 def _deepest(first: Levels, second: Levels) -> str | None:
-    """Return the flat_map step that one input comes from and the other does not, or None."""
+    """Return the flat_map step that is before one of the inputs only, or None."""
     pairs = [sorted((one, other), key=len) for one in first for other in second]
     below = [short for short, long in pairs if long[: len(short)] == short]
     if len(below) < len(pairs):

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.kinds import Family
-from mmnotebook.steps.descriptions import does
+from mmnotebook.steps.descriptions import cut, does
 from mmnotebook.steps.drawing_layout import Box, Edge, Placed, place
 from mmnotebook.steps.phrases import select, step
 
@@ -27,9 +27,9 @@ _TINTS: dict[Family, str] = {
 }
 _NAME, _SMALL = 13, 11  # font sizes
 _HEIGHT, _PAD, _MARGIN = 44, 12, 10
-_GAP, _BESIDE = 48, 30  # between two boxes, and between a box and a label
+_GAP, _BESIDE = 48, 30  # spaces between two boxes, and between a box and a label
 _LONG_NAME, _LONG_DETAIL, _LONG_LABEL, _LONG_STEP = 24, 30, 26, 300  # characters
-_LEGIBLE = 0.85  # the smallest scale of a drawing; a narrower page scrolls it
+_LEGIBLE = 0.85  # the minimum scale of a drawing; on a narrower page it scrolls
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _STYLE = (
     "<style>svg{color:#1f2328;background:#fff}"
@@ -49,10 +49,11 @@ def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> 
     graph
         A valid graph.
     counts
-        The number of elements of each edge, by (upstream, downstream) node name; shown on the edge.
+        The number of elements of each edge, by (upstream, downstream) node names; the drawing
+        shows it on the edge.
     standalone
-        True for a file or an image, with its own colors for light and dark mode; False for a part
-        of a page, which takes the text color of the page.
+        True for a file or an image, with colors for light and dark mode; False for a part of a
+        page, which uses the text color of the page.
     """
     placed = _place(graph, counts or {}) if graph.nodes else Placed({}, {}, 120, _HEIGHT)
     width, height = (round(size + 2 * _MARGIN) for size in (placed.width, placed.height))
@@ -73,7 +74,7 @@ def svg(graph: Graph, counts: Counts | None = None, standalone: bool = True) -> 
 
 
 def html(graph: Graph, counts: Counts | None = None) -> str:
-    """Draw a graph as HTML for a page: in the page's text color, scrolled if it is wide."""
+    """Draw a graph as HTML, with the text color of the page; a wide drawing scrolls."""
     image = b64encode(svg(graph, counts).encode()).decode()
     source = f"data:image/svg+xml;base64,{image}"
     return inline_or_image(svg(graph, counts, standalone=False), source, _summary(graph))
@@ -82,8 +83,8 @@ def html(graph: Graph, counts: Counts | None = None) -> str:
 def inline_or_image(inline: str, source: str, alt: str) -> str:
     """Return HTML that shows an inline SVG, or an image if the page cannot show inline SVG.
 
-    In a notebook that is not trusted, JupyterLab removes style sheets and the tags of an inline
-    SVG, and keeps only its text. Without its style sheet, the HTML shows the image.
+    In an untrusted notebook, JupyterLab removes style sheets, and the tags of an inline SVG but not
+    its text. Without its style sheet, the HTML shows the image.
 
     Parameters
     ----------
@@ -105,13 +106,13 @@ def _place(graph: Graph, counts: Counts) -> Placed:
     widths = {
         node.name: 2 * _PAD
         + max(
-            _wide(_cut(node.name, _LONG_NAME), _NAME, bold=True),
-            _wide(_cut(does(node), _LONG_DETAIL), _SMALL),
+            _wide(cut(node.name, _LONG_NAME), _NAME, bold=True),
+            _wide(cut(does(node), _LONG_DETAIL), _SMALL),
         )
         for node in graph
     }
     edges = dict.fromkeys((wire.node, node.name) for node in graph for wire in node.inputs)
-    labels = {edge: _cut(_says(graph, edge, counts), _LONG_LABEL) for edge in edges}
+    labels = {edge: cut(_edge_text(graph, edge, counts), _LONG_LABEL) for edge in edges}
     lengths = {edge: _wide(label, _SMALL) for edge, label in labels.items() if label}
     gaps = {edge: float(_BESIDE if edge in lengths else _GAP) for edge in edges}
     return place(graph, widths, _HEIGHT, gaps, labels=lengths)
@@ -120,7 +121,7 @@ def _place(graph: Graph, counts: Counts) -> Placed:
 def _node(graph: Graph, node: Node, placed: Placed) -> str:
     box = placed.boxes[node.name]
     tint = _TINTS[node.step.family]
-    name, detail = _cut(node.name, _LONG_NAME), _cut(does(node), _LONG_DETAIL)
+    name, detail = cut(node.name, _LONG_NAME), cut(does(node), _LONG_DETAIL)
     return (
         f"<g><title>{_safe(_tooltip(graph, node))}</title>"
         f'<rect x="{box.left:.1f}" y="{box.middle - _HEIGHT / 2:.1f}" rx="8" '
@@ -134,14 +135,14 @@ def _node(graph: Graph, node: Node, placed: Placed) -> str:
 
 def _edges(graph: Graph, placed: Placed, counts: Counts) -> Iterator[str]:
     for edge, way in placed.ways.items():
-        label = _says(graph, edge, counts)
+        label = _edge_text(graph, edge, counts)
         title = _safe(f"{edge[0]} → {edge[1]}" + (f": {label}" if label else ""))
         yield (
             f'<g><title>{title}</title><path d="{_curve(way)}" '
             'fill="none" stroke="currentColor" stroke-opacity=".45" stroke-width="1.4"/>'
             f'<path d="M{way[-1].left:.1f} {way[-1].middle:.1f}l-8 -4v8z" '
             f'fill="currentColor" fill-opacity=".6"/>'
-            + (_edge_label(way[1], _cut(label, _LONG_LABEL)) if label else "")
+            + (_edge_label(way[1], cut(label, _LONG_LABEL)) if label else "")
             + "</g>"
         )
 
@@ -152,7 +153,7 @@ def _edge_label(room: Box, text: str) -> str:
 
 
 def _curve(way: Sequence[Box]) -> str:
-    """Return a path from box to box that is horizontal where it passes a box."""
+    """Return an SVG path from box to box that is horizontal at each box."""
     parts = [f"M{way[0].right:.1f} {way[0].middle:.1f}"]
     for before, box in pairwise(way):
         stop = box.left - (6 if box is way[-1] else 0)
@@ -179,7 +180,7 @@ def _label(
 
 
 def _tooltip(graph: Graph, node: Node) -> str:
-    lines = [_cut(f"{node.name} = {step(node)}", _LONG_STEP), node.step.summary]
+    lines = [cut(f"{node.name} = {step(node)}", _LONG_STEP), node.step.summary]
     if node.step.details is not None:
         lines += node.step.details(node)
     if node.gather is not None:
@@ -189,7 +190,7 @@ def _tooltip(graph: Graph, node: Node) -> str:
     return "\n".join(lines)
 
 
-def _says(graph: Graph, edge: Edge, counts: Counts) -> str:
+def _edge_text(graph: Graph, edge: Edge, counts: Counts) -> str:
     """Return the label of an edge: its branches, its fields and its number of elements."""
     wires = [wire for wire in graph[edge[1]].inputs if wire.node == edge[0]]
     parts = [", ".join((wire.port or "") + select(wire) for wire in wires)]
@@ -201,11 +202,6 @@ def _says(graph: Graph, edge: Edge, counts: Counts) -> str:
 def _summary(graph: Graph) -> str:
     names = ", ".join(node.name for node in graph.order())
     return f"pipeline of {len(graph)} steps: {names}"
-
-
-def _cut(text: str, longest: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 
 def _wide(text: str, size: int, bold: bool = False) -> float:

@@ -11,11 +11,11 @@ from itertools import pairwise
 from mmnotebook.graph.graph import Graph
 
 Key = str | tuple[str, str, int]
-"""A node's box, by its name, or the place where an edge passes a column: (from, to, column)."""
+"""The name of a node, or the place where an edge crosses a column: (from, to, column)."""
 Edge = tuple[str, str]
 """The names of the nodes that an edge connects: (from, to)."""
 Rows = tuple[float, float, float]
-"""Vertical distances: of two boxes, of a box and an edge that passes it, of two such edges."""
+"""Vertical distances: between two boxes, between a box and an edge, and between two edges."""
 
 SPACE = 18.0
 _PASSING = 18.0
@@ -24,7 +24,7 @@ _SWEEPS = 8
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle: its left and right edge, and the height of its middle, in pixels."""
+    """A rectangle: its left and right edge and its vertical middle, in pixels."""
 
     left: float
     right: float
@@ -40,7 +40,8 @@ class Placed:
     boxes
         The box of each node, by node name.
     ways
-        The boxes that each edge connects and passes, from its start to its end, by (from, to).
+        The boxes of each edge, from its start to its end, by (from, to): those of its two nodes,
+        and those of the columns that it crosses.
     width, height
         The size of the whole layout in pixels.
     """
@@ -70,13 +71,13 @@ def place(
     height
         The height of every box.
     gaps
-        The minimum distance of two columns that each edge needs.
+        The minimum distance between two columns, by edge.
     passing
-        The vertical distance from the middle of a box to an edge that passes it; None for half the
-        height of a box plus `SPACE`.
+        The minimum vertical distance from the middle of a box to an edge that goes past it; None
+        for half the height of a box plus `SPACE`.
     labels
-        The widths of the labels of edges. A label has its own row in a column between the layers,
-        which its edge passes: the second box of the edge's way.
+        The widths of the labels of edges. A label is in a column of labels, between two layers: in
+        the second box of its edge.
     """
     layer = _opened(_layers(graph), labels or {})
     ways = {edge: _way(edge, layer) for edge in gaps}
@@ -98,7 +99,7 @@ def place(
 
 
 def _layers(graph: Graph) -> dict[str, int]:
-    """Put each node a layer after its last input, a source a layer before its first successor."""
+    """Return the layer of each node: after its inputs; a source is one before its first reader."""
     import networkx
 
     net = graph.network()
@@ -127,7 +128,7 @@ def _way(edge: Edge, layer: Mapping[str, int]) -> list[Key]:
 def _columns(
     graph: Graph, layer: Mapping[str, int], ways: Mapping[Edge, Sequence[Key]]
 ) -> list[list[Key]]:
-    """Return the nodes and the passing edges of each column, in their initial order."""
+    """Return the nodes of each column and the edges that cross it, in their initial order."""
     columns: list[list[Key]] = [[] for _ in range(max(layer.values()) + 1)]
     for node in graph.order():
         columns[layer[node.name]].append(node.name)
@@ -150,7 +151,10 @@ def _neighbors(links: Sequence[tuple[Key, Key]]) -> tuple[dict[Key, list[Key]], 
 def _untangled(
     columns: list[list[Key]], before: Mapping[Key, list[Key]], after: Mapping[Key, list[Key]]
 ) -> list[list[Key]]:
-    """Order each column by the mean places of neighbors; return the order with fewest crossings."""
+    """Sort each column by the mean position of neighbors, repeatedly; return the best order.
+
+    The best order has the fewest crossings.
+    """
     best, fewest = columns, _crossings(columns, before)
     for sweep in range(_SWEEPS):
         columns = [list(column) for column in columns]
@@ -189,7 +193,7 @@ def _middles(
     after: Mapping[Key, list[Key]],
     rows: Rows,
 ) -> dict[Key, float]:
-    """Return heights at which connected boxes are level, as far as the other boxes allow it."""
+    """Return vertical positions at which connected boxes are level, if there is space for it."""
     middles: dict[Key, float] = {}
     for column in columns:
         middles.update(_spread(column, [0.0] * len(column), rows))
@@ -204,10 +208,10 @@ def _middles(
 
 
 def _spread(column: Sequence[Key], wanted: Sequence[float], rows: Rows) -> dict[Key, float]:
-    """Return the heights closest to the wanted ones, by least squares, with order and distances.
+    """Return the vertical positions closest to the wanted ones, in order and without overlap.
 
-    This is isotonic regression of the heights minus the distances: neighbors whose wanted heights
-    are in the wrong order are pooled at their mean.
+    This is isotonic regression (least squares) of the positions minus the distances: neighbors
+    whose wanted positions are in the wrong order are pooled at their mean.
     """
     offsets, offset = [], 0.0
     for above, key in zip([None, *column], column, strict=False):
@@ -229,7 +233,7 @@ def _rooms(
     ways: Mapping[Edge, Sequence[Key]],
     gaps: Mapping[Edge, float],
 ) -> list[float]:
-    """Return the space after each column: the largest gap of the edges that leave it."""
+    """Return the space after each column: the largest gap of the edges that start in it."""
     place = {key: column for column, keys in enumerate(columns) for key in keys}
     room = [0.0] * len(columns)
     for edge, way in ways.items():
@@ -244,7 +248,7 @@ def _boxes(
     widths: Mapping[Key, float],
     middles: Mapping[Key, float],
 ) -> dict[Key, Box]:
-    """Put the columns side by side; an edge that passes a column takes its whole width."""
+    """Return the box of each key; an edge that crosses a column has the width of the column."""
     boxes, left = {}, 0.0
     for column, room in zip(columns, rooms, strict=True):
         right = left + max((widths.get(key, 0.0) for key in column), default=0.0)

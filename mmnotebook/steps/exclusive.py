@@ -1,4 +1,4 @@
-"""Outputs that never carry the same element: different branches of one fork."""
+"""Outputs that never contain the same element: different branches of one routing step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Arms = Mapping[str, frozenset[str]]
 def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
     """Return the branches that the elements of each node can have taken at routing steps before it.
 
-    A routing step that some of the elements did not pass is left out.
+    A routing step is left out if some of the elements did not go through it.
 
     Parameters
     ----------
     order
-        The nodes in an order in which each follows its inputs.
+        The nodes in topological order.
     """
     found: dict[str, Arms] = {}
     for node in order:
@@ -28,22 +28,22 @@ def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
 
 
 def needs_all(node: Node) -> bool:
-    """Return whether a step takes an element only if each of its inputs has an output for it."""
+    """Return whether a step processes an element only if every input has an output for it."""
     return node.gather == "join" and dict(node.params).get("missing") != "use rest"
 
 
 def _of_one(ways: Sequence[Arms]) -> Arms:
-    """Return the branches of elements that come from any one of several inputs."""
+    """Return the branches of elements that are in any of several inputs."""
     forks = set(ways[0]).intersection(*ways[1:]) if ways else ()
     return {fork: frozenset[str]().union(*(way[fork] for way in ways)) for fork in forks}
 
 
 def _of_all(ways: Sequence[Arms]) -> Arms:
-    """Return the branches of elements that come from all of several inputs."""
+    """Return the branches of elements that are in all of several inputs."""
     found: dict[str, frozenset[str]] = {}
     for fork in dict.fromkeys(fork for way in ways for fork in way):
         first, *others = (way[fork] for way in ways if fork in way)
-        # If no element comes from all inputs, that is a problem here, not of the steps after it.
+        # If no element is in all inputs, the problem is reported here, not at the steps after it.
         found[fork] = first.intersection(*others) or first.union(*others)
     return found
 
@@ -56,5 +56,5 @@ def arms_of(wire: Input, found: Mapping[str, Arms]) -> Arms:
 
 
 def apart(one: Arms, other: Arms) -> bool:
-    """Return whether a routing step sends each element to at most one of two inputs."""
+    """Return whether a routing step passes each element to at most one of two inputs."""
     return any(arms.isdisjoint(other[fork]) for fork, arms in one.items() if fork in other)

@@ -72,14 +72,14 @@ def of_notebook(
 def problems(
     graph: Graph, shape_of: Callable[[Node], Shape], models: Mapping[str, Any]
 ) -> list[Problem]:
-    """Return a problem for each field that a step or model uses and the data does not have.
+    """Return a problem for each field that a step or model uses but the data does not have.
 
-    Where the fields are not known, after a function for instance, there are no problems.
+    Where the fields are unknown, for example after a function, no problem is reported.
 
     Parameters
     ----------
     graph
-        A graph without faults; it may be incomplete.
+        A graph without faults, which may be incomplete.
     shape_of
         Returns the shape of the elements of a source node.
     models
@@ -89,7 +89,7 @@ def problems(
     found: list[Problem] = []
     for node in graph.order():
         if node.step.inputs == "none":
-            # {}, elements without fields, is taken as unknown: a run reports each that fails.
+            # Elements without fields, {}, count as unknown: the run reports the failures.
             flows[node.name] = FieldFlow(shape_of(node) or None)
             found += _wrong_id(node, flows[node.name].shape)
             continue
@@ -103,7 +103,7 @@ def problems(
 
 
 def _into(node: Node, flows: Mapping[str, FieldFlow], found: list[Problem]) -> FieldFlow:
-    """Return the flow into a node; add a problem for each selected field that does not exist."""
+    """Return the fields that flow into a node; add a problem for each missing selected field."""
     parts = [_selected(node, wire, flows[wire.node], found) for wire in node.inputs]
     if node.gather == "join":
         keys = [wire.key for wire in node.inputs]
@@ -130,7 +130,7 @@ def _selected(node: Node, wire: Input, flow: FieldFlow, found: list[Problem]) ->
 
 
 def _after(flow: FieldFlow, select: Select) -> FieldFlow:
-    """Return a flow after a selection of fields."""
+    """Return the fields that remain after a selection."""
     if select is None:
         return flow
     shape = None if flow.predicted else flow.shape
@@ -147,7 +147,7 @@ def _after(flow: FieldFlow, select: Select) -> FieldFlow:
 def missing(
     node: str, names: Iterable[str], shape: Shape, message: str = "the data has no such field"
 ) -> list[Problem]:
-    """Return a problem for each of these fields that values of this shape do not have."""
+    """Return a problem for each of these fields that is missing in values of this shape."""
     if shape is None:
         return []
     if not shape:
@@ -162,7 +162,7 @@ def missing(
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return fields as text for a message; of many, only the first."""
+    """Return fields as text for a message, at most the first twelve."""
     names = list(names)
     return ", ".join(map(repr, names[:_LISTED])) + (", …" if names[_LISTED:] else "")
 
@@ -174,7 +174,7 @@ def _wrong_id(node: Node, shape: Shape) -> list[Problem]:
 def _wrong_key(
     node: Node, into: FieldFlow, graph: Graph, flows: Mapping[str, FieldFlow]
 ) -> list[Problem]:
-    """Return a problem if the field of `by=` is neither in the input nor in the source data."""
+    """Return a problem if the field of `by=` is missing in the input and in the source data."""
     if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
         return []
     above = graph.upto(node.name)
@@ -186,7 +186,7 @@ def _wrong_key(
 
 
 def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
-    """Yield a problem for each input of a model without a field, and field without an input."""
+    """Yield a problem for each model input that has no field, and each field that has no input."""
     if not isinstance(spec, ModelSpec) or into.predicted:
         return
     if spec.input is not None:
@@ -209,7 +209,7 @@ def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
 
 
 def _alone(node: Node, spec: ModelSpec, names: InputNames) -> Problem:
-    """Return the problem of single values for a model that takes several inputs by name."""
+    """Return the problem of a model with several named inputs that receives single values."""
     allowed = f"records with the fields {listed(names.needed)}"
     message = f"model {spec.name!r} has {len(names.needed)} inputs, but receives one value"
     return Problem(message, node.name, allowed=allowed)
@@ -222,8 +222,8 @@ def _extra(
         message = f"model {spec.name!r} has no such input"
         if name in names.truth:
             message = (
-                f"model {spec.name!r} takes this only in training, as its name and its default "
-                "say; if it is an input for predictions, rename it in the model"
+                f"model {spec.name!r} uses this only in training, according to its name and its "
+                "default; if it is an input for predictions, rename it in the model"
             )
         close = nearest(name, names.missing(fields) or names.known)
         allowed = listed(names.known) or None

@@ -1,4 +1,4 @@
-"""The step that created a value, through steps that only pass it on."""
+"""The steps that create the input values of a node; steps that pass values on are skipped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mmnotebook.graph.graph import Graph, Input, Node
 
 
 def makers(graph: Graph, node: Node) -> Iterator[Input]:
-    """Yield the outputs that create the input values of a node, with the last selection.
+    """Yield the outputs in which the input values of a node were created.
 
     Steps that pass values on unchanged, such as filters, are skipped.
 

@@ -11,7 +11,7 @@ from mmnotebook.graph.graph import Input, Node
 
 
 def is_bare(node: Node) -> bool:
-    """Return whether a node is a source with data alone, and is named after it."""
+    """Return whether a node is a source without other parameters, named after its data."""
     return _bare(node, "data") and node.params == (("data", node.name),)
 
 

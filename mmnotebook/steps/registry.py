@@ -22,14 +22,14 @@ GROUP = "mmnotebook.steps"
 
 
 def own_kinds() -> list[StepKind]:
-    """Return the kinds of this package: `KIND` of each module that has one."""
+    """Return the kinds of this package: the `KIND` of each module in `steps.kinds`."""
     found = (one.name for one in pkgutil.iter_modules(kinds.__path__))
     modules = [import_module(f"{kinds.__name__}.{name}") for name in found]
     return [module.KIND for module in modules if hasattr(module, "KIND")]
 
 
 def installed_kinds() -> list[StepKind]:
-    """Return the kinds of other installed packages; warn of each that cannot be used."""
+    """Return the kinds of other installed packages; warn about each that cannot be used."""
     taken = {kind.name for kind in own_kinds()}
 
     def problem(kind: Any) -> str | None:

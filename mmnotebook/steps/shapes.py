@@ -9,16 +9,16 @@ from typing import Any
 from mmnotebook.graph.names import is_a
 
 Shape = Mapping[str, Any] | None
-"""The fields of a value, each with its own shape: {} for no record, None if it is not known."""
+"""The fields of a value, each with its shape; {} for a value that is no record, None if unknown."""
 
 MOST = 100_000
-"""The maximum number of values that are inspected; the shape of more values is not known."""
+"""The maximum number of values that are inspected; the shape of more values is unknown."""
 _FRAME = {("pandas", "DataFrame")}
 _NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
 
 
 class RecordFields(Mapping[str, Any]):
-    """The fields of records, each with its shape, which is computed when it is read.
+    """The fields of records, each with its shape, which is computed on access.
 
     Parameters
     ----------
@@ -66,7 +66,10 @@ def _of_cells(series: Any) -> Shape:
 
 
 def of_values(values: Sequence[Any]) -> Shape:
-    """Return the common shape of values; None for none, too many, or records of unlike fields."""
+    """Return the common shape of values.
+
+    None for no values, more than `MOST` values, or records with different fields.
+    """
     kinds = set(map(type, values)) if len(values) <= MOST else set()
     if kinds and not any(issubclass(kind, Mapping) for kind in kinds):
         return {}
@@ -79,7 +82,7 @@ def of_values(values: Sequence[Any]) -> Shape:
 
 
 def together(shapes: Sequence[Shape]) -> Shape:
-    """Return the shape of values that each have one of these shapes."""
+    """Return the combined shape of values, each of which has one of these shapes."""
     known = [shape for shape in shapes if shape is not None]
     if not known or len(known) < len(shapes):
         return None

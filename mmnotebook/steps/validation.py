@@ -1,4 +1,4 @@
-"""Validation of a graph: all of its problems at once."""
+"""Validation of a graph, which finds all of its problems at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def problems(graph: Graph) -> list[Problem]:
 
 
 def faults(graph: Graph) -> list[Problem]:
-    """Return the problems of a graph other than gaps: the graph may be incomplete."""
+    """Return the problems of a graph that may be incomplete: all problems except gaps."""
     found = [problem for problem in _all(graph) if not isinstance(problem, Gap)]
     return found or list(_cycle(graph))
 
@@ -42,7 +42,7 @@ def parameter_problems(node: Node) -> list[Problem]:
 
 
 def value_problems(kind: kinds.StepKind, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each of these values that its parameter does not allow."""
+    """Yield a problem for each parameter with an invalid value."""
     for param in kind.params:
         if param.name in given and not param.check(given[param.name]):
             value = given[param.name]
@@ -138,7 +138,7 @@ def _wires(graph: Graph, node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
 def _twice(node: Node) -> list[str]:
     """Return the names of nodes that are an input twice.
 
-    A join may have several inputs from one node: fields of one output, each under its own key.
+    In a join this is allowed for fields of one output, each under its own key.
     """
     ends = Counter((wire.node, wire.port) for wire in node.inputs)
     if node.gather != "join":
@@ -158,7 +158,7 @@ def _arity(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
         yield Problem("unknown gather mode", node=node.name, found=repr(node.gather))
     elif kind.inputs == "none":
         if node.inputs or node.gather:
-            message = f"a {kind.name} starts a line; it cannot have an input"
+            message = f"{kind.name} starts a line; it cannot have an input"
             yield wrong(message, "no input", Problem)
     elif not node.inputs:
         yield wrong(f"this {kind.name} step has no input", "data | step")
@@ -168,7 +168,7 @@ def _arity(node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
         message = "several inputs without a gather mode"
         yield wrong(message, "join or union", Problem)
     elif node.gather == "union" and len(node.inputs) < 2:
-        yield wrong("a union has two inputs or more", "{a, b} | step")
+        yield wrong("a union needs two or more inputs", "{a, b} | step")
     yield from _missing(node, kind)
 
 
@@ -214,20 +214,20 @@ def _wire(graph: Graph, node: Node, wire: Input) -> Iterator[Problem]:
 def _port(node: Node, wire: Input, arms: tuple[str, ...]) -> Iterator[Problem]:
     if arms and wire.port not in arms:
         yield Problem(
-            f"{wire.node!r} has several outputs; one must be named",
+            f"{wire.node!r} has several branches; name one of them",
             node=node.name,
             found=repr(wire.port) if wire.port else wire.node,
             allowed=", ".join(f"{wire.node}.{arm}" for arm in arms),
             nearest=nearest(str(wire.port), arms),
         )
     elif wire.port is not None and not arms:
-        yield Problem(f"{wire.node!r} has one output", node=node.name, found=f".{wire.port}")
+        yield Problem(f"{wire.node!r} has no branches", node=node.name, found=f".{wire.port}")
 
 
 def _groups(graph: Graph) -> Iterator[Problem]:
     for group in graph.groups:
         if not group.members or len(set(group.members)) != len(group.members):
-            yield Problem("a group has members, each once", node=group.name)
+            yield Problem("a group needs members, each once", node=group.name)
         if group.gather not in ("join", "union"):
             yield Problem("unknown gather mode", node=group.name, found=repr(group.gather))
         for member in group.members:
@@ -253,6 +253,6 @@ def _cycle(graph: Graph) -> Iterator[Problem]:
 
 
 def _never(graph: Graph) -> Iterator[Problem]:
-    """Yield the joins that can never succeed, of a graph without other problems."""
-    for one in branch_meetings.never(graph):
+    """Yield the joins that can never succeed; the graph must have no other problems."""
+    for one in branch_meetings.impossible_joins(graph):
         yield Gap(one.message, node=one.node, allowed=one.allowed)

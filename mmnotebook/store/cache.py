@@ -1,4 +1,4 @@
-"""`mm.cache`, the user's view of the store, and the store of this process."""
+"""`mm.cache`, the public interface of the store, and the store of this process."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _opening = threading.Lock()
 
 
 def open_store() -> Store:
-    """Return this process's store in the current cache folder.
+    """Return the store of this process in the current cache folder.
 
     Raises
     ------
     StorageError
-        When the folder cannot be used.
+        If the folder cannot be used.
     """
     key = os.getpid(), folder.chosen()
     store = _stores.get(key)
@@ -44,7 +44,7 @@ def open_store() -> Store:
 
 
 class Freed(int):
-    """The number of bytes freed; `kept` is that of entries which are still in use."""
+    """The number of bytes freed; `kept` is the size of the entries that are still in use."""
 
     kept: int
     hint: str
@@ -65,12 +65,12 @@ class Freed(int):
 class Cache:
     """The cache of computed results: `mm.cache`.
 
-    Runs read nodes from it that a run has computed before, in this kernel or another. The folder is
-    `mmnotebook` in the user's cache folder, or the one in the environment variable
-    MMNOTEBOOK_CACHE. When it exceeds its limit, the least recently used entries are removed first;
-    entries that results in a running kernel use are kept.
+    A run reads a node from the cache if an earlier run, in this kernel or another, has computed the
+    node. The cache is in the folder `mmnotebook` of the user's cache folder, or in the folder that
+    the environment variable MMNOTEBOOK_CACHE names. If it exceeds its limit, the least recently
+    used entries are removed; entries that results in a running kernel use are kept.
 
-    From time to time, a few elements of a cached node are computed again and compared; see
+    In spot checks, a run computes a few elements of a cached node again and compares them; see
     `verify`.
 
     Examples
@@ -263,7 +263,7 @@ class Cache:
         return frame.astype({**types, **times})
 
     def dependencies(self, node: str) -> pd.DataFrame:
-        """Return the observed dependencies of a node's latest entry, in addition to its identity.
+        """Return the dependencies of a node that were observed when its latest entry was computed.
 
         Parameters
         ----------
@@ -303,8 +303,9 @@ class Cache:
         if node not in found:
             near = nearest(node, found)
             raise StorageError(
-                f"nothing is stored for {node!r}" + (f"; did you mean {near!r}?" if near else ""),
-                remedy="mm.cache.entries lists what is stored",
+                f"the cache has no entry for {node!r}"
+                + (f"; did you mean {near!r}?" if near else ""),
+                remedy="mm.cache.entries lists all entries",
             )
         rows = outcome.stored(found[node]).rows()
         frame = pd.DataFrame(rows, columns=["kind", "name", "changed"])
@@ -321,8 +322,8 @@ class Cache:
         Returns
         -------
         Freed
-            The number of bytes freed, an int. Its attribute `kept` is the number of bytes that were
-            not removed because results in a running kernel use them.
+            The number of bytes freed, an int. Its attribute `kept` is the number of bytes that
+            remain because results in a running kernel use them.
 
         Examples
         --------
@@ -338,7 +339,8 @@ class Cache:
         hint = ""
         if node is not None and node not in names:
             near = nearest(node, names)
-            hint = f"nothing is stored for {node!r}" + (f", did you mean {near!r}?" if near else "")
+            hint = f"the cache has no entry for {node!r}"
+            hint += f", did you mean {near!r}?" if near else ""
         return Freed(freed, kept, hint)
 
     def __repr__(self) -> str:

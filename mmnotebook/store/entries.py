@@ -20,12 +20,12 @@ from mmnotebook.store.shards import Damaged, ShardInfo
 
 MANIFEST = "manifest.json"
 RETIRED = "retired"
-"""This file marks an entry that `find` must skip, and that was in use when it was retired."""
+"""The name of the file in an entry that was retired while in use: `find` skips this entry."""
 USED = "used"
-"""This file has a byte for each use of the entry; its modification time is the last use."""
+"""The name of a file with a byte for each use of its entry; its mtime is the last use."""
 
-# Keys are entry folders, whose names are never reused. The entries that were checked and found
-# complete, and those that were found damaged.
+# Keys are entry folders, whose names are never reused: entries that were checked and are complete,
+# and entries that are damaged.
 _whole: dict[Path, tuple[Any, ...]] = {}
 _damaged: dict[Path, tuple[Path, str]] = {}
 
@@ -34,8 +34,8 @@ _damaged: dict[Path, tuple[Path, str]] = {}
 class Entry:
     """The shards and metadata stored for one node.
 
-    The entry stays in the store for as long as this object, or another one for it, is held in a
-    living process. A copy made by pickling reads the same files, and does not keep them.
+    The entry stays in the store as long as a living process has an object for it. A pickled copy of
+    this object reads the same files, but does not keep them in the store.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def rows(self) -> int:
-        """The elements in all shards."""
+        """The number of elements in all shards."""
         return sum(info.rows for info in self.infos)
 
     @property
@@ -73,7 +73,7 @@ class Entry:
         Raises
         ------
         Damaged
-            When a shard is not as it was written. The next `Store.find` does not find the entry.
+            If a shard is damaged. The next `Store.find` does not find the entry.
         """
         return map(self.shard, self.infos)
 
@@ -86,14 +86,14 @@ class Entry:
             raise
 
     def keep(self, release: functools.partial[None]) -> Entry:
-        """Call `release` when nothing holds this object any more, or `let_go` is called."""
+        """Call `release` when this object is garbage-collected, or when `let_go` is called."""
         self._release = weakref.finalize(self, release)
-        # When the process ends, its whole folder in the store is removed.
+        # Not needed at exit, when the whole folder of the process is removed from the store.
         self._release.atexit = False
         return self
 
     def let_go(self) -> None:
-        """Let the store remove the entry again."""
+        """Release the entry, so that the store may remove it."""
         self._release()
 
     def __reduce__(self) -> tuple[type[Entry], tuple[Any, ...]]:
@@ -103,14 +103,14 @@ class Entry:
 def write_manifest(
     path: Path, identity: str, meta: Mapping[str, Any], rows: int | None = None
 ) -> Entry:
-    """Turn a draft folder into an entry; half-written files in it are removed.
+    """Write the manifest that makes a draft folder an entry; remove incomplete files.
 
     Raises
     ------
     Damaged
-        When a shard in it is not whole, or its shards do not hold `rows` elements.
+        If a shard is incomplete, or the shards do not have `rows` elements in all.
     TypeError, ValueError
-        When `meta` cannot be written as JSON.
+        If `meta` cannot be written as JSON.
     """
     for part in path.glob("*.part"):
         part.unlink()
@@ -139,8 +139,8 @@ def read_manifest(path: Path) -> Entry:
     Raises
     ------
     Damaged
-        When there is no manifest, or it belongs to another entry than the folder's name says
-        ("IDENTITY.STAMP"). The name of a draft's folder is not compared.
+        If there is no manifest, or the name of the folder ("IDENTITY.STAMP") belongs to another
+        entry. The name of a draft folder is not compared.
     """
     file = path / MANIFEST
     try:
@@ -169,9 +169,9 @@ def moved(entry: Entry, path: Path) -> Entry:
 
 
 def check(entry: Entry) -> None:
-    """Raise `Damaged` unless every shard is there with the right size and checksum.
+    """Raise `Damaged` unless every shard exists and has the right size and checksum.
 
-    The checksums are looked at once in a process, and again when a file has changed.
+    A process verifies the checksums once, and again after a file has changed.
     """
     if damaged := _damaged.get(entry.path):
         raise Damaged(*damaged)
@@ -183,14 +183,14 @@ def check(entry: Entry) -> None:
 
 
 def distrust(damaged: Damaged) -> None:
-    """Mark the entry of a damaged file as not to be found; check all other entries again."""
+    """Mark the entry of a damaged file as damaged, and all other entries as unchecked."""
     _damaged[damaged.path.parent] = damaged.path, damaged.what
     _whole.clear()
 
 
 def touch(entry: Entry) -> None:
     """Count a use of an entry, and set the time of its last use."""
-    # On a full disk the count is not updated; the entry can still be read.
+    # On a full disk, the count is not updated, but the entry can still be read.
     with suppress(OSError), storage.open_regular(entry.path / USED, "ab") as file:
         file.write(b"+")
     with suppress(OSError):
@@ -199,7 +199,7 @@ def touch(entry: Entry) -> None:
 
 
 def use(path: Path) -> tuple[int, int]:
-    """Return how often an entry was found or stored, and when last, in nanoseconds since 1970."""
+    """Return the number of uses of an entry, and the last one in nanoseconds since 1970."""
     try:
         state = (path / USED).stat()
     except OSError:
@@ -208,9 +208,9 @@ def use(path: Path) -> tuple[int, int]:
 
 
 def pinned(entry: Entry, member: folder.Membership) -> Entry:
-    """Return the entry, kept in the store as long as this object lives."""
+    """Return the entry, which stays in the store as long as this object exists."""
     pin = member.pin(entry.path.name)
-    # The arguments refer to the member, so that the process's folder lasts as long as its pins.
+    # The reference to the member keeps the folder of the process as long as there are pins in it.
     return entry.keep(functools.partial(_unpin, member, pin))
 
 
@@ -219,7 +219,7 @@ def _unpin(member: folder.Membership, pin: Path) -> None:
 
 
 def _state(path: Path, infos: Iterable[ShardInfo]) -> tuple[Any, ...]:
-    """Return what changes when a shard's file changes; raises `Damaged` for a wrong size."""
+    """Return the stat data of all shards; raise `Damaged` for a wrong size."""
     states = []
     for info in infos:
         file = path / info.name

@@ -1,4 +1,4 @@
-"""Eviction: the least recently used entries that no process holds are removed first."""
+"""Eviction: the least recently used entries that are not in use are removed first."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mmnotebook.store.shards import Encoded, ShardInfo
 VARIABLE = "MMNOTEBOOK_CACHE_LIMIT"
 _MOST = 20 << 30
 _LOW_WATER = 0.9
-"""Over its limit, the store is reduced to this share of it."""
+"""A store above its limit is reduced to this fraction of the limit."""
 _ROOM = 64 << 20
-"""If the disk is full, this many bytes more than needed are freed."""
+"""On a full disk, this number of bytes is freed in addition to the needed ones."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def default_limit(inner: Path) -> int:
 
 
 def all_entries(inner: Path) -> list[Path]:
-    """List the folders of all finished entries, including those that only one process can use."""
+    """List the folders of all complete entries, including those that only one process can use."""
     passing = (path for drafts in listed(inner / "drafts") for path in listed(drafts))
     finished = (path for path in passing if (path / entries.MANIFEST).exists())
     return [*listed(inner / "entries"), *finished]
@@ -53,18 +53,18 @@ def size(path: Path) -> int:
 
 
 def evict(inner: Path, limit: int) -> int:
-    """Remove the oldest entries until a limit holds; the caller must hold the lock.
+    """Remove the oldest entries until the store is within its limit; the caller holds the lock.
 
     Parameters
     ----------
     limit
-        The limit in bytes. If the store is larger, entries that nobody holds are removed, the least
-        recently used first, until it is at nine tenths of the limit.
+        The limit in bytes. If the store is larger, entries that are not in use are removed, the
+        least recently used first, until its size is nine tenths of the limit.
 
     Returns
     -------
     int
-        The bytes that were moved into the trash.
+        The number of bytes that were moved to the trash.
     """
     stored = total(inner)
     if stored <= limit:
@@ -74,7 +74,7 @@ def evict(inner: Path, limit: int) -> int:
 
 
 def make_room(inner: Path, needed: int) -> int:
-    """Discard the oldest entries that nobody holds: `needed` bytes and some more."""
+    """Discard the oldest entries that are not in use: `needed` bytes and some more."""
     with folder.locked(inner):
         folder.sweep(inner)
         freed = remove(inner, oldest_first(inner), needed + _ROOM)
@@ -83,24 +83,24 @@ def make_room(inner: Path, needed: int) -> int:
 
 
 def free(inner: Path) -> list[Path]:
-    """List the entries that nobody holds."""
+    """List the entries that are not in use."""
     held = set(folder.pins(inner))
     return [path for path in listed(inner / "entries") if path.name not in held]
 
 
 def unused(inner: Path) -> list[Path]:
-    """List the entries that nobody holds and nobody can find any more."""
+    """List the entries that are not in use and that no process can find any more."""
     return [path for path in free(inner) if (path / entries.RETIRED).exists()]
 
 
 def oldest_first(inner: Path) -> list[Path]:
-    """List the entries that nobody holds: those nobody can find first, then by last use."""
+    """List the entries that are not in use: first those that cannot be found, then by last use."""
     useless = set(unused(inner))
     return sorted(free(inner), key=lambda path: (path not in useless, entries.use(path)[1]))
 
 
 def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int:
-    """Discard entries, all or until `needed` bytes are freed; return the bytes freed."""
+    """Discard all of these entries, or until `needed` bytes are freed; return the bytes freed."""
     freed = 0
     for path in paths:
         if needed is not None and freed >= needed:
@@ -112,12 +112,12 @@ def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int
 
 
 def with_room(inner: Path, needed: int, write: Callable[[], T]) -> T:
-    """Call `write` and return its result; if the disk is full, make room and call it once more.
+    """Call `write` and return its result; if the disk is full, free space and call it again.
 
     Raises
     ------
     StorageError
-        When there is still no room, or another error occurs.
+        If there is still no space, or another error occurs.
     """
     with folder.reported(inner.parent):
         try:
@@ -149,7 +149,7 @@ def write_shard(draft: Path, number: int, value: object, rows: int = 0) -> Shard
     Raises
     ------
     StorageError
-        When the disk is full and no entry can be removed; the store is unchanged.
+        If the disk is full and no entry can be removed; the store is unchanged.
     """
     encoded: Encoded = shards.encode(value, rows)
     path = draft / shards.new_name(number)

@@ -1,13 +1,13 @@
 """The contents of a cache folder, and the processes that use it.
 
-v2/.lock                      held while anything below is looked up, renamed or removed
-v2/entries/IDENTITY.STAMP/    a finished entry: shards, manifest.json, `used`
-v2/processes/PROCESS/         .lock, held while that process lives, and a file per pin
-v2/drafts/PROCESS/DRAFT/      what that process is writing, and what only it can use
-v2/trash/                     what is being removed
+v2/.lock                      locked while files below are looked up, renamed or removed
+v2/entries/IDENTITY.STAMP/    a complete entry: shards, manifest.json, `used`
+v2/processes/PROCESS/         .lock, locked while that process lives, and a file per pin
+v2/drafts/PROCESS/DRAFT/      entries that this process is writing, or that only it can use
+v2/trash/                     folders that are being removed
 
-Locks are taken with `filelock.lock_descriptor` on files that are opened here. `filelock.FileLock`
-would create missing folders, open to others where the umask says so, and takes 50 times as long.
+Files are locked with `filelock.lock_descriptor`. `filelock.FileLock` would create missing folders
+with the permissions of the umask, and takes 50 times as long.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FORMAT = 2
 _PARTS = ("entries", "processes", "drafts", "trash")
 LOCK = ".lock"
 _POLL = 0.001
-"""Seconds between two tries to lock; the lock is held for about as long."""
+"""Seconds between two attempts to lock; the lock is held for about this time."""
 _FULL = {
     errno.ENOSPC: "no space left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -56,7 +56,7 @@ def prepared(folder: Path) -> Path:
     Raises
     ------
     StorageError
-        When it is not a folder, cannot be written, or is writable by others.
+        If it is not a folder, cannot be written, or is writable by others.
     """
     inner = inner_of(folder)
     with reported(folder):
@@ -70,12 +70,12 @@ def prepared(folder: Path) -> Path:
 
 
 def is_full(error: OSError) -> bool:
-    """Return whether an error says that no more can be written."""
+    """Return whether an error means that there is no space left."""
     return error.errno in _FULL
 
 
 def why_unwritable(error: StorageError) -> str | None:
-    """Return why a folder that can be read cannot be written; None for any other error."""
+    """Return why a readable folder cannot be written; None for any other error."""
     if error.errno in _FIXED:
         return "is read-only"
     return "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
@@ -93,7 +93,7 @@ def full(inner: Path, needed: int, error: OSError) -> StorageError:
 
 @contextmanager
 def locked(inner: Path) -> Iterator[None]:
-    """Hold the store's lock, among all threads of all processes; it is not reentrant."""
+    """Hold the lock of the store, for all threads of all processes; it is not reentrant."""
     with reported(inner.parent):
         handle = _opened(inner / LOCK)
     try:
@@ -101,14 +101,14 @@ def locked(inner: Path) -> Iterator[None]:
             lock_descriptor(handle, poll_interval=_POLL)
         yield
     finally:
-        # Unlocked, not only closed: a process forked meanwhile has a copy of the handle.
+        # Closing is not enough: a process that was forked meanwhile has a copy of the handle.
         unlock_descriptor(handle)
         _close(handle)
 
 
 @contextmanager
 def locked_now(inner: Path) -> Iterator[bool]:
-    """Try to get the store's lock without waiting; yield whether it was acquired."""
+    """Try to acquire the lock of the store without waiting; yield whether it was acquired."""
     handle = _opened(inner / LOCK)
     try:
         is_alone = lock_descriptor(handle, blocking=False)
@@ -144,7 +144,7 @@ class Membership:
 
     @property
     def is_here(self) -> bool:
-        """False in a fork of the process that created it, or when a folder was removed."""
+        """Whether this process created it, not the parent of a fork, and its folders exist."""
         folders = (self.place, self.drafts, *(self.inner / part for part in _PARTS))
         return self.pid == os.getpid() and all(map(Path.is_dir, folders))
 
@@ -154,10 +154,10 @@ class Membership:
         return path
 
     def pin(self, name: str) -> Path:
-        """Keep the entry folder of this name from being removed while the returned file exists.
+        """Prevent the removal of an entry folder as long as the returned file exists.
 
-        Each pin is a file of its own. To release it is a single unlink, which the garbage
-        collector can do at any moment and in any thread.
+        Each pin is a separate file. The garbage collector can remove it at any time, in any
+        thread, with a single unlink.
         """
         path = self.place / f"{name}-{next(self._numbers)}"
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -165,7 +165,7 @@ class Membership:
 
 
 def listed(folder: Path) -> list[Path]:
-    """List a folder by name; an empty list if it does not exist (a process may have ended)."""
+    """List the paths in a folder by name; [] if it does not exist (a process may have ended)."""
     try:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -179,7 +179,7 @@ def pins(inner: Path) -> list[str]:
 
 
 def sweep(inner: Path) -> None:
-    """Discard what dead processes have left; the caller must hold the lock."""
+    """Discard the folders of dead processes; the caller must hold the lock."""
     for place in listed(inner / "processes"):
         if not is_alive(place):
             discard(inner, inner / "drafts" / place.name)
@@ -190,7 +190,7 @@ def sweep(inner: Path) -> None:
 
 
 def discard(inner: Path, path: Path) -> None:
-    """Move a folder into the trash, in one atomic step."""
+    """Move a folder to the trash, in one atomic step."""
     try:
         path.rename(inner / "trash" / uuid.uuid4().hex)
     except FileNotFoundError:
@@ -198,7 +198,7 @@ def discard(inner: Path, path: Path) -> None:
 
 
 def empty_trash(inner: Path) -> None:
-    """Delete what was discarded. This takes long and needs no lock."""
+    """Delete the folders in the trash. This can take long and needs no lock."""
     for path in listed(inner / "trash"):
         _remove(path)
 
@@ -210,7 +210,7 @@ def remove_own(pid: int, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder; what cannot be removed is left for a later `sweep`."""
+    """Remove a file or a folder; files that cannot be removed are left for a later `sweep`."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -255,6 +255,6 @@ def _forget_after_fork() -> None:
 
 
 def _close_all() -> None:
-    # Copies in the child would hold the parent's locks after the parent has died.
+    # Copies of the handles in the child would keep the locks after the parent has died.
     while _open:
         os.close(_open.pop())

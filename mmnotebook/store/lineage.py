@@ -1,4 +1,4 @@
-"""Entries by the entries that they were computed from."""
+"""The entries from which other entries were computed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mmnotebook.store import entries, folder
 from mmnotebook.store.shards import Damaged
 
 INPUTS = "inputs"
-"""The key in an entry's `meta` for the identities of the entries it was computed from."""
+"""The key, in the `meta` of an entry, of the identities of its input entries."""
 
 
 def identity_of(path: Path) -> str:
-    """Return the identity in the name of an entry's folder."""
+    """Return the identity that is part of the name of an entry folder."""
     return path.name.split(".")[0]
 
 
 def inputs(inner: Path) -> dict[Path, set[str]]:
-    """Return, by entry folder below `inner`, the identities that the entry was computed from."""
+    """Return the identities of the input entries of each entry folder in `inner`."""
     found = {}
     for path in folder.listed(inner / "entries"):
         with suppress(Damaged):

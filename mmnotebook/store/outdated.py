@@ -1,8 +1,8 @@
 """Removal of files that earlier versions of mmnotebook stored in a cache folder.
 
-Their entries are never read. They are in folders of their own, such as `v1`, next to the folder of
-the current format. Such a folder is removed if it contains only files of those versions, and no
-process that uses them is alive.
+Entries of these versions are never read. They are in separate folders, such as `v1`, next to the
+folder of the current format. Such a folder is removed if it contains only files of these versions
+and no process that uses them is alive.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _MADE = {
 
 
 def remove(place: Path) -> int:
-    """Remove what earlier versions stored in a cache folder; return the bytes freed."""
+    """Remove files of earlier versions from a cache folder; return the bytes freed."""
     freed = 0
-    with suppress(OSError):  # what cannot be removed is left, without an error
+    with suppress(OSError):  # files that cannot be removed are left
         if found := list(filter(_is_outdated, folder.listed(place))):
             cache_folder.check_owner(place)
         for inner in found:
@@ -38,7 +38,7 @@ def remove(place: Path) -> int:
 
 
 def _is_outdated(inner: Path) -> bool:
-    """Return whether an earlier version made this folder and everything in it."""
+    """Return whether an earlier version created this folder and everything in it."""
     named = _NAMED.fullmatch(inner.name)
     if named is None or int(named[1]) >= folder.FORMAT or not _is_own(inner):
         return False
@@ -67,7 +67,7 @@ def _remove(inner: Path) -> int:
         freed = cache_folder.size(inner)
         for part in _MADE:
             shutil.rmtree(inner / part, ignore_errors=True)
-        # The lock goes last, so that leftovers are still recognized the next time.
+        # Remove the lock last: without it, remaining files would not be recognized the next time.
         if [path.name for path in folder.listed(inner)] == [folder.LOCK]:
             with suppress(OSError):
                 (inner / folder.LOCK).unlink()

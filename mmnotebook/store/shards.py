@@ -1,11 +1,11 @@
 """Shards: files of pickled values with raw arrays, compression and checksums.
 
-A file has a head (magic with the version, rows, number of parts), a table (the size of each part,
-its size in the file, and whether it is compressed), the parts, and the CRC-32 of all that. The
-first part is the pickle, the others are the bytes of its large arrays and tensors.
+A file consists of a head (magic number with the version, rows, number of parts), a table (the size
+of each part, its size in the file, and whether it is compressed), the parts, and the CRC-32 of all
+this. The first part is the pickle. The others are the bytes of its large arrays and tensors.
 
-CRC-32 detects every damage of up to 32 consecutive bits and all but one in 4e9 others, at three
-times the speed of blake2b. Only the user can write here, so it need not resist forgery.
+CRC-32 detects every error of up to 32 consecutive bits and all but one in 4e9 other errors, three
+times as fast as blake2b. It need not resist forgery, since only the user can write these files.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _SMALL = 1 << 15
 _CHUNK = 1 << 20
 _CODECS = (None, "lz4", "zstd")
 _RAW, _FAST, _SMALLEST = range(3)
-"""lz4 makes arrays twice as fast to write and read; zstd makes pickles, above all of text, several
-times smaller.
+"""The codecs of parts. lz4 makes writing and reading of arrays twice as fast; zstd makes pickles,
+especially of text, several times smaller.
 """
 _PAYS = 0.8
-"""A part is stored compressed only if that shrinks it to this share of its size."""
+"""A part is compressed only if this reduces it to this fraction of its size."""
 _PIECE = 1 << 14
 _MISSING = "is missing"
 
@@ -55,14 +55,14 @@ class Damaged(StorageError):
     path
         The file.
     what
-        What is wrong with it: "is missing", "was truncated", "was altered".
+        The problem: "is missing", "was truncated", "was altered".
     """
 
     def __init__(self, path: Path, what: str) -> None:
         since = ": it has been deleted" if what == _MISSING else ""
         super().__init__(
             f"the stored file {str(path)!r} {what}{since}",
-            remedy="run the graph again: what is damaged or missing is computed again",
+            remedy="run the graph again: missing and damaged results are computed again",
         )
         self.path, self.what = path, what
 
@@ -88,7 +88,7 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A value as it will be written to a file; may share memory with the value's arrays."""
+    """The encoded form of a value; it may share memory with the arrays of the value."""
 
     parts: Sequence[_Part]
     rows: int
@@ -101,8 +101,8 @@ class Encoded:
 
 
 def encode(value: Any, rows: int = 0) -> Encoded:
-    """Return what `save` writes for a value; raises what pickling the value raises."""
-    # Imported here, so that `mm.cache` can be shown without waiting for torch.
+    """Return the encoded form of a value, for `save`; errors of pickling are raised."""
+    # Imported here, so that showing `mm.cache` does not import torch.
     from mmnotebook.elements import coders
 
     arrays: list[memoryview] = []
@@ -120,12 +120,12 @@ def encode(value: Any, rows: int = 0) -> Encoded:
 
 
 def new_name(number: int) -> str:
-    """Return a new name for a shard; names sort in the order of writing."""
+    """Return a new name for a shard; sorted names are in the order of writing."""
     return f"{time.time_ns():020d}-{number:06d}-{uuid.uuid4().hex[:8]}.shard"
 
 
 def write(path: Path, value: Any, rows: int = 0) -> ShardInfo:
-    """Write a value into a new private file, which is either complete or missing.
+    """Write a value to a new private file, which is either complete or missing.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def read(path: Path, info: ShardInfo) -> Any:
     Raises
     ------
     Damaged
-        Before anything is unpickled, when a single bit differs from what was written; after that,
-        when the value cannot be restored here (its class no longer exists, say).
+        Before anything is unpickled, if a single bit has changed; after that, if the value cannot
+        be restored here (for example because its class no longer exists).
     """
     with _opened(path, info) as file:
         _, table, checksum = _read_table(file, path)
@@ -184,7 +184,7 @@ def read(path: Path, info: ShardInfo) -> Any:
 
 
 def verify(path: Path, info: ShardInfo) -> None:
-    """Check a file's size and checksum without unpickling it; raises `Damaged`."""
+    """Check the size and the checksum of a file without unpickling it; raise `Damaged`."""
     checksum, left = 0, info.bytes - _FOOT.size
     with _opened(path, info) as file:
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
@@ -194,7 +194,7 @@ def verify(path: Path, info: ShardInfo) -> None:
 
 
 def info(path: Path) -> ShardInfo:
-    """Return a shard's own description; raises `Damaged` when its size or its table is wrong."""
+    """Return the description in a shard; raise `Damaged` if its size or its table is wrong."""
     with _opened(path, None) as file:
         rows, _, _ = _read_table(file, path)
         file.seek(-_FOOT.size, os.SEEK_END)
@@ -203,7 +203,7 @@ def info(path: Path) -> ShardInfo:
 
 
 def _part(raw: memoryview, codec: int) -> _Part:
-    """Return a part, compressed if a sample of it, and then all of it, shrinks enough."""
+    """Return a part, compressed if first a sample of it, and then all of it, shrinks enough."""
     if len(_compressed(_sample(raw), codec)) > _PAYS * min(len(raw), 4 * _PIECE):
         return _Part(len(raw), raw, _RAW)
     packed = _compressed(raw, codec)
@@ -220,7 +220,7 @@ def _sample(raw: memoryview) -> Any:
 
 
 def _compressed(raw: Any, codec: int) -> np.ndarray[Any, Any]:
-    # As an array: the len() of a memoryview of pyarrow's buffer is the length before it was shrunk.
+    # An array, since len() of a memoryview of pyarrow's buffer is its length before it was shrunk.
     return np.frombuffer(pa.compress(raw, codec=_CODECS[codec], asbytes=False), np.uint8)
 
 

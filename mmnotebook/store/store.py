@@ -1,4 +1,4 @@
-"""`Store`: finds, adds and keeps entries, within a size limit."""
+"""`Store`, which finds, adds and keeps entries within a size limit."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ _IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class Store:
-    """The entries below one folder, as this process sees them; several may use it at once.
+    """The entries in one folder, which several processes may use at once.
 
     Parameters
     ----------
     folder
         The user's cache folder; its subfolder for this format is created if necessary.
     limit
-        In bytes; default: MMNOTEBOOK_CACHE_LIMIT, or 20 GiB, or a quarter of the disk if less.
+        The limit in bytes; None for MMNOTEBOOK_CACHE_LIMIT, or else 20 GiB or a quarter of the
+        disk, whichever is less.
 
     Attributes
     ----------
     notes
-        Messages about repaired damage, a line each; whoever shows them removes them.
+        Messages about repaired damage, one per line; the code that shows a message removes it.
     hits, misses
-        The numbers of identities that this object found, and did not find.
+        The numbers of identities that this object found and did not find.
     checked, differed
         The number of entries that were compared with new outputs of their nodes, and the number of
-        those that were removed because they differed.
+        these that were removed because they differed.
     beside
-        A second store, used once this one cannot be written; its entries are found too.
+        A second store, for new entries, if this one cannot be written; its entries are found too.
 
     Raises
     ------
     StorageError
-        When the folder cannot be used; every method may raise it too.
+        If the folder cannot be used; every method may raise it too.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
@@ -66,7 +67,7 @@ class Store:
 
     @property
     def limit(self) -> int:
-        """The most bytes of entries that are not in use; a lower limit applies at once."""
+        """The maximum size of the entries that are not in use; a change takes effect at once."""
         return self._limit
 
     @limit.setter
@@ -90,9 +91,10 @@ class Store:
             return Draft(self, identity, self._member)
 
     def find(self, identities: Iterable[str]) -> dict[str, Entry]:
-        """Return the entries that are stored and undamaged, kept in the store while they are held.
+        """Return the undamaged entries of these identities.
 
-        Damaged entries are removed, with a line in `notes`.
+        They stay in the store as long as the returned objects exist. Damaged entries are removed,
+        with a line in `notes`.
         """
         wanted = list(dict.fromkeys(identities))
         found = self._find(wanted)
@@ -105,9 +107,10 @@ class Store:
         return found
 
     def answers(self, own: str, most: int) -> list[Entry]:
-        """Return the newest entries whose nodes have the identity `own`, whatever their input.
+        """Return the newest entries of nodes with the identity `own`, for any input.
 
-        They are kept in the store while they are held. A damaged shard is noticed when it is read.
+        They stay in the store as long as the returned objects exist. Damage to a shard is detected
+        when the shard is read.
         """
         found = self._answers(own, most)
         if self.beside is not None:
@@ -117,14 +120,17 @@ class Store:
         return found
 
     def forget(self, identity: str) -> None:
-        """Retire the entry of an identity, so that it is not found any more."""
+        """Retire the entry of an identity, so that it is no longer found."""
         with self._locked():
             for path in _current(self.inner, [identity]).values():
                 self._retire(path)
         folder.empty_trash(self.inner)
 
     def clear(self, node: str | None = None) -> tuple[int, int]:
-        """Remove all entries, or a node's, that nobody holds; return the bytes removed and kept."""
+        """Remove entries that are not in use, of one node or all.
+
+        Returns the bytes that were removed, and those of the entries that are in use.
+        """
         with self._locked():
             folder.sweep(self.inner)
             paths = eviction.all_entries(self.inner)
@@ -144,7 +150,7 @@ class Store:
                 store._retire_all(chosen)
 
     def _inputs(self) -> dict[Path, set[str]]:
-        """Return, by entry folder, the identities that the entry was computed from."""
+        """Return the identities of the input entries of each entry folder."""
         beside = {} if self.beside is None else self.beside._inputs()
         return {**lineage.inputs(self.inner), **beside}
 
@@ -157,9 +163,9 @@ class Store:
         folder.empty_trash(self.inner)
 
     def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
-        """Move a finished draft into the store; an entry stored meanwhile takes precedence.
+        """Move a complete draft into the store; an entry that was stored meanwhile has precedence.
 
-        `answers` finds the entry by `own`; "" means that it does not.
+        `answers` finds the entry by `own`, unless this is "".
         """
         while True:
             if not replace and (found := self._find([draft.identity])):
@@ -202,7 +208,7 @@ class Store:
                     bad.append((path, damaged, None))
                 else:
                     found[identity] = entries.pinned(entry, self._member)
-        # The entries are pinned from here on; checksums are computed without holding the lock.
+        # The entries are pinned now, so the checksums can be computed without the lock.
         for identity, entry in list(found.items()):
             try:
                 entries.check(entry)
@@ -227,7 +233,7 @@ class Store:
         self.notes.append(f"{node}: {text}" if node else text)
 
     def _retire(self, path: Path) -> None:
-        """Make an entry impossible to find, and remove it unless a process holds it."""
+        """Mark an entry so that it is not found, and remove it unless it is in use."""
         if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
@@ -245,7 +251,7 @@ class Store:
 
     def _join(self) -> None:
         if freed := outdated.remove(self.folder):
-            said = f"removed {sizes.text(freed)} that earlier versions of mmnotebook had stored"
+            said = f"removed {sizes.text(freed)} of files from earlier versions of mmnotebook"
             self.notes.append(said)
         inner = folder.prepared(self.folder)
         with folder.locked(inner), folder.reported(self.folder):
@@ -256,17 +262,17 @@ class Store:
 
 
 class Aside(Store):
-    """A private store of this process that also reads a shared one that cannot be written.
+    """A private store of this process that also reads a shared store that cannot be written.
 
-    Nothing is written to the shared store, not even which entries are in use. If another process
-    removes such an entry, reading it fails as for a damaged file.
+    Nothing is written to the shared store, not even which of its entries are in use. If another
+    process removes such an entry, reading it fails as for a damaged file.
 
     Parameters
     ----------
     base
         `Store.inner` of the shared store.
     why
-        Why it cannot be written: "is read-only", "is full".
+        Why the shared store cannot be written: "is read-only" or "is full".
     """
 
     def __init__(self, base: Path, why: str) -> None:
@@ -290,7 +296,7 @@ class Aside(Store):
         chosen = list(paths)
         super()._retire_all(chosen)
         for path in chosen:
-            if path.is_relative_to(self.base):  # nothing can be removed from there
+            if path.is_relative_to(self.base):  # nothing can be removed from the shared store
                 self._seen.add(path)
                 entries.distrust(
                     Damaged(path / entries.MANIFEST, "differs from its current output")
@@ -319,12 +325,12 @@ class Aside(Store):
 
 
 def opened(place: Path) -> Store:
-    """Open the store in a folder; one that only reads it if it cannot be written.
+    """Open the store in a folder; if it cannot be written, one that only reads it.
 
     Raises
     ------
     StorageError
-        When the folder cannot be used.
+        If the folder cannot be used.
     """
     try:
         return Store(place)
@@ -336,7 +342,7 @@ def opened(place: Path) -> Store:
 
 
 def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
-    """Return the folders of the current entries, by identity; a missing one has no key."""
+    """Return the folders of the current entries by identity, without missing ones."""
     wanted = set(identities)
     newest_last = folder.listed(inner / "entries") if wanted else []
     named = ((lineage.identity_of(path), path) for path in newest_last)
@@ -356,11 +362,11 @@ def _of_kind(inner: Path, own: str) -> list[Path]:
 
 
 def _nothing() -> None:
-    """Do nothing: an entry of a store that is only read was not pinned."""
+    """Do nothing, since an entry of a read-only store is not pinned."""
 
 
 class Draft:
-    """An entry that is being written; removed with this object unless it was committed.
+    """An entry that is being written; unless it is committed, it is removed with this object.
 
     Attributes
     ----------
@@ -387,31 +393,31 @@ class Draft:
         own: str = "",
         identity: str | None = None,
     ) -> Entry:
-        """Turn the files written so far into an entry of the store.
+        """Add the files that were written so far to the store, as an entry.
 
         Parameters
         ----------
         meta
-            Metadata that JSON can hold; `node` and `kind` are shown to users.
+            Metadata that can be written as JSON; users see `node` and `kind`.
         rows
-            How many elements the shards must hold, where that is known.
+            The number of elements that the shards must have; None if it is not known.
         lasting
-            False for an entry that nobody else may find, since its identity says nothing: it is
-            removed when it is no longer held, at the latest when the process ends.
+            False for an entry that no other run may find, since its identity does not determine its
+            content. It is removed when it is no longer in use, at the latest at exit.
         replace
-            Replace an entry of the same identity. By default such an entry is returned if it is
-            not damaged, and this one is removed.
+            Whether to replace an existing entry with the same identity. Otherwise that entry is
+            returned if it is not damaged, and this one is removed.
         own
-            The identity of the node without its input: `Store.answers` finds the entry by it.
+            The identity of the node without its input, by which `Store.answers` finds the entry.
         identity
-            An identity to store it under in place of the draft's, when it must not be found.
+            Another identity than that of the draft, for an entry that must not be found.
 
         Raises
         ------
         Damaged
-            When a shard is damaged, or one has been removed.
+            If a shard is damaged or was removed.
         StorageError
-            When the disk is full. The draft still exists then.
+            If the disk is full. The draft still exists then.
         """
         identity = identity or self.identity
         write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)

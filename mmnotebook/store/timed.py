@@ -1,4 +1,4 @@
-"""Elements with their timestamps, windows and panes, thousands per shard."""
+"""Shards of elements with their timestamps, windows and panes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mmnotebook.store import shards
 from mmnotebook.store.shards import ShardInfo
 
 ELEMENTS = 4096
-"""The most elements of a shard."""
+"""The maximum number of elements in a shard."""
 BYTES = 32 << 20
-"""About the most bytes of a shard of more than one element."""
+"""The approximate maximum size of a shard with more than one element, in bytes."""
 
 Time = tuple[int, tuple[Any, ...], Any]
 """Timestamp in microseconds, windows, pane."""
@@ -31,16 +31,16 @@ _SAMPLE = 16
 
 @dataclass(frozen=True)
 class Timed:
-    """The value of a shard whose elements do not all have the default time.
+    """The value of a shard in which some elements do not have the default time.
 
-    The default is the least timestamp, the global window and no known pane.
+    The default is the minimum timestamp, the global window and an unknown pane.
 
     Attributes
     ----------
     values
         The elements.
     times
-        The time of each element; None for one that was written without a time.
+        The time of each element; None for an element that was written without a time.
     """
 
     values: list[Any]
@@ -48,12 +48,12 @@ class Timed:
 
 
 def values(shard: list[Any] | Timed) -> list[Any]:
-    """Return the elements of a shard without their times."""
+    """Return the elements of a shard, without their times."""
     return shard.values if isinstance(shard, Timed) else shard
 
 
 def pairs(shard: list[Any] | Timed) -> Iterator[tuple[Any, Time | None]]:
-    """Yield the elements of a shard, each with its time; None stands for the default time."""
+    """Yield (element, time) for the elements of a shard; None is the default time."""
     times = shard.times if isinstance(shard, Timed) else itertools.repeat(None)
     return zip(values(shard), times, strict=False)
 
@@ -90,7 +90,7 @@ def columns(times: Sequence[Time | None]) -> dict[str, Any]:
 
 
 def _micros(window: Any, end: str) -> int:
-    # A window class of the user's own may have no start.
+    # A window class of the user may have no start.
     known = None if isinstance(window, GlobalWindow) else getattr(window, end, None)
     return _USUAL[0] if known is None else int(known.micros)
 
@@ -113,12 +113,12 @@ def read(folder: Path) -> Iterator[list[Any] | Timed]:
 
 
 def size(folder: Path) -> int:
-    """Return the bytes of the shards in a folder."""
+    """Return the size of the shards in a folder, in bytes."""
     return sum(file.stat().st_size for file in files(folder))
 
 
 Write = Callable[[Path, int, object, int], ShardInfo]
-"""A function that writes a shard, from: folder, number (for the order), value, number of rows."""
+"""A function that writes a shard. Arguments: folder, number (for the order), value, rows."""
 
 
 def write_shard(folder: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
@@ -127,18 +127,18 @@ def write_shard(folder: Path, number: int, value: object, rows: int = 0) -> Shar
 
 
 class Writer:
-    """Collects elements and writes them as shards into an existing folder.
+    """A writer that collects elements and writes them as shards to an existing folder.
 
     Attributes
     ----------
     buffer
-        The elements that are in no shard yet.
+        The elements that have not been written yet.
     """
 
     def __init__(self, folder: Path, write: Write = write_shard) -> None:
         self.folder, self._write = folder, write
         self._numbers = itertools.count()
-        # Keep one object per window: a pickle stores it once, and references to it after that.
+        # One object per window: a pickle contains it once, and then references to it.
         self._windows = {_USUAL[1]: _USUAL[1]}
         self._start()
 
@@ -148,7 +148,7 @@ class Writer:
         self._bytes = 0
 
     def add(self, value: Any, when: Time | None) -> None:
-        """Add an element; `flush` when `full` says so."""
+        """Add an element; the caller calls `flush` when `full` is true."""
         self.buffer.append(value)
         if when is not None:
             stamp, windows, pane = when
@@ -158,11 +158,11 @@ class Writer:
 
     @property
     def full(self) -> bool:
-        """Whether the elements are enough for a shard."""
+        """Whether there are enough elements for a shard."""
         return len(self.buffer) >= ELEMENTS or self._bytes >= BYTES
 
     def flush(self) -> str:
-        """Write the added elements into a shard; return the name of its file."""
+        """Write the added elements to a shard; return its file name."""
         usual = all(when == _USUAL for when in self._times)
         shard = self.buffer if usual else Timed(self.buffer, self._times)
         rows = sum(len(value) if isinstance(value, Block) else 1 for value in self.buffer)
@@ -172,7 +172,7 @@ class Writer:
 
 
 def _bytes(value: Any) -> int:
-    """Estimate the bytes of a value; of a collection, from a sample of its items."""
+    """Estimate the size of a value in bytes; for a collection, from a sample of its items."""
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size

@@ -119,7 +119,7 @@ class TestSplit:
         graph = mm.pipeline('rows | split({"p": 0.5, "q": 0.5}, by="usr")', rows=rows)
         failed = mm.run(graph, max_failed=1).failed
         assert set(failed["error"]) == {"MissingField"}
-        said = "no field 'usr', neither in the source's element nor in the current value, a "
+        said = "no field 'usr' in the source element or in the current value, a "
         assert failed["message"].str.startswith(said).all()
 
     def test_a_field_that_a_function_makes(self) -> None:

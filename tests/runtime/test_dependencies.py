@@ -151,7 +151,7 @@ def test_dependencies_are_listed(tmp_path: Path) -> None:
     path.write_text("2")
     found = mm.cache.dependencies("f")
     assert found.set_index("name")["changed"][str(path)]
-    with pytest.raises(mm.StorageError, match="nothing is stored for 'g'"):
+    with pytest.raises(mm.StorageError, match="the cache has no entry for 'g'"):
         mm.cache.dependencies("g")
 
 

@@ -113,7 +113,7 @@ def test_a_node_of_another_graph() -> None:
 
 
 def test_a_node_that_is_not_run() -> None:
-    with pytest.raises(RunError, match="no node with that name is run"):
+    with pytest.raises(RunError, match="this run has no node with this name"):
         run_fresh("both", until="b")
 
 

@@ -108,7 +108,9 @@ def test_a_mode_is_given_whatever_the_file_has(
     made = images.pixels(saved(tmp_path / "deep.png", DEEP), mode=mode)
     grey = made if mode == "L" else made[..., 0]
     assert made.shape == shape and np.array_equal(grey, DEEP >> 8)
-    with pytest.raises(ValueError, match="32 bits, and which of them are black and white"):
+    with pytest.raises(
+        ValueError, match="32 bits, and it is not known which of them are black and white"
+    ):
         images.pixels(saved(tmp_path / "share.tiff", SHARE), mode=mode)
 
 
@@ -153,5 +155,5 @@ def test_read_accepts_both(tmp_path: Path) -> None:
 def test_mode_and_rotate_are_only_for_images(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
     graph = mm.pipeline(f'read("{tmp_path}/a.csv", mode="RGB") | map(str)')
-    with pytest.raises(mm.MMError, match=r"a\.csv' is not an image, so no mode='RGB'"):
+    with pytest.raises(mm.MMError, match=r"a\.csv' is not an image, so it cannot have mode='RGB'"):
         mm.run(graph, progress=False)

@@ -556,7 +556,7 @@ def test_a_remote_file_counts_by_its_stores_version() -> None:
 def test_a_remote_file_without_a_version_is_never_cached() -> None:
     mm.register("m", Elsewhere("nowhere://bucket/m"))
     for _ in range(2):
-        assert "'nowhere://bucket/m', cannot be read" in why()
+        assert "'nowhere://bucket/m', which cannot be read" in why()
     mm.register("m", Elsewhere("https://example.com/endpoint"))
     run()
     assert why() == CACHED

@@ -128,9 +128,9 @@ class TestKindsOfData:
         [
             ({}, "without columns"),
             ({"a": [1], "b": [1, 2]}, "unequal lengths: a 1, b 2"),
-            ({"a": 1}, r"'a' is a int; a dict of columns holds"),
+            ({"a": 1}, r"'a' is a int; allowed in a dict of columns"),
             ({"train": {"a": [1]}}, r"'train' is a dict; .*"),
-            ({1: [1], "1": [2]}, "two columns have one name"),
+            ({1: [1], "1": [2]}, "two columns have the same name"),
             ({"b", "a"}, "is a set; allowed: a DataFrame, Series"),
             (iter([1]), "is a list_iterator, which can be read only once"),
             (np.ma.array([1]), "masked"),
@@ -208,7 +208,7 @@ class TestGenerators:
 
         xs = numbers()
         for _ in range(2):
-            with pytest.raises(RunError, match=r"raised after 1 elements: KeyError"):
+            with pytest.raises(RunError, match=r"raised an error after 1 elements: KeyError"):
                 read(xs)
 
     def test_the_read_elements_are_deleted_with_them(self) -> None:

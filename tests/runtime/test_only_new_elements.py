@@ -308,7 +308,10 @@ say({"asked": int(result.models["predictions"].sum()), "right": right})
     [
         ({"cache": "block"}, "cache='block'; allowed: 'element', or None"),
         ({"cache": True}, "cache=True; allowed: 'element', or None"),
-        ({"cache": "element", "reset": "predict"}, "reset= that it depends on earlier elements"),
+        (
+            {"cache": "element", "reset": "predict"},
+            "reset= means that it depends on earlier elements",
+        ),
     ],
 )
 def test_allowed_values_of_cache(options: dict[str, Any], said: str) -> None:

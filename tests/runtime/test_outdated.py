@@ -46,7 +46,7 @@ def test_it_is_removed_with_a_note(earlier: Callable[[], Store], tmp_path: Path)
     store = Store(tmp_path / "cache", LIMIT)
     (note,) = store.notes
     assert note.startswith("removed 6.") and note.endswith(
-        " kB that earlier versions of mmnotebook had stored"
+        " kB of files from earlier versions of mmnotebook"
     )
     assert not inner.exists() and store.inner.is_dir() and store.find(["a"]) == {}
     assert Store(tmp_path / "cache", LIMIT).notes == []

@@ -104,9 +104,9 @@ class TestFrames:
 
     def test_columns_become_texts_that_must_differ(self) -> None:
         assert read(pd.DataFrame([[1, 2]])) == {"0": {"0": 1, "1": 2}}
-        with pytest.raises(RunError, match="two columns have one name"):
+        with pytest.raises(RunError, match="two columns have the same name"):
             read(pd.DataFrame([[1, 2]], columns=["a", "a"]))
-        with pytest.raises(RunError, match="two columns have one name"):
+        with pytest.raises(RunError, match="two columns have the same name"):
             read(pd.DataFrame([[1, 2]], columns=["1", 1]))
 
     def test_the_frame_is_left_as_it_was(self) -> None:

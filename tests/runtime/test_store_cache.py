@@ -91,7 +91,7 @@ def test_clear_says_what_stays_and_why(cache: Cache) -> None:
     )
     assert set(cache.entries["node"]) == {"mlp", "tree"}
     assert repr(cache.clear("tre")) == (
-        "0 bytes freed; nothing is stored for 'tre', did you mean 'tree'?"
+        "0 bytes freed; the cache has no entry for 'tre', did you mean 'tree'?"
     )
     assert cache.clear() == sizes["tree"]
     del held

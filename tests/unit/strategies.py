@@ -201,7 +201,7 @@ def graphs(draw: st.DrawFn, moves: int = 5) -> Graph:
 
 def meeting_only(graph: Graph) -> Graph:
     """Return the graph with only one input for each join that could never succeed."""
-    while never := {one.node for one in branch_meetings.never(graph)}:
+    while never := {one.node for one in branch_meetings.impossible_joins(graph)}:
         cut = (replace(n, inputs=n.inputs[:1]) if n.name in never else n for n in graph)
         graph = replace(graph, nodes=tuple(cut))
     return graph

@@ -582,7 +582,7 @@ def test_incomplete_text_is_read_with_what_is_missing() -> None:
         ("rows | split(mlp=..., tree=0.5)", "this is not a valid value here"),
         ("[rows, rows] | vote()", "the same input twice"),
         ('rows | write("p.csv") | mlp', "nothing can follow a write"),
-        ("rows | mlp | source(rows)", "a source starts a line"),
+        ("rows | mlp | source(rows)", "source starts a line"),
         ("a | " + "(a | " * 150 + "b" + ")" * 150, ""),
     ],
 )

@@ -39,7 +39,7 @@ def test_the_fractions_are_proposed(given: str, proposed: str) -> None:
 
 def test_outputs_without_steps_are_proposed_as_such() -> None:
     said = refused('rows | split({"train": 80, "test": 20}, by="user")')
-    assert "these do not add up to 1" in said
+    assert "the fractions do not add up to 1" in said
     assert said.endswith('→ did you mean {"train": 0.8, "test": 0.2}?')
 
 

@@ -119,11 +119,11 @@ def test_order_puts_inputs_first(graph: Graph) -> None:
         (Node.make("x", "model", ["rwos"], model="m"), "its input is not a node of this graph"),
         (Node.make("x", "model", model="m"), "this model step has no input"),
         (Node.make("x", "model", ["rows", "b"], model="m"), "several inputs without a gather mode"),
-        (Node.make("x", "model", ["rows"], "union", model="m"), "a union has two inputs or more"),
+        (Node.make("x", "model", ["rows"], "union", model="m"), "a union needs two or more inputs"),
         (Node.make("x", "model", ["rows"], "blend", model="m"), "unknown gather mode"),  # type: ignore[arg-type]
         (Node.make("x", "vote", ["rows"]), "vote combines several outputs"),
-        (Node.make("x", "read", ["rows"], path="p"), "a read starts a line"),
-        (Node.make("x", "map", [Input("rows", "a")], function="f"), "'rows' has one output"),
+        (Node.make("x", "read", ["rows"], path="p"), "read starts a line"),
+        (Node.make("x", "map", [Input("rows", "a")], function="f"), "'rows' has no branches"),
         (Node.make("x", "map", [Input("rows", None, ())], function="f"), "not a field"),
         (Node.make("x", "map", [Input("rows", None, Drop(()))], function="f"), "not a field"),
         (Node.make("x", "map", ["rows", "rows"], "join", function="f"), "the same input twice"),
@@ -164,8 +164,8 @@ def test_nothing_follows_a_write() -> None:
 @pytest.mark.parametrize(
     ("group", "message"),
     [
-        (Group("g", ()), "a group has members, each once"),
-        (Group("g", ("rows", "rows")), "a group has members, each once"),
+        (Group("g", ()), "a group needs members, each once"),
+        (Group("g", ("rows", "rows")), "a group needs members, each once"),
         (Group("g", ("rows",), "mix"), "unknown gather mode"),  # type: ignore[arg-type]
         (Group("g", ("row",)), "its member is not a node of this graph"),
         (Group("rows", ("rows",)), "the name is used 2 times"),

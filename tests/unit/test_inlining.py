@@ -217,17 +217,17 @@ def test_several_ends_that_no_list_can_hold() -> None:
     [
         ("digits | it", TWO, "'it' has 2 sources, but a step has one input", "it | step"),
         ("digits | it", Graph(), "'it' has 0 sources", None),
-        ("digits | it", parse("rows"), "'it' has only a source", None),
+        ("digits | it", parse("rows"), "'it' has a source but no step", None),
         (
             'digits["y"] | it',
             FEATURES,
-            "'it' takes field \"x\" of its input itself",
+            "'it' already selects field \"x\" of its input",
             'leave out ["y"]',
         ),
         (
             'digits[["y", "z"]] | it',
             parse('rows[["a", "b"]] | mlp'),
-            'takes fields "a", "b" of its input itself',
+            'already selects fields "a", "b" of its input',
             'leave out [["y", "z"]]',
         ),
         ("digits | [a, b] | it", FEATURES, "several named outputs", "put a step"),
@@ -365,7 +365,7 @@ def test_any_pipeline_computes_as_a_step_what_it_computes_alone(
     try:
         graph = parse(f"{to_text(outer)}\nzz = {reference(wire)} | inner", here)
     except GraphError as error:
-        excuses = ("of its input itself", "joined and others are in a union")
+        excuses = ("already selects", "joined and others are in a union")
         assert any(excuse in str(error) for excuse in excuses)
         return
     assert parse(to_text(graph)) == graph

@@ -1,4 +1,4 @@
-"""The supported frameworks, and those that other installed packages bring."""
+"""The supported frameworks, and the frameworks of other installed packages."""
 
 from __future__ import annotations
 
@@ -44,18 +44,19 @@ ALL: tuple[Framework, ...] = (
 )
 """The first framework in this order that claims a target is used.
 
-An XGBClassifier is also a scikit-learn estimator, a Hugging Face model a torch module, a .keras
-file a zip archive like torch's, and a sentence encoder's folder also one of Hugging Face.
+An XGBClassifier is also a scikit-learn estimator, a Hugging Face model is also a torch module, a
+.keras file is a zip archive like a torch file, and the folder of a sentence encoder is also a
+folder of Hugging Face.
 """
 
 
 GROUP = "mmnotebook.frameworks"
-"""The entry points of a package that brings frameworks: `name = "module:FRAMEWORK"`."""
+"""The group of the entry points that add frameworks: `name = "module:FRAMEWORK"`."""
 
 
 @cache
 def installed() -> tuple[Framework, ...]:
-    """Return the frameworks of other installed packages; one that cannot be used is warned of."""
+    """Return the frameworks of other installed packages; warn about each that cannot be used."""
     taken = {framework.name for framework in ALL}
 
     def problem(one: Any) -> str | None:
@@ -70,26 +71,26 @@ def installed() -> tuple[Framework, ...]:
 
 
 def every() -> Iterator[Framework]:
-    """Yield the frameworks in the order in which they are tried: any Python object last."""
+    """Yield the frameworks in the order in which they are tried; "python" is the last."""
     yield from ALL[:-1]
     yield from installed()
     yield ALL[-1]
 
 
 def code_of(name: str) -> Any:
-    """Return the function that runs the models of another package's framework, None for ours."""
+    """Return the function that runs models of another package's framework; None for our own."""
     if any(framework.name == name for framework in ALL):
         return None
     return by_name(name).handler
 
 
 def by_name(name: str) -> Framework:
-    """Return the framework with a name.
+    """Return the framework with this name.
 
     Raises
     ------
     ModelError
-        When there is none; the error suggests the nearest name.
+        If there is none; the error suggests the nearest name.
     """
     for framework in every():
         if framework.name == name:
@@ -108,20 +109,20 @@ def of(name: str, target: Any, options: Options) -> Framework:
     Raises
     ------
     ModelError
-        When no framework claims the target.
+        If no framework claims the target.
     """
     weights = isinstance(target, Path) and options.model_class is not None
     for framework in every():
         if framework.claims(target) and (not weights or "model_class" in framework.uses):
             return framework
     if weights and target.is_file():
-        return torch.FRAMEWORK  # a state dict, whatever the file's extension
+        return torch.FRAMEWORK  # a state dict, with any file extension
     if isinstance(target, Path):
         what = "it is a folder" if target.is_dir() else f"files ending in {target.suffix!r}"
         raise ModelError(
             f"cannot register {str(target)!r} as {name!r}: {what}"
             + ("" if target.is_dir() else " are not known"),
-            remedy=f"allowed: {_allowed()}; framework= names it",
+            remedy=f"allowed: {_allowed()}; or pass framework=",
         )
     role = role_of(target)
     plain = target is None or isinstance(target, (int, float, complex))
@@ -137,8 +138,8 @@ def of(name: str, target: Any, options: Options) -> Framework:
 
 
 _USES: Mapping[Role | None, str] = {
-    "data": "data starts a pipeline's line, rows | model; ",
-    "pipeline": "a pipeline is used as a step by its name, without registering it; ",
+    "data": "data starts a line of a pipeline: rows | model; ",
+    "pipeline": "use a pipeline as a step, by its name, without registering it; ",
 }
 _MODELS = (
     "a model is a torch module, a fitted estimator, a Beam ModelHandler, any object with "
@@ -154,10 +155,10 @@ def _remedy(target: Any) -> str:
     if callable(target):
         return (
             "a function needs no registration: use its name as a step, rows | f; "
-            'one that takes a whole batch is registered with framework="python"'
+            'register a function of a whole batch with framework="python"'
         )
     if _is_state_dict(target):
-        return "a state dict has no module: net.load_state_dict(weights), and register net"
+        return "load the state dict with net.load_state_dict(weights), and register net"
     return "wrap it in a Beam ModelHandler: two methods, load_model and run_inference"
 
 

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | dict[str, Array]:
     """Return a batch as one array with a row per example; records as an array per field.
 
-    Of records, only the fields are used that are inputs of the model (`names`). The arrays may
+    For records, only the fields that are inputs of the model (`names`) are used. The arrays may
     share memory with the batch: a caller that writes to them must copy them.
     """
     column = by_name(batch, names)
@@ -48,9 +48,9 @@ def _array(batch: Sequence[Any]) -> Array:
 
 
 def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
-    """Return a batch as a DataFrame if names are known, else as an array of two dimensions.
+    """Return a batch as a DataFrame if names are known, else as a two-dimensional array.
 
-    Records have names of their own. A model that was fitted on named columns receives only those
+    The names of records are known. A model that was fitted on named columns receives only these
     columns, in its order.
     """
     known = input_names.of_columns(names)
@@ -64,12 +64,12 @@ def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
 def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     """Return a batch as an array for each named input of a model.
 
-    Records are matched by name; anything else becomes a model's only input.
+    Fields of records are matched by name; other values become the only input of a model.
 
     Raises
     ------
     ValueError
-        When an input has no field; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest one.
     """
     given = stacked(batch, InputNames(tuple(names)))
     if isinstance(given, dict):
@@ -77,13 +77,13 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     if len(names) == 1:
         return {names[0]: given}
     raise ValueError(
-        f"the model has {len(names)} inputs, {', '.join(names)}: pass it records with these "
-        f"fields; the example is {shown(batch[0])}"
+        f"the model has {len(names)} inputs, {', '.join(names)}: pass records with these fields; "
+        f"the example is {shown(batch[0])}"
     )
 
 
 def own_memory(array: Array) -> Array:
-    """Return an array with memory of its own, since the model may keep it or write to it."""
+    """Return an array that shares no memory, since the model may keep it or write to it."""
     return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")
 
 
@@ -93,17 +93,18 @@ def held(given: Array, dtype: Any, takes: str) -> Array:
     Parameters
     ----------
     takes
-        The start of the error message: the type that the model takes.
+        The start of the error message, with the type that the model takes.
 
     Raises
     ------
     ValueError
-        When the type cannot hold a value: int8 cannot hold 300, an integer or boolean not 0.5.
+        If the type cannot represent a value: for example, int8 has no 300, and integers have no
+        0.5.
     """
     if given.dtype == dtype:
         return given
     with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # losses are checked below
+        warnings.simplefilter("ignore")  # changed values are found below
         made = given.astype(dtype)
         lost = _lost(given, made)
     if lost.any():
@@ -113,10 +114,10 @@ def held(given: Array, dtype: Any, takes: str) -> Array:
 
 
 def _lost(given: Array, made: Array) -> Array:
-    """Return where a cast changed a value."""
+    """Return a mask of the values that a cast changed."""
     if np.can_cast(given.dtype, made.dtype, "safe"):
         return np.zeros(given.shape, bool)
-    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # "V": bfloat16 is not numpy's own type
+    if given.dtype.kind == "f" and made.dtype.kind in "fV":  # "V": bfloat16 is no NumPy type
         return np.asarray(np.isinf(made) & ~np.isinf(given))
     if given.dtype.kind in "mM":
         return np.ones(given.shape, bool)

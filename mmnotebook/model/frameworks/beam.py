@@ -17,12 +17,12 @@ _KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModel
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is a handler, or wraps one."""
+    """Return whether a target is a model handler or wraps one."""
     return is_a(target, {("apache_beam", "ModelHandler")})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a handler, with a copy of it."""
+    """Return the spec of a handler, which contains a copy of the handler."""
     if not claims(target):
         raise framework.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
@@ -36,7 +36,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise framework.unpicklable(name, target, error) from error
     fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # A copy, so that later changes by the user do not affect runs.
+    # A copy, so that later changes to the handler do not affect runs.
     return ModelSpec(
         name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
     )
@@ -56,12 +56,12 @@ def _refuse_wrapper(name: str, wrapper: Any) -> None:
     if wrapper.should_skip_batching():
         raise ModelError(
             f"cannot register {name!r}: .with_no_batching() treats batches as elements",
-            remedy="register the handler without it; batch_size=1 passes it one element at a time",
+            remedy="register the handler without it; batch_size=1 passes one element at a time",
         )
     if wrapper.batch_elements_kwargs().get("length_fn") is not None:
         raise ModelError(
             f"cannot register {name!r}: batching by length (batch_length_fn) is not supported",
-            remedy="register the handler without it, or give it batch_size=1",
+            remedy="register the handler without it, or with batch_size=1",
         )
 
 

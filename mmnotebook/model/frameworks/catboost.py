@@ -1,4 +1,4 @@
-"""CatBoost: a live model, or a .cbm file that one was saved to."""
+"""CatBoost: a live model, or a .cbm file with a saved model."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     try:
         model = load(spec)
     except Exception as error:
-        remedy = "save it with CatBoost's own model.save_model('model.cbm'); model_class= is a "
-        remedy += "class of CatBoost's"
+        remedy = "save it with CatBoost's model.save_model('model.cbm'); model_class= must be a "
+        remedy += "class of CatBoost"
         raise unloadable(name, path, error, remedy) from error
     check_method(name, model, options.method)
     return replace(spec, target=type(model), input_names=input_names.of_columns(columns(model)))

@@ -1,4 +1,4 @@
-"""CatBoost behind Beam's ModelHandler."""
+"""A Beam ModelHandler for CatBoost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmnotebook.model.frameworks.catboost_loading import columns, load
 
 
 class CatBoostHandler(ModelHandler[Any, Any, Any]):
-    """Calls the model once per batch: rows of numbers and texts, or records as named columns."""
+    """A handler that calls the model with rows of numbers and texts, or with named columns."""
 
     takes_columns = True
 

@@ -9,7 +9,7 @@ from mmnotebook.graph.models import ModelSpec
 
 
 def columns(model: Any) -> list[str] | None:
-    """Return the names of the columns it was fitted on; None if it numbered them itself."""
+    """Return the names of the columns on which a model was fitted; None if they had no names."""
     names = list(model.feature_names_)
     return None if names == [str(place) for place in range(len(names))] else names
 

@@ -1,4 +1,4 @@
-"""torch's exported programs: live ones, and the .pt2 files that they are saved in."""
+"""Exported programs of torch: live programs and .pt2 files."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def store(name: str, program: Any) -> ModelSpec:
 
 
 def content(program: Any) -> str:
-    """Return the digest of a live program; its file would differ each time that it is saved."""
+    """Return the digest of a live program; a saved file would be different each time."""
     parts = (str(program.graph), str(program.call_spec), program.state_dict, program.constants)
     return digest(parts)
 
 
 def from_file(name: str, path: Path) -> ModelSpec:
-    """Return the spec of a .pt2 file; it is loaded once as a check."""
+    """Return the spec of a .pt2 file, which is loaded once as a test."""
     import torch
 
     try:
@@ -57,7 +57,7 @@ def from_file(name: str, path: Path) -> ModelSpec:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Silence log messages of torch about an error that it also raises."""
+    """Silence the log messages of torch about an error that it also raises."""
     logger = logging.getLogger("torch.export")
     before, logger.disabled = logger.disabled, True
     try:
@@ -67,11 +67,11 @@ def _silent() -> Iterator[None]:
 
 
 def load(path: str) -> Any:
-    """Load a program as a module that takes its inputs by position or by name."""
+    """Load a program as a module that accepts its inputs by position or by name."""
     import torch
 
     class Exported(torch.nn.Module):
-        """Passes named inputs by position, if the program was exported with positional ones."""
+        """A module that passes named inputs by position if the program requires this."""
 
         def __init__(self, program: Any) -> None:
             super().__init__()
@@ -88,7 +88,7 @@ def load(path: str) -> Any:
 
 
 def _names(program: Any) -> InputNames | None:
-    """Return the names of a program's arguments, if each is one tensor."""
+    """Return the names of the arguments of a program, if each is a single tensor."""
     names = tuple(program.graph_signature.user_inputs)
     args, kwargs = program.call_spec.in_spec.children()
     single = args.num_children + kwargs.num_children == len(names)
@@ -96,7 +96,7 @@ def _names(program: Any) -> InputNames | None:
 
 
 def _batch(name: str, program: Any) -> int | None:
-    """Return 1 for a program of single examples, None for any batch size; raise for others."""
+    """Return 1 for a program of single examples, None for any batch size; else raise an error."""
     wanted = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.name in wanted]
     sizes = [value.shape[0] for value in values if len(getattr(value, "shape", ()))]

@@ -69,7 +69,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _names(model: Any, options: Options) -> InputNames:
-    """Return any fields for a pipeline; for a model, its inputs without those for training."""
+    """Return the inputs of a model, without those for training; a pipeline accepts any fields."""
     if is_a(model, _PIPELINE):
         return InputNames(open=True, always=True)
     from transformers.utils import find_labels
@@ -88,7 +88,7 @@ def _names(model: Any, options: Options) -> InputNames:
 
 
 def _check_pipeline(name: str, form: str, options: Options) -> None:
-    """Raise for options of a pipeline that only a model supports."""
+    """Raise ModelError for options that a pipeline does not support."""
     if form != "pipeline":
         return
     no_method(name, options, "a pipeline can only be called")
@@ -96,8 +96,8 @@ def _check_pipeline(name: str, form: str, options: Options) -> None:
         raise ModelError(
             f"cannot register {name!r} with task={options.extra.get('task')!r} and model_class: "
             "the task determines the class",
-            remedy="remove one of them; register a pipeline with a model class of your own "
-            "as a live object: transformers.pipeline(task, model=model, tokenizer=tokenizer)",
+            remedy="leave one of them out; register a pipeline with your own model class as a "
+            "live object: transformers.pipeline(task, model=model, tokenizer=tokenizer)",
         )
 
 
@@ -117,7 +117,7 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _stored(name: str, target: Any) -> ModelSpec:
-    """Save a live pipeline or model with save_pretrained into a private folder."""
+    """Save a live pipeline or model with save_pretrained in a private folder."""
     kind = type(target).__name__
     path = storage.new_folder("model") / name
     try:
@@ -141,8 +141,8 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     form = "pipeline" if options.extra.get("task") else "model"
     _check_pipeline(name, form, options)
     params = {"class": "AutoModel", **_given(options), "hub": target}
-    # The commit that the name refers to now. A new commit is another model; this one is loaded
-    # by its commit from now on.
+    # The commit to which the name refers now. From now on, the model is loaded by this commit; a
+    # new commit is another model.
     pinned = commit(target, params["revision"])
     params["revision"] = pinned or params["revision"]
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)
@@ -161,8 +161,8 @@ def _tried(spec: ModelSpec, options: Options, origin: str) -> Any:
             spec.name,
             Path(origin),
             error,
-            "save it again with save_pretrained(folder), a pipeline with its tokenizer; a folder "
-            "is a model unless task= makes it a pipeline; a name on the hub needs the internet "
+            "save it again with save_pretrained(folder), a pipeline with its tokenizer; pass task= "
+            "if the folder contains a pipeline, not a model; a name on the hub needs the internet "
             "or a copy in the cache",
         ) from error
     check_method(spec.name, model, options.method)
@@ -178,7 +178,7 @@ def _handler(spec: ModelSpec) -> Any:
 
 FRAMEWORK = Framework(
     name="huggingface",
-    words="a Hugging Face pipeline or model, or the folder that save_pretrained made",
+    words="a Hugging Face pipeline or model, or a folder of save_pretrained",
     modules=("transformers", "torch"),
     install="pip install transformers",
     claims=_claims,

@@ -15,14 +15,14 @@ _OutputsApart = outputs_apart()
 
 
 def unpadded(pipeline: Any) -> Any:
-    """Change a pipeline to batch only inputs of equal shapes, and return it.
+    """Change a pipeline so that it batches only inputs of equal shapes, and return it.
 
-    transformers pads the inputs of a batch to the longest. Padding is returned as tokens, is seen
-    by models that have no mask for it, and moves the positions of other tokens.
+    transformers pads the inputs of a batch to the longest one. Padding appears as tokens in
+    outputs, is an input of models without a mask for it, and changes the positions of other tokens.
     """
     kind = type(pipeline)
     if kind.get_iterator is not _outputs:
-        # A subclass, so that the pipeline keeps its own __call__.
+        # A subclass: the pipeline keeps its __call__.
         own = {"get_iterator": _outputs, "__module__": kind.__module__}
         pipeline.__class__ = type(kind.__name__, (kind,), own)
     return pipeline
@@ -47,14 +47,14 @@ def _outputs(
     for own in parts:
         outputs = [next(results) for _ in own]
         for output in outputs if chunked else ():
-            output.pop("is_last", None)  # it marks an input's last chunk, which is known here
+            output.pop("is_last", None)  # it marks the last chunk of an input
         yield pipeline.postprocess(outputs if chunked else outputs[0], **postprocess_params)
 
 
 def _forward(
     pipeline: Any, parts: Sequence[Any], most: int, arguments: Mapping[str, Any]
 ) -> list[Any]:
-    """Return the model's output for each part, in batches of up to `most` parts of equal shape."""
+    """Return the output of the model for each part, in batches of up to `most` equal shapes."""
     alike: dict[Hashable, list[int]] = {}
     for place, part in enumerate(parts):
         shapes = _shapes(part)
@@ -64,7 +64,7 @@ def _forward(
         for start in range(0, len(places), most):
             some = places[start : start + most]
             batch = parts[some[0]] if len(some) == 1 else _joined([parts[i] for i in some])
-            # transformers' own code to split a batch's output.
+            # The code of transformers that splits the output for a batch.
             ran = _OutputsApart([batch], pipeline.forward, arguments, len(some))
             for place, output in zip(some, ran, strict=True):
                 outputs[place] = output
@@ -72,7 +72,7 @@ def _forward(
 
 
 def _shapes(part: Any) -> tuple[Any, ...] | None:
-    """Return what must be equal in a batch; None for an input that must be alone in it."""
+    """Return the shapes of a part, which must be equal in a batch; None to be alone in a batch."""
     if not isinstance(part, Mapping):
         return None
     tensors = {key: value for key, value in part.items() if isinstance(value, torch.Tensor)}

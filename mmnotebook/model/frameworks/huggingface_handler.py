@@ -1,6 +1,6 @@
-"""Hugging Face pipelines and models behind Beam's ModelHandler.
+"""Beam ModelHandlers for Hugging Face pipelines and models.
 
-Beam's own handlers for them cannot be imported: they use TensorFlow classes that transformers
+Beam's handlers for them cannot be imported, since they use TensorFlow classes that transformers
 removed in version 5.
 """
 
@@ -40,10 +40,10 @@ class _Handler(base.ModelHandler[Any, Any, Any]):
 
 
 class PipelineHandler(_Handler):
-    """Calls a pipeline with its inputs, usually strings; returns one output per element.
+    """A handler that calls a pipeline with its inputs, usually strings: one output per element.
 
-    Inputs of equal length are batched together. Nothing is padded, so that an output does not
-    depend on the other elements of its batch.
+    Inputs of equal length are batched together. Nothing is padded, so an output does not depend on
+    the other elements of its batch.
     """
 
     def load_model(self) -> Any:
@@ -58,7 +58,7 @@ class PipelineHandler(_Handler):
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> list[Any]:
-        # As a data set: for a list of one, some pipelines return the output without a list.
+        # Pass a data set: for a list of one item, some pipelines return the output without a list.
         given = inputs.by_name(batch, self._spec.fields).rows()
         examples = KeyDataset([{"": example} for example in given], "")
         arguments: dict[str, Any] = {"batch_size": len(batch), **(inference_args or {})}
@@ -66,9 +66,9 @@ class PipelineHandler(_Handler):
 
 
 class ModelHandler(_Handler):
-    """Calls a model with tensors: its first input, or for records the inputs of the same names.
+    """A handler that calls a model with tensors: as its first input, or with records by name.
 
-    The output is the model's only tensor, or a record of its tensors.
+    The output is the only tensor of the model, or a record of its tensors.
     """
 
     takes_columns = True
@@ -80,14 +80,14 @@ class ModelHandler(_Handler):
         if not collated and isinstance(batch[0], str) and self._spec.method is None:
             raise TypeError(
                 f"a {type(model).__name__} takes tensors; the example is {shown(batch[0])}; "
-                "register the pipeline, which has its tokenizer: "
+                "register a pipeline with the tokenizer: "
                 "transformers.pipeline(task, model=model, tokenizer=tokenizer); "
-                "method= names a method of the model that takes texts"
+                "or set method= to a method of the model that takes texts"
             )
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
-            arguments.setdefault("use_cache", False)  # a cache is not an output of an element
+            arguments.setdefault("use_cache", False)  # the cache is not an output for an element
         with torch.no_grad():
             given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
             if collated:
@@ -111,7 +111,7 @@ def _tensors(batch: Sequence[Any], model: Any, method: str | None) -> Any:
     texts = None if method is None else own_methods.as_list(column)
     if texts is not None:
         return texts
-    # Integers are tokens, masks and positions, and keep their type.
+    # Integers (tokens, masks, positions) keep their type.
     given = inputs.torch_batch(column, torch.nn.Identity(), model.device)
     return given.to(model.dtype) if given.is_floating_point() else given
 

@@ -38,7 +38,7 @@ def _loaded(spec: ModelSpec, device: str) -> Any:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Hide the progress bars that loading shows for each file."""
+    """Hide the progress bars of loading."""
     from transformers.utils import logging
 
     if not logging.is_progress_bar_enabled():

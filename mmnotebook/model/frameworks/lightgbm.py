@@ -1,4 +1,4 @@
-"""LightGBM: a live Booster or LGBMModel, or a file that a Booster was saved to."""
+"""LightGBM: a live Booster or LGBMModel, or a file with a saved Booster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mmnotebook.model.frameworks.lightgbm_loading import columns, load
 
 _LIKE_SKLEARN = {("lightgbm", "LGBMModel")}
 _START = b"tree\nversion="
-"""The start of every model file of LightGBM, whatever its extension (usually .txt)."""
+"""The start of every model file of LightGBM, with any extension (usually .txt)."""
 
 
 def _claims(target: Any) -> bool:
@@ -44,7 +44,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if is_a(target, _LIKE_SKLEARN) and not target.__sklearn_is_fitted__():
         raise not_fitted(name, target)
     check_method(name, target, options.method)
-    # Pickled: LightGBM's own file has neither class labels nor arguments of predict.
+    # A pickle, since LightGBM's file format has no class labels and no arguments of predict.
     path = storage.new_folder("model") / f"{name}.pkl"
     try:
         with storage.create_private(path) as file:

@@ -1,4 +1,4 @@
-"""LightGBM behind Beam's ModelHandler."""
+"""A Beam ModelHandler for LightGBM."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mmnotebook.model.frameworks.lightgbm_loading import columns, load
 
 
 class LightGBMHandler(ModelHandler[Any, Any, Any]):
-    """Calls the model once per batch, with rows of numbers, or records as named columns.
+    """A handler that calls the model with rows of numbers, or with records as named columns.
 
-    LightGBM itself uses columns by position, whatever their names.
+    LightGBM itself ignores the names of columns and uses their positions.
     """
 
     takes_columns = True
@@ -47,7 +47,7 @@ class LightGBMHandler(ModelHandler[Any, Any, Any]):
 
 
 def _categorical(frame: Any, booster: Any) -> Any:
-    """Convert columns to the pandas categories that the model was fitted on."""
+    """Convert columns to the pandas categories with which the model was fitted."""
     import pandas as pd
 
     wanted = len(booster.pandas_categorical or ())

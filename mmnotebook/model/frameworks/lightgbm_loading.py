@@ -11,7 +11,7 @@ from mmnotebook.model.frameworks import pickles
 
 
 def columns(model: Any) -> list[str] | None:
-    """Return the names of the columns it was fitted on; None if it numbered them itself."""
+    """Return the names of the columns on which a model was fitted; None if they had no names."""
     booster = model if is_a(model, {("lightgbm", "Booster")}) else model.booster_
     names = list(booster.feature_name())
     return None if names == [f"Column_{place}" for place in range(len(names))] else names

@@ -46,13 +46,13 @@ def _of_session(name: str, session: Any) -> ModelSpec:
     made_from = source(session)
     if made_from is None or (isinstance(made_from, Path) and not made_from.is_file()):
         gone = (
-            "does not record what it was created from"
+            "does not record the file or content from which it was created"
             if made_from is None
-            else f"{made_from} is gone"
+            else f"{made_from} no longer exists"
         )
         raise ModelError(
             f"cannot register this InferenceSession as {name!r}: {gone}",
-            remedy="register the .onnx file, or a session that is created from its content",
+            remedy="register the .onnx file, or a session that was created from its content",
         )
     path = made_from if isinstance(made_from, Path) else _written(name, made_from)
     spec = _of_path(name, path)
@@ -65,7 +65,7 @@ def _of_path(name: str, path: Path) -> ModelSpec:
 
 
 def _external(path: Path) -> list[Path]:
-    """List the existing files of external data that a model refers to."""
+    """List the existing files of external data to which a model refers."""
     import onnx
     from onnx.external_data_helper import uses_external_data
 
@@ -93,12 +93,12 @@ def _content(name: str, model: Any) -> bytes:
         raise ModelError(
             f"cannot store this ModelProto for {name!r} ({one_line(error)})",
             remedy="save it with onnx.save_model(proto, path, save_as_external_data=True) and "
-            "register the path: a model over 2 GB does not fit into one message",
+            "register the path: a ModelProto cannot be larger than 2 GB",
         ) from error
 
 
 def _written(name: str, content: bytes) -> Path:
-    # ONNX Runtime recognizes its own format by the extension.
+    # ONNX Runtime recognizes the ORT format by its extension.
     ending = ".ort" if content[4:8] == b"ORTM" else ".onnx"
     path = storage.new_folder("model") / f"{name}{ending}"
     with storage.create_private(path) as file:
@@ -116,7 +116,7 @@ def _tried(spec: ModelSpec) -> Any:
             spec.name,
             Path(str(spec.path)),
             error,
-            "export the model again, with an opset that this ONNX Runtime knows "
+            "export the model again, with an opset that this ONNX Runtime supports "
             f"({onnxruntime.__version__}); files of external weights must be in the same folder",
         ) from error
 
@@ -127,7 +127,7 @@ def _check_method(name: str, method: str | None, outputs: list[str]) -> None:
         raise ModelError(
             f"cannot register {name!r}: method={method!r} is not an output of the model; "
             f"allowed: {', '.join(outputs)}" + (f"; did you mean {close!r}?" if close else ""),
-            remedy="method= names the one output of the graph to return",
+            remedy="set method= to the output of the graph that is returned",
         )
 
 

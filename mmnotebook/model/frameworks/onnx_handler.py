@@ -1,4 +1,4 @@
-"""Beam's ONNX handler, for any batch and graphs with several inputs and outputs."""
+"""Beam's ONNX handler, extended to any batch and to several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _TYPES = {
 
 
 class OnnxHandler(OnnxModelHandlerNumpy):
-    """Calls the graph with inputs converted to its number types.
+    """A handler that calls the graph with inputs converted to its number types.
 
-    If the graph has one output, or `method` names one, that is returned; otherwise a record by
+    It returns the only output of the graph or the one that `method` names, otherwise a record by
     output name. A graph without a batch axis, or exported for exactly one example, is called once
     per example.
     """
@@ -47,7 +47,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
         self._wanted = None if spec.method is None else [spec.method]
 
     def load_model(self) -> Any:
-        # By path: Beam reads the file itself, and then does not find external weights.
+        # Pass the path: Beam passes the content of the file, without its external weights.
         return onnx_session.opened(model_uri(self), self._device, self._kept)
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
@@ -87,7 +87,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     def _run(
         self, model: Any, feeds: dict[str, Any], of_one: Mapping[str, bool] | None = None
     ) -> Any:
-        """Run the graph on an example or a batch; `of_one` says which outputs have a batch axis."""
+        """Run the graph on an example or a batch; `of_one` are the outputs with a batch axis."""
         names = self._wanted or [output.name for output in model.get_outputs()]
         made = dict(zip(names, model.run(names, feeds), strict=True))
         if of_one is not None:
@@ -96,7 +96,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
 
 
 def _lacks_axis(slot: Any, array: arrays.Array) -> bool:
-    """Return whether an input takes a single example, without a batch axis."""
+    """Return whether a graph input takes a single example, without a batch axis."""
     return len(slot.shape or ()) == array.ndim - 1 > 0
 
 

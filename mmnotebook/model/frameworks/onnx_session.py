@@ -1,4 +1,4 @@
-"""Live ONNX Runtime sessions: their sources and equivalent new sessions."""
+"""Live sessions of ONNX Runtime, and equivalent new sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmnotebook.compat.onnxruntime import source
 from mmnotebook.model.frameworks import onnx_weights
 
 _OWN = ("CUDAExecutionProvider", "CPUExecutionProvider")
-"""The providers that `device=` selects; a session's other providers are kept."""
+"""The providers that `device=` selects; other providers of a session are kept."""
 
 
 def settings(session: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def settings(session: Any) -> dict[str, Any]:
     options = {}
     for name in dir(usual):
         before, now = getattr(usual, name), getattr(own, name)
-        # Strings are names of files that a session writes, for example for profiling.
+        # Strings are the names of files that a session writes, for example for profiling.
         silent = name[0] != "_" and not isinstance(before, str) and name != "enable_profiling"
         if silent and not callable(before) and now != before:
             options[name] = now if isinstance(now, (bool, int)) else int(now)
@@ -45,13 +45,13 @@ def opened(path: str, device: str, kept: Mapping[str, Any]) -> Any:
 
 
 def parameter_bytes(session: Any) -> int | None:
-    """Return the bytes of a session's constants; None if its model is gone, or is not ONNX."""
+    """Return the size of the constants of a session; None without an ONNX model."""
     import onnx
 
     made_from = source(session)
     try:
         content = made_from.read_bytes() if isinstance(made_from, Path) else made_from
-        if content is None or content[4:8] == b"ORTM":  # ONNX Runtime's own format
+        if content is None or content[4:8] == b"ORTM":  # the ORT format
             return None
         model = onnx.load_model_from_string(content)
         return onnx_weights.parameter_bytes(model)

@@ -1,4 +1,4 @@
-"""Parameter bytes of ONNX models: every constant of their graphs."""
+"""The size of the parameters of ONNX models: of all constants in their graphs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _WORDS = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}
-"""The bits of types whose names do not contain them, unlike UINT4 or FLOAT8E5M2."""
+"""The number of bits of types whose names do not contain it; UINT4, for example, contains it."""
 
 
 def parameter_bytes(model: Any) -> int | None:
-    """Return the bytes of a ModelProto's constants, without external data; None if unknown.
+    """Return the size of the constants of a ModelProto in bytes; None if unknown.
 
-    Initializers (dense and sparse), values of Constant nodes, tensors in attributes of other nodes,
-    and all numeric attributes of nodes outside of ONNX's own domain (such as the trees of
-    `ai.onnx.ml`) count: in the main graph, in graphs nested in its nodes, and in functions. Each
-    place of external data counts once.
+    The constants are initializers (dense and sparse), values of Constant nodes, tensors in
+    attributes of other nodes, and all numeric attributes of nodes outside the ONNX domain (such as
+    the trees of `ai.onnx.ml`): in the main graph, in graphs nested in its nodes, and in functions.
+    Each position in external data counts once.
     """
     sizes: dict[Any, int | None] = {}
     parts = [*_of_graph(model.graph), *(p for f in model.functions for p in _of_nodes(f.node))]
@@ -40,13 +40,13 @@ def _of_nodes(nodes: Iterable[Any]) -> Iterator[_Part]:
     for node in nodes:
         plain = node.domain in ("", "ai.onnx") and node.op_type != "Constant"
         if node.op_type == "EPContext":
-            yield None, None  # compiled for a device, in a format of its own
+            yield None, None  # compiled for a device, in a special format
         for attribute in node.attribute:
             yield from _of_attribute(attribute, plain, node.op_type == "Constant")
 
 
 def _of_attribute(attribute: Any, plain: bool, constant: bool) -> Iterator[_Part]:
-    """Yield tensors and graphs of any attribute; lists of numbers and texts if they are data."""
+    """Yield the tensors and graphs of an attribute; lists of numbers and texts if they are data."""
     for graph in _held(attribute, "g", "graphs"):
         yield from _of_graph(graph)
     yield from map(_of_tensor, _held(attribute, "t", "tensors"))
@@ -82,7 +82,7 @@ def _of_tensor(tensor: Any) -> _Part:
     if tensor.data_location == tensor.EXTERNAL:
         said = {entry.key: entry.value for entry in tensor.external_data}
         place = (said.get("location"), said.get("offset", "0"), said.get("length"))
-    # The smallest types are packed: two or four in a byte.
+    # The smallest types are packed: two or four values in a byte.
     return place, None if bits is None else (count * bits + 7) // 8
 
 

@@ -1,4 +1,4 @@
-"""Methods of a torch module other than forward, and their inputs."""
+"""Methods of a torch module besides forward, and their inputs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmnotebook.results.values import plain
 
 
 def given(batch: Sequence[Any], model: Any, device: Any, method: str | None) -> Any:
-    """Return the input of forward, or of the method that `register` names, for a batch.
+    """Return the input for a batch, of forward or of the method that was passed to `register`.
 
-    These are tensors, as from `inputs.torch_batch`. A named method receives texts and other objects
-    as a list.
+    It consists of tensors, as returned by `inputs.torch_batch`. Other methods than forward receive
+    texts and other objects as a list.
 
     Raises
     ------
     TypeError
-        When forward would receive anything but numbers; the error names methods that may take it.
+        If the examples for forward are not numbers; the error suggests other methods.
     """
     column = pack(batch)
     if method is None:
@@ -53,15 +53,15 @@ def _remedy(model: Any) -> str:
     own = named_by(model)
     if not own:
         return (
-            "preprocess= converts it to numbers, "
-            "or method= names a method of the model that takes it"
+            "preprocess= can convert it to numbers, "
+            "or set method= to a method of the model that takes it"
         )
     choice = " or ".join(f'method="{name}"' for name in own[:3])
     return f"{choice} calls a method of the model with a list of such values"
 
 
 def named_by(model: Any) -> list[str]:
-    """List the public methods that the classes of a module add to those of torch."""
+    """List the public methods of a module that torch does not define."""
     classes = [cls for cls in type(model).__mro__ if cls.__module__.split(".")[0] != "torch"]
     held = [name for cls in classes for name, part in vars(cls).items() if callable(part)]
     torch_own = dir(next(cls for cls in type(model).__mro__ if cls not in classes))

@@ -1,4 +1,4 @@
-"""Files written by pickle or joblib."""
+"""Files that pickle or joblib wrote."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ENDINGS = (".pkl", ".pickle", ".joblib")
 
 
 def load(name: str, path: Path) -> tuple[Any, str]:
-    """Load the object in a file; return it and what wrote it: "pickle" or "joblib"."""
+    """Load the object in a file; return it and the library that wrote it: "pickle" or "joblib"."""
     try:
         if path.suffix.lower() != ".joblib":
-            # Many .pkl files are written by joblib, and pickle alone cannot read them.
+            # joblib writes many .pkl files, which pickle cannot read.
             with contextlib.suppress(pickle.UnpicklingError):
                 return read(path, "pickle"), "pickle"
         return read(path, "joblib"), "joblib"
@@ -26,7 +26,7 @@ def load(name: str, path: Path) -> tuple[Any, str]:
 
 
 def read(path: Path, form: str) -> Any:
-    """Load the object in a file of that form."""
+    """Load the object in a file; `form` is the library that wrote it."""
     if form == "joblib":
         import joblib
 

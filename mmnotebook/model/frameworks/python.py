@@ -26,14 +26,14 @@ _FUNCTIONS = (
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target has a `predict` or is callable; False for functions and classes."""
+    """Return whether a target has a `predict` method or is callable, but no function or class."""
     if isinstance(target, (*_FUNCTIONS, Path)):
         return False
     return callable(getattr(target, "predict", None)) or callable(target)
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a user's pickle file, or of a live object, stored in a private file."""
+    """Return the spec of a pickle file, or of a live object, which is stored in a private file."""
     if isinstance(target, Path):
         if target.suffix.lower() not in pickles.ENDINGS:
             raise framework.not_mine(name, target, FRAMEWORK)
@@ -67,13 +67,13 @@ def _check(name: str, target: Any, method: str | None) -> None:
         raise ModelError(
             f"cannot register this {type(target).__name__} as {name!r}: "
             "it has no predict method and is not callable",
-            remedy='name the method that takes a batch: method="score"',
+            remedy='pass the method that takes a batch: method="score"',
         )
 
 
 FRAMEWORK = Framework(
     name="python",
-    words='any object with a predict, or (framework="python") a function of a batch',
+    words='any object with a predict method, or (framework="python") a function of a batch',
     modules=(),
     install="",
     claims=claims,

@@ -14,10 +14,10 @@ from mmnotebook.model.frameworks import pickles
 
 
 class PythonHandler(ModelHandler[Any, Any, Any]):
-    """Calls `predict`, or the object itself, with a batch.
+    """A handler that calls `predict`, another method, or the object itself with a batch.
 
-    Numbers, arrays, tensors and lists of numbers are passed as a numpy array with a row per example
-    (a list of arrays if their shapes differ), anything else as a list, unchanged. The model returns
+    Numbers, arrays, tensors and lists of numbers are passed as a NumPy array with a row per example
+    (a list of arrays if their shapes differ), other values as a list, unchanged. The model returns
     one output per example.
     """
 

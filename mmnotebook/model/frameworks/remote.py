@@ -1,6 +1,6 @@
 """Remote models: endpoints of Vertex AI.
 
-Any other service is a Beam `RemoteModelHandler` of the user's own, registered as a handler.
+For any other service, register a Beam `RemoteModelHandler`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             remedy="check the endpoint's id, project and location, that a model is deployed to "
             "it, and your credentials: gcloud auth application-default login",
         ) from error
-    # The models that are deployed now: if another is deployed, the endpoint is another model.
+    # The models that are deployed now: with other models, the endpoint has another identity.
     ids = sorted(str(getattr(model, "id", model)) for model in deployed)
     fingerprint = digest((endpoint, sorted(params.items()), ids))
     return ModelSpec(name, "vertex", "endpoint", endpoint, None, fingerprint, params=params)
@@ -54,7 +54,7 @@ FRAMEWORK = Framework(
     words="the id of a Vertex AI endpoint",
     modules=("google.cloud.aiplatform",),
     install="pip install google-cloud-aiplatform",
-    claims=lambda target: False,  # an id is a string like any other; framework= says what it is
+    claims=lambda target: False,  # an id is a plain string, so framework= must be passed
     store=_store,
     handler=_handler,
     extra=_WHERE,

@@ -13,7 +13,7 @@ from mmnotebook.results.values import plain
 
 
 class VertexHandler(VertexAIModelHandlerJSON):
-    """Sends arrays and tensors as lists; throttles and retries like Beam's handler."""
+    """A handler that sends arrays and tensors as lists, and throttles and retries like Beam's."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(endpoint_id=spec.origin, **spec.params)

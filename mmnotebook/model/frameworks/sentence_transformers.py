@@ -42,7 +42,7 @@ def _claims(target: Any) -> bool:
 
 
 def _kind(folder: Path) -> str | None:
-    """Return the class that saved a folder; None if it is not of this library."""
+    """Return the class that saved a folder; None for a folder of another library."""
     modules = _json(folder / "modules.json")
     if isinstance(modules, list) and all(isinstance(m, dict) and "type" in m for m in modules):
         said = _json(folder / "config_sentence_transformers.json")
@@ -87,7 +87,7 @@ def _load_args(options: Options) -> dict[str, Any]:
 
 
 def _stored(name: str, target: Any) -> ModelSpec:
-    """Store a live model as a whole: save_pretrained omits what was set afterwards."""
+    """Store a live model as a pickle: save_pretrained omits attributes that were set later."""
     import torch
 
     path = storage.new_folder("model") / f"{name}.pt"
@@ -102,8 +102,8 @@ def _stored(name: str, target: Any) -> ModelSpec:
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     kind = options.model_class or "SentenceTransformer"
     given = _load_args(options)
-    # The commit that the name refers to now. A new commit is another model; this one is loaded
-    # by its commit from now on.
+    # The commit to which the name refers now. From now on, the model is loaded by this commit; a
+    # new commit is another model.
     pinned = commit(target, given.get("revision"))
     spec = ModelSpec(name, "sentence_transformers", "hub", target, None, "")
     spec = replace(spec, params={"class": kind, "load_args": given | _at(pinned), "hub": target})
@@ -126,14 +126,14 @@ def _tried(spec: ModelSpec, options: Options) -> Any:
             spec.name,
             Path(spec.origin),
             error,
-            "save it again with save_pretrained(folder); model_class= names the class, such as "
+            "save it again with save_pretrained(folder); set model_class= to the class, such as "
             "CrossEncoder; a name on the hub needs the internet or a copy in the cache",
         ) from error
     if not is_a(model, _KINDS):
         raise ModelError(
             f"cannot register {spec.origin!r} as {spec.name!r}: model_class creates a "
             f"{type(model).__name__}",
-            remedy="model_class is SentenceTransformer, CrossEncoder or SparseEncoder",
+            remedy="allowed: SentenceTransformer, CrossEncoder or SparseEncoder",
         )
     check_method(spec.name, model, options.method)
     return model
@@ -147,7 +147,7 @@ def _handler(spec: ModelSpec) -> Any:
 
 FRAMEWORK = Framework(
     name="sentence_transformers",
-    words="a SentenceTransformer, CrossEncoder or SparseEncoder, or the folder of one",
+    words="a SentenceTransformer, CrossEncoder or SparseEncoder, or its folder",
     modules=("sentence_transformers", "torch"),
     install='pip install "mmnotebook[sentence_transformers]"',
     claims=_claims,

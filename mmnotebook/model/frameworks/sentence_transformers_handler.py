@@ -1,4 +1,4 @@
-"""sentence-transformers behind Beam's ModelHandler."""
+"""A Beam ModelHandler for sentence-transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmnotebook.model.frameworks.sentence_transformers_loading import load, usua
 
 
 class EncoderHandler(ModelHandler[Any, Any, Any]):
-    """Returns a vector for each text, or, from a cross-encoder, a score for each pair of texts."""
+    """A handler that returns a vector per text, or a score per pair of texts (cross-encoders)."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -50,10 +50,10 @@ class EncoderHandler(ModelHandler[Any, Any, Any]):
 
 
 def _pair(example: Any) -> Any:
-    """Return a pair of texts; alone, a list of two texts would be taken for one pair."""
+    """Return a pair of texts as a tuple: a cross-encoder would take two lists for one pair."""
     if isinstance(example, (str, bytes, Mapping)) or len(example) != 2:
         raise TypeError(
-            f"a cross-encoder takes pairs of strings; the example is {shown(example)}; of two "
-            'fields input=("question", "answer") creates them, in that order'
+            f"a cross-encoder takes pairs of strings; the example is {shown(example)}; "
+            'input=("question", "answer") creates pairs from two fields, in this order'
         )
     return example.tolist() if isinstance(example, np.ndarray) else list(example)

@@ -1,4 +1,4 @@
-"""Loading of Sentence Transformers encoders, and the method to call."""
+"""Loading of encoders of Sentence Transformers, and the method to call."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def load(spec: ModelSpec, device: str) -> Any:
 
 
 def usual_method(model: Any) -> str:
-    """Return the method that is called with a batch unless `method=` names another."""
+    """Return the default method that is called with a batch."""
     return "predict" if is_a(model, _CROSS) else "encode"

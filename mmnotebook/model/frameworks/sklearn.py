@@ -17,14 +17,14 @@ from mmnotebook.model.frameworks import pickles
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is an estimator, or a file with an extension of pickle or joblib."""
+    """Return whether a target is an estimator, or a file with a pickle or joblib extension."""
     if isinstance(target, Path):
         return target.suffix.lower() in pickles.ENDINGS
     return is_a(target, {("sklearn", "BaseEstimator")})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a user's file, or of a live estimator, stored in a private file."""
+    """Return the spec of a file, or of a live estimator, which is stored in a private file."""
     if isinstance(target, Path):
         estimator, form = pickles.load(name, target)
         _check(name, estimator, str(target), options.method)
@@ -45,26 +45,26 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Return Beam's scikit-learn handler, extended to records."""
+    """Return Beam's scikit-learn handler, which also accepts records here."""
     from mmnotebook.model.frameworks.sklearn_handler import SklearnHandler
 
     return SklearnHandler(spec)
 
 
 def _check(name: str, estimator: Any, what: str, method: str | None) -> None:
-    """Raise unless it is a fitted estimator with the method to call."""
+    """Raise ModelError unless this is a fitted estimator with the method to call."""
     if not is_a(estimator, {("sklearn", "BaseEstimator")}):
         raise ModelError(
-            f"cannot register {what} as {name!r}: it holds a {type(estimator).__name__}",
-            remedy="a pickle or joblib file holds a fitted scikit-learn estimator; any other "
-            'object with a predict is registered with framework="python"',
+            f"cannot register {what} as {name!r}: it contains a {type(estimator).__name__}",
+            remedy="allowed in a pickle or joblib file: a fitted scikit-learn estimator; register "
+            'any other object with a predict method with framework="python"',
         )
     if method is not None:
         framework.check_method(name, estimator, method)
     elif not callable(getattr(estimator, "predict", None)):
         raise ModelError(
             f"cannot register {what} as {name!r}: {type(estimator).__name__} has no predict",
-            remedy='name the method to call, method="transform", or use it as a step: '
+            remedy='pass the method to call, method="transform", or use a function as a step: '
             "def f(x): return transformer.transform([x])[0]",
         )
     from sklearn.exceptions import NotFittedError

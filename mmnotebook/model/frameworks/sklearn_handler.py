@@ -12,7 +12,7 @@ from mmnotebook.model import inputs
 
 
 class SklearnHandler(SklearnModelHandlerNumpy):
-    """Loads the registered estimator with pickle or joblib."""
+    """A handler that loads the registered estimator with pickle or joblib."""
 
     takes_columns = True
 
@@ -32,8 +32,8 @@ def sklearn_inference(
 ) -> Any:
     """Return the result of `predict`, or of another method, for a batch.
 
-    Records become a DataFrame, anything else an array with a row per example. An estimator that was
-    fitted on named columns receives those names.
+    Records are passed as a DataFrame, other values as an array with a row per example. An estimator
+    that was fitted on named columns receives these names.
     """
     given = inputs.arranged(batch, spec, lambda part: inputs.sklearn_batch(model, part))
     return getattr(model, spec.method or "predict")(given, **(inference_args or {}))

@@ -14,12 +14,12 @@ from mmnotebook.results.values import plain
 
 
 def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
-    """Return a batch as a table with the `count` features of a model, named if it has names.
+    """Return a batch as a table with the `count` features of a model, with its names if any.
 
     Raises
     ------
     ValueError
-        When the examples have another number of features: some models accept too many or too few.
+        If the examples have another number of features. Some models would accept them silently.
     """
     column = of_table(batch, input_names.of_columns(names))
     if isinstance(column[0], Mapping) or not _has_text(column[0]):
@@ -38,7 +38,7 @@ def _has_text(example: Any) -> bool:
 
 
 def _mixed(rows: Sequence[Any], names: Sequence[str] | None) -> Any:
-    """Return rows of numbers and texts as a DataFrame with a type per column."""
+    """Return rows of numbers and texts as a DataFrame with a dtype per column."""
     import pandas as pd
 
     return pd.DataFrame([list(row) for row in rows], columns=None if names is None else list(names))

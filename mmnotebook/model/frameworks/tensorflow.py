@@ -52,7 +52,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def _content(model: Any) -> str:
-    """Return the digest of a live model; a saved file would differ each time."""
+    """Return the digest of a live model; a saved file would be different each time."""
     if is_a(model, _KERAS):
         layers = {type(layer) for layer in layers_of(model)}
         made_of = [model.to_json(), [weight.numpy() for weight in model.weights]]
@@ -64,7 +64,7 @@ def _content(model: Any) -> str:
 
 
 def _plain(module: Any) -> list[Any]:
-    """List the attributes of a module and its submodules that are plain values or arrays."""
+    """List the plain values and arrays among the attributes of a module and its submodules."""
     plain = (str, int, float, bool, type(None), np.ndarray)
     return [
         {name: held for name, held in vars(part).items() if isinstance(held, plain)}
@@ -90,8 +90,8 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
     elif options.model_params:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params without model_class",
-            remedy="model_class= names the class that takes these arguments, for a file of "
-            "weights; a whole model is loaded as it is",
+            remedy="for a file of weights, set model_class= to the class with these arguments; "
+            "a file with a whole model needs neither",
         )
     spec = of_file(name, "tensorflow", form, path)
     spec = replace(spec, target=options.model_class, params=dict(options.model_params))
@@ -106,7 +106,7 @@ def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
             spec.name,
             origin,
             error,
-            "a class or function of your own needs @keras.saving.register_keras_serializable(); "
+            "your own class or function needs @keras.saving.register_keras_serializable(); "
             "a file of weights needs model_class=; otherwise save the model again with this "
             "version of Keras",
         ) from error
@@ -115,7 +115,7 @@ def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
 
 
 def _names(model: Any, call: Any) -> InputNames | None:
-    """Return the inputs of a signature, a functional model, or a model built on a dict."""
+    """Return the input names of a signature, a functional model, or a model of a dict of inputs."""
     _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
     if wanted:
         return InputNames(tuple(wanted))

@@ -1,7 +1,7 @@
-"""TensorFlow behind Beam's ModelHandler.
+"""A Beam ModelHandler for TensorFlow.
 
-Beam's own TensorFlow handlers cannot be imported without `tensorflow_hub`, which installs a second
-TensorFlow and a second Keras; and Keras 3 cannot load the SavedModels that they are for.
+Beam's TensorFlow handlers cannot be imported without `tensorflow_hub`, which installs a second
+TensorFlow and a second Keras. Keras 3 cannot load the SavedModels for which they are made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mmnotebook.model.frameworks.tensorflow_loading import called, load
 
 
 class TensorFlowHandler(ModelHandler[Any, Any, Any]):
-    """Calls the model once per batch, with a tensor, or for records a dict of tensors by name."""
+    """A handler that calls the model with a tensor, or, for records, a dict of tensors by name."""
 
     takes_columns = True
 
@@ -53,7 +53,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
 
     def _call(self, call: Any, given: Any, arguments: dict[str, Any]) -> Any:
         _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
-        if wanted:  # a signature of a SavedModel takes named tensors of exactly these types
+        if wanted:  # the signature of a SavedModel takes named tensors of exactly these types
             given = given if isinstance(given, Mapping) else {next(iter(wanted)): given}
             tensors = {name: _exactly(name, given[name], spec) for name, spec in wanted.items()}
             return call(**tensors, **arguments)
@@ -66,7 +66,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
 
 
 def _exactly(name: str, array: arrays.Array, wanted: Any) -> Any:
-    """Return a tensor of the type of a signature's input."""
+    """Return a tensor with the dtype of an input of a signature."""
     if not wanted.dtype.is_numpy_compatible or wanted.dtype == tf.string:
         return _tensor(array)
     takes = f"the input {name!r} takes {wanted.dtype.name}"
@@ -76,7 +76,7 @@ def _exactly(name: str, array: arrays.Array, wanted: Any) -> Any:
 
 def _tensor(array: arrays.Array) -> Any:
     if array.dtype == np.float64:
-        array = array.astype(np.float32)  # the type in which TensorFlow's layers compute
+        array = array.astype(np.float32)  # the dtype of TensorFlow's layers
     return tf.convert_to_tensor(arrays.own_memory(array))
 
 

@@ -23,12 +23,12 @@ def load(spec: ModelSpec) -> Any:
 
 
 def called(name: str, model: Any, method: str | None) -> Callable[..., Any]:
-    """Return what to call with a batch: a method, a SavedModel's signature, or the model.
+    """Return the callable for a batch: a method, a signature of a SavedModel, or the model.
 
     Raises
     ------
     ModelError
-        When the model has no such method or signature.
+        If the model has no such method or signature.
     """
     signatures = getattr(model, "signatures", {})
     if method is None:

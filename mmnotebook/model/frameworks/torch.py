@@ -24,14 +24,14 @@ _ENDINGS = (".pt", ".pth", ".bin", ".ckpt", exported.ENDING)
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is a module, exported program, or a file of one by its extension."""
+    """Return whether a target is a module, an exported program, or a file with their extensions."""
     if isinstance(target, Path):
         return target.suffix.lower() in _ENDINGS or zipfile.is_zipfile(target)
     return is_a(target, {("torch", "Module"), exported.CLASS})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a user's file, or of a live object, stored in a private file."""
+    """Return the spec of a file, or of a live object, which is stored in a private file."""
     if isinstance(target, Path):
         return _from_file(name, target, options)
     if options.model_class is not None or options.model_params:
@@ -49,14 +49,14 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Return Beam's torch handler with our inference function."""
+    """Return Beam's torch handler with the inference function of this module."""
     from mmnotebook.model.frameworks.torch_handler import TorchHandler
 
     return TorchHandler(spec)
 
 
 def content(model: Any) -> str:
-    """Return the digest of a live module or program; a scripted one by its code and weights."""
+    """Return the digest of a live module or program; for TorchScript, of its code and weights."""
     import torch
 
     if is_a(model, {exported.CLASS}):
@@ -85,14 +85,14 @@ def _store_module(name: str, module: Any, options: Options) -> ModelSpec:
 
 
 def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
-    """Return the spec with the input names of what is called with a batch."""
+    """Return the spec with the input names of the method that is called with a batch."""
     call = module if options.method is None else getattr(module, options.method)
     _check_places(spec.name, call)
     return replace(spec, input_names=input_names.of_call(call))
 
 
 def _check_places(name: str, call: Any) -> None:
-    """Raise for several inputs of which some are positional only: inputs are passed by name."""
+    """Raise ModelError for several inputs if some are positional-only: they are passed by name."""
     try:
         given = inspect.signature(getattr(call, "forward", call)).parameters.values()
     except (TypeError, ValueError):  # some compiled modules have no signature
@@ -115,14 +115,14 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         framework.check_method(name, module, options.method)
         spec = framework.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        # Copies, so that they keep creating the same module.
+        # Copies, so that they always create the same module.
         made = pickling.loads(pickling.dumps((options.model_class, params)))
         return replace(spec, target=made[0], params=made[1])
     if options.model_params:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: model_params={dict(options.model_params)} "
             "without model_class",
-            remedy="model_class=Net names the class that takes these arguments",
+            remedy="pass the class with these arguments: model_class=Net",
         )
     if path.suffix.lower() == exported.ENDING:
         framework.no_method(name, options, "an exported program only has forward")
@@ -131,8 +131,8 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         _load_state(name, path)
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: "
-            "it is a state dict: weights without the module they belong to",
-            remedy="name the module's class: model_class=Net, model_params={...} "
+            "it is a state dict: weights without the module to which they belong",
+            remedy="pass the class of the module: model_class=Net, model_params={...} "
             "(in a magic: --class Net --params '{...}')",
         )
     module = _load_torchscript(name, path)
@@ -157,7 +157,7 @@ def _load_torchscript(name: str, path: Path) -> Any:
     except Exception as error:
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: "
-            f"TorchScript does not load it ({one_line(error)})",
+            f"TorchScript cannot load it ({one_line(error)})",
             remedy="save it again with torch.jit.save, with this version of torch",
         ) from error
 
@@ -165,11 +165,11 @@ def _load_torchscript(name: str, path: Path) -> Any:
 def _check_state_dict(
     name: str, path: Path, model_class: Callable[..., Any], params: dict[str, Any]
 ) -> Any:
-    """Return the module of a state dict; raise if the weights do not fit it."""
+    """Return the module of a state dict; raise ModelError if the weights do not fit the module."""
     if _is_torchscript(path):
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: it is TorchScript, not a state dict",
-            remedy="TorchScript holds its own code: leave model_class and model_params out",
+            remedy="TorchScript contains its code: leave model_class and model_params out",
         )
     called = getattr(model_class, "__name__", repr(model_class))
     module = _made(name, called, model_class, params)
@@ -180,7 +180,7 @@ def _check_state_dict(
         raise ModelError(
             f"cannot register {str(path)!r} as {name!r}: "
             f"the state dict does not fit {called} ({one_line(error, 600)})",
-            remedy="pass the class and model_params that the weights were trained with",
+            remedy="pass the class and model_params with which the weights were trained",
         ) from error
     return module
 
@@ -190,7 +190,7 @@ def _made(
 ) -> Any:
     import torch
 
-    remedy = "model_class is a torch nn.Module class, or a function that returns a module"
+    remedy = "allowed: a torch nn.Module class, or a function that returns a module"
     if isinstance(model_class, torch.nn.Module) or not callable(model_class):
         kind = type(model_class).__name__
         raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
@@ -200,7 +200,7 @@ def _made(
         raise ModelError(
             f"cannot register {name!r}: {called} or its model_params cannot be pickled "
             f"({one_line(error)})",
-            remedy="keep locks, open files, connections and generators out of them",
+            remedy="remove locks, open files, connections and generators from them",
         ) from error
     try:
         module = model_class(**params)
@@ -208,7 +208,7 @@ def _made(
         given = ", ".join(f"{key}={value!r}" for key, value in params.items())
         raise ModelError(
             f"cannot register {name!r}: {called}({given}) raises {one_line(error)}",
-            remedy="model_params must hold the arguments of the class",
+            remedy="model_params must contain the arguments of the class",
         ) from error
     if not isinstance(module, torch.nn.Module):
         kind = type(module).__name__

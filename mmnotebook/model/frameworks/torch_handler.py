@@ -1,4 +1,4 @@
-"""Beam's torch handler, for every format in which a torch model is stored."""
+"""Beam's torch handler, extended to every format of a stored torch model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from mmnotebook.model.frameworks import exported, own_methods, torch_types
 
 
 class TorchHandler(PytorchModelHandlerTensor):
-    """Loads the registered model, on the CPU if there is no GPU.
+    """A handler that loads the registered model, on the CPU if there is no GPU.
 
-    Beam also falls back to the CPU, but says so through the root logger, for which it installs a
-    handler.
+    Beam also falls back to the CPU, but logs this with the root logger, to which it adds a handler.
     """
 
     takes_columns = True
@@ -48,10 +47,10 @@ class TorchHandler(PytorchModelHandlerTensor):
             return model
         form, path = self._own
         if form == "exported":
-            # A program is exported in training or evaluation mode, which cannot be changed.
+            # A program was exported in training or evaluation mode, which cannot be changed.
             model = exported.load(path).to(self._device)
             return model.requires_grad_(False)
-        # Only private files of mmnotebook have this form; users' files are loaded weights_only.
+        # Only private files of mmnotebook have this form; files of users are loaded weights_only.
         model = torch.load(path, map_location=self._device, weights_only=False)
         model.requires_grad_(False)
         return model.eval()
@@ -78,7 +77,7 @@ def torch_inference(
     spec: ModelSpec,
     casts: torch_types.Casts | None = None,
 ) -> Any:
-    """Call the module for a batch: Beam's `inference_fn` for torch."""
+    """Call the module with a batch: the `inference_fn` of Beam's torch handler."""
 
     def tensors(part: Sequence[Any]) -> Any:
         return own_methods.given(inputs.by_name(part, spec.fields), model, device, spec.method)

@@ -1,8 +1,8 @@
-"""Whole numbers as inputs of a torch module: unchanged, or in its floating-point type.
+"""Integers and booleans as inputs of a torch module: unchanged, or in its floating-point dtype.
 
-The types that a module accepts cannot be read from its layers: it may look up ids, ask for
-`x.dtype`, or multiply by weights. It is first called with integers and booleans unchanged. Only
-when that call raises an error about types is it called with them in its floating type.
+The dtypes that a module accepts cannot be read from its layers: it may use integers as ids, check
+`x.dtype`, or multiply them by weights. It is first called with integers and booleans unchanged. If
+this call raises an error about types, it is called with values in its floating-point dtype.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _TYPES = re.compile(
     r"|\b(torch\.)?(cuda\.)?(U?Int|Long|Short|Char|Byte|Bool|Float|Double|Half|BFloat)"
     r"(8|16|32|64)?(Tensor)?(Type)?\b",
 )
-"""Matches messages of torch's errors about the types of tensors."""
+"""A pattern for the messages of torch errors about the types of tensors."""
 _MOST = 4
-"""The most integer inputs for which all combinations are tried."""
+"""The maximum number of integer inputs for which all combinations are tried."""
 
 Path = tuple[str, ...]
 Chosen = frozenset[Path]
 
 
 class Casts:
-    """Which integer inputs a loaded module takes in its floating type.
+    """The integer inputs that a loaded module accepts only in its floating-point dtype.
 
-    This is found at the first call with inputs of these names and types, and then kept, so that no
-    output depends on the batch.
+    They are determined in the first call with inputs of the same names and types, and then kept, so
+    that no output depends on the batch.
     """
 
     def __init__(self) -> None:
@@ -43,11 +43,11 @@ class Casts:
         Parameters
         ----------
         call
-            Calls it with a tensor, or with a dict of tensors.
+            Calls the module with a tensor, or with a dict of tensors.
         given
             The tensor, or the dict.
         dtype
-            Its floating type.
+            The floating-point dtype of the module.
         """
         kinds = tuple((path, str(part.dtype)) for path, part in _whole(given))
         if not kinds:
@@ -59,7 +59,7 @@ class Casts:
 
 
 def float_type(model: Any) -> torch.dtype:
-    """Return the floating type of a module's weights, or torch's default if it has none."""
+    """Return the floating-point dtype of a module's weights; torch's default if it has none."""
     floats = (one.dtype for one in model.parameters() if one.is_floating_point())
     return next(floats, torch.get_default_dtype())
 
@@ -67,7 +67,7 @@ def float_type(model: Any) -> torch.dtype:
 def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
-    """Call a module with as few cast inputs as possible; return its output and the cast inputs."""
+    """Call a module with as few converted inputs as possible; return its output and them."""
     # A failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()
@@ -88,7 +88,7 @@ def _found(
 
 
 def _choices(paths: list[Path]) -> Iterator[Chosen]:
-    """Yield sets of inputs, the fewest first; of many inputs only one, all but one, and all."""
+    """Yield sets of inputs, small sets first; of many inputs only one, all but one, and all."""
     count = len(paths)
     sizes = range(1, count + 1) if count <= _MOST else (1, count - 1, count)
     for size in sizes:
@@ -96,7 +96,7 @@ def _choices(paths: list[Path]) -> Iterator[Chosen]:
 
 
 class NotHeldError(ValueError):
-    """A floating type cannot hold an integer."""
+    """A floating-point dtype cannot represent an integer."""
 
 
 def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> Any:
@@ -106,7 +106,7 @@ def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> An
 
 
 def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Convert integers to a floating type; raise if it cannot hold one exactly."""
+    """Convert integers to a floating-point dtype; raise an error if one would change."""
     made = whole.to(dtype)
     if whole.dtype == torch.bool:
         return made
@@ -114,8 +114,8 @@ def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     if bool(lost.any()):
         value = whole[lost].reshape(-1)[0].item()
         raise NotHeldError(
-            f"the module takes {str(dtype).removeprefix('torch.')}, which cannot hold the whole "
-            f"number {value}; preprocess= can convert it"
+            f"the module takes {str(dtype).removeprefix('torch.')}, which cannot represent the "
+            f"integer {value}; preprocess= can convert it"
         )
     return made
 

@@ -25,7 +25,7 @@ def _check(name: str, target: Any, options: Options) -> None:
     if not isinstance(target, (str, Path)) or not str(target):
         raise ModelError(
             f"cannot register {target!r} as {name!r} with framework='vllm'; "
-            "allowed: a model's name, or the folder of one",
+            "allowed: the name of a model, or a folder with a model",
             remedy="for example mm.register('llm', 'org/model', framework='vllm')",
         )
     for key in ("server_args", "frontend_args"):
@@ -34,8 +34,8 @@ def _check(name: str, target: Any, options: Options) -> None:
             isinstance(given, dict) and all(isinstance(word, str) for word in given)
         ):
             raise ModelError(
-                f"{key}={given!r}; allowed: a dict of the server's options",
-                remedy=f"for example {key}={{'max-num-seqs': '16'}}; None for one without a value",
+                f"{key}={given!r}; allowed: a dict of options of the server",
+                remedy=f"for example {key}={{'max-num-seqs': '16'}}; None if it has no value",
             )
     if options.extra.get("chat_template") and not options.extra.get("chat"):
         raise ModelError(
@@ -55,7 +55,7 @@ FRAMEWORK = Framework(
     words="the name or the folder of a language model that vLLM serves",
     modules=("openai",),
     install="pip install openai vllm",
-    claims=lambda target: False,  # a name is a string like any other; framework= says what it is
+    claims=lambda target: False,  # a name is a plain string, so framework= must be passed
     store=_store,
     handler=_handler,
     extra=("server_args", "chat", "chat_template", "use_dynamo", "frontend_args"),

@@ -31,18 +31,18 @@ def _arguments(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _need_vllm() -> None:
-    """Raise if vLLM is not installed; Beam would try to start the server for minutes."""
+    """Raise an error if vLLM is not installed; Beam would try to start the server for minutes."""
     if importlib.util.find_spec("vllm") is None:
         raise ModuleNotFoundError("vllm is not installed on this worker: pip install vllm")
 
 
 def _record(result: Any) -> dict[str, Any]:
-    """Return a response of the server as a plain record."""
+    """Return the response of the server as a plain record."""
     return dict(result.inference.model_dump())
 
 
 class CompletionsHandler(VLLMCompletionsModelHandler):
-    """Returns the server's completions of strings, as records."""
+    """A handler that returns completions of strings from the server, as records."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(**_arguments(spec))
@@ -56,12 +56,12 @@ class CompletionsHandler(VLLMCompletionsModelHandler):
     ) -> Sequence[Any]:
         for example in batch:
             if not isinstance(example, str):
-                raise TypeError(f"a completion is of a string; the example is {shown(example)}")
+                raise TypeError(f"a completion needs a string; the example is {shown(example)}")
         return [_record(result) for result in super().run_inference(batch, model, inference_args)]
 
 
 class ChatHandler(VLLMChatModelHandler):
-    """Returns chat completions of strings, or of lists of messages with `role` and `content`."""
+    """A handler that returns chat completions of strings, or of lists of messages."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(chat_template_path=spec.extra.get("chat_template"), **_arguments(spec))
@@ -90,6 +90,6 @@ def _messages(example: Any) -> list[OpenAIChatMessage]:
         ]
     except (TypeError, KeyError) as error:
         raise TypeError(
-            "a chat is a string or a list of messages, records with 'role' and 'content'; "
+            "a chat needs a string or a list of messages, records with 'role' and 'content'; "
             f"the example is {shown(example)}"
         ) from error

@@ -1,4 +1,4 @@
-"""XGBoost: a live Booster or XGBModel, or a .ubj or .json file that one was saved to."""
+"""XGBoost: a live Booster or XGBModel, or a .ubj or .json file with a saved one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mmnotebook.model.frameworks.xgboost_loading import load
 
 _ENDINGS = (".ubj", ".json", ".xgb")
 _KEPT = ("missing", "enable_categorical")
-"""Arguments that change predictions and that XGBoost does not save."""
+"""Arguments that affect predictions but that XGBoost does not save."""
 
 
 def _claims(target: Any) -> bool:
@@ -88,8 +88,8 @@ def _of_path(name: str, path: Path, options: Options) -> ModelSpec:
             name,
             path,
             said,
-            "save it with XGBoost's own model.save_model('model.ubj'); model_class= is a class of "
-            "XGBoost's",
+            "save it with XGBoost's model.save_model('model.ubj'); model_class= must be a class of "
+            "XGBoost",
         ) from error
     check_method(name, model, options.method)
     return replace(spec, input_names=_names(model))
@@ -101,7 +101,7 @@ def _names(model: Any) -> InputNames | None:
 
 
 def _class_of(path: Path) -> Any:
-    """Return the scikit-learn-like class that saved a file; None for a Booster."""
+    """Return the scikit-learn-like class of a saved model; None for a Booster."""
     import xgboost
 
     kind = estimator(xgboost.Booster(model_file=path))

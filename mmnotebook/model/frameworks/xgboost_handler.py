@@ -1,7 +1,7 @@
-"""XGBoost behind Beam's ModelHandler.
+"""A Beam ModelHandler for XGBoost.
 
-Beam's own XGBoost handlers cannot be imported without `datatable`, which does not support Python
-3.12 and later; and they call the model once per element.
+Beam's XGBoost handlers cannot be imported without `datatable`, which does not support Python 3.12
+and later. They also call the model once per element.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mmnotebook.model.frameworks.xgboost_loading import load
 
 
 class XGBoostHandler(ModelHandler[Any, Any, Any]):
-    """Calls the model once per batch, with rows of numbers, or records as named columns."""
+    """A handler that calls the model with rows of numbers, or with records as named columns."""
 
     takes_columns = True
 
@@ -47,7 +47,7 @@ class XGBoostHandler(ModelHandler[Any, Any, Any]):
         names = booster.feature_names
         given: Any = inputs.arranged(batch, self._spec, lambda part: arrays.table(part, names))
         if given.shape[1] != booster.num_features():
-            # A Booster accepts rows that are too short, and fills them with missing values.
+            # A Booster would fill rows that are too short with missing values.
             raise ValueError(
                 f"the model has {booster.num_features()} features, the example {given.shape[1]}"
             )

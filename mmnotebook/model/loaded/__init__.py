@@ -1,1 +1,1 @@
-"""Loaded models: which are kept, their size and their memory."""
+"""Loaded models: which ones stay loaded, their sizes, and their memory."""

@@ -31,15 +31,15 @@ class Unloaded:
     models
         The names of the models that were unloaded.
     bytes
-        Bytes of their parameters, as far as known, including those on an accelerator.
+        The size of their parameters in bytes, as far as known, including those on an accelerator.
     freed_bytes
-        By how much this process's own memory fell, measured; below 0 if it grew.
+        The measured decrease of the memory of this process, in bytes; negative if it grew.
     later
-        The names of models that a run uses; they are unloaded when it ends.
+        The names of models that a run uses; they are unloaded when the run ends.
     asked
-        The name that was passed; None for all.
+        The name that was passed; None for all models.
     weighed
-        Whether the parameters of all of them are known.
+        Whether the parameter sizes of all these models are known.
     """
 
     models: tuple[str, ...]
@@ -71,7 +71,7 @@ class Unloaded:
 
 
 def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
-    """Return a table with a row per model, for computations."""
+    """Return a table with a row per model and numeric columns."""
     rows = [
         {
             "model": entry.label,
@@ -88,7 +88,7 @@ def table(entries: Sequence[LoadedModel]) -> pd.DataFrame:
 
 
 def text(entries: Sequence[LoadedModel], budget: int) -> str:
-    """Format a line per model and one for all; a sentence if there is none."""
+    """Format a line per model and a line with the sum; a sentence if there is no model."""
     if not entries:
         kept = sizes.text(budget)
         return f"no models are loaded; a run keeps the models that it loads, up to {kept}"
@@ -103,7 +103,7 @@ def text(entries: Sequence[LoadedModel], budget: int) -> str:
 
 
 def html(entries: Sequence[LoadedModel], budget: int) -> str:
-    """Format the same as `text` as HTML."""
+    """Format the content of `text` as HTML."""
     if not entries:
         return f"<p>{escape(text(entries, budget))}</p>"
     frame = pd.DataFrame(_rows(entries)).set_index("model")

@@ -1,4 +1,4 @@
-"""The loaded models of a process, their leases, and which are removed when memory is short."""
+"""The loaded models of a process, their leases, and their removal to free memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mmnotebook.model.loaded.parameter_bytes import Weight
 
 
 class LoadedModel:
-    """One model: being loaded, loaded, or removed.
+    """A model that is being loaded, loaded, or removed.
 
     Attributes
     ----------
     leases
-        How many are held now.
+        The number of current leases.
     leased
-        How many there were so far.
+        The number of leases so far.
     """
 
     def __init__(self, key: str) -> None:
@@ -33,26 +33,26 @@ class LoadedModel:
 
     @property
     def label(self) -> str:
-        """Return every name that the model was asked for under, `a, b`."""
+        """The names under which the model was requested: `a, b`."""
         return ", ".join(self.names)
 
     @property
     def total_bytes(self) -> int:
-        """Return the bytes of its parameters on all devices, else those that it takes here."""
+        """The size of its parameters on all devices; if unknown, its memory in this process."""
         known = self.weight.parameter_bytes
         return self.host_bytes if known is None else known
 
 
 class Leases:
-    """The models of one process, at most `budget` bytes of them unless more are in use.
+    """The models of one process: at most `budget` bytes, unless more are in use.
 
-    A lease ends when its holder is garbage, so `end` may be called in any thread between any two
-    instructions, also in one that holds the lock: it never waits. It only notes the end; the
-    thread that has the lock handles it, at the latest when it releases the lock.
+    A lease ends when its holder is garbage-collected. `end` can therefore be called at any time in
+    any thread, even in a thread that holds the lock, so it never waits. It only records the end.
+    The thread that holds the lock processes it, at the latest when it releases the lock.
     """
 
     def __init__(self, budget: int) -> None:
-        self.gone: deque[LoadedModel] = deque()
+        self.removed: deque[LoadedModel] = deque()
         self._budget = budget
         self._entries: dict[str, LoadedModel] = {}  # the least recently used first
         self._loading: dict[str, LoadedModel] = {}
@@ -63,7 +63,7 @@ class Leases:
 
     @property
     def budget(self) -> int:
-        """Return the bytes of host memory that models without a lease may take."""
+        """The host memory in bytes above which models without a lease are removed."""
         return self._budget
 
     @budget.setter
@@ -73,12 +73,12 @@ class Leases:
             self._make_room()
 
     def take(self, key: str, name: str) -> tuple[LoadedModel, bool]:
-        """Lease the model of a key; waits while another thread loads it.
+        """Lease the model of a key; wait while another thread loads it.
 
         Returns
         -------
         model, is_loaded
-            If it is not loaded, the caller loads it and calls `put` or `fail`.
+            If the model is not loaded, the caller must load it and call `put` or `fail`.
         """
         with self._changing():
             while key in self._loading:
@@ -103,7 +103,7 @@ class Leases:
             return entry
 
     def put(self, entry: LoadedModel, model: Any, weight: Weight, host_bytes: int) -> None:
-        """Store the model of a lease that was loaded; remove others if it needs their memory."""
+        """Store a leased model after loading; remove other models if the budget is exceeded."""
         with self._changing():
             entry.model, entry.weight, entry.host_bytes = model, weight, host_bytes
             self._loads[entry.key] += 1
@@ -120,7 +120,7 @@ class Leases:
             self._loading_changed.notify_all()
 
     def end(self, entry: LoadedModel) -> None:
-        """End a lease. Never waits, so that it can be a finalizer."""
+        """End a lease, without waiting, so that finalizers can call this."""
         self._ended.append(entry)
         self._settle()
 
@@ -132,7 +132,7 @@ class Leases:
         Returns
         -------
         removed, in_use
-            The models in use are removed when their last lease ends.
+            Models in use are removed when their last lease ends.
         """
         with self._changing():
             every = [*self._entries.values(), *self._loading.values()]
@@ -149,7 +149,10 @@ class Leases:
             return list(reversed(self._entries.values()))
 
     def abandon(self) -> None:
-        """Release the models in a forked child, where a thread that is gone may hold the lock."""
+        """Release the models in a forked child, without the lock.
+
+        A thread that exists only in the parent may hold the lock.
+        """
         for entry in self._entries.values():
             entry.model = None
 
@@ -162,7 +165,7 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        # A thread that holds the lock comes here after it has released it.
+        # If another thread holds the lock, it calls this method after releasing the lock.
         while self._ended and self._lock.acquire(blocking=False):
             try:
                 while self._ended:
@@ -193,4 +196,4 @@ class Leases:
     def _drop(self, entry: LoadedModel) -> None:
         del self._entries[entry.key]
         entry.model = None
-        self.gone.append(entry)
+        self.removed.append(entry)

@@ -1,4 +1,4 @@
-"""Resident memory of this process, and the return of freed memory."""
+"""The resident memory of this process, and the return of freed memory to the system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rss_bytes() -> int:
 
 
 def own_bytes() -> int:
-    """Return the memory of this process alone (USS), or `rss_bytes`; slower to read than that."""
+    """Return the memory of this process alone (USS), or else `rss_bytes`, which is faster."""
     try:
         return int(psutil.Process().memory_full_info().uss)
     except (psutil.Error, AttributeError):
@@ -25,7 +25,7 @@ def own_bytes() -> int:
 def release_freed() -> None:
     """Return freed memory to the system.
 
-    Collects objects in reference cycles, empties the cache of CUDA if CUDA is in use, and makes
+    This collects objects in reference cycles, empties the cache of CUDA if CUDA is in use, and lets
     the C library return its free pages.
     """
     gc.collect()

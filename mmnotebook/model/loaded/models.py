@@ -25,24 +25,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORTH_COLLECTING = 64 << 20
-"""The removed bytes from which on a full garbage collection is worth its 0.1 s."""
+"""The minimum number of removed bytes for a full garbage collection, which takes 0.1 s."""
 
 
 class Lease:
-    """The use of a loaded model, which stays loaded as long as it has a lease.
+    """The use of a loaded model; a model stays loaded as long as it has a lease.
 
-    A lease ends when it is released, at the end of its `with`, or when nothing refers to it.
+    A lease ends when it is released, at the end of its `with` block, or when it is
+    garbage-collected.
 
     Attributes
     ----------
     model
-        The loaded model; None once the lease was released.
+        The loaded model; None after the release.
     fresh
-        Whether it was loaded for this lease.
+        Whether the model was loaded for this lease.
     seconds
-        How long loading took; None for a model that was loaded before.
+        The time that loading took; None for a model that was already loaded.
     weight
-        The bytes of its parameters.
+        The size of its parameters.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Lease:
         """End the lease; later calls have no effect."""
         self.model = None
         self._end()
-        self._models._tell_gone()
+        self._models._send_removed()
 
     def __enter__(self) -> Lease:
         return self
@@ -72,14 +73,15 @@ class Lease:
 class LoadedModels:
     """The models that are loaded in this process; displayed as a table.
 
-    Every process has its own: a forked child starts with none. All methods are thread-safe.
+    Every process has its own models; a forked child starts without any. All methods are
+    thread-safe.
 
     Attributes
     ----------
     on_event
-        Callables that receive every `ModelLoading`, `ModelLoaded` and `ModelEvicted`, in the thread
-        in which it happens. The event of a model that is removed because its lease was garbage
-        comes with the next call.
+        Callables that receive every `ModelLoading`, `ModelLoaded` and `ModelEvicted` event, in the
+        thread that caused it. If a model is removed because its lease was garbage-collected, the
+        event is sent in the next call of a method.
     """
 
     def __init__(self) -> None:
@@ -88,11 +90,12 @@ class LoadedModels:
 
     @property
     def budget(self) -> int:
-        """Host memory for loaded models in bytes; default: a quarter of the machine's memory.
+        """The maximum host memory of loaded models, in bytes.
 
-        Set it to a whole number of bytes or a string such as "4GiB". The least recently used models
-        are removed first. Models in use are kept even beyond the budget; one that is larger than
-        the budget is removed as soon as nothing uses it. Memory on an accelerator does not count.
+        Set it to a whole number of bytes or a string such as "4GiB". The default is a quarter of
+        the memory of the machine. The least recently used models are removed first. Models in use
+        are kept even if the budget is exceeded; a model that is larger than the budget is removed
+        when its use ends. Memory on an accelerator does not count.
 
         Raises
         ------
@@ -104,7 +107,7 @@ class LoadedModels:
     @budget.setter
     def budget(self, size: int | str) -> None:
         self._own().budget = sizes.parse("budget", size)
-        self._tell_gone()
+        self._send_removed()
 
     def get(self, key: str, name: str, load: Callable[[], Any]) -> Lease:
         """Return a model, and load it if necessary.
@@ -112,25 +115,25 @@ class LoadedModels:
         Parameters
         ----------
         key
-            The identity of the model: its content, its device, its handler's settings. Names with
-            equal keys share one model.
+            The identity of the model: its content, its device, and the settings of its handler.
+            Names with equal keys share one model.
         name
             The name under which it is shown and can be unloaded.
         load
-            Loads the model. If two threads ask for one key, it is loaded once. An exception that it
-            raises is raised here.
+            Loads the model. If two threads request one key, the model is loaded once. Exceptions of
+            this function are raised here.
         """
         leases = self._own()
         entry, is_loaded = leases.take(key, name)
         seconds = None if is_loaded else self._load(leases, entry, name, load)
         lease = Lease(self, leases, entry, seconds)
         if seconds is not None:
-            self._tell(events.ModelLoaded(name, seconds, entry.total_bytes))
-        self._tell_gone()
+            self._send(events.ModelLoaded(name, seconds, entry.total_bytes))
+        self._send_removed()
         return lease
 
     def get_loaded(self, key: str) -> Lease | None:
-        """Return a loaded model; None, without loading it, if it is not loaded."""
+        """Return a model if it is already loaded, else None."""
         leases = self._own()
         entry = leases.take_loaded(key)
         return None if entry is None else Lease(self, leases, entry, None)
@@ -138,8 +141,8 @@ class LoadedModels:
     def unload(self, name: str | None = None) -> Unloaded:
         """Unload the models that are loaded in this process.
 
-        They are loaded again when a run needs them. Their memory is returned to the system. A model
-        that a run is using is unloaded when the run ends.
+        Their memory is returned to the system. A run that needs them loads them again. A model that
+        a run is using is unloaded when the run ends.
 
         Parameters
         ----------
@@ -149,14 +152,14 @@ class LoadedModels:
         Returns
         -------
         Unloaded
-            `models` are the names of the unloaded models, `bytes` those of their parameters, and
-            `freed_bytes` the number by which this process's memory fell, as measured; `later` are
+            `models` are the names of the unloaded models, `bytes` is the size of their parameters,
+            and `freed_bytes` is the measured decrease of the memory of this process. `later` are
             the names of models that are unloaded when their runs end.
 
         Raises
         ------
         UnknownModelError
-            If no model with that name is registered or loaded. It is a `ModelError`.
+            If no model with this name is registered or loaded. It is a `ModelError`.
 
         See Also
         --------
@@ -170,32 +173,32 @@ class LoadedModels:
         >>> mm.unload("negate").models
         ('negate',)
         """
-        memory.release_freed()  # ends leases that only a reference cycle holds
+        memory.release_freed()  # also ends leases in reference cycles
         before = memory.own_bytes()
         chosen = self._named(name)
         gone, later = self._own().remove(chosen)
         if gone:
             memory.release_freed()
         freed = before - memory.own_bytes() if gone else 0
-        self._tell_gone()
+        self._send_removed()
         known = [entry.weight.parameter_bytes for entry in gone]
         size = sum(count for count in known if count is not None)
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model once nothing uses it, whether it is loaded or not."""
+        """Remove a model, loaded or not, as soon as it is not in use."""
         self._own().remove(lambda entry: entry.key == key)
-        self._tell_gone()
+        self._send_removed()
 
     def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
-        """Remove the previous model of a name once nothing uses it, whether it is loaded or not.
+        """Remove the previous model of a name, loaded or not, as soon as it is not in use.
 
         Parameters
         ----------
         key
-            The key of the name's current model, which is kept.
+            The key of the current model of the name, which is kept.
         others
-            The names that keep a model loaded which they share with this one.
+            Other names: a model that the name shares with one of them is kept.
         """
 
         def is_over(entry: LoadedModel) -> bool:
@@ -205,7 +208,7 @@ class LoadedModels:
             return not any(other in entry.names for other in others)
 
         self._own().remove(is_over)
-        self._tell_gone()
+        self._send_removed()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -214,10 +217,10 @@ class LoadedModels:
         Returns
         -------
         DataFrame
-            One row per model. Index `model`: its names. Columns: `bytes` (those that count against
-            the budget), `parameter_bytes` and `device_bytes` (of its parameters, and of those on an
-            accelerator; missing if unknown or none), `in_use` (whether a run uses it), `loads` and
-            `used` (how often it was loaded and requested in this process).
+            One row per model. Index `model`: its names. Columns: `bytes` (the size that counts
+            against the budget), `parameter_bytes` and `device_bytes` (the sizes of its parameters,
+            and of those on an accelerator; missing if unknown or none), `in_use` (whether a run
+            uses it), `loads` and `used` (how often it was loaded and requested in this process).
         """
         return display.table(self._own().entries())
 
@@ -232,7 +235,7 @@ class LoadedModels:
         pid = os.getpid()
         leases = self._leases.get(pid)
         if leases is None:
-            # A forked child: it has the models of its parent.
+            # This is a forked child, which has the models of its parent.
             inherited = tuple(self._leases.items())
             leases = self._leases.setdefault(pid, Leases(inherited[0][1].budget))
             for owner, other in inherited:
@@ -245,7 +248,7 @@ class LoadedModels:
         self, leases: Leases, entry: LoadedModel, name: str, load: Callable[[], Any]
     ) -> float:
         try:
-            self._tell(events.ModelLoading(name))
+            self._send(events.ModelLoading(name))
             before = memory.rss_bytes()
             started = time.perf_counter()
             model = load()
@@ -270,18 +273,18 @@ class LoadedModels:
             )
         return lambda entry: name is None or name in entry.names
 
-    def _tell_gone(self) -> None:
-        gone = []
+    def _send_removed(self) -> None:
+        removed = []
         leases = self._own()
         with suppress(IndexError):
             while True:
-                gone.append(leases.gone.popleft())
-        if sum(entry.host_bytes for entry in gone) >= _WORTH_COLLECTING:
+                removed.append(leases.removed.popleft())
+        if sum(entry.host_bytes for entry in removed) >= _WORTH_COLLECTING:
             memory.release_freed()
-        for entry in gone:
-            self._tell(events.ModelEvicted(entry.label, entry.total_bytes))
+        for entry in removed:
+            self._send(events.ModelEvicted(entry.label, entry.total_bytes))
 
-    def _tell(self, event: events.Event) -> None:
+    def _send(self, event: events.Event) -> None:
         for subscriber in tuple(self.on_event):
             subscriber(event)
 
@@ -291,11 +294,11 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """Return the memory of this process that a model takes, and whether its file tells it."""
+    """Return the memory that a model uses in this process, and whether it is the file size."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = memory.rss_bytes() - before
-    # Memory that was free before is used again without any growth: the file is a lower bound.
+    # Free memory is reused without growth of the process, so the file size is a lower bound.
     path = registry[name].path if name in registry else None
     stored = Path(path).stat().st_size if path is not None and Path(path).exists() else 0
     return max(grown, stored, 0), stored > grown

@@ -1,4 +1,4 @@
-"""Parameter bytes of a model: its tensors and arrays, shared storage once."""
+"""The size of a model's parameters: its tensors and arrays; shared storage counts once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mmnotebook.model.loaded import weights
 
 @dataclass(frozen=True)
 class Weight:
-    """Bytes of a loaded model's parameters; None if unknown.
+    """The size of the parameters of a loaded model; None if unknown.
 
     Attributes
     ----------
     parameter_bytes
-        Bytes of all its tensors or arrays, on any device.
+        The size of all its tensors or arrays, on any device, in bytes.
     device_bytes
-        Bytes of those on an accelerator; None if there are none.
+        The size of those on an accelerator; None if there are none.
     """
 
     parameter_bytes: int | None
@@ -33,18 +33,18 @@ _PLAIN = {str, bytes, int, float, bool, type(None)}
 
 
 def weigh(model: Any) -> Weight:
-    """Return the true bytes of a loaded model.
+    """Return the size of the parameters of a loaded model.
 
-    For a torch module: every storage behind its parameters, its buffers, anything else in its state
-    dict, the tensors and arrays among its plain attributes, and the constants of its code. For
-    models of frameworks that store them outside of Python: see `weights.bytes_of`. For a Hugging
-    Face pipeline: those of its model. For anything else that can be pickled: those of all such
-    models in it, and every buffer behind the numpy arrays and tensors found in it, which for
-    scikit-learn includes the nodes and values of its trees.
+    For a torch module, this is every storage of its parameters, its buffers, other tensors in its
+    state dict, tensors and arrays in its plain attributes, and constants of its code. For
+    frameworks that store parameters outside of Python, see `weights.bytes_of`. For a Hugging Face
+    pipeline, it is the size of its model. For any other picklable object, it is the size of all
+    such models in it, and of the memory of all NumPy arrays and tensors in it. For scikit-learn,
+    this includes the nodes and values of trees.
     """
     try:
         scale = _Scale()
-        if not scale.took(model):
+        if not scale.add(model):
             scale.dump(model)
             if not scale.found:
                 return Weight(None, None)
@@ -55,7 +55,7 @@ def weigh(model: Any) -> Weight:
 
 def _module_tensors(module: Any) -> list[Any]:
     named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    # A quantized layer has no parameters: its packed weights are only in the state dict.
+    # A quantized layer has no parameters; its packed weights are only in the state dict.
     rest = [value for name, value in module.state_dict().items() if name not in named]
     parts = [part for value in rest for part in (value if isinstance(value, tuple) else [value])]
     packed = [part for part in parts if callable(getattr(part, "untyped_storage", None))]
@@ -63,7 +63,7 @@ def _module_tensors(module: Any) -> list[Any]:
 
 
 def _constants(module: Any) -> list[Any]:
-    """List the tensors in TorchScript code, where freezing puts the parameters."""
+    """List the tensors in TorchScript code, which contains the parameters of a frozen module."""
     code = getattr(module, "inlined_graph", None)
     if code is None:
         return []
@@ -72,13 +72,13 @@ def _constants(module: Any) -> list[Any]:
 
 
 def _plain_attributes(module: Any) -> list[Any]:
-    """List the attributes of a module's parts that torch does not manage."""
+    """List the attributes of a module and its submodules that torch does not manage."""
     parts = [vars(part) for part in module.modules()]
     return [value for part in parts for name, value in part.items() if name not in OF_MODULES]
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
-    """Return the tensors that hold a tensor's numbers: itself, unless it is sparse."""
+    """Return the tensors with the numbers of a tensor: itself, or the parts of a sparse one."""
     layout = str(tensor.layout)
     if layout == "torch.sparse_coo":
         return sparse_parts(tensor)
@@ -103,7 +103,7 @@ def _weigh_tensors(tensors: list[Any]) -> Weight:
 
 
 class _Scale(pickle.Pickler):
-    """A pickler that writes nothing, and notes the memory of every array and tensor it meets."""
+    """A pickler without output that records the memory of every array and tensor in a value."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), protocol=5)
@@ -113,12 +113,12 @@ class _Scale(pickle.Pickler):
         self._kept: list[Any] = []
 
     def persistent_id(self, value: Any) -> Any:
-        if self.took(value):
+        if self.add(value):
             return "weighed"
         return "code" if isinstance(value, type) or hasattr(value, "__code__") else None
 
-    def took(self, value: Any) -> bool:
-        """Weigh a value that is weighed as a whole; return whether it is one."""
+    def add(self, value: Any) -> bool:
+        """Add the size of an array, tensor or model; return False for any other value."""
         import numpy as np
 
         kind = type(value)
@@ -141,7 +141,7 @@ class _Scale(pickle.Pickler):
 
     def _take_array(self, array: Any) -> bool:
         if not array.dtype.hasobject:
-            # Kept alive, so that its memory is not reused and mistaken for another array's.
+            # Keep it alive: otherwise another array could reuse its memory and not be counted.
             self._kept.append(array)
             self.arrays.append(_byte_bounds(array))
         return not array.dtype.hasobject
@@ -152,19 +152,19 @@ class _Scale(pickle.Pickler):
         while held:
             value = held.pop()
             if isinstance(value, (list, tuple, dict)):
-                if id(value) not in seen:  # it may contain itself
+                if id(value) not in seen:  # the module may contain itself
                     held += value.values() if isinstance(value, dict) else value
                 seen.add(id(value))
             elif not callable(getattr(type(value), "named_parameters", None)):
-                self.took(value)
+                self.add(value)
 
     @property
     def found(self) -> bool:
-        """Whether anything was weighed."""
+        """Whether any array, tensor or model was found."""
         return bool(self.arrays or self.tensors or self.outside)
 
     def weight(self) -> Weight:
-        """Return the weight of all values; unknown if that of a part is."""
+        """Return the size of all values; unknown if that of a part is unknown."""
         tensors = _weigh_tensors(self.tensors)
         known = [size for size in self.outside.values() if size is not None]
         if len(known) < len(self.outside):
@@ -174,7 +174,7 @@ class _Scale(pickle.Pickler):
 
 
 def _byte_bounds(array: Any) -> tuple[int, int]:
-    """Return where an array's memory begins and ends; numpy 1 and 2 name this differently."""
+    """Return the start and end of the memory of an array, in NumPy 1 and 2."""
     steps = [(size - 1) * step for size, step in zip(array.shape, array.strides, strict=True)]
     first = int(array.__array_interface__["data"][0])
     if array.size == 0:

@@ -16,13 +16,13 @@ _EVENTS = frozenset(
 
 @dataclass
 class Watch:
-    """What was observed while something ran.
+    """The observations of a block.
 
     Attributes
     ----------
     connected
-        Whether a socket was connected, or a host looked up, in any thread of this process. A
-        client written in C may do so unseen.
+        Whether any thread of this process connected a socket or requested the address of a host. A
+        client written in C may not be detected.
     """
 
     connected: bool = False
@@ -30,12 +30,12 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Observe what runs inside this block, without affecting it."""
+    """Observe the code inside this block, without affecting it."""
     watch = Watch()
 
     def notice(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _EVENTS:
             watch.connected = True
 
-    with audit_hook.heard(notice):
+    with audit_hook.listening(notice):
         yield watch

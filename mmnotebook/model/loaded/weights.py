@@ -1,4 +1,4 @@
-"""Parameter bytes of models whose memory is outside of Python."""
+"""The size of parameters that are stored outside of Python."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def is_known(model: Any) -> bool:
 
 
 def bytes_of(model: Any) -> int | None:
-    """Return the parameter bytes of a model for which `is_known` is true; None if unknown.
+    """Return the size of the parameters of a model for which `is_known` is true; None if unknown.
 
-    For a Keras model or TensorFlow module, the size of its variables; for XGBoost, LightGBM and
-    CatBoost, the size of the written trees; for an ONNX session, the size of the graph's constants.
+    For a Keras model or TensorFlow module, it is the size of the variables; for XGBoost, LightGBM
+    and CatBoost, the size of the saved trees; for an ONNX session, the size of the constants of the
+    graph.
     """
     if is_a(model, _SESSION):
         return onnx_session.parameter_bytes(model)

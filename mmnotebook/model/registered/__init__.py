@@ -1,1 +1,1 @@
-"""Registration of models: from the user's target to a spec in the registry."""
+"""Registration of models: from a target to a spec in the registry."""

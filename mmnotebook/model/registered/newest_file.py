@@ -1,4 +1,4 @@
-"""Newer files in place of registered models: `model(mlp, watch="models/*.pt")`."""
+"""Newer files that replace registered models: `model(mlp, watch="models/*.pt")`."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ INTERVAL = 360.0
 
 
 def matches(pattern: str) -> list[Path]:
-    """List the files that match a pattern now, the newest last: by modification time and name."""
+    """List the files that match a pattern, by modification time and name; the newest is last."""
     found = []
     for name in glob.glob(str(Path(pattern).expanduser()), recursive=True):  # noqa: PTH207
         path = Path(name)
         try:
             found.append((path.stat().st_mtime_ns, name, path))
         except OSError:
-            continue  # deleted meanwhile
+            continue  # the file was deleted meanwhile
     return [path for _, _, path in sorted(found)]
 
 
 def models(
     graph: Graph, registered: Mapping[str, ModelSpec]
 ) -> tuple[dict[str, ModelSpec], dict[str, str]]:
-    """Return the newest file's model for each watching node, and a message for each.
+    """Return, for each node with `watch=`, the model of the newest file and a message.
 
     If no file matches, the registered model is used.
 
     Raises
     ------
     ModelError
-        When the newest file does not contain such a model.
+        If the newest file does not contain a suitable model.
     """
     found: dict[str, ModelSpec] = {}
     said: dict[str, str] = {}
@@ -64,12 +64,12 @@ def models(
 
 
 def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
-    """Return a registered model with the content of another file, after trying it.
+    """Return a registered model with the content of another file, which is loaded as a test.
 
     Raises
     ------
     ModelError
-        When the file does not contain such a model.
+        If the file does not contain a suitable model.
     """
     try:
         return _of_handler(spec, path) if spec.form == "handler" else _of_file(spec, path)
@@ -115,17 +115,17 @@ def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
 
 
 def check_watch(node: Node) -> None:
-    """Raise if no file matches when a stream starts: Beam's watch needs one.
+    """Check that a file matches when a stream starts, as Beam's watch requires.
 
     Raises
     ------
     ModelError
-        When no file matches. For other file systems, Beam checks this.
+        If no file matches. For other file systems, Beam checks this.
     """
     pattern = node["watch"]
     if "://" not in pattern and not matches(pattern):
         raise ModelError(
             f"node {node.name!r}: no file matches {pattern!r}, and a stream needs one "
             "when it starts",
-            remedy="put a first model file there",
+            remedy="create a first model file with such a name",
         )

@@ -1,4 +1,4 @@
-"""`register`: a target is checked, stored and added to the registry."""
+"""`register`, which checks a target, stores it and adds its spec to the registry."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ def register(
         register only files that you trust.
     framework
         The framework of the model, if the target does not determine it. ``"python"`` is any object
-        with a ``predict`` method, or a function, called with a batch. Numbers, arrays, tensors and
-        lists of numbers are passed as a numpy array with a row per example (a list of arrays if
-        their shapes differ); anything else (records, strings, PIL images) is passed as a list,
-        unchanged. It returns one output per example. A torch module receives floating-point numbers
-        in its own dtype; integers and booleans are passed unchanged, and converted to that dtype
-        only if the call raises an error about types. Values that the dtype cannot hold fail: see
-        `preprocess`.
+        with a ``predict`` method, or a function; it is called with a batch and returns one output
+        per example. Numbers, arrays, tensors and lists of numbers are passed as a NumPy array with
+        a row per example (as a list of arrays if their shapes differ); other values (records,
+        strings, PIL images) are passed as a list, unchanged. A torch module receives floating-point
+        numbers in its own dtype. Integers and booleans are passed unchanged, and converted to that
+        dtype only if the call raises an error about types. Values that the dtype cannot represent
+        fail: see `preprocess`.
     model_class, model_params
         The class (or function) that creates the module for a state dict, and its arguments.
     method
         The method of the model to call with a batch, such as ``"predict_proba"``.
     input
-        The field of the element that is passed to the model, or several fields: by name to a model
-        that has input names, else as one numpy row in this order. None (the default) passes the
-        whole value.
+        The field of the element that is passed to the model, or a list of fields. Several fields
+        are passed by name to a model with input names, and to other models as one NumPy row in this
+        order. None (the default) passes the whole value.
     preprocess
         A function of one example that returns the input of the model.
     output, postprocess
@@ -92,8 +92,8 @@ def register(
         Elements per call of the model. Default: 1 for a remote model, which may charge for each
         call, the batch size of a Beam handler, and 64 for any other model.
     min_batch_size, max_batch_size
-        Beam's bounds, instead of `batch_size`: batches are filled up to the maximum while there are
-        elements; the minimum never makes a call wait for more elements.
+        Beam's bounds, instead of `batch_size`. Batches are filled up to the maximum while there are
+        elements. No call waits for more elements because of the minimum.
     timeout
         Time limit of one call, in seconds. The elements of a batch that takes longer fail with a
         TimeoutError; the call itself cannot be canceled and continues in parallel with the next
@@ -122,15 +122,15 @@ def register(
         never to compare its outputs. None (the default) detects it: a model whose first call
         connects a socket is remote.
     version
-        A string or integer that you change whenever the predictions of the model can change: a
-        release, a date. Effects of the model's code are then no reason to compute it in every run,
-        and predictions of a remote model are read from the cache in other kernels too. The content
-        of the model still counts, as far as it can be fingerprinted.
+        A string or integer that you change whenever the predictions of the model can change, such
+        as a release or a date. The model is then not computed in every run because of the effects
+        of its code, and predictions of a remote model are read from the cache in other kernels too.
+        The content of the model still counts, as far as it can be fingerprinted.
     cache
         ``"element"`` for a costly model whose prediction for an element depends on that element
-        only: each prediction is cached by the content of its element, so that after an edit of the
-        data, in any order, only new elements are predicted. None (the default) caches predictions
-        of remote models in this way, and those of others by block of up to 4,096 elements.
+        only. Each prediction is cached by the content of its element: after a change of the data,
+        in any order, only new elements are predicted. None (the default) caches predictions of
+        remote models in this way, and those of other models by block of up to 4,096 elements.
     device
         "CPU" (the default), or "GPU" for a framework that supports it; without a GPU, the model
         runs on the CPU.
@@ -144,12 +144,12 @@ def register(
     Returns
     -------
     ModelSpec
-        The registered model; its `replaces` is the model that had the name before.
+        The registered model; its `replaces` is the `origin` of the model that it replaced.
 
     Raises
     ------
     ModelError
-        If the target cannot be used; the error says why and names the remedy.
+        If the target cannot be used; the error contains the reason and a remedy.
 
     See Also
     --------
@@ -201,8 +201,8 @@ def register(
 def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
     """Return the spec that `register` would add, without adding it.
 
-    A live object is stored in a private file, which the caller must remove. Raises as `register`
-    does.
+    A live object is stored in a private file, which the caller must remove. The errors are those of
+    `register`.
     """
     whole = dict(options)
     take = functools.partial(_taken, options)
@@ -242,7 +242,7 @@ def spec_of(name: str, target: Any, **options: Any) -> ModelSpec:
 
 
 def _taken(options: dict[str, Any], name: str, default: Any = None) -> Any:
-    """Remove and return an option that all frameworks share; those left belong to one framework."""
+    """Remove and return an option that all frameworks share."""
     return options.pop(name, default)
 
 
@@ -267,12 +267,12 @@ def _store(
 
 
 def current(spec: ModelSpec) -> ModelSpec:
-    """Return a registered model in the current state of its target, stored again if it changed.
+    """Return the spec of a registered model; if its target changed, store the target again.
 
     Raises
     ------
     ModelError
-        When the current state cannot be registered.
+        If the current state cannot be registered.
     """
     given = spec.given
     target = None if given is None else given.target()
@@ -305,7 +305,7 @@ def _existing(name: str, path: Path) -> Path:
 
 
 def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
-    """Return the spec with a batch size; some models accept only the one that they have."""
+    """Return the spec with a batch size; raise ModelError if the model accepts only another."""
     only = spec.batch_size
     if only is not None and batch not in (None, only):
         raise ModelError(
@@ -318,7 +318,7 @@ def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
 
 
 def _check_arguments(spec: ModelSpec) -> None:
-    """Check `inference_args` with the framework's handler."""
+    """Check `inference_args` with the handler of the framework."""
     if not spec.inference_args:
         return
     handler = frameworks.by_name(spec.framework).handler(spec)
@@ -338,7 +338,7 @@ def _add(spec: ModelSpec) -> ModelSpec:
 
 
 def _put(spec: ModelSpec) -> ModelSpec:
-    """Add a model; unload the one that had its name before."""
+    """Add a model; unload the one that it replaces."""
     if spec.path is not None and storage.is_ours(Path(spec.path)):
         storage.remove_with(spec, Path(spec.path).parent)
     registry.add(spec)

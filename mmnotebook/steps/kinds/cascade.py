@@ -1,4 +1,4 @@
-"""`cascade(small, big, below=0.8)`: a big model where a small one is not confident."""
+"""`cascade(small, big, below=0.8)`: a big model for elements on which a small one is unsure."""
 
 from __future__ import annotations
 

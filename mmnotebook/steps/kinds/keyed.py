@@ -9,6 +9,7 @@ from mmnotebook.graph.checks import is_count, is_grouping, is_text, one_of
 from mmnotebook.graph.graph import Graph, Input, Node
 from mmnotebook.graph.kinds import LOWERINGS, Param, StepKind
 from mmnotebook.graph.template import Fill, Sketch, Template
+from mmnotebook.steps.descriptions import cut
 from mmnotebook.steps.kinds.params import BY_FUNCTION, GOES_BY, goes_by, mapping, model
 from mmnotebook.steps.makers import makers
 
@@ -22,26 +23,21 @@ def _describe(node: Node) -> str:
 
 
 def _details(node: Node) -> list[str]:
-    """Return `KEY_1 → m1`, a line for each of the first mappings."""
+    """Return a line such as `KEY_1 → m1` for each of the first mappings."""
     pairs = node["models"] or ()
-    lines = [f"{_cut(', '.join(keys))} → {name}" for keys, name in pairs[:_SHOWN]]
+    lines = [f"{cut(', '.join(keys), _LONGEST)} → {name}" for keys, name in pairs[:_SHOWN]]
     if len(pairs) > _SHOWN:
         lines.append(f"and {len(pairs) - _SHOWN} more")
     return lines + ([f"all others → {node['default']}"] if node["default"] else [])
 
 
-def _cut(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
-
-
 def _problems(graph: Graph, node: Node) -> Iterator[Problem]:
-    """Yield a problem if the step needs (key, value) pairs and its input has none."""
+    """Yield a problem if the step needs (key, value) pairs and its input has other elements."""
     if not {"by", "by_function"}.isdisjoint(dict(node.params)):
         return
     for wire in makers(graph, node):
         above = graph[wire.node]
-        if wire.select is None and (_gives_no_pairs(above) or above.gather == "join"):
+        if wire.select is None and (_has_no_pairs(above) or above.gather == "join"):
             message = (
                 "without 'by' the elements must be (key, value) pairs; "
                 f"{above.name!r} does not return pairs"
@@ -50,7 +46,7 @@ def _problems(graph: Graph, node: Node) -> Iterator[Problem]:
             return
 
 
-def _gives_no_pairs(node: Node) -> bool:
+def _has_no_pairs(node: Node) -> bool:
     return node.step.reads_files or node.step.family in ("model", "combining")
 
 

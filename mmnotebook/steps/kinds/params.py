@@ -31,6 +31,6 @@ def mapping(name: str, words: str, **about: Any) -> Param:
 
 
 def goes_by(node: Node) -> str | None:
-    """Return the field or the function by which a node chooses, None if it has neither."""
+    """Return the field or the function that decides the branch or model; None for neither."""
     given = dict(node.params)
     return given.get("by") or given.get("by_function")

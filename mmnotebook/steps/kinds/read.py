@@ -22,7 +22,7 @@ KIND = StepKind(
         Param(
             "rotate",
             one_of(True, False),
-            "True to rotate images as EXIF says, False to keep them as stored in the file",
+            "True to rotate images according to EXIF, False to keep them as stored in the file",
             default=True,
         ),
     ),

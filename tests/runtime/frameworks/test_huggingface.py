@@ -101,7 +101,7 @@ def test_a_model_takes_records_and_tensors(bert: Any, tokenizer: Any, tmp_path: 
 
 def test_a_text_asks_for_a_pipeline(bert: Any) -> None:
     mm.register("live", bert)
-    with pytest.raises(mm.RunError, match="register the pipeline, which has its tokenizer"):
+    with pytest.raises(mm.RunError, match="register a pipeline with the tokenizer"):
         mm.run(mm.pipeline("texts | live", texts=TEXTS))
 
 

@@ -145,7 +145,8 @@ class TestLiveSessions:
         onnx.save_model(linear(), tmp_path / "gone.onnx")
         session = onnxruntime.InferenceSession(tmp_path / "gone.onnx")
         (tmp_path / "gone.onnx").unlink()
-        with pytest.raises(ModelError, match="gone.onnx is gone\n.*register the .onnx file"):
+        text = "gone.onnx no longer exists\n.*register the .onnx file"
+        with pytest.raises(ModelError, match=text):
             mm.register("gone", session)
 
     def test_the_private_attribute_with_the_model_of_a_session(self, tmp_path: Path) -> None:

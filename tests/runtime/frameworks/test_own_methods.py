@@ -84,7 +84,7 @@ def test_without_method_the_error_names_the_methods(encoder: Encoder) -> None:
     with pytest.raises(mm.RunError, match=expected):
         run(TEXTS)
     mm.register("m", torch.nn.Linear(3, 4))
-    with pytest.raises(mm.RunError, match="preprocess= converts it to numbers, or method= names"):
+    with pytest.raises(mm.RunError, match="preprocess= can convert it to numbers, or set method="):
         run(TEXTS)
 
 
@@ -99,5 +99,5 @@ def test_a_hugging_face_model_with_a_method_for_texts() -> None:
     mm.register("m", Encoding(config), method="encode")
     assert run(TEXTS)["m"]["prediction"].tolist() == [len(text) for text in TEXTS]
     mm.register("m", Encoding(config))
-    with pytest.raises(mm.RunError, match="takes tensors.*method= names a method"):
+    with pytest.raises(mm.RunError, match="takes tensors.*set method= to a method"):
         run(TEXTS)

@@ -69,7 +69,7 @@ def test_completions_and_chats(client: None) -> None:
     handler = base_handler(llm)
     (given,) = handler.run_inference(["hello"], Server())
     assert given == {"model": "org/model", "choices": [{"text": "HELLO"}], "max_tokens": 5}
-    with pytest.raises(TypeError, match="a completion is of a string"):
+    with pytest.raises(TypeError, match="a completion needs a string"):
         handler.run_inference([3.5], Server())
     with pytest.raises(ValueError, match="the server refuses"):
         handler.run_inference(["fail"], Server())
