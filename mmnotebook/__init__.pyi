@@ -8,10 +8,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from mmnotebook.beam.compiler import compile_graph as compile_graph
 from mmnotebook.errors import CacheWarning as CacheWarning
 from mmnotebook.errors import GraphError as GraphError
+from mmnotebook.errors import InterruptedRunError as InterruptedRunError
+from mmnotebook.errors import InterruptedWaitError as InterruptedWaitError
 from mmnotebook.errors import MMError as MMError
 from mmnotebook.errors import ModelError as ModelError
 from mmnotebook.errors import ModelWarning as ModelWarning
+from mmnotebook.errors import ResultError as ResultError
 from mmnotebook.errors import RunError as RunError
+from mmnotebook.errors import StillRunningError as StillRunningError
 from mmnotebook.errors import StorageError as StorageError
 from mmnotebook.fingerprint.declared import depends as depends
 from mmnotebook.fingerprint.declared import pure as pure
@@ -34,7 +38,7 @@ from mmnotebook.results.memory import forecast as forecast
 from mmnotebook.results.results import Result as Result
 from mmnotebook.running.explain import Explanation as Explanation
 from mmnotebook.running.explain import explain as explain
-from mmnotebook.running.session import Running as Running
+from mmnotebook.running.handle import Running as Running
 from mmnotebook.running.session import run as run
 from mmnotebook.state import events as events
 from mmnotebook.store.cache import cache as cache

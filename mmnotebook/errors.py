@@ -243,6 +243,18 @@ class RunError(MMError):
         self.failed = failed
 
 
+class InterruptedRunError(RunError, KeyboardInterrupt):
+    """A run was canceled, by Ctrl-C or `Running.cancel`; also a KeyboardInterrupt."""
+
+
+class InterruptedWaitError(RunError, KeyboardInterrupt):
+    """The wait for a run was interrupted, and the run continues; also a KeyboardInterrupt."""
+
+
+class StillRunningError(RunError, TimeoutError):
+    """A run did not finish in time, and continues; also a TimeoutError."""
+
+
 class ResultError(MMError):
     """A result cannot answer a request: an unknown id, or a `where=` that fails."""
 

@@ -6,10 +6,12 @@ The memory layout of Python's random number generator is used in `random.py`.
 from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
+import _thread
 import argparse
 import contextlib
 import importlib._bootstrap
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -115,3 +117,14 @@ def outside_event_loop() -> Iterator[None]:
     finally:
         asyncio.set_event_loop(loop)
         asyncio._set_running_loop(loop)
+
+
+def interrupt(thread: int) -> None:
+    """Run the handler of SIGINT in the main thread, whose identifier is `thread`.
+
+    Leans on `Modules/_threadmodule.c` on Windows, which has no signals for a thread.
+    """
+    if hasattr(signal, "pthread_kill"):  # also ends a system call in which the thread waits
+        signal.pthread_kill(thread, signal.SIGINT)
+    else:
+        _thread.interrupt_main()

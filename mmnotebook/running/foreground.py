@@ -7,7 +7,6 @@ Ctrl-C must then end the run, not the code that happens to be running.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import signal
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from mmnotebook.compat.python import interrupt
 from mmnotebook.state import places
 
 PATIENCE = 1.5
@@ -79,7 +79,7 @@ class Interrupt:
                 return
             self._asked_at = time.monotonic()
             self._again = True
-            _interrupt(self._thread)
+            interrupt(self._thread)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._again:
@@ -94,11 +94,3 @@ class Interrupt:
             self._stop()
             if self._open and (is_second or places.current() is not None):
                 raise
-
-
-def _interrupt(thread: int) -> None:
-    """Run the handler of SIGINT in the main thread, whose identifier is `thread`."""
-    if hasattr(signal, "pthread_kill"):  # also ends a system call in which the thread waits
-        signal.pthread_kill(thread, signal.SIGINT)
-    else:  # Windows
-        _thread.interrupt_main()

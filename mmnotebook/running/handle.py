@@ -8,7 +8,14 @@ from typing import Any
 import pandas as pd
 
 from mmnotebook.compat.python import outside_event_loop
-from mmnotebook.errors import MMError, RunError, one_line
+from mmnotebook.errors import (
+    InterruptedRunError,
+    InterruptedWaitError,
+    MMError,
+    RunError,
+    StillRunningError,
+    one_line,
+)
 from mmnotebook.results.results import Result
 from mmnotebook.running import progress_display, warning_counts
 from mmnotebook.running.execution import Execution
@@ -17,18 +24,6 @@ from mmnotebook.running.progress import Progress
 
 TICK = 0.1
 _GOES_ON = ".result() waits for it again, .cancel() stops it"
-
-
-class InterruptedRunError(RunError, KeyboardInterrupt):
-    """The user stopped the run; also a KeyboardInterrupt."""
-
-
-class InterruptedWaitError(RunError, KeyboardInterrupt):
-    """The user stopped waiting for a run, which continues; also a KeyboardInterrupt."""
-
-
-class StillRunningError(RunError, TimeoutError):
-    """A run did not finish in time, and continues; also a TimeoutError."""
 
 
 class Running:

@@ -18,11 +18,9 @@ from mmnotebook.results import latest
 from mmnotebook.results.results import Result
 from mmnotebook.running.execution import Execution
 from mmnotebook.running.fresh import Fresh, reasons
-from mmnotebook.running.handle import InterruptedRunError, Running
+from mmnotebook.running.handle import Running
 from mmnotebook.state import events
 from mmnotebook.store.cache import open_store
-
-__all__ = ["InterruptedRunError", "Running", "run"]
 
 # Weak: a run that has ended must not keep the elements of its sources.
 _current: weakref.ref[Execution] | None = None
@@ -141,9 +139,9 @@ def run(
     StorageError
         If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
         are kept in a private temporary folder until the process ends.
-    KeyboardInterrupt
-        If the run was interrupted; it stops within two seconds, or when a longer call of compiled
-        code returns. Also a RunError.
+    InterruptedRunError
+        If Ctrl-C was pressed; it stops within two seconds, or when a longer call of compiled
+        code returns. Also a KeyboardInterrupt.
 
     See Also
     --------

@@ -17,7 +17,6 @@ import mmnotebook as mm
 from mmnotebook.compat.python import outside_event_loop
 from mmnotebook.running import foreground
 from mmnotebook.running.foreground import Interrupt
-from mmnotebook.running.session import InterruptedRunError
 
 LIMIT = 60.0
 """The time limit of a test in seconds."""
@@ -112,7 +111,7 @@ def cleans_up(row: int) -> int:
 
 @pytest.mark.parametrize("stuck", [stuck_in_python, stuck_in_a_system_call, cleans_up])
 def test_ctrl_c_inside_a_function_raises_there(stuck: Callable[[int], int]) -> None:
-    with pressed(BEGUN) as at, pytest.raises(InterruptedRunError, match="stopped by you"):
+    with pressed(BEGUN) as at, pytest.raises(mm.InterruptedRunError, match="stopped by you"):
         run(stuck)
     assert time.monotonic() - at[0] < 10, "the function takes a minute"
     assert ([1] if stuck is cleans_up else []) == ROWS
@@ -127,7 +126,7 @@ def catches_all(row: int) -> int:
 
 
 def test_ctrl_c_ends_the_run_even_if_a_function_catches_it() -> None:
-    with pressed(BEGUN), pytest.raises(InterruptedRunError):
+    with pressed(BEGUN), pytest.raises(mm.InterruptedRunError):
         run(catches_all, rows=list(range(1000)))
     assert len(ROWS) < 1000
 
@@ -143,7 +142,7 @@ class Slow:
 
 def test_a_model_is_interrupted_too() -> None:
     mm.register("slow", Slow())
-    with pressed(BEGUN) as at, pytest.raises(InterruptedRunError):
+    with pressed(BEGUN) as at, pytest.raises(mm.InterruptedRunError):
         mm.run(mm.pipeline("rows | slow", rows=[1, 2]), progress=False, fresh=True)
     assert time.monotonic() - at[0] < 10
 

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 import mmnotebook as mm
 from mmnotebook.elements import block as blocks
-from mmnotebook.errors import ModelError
+from mmnotebook.errors import InterruptedRunError, ModelError
 from mmnotebook.results.results import Result
-from mmnotebook.running.handle import InterruptedRunError
 from mmnotebook.sources import block_size
 from tests.runtime import kernel_script
 

@@ -16,7 +16,7 @@ import pytest
 import mmnotebook as mm
 from mmnotebook.errors import RunError
 from mmnotebook.graph.graph import Graph
-from mmnotebook.running import handle, progress_display
+from mmnotebook.running import progress_display
 from mmnotebook.running.progress import Progress, follows
 from mmnotebook.running.progress_display import TerminalDisplay, after, during
 from mmnotebook.state import events
@@ -328,7 +328,7 @@ def test_cancelling(held: Graph) -> None:
     assert toys.GATE.started.wait(60)
     running.cancel()
     toys.GATE.release.set()
-    with pytest.raises(handle.InterruptedRunError, match="stopped by you; data 3"):
+    with pytest.raises(mm.InterruptedRunError, match="stopped by you; data 3"):
         running.result(timeout=60)
     assert repr(running) == "<run, interrupted: 1 of 2 nodes computed>"
     # The next run does not wait for it.

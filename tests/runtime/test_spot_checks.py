@@ -24,14 +24,13 @@ from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
 from mmnotebook.elements.block import Block
-from mmnotebook.errors import MMError
+from mmnotebook.errors import InterruptedRunError, MMError
 from mmnotebook.fingerprint.identity import NETWORK, Identity
 from mmnotebook.model import probes
 from mmnotebook.observing import Record, outcome
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.results.results import Result
 from mmnotebook.running import samples, spot_checks
-from mmnotebook.running.handle import InterruptedRunError
 from mmnotebook.running.measures import Measured
 from mmnotebook.running.spot_checks import CheckCost
 from mmnotebook.store import entries, eviction, timed
