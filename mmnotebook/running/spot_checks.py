@@ -147,8 +147,9 @@ def said(node: str, what: str) -> str:
     """Return the text of the warning about a node that differed."""
     return (
         f"node {node!r}: its cached output differed from its current output ({what}). "
-        "It was removed, with everything computed from it, and computed again. The node depends "
-        "on something that mmnotebook cannot see; fresh=True computes every node"
+        "The cached output and all outputs computed from it were removed and computed again. "
+        "The node depends on something that mmnotebook cannot detect; fresh=True computes every "
+        "node"
     )
 
 
@@ -286,6 +287,7 @@ def _discard(plan: Plan, name: str, what: str) -> None:
     plan.store.discard(one for one in digests if one is not None)
     for one in wrong & plan.entries.keys():
         above = (
-            f"computed again: the stored output of {name} above it differed from its current output"
+            f"computed again: the stored output of the upstream node {name!r} differed from its "
+            "current output"
         )
         plan.again(one, f"{AGAIN} ({what})" if one == name else above)

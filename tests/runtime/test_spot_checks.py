@@ -125,7 +125,8 @@ class TestDifferences:
         why = said.result.why
         assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
         assert why["str"] == (
-            f"computed again: the stored output of {node} above it differed from its current output"
+            f"computed again: the stored output of the upstream node {node!r} differed from its "
+            "current output"
         )
         (warned,) = said.warned
         assert warned.startswith(f"node {node!r}: its cached output differed")
