@@ -15,11 +15,11 @@ from mmnotebook.beam.lowering.step import Arms
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.elements import pickling
-from mmnotebook.fingerprint.identity import one_look
+from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Node
 
 
-@one_look()
+@scan_modules_once()
 def assemble(
     prepared: Prepared,
     pipeline: beam.Pipeline,

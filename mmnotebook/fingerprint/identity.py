@@ -9,7 +9,7 @@ from typing import Any
 
 from mmnotebook.fingerprint import declared
 from mmnotebook.fingerprint.impure import FILES, NETWORK
-from mmnotebook.fingerprint.patches import one_look
+from mmnotebook.fingerprint.patches import scan_modules_once
 from mmnotebook.fingerprint.unknowable import Unknowable
 from mmnotebook.fingerprint.walk import (
     Deferred,
@@ -37,7 +37,7 @@ __all__ = [
     "identities",
     "identity",
     "of_node",
-    "one_look",
+    "scan_modules_once",
 ]
 
 FORMAT = "mmnotebook 8"

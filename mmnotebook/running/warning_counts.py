@@ -51,7 +51,7 @@ def lines(found: Iterable[Warned]) -> list[str]:
 
 
 def issue(found: Sequence[tuple[type[Warning], Warned]]) -> None:
-    """Issue the first warnings of a run, once each, from where the original was issued."""
+    """Issue the first warnings of a run, once each, with the file and line of the original."""
     for category, one in found[:_SHOWN]:
         message = one.message if one.count == 1 else f"{one.message} [in {_where(one)}]"
         warnings.warn_explicit(

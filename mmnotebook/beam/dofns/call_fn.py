@@ -21,7 +21,7 @@ class CallFn(NodeFn):
 
     def blocks(self, block: Block) -> Iterable[Block]:
         """Yield a block of what the function returns for each value."""
-        outcome = self.track.each(block.ids, block.values, self.called, gives=True)
+        outcome = self.track.each(block.ids, block.values, self.called, counts_output=True)
         return in_parts(self.track.stored(block, outcome))
 
     def called(self, value: Any) -> Any:

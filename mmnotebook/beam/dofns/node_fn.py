@@ -67,20 +67,20 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     def setup(self) -> None:
         self.track = Tracker(self.node, self.run_id, self.step, self.enters)
-        self.track.keeps(getattr(self, "function", None))
+        self.track.watch_state(getattr(self, "function", None))
 
     def process(self, element: Any) -> Iterator[Any]:
         self.track.check()
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
-            self.track.meets(element)
+            self.track.watch_folders(element)
         for made in self.track.timed(lambda: self._made(element)):
             if isinstance(made, Block):
                 self.track.flow.given += weight(made)
                 if self.leaves:
-                    self.track.gave(len(made))
+                    self.track.count_outputs(len(made))
             yield made
-        self.track.done()
+        self.track.end_block()
         # Last: by now, the output of the input so far was passed on.
         self.track.flow.taken += self.weight(element)
 

@@ -151,7 +151,7 @@ class Look:
         block = self._block
         names = {"node": track.node}
         failed = [fail._replace(id=block.ids[place], **names) for place, fail in answer.failed]
-        track.again(answer.known, failed)
+        track.count_known(answer.known, failed)
         new = [fail for one in made for fail in one.failed]
         places, values = list(answer.places), answer.values
         if any(map(len, made)):
@@ -161,7 +161,7 @@ class Look:
             order = sorted(range(len(places)), key=places.__getitem__)
             places, values = [places[at] for at in order], values.take(order)
         kept = self._of(places)
-        return list(in_parts(kept.giving(values, [*block.failed, *failed, *new])))
+        return list(in_parts(kept.with_values(values, [*block.failed, *failed, *new])))
 
     def _of(self, places: Sequence[int]) -> Block:
         """Return the elements at these places, or their children."""

@@ -141,7 +141,7 @@ class KeyFn(NodeFn):
 
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, block.elements(), self.keys.of)
-        kept = block.take(outcome.places).choosing(model_keys=outcome.results)
+        kept = block.take(outcome.places).with_choices(model_keys=outcome.results)
         kept = replace(kept, values=self.keys.given(kept.values))
         failed = [*block.failed, *outcome.failed]
         self._note(row_size(kept, self.rows))

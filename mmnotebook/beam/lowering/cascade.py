@@ -37,18 +37,18 @@ STEPS = (SMALL, NodeFn.step)
 class _First(Tracker):
     """Counts of the small model: its input is the node's, its confident predictions are output."""
 
-    def gave(self, count: int) -> None:
+    def count_outputs(self, count: int) -> None:
         """Do nothing: which outputs are confident is not known yet."""
 
-    def sure(self, count: int) -> None:
+    def count_confident(self, count: int) -> None:
         """Count elements of which the small model is confident."""
-        super().gave(count)
+        super().count_outputs(count)
 
 
 class _Second(Tracker):
     """Counts of the big model: its input was counted already."""
 
-    def came(self, count: int) -> None:
+    def count_inputs(self, count: int) -> None:
         """Do nothing: the small model counted it."""
 
 
@@ -105,7 +105,7 @@ class SmallHandler(BlockHandler):
             sure = _places(sureness >= self.below)
             final = self._final(outputs.take(sure), sure, errors)
         sure = [place for place in sure if place not in errors]
-        track.sure(len(sure))
+        track.count_confident(len(sure))
         kept = made.take(sure)
         failed = [track.fail(made.ids[place], error) for place, error in errors.items()]
         yield replace(
@@ -117,7 +117,7 @@ class SmallHandler(BlockHandler):
         )
         unsure = _places(sureness < self.below)
         if unsure:
-            yield flowing.take(made.take(unsure).rows or ()).choosing()
+            yield flowing.take(made.take(unsure).rows or ()).with_choices()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
         """Return the confidence in each output; NaN, with an error, where there is none."""
@@ -178,7 +178,7 @@ class BigHandler(BlockHandler):
         track = _Second(self.node, self.run_id)
         unsure = [block for block in batch if block.models is None]
         made = self.predictions(track, unsure, model, inference_args) if unsure else []
-        made = [block.choosing(models=[self.spec.name] * len(block)) for block in made]
+        made = [block.with_choices(models=[self.spec.name] * len(block)) for block in made]
         made += [block for block in batch if block.models is not None]
         track.publish()
         track.flow.given += sum(map(weight, made))

@@ -190,8 +190,8 @@ class Combining(CallFn):
         if made is None:
             return super().blocks(block)
         self.track.check()
-        self.track.came(len(block))
-        return in_parts(block.giving(made, block.failed))
+        self.track.count_inputs(len(block))
+        return in_parts(block.with_values(made, block.failed))
 
 
 def combining(how: Combine) -> Lowering:

@@ -23,7 +23,7 @@ class _Filter(CallFn):
         outcome = self.track.each(block.ids, block.values, lambda value: bool(self.called(value)))
         kept = [place for place, yes in zip(outcome.places, outcome.results, strict=True) if yes]
         passed = block.take(kept)
-        return [passed.giving(passed.values, [*block.failed, *outcome.failed])]
+        return [passed.with_values(passed.values, [*block.failed, *outcome.failed])]
 
 
 class _FlatMap(CallFn):
@@ -37,7 +37,7 @@ class _FlatMap(CallFn):
         parents, values = _children(outcome)
         if errors := not_storable(values):
             by_parent = {parents[place]: error for place, error in errors.items()}
-            outcome = self.track.refused(block.ids, outcome, by_parent)
+            outcome = self.track.fail_places(block.ids, outcome, by_parent)
             parents, values = _children(outcome)
         made = block.take([outcome.places[parent] for parent in parents])
         origins = made.ids if made.origins is None else made.origins

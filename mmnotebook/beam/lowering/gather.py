@@ -92,7 +92,7 @@ class _Join(NodeFn):
         return sum(weight(block) for _, block in element[1])
 
     def _fail(self, who: join.Who, error: Exception) -> Failure:
-        self.track.came(1)
+        self.track.count_inputs(1)
         return self.track.fail(join.id_of(who), error)
 
     def _missing(self, sets: Sequence[join.Set]) -> Iterator[tuple[join.Who, Exception]]:

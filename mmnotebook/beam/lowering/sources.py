@@ -89,7 +89,7 @@ class _Read(NodeFn):
 
     def _apart(self, ids: Sequence[str], values: Partial) -> Block:
         """Return the elements that were read, and the failures of those that could not be."""
-        self.track.came(len(values.errors))
+        self.track.count_inputs(len(values.errors))
         failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
         return Block([ids[place] for place in values.places()], values.good, failed=failed)
 

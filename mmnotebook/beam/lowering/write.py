@@ -25,7 +25,7 @@ class _Rows(NodeFn):
     step = "rows"
 
     def blocks(self, block: Block) -> Iterable[Any]:
-        self.track.came(len(block))
+        self.track.count_inputs(len(block))
         self.track.flow.given += weight(block)
         return [(0, block)]
 

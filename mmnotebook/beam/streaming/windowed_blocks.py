@@ -175,7 +175,7 @@ class _Enter(PlainFn):
         self.start_bundle()
         for (micros, window), values in held.items():
             block = self._block(values, window)
-            self._track.gave(len(block))
+            self._track.count_outputs(len(block))
             yield create_windowed(block, micros, (window,))
 
     def _block(self, values: list[Any], window: Any) -> Block:
