@@ -41,7 +41,7 @@ class InteractivePipeline:
             with _watching(blocks):
                 result = self.pipeline.run()
                 result.wait_until_finish()
-            # The interactive result has no metrics of its own.
+            # The interactive result has no metrics.
             return compat.result_below(result).metrics  # type: ignore[no-any-return]
         finally:
             compat.leave(env, self.pipeline)

@@ -32,7 +32,7 @@ class CallerSettings:
 
     def __init__(self) -> None:
         self._enter: list[Enter] = [_decimal(), _torch(), _sklearn()]
-        # Copied last: reading a library's settings may set a context variable of its own.
+        # Copied last: reading a library's settings may set a context variable.
         self._context = contextvars.copy_context()
 
     def run(self, work: Callable[..., T], *args: Any) -> T:

@@ -22,7 +22,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
     """Calls the model of each row's key.
 
     The rows of a window are processed together: each model is called once for all of its rows, in
-    batches of its own size, the models in the order of their first row.
+    its own batch size, in the order of the models' first rows.
 
     Parameters
     ----------
